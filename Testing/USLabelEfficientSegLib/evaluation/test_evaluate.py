@@ -1,0 +1,110 @@
+import csv
+
+import numpy as np
+import pytest
+
+from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.evaluation.evaluate import (
+    ALL_ORGANS,
+    evaluate_case,
+    evaluate_folders,
+    summarise,
+    write_metrics_csv,
+)
+from USLabelEfficientSegLib.evaluation.tables import metrics_table
+from USLabelEfficientSegLib.imaging.files import write_label_map
+from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
+
+ORGANS = ("prostate", "bladder")
+
+
+def label_map(prostate=8, bladder=4, name="a", spacing=(1.0, 2.0, 1.0)):
+    """Cuboids of 5 x 5 voxels of the given heights, none for 0."""
+    geometry = Geometry((16, 16, 20), spacing, (0.0, 0.0, 0.0), np.eye(3))
+    voxels = np.zeros(geometry.shape, dtype=np.uint8)
+    voxels[2:7, 2:7, 2 : 2 + prostate] = 1
+    voxels[9:14, 9:14, 2 : 2 + bladder] = 2
+    return LabelMap(voxels, geometry, name)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    predictions, references = tmp_path / "predictions", tmp_path / "references"
+    for folder in (predictions, references):
+        folder.mkdir()
+    write_label_map(predictions / "a.nrrd", label_map(prostate=10))
+    write_label_map(predictions / "b_segmentation.nrrd", label_map(bladder=0))
+    for name in "ab":
+        write_label_map(references / f"{name}.nii.gz", label_map())
+    return predictions, references
+
+
+def test_folders_are_paired_by_image_name_and_rows_hold_the_metrics(folders):
+    rows = {(row.case, row.organ): row for row in evaluate_folders(*folders, ORGANS)}
+
+    assert list(rows) == [("a", "prostate"), ("a", "bladder"), ("b", "prostate"), ("b", "bladder")]
+    larger = rows["a", "prostate"]
+    assert larger.dice == pytest.approx(2 * 8 / 18)
+    assert larger.volume_error_ml == pytest.approx(2 * 25 * 2 / 1000)
+    assert larger.volume_error_percent == pytest.approx(25.0)
+    assert larger.hausdorff_95_mm == pytest.approx(2.0)
+    assert rows["a", "bladder"].dice == 1.0 and not rows["a", "bladder"].missed
+    lost = rows["b", "bladder"]
+    assert lost.missed and lost.dice == 0.0 and np.isnan(lost.hausdorff_95_mm)
+    assert lost.volume_error_percent == -100.0
+
+
+def test_summary_leaves_out_undefined_values_and_counts_missed_organs(folders):
+    summaries = {(s.organ, s.metric): s for s in summarise(evaluate_folders(*folders, ORGANS))}
+
+    bladder = summaries["bladder", "dice"]
+    assert (bladder.mean, bladder.median, bladder.cases, bladder.missed) == (0.5, 0.5, 2, 1)
+    assert bladder.std == pytest.approx(np.sqrt(0.5))
+    distance = summaries["bladder", "hausdorff_95_mm"]
+    assert (distance.mean, distance.cases, distance.missed) == (0.0, 1, 1)
+    assert np.isnan(distance.std)
+    assert summaries[ALL_ORGANS, "absolute_volume_error_percent"].mean == pytest.approx((25 + 100) / 4)
+    assert summaries[ALL_ORGANS, "volume_error_percent"].mean == pytest.approx((25 - 100) / 4)
+
+
+def test_csv_files_hold_cases_and_summary_with_empty_cells_for_undefined_values(folders, tmp_path):
+    summary_path = write_metrics_csv(tmp_path / "metrics.csv", evaluate_folders(*folders, ORGANS))
+
+    with (tmp_path / "metrics.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    with summary_path.open(encoding="utf-8", newline="") as file:
+        summary = list(csv.DictReader(file))
+    assert summary_path.name == "metrics_summary.csv"
+    assert rows[0]["dice"] == f"{16 / 18:.4f}" and rows[0]["volume_error_ml"] == "0.1000"
+    assert rows[3]["hausdorff_95_mm"] == "" and rows[3]["dice"] == "0.0000"
+    missed = {(row["organ"], row["metric"]): row["missed"] for row in summary}
+    assert missed["bladder", "dice"] == "1" and missed["prostate", "dice"] == "0"
+
+
+def test_table_for_people_has_a_dash_for_undefined_numbers(folders):
+    table = metrics_table(summarise(evaluate_folders(*folders, ORGANS)))
+
+    rows = {(row[0], row[1]): row[2:] for row in table.rows}
+    assert rows["bladder", "HD95, mm"] == ["0.00", "–", "0.00", "1", "1"]
+    assert rows["bladder", "Signed volume error, %"][0] == "−50.0"
+
+
+@pytest.mark.parametrize(("removed", "problem"), [(0, "has no prediction"), (1, "has no reference")])
+def test_a_missing_counterpart_is_refused(folders, removed, problem):
+    next(folders[removed].glob("b*")).unlink()
+
+    with pytest.raises(InputError, match=problem):
+        evaluate_folders(*folders, ORGANS)
+
+
+def test_another_geometry_is_refused():
+    with pytest.raises(InputError, match="another geometry"):
+        evaluate_case(label_map(spacing=(1.0, 1.0, 1.0)), label_map(), ORGANS)
+
+
+def test_a_sparse_reference_is_refused():
+    sparse = label_map()
+    sparse.voxels[:, :, 3] = 255
+
+    with pytest.raises(InputError, match="unlabelled voxels"):
+        evaluate_case(label_map(), sparse, ORGANS)

@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+
+from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume, check_voxel_count
+
+
+def _grey(shape: tuple[int, int, int]) -> np.ndarray:
+    return np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+
+
+def test_index_to_physical_follows_the_axes(oblique_geometry: Geometry) -> None:
+    g = oblique_geometry
+
+    np.testing.assert_allclose(g.index_to_physical((0, 0, 0)), g.origin)
+    for axis in range(3):
+        step = g.index_to_physical(np.eye(3)[axis]) - g.origin
+        np.testing.assert_allclose(step, g.direction[:, axis] * g.spacing[axis], atol=1e-12)
+
+
+def test_physical_to_index_inverts_index_to_physical(oblique_geometry: Geometry) -> None:
+    indices = np.random.default_rng(0).uniform(-5, 20, (4, 5, 3))
+
+    there_and_back = oblique_geometry.physical_to_index(oblique_geometry.index_to_physical(indices))
+
+    np.testing.assert_allclose(there_and_back, indices, atol=1e-9)
+
+
+def test_voxel_volume_is_in_millilitres(oblique_geometry: Geometry) -> None:
+    assert oblique_geometry.voxel_volume_ml == pytest.approx(0.4 * 0.55 * 1.3 / 1000)
+
+
+def test_same_grid_tolerates_a_thousandth_of_a_voxel(oblique_geometry: Geometry) -> None:
+    g = oblique_geometry
+
+    def shifted(voxels: float) -> Geometry:
+        return Geometry(g.shape, g.spacing, tuple(g.index_to_physical((voxels, 0, 0))), g.direction)
+
+    assert g.same_grid(shifted(0.0005))
+    assert not g.same_grid(shifted(0.002))
+    assert g.same_grid(shifted(0.002), tolerance_voxels=0.01)
+
+
+def test_same_grid_sees_a_flip_a_scale_and_a_crop(oblique_geometry: Geometry) -> None:
+    g = oblique_geometry
+
+    assert not g.same_grid(Geometry(g.shape, g.spacing, g.origin, -g.direction))
+    assert not g.same_grid(Geometry(g.shape, (0.4, 0.55, 1.31), g.origin, g.direction))
+    assert not g.same_grid(Geometry((12, 9, 6), g.spacing, g.origin, g.direction))
+
+
+def test_direction_is_a_read_only_copy() -> None:
+    mine = np.eye(3)
+    geometry = Geometry((2, 2, 2), (1, 1, 1), (0, 0, 0), mine)
+    mine[0, 0] = 5
+
+    assert geometry.direction[0, 0] == 1
+    with pytest.raises(ValueError, match="read-only"):
+        geometry.direction[0, 0] = 5
+
+
+@pytest.mark.parametrize(
+    ("shape", "spacing", "origin", "direction"),
+    [
+        ((4, 4), (1, 1), (0, 0), np.eye(2)),
+        ((4, 4, 0), (1, 1, 1), (0, 0, 0), np.eye(3)),
+        ((4, 4, 4), (1, 0, 1), (0, 0, 0), np.eye(3)),
+        ((4, 4, 4), (1, np.nan, 1), (0, 0, 0), np.eye(3)),
+        ((4, 4, 4), (1, 1, 1), (0, np.inf, 0), np.eye(3)),
+        ((4, 4, 4), (1, 1, 1), (0, 0, 0), np.eye(3) + np.eye(3, k=1)),
+    ],
+)
+def test_an_impossible_geometry_is_refused(shape, spacing, origin, direction) -> None:
+    with pytest.raises(InputError, match="image geometry"):
+        Geometry(shape, spacing, origin, direction)
+
+
+def test_a_volume_of_another_shape_than_its_grid_is_refused(oblique_geometry: Geometry) -> None:
+    with pytest.raises(InputError, match=r"case: has voxels of shape \(9, 12, 7\) on a grid of \(12, 9, 7\)"):
+        UltrasoundVolume(_grey((9, 12, 7)), oblique_geometry, "case")
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_volume_that_is_not_finite_is_refused(oblique_geometry: Geometry, bad: float) -> None:
+    voxels = _grey(oblique_geometry.shape).astype(np.float32)
+    voxels[3, 4, 5] = bad
+
+    with pytest.raises(InputError, match="case: holds NaN or infinite values"):
+        UltrasoundVolume(voxels, oblique_geometry, "case")
+
+
+def test_a_constant_volume_is_refused_but_an_empty_label_map_is_not(oblique_geometry: Geometry) -> None:
+    zeros = np.zeros(oblique_geometry.shape, np.uint8)
+
+    with pytest.raises(InputError, match="case: has the value 0 in every voxel"):
+        UltrasoundVolume(zeros, oblique_geometry, "case")
+    assert not LabelMap(zeros, oblique_geometry, "case").voxels.any()
+
+
+def test_a_slice_is_not_a_volume() -> None:
+    flat = Geometry((4, 4, 1), (1, 1, 1), (0, 0, 0), np.eye(3))
+
+    with pytest.raises(InputError, match="4 x 4 x 1"):
+        UltrasoundVolume(_grey((4, 4, 1)), flat, "case")
+
+
+def test_a_label_map_is_uint8(oblique_geometry: Geometry) -> None:
+    with pytest.raises(InputError, match="int64"):
+        LabelMap(np.zeros(oblique_geometry.shape, np.int64), oblique_geometry, "case")
+
+
+def test_more_than_two_to_the_31_voxels_are_refused() -> None:
+    check_voxel_count((2048, 1024, 1024), "case")
+    with pytest.raises(InputError, match="case: has 2048 x 1024 x 1025 voxels"):
+        check_voxel_count((2048, 1024, 1025), "case")

@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+import SimpleITK as sitk  # noqa: N813
+
+from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.measurement.segmentation_files import (
+    find_segmentations,
+    measure_files,
+    organ_names,
+)
+
+
+def write_labels(path, voxels, metadata=None, spacing=(1.0, 2.0, 0.5)):
+    image = sitk.GetImageFromArray(np.ascontiguousarray(voxels.T).astype(np.uint8))
+    image.SetSpacing(spacing)
+    for key, value in (metadata or {}).items():
+        image.SetMetaData(key, value)
+    sitk.WriteImage(image, str(path))
+
+
+def labels(*counts):
+    voxels = np.zeros((6, 5, 4))
+    voxels.flat[: sum(counts)] = np.repeat(np.arange(1, len(counts) + 1), counts)
+    return voxels
+
+
+def slicer_names(*organs):
+    fields = {}
+    for number, (label, organ) in enumerate(organs):
+        fields[f"Segment{number}_LabelValue"] = str(label)
+        fields[f"Segment{number}_Name"] = organ
+    return fields
+
+
+def test_organ_names_come_from_the_file_and_absent_organs_have_no_volume(tmp_path):
+    path = tmp_path / "a_segmentation.nrrd"
+    write_labels(path, labels(10), slicer_names((3, "lesion"), (1, "prostate")))
+
+    rows = measure_files([path])
+
+    assert organ_names(path) == ["prostate", "organ 2", "lesion"]
+    assert [(row.case, row.organ, row.volume_ml) for row in rows] == [
+        ("a", "prostate", pytest.approx(0.01)),
+        ("a", "organ 2", 0.0),
+        ("a", "lesion", 0.0),
+    ]
+
+
+def test_files_without_names_have_rows_up_to_the_highest_label_of_all(tmp_path):
+    write_labels(tmp_path / "b.nii.gz", labels(3, 4))
+    write_labels(tmp_path / "c.mha", labels())
+
+    rows = measure_files([tmp_path])
+
+    assert [(row.case, row.organ, row.voxel_count) for row in rows] == [
+        ("b", "organ 1", 3),
+        ("b", "organ 2", 4),
+        ("c", "organ 1", 0),
+        ("c", "organ 2", 0),
+    ]
+
+
+@pytest.mark.parametrize("four_dimensional", [False, True])
+def test_probabilities_beside_a_segmentation_are_summed(tmp_path, four_dimensional):
+    probabilities = np.random.default_rng(0).dirichlet((1, 1, 1), (6, 5, 4)).transpose(3, 0, 1, 2)
+    write_labels(tmp_path / "a.nrrd", probabilities.argmax(axis=0))
+    components_last = np.ascontiguousarray(probabilities.transpose(3, 2, 1, 0), dtype=np.float32)
+    if four_dimensional:
+        image = sitk.GetImageFromArray(
+            np.ascontiguousarray(components_last.transpose(3, 0, 1, 2)), isVector=False
+        )
+    else:
+        image = sitk.GetImageFromArray(components_last, isVector=True)
+    sitk.WriteImage(image, str(tmp_path / "a_probability.nrrd"))
+
+    rows = measure_files([tmp_path], ["prostate", "bladder"])
+
+    expected = probabilities[1:].sum(axis=(1, 2, 3)) / 1000
+    assert [row.probability_volume_ml for row in rows] == pytest.approx(expected, rel=1e-5)
+
+
+def test_maps_are_no_segmentations(tmp_path):
+    for name in ("a", "b_segmentation", "a_probability", "a_uncertainty"):
+        write_labels(tmp_path / f"{name}.nrrd", labels(2))
+
+    assert list(find_segmentations(tmp_path)) == ["a", "b"]
+
+
+def test_two_segmentations_of_one_image_are_refused(tmp_path):
+    write_labels(tmp_path / "a.nrrd", labels(2))
+    write_labels(tmp_path / "a_segmentation.nrrd", labels(2))
+
+    with pytest.raises(InputError, match="second segmentation of a"):
+        measure_files([tmp_path])
+    with pytest.raises(InputError, match="same image"):
+        measure_files([tmp_path / "a.nrrd", tmp_path / "a_segmentation.nrrd"])
+
+
+def test_an_integer_probability_map_is_refused(tmp_path):
+    write_labels(tmp_path / "a.nrrd", labels(2))
+    write_labels(tmp_path / "a_probability.nrrd", labels(2))
+
+    with pytest.raises(InputError, match="holds no class probabilities"):
+        measure_files([tmp_path / "a.nrrd"])

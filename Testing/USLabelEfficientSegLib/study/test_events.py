@@ -1,0 +1,72 @@
+import json
+import math
+import os
+from pathlib import Path
+
+import pytest
+
+from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.study.events import Event, EventLog, EventReader, read_events
+
+
+def test_events_are_read_as_written_and_heard(tmp_path: Path) -> None:
+    heard: list[Event] = []
+    log = EventLog(tmp_path / "run" / "events.jsonl")
+    log.listen(heard.append)
+    log.emit("teacher", 1, 10, seconds_left=9.0, losses={"dino": 4.5}, preview="run/Vorschau ü.png")
+    log.emit("teacher", 10, 10, message="fertig, größer")
+    assert read_events(log.path) == heard
+    assert heard[0].losses == {"dino": 4.5} and heard[0].preview == "run/Vorschau ü.png"
+    assert heard[1].seconds_left is None and heard[1].message == "fertig, größer"
+    assert all(
+        isinstance(json.loads(line), dict) for line in log.path.read_text(encoding="utf-8").splitlines()
+    )
+
+
+@pytest.mark.parametrize("cut", [1, 2, 20, 60])
+def test_torn_last_line_is_ignored_and_spoils_no_later_line(tmp_path: Path, cut: int) -> None:
+    log = EventLog(tmp_path / "events.jsonl")
+    log.emit("a", 1, 3)
+    log.emit("a", 2, 3)
+    log.path.write_bytes(log.path.read_bytes()[:-cut])
+    assert [event.step for event in read_events(log.path)] == [1]
+    log.emit("a", 3, 3)
+    steps = [event.step for event in read_events(log.path)]
+    assert steps == ([1, 2, 3] if cut == 1 else [1, 3])  # without its newline alone, the line is whole
+
+
+def test_follower_gets_each_event_once_and_waits_for_whole_lines(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.jsonl")
+    reader = EventReader(log.path)
+    assert reader.new_events() == []
+    log.emit("a", 1, 3)
+    assert [event.step for event in reader.new_events()] == [1]
+    assert reader.new_events() == []
+    log.emit("a", 2, 3)
+    data = log.path.read_bytes()
+    log.path.write_bytes(data[:-10])
+    assert reader.new_events() == []
+    log.path.write_bytes(data)
+    assert [event.step for event in reader.new_events()] == [2]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_non_finite_numbers_are_refused(tmp_path: Path, value: float) -> None:
+    log = EventLog(tmp_path / "events.jsonl")
+    with pytest.raises(ValueError, match="stage a, step 1: dice is"):
+        log.emit("a", 1, 2, losses={"dice": value})
+    with pytest.raises(ValueError, match="seconds_left"):
+        log.emit("a", 1, 2, seconds_left=value)
+    assert not log.path.exists()
+
+
+def test_partial_write_on_a_full_disk_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = EventLog(tmp_path / "events.jsonl")
+    log.emit("a", 1, 3)
+    write = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:7]))
+        with pytest.raises(InputError, match="disk is full"):
+            log.emit("a", 2, 3)
+    log.emit("a", 3, 3)
+    assert [event.step for event in read_events(log.path)] == [1, 3]

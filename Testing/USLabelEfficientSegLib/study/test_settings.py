@@ -1,0 +1,79 @@
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.study.schedules import step_decay, warmup_cosine
+from USLabelEfficientSegLib.study.settings import Settings, changed, parse_settings, preset
+
+
+@pytest.mark.parametrize("name", ["quick", "standard", "full"])
+def test_presets_survive_json(name: str) -> None:
+    settings = preset(name)
+    assert settings.preset == name
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings
+
+
+def test_full_preset_follows_the_paper() -> None:
+    full = preset("full")
+    assert (full.teacher.architecture, full.teacher.patch_size, full.teacher.slice_size) == ("small", 8, 256)
+    assert (full.slice_head.hidden, full.slice_head.learning_rate, full.slice_head.weight_decay) == (
+        64,
+        1e-4,
+        1e-4,
+    )
+    labels = full.pseudo_labels
+    assert (labels.views, labels.rotation_degrees, labels.shift) == (20, 45.0, 0.1)
+    assert (labels.fidelity, labels.smoothness) == (1000.0, 100.0)
+    assert full.student.network == "published"
+
+
+def test_unknown_preset_is_refused() -> None:
+    with pytest.raises(InputError, match="preset fast: does not exist; choose one of quick, standard, full"):
+        preset("fast")
+
+
+def test_changes_are_validated_and_leave_the_original() -> None:
+    quick = preset("quick")
+    short = changed(quick, {"student.steps": 3, "seed": 5})
+    assert (short.student.steps, short.seed) == (3, 5)
+    assert quick.student.steps != 3
+    with pytest.raises(InputError, match=r"settings: 'student.steps' is wrong .*greater than or equal to 1"):
+        changed(quick, {"student.steps": 0})
+    with pytest.raises(InputError, match=r"'student.stepz' is wrong"):
+        changed(quick, {"student.stepz": 3})
+    with pytest.raises(InputError, match=r"setting students.steps: does not exist"):
+        changed(quick, {"students.steps": 3})
+    with pytest.raises(InputError, match=r"setting seed.x: does not exist"):
+        changed(quick, {"seed.x": 3})
+    with pytest.raises(InputError, match="no multiple of patch_size"):
+        changed(quick, {"teacher.slice_size": 100})
+    with pytest.raises(InputError, match="finite"):
+        changed(quick, {"student.correlation_weight": float("nan")})
+
+
+def test_stored_settings_with_unknown_names_are_refused() -> None:
+    with pytest.raises(InputError, match=r"run.json: 'colour' is wrong"):
+        parse_settings("run.json", {**preset("quick").model_dump(), "colour": 1})
+
+
+def test_settings_cannot_be_changed_in_place() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        preset("quick").student.steps = 1
+
+
+def test_every_setting_explains_itself() -> None:
+    sections = [Settings(), *(v for v in dict(Settings()).values() if isinstance(v, BaseModel))]
+    assert len(sections) == 7
+    for section in sections:
+        for name, field in type(section).model_fields.items():
+            assert field.description or isinstance(getattr(section, name), BaseModel), name
+
+
+def test_learning_rates_follow_their_definition() -> None:
+    assert [step_decay(step, 10, 1.0) for step in (0, 6)] == [1.0, 1.0]
+    assert step_decay(7, 10, 1.0) == pytest.approx(0.1)
+    assert step_decay(9, 10, 1.0) == pytest.approx(0.01)
+    rates = [warmup_cosine(step, 110, 2.0, warmup=10, final=0.5) for step in range(110)]
+    assert rates[0] == pytest.approx(0.2) and rates[10] == 2.0 and rates[60] == pytest.approx(1.25)
+    assert rates[:11] == sorted(rates[:11]) and rates[10:] == sorted(rates[10:], reverse=True)
+    assert 0.5 < rates[-1] < 0.501

@@ -1,0 +1,1 @@
+"""Sparse labels of a volume, and which slices are labelled."""

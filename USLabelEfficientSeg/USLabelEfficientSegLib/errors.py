@@ -1,0 +1,26 @@
+"""The exceptions that the library raises on purpose."""
+
+from pathlib import Path
+
+
+class InputError(ValueError):
+    """Bad input from the user, told in one sentence: what it is about, the problem, the remedy.
+
+    Args:
+        subject: the file, folder, option or image the sentence is about.
+        problem: what is wrong with it, as a clause that follows the subject.
+        remedy: what to do about it, as an imperative.
+    """
+
+    def __init__(self, subject: str | Path, problem: str, remedy: str) -> None:
+        super().__init__(subject, problem, remedy)
+        self.subject = subject
+        self.problem = problem
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.problem}; {self.remedy}."
+
+
+class Cancelled(Exception):  # noqa: N818 - a request, not an error
+    """The user asked to stop: nothing is wrong, and the work resumes from its last checkpoint."""

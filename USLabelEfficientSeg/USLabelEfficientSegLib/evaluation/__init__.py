@@ -1,0 +1,1 @@
+"""Comparison of segmentations with reference segmentations."""

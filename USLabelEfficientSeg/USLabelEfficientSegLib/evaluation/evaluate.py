@@ -1,0 +1,186 @@
+"""Evaluation of segmentations against references: one row a case and organ, and a summary over the cases.
+
+References must be dense. A sparse label, which holds 255 for unlabelled, is refused: leaving out voxels would
+cut the organ's surface and its volume where nobody drew a boundary.
+
+*Missed* counts the cases in which just one of prediction and reference holds the organ. Their Dice is 0;
+surface distances are undefined, and so is a volume error in percent of an absent reference: empty cells, left
+out of the summary's numbers.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+from ..imaging.volume import LabelMap
+from ..measurement.segmentation_files import find_segmentations, read_segmentation
+from ..measurement.volumes import organ_volumes
+from ..study.files import atomic_write_text
+from .metrics import dice, surface_distances, volume_error_percent
+
+ALL_ORGANS = "all organs"
+
+
+@dataclass(frozen=True)
+class CaseMetrics:
+    """Agreement of one organ in one case with its reference; undefined values are nan."""
+
+    case: str
+    organ: str
+    dice: float
+    hausdorff_95_mm: float
+    average_surface_distance_mm: float
+    predicted_volume_ml: float
+    reference_volume_ml: float
+    volume_error_percent: float
+
+    @property
+    def volume_error_ml(self) -> float:
+        """Signed volume error: predicted minus reference."""
+        return self.predicted_volume_ml - self.reference_volume_ml
+
+    @property
+    def missed(self) -> bool:
+        """Whether just one of prediction and reference holds the organ."""
+        return (self.predicted_volume_ml == 0) != (self.reference_volume_ml == 0)
+
+
+@dataclass(frozen=True)
+class MetricSummary:
+    """One metric of one organ over the `cases` in which it is defined; `std` is nan for a single case."""
+
+    organ: str
+    metric: str
+    mean: float
+    std: float
+    median: float
+    cases: int
+    missed: int
+
+
+_CASE_COLUMNS = (
+    "dice",
+    "hausdorff_95_mm",
+    "average_surface_distance_mm",
+    "predicted_volume_ml",
+    "reference_volume_ml",
+    "volume_error_ml",
+    "volume_error_percent",
+)
+_SUMMARISED: dict[str, Callable[[CaseMetrics], float]] = {
+    "dice": lambda row: row.dice,
+    "hausdorff_95_mm": lambda row: row.hausdorff_95_mm,
+    "average_surface_distance_mm": lambda row: row.average_surface_distance_mm,
+    "volume_error_ml": lambda row: row.volume_error_ml,
+    "absolute_volume_error_ml": lambda row: abs(row.volume_error_ml),
+    "volume_error_percent": lambda row: row.volume_error_percent,
+    "absolute_volume_error_percent": lambda row: abs(row.volume_error_percent),
+}
+
+
+def evaluate_case(prediction: LabelMap, reference: LabelMap, organs: Sequence[str]) -> list[CaseMetrics]:
+    """Metrics of every organ of one case, named after the reference.
+
+    Raises:
+        InputError: the grids differ, or a label is unlabelled (255) or belongs to no organ.
+    """
+    if not prediction.geometry.same_grid(reference.geometry):
+        raise InputError(
+            prediction.name,
+            "has another geometry than its reference",
+            "give both on the grid of the same image",
+        )
+    measured = organ_volumes(prediction, organs)
+    true = organ_volumes(reference, organs)
+    rows = []
+    for label, (predicted, referred) in enumerate(zip(measured, true, strict=True), start=1):
+        masks = prediction.voxels == label, reference.voxels == label
+        distances = surface_distances(*masks, reference.geometry.spacing)
+        rows.append(
+            CaseMetrics(
+                case=reference.name,
+                organ=referred.organ,
+                dice=dice(*masks),
+                hausdorff_95_mm=distances.hausdorff_95,
+                average_surface_distance_mm=distances.average,
+                predicted_volume_ml=predicted.volume_ml,
+                reference_volume_ml=referred.volume_ml,
+                volume_error_percent=volume_error_percent(predicted.volume_ml, referred.volume_ml),
+            )
+        )
+    return rows
+
+
+def evaluate_folders(predictions: Path, references: Path, organs: Sequence[str]) -> list[CaseMetrics]:
+    """Metrics of all cases of two folders, paired by image name (`NAME.ext` or `NAME_segmentation.ext`).
+
+    Raises:
+        InputError: a prediction or reference has no counterpart, or a case cannot be evaluated.
+    """
+    predicted, referred = find_segmentations(predictions), find_segmentations(references)
+    for name in sorted(predicted.keys() ^ referred.keys()):
+        if name in predicted:
+            raise InputError(
+                predicted[name], f"has no reference in {references}", "add it or remove the prediction"
+            )
+        raise InputError(
+            referred[name],
+            f"has no prediction in {predictions}",
+            "segment this image or remove the reference",
+        )
+    rows: list[CaseMetrics] = []
+    for name, path in predicted.items():
+        rows += evaluate_case(read_segmentation(path), read_segmentation(referred[name]), organs)
+    return rows
+
+
+def summarise(rows: Sequence[CaseMetrics]) -> list[MetricSummary]:
+    """Mean, sample SD and median of every metric, by organ and, if there are several, for all together."""
+    organs = list(dict.fromkeys(row.organ for row in rows))
+    groups = {organ: [row for row in rows if row.organ == organ] for organ in organs}
+    if len(organs) > 1:
+        groups[ALL_ORGANS] = list(rows)
+    return [
+        _summarise_values(
+            organ, metric, np.array([value_of(row) for row in group]), sum(row.missed for row in group)
+        )
+        for organ, group in groups.items()
+        for metric, value_of in _SUMMARISED.items()
+    ]
+
+
+def write_metrics_csv(path: Path, rows: Sequence[CaseMetrics]) -> Path:
+    """Write the rows to `path` and their summary to `*_summary.csv` beside it; returns its path."""
+    case_cells = [
+        [row.case, row.organ, *_cells(getattr(row, name) for name in _CASE_COLUMNS)] for row in rows
+    ]
+    _write_csv(path, ["case", "organ", *_CASE_COLUMNS], case_cells)
+    summary_path = path.with_name(f"{path.stem}_summary{path.suffix}")
+    summary_cells = [
+        [s.organ, s.metric, *_cells([s.mean, s.std, s.median]), str(s.cases), str(s.missed)]
+        for s in summarise(rows)
+    ]
+    _write_csv(summary_path, ["organ", "metric", "mean", "std", "median", "cases", "missed"], summary_cells)
+    return summary_path
+
+
+def _summarise_values(organ: str, metric: str, values: np.ndarray, missed: int) -> MetricSummary:
+    defined = values[~np.isnan(values)]
+    mean, median = (float(np.mean(defined)), float(np.median(defined))) if len(defined) else (np.nan, np.nan)
+    std = float(np.std(defined, ddof=1)) if len(defined) > 1 else np.nan
+    return MetricSummary(organ, metric, mean, std, median, len(defined), missed)
+
+
+def _cells(values: Iterable[float]) -> list[str]:
+    return ["" if np.isnan(value) else f"{value:.4f}" for value in values]
+
+
+def _write_csv(path: Path, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([headings, *rows])
+    atomic_write_text(path, text.getvalue())

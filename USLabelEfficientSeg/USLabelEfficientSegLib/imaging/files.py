@@ -1,0 +1,280 @@
+"""Volumes and label maps as files: NRRD, NIfTI, MetaImage, GIPL and DICOM.
+
+Voxels are indexed [i, j, k] in memory, the order of SimpleITK's `GetSize`.
+"""
+
+import errno
+import os
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813 - the name that its users know
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from . import dicom
+from .integrity import UNCHECKED_BY_ITK, check_complete
+from .volume import Geometry, LabelMap, UltrasoundVolume, check_voxel_count
+
+READ_SUFFIXES = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd", ".gipl", ".gipl.gz")
+WRITE_SUFFIXES = (".nrrd", ".nii", ".nii.gz", ".mha")
+_FORMATS = "NRRD, NIfTI, MetaImage, GIPL or DICOM"
+_LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
+_STDERR = 2
+_stderr_lock = threading.Lock()
+
+Frame = tuple[NDArray[np.generic], Geometry]
+
+
+def read_volume(path: Path | str) -> UltrasoundVolume:
+    """Read a 3-D ultrasound image; colour becomes grey (luminance of ITU-R BT.601).
+
+    Integers of 8 and 16 bits keep their type, all other types become float32.
+
+    Args:
+        path: an NRRD, NIfTI, MetaImage, GIPL or DICOM file, or a folder that holds one DICOM series.
+
+    Raises:
+        InputError: missing, unreadable, truncated, not finite, constant, 2-D, 4-D, or too large.
+    """
+    path = Path(path)
+    frames = _read_frames(path)
+    if len(frames) > 1:
+        problem = f"holds {len(frames)} volumes over time (4-D)"
+        raise InputError(path, problem, "save the time point of interest as its own 3-D file")
+    return _as_volume(path, frames[0], image_name(path))
+
+
+def split_frames(path: Path | str) -> list[UltrasoundVolume]:
+    """Read a 4-D image as one volume a time point, named NAME_000, NAME_001, ...; a 3-D image gives one.
+
+    Raises:
+        InputError: as for `read_volume`, except that 4-D is welcome.
+    """
+    path = Path(path)
+    frames = _read_frames(path)
+    return [_as_volume(path, frame, f"{image_name(path)}_{time:03d}") for time, frame in enumerate(frames)]
+
+
+def read_label_map(path: Path | str) -> LabelMap:
+    """Read a label map as uint8: 0 background, 1..254 organs, 255 unlabelled.
+
+    Raises:
+        InputError: as for `read_volume` (a constant label map is fine), colour, or values that are not
+            integers from 0 to 255.
+    """
+    path = Path(path)
+    frames = _read_frames(path)
+    voxels, geometry = frames[0]
+    if len(frames) > 1 or voxels.ndim != 3:
+        raise InputError(path, "is not a label map (4-D or colour)", "give one integer label a voxel, in 3-D")
+    with np.errstate(invalid="ignore"):
+        labels = voxels.astype(np.uint8)
+    if not np.array_equal(labels, voxels):
+        raise InputError(path, "holds values that are not labels", "give integers from 0 to 255")
+    with _about(path):
+        return LabelMap(labels, geometry, image_name(path))
+
+
+def write_volume(path: Path | str, volume: UltrasoundVolume) -> None:
+    """Write an image, compressed, in the format of the suffix; the file appears complete or not at all.
+
+    Raises:
+        InputError: unknown suffix, no such folder, no write permission, or the disk is full.
+    """
+    _write(Path(path), volume.voxels, volume.geometry)
+
+
+def write_label_map(path: Path | str, label_map: LabelMap) -> None:
+    """Write a label map like `write_volume`."""
+    _write(Path(path), label_map.voxels, label_map.geometry)
+
+
+def find_images(folder: Path | str) -> dict[str, Path]:
+    """The images directly in a folder by name, sorted: files of a known format and sub-folders with DICOM.
+
+    Hidden files and files of other kinds are passed over.
+
+    Raises:
+        InputError: not a folder, no images, or two images of the same name.
+    """
+    folder = Path(folder)
+    try:
+        entries = sorted(entry for entry in folder.iterdir() if _is_image(entry))
+    except OSError as error:
+        problem = f"cannot be read ({_reason(error)})"
+        raise InputError(error.filename or folder, problem, "give a readable folder of images") from None
+    images: dict[str, Path] = {}
+    for entry in entries:
+        name = image_name(entry)
+        if name in images:
+            problem = f"has two images of the name {name} ({images[name].name} and {entry.name})"
+            raise InputError(folder, problem, "rename or remove one of them")
+        images[name] = entry
+    if not images:
+        raise InputError(folder, "holds no images", f"put {_FORMATS} files into it")
+    return dict(sorted(images.items()))
+
+
+def image_name(path: Path) -> str:
+    """The file name without its format suffix; the name of a folder as it is."""
+    name = path.absolute().name
+    return name if path.is_dir() else name[: len(name) - len(_suffix(path))]
+
+
+def _is_image(entry: Path) -> bool:
+    if entry.name.startswith("."):
+        return False
+    return (_suffix(entry) in READ_SUFFIXES and entry.is_file()) or dicom.is_dicom(entry)
+
+
+def _suffix(path: Path) -> str:
+    name = path.name.lower()
+    known = [suffix for suffix in (*READ_SUFFIXES, ".dcm") if name.endswith(suffix)]
+    return max(known, key=len, default="")
+
+
+def _as_volume(path: Path, frame: Frame, name: str) -> UltrasoundVolume:
+    voxels, geometry = frame
+    if voxels.ndim == 4:
+        voxels = _luminance(voxels)
+    if voxels.dtype not in (np.uint8, np.int8, np.uint16, np.int16):
+        with np.errstate(over="ignore"):
+            voxels = voxels.astype(np.float32)
+    with _about(path):
+        return UltrasoundVolume(voxels, geometry, name)
+
+
+def _luminance(colours: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Grey (I, J, K) of red, green, blue and perhaps opacity (I, J, K, 3 or 4), in the type of the input."""
+    grey = colours[..., :3].astype(np.float32) @ _LUMINANCE
+    return np.rint(grey).astype(colours.dtype) if colours.dtype.kind in "iu" else grey
+
+
+def _read_frames(path: Path) -> list[Frame]:
+    """The time points of an image: voxels (I, J, K) or (I, J, K, colours), with their grid."""
+    try:
+        with _about(path):
+            if dicom.is_dicom(path):
+                return dicom.read_frames(path)
+            if path.is_dir():
+                problem = "is a folder without DICOM images"
+                raise InputError(path, problem, "give an image file or the folder of a DICOM series")
+            with path.open("rb"):  # tells about a missing file or permission in plain words
+                pass
+            if _suffix(path) not in READ_SUFFIXES:
+                raise InputError(path, "is not of a format that can be read", f"convert it to {_FORMATS}")
+            return _read_with_itk(path)
+    except OSError as error:
+        problem = f"cannot be read ({_reason(error)})"
+        raise InputError(path, problem, "check the path and its permissions") from None
+    except MemoryError:
+        raise InputError(path, "does not fit into memory", "crop the image or close other programs") from None
+
+
+def _read_with_itk(path: Path) -> list[Frame]:
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        with _quiet():
+            reader.ReadImageInformation()
+            size = reader.GetSize()
+            if len(size) < 3:
+                raise InputError(path, "is a 2-D image", "give a 3-D volume")
+            check_voxel_count(size, path.name)
+            if _suffix(path) in UNCHECKED_BY_ITK:
+                check_complete(path)
+            image = reader.Execute()
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1].split("ERROR: ")[-1].rstrip(".! ")
+        detail = "" if "Reason:" in reason or "Unable to determine" in reason else f" ({reason})"
+        problem = f"is damaged, cut short or not what its suffix says{detail}"
+        raise InputError(path, problem, "copy or export the file again") from None
+    colours, kind = image.GetNumberOfComponentsPerPixel(), image.GetPixelIDTypeAsString()
+    if colours not in (1, 3, 4) or "complex" in kind:
+        problem = f"has voxels of the kind {kind} with {colours} values"
+        raise InputError(path, problem, "give a grey or RGB image")
+    geometry = _geometry_of(image)
+    channels = (colours,) if colours > 1 else ()
+    frames = sitk.GetArrayViewFromImage(image).reshape(-1, *geometry.shape[::-1], *channels)
+    order = (2, 1, 0, 3)[: frames.ndim - 1]
+    return [(np.array(frame.transpose(order), order="C"), geometry) for frame in frames]
+
+
+def _geometry_of(image: sitk.Image) -> Geometry:
+    """The first three axes of a 3-D or 4-D image."""
+    dimension = image.GetDimension()
+    i, j, k = image.GetSize()[:3]
+    direction = np.array(image.GetDirection()).reshape(dimension, dimension)[:3, :3]
+    return Geometry((i, j, k), image.GetSpacing()[:3], image.GetOrigin()[:3], direction)
+
+
+def _write(path: Path, voxels: NDArray[np.generic], geometry: Geometry) -> None:
+    suffix = _suffix(path)
+    if suffix not in WRITE_SUFFIXES:
+        problem = "has a suffix that cannot be written"
+        raise InputError(path, problem, f"use one of {', '.join(WRITE_SUFFIXES)}")
+    image = sitk.GetImageFromArray(np.ascontiguousarray(voxels.transpose(2, 1, 0)))
+    image.SetSpacing(geometry.spacing)
+    image.SetOrigin(geometry.origin)
+    image.SetDirection(geometry.direction.ravel().tolist())
+    # A short name of its own: the target's may already be as long as the file system allows.
+    partial = path.with_name(f".{secrets.token_hex(8)}{suffix}")
+    try:
+        with partial.open("wb"):  # tells about a missing folder or permission in plain words
+            pass
+        with _quiet():
+            sitk.WriteImage(image, str(partial), useCompression=True)
+            # A full disk is not always reported while writing: see whether everything arrived.
+            if suffix in UNCHECKED_BY_ITK:
+                check_complete(partial)
+            else:
+                sitk.ReadImage(str(partial))
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "free space on the disk" if full else "choose an existing folder that you may write to"
+        raise InputError(path, f"cannot be written ({_reason(error)})", remedy) from None
+    except (RuntimeError, InputError):
+        raise InputError(path, "cannot be written completely", "free space on the disk") from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+@contextmanager
+def _about(path: Path) -> Iterator[None]:
+    """Let an error of the voxels or the geometry name the file; one that names a file already passes."""
+    try:
+        yield
+    except InputError as error:
+        if isinstance(error.subject, Path):
+            raise
+        raise InputError(path, error.problem, error.remedy) from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep ITK's libraries from printing to the error stream: what matters comes as an exception."""
+    # One at a time: a second redirection would take the first one's for the real error stream.
+    with _stderr_lock, open(os.devnull, "wb") as nowhere:
+        try:
+            stderr = os.dup(_STDERR)
+        except OSError:  # a windowed program without an error stream
+            yield
+            return
+        try:
+            os.dup2(nowhere.fileno(), _STDERR)
+            yield
+        finally:
+            os.dup2(stderr, _STDERR)
+            os.close(stderr)

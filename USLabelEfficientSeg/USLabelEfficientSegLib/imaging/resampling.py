@@ -1,0 +1,97 @@
+"""Volumes on a coarser or finer grid of the same extent.
+
+Every grid here shares its outer corners with the native grid: voxel *edges* coincide, so the first voxel
+centre of a coarser grid lies further inside. Each axis is a small dense matrix, and a volume is resampled by
+three matrix products.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .volume import Geometry
+
+Shape = tuple[int, int, int]
+
+
+def working_geometry(geometry: Geometry, max_voxels_per_axis: int) -> Geometry:
+    """The grid on which networks work: the extent and corners of `geometry`, at most so many voxels an axis.
+
+    The smallest spacing s is found with which no axis has more than `max_voxels_per_axis` voxels; an axis
+    that is natively coarser than s keeps its spacing, so a grid only ever becomes coarser, more isotropic.
+
+    Args:
+        geometry: the native grid.
+        max_voxels_per_axis: at least 1.
+
+    Raises:
+        ValueError: `max_voxels_per_axis` is below 1.
+    """
+    if max_voxels_per_axis < 1:
+        raise ValueError(f"max_voxels_per_axis is {max_voxels_per_axis}, not at least 1")
+    native = np.array(geometry.spacing)
+    extent = native * geometry.shape
+    too_fine = np.array(geometry.shape) > max_voxels_per_axis
+    smallest = float((extent / max_voxels_per_axis)[too_fine].max(initial=0.0))
+    shape = np.maximum(np.rint(extent / np.maximum(native, smallest)), 1).astype(int)
+    spacing = extent / shape
+    first_centre = (spacing / native - 1) / 2
+    return Geometry(
+        (int(shape[0]), int(shape[1]), int(shape[2])),
+        (float(spacing[0]), float(spacing[1]), float(spacing[2])),
+        tuple(geometry.index_to_physical(first_centre)),
+        geometry.direction,
+    )
+
+
+def axis_matrix(n_in: int, n_out: int) -> NDArray[np.float32]:
+    """The matrix (n_out, n_in) that resamples one axis; every row sums to 1.
+
+    Coarser: each output voxel is the mean of the input voxels weighted with their exact overlap, which keeps
+    the sum of the image. Finer: linear between voxel centres, constant beyond the outermost centres.
+    """
+    ratio = n_in / n_out
+    if n_out < n_in:
+        edges = np.arange(n_out + 1)[:, None] * ratio
+        voxels = np.arange(n_in)
+        overlap = np.minimum(edges[1:], voxels + 1) - np.maximum(edges[:-1], voxels)
+        weights = np.clip(overlap, 0, None)
+    else:
+        position = np.clip((np.arange(n_out) + 0.5) * ratio - 0.5, 0, n_in - 1)
+        weights = np.clip(1 - np.abs(position[:, None] - np.arange(n_in)), 0, None)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def resample_axes(array: NDArray[np.generic], shape_out: Shape) -> NDArray[np.float32]:
+    """Resample the last three axes of (..., I, J, K) to `shape_out`, corner to corner, as float32."""
+    shape_in = array.shape[-3:]
+    return _apply(array, [axis_matrix(n, m) for n, m in zip(shape_in, shape_out, strict=True)])
+
+
+def resample_slab(array: NDArray[np.generic], shape_out: Shape, start: int, stop: int) -> NDArray[np.float32]:
+    """The part [..., start:stop] of `resample_axes(array, shape_out)`, without computing the rest.
+
+    Args:
+        array: (C, I, J, K).
+        shape_out: the shape of the whole result.
+        start: first index along the last axis.
+        stop: one past the last index.
+
+    Returns:
+        (C, shape_out[0], shape_out[1], stop - start) float32.
+    """
+    matrices = [axis_matrix(n, m) for n, m in zip(array.shape[-3:], shape_out, strict=True)]
+    return _apply(array, [matrices[0], matrices[1], matrices[2][start:stop]])
+
+
+def _apply(array: NDArray[np.generic], matrices: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Multiply each of the last three axes by its matrix; only one slice at a time is copied as float."""
+    along_i, along_j, along_k = matrices
+    n_i = array.shape[-3]
+    volumes = array.reshape(-1, *array.shape[-3:])
+    result = np.empty((len(volumes), len(along_i), len(along_j) * len(along_k)), dtype=np.float32)
+    for volume, out in zip(volumes, result, strict=True):
+        planes = np.empty((n_i, len(along_j), len(along_k)), dtype=np.float32)
+        for plane, plane_out in zip(volume, planes, strict=True):
+            np.matmul(along_j @ plane.astype(np.float32), along_k.T, out=plane_out)
+        np.matmul(along_i, planes.reshape(n_i, -1), out=out)
+    return result.reshape(*array.shape[:-3], len(along_i), len(along_j), len(along_k))

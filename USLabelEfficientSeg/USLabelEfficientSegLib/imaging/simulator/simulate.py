@@ -1,0 +1,147 @@
+"""A simulated 3-D ultrasound volume: anatomy -> echoes along the beams -> scan conversion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from ...errors import InputError
+from ..volume import Geometry, LabelMap, UltrasoundVolume
+from .anatomy import ORGAN_PLANS, Anatomy, Body, draw_anatomy
+from .beams import BeamGrid, Sector, draw_sector
+from .probe import ProbeSettings, compensation_db, compress, gain_error_db, probe_settings, tissue_loss_db
+from .speckle import electronic_noise, envelope, received_echoes, with_clutter
+from .tissue import sample_anatomy
+
+
+@dataclass(frozen=True)
+class SimulatedCase:
+    """A simulated volume, its dense labels and the exact volume of each organ in ml."""
+
+    volume: UltrasoundVolume
+    label_map: LabelMap
+    volumes_ml: dict[str, float]
+    organs: tuple[str, ...]
+
+
+def simulate_volume(
+    seed: int,
+    *,
+    shape: tuple[int, int, int] = (96, 96, 64),
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    probe: str | ProbeSettings = "good",
+    organ_count: int = 2,
+    direction: np.ndarray | None = None,
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> SimulatedCase:
+    """Simulate one subject, scanned by a swept curved-array probe.
+
+    Array axes are lateral, depth (growing away from the probe) and elevation. Voxels are uint8, 0 outside the
+    sector. The seed alone decides anatomy and sector, so the same subject can be seen with several probes;
+    the same arguments give the same bytes. Organs lie whole inside the sector and never overlap.
+
+    Args:
+        seed: Which subject, and which speckle.
+        shape: Voxels along each axis, at least 16.
+        spacing: Millimetres along each axis.
+        probe: "good", "medium", "low-cost", or settings.
+        organ_count: 1 to 3 labelled organs: solid, fluid-filled, bright.
+        direction: Directions of the axes in LPS, (3, 3) with one column an axis; identity by default.
+        origin: Centre of the first voxel in LPS millimetres.
+
+    Raises:
+        InputError: For an unknown probe, an impossible number of organs, too few voxels or a spacing that is
+            not positive.
+    """
+    if not 1 <= organ_count <= len(ORGAN_PLANS):
+        raise InputError(
+            "simulated volume", f"cannot have {organ_count} organs", f"ask for 1 to {len(ORGAN_PLANS)}"
+        )
+    if min(shape) < 16 or min(spacing) <= 0:
+        raise InputError(
+            "simulated volume",
+            f"has {shape} voxels of {spacing} mm",
+            "give at least 16 voxels along every axis and spacings above zero",
+        )
+    settings = probe_settings(probe)
+    organs = tuple(ORGAN_PLANS)[:organ_count]
+    subject_rng, echo_rng = (np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2))
+
+    extent = np.asarray(shape) * np.asarray(spacing)
+    sector = draw_sector(extent, subject_rng)
+    anatomy = draw_anatomy(organs, extent, sector, subject_rng)
+    grid = beam_grid(sector, shape, settings)
+    beams = beam_image(anatomy, grid, settings, echo_rng)
+
+    geometry = Geometry(
+        shape=shape,
+        spacing=spacing,
+        origin=origin,
+        direction=np.eye(3) if direction is None else np.asarray(direction, dtype=float),
+    )
+    points = voxel_centres(shape, spacing)
+    name = f"simulated_{seed:04d}"
+    return SimulatedCase(
+        UltrasoundVolume(scan_convert(beams, grid, points), geometry, name),
+        LabelMap(label_voxels(anatomy.organs, points), geometry, name),
+        {organ.name: organ.shape.volume_mm3() / 1000 for organ in anatomy.organs},
+        organs,
+    )
+
+
+def beam_grid(sector: Sector, shape: tuple[int, int, int], settings: ProbeSettings) -> BeamGrid:
+    """Samples fine enough for the voxels and for the pulse; at the far end about one beam for every voxel."""
+    per_pulse = 2.5 * sector.depth / settings.pulse_width(sector.depth)
+    return BeamGrid(sector, (int(max(1.7 * shape[1], per_pulse)), int(1.15 * shape[0]), int(1.1 * shape[2])))
+
+
+def beam_echoes(
+    anatomy: Anatomy, grid: BeamGrid, settings: ProbeSettings, rng: np.random.Generator
+) -> np.ndarray:
+    """Envelope (depth, lateral, elevation) of what the probe receives; reference tissue has unit power."""
+    frequency = settings.frequency_mhz(grid.sector.depth)
+    maps = sample_anatomy(anatomy, grid, rng)
+    compensation = compensation_db(grid, frequency)
+    loss = tissue_loss_db(maps.attenuation, grid, frequency) - compensation
+    diffuse = 10 ** ((maps.echo_db - loss) / np.float32(20))
+    specular = maps.interface * 10 ** (-loss / np.float32(20))
+    echoes = received_echoes(with_clutter(diffuse, grid, settings), specular, grid, settings, rng)
+    # Compensation lifts the receiver's constant noise along with the echoes: it grows with depth.
+    echoes += electronic_noise(grid, settings, rng) * 10 ** (
+        (settings.noise_db + compensation) / np.float32(20)
+    )
+    return envelope(echoes) * 10 ** (gain_error_db(grid, settings, rng) / np.float32(20))
+
+
+def beam_image(
+    anatomy: Anatomy, grid: BeamGrid, settings: ProbeSettings, rng: np.random.Generator
+) -> np.ndarray:
+    """Log-compressed grey values in [0, 1] on the beam grid (depth, lateral, elevation)."""
+    return compress(beam_echoes(anatomy, grid, settings, rng), settings.dynamic_range_db)
+
+
+def voxel_centres(shape: tuple[int, int, int], spacing: tuple[float, float, float]) -> np.ndarray:
+    """Image position (i, j, k, 3) of every voxel centre in millimetres from the volume's corner."""
+    axes = [((np.arange(n) + 0.5) * s).astype(np.float32) for n, s in zip(shape, spacing, strict=True)]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+
+
+def scan_convert(beams: np.ndarray, grid: BeamGrid, points: np.ndarray) -> np.ndarray:
+    """Grey values (i, j, k) uint8 at voxel centres ``points`` (i, j, k, 3), 0 outside the sector."""
+    index, inside = grid.from_image(points)
+    voxels = np.zeros(points.shape[:3], np.uint8)
+    values = ndimage.map_coordinates(beams, index, order=1, mode="nearest")
+    voxels[inside] = np.round(255 * values).astype(np.uint8)
+    return voxels
+
+
+def label_voxels(organs: Sequence[Body], points: np.ndarray) -> np.ndarray:
+    """Labels (i, j, k) uint8 at voxel centres ``points`` (i, j, k, 3): 1 + index of the organ there, or 0."""
+    labels = np.zeros(points.shape[:3], np.uint8)
+    for value, organ in enumerate(organs, start=1):
+        where = np.nonzero(organ.shape.near(points))
+        labels[where] = np.where(organ.shape.level(points[where]) < 1, value, labels[where])
+    return labels

@@ -1,0 +1,1 @@
+"""Organ volumes in millilitres, and the report of a study."""

@@ -1,0 +1,129 @@
+"""Segmentations on disk: which files of a folder they are, what their organs are called, their volumes.
+
+`NAME.ext` and `NAME_segmentation.ext` are the segmentation of the image NAME. `NAME_probability.nrrd` beside
+it holds its class probabilities, background first, as the components of a 3-D image or as the fourth axis of
+a 4-D one; probability and uncertainty maps are no segmentations. Organ names come from the fields
+`SegmentN_LabelValue` and `SegmentN_Name` that 3D Slicer writes into NRRD files.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import SimpleITK
+from numpy.typing import NDArray
+
+from ..annotation.sparse_labels import UNLABELLED
+from ..errors import InputError
+from ..imaging.files import find_images, read_label_map
+from ..imaging.volume import LabelMap
+from .volumes import OrganVolume, organ_volumes
+
+SEGMENTATION_SUFFIX = "_segmentation"
+PROBABILITY_SUFFIX = "_probability"
+UNCERTAINTY_SUFFIX = "_uncertainty"
+_LABELS = {str(label) for label in range(1, UNLABELLED)}
+
+
+def find_segmentations(folder: Path) -> dict[str, Path]:
+    """Segmentations of a folder by the name of their image, sorted.
+
+    Raises:
+        InputError: there is none, or one image has two.
+    """
+    found: dict[str, Path] = {}
+    for file_name, path in find_images(folder).items():
+        if file_name.endswith((PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX)):
+            continue
+        name = file_name.removesuffix(SEGMENTATION_SUFFIX)
+        if name in found:
+            raise InputError(
+                path, f"is a second segmentation of {name} beside {found[name].name}", "keep one of them"
+            )
+        found[name] = path
+    if not found:
+        raise InputError(
+            folder, "holds no segmentations", "choose the folder that the segmentations were written to"
+        )
+    return dict(sorted(found.items()))
+
+
+def read_segmentation(path: Path) -> LabelMap:
+    """A segmentation under the name of its image. Raises `InputError` as `read_label_map` does."""
+    label_map = read_label_map(path)
+    return replace(label_map, name=label_map.name.removesuffix(SEGMENTATION_SUFFIX))
+
+
+def measure_files(paths: Iterable[Path], organs: Sequence[str] | None = None) -> list[OrganVolume]:
+    """Organ volumes of segmentation files and of all segmentations in folders.
+
+    They are probability-weighted too where the probabilities lie beside the segmentation. Without `organs`
+    the names come from each file; files without names have the rows `organ 1`, `organ 2`, ... up to the
+    highest label of them all. An organ that a segmentation lacks has 0 ml.
+
+    Raises:
+        InputError: a file cannot be read or measured, or two segmentations are of images of the same name.
+    """
+    files = [
+        file for path in paths for file in (find_segmentations(path).values() if path.is_dir() else [path])
+    ]
+    named: dict[Path, list[OrganVolume]] = {}
+    unnamed: dict[Path, list[OrganVolume]] = {}
+    of_case: dict[str, Path] = {}
+    for file in files:
+        label_map = read_segmentation(file)
+        if label_map.name in of_case:
+            raise InputError(
+                file,
+                f"is of the same image as {of_case[label_map.name]}",
+                "measure one of them, or both in two runs",
+            )
+        of_case[label_map.name] = file
+        probabilities = read_probabilities(file, label_map.name)
+        names = list(organs) if organs is not None else organ_names(file)
+        if names:
+            named[file] = organ_volumes(label_map, names, probabilities)
+        else:
+            count = UNLABELLED - 1 if probabilities is None else len(probabilities) - 1
+            numbered = [f"organ {number}" for number in range(1, count + 1)]
+            unnamed[file] = organ_volumes(label_map, numbered, probabilities)
+    present = [n for rows in unnamed.values() for n, row in enumerate(rows, 1) if row.voxel_count]
+    return [row for file in files for row in named.get(file) or unnamed[file][: max(present, default=1)]]
+
+
+def organ_names(path: Path) -> list[str]:
+    """Organ names that the segmentation file holds, by label, a gap called `organ N`; empty when none."""
+    reader = SimpleITK.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    fields = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys() if key.startswith("Segment")}
+    by_label = {
+        int(value): fields.get(key.replace("_LabelValue", "_Name"), f"organ {value}")
+        for key, value in fields.items()
+        if key.endswith("_LabelValue") and value in _LABELS
+    }
+    return [by_label.get(label, f"organ {label}") for label in range(1, max(by_label, default=0) + 1)]
+
+
+def read_probabilities(segmentation: Path, name: str) -> NDArray[np.floating] | None:
+    """Class probabilities (C, I, J, K) that lie beside a segmentation of the image `name`, if any.
+
+    Raises:
+        InputError: the file cannot be read or holds no floating-point class probabilities.
+    """
+    path = segmentation.parent / f"{name}{PROBABILITY_SUFFIX}.nrrd"
+    if not path.exists():
+        return None
+    try:
+        image = SimpleITK.ReadImage(str(path))
+    except RuntimeError as error:
+        raise InputError(path, "cannot be read", "segment the image again with its probabilities") from error
+    # SimpleITK's arrays are indexed [(c4), k, j, i, (components)].
+    voxels = SimpleITK.GetArrayViewFromImage(image)
+    if voxels.ndim != 4 or not np.issubdtype(voxels.dtype, np.floating):
+        raise InputError(
+            path, "holds no class probabilities", "segment the image again with its probabilities"
+        )
+    by_class = voxels.transpose(0, 3, 2, 1) if image.GetDimension() == 4 else voxels.transpose(3, 2, 1, 0)
+    return np.array(by_class, order="K")

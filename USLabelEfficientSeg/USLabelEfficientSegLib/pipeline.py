@@ -1,0 +1,304 @@
+"""The method on one page: a 2-D teacher that learns without labels guides a 3-D student that sees few of them.
+
+CDKD, "Learning 3-D Ultrasound Segmentation under Extreme Label Deficiency", Zhang, Qin, Zhu, Ban, Anthony,
+Ultrasound in Medicine & Biology 2026, doi 10.1016/j.ultrasmedbio.2025.12.014. Each function is one stage; each
+stage resumes from what it left in the study's run folder.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from .errors import Cancelled, InputError
+from .pseudolabels.fusion import FusedPrediction
+from .pseudolabels.storage import stored_prediction
+from .pseudolabels.teacher_labels import teacher_pseudo_label
+from .segmentation.inference import predict_inputs
+from .segmentation.model import SegmentationModel
+from .student.build import StudentDesign
+from .student.symmetry import mirror_axes
+from .student.training import train_student
+from .study.loop import step_seed
+from .study.provenance import digest, image_checksums, label_checksums, start_run
+from .study.settings import Settings
+from .study.study import Study
+from .study.training_volumes import TrainingVolume, prepare_volume
+from .teacher.checkpoints import load_vit
+from .teacher.features import FeatureCache, encode_slices
+from .teacher.labelled_slices import ViewRanges, encode_views, labelled_slices, of_equal_shape
+from .teacher.pretraining import pretrain_teacher
+from .teacher.slice_head import SliceHead, predict_slices, slice_places
+from .teacher.slice_head_training import train_slice_head
+from .teacher.slices import SliceSource, in_slice_axes
+from .teacher.vit import VisionTransformer
+
+Stage = Literal["teacher", "slice-head", "pseudo-labels", "student"]
+MODEL_NAME = "model.safetensors"
+
+
+def train(
+    study: Study,
+    settings: Settings,
+    device: torch.device,
+    *,
+    until: Stage = "student",
+    restart: bool = False,
+    cancelled: Callable[[], bool] | None = None,
+) -> SegmentationModel | None:
+    """Train a study, or go on with its training: teacher -> slice head -> pseudo-labels -> students.
+
+    Args:
+        study: volumes and sparse labels.
+        settings: see `study.settings`.
+        device: where networks are trained.
+        until: the last stage to do.
+        restart: forget what earlier runs left.
+        cancelled: asked after every step; the stage saves its state and raises `Cancelled`.
+
+    Returns:
+        The model, which lies in the study as well; None if `until` is an earlier stage.
+
+    Raises:
+        InputError: no labelled slice, a run with other settings, a damaged file, a full disk.
+    """
+    with study.lock():
+        run = open_run(study, settings, device, restart, cancelled)
+        teacher = pretrained_teacher(run)
+        if until == "teacher":
+            return None
+        head = slice_head(run, teacher)
+        if until == "slice-head":
+            return None
+        volumes = pseudo_labelled(run, teacher, head)
+        if until == "pseudo-labels":
+            return None
+        students = distilled_students(run, volumes, round_number=1)
+        for round_number in range(2, settings.student.rounds + 1):
+            volumes = renewed(run, volumes, students, round_number)
+            students = distilled_students(run, volumes, round_number)
+        model = trained_model(run, students)
+        model.save(study.run_folder / MODEL_NAME)
+        study.events.emit("finished", 1, 1, seconds_left=0.0)
+        return model
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of a study: what every stage needs to know."""
+
+    study: Study
+    settings: Settings
+    device: torch.device
+    volumes: list[TrainingVolume]
+    mirrored: tuple[int, ...]
+    cancelled: Callable[[], bool] | None
+
+    @property
+    def folder(self) -> Path:
+        """Where the stages leave their results."""
+        return self.study.run_folder
+
+    @property
+    def identity(self) -> str:
+        """Fingerprint of everything that the labelled stages depend on."""
+        return digest(
+            [self.settings.model_dump(mode="json"), image_checksums(self.study), label_checksums(self.study)]
+        )
+
+    @property
+    def design(self) -> StudentDesign:
+        """Of the students: the study's classes and its typical voxel."""
+        spacing = torch.tensor([volume.spacing for volume in self.volumes]).median(dim=0).values.tolist()
+        return StudentDesign(
+            network=self.settings.student.network,
+            classes=len(self.study.organs) + 1,
+            spacing=(spacing[0], spacing[1], spacing[2]),
+            slice_axis=self.study.slice_axis,
+            widths=self.settings.student.widths,
+        )
+
+
+def open_run(
+    study: Study,
+    settings: Settings,
+    device: torch.device,
+    restart: bool,
+    cancelled: Callable[[], bool] | None,
+) -> Run:
+    """Record the run, and bring the study's volumes and sparse labels to the working grid."""
+    if restart:
+        shutil.rmtree(study.run_folder, ignore_errors=True)
+    study.check_files()
+    start_run(study, settings, str(device))
+    volumes = []
+    for number, case in enumerate(study.cases, start=1):
+        labels = study.read_labels(case.name)
+        volumes.append(prepare_volume(study.read_volume(case.name), labels, settings.working_grid.max_voxels))
+        study.events.emit("reading volumes", number, len(study.cases))
+    return Run(study, settings, device, volumes, mirror_axes([volume.grey for volume in volumes]), cancelled)
+
+
+def pretrained_teacher(run: Run) -> VisionTransformer:
+    """Stage 1: a ViT learns from all slices of all volumes, without labels."""
+    settings = run.settings.teacher
+    source = SliceSource(
+        [volume.grey for volume in run.volumes],
+        [volume.spacing for volume in run.volumes],
+        settings.slice_size,
+        axes=(0, 1, 2) if settings.axes == "all" else (run.study.slice_axis,),
+    )
+    return pretrain_teacher(
+        source,
+        settings,
+        checkpoint_path=run.folder / "teacher.safetensors",
+        seed=run.settings.seed,
+        events=run.study.events,
+        device=run.device,
+        initial_weights=None if settings.weights is None else load_vit(Path(settings.weights)),
+        cancelled=run.cancelled,
+    )
+
+
+def slice_head(run: Run, teacher: VisionTransformer) -> SliceHead:
+    """Stage 2: a small head on the teacher's frozen features learns from the labelled slices."""
+    settings = run.settings.slice_head
+    labelled = [volume for volume in run.volumes if volume.labels is not None]
+    if not labelled:
+        raise InputError(run.study.folder, "has no labelled slice", "label a slice of at least one volume")
+    samples = [
+        encode_views(
+            teacher,
+            labelled_slices(volume, run.study.slice_axis),
+            run.settings.teacher.slice_size,
+            settings.views,
+            ViewRanges(rotation_degrees=settings.rotation_degrees),
+            _generator(run, f"views of {volume.name}"),
+        )
+        for volume in labelled
+    ]
+    return train_slice_head(
+        of_equal_shape(samples),
+        teacher.patch_size,
+        settings,
+        checkpoint_path=run.folder / "slice_head.safetensors",
+        seed=run.settings.seed,
+        events=run.study.events,
+        device=run.device,
+        position_channels=settings.position_channels,
+        cancelled=run.cancelled,
+    )
+
+
+def pseudo_labelled(run: Run, teacher: VisionTransformer, head: SliceHead) -> list[TrainingVolume]:
+    """Stages 3 and 4: the teacher's slice predictions, refined in 3-D, and its features for distillation."""
+    axis, slice_size = run.study.slice_axis, run.settings.teacher.slice_size
+    rows, columns = in_slice_axes(axis)
+    cache = FeatureCache(run.folder / "features", teacher, slice_size)
+
+    def taught(volume: TrainingVolume) -> TrainingVolume:
+        places = slice_places(volume.shape[axis])
+
+        def predict(slices: Tensor, numbers: Tensor) -> Tensor:
+            pixel_size = volume.spacing[rows], volume.spacing[columns]
+            features = encode_slices(teacher, slices[:, 0], pixel_size, slice_size)
+            return predict_slices(head, features, slices.shape[2:], places[numbers])
+
+        prediction = stored_prediction(
+            run.folder / "pseudo_labels" / "teacher" / f"{volume.name}.safetensors",
+            run.identity,
+            lambda: teacher_pseudo_label(
+                volume.grey,
+                volume.sector,
+                volume.spacing,
+                {axis: predict},
+                run.settings.pseudo_labels,
+                _generator(run, f"pseudo-label of {volume.name}"),
+                volume.known,
+            ),
+        )
+        return volume.taught(
+            prediction.probability, prediction.weight, cache.features(volume.grey, volume.spacing, axis)
+        )
+
+    return _each(run, "pseudo-labels", taught)
+
+
+def distilled_students(run: Run, volumes: Sequence[TrainingVolume], round_number: int) -> list[nn.Module]:
+    """Stage 5: 3-D students learn from true labels, pseudo-labels and the teacher's correlations."""
+    return [
+        train_student(
+            volumes,
+            run.design,
+            run.settings.student,
+            mirrored_axes=run.mirrored,
+            stage=f"student {round_number}.{member}",
+            checkpoint_path=run.folder / f"student_{round_number}_{member}.safetensors",
+            seed=step_seed(run.settings.seed, f"student {round_number}", member),
+            identity={"run": run.identity},
+            events=run.study.events,
+            device=run.device,
+            cancelled=run.cancelled,
+        )
+        for member in range(1, run.settings.student.members + 1)
+    ]
+
+
+def renewed(
+    run: Run, volumes: Sequence[TrainingVolume], students: Sequence[nn.Module], round_number: int
+) -> list[TrainingVolume]:
+    """The students' own predictions, which see all three dimensions, replace the teacher's pseudo-labels."""
+    model = trained_model(run, students)
+    features = {volume.name: volume.features for volume in volumes}
+
+    def taught(volume: TrainingVolume) -> TrainingVolume:
+        def predict() -> FusedPrediction:
+            return predict_inputs(model, volume.inputs, volume.sector, run.device)
+
+        path = run.folder / "pseudo_labels" / f"round_{round_number}" / f"{volume.name}.safetensors"
+        prediction = stored_prediction(path, run.identity, predict)
+        return volume.taught(prediction.probability, prediction.weight, features[volume.name])
+
+    return _each(run, f"pseudo-labels {round_number}", taught)
+
+
+def trained_model(run: Run, students: Sequence[nn.Module]) -> SegmentationModel:
+    """The students of the last round vote; the file tells what they were made from."""
+    return SegmentationModel(
+        networks=tuple(students),
+        design=run.design,
+        organs=run.study.organs,
+        max_voxels=run.settings.working_grid.max_voxels,
+        window=run.settings.student.window,
+        overlap=run.settings.segmentation.overlap,
+        mirrored_axes=run.mirrored,
+        provenance={
+            "settings": run.settings.model_dump(mode="json"),
+            "images": image_checksums(run.study),
+            "labels": label_checksums(run.study),
+        },
+    )
+
+
+def _generator(run: Run, name: str) -> torch.Generator:
+    """Random numbers that depend on the seed and `name` alone."""
+    return torch.Generator().manual_seed(step_seed(run.settings.seed, name, 0))
+
+
+def _each(
+    run: Run, stage: str, make: Callable[[TrainingVolume], TrainingVolume]
+) -> list[TrainingVolume]:
+    """`make` of every volume, with progress; can be cancelled between volumes."""
+    made = []
+    for number, volume in enumerate(run.volumes, start=1):
+        if run.cancelled is not None and run.cancelled():
+            raise Cancelled(f"{stage} stopped after {number - 1} of {len(run.volumes)} volumes")
+        made.append(make(volume))
+        run.study.events.emit(stage, number, len(run.volumes))
+    return made

@@ -1,0 +1,1 @@
+"""From slice predictions to volumetric pseudo-labels: views, uncertainty, fusion of axes, refinement."""

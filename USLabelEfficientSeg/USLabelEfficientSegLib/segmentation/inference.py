@@ -1,0 +1,122 @@
+"""Segmentation of a whole volume: coarse probabilities from the network, fine ones slab by slab.
+
+The network sees the volume on its working grid, in windows when that is larger than a window. Probabilities
+are then interpolated to the volume's own grid a slab at a time, so that memory does not grow with classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from monai.inferers import sliding_window_inference
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..imaging.normalisation import POSITION_CHANNELS, image_channels, position_channels
+from ..imaging.resampling import resample_axes, resample_slab, working_geometry
+from ..imaging.sector import sector_mask
+from ..imaging.volume import Geometry, LabelMap, UltrasoundVolume
+from ..pseudolabels.fusion import FusedPrediction, confidence
+from .decision import decide, dice_threshold
+from .model import SegmentationModel
+
+_SLAB_VALUES = 2**24  # values of a fine probability slab: 64 MiB
+
+
+@dataclass(frozen=True)
+class CoarsePrediction:
+    """A prediction on the working grid, with what it takes to bring it to the volume's own grid.
+
+    Attributes:
+        probability: (C, i, j, k) float32, background first, sums to 1.
+        uncertainty: (i, j, k) float32 in [0, 1]: entropy of the probabilities over its largest possible value.
+        geometry: the volume's own grid.
+        name: the volume's name.
+    """
+
+    probability: NDArray[np.float32]
+    uncertainty: NDArray[np.float32]
+    geometry: Geometry
+    name: str
+
+    def slabs(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """Fine probabilities (C, I, J, n) of consecutive slabs along the last axis, with their place."""
+        i, j, k = self.geometry.shape
+        thickness = max(1, _SLAB_VALUES // (len(self.probability) * i * j))
+        for start in range(0, k, thickness):
+            stop = min(start + thickness, k)
+            yield slice(start, stop), resample_slab(self.probability, self.geometry.shape, start, stop)
+
+    def label_map(self) -> LabelMap:
+        """The label map that maximises the expected Dice of each organ, see `decision`."""
+        thresholds = [dice_threshold(probability) for probability in self.probability[1:]]
+        labels = np.empty(self.geometry.shape, dtype=np.uint8)
+        for where, slab in self.slabs():
+            labels[:, :, where] = decide(slab, thresholds)
+        return LabelMap(labels, self.geometry, self.name)
+
+    def organ_probability(self, organ: int) -> NDArray[np.float32]:
+        """Probability (I, J, K) of the organ with label value `organ` on the volume's own grid."""
+        return resample_axes(self.probability[organ], self.geometry.shape)
+
+    def fine_uncertainty(self) -> NDArray[np.float32]:
+        """Uncertainty (I, J, K) on the volume's own grid."""
+        return resample_axes(self.uncertainty, self.geometry.shape)
+
+    def volumes_ml(self) -> list[float]:
+        """Expected volume of each organ: the sum of its probability, in millilitres."""
+        voxel_ml = self.geometry.voxel_volume_ml * np.prod(self.geometry.shape) / self.probability[0].size
+        return [float(p.sum(dtype=np.float64) * voxel_ml) for p in self.probability[1:]]
+
+
+def predict(model: SegmentationModel, volume: UltrasoundVolume, device: torch.device) -> CoarsePrediction:
+    """Class probabilities and uncertainty of a volume on the model's working grid."""
+    grid = working_geometry(volume.geometry, model.max_voxels)
+    voxels = resample_axes(volume.voxels, grid.shape)
+    sector = sector_mask(voxels)
+    inputs = torch.cat([image_channels(voxels, sector, grid.spacing), position_channels(grid.shape)])
+    probability = predict_inputs(model, inputs, torch.from_numpy(sector), device).probability.numpy()
+    entropy = -(probability * np.log(np.maximum(probability, 1e-12))).sum(axis=0)
+    return CoarsePrediction(
+        probability, entropy / np.float32(np.log(len(probability))), volume.geometry, volume.name
+    )
+
+
+@torch.inference_mode()
+def predict_inputs(
+    model: SegmentationModel, inputs: Tensor, sector: Tensor, device: torch.device
+) -> FusedPrediction:
+    """Mean class probabilities over networks and mirror images and their standard deviation, on the CPU.
+
+    Args:
+        model: its networks vote with equal weight.
+        inputs: image and position channels (P, i, j, k) on the working grid.
+        sector: (i, j, k); outside it all is background.
+        device: where the networks run.
+    """
+    # Position channels stay in place when the image is mirrored: a mirrored patient is still on the couch.
+    views: list[tuple[int, ...]] = [(), *((axis,) for axis in model.mirrored_axes)]
+    votes = []
+    for network in model.networks:
+        network.to(device).eval()
+        for axes in views:
+            flips = [axis - 3 for axis in axes]
+            image, position = inputs[:-POSITION_CHANNELS].flip(flips), inputs[-POSITION_CHANNELS:]
+            logits = sliding_window_inference(
+                torch.cat([image, position])[None].to(device),
+                roi_size=(model.window,) * 3,
+                sw_batch_size=1,
+                predictor=network,
+                overlap=model.overlap,
+                mode="gaussian",
+                device="cpu",
+            )
+            votes.append(torch.as_tensor(logits)[0].float().softmax(dim=0).flip(flips))
+    probability = torch.stack(votes).mean(dim=0)
+    probability[1:] *= sector
+    probability[0] = 1 - probability[1:].sum(dim=0)
+    deviation = torch.stack(votes).std(dim=0, correction=0).amax(dim=0) * sector
+    return FusedPrediction(probability, deviation, confidence(deviation))

@@ -1,0 +1,119 @@
+"""A trained model in one file: the students' weights and all that is needed to apply them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..errors import InputError
+from ..student.build import StudentDesign, build_student
+from ..study.checkpoint import load_checkpoint, save_checkpoint
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class SegmentationModel:
+    """One or more students that vote, and how a volume is presented to them.
+
+    Args:
+        networks: trained students of the same design.
+        design: what they are built from.
+        organs: names, in the order of the label values 1, 2, ...
+        max_voxels: most voxels along an axis of the working grid.
+        window: side of a sliding window in voxels of the working grid.
+        overlap: overlap of neighbouring windows, as a fraction of their size.
+        mirrored_axes: axes along which the students were trained on mirror images, too.
+        provenance: what reproduces the model: settings, data checksums, versions.
+    """
+
+    networks: tuple[nn.Module, ...]
+    design: StudentDesign
+    organs: tuple[str, ...]
+    max_voxels: int
+    window: int
+    overlap: float
+    mirrored_axes: tuple[int, ...]
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write the model to a safetensors file, atomically."""
+        tensors = {
+            f"{number}/{name}": tensor
+            for number, network in enumerate(self.networks)
+            for name, tensor in network.state_dict().items()
+        }
+        description = {
+            "format": FORMAT,
+            "networks": len(self.networks),
+            "design": self.design.model_dump(mode="json"),
+            "organs": list(self.organs),
+            "max_voxels": self.max_voxels,
+            "window": self.window,
+            "overlap": self.overlap,
+            "mirrored_axes": list(self.mirrored_axes),
+            "provenance": self.provenance,
+        }
+        save_checkpoint(path, tensors, {"model": description})
+
+    @classmethod
+    def load(cls, path: Path) -> SegmentationModel:
+        """Read a model; no code in the file is ever executed.
+
+        Raises:
+            InputError: missing, damaged, not a model, or of a newer version.
+        """
+        tensors, metadata = load_checkpoint(path)
+        try:
+            model = metadata["model"]
+            if model["format"] > FORMAT:
+                raise InputError(path, "was made by a newer version of this program", "update the program")
+            design = StudentDesign.model_validate(model["design"])
+            networks = tuple(build_student(design) for _ in range(model["networks"]))
+            for number, network in enumerate(networks):
+                prefix = f"{number}/"
+                weights = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+                network.load_state_dict(weights)
+            return cls(
+                networks,
+                design,
+                tuple(model["organs"]),
+                int(model["max_voxels"]),
+                int(model["window"]),
+                float(model["overlap"]),
+                tuple(model["mirrored_axes"]),
+                dict(model["provenance"]),
+            )
+        except InputError:
+            raise
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            problem = "is not a segmentation model of this program"
+            raise InputError(path, problem, "train a study or give a model that was exported from one") from error
+
+
+def choose_device(name: str) -> torch.device:
+    """The device for `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
+
+    Raises:
+        InputError: unknown, or not available on this machine. There is no silent fall-back to the CPU.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"device {name}", "is unknown", "choose auto, cpu, cuda or mps") from error
+    available = {
+        "cpu": device.index is None,
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not available.get(device.type, False):
+        raise InputError(f"device {name}", "is not available on this machine", "choose cpu or auto")
+    return device

@@ -1,0 +1,208 @@
+"""Training of the 3-D student: true labels where there are any, pseudo-labels elsewhere, and distillation.
+
+    loss = CE(labels) + a CE(pseudo-labels) + b (correlation within slices + correlation between slices)
+
+Half of all samples are labelled volumes, as published (CDKD, doi 10.1016/j.ultrasmedbio.2025.12.014). The result
+is the exponential moving average of the weights.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..imaging.normalisation import position_channels
+from ..study.events import EventLog
+from ..study.loop import TrainingState, run_training
+from ..study.schedules import warmup_cosine
+from ..study.settings import StudentSettings
+from ..study.targets import soft_cross_entropy
+from ..study.training_volumes import TrainingVolume
+from .augmentation import PoseRange, random_grid, random_intensity, warp
+from .build import StudentDesign, build_student, update_average
+from .correlation import correlation_distillation, random_positions
+
+AVERAGE_DECAY = 0.99
+LABELLED_SHARE = 0.5
+GRADIENT_NORM = 5.0
+_LEAST_WEIGHT = 1e-3  # of a target that a pose has not moved out of the volume
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One volume in a random pose: inputs (1, 5, ...), targets, and the grid that took it there."""
+
+    volume: TrainingVolume
+    inputs: Tensor
+    targets: Mapping[str, tuple[Tensor, Tensor]]
+    grid: Tensor
+
+
+def train_student(
+    volumes: Sequence[TrainingVolume],
+    design: StudentDesign,
+    settings: StudentSettings,
+    *,
+    mirrored_axes: tuple[int, ...],
+    stage: str,
+    checkpoint_path: Path,
+    seed: int,
+    identity: Mapping[str, Any],
+    events: EventLog,
+    device: torch.device,
+    initial: nn.Module | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> nn.Module:
+    """Train one student, resuming from `checkpoint_path`.
+
+    Args:
+        volumes: with true labels, pseudo-labels and teacher features, each where there are any.
+        design: of the network.
+        settings: steps, learning rate, weights of the losses, poses.
+        mirrored_axes: axes along which mirror images are as plausible as the volumes themselves.
+        stage: name in events.
+        checkpoint_path: where state and result are kept.
+        seed: of weights and samples.
+        identity: what the volumes and pseudo-labels are made from, for the checkpoint.
+        events: receives progress.
+        device: where the student is trained.
+        initial: a student of the same design to start from.
+        cancelled: asked after every step.
+
+    Returns:
+        The averaged student in evaluation mode, on `device`.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = build_student(design) if initial is None else copy.deepcopy(initial)
+    memory_format = torch.channels_last_3d if device.type == "cuda" else torch.contiguous_format
+    network = network.to(device).requires_grad_(True).train()
+    network = network.to(memory_format=memory_format)  # type: ignore[call-overload]
+    average = copy.deepcopy(network).requires_grad_(False)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    pose = PoseRange(
+        settings.rotation, settings.scale, settings.shift, settings.deformation, mirrored_axes
+    )
+    labelled = [volume for volume in volumes if volume.labels is not None]
+    taught = [volume for volume in volumes if volume.pseudo is not None or volume.features is not None]
+
+    def losses_of(sample: Sample, generator: torch.Generator) -> dict[str, Tensor]:
+        inputs = sample.inputs.to(device, memory_format=memory_format)
+        with torch.autocast("cuda", dtype=torch.bfloat16, enabled=device.type == "cuda"):
+            logits, features = network.forward_with_features(inputs)
+        losses = {
+            name: soft_cross_entropy(logits.float(), weighted.to(device), weight.to(device))
+            for name, (weighted, weight) in sample.targets.items()
+            if float(weight.sum()) > _LEAST_WEIGHT * weight.numel() or name == "labels"
+        }
+        if sample.volume.features is not None and settings.correlation_weight > 0:
+            maps = torch.from_numpy(sample.volume.features[:]).float()
+            losses["correlation"] = _correlation(
+                maps, features.float(), sample.grid, design.slice_axis, settings.correlation_slices, generator
+            )
+        return losses
+
+    def step_function(step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        optimizer.zero_grad()
+        seen: dict[str, Tensor] = {}
+        for _ in range(settings.batch_size):
+            from_labelled = not taught or float(torch.rand(1, generator=generator)) < LABELLED_SHARE
+            pool = labelled if from_labelled else taught
+            volume = pool[int(torch.randint(len(pool), (1,), generator=generator))]
+            losses = losses_of(draw_sample(volume, pose, settings.window, generator), generator)
+            factors = {"pseudo-labels": settings.pseudo_label_weight, "correlation": settings.correlation_weight}
+            total = torch.stack([factors.get(name, 1.0) * loss for name, loss in losses.items()]).sum()
+            (total / settings.batch_size).backward()
+            seen |= losses
+        nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
+        optimizer.step()
+        update_average(average, network, step, AVERAGE_DECAY)
+        return seen
+
+    run_training(
+        stage=stage,
+        steps=settings.steps,
+        state=TrainingState({"network": network, "average": average}, optimizer),
+        step_function=step_function,
+        checkpoint_path=checkpoint_path,
+        seed=seed,
+        events=events,
+        settings={**settings.model_dump(mode="json"), **design.model_dump(mode="json"), **identity},
+        learning_rate=lambda step: warmup_cosine(
+            step, settings.steps, settings.learning_rate, warmup=settings.steps // 10
+        ),
+        cancelled=cancelled,
+    )
+    return average.eval()
+
+
+def draw_sample(
+    volume: TrainingVolume, pose: PoseRange, window: int, generator: torch.Generator
+) -> Sample:
+    """A volume and its targets in a random pose and with random intensities, cut to a window if it is larger."""
+    grid = random_grid(volume.shape, volume.spacing, pose, generator)
+    targets = {
+        name: target
+        for name, target in (("labels", volume.labels), ("pseudo-labels", volume.pseudo))
+        if target is not None
+    }
+    anchor = None
+    if "labels" in targets:
+        anchor = warp(targets["labels"].weight[None, None], grid)[0, 0]
+    where = _window(volume.shape, window, anchor, generator)
+    i, j, k = where
+    grid = grid[:, i, j, k]
+    image = random_intensity(warp(volume.image[None].float(), grid), generator)
+    position = position_channels(volume.shape)[:, i, j, k]
+    warped = {}
+    for name, target in targets.items():
+        both = warp(torch.cat([target.weighted, target.weight[None]])[None], grid)
+        warped[name] = (both[:, :-1], both[:, -1])
+    return Sample(volume, torch.cat([image, position[None]], dim=1), warped, grid)
+
+
+def _window(
+    shape: tuple[int, int, int], window: int, anchor: Tensor | None, generator: torch.Generator
+) -> tuple[slice, slice, slice]:
+    """A random window of at most `window` voxels a side; if anything is labelled, it holds a labelled voxel."""
+    centre = [int(torch.randint(n, (1,), generator=generator)) for n in shape]
+    if anchor is not None and max(shape) > window:
+        candidates = (anchor > 0).nonzero()
+        if len(candidates):
+            centre = candidates[int(torch.randint(len(candidates), (1,), generator=generator))].tolist()
+    starts = [min(max(c - window // 2, 0), max(n - window, 0)) for c, n in zip(centre, shape, strict=True)]
+    i, j, k = (slice(start, start + window) for start in starts)
+    return i, j, k
+
+
+def _correlation(
+    teacher: Tensor, student: Tensor, grid: Tensor, slice_axis: int, count: int, generator: torch.Generator
+) -> Tensor:
+    """Correlation distillation on `count` random slices; the teacher's features follow the pose of the sample.
+
+    Args:
+        teacher: features (n, C, h, w) of all slices of the volume along `slice_axis`.
+        student: features (1, C', i, j, k) of the volume in its pose.
+        grid: the pose, see `random_grid`.
+        slice_axis: array axis.
+        count: slices to compare.
+        generator: of slices, positions and partners.
+    """
+    cells = student.shape[2:]
+    coarse_grid = F.interpolate(grid.permute(0, 4, 1, 2, 3), size=cells, mode="trilinear").permute(0, 2, 3, 4, 1)
+    posed = warp(teacher.movedim(0, 1).movedim(1, slice_axis + 1)[None], coarse_grid).to(student.device)
+    chosen = torch.randperm(cells[slice_axis], generator=generator)[:count].to(student.device)
+    of_teacher, of_student = (maps[0].movedim(slice_axis + 1, 0)[chosen] for maps in (posed, student))
+    positions = random_positions(len(chosen), generator).to(student.device)
+    permutation = torch.randperm(len(chosen), generator=generator).to(student.device)
+    within, between = correlation_distillation(of_teacher, of_student, positions, permutation)
+    return within + between

@@ -1,0 +1,1 @@
+"""A study on disk: volumes, sparse labels, settings, progress events, lock, checkpoints."""

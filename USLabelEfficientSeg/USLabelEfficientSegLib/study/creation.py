@@ -1,0 +1,243 @@
+"""Making a study from folders of images and labels: validated first, then it appears as a whole."""
+
+import os
+import re
+import shutil
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from ..annotation.protocol import choose_labelled_slices
+from ..annotation.sparse_labels import SparseLabels, classes_in
+from ..errors import InputError
+from ..imaging.files import find_images, read_label_map, read_volume, write_label_map, write_volume
+from ..imaging.volume import Geometry, LabelMap, UltrasoundVolume
+from .files import sha256_of, sync_folder, temporary_path, writing
+from .manifest import Case, ImageRecord, LabelRecord, Manifest, write_manifest
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A case as the user gave it, after validation."""
+
+    name: str
+    image: Path
+    label: Path | None
+    geometry: Geometry
+    classes: tuple[int, ...] = ()
+    dense: bool = False
+
+
+def create_study(
+    folder: Path,
+    images: Path,
+    labels: Path | None,
+    *,
+    organs: Sequence[str] | None,
+    slice_axis: int,
+    label_fraction: float | None,
+    seed: int,
+) -> None:
+    """Build a study folder; see `Study.create`."""
+    if slice_axis not in (0, 1, 2):
+        raise InputError(f"slice axis {slice_axis}", "does not exist", "choose 0, 1 or 2")
+    if label_fraction is not None and labels is None:
+        raise InputError(
+            "label fraction", "was given without labels", "give the folder of the dense labels, too"
+        )
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(
+            folder, "already exists and is not an empty folder", "choose another folder for the new study"
+        )
+
+    sources = _examine(images, labels)
+    names = _organ_names(sources, organs)
+    kept = None if label_fraction is None else _protocol(sources, slice_axis, label_fraction, seed)
+
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        building = temporary_path(folder.parent)
+        building.mkdir()
+        try:
+            (building / "images").mkdir()
+            (building / "labels").mkdir()
+            stems = safe_stems(source.name for source in sources)
+            cases = tuple(
+                _store(building, source, stem, names, slice_axis, kept)
+                for source, stem in zip(sources, stems, strict=True)
+            )
+            manifest = Manifest(
+                created=datetime.now(UTC).isoformat(timespec="seconds"),
+                slice_axis=slice_axis,
+                organs=names,
+                label_fraction=label_fraction,
+                label_seed=None if label_fraction is None else seed,
+                cases=cases,
+            )
+            write_manifest(building, manifest)
+            if folder.exists():
+                folder.rmdir()  # empty, as checked; Windows cannot rename onto it
+            os.rename(building, folder)
+        except BaseException:
+            shutil.rmtree(building)
+            raise
+        sync_folder(folder.parent)
+
+
+def label_record(folder: Path, file: str, labels: SparseLabels, slice_axis: int) -> LabelRecord:
+    """What the manifest says of a label file that has just been written."""
+    slices = labels.labelled_slices(slice_axis if labels.is_dense else None)
+    shown = [set(classes_in(np.take(labels.voxels, [s.index], axis=s.axis))) for s in slices]
+    return LabelRecord(
+        file=file,
+        sha256=sha256_of(folder / file),
+        slices=tuple((s.axis, s.index) for s in slices),
+        organ_slices=tuple(
+            sum(value + 1 in classes for classes in shown) for value in range(len(labels.organs))
+        ),
+    )
+
+
+def safe_stems(names: Iterable[str]) -> list[str]:
+    """File names without suffix: readable, legal everywhere, different even where case does not count."""
+    taken: set[str] = set()
+    stems = []
+    for name in names:
+        stem = re.sub(r'[\x00-\x1f<>:"/\\|?*]', "_", unicodedata.normalize("NFC", name)).strip(" .") or "_"
+        stem = stem.encode("utf-8")[:120].decode("utf-8", errors="ignore").rstrip(" .")
+        if re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", stem, flags=re.IGNORECASE):
+            stem = f"_{stem}"
+        number, unique = 1, stem
+        while unique.casefold() in taken:
+            number += 1
+            unique = f"{stem}-{number}"
+        taken.add(unique.casefold())
+        stems.append(unique)
+    return stems
+
+
+def _examine(images: Path, labels: Path | None) -> list[_Source]:
+    """Read everything once, so that whatever is wrong is found before anything is written."""
+    image_paths = find_images(images)
+    label_paths = {} if labels is None else find_images(labels)
+    for name, path in label_paths.items():
+        if name not in image_paths:
+            raise InputError(
+                path,
+                f"is a label without an image of the same name in {images}",
+                "add its image or remove it",
+            )
+    sources = []
+    for name, path in image_paths.items():
+        geometry = read_volume(path).geometry
+        label_path = label_paths.get(name)
+        if label_path is None:
+            sources.append(_Source(name, path, None, geometry))
+            continue
+        label = read_label_map(label_path)
+        classes = classes_in(label.voxels)
+        sparse = SparseLabels(label.voxels, label.geometry, _numbered_organs(max(classes, default=0)))
+        sparse.validate(str(label_path), geometry)
+        sources.append(_Source(name, path, label_path, geometry, tuple(classes), sparse.is_dense))
+    return sources
+
+
+def _organ_names(sources: Sequence[_Source], organs: Sequence[str] | None) -> tuple[str, ...]:
+    """The organs of the study: as named, or one for each class 1..n that the labels hold."""
+    labelled = [source for source in sources if source.label is not None]
+    if organs is not None:
+        names = tuple(name.strip() for name in organs)
+        if not names or not all(names) or len(set(names)) != len(names) or len(names) > 254:
+            raise InputError(
+                f"organs {', '.join(organs)}", "are not 1 to 254 different names", "name each organ once"
+            )
+        for source in labelled:
+            if max(source.classes, default=0) > len(names):
+                problem = f"has the class {max(source.classes)}, but only {len(names)} organs are named"
+                raise InputError(_label(source), problem, "name an organ for every class")
+        return names
+    if not labelled:
+        return _numbered_organs(1)
+    uses = Counter(value for source in labelled for value in source.classes)
+    if not uses:
+        raise InputError(
+            _label(labelled[0]),
+            "and all other labels hold no organ",
+            "label organs as 1..254 (255 means unlabelled)",
+        )
+    for source in labelled:
+        lonely = [value for value in source.classes if uses[value] == 1]
+        if lonely and len(labelled) > 1:
+            raise InputError(
+                _label(source),
+                f"has the class {lonely[0]}, which no other label has",
+                "correct it or name the organs",
+            )
+    if len(uses) != max(uses):
+        missing = min(set(range(1, max(uses))) - uses.keys())
+        problem = f"and all other labels lack the class {missing}, though they hold {max(uses)}"
+        raise InputError(_label(labelled[0]), problem, "number the classes 1, 2, ... or name the organs")
+    return _numbered_organs(len(uses))
+
+
+def _protocol(sources: Sequence[_Source], axis: int, fraction: float, seed: int) -> dict[str, list[int]]:
+    """The slices that stay labelled, by case; sparse labels take no part and stay hidden."""
+    dense = [source for source in sources if source.dense]
+    chosen = choose_labelled_slices([source.geometry.shape[axis] for source in dense], fraction, seed)
+    return {source.name: indices for source, indices in zip(dense, chosen, strict=True)}
+
+
+def _store(
+    folder: Path,
+    source: _Source,
+    stem: str,
+    organs: tuple[str, ...],
+    slice_axis: int,
+    kept: dict[str, list[int]] | None,
+) -> Case:
+    file = f"images/{stem}.nrrd"
+    volume = read_volume(source.image)
+    write_volume(folder / file, volume)
+    _check_copy(source.image, volume, read_volume(folder / file))
+    image = ImageRecord(
+        file=file,
+        sha256=sha256_of(folder / file),
+        shape=volume.geometry.shape,
+        spacing=volume.geometry.spacing,
+    )
+    indices = None if kept is None else kept.get(source.name, [])
+    if source.label is None or indices == []:
+        return Case(name=source.name, image=image)
+    labels = SparseLabels(read_label_map(source.label).voxels, volume.geometry, organs)
+    if indices is not None:
+        labels = labels.keep_slices(slice_axis, indices)
+    label_file = f"labels/{stem}.nrrd"
+    write_label_map(folder / label_file, LabelMap(labels.voxels, volume.geometry, source.name))
+    return Case(name=source.name, image=image, labels=label_record(folder, label_file, labels, slice_axis))
+
+
+def _check_copy(path: Path, original: UltrasoundVolume, copy: UltrasoundVolume) -> None:
+    a, b = original.geometry, copy.geometry
+    same = np.allclose(
+        [*a.spacing, *a.origin, *a.direction.ravel()],
+        [*b.spacing, *b.origin, *b.direction.ravel()],
+        rtol=0,
+        atol=1e-9,
+    )
+    if not (same and np.array_equal(original.voxels, copy.voxels)):
+        raise InputError(
+            path, "cannot be copied exactly as NRRD", "convert it to NRRD or NIfTI yourself and check it"
+        )
+
+
+def _numbered_organs(count: int) -> tuple[str, ...]:
+    return tuple(f"organ {value + 1}" for value in range(count))
+
+
+def _label(source: _Source) -> str:
+    return str(source.label)

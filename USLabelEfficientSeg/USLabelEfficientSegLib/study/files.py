@@ -1,0 +1,103 @@
+"""Atomic writes: a reader sees the old file or the new one, never half of it, whatever happens in between."""
+
+import errno
+import hashlib
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+
+_TEMPORARY = re.compile(r"\.[0-9a-f]{16}(\..*)?")  # imaging/files.py names its own the same way
+
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+_DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn "disk full" and "no permission" while writing `path` into an `InputError`; other errors pass."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise InputError(path, "the disk is full", "free some space and start again") from error
+        if error.errno in _DENIED:
+            raise InputError(
+                path, "no permission to write here", "choose another folder or ask for write permission"
+            ) from error
+        raise
+
+
+def atomic_write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path` by way of a temporary file in the same folder: write, fsync, rename.
+
+    Raises `InputError` when the disk is full or the folder cannot be written; `path` is then unchanged.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = temporary_path(path.parent)
+        try:
+            _write_synced(temporary, data)
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def atomic_write_text(path: Path, text: str) -> None:
+    """`atomic_write_bytes` for text, as UTF-8."""
+    atomic_write_bytes(path, text.encode("utf-8"))
+
+
+def atomic_write_json(path: Path, value: Any) -> None:
+    """`atomic_write_bytes` for a JSON value, indented for human readers; NaN and infinity are refused."""
+    atomic_write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def temporary_path(folder: Path) -> Path:
+    """A new name in `folder` that `remove_temporaries` recognises."""
+    return folder / f".{secrets.token_hex(8)}"
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove what a killed writer left anywhere under `folder`. Only for the holder of the study's lock."""
+    for path in folder.rglob(".*"):
+        if path.is_file() and _TEMPORARY.fullmatch(path.name):
+            path.unlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` durable. Windows has no such call and needs none."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    # Not tempfile.mkstemp: its files are private to the user, a study is often shared.
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,133 @@
+"""One writer at a time: a lock file that the system frees when its process dies, however it dies."""
+
+import json
+import os
+import socket
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+from ..errors import InputError
+from .files import writing
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+_WINDOWS_LOCKED_BYTE = 1 << 30  # far behind the text, which other processes must be able to read
+
+
+class StudyLock:
+    """Context manager that makes this process the only writer of a study.
+
+    The lock itself is the operating system's (flock, or a locked byte on Windows), so it cannot outlive its
+    process, be taken twice in a race or be confused by a reused process number. The file's text says who
+    holds it. A study on a shared drive is the exception: the system's lock may not reach other hosts, so a
+    text left by another host is believed.
+
+    Raises `InputError` on entering while another process, or this one, holds the lock.
+    """
+
+    def __init__(self, path: Path, study: Path) -> None:
+        self._path = path
+        self._study = study
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> "StudyLock":
+        with writing(self._path):
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            try:
+                free = _try_lock(descriptor)
+            except OSError as error:
+                problem = f"cannot be locked ({error.strerror})"
+                raise InputError(
+                    self._study, problem, "move it to a disk that supports file locks"
+                ) from error
+            if not free:
+                raise self._held_by(_read_holder(descriptor))
+            holder = _read_holder(descriptor)
+            if holder.get("host", socket.gethostname()) != socket.gethostname():
+                _unlock(descriptor)
+                raise self._left_by(holder)
+            me = {
+                "pid": os.getpid(),
+                "host": socket.gethostname(),
+                "since": datetime.now(UTC).isoformat(timespec="seconds"),
+            }
+            with writing(self._path):
+                _write_text(descriptor, json.dumps(me))
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._descriptor is not None:
+            # Emptied, not removed: else a third process could lock a new file beside a second one's old one.
+            os.ftruncate(self._descriptor, 0)
+            _unlock(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _held_by(self, holder: dict[str, object]) -> InputError:
+        process = f"process {holder.get('pid', 'unknown')} on host {holder.get('host', socket.gethostname())}"
+        return InputError(
+            f"study {self._study}", f"is being written by {process}", "wait for it or cancel it"
+        )
+
+    def _left_by(self, holder: dict[str, object]) -> InputError:
+        return InputError(
+            f"study {self._study}",
+            f"is being written by process {holder.get('pid', 'unknown')} on host {holder['host']} since "
+            f"{holder.get('since', 'an unknown time')}, which cannot be checked from here",
+            f"wait for it, or delete {self._path} if it no longer runs",
+        )
+
+
+def _read_holder(descriptor: int) -> dict[str, object]:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    try:
+        holder = json.loads(os.read(descriptor, 4096))
+    except ValueError:  # empty: free, or its holder is just writing
+        return {}
+    return holder if isinstance(holder, dict) else {}
+
+
+def _write_text(descriptor: int, text: str) -> None:
+    os.ftruncate(descriptor, 0)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.write(descriptor, text.encode("utf-8"))
+    os.fsync(descriptor)
+
+
+if sys.platform == "win32":
+
+    def _try_lock(descriptor: int) -> bool:
+        os.lseek(descriptor, _WINDOWS_LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(descriptor: int) -> None:
+        os.lseek(descriptor, _WINDOWS_LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+
+else:
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _unlock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)

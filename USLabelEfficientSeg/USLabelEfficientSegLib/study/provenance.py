@@ -1,0 +1,100 @@
+"""`run.json`: the settings, seed, software versions and data checksums that reproduce a run."""
+
+import hashlib
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..errors import InputError
+from .files import atomic_write_json
+from .settings import Settings, parse_settings
+from .study import Study
+
+_PACKAGES = ("torch", "monai", "numpy", "scipy", "SimpleITK", "safetensors", "pydantic")
+
+
+def start_run(study: Study, settings: Settings, device: str) -> None:
+    """Record the start, or the continuation, of training. The caller holds the study's lock.
+
+    Raises `InputError` when the run in the study was started with other settings.
+    """
+    path = study.run_folder / "run.json"
+    starts: list[dict[str, Any]] = []
+    if path.exists():
+        stored, starts = _read(path)
+        difference = _difference(stored, settings)
+        if difference:
+            raise InputError(
+                study.folder, f"is trained with other settings ({difference})", "use --restart to train anew"
+            )
+    record = {
+        "settings": settings.model_dump(mode="json"),
+        "data": {"images": image_checksums(study), "labels": label_checksums(study)},
+        "starts": [
+            *starts,
+            {"time": datetime.now(UTC).isoformat(timespec="seconds"), "device": device, **_environment()},
+        ],
+    }
+    atomic_write_json(path, record)
+
+
+def read_settings(study: Study) -> Settings | None:
+    """The settings of the study's run, or None before its first start."""
+    path = study.run_folder / "run.json"
+    return _read(path)[0] if path.exists() else None
+
+
+def image_checksums(study: Study) -> dict[str, str]:
+    """SHA-256 of every image, by case."""
+    return {case.name: case.image.sha256 for case in study.cases}
+
+
+def label_checksums(study: Study) -> dict[str, str]:
+    """SHA-256 of every label file, by case."""
+    return {case.name: case.labels.sha256 for case in study.cases if case.labels is not None}
+
+
+def digest(value: Any) -> str:
+    """A short fingerprint of a JSON value, for the settings of a stage that depends on it."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _read(path: Path) -> tuple[Settings, list[dict[str, Any]]]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        settings, starts = record["settings"], list(record["starts"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(path, "is damaged", "use --restart to train anew") from error
+    return parse_settings(path, settings), starts
+
+
+def _difference(old: Settings, new: Settings) -> str:
+    """The first setting that differs, such as "student.steps is 800, now 900"; empty when none does."""
+    before, after = _flat(old.model_dump()), _flat(new.model_dump())
+    for name, value in after.items():
+        if before[name] != value:
+            return f"{name} is {before[name]}, now {value}"
+    return ""
+
+
+def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in data.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat
+
+
+def _environment() -> dict[str, Any]:
+    # Installed versions, read without importing these packages: some take seconds.
+    versions = {"library": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "not installed"
+    return {"versions": versions, "platform": platform.platform(), "cpus": os.cpu_count()}

@@ -1,0 +1,208 @@
+"""Every number that shapes a result, validated, in one model that is stored with each run.
+
+`preset` names a starting point: `quick` suits a laptop without a GPU, `standard` a workstation with one,
+`full` follows the CDKD paper (doi 10.1016/j.ultrasmedbio.2025.12.014).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ..errors import InputError
+
+PresetName = Literal["quick", "standard", "full"]
+
+Steps = Annotated[int, Field(ge=1, le=10_000_000, description="training steps")]
+BatchSize = Annotated[int, Field(ge=1, le=4096, description="samples in one step")]
+LearningRate = Annotated[float, Field(gt=0, le=1, description="largest learning rate of the schedule")]
+WeightDecay = Annotated[float, Field(ge=0, le=1, description="weight decay of the optimizer")]
+
+
+class Section(BaseModel):
+    """Settings of one stage: immutable, unknown names refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class WorkingGridSettings(Section):
+    """The grid that networks see: never finer than the volume's own."""
+
+    max_voxels: int = Field(default=64, ge=16, le=512, description="most voxels along any axis")
+
+
+class TeacherSettings(Section):
+    """Pretraining of the 2-D teacher on unlabelled slices."""
+
+    objective: Literal["dino", "masked"] = Field(default="dino", description="unsupervised objective")
+    architecture: Literal["mini", "tiny", "small"] = Field(
+        default="mini", description="size of the vision transformer"
+    )
+    patch_size: Literal[8, 16] = Field(default=8, description="side of a patch in pixels")
+    slice_size: int = Field(
+        default=128, ge=32, le=1024, description="side in pixels of the square slices the teacher sees"
+    )
+    axes: Literal["all", "slice"] = Field(
+        default="all", description="slices of all three axes or of the slice axis only"
+    )
+    weights: str | None = Field(default=None, description="file of a public DINO checkpoint to start from")
+    steps: Steps = 600
+    batch_size: BatchSize = 16
+    learning_rate: LearningRate = 5e-4
+    weight_decay: WeightDecay = 0.04
+    local_crops: int = Field(default=4, ge=0, le=16, description="small crops besides the two large ones")
+
+    @model_validator(mode="after")
+    def _whole_patches(self) -> "TeacherSettings":
+        if self.slice_size % self.patch_size:
+            raise ValueError(f"slice_size {self.slice_size} is no multiple of patch_size {self.patch_size}")
+        return self
+
+
+class SliceHeadSettings(Section):
+    """The slice head, trained on the labelled slices over the frozen teacher's features."""
+
+    hidden: int = Field(default=64, ge=1, le=4096, description="channels between its two 1x1 convolutions")
+    steps: Steps = 400
+    batch_size: BatchSize = 8
+    learning_rate: LearningRate = 1e-3
+    weight_decay: WeightDecay = 1e-4
+    views: int = Field(default=10, ge=0, le=1000, description="random views of each labelled slice")
+    rotation_degrees: float = Field(default=20.0, ge=0, le=180, description="largest rotation of these views")
+    position_channels: bool = Field(default=True, description="tell the head where in the volume it looks")
+
+
+class PseudoLabelSettings(Section):
+    """From slice predictions to a smooth probability volume."""
+
+    views: int = Field(default=8, ge=1, le=200, description="random views of a slice that are averaged")
+    rotation_degrees: float = Field(default=45.0, ge=0, le=180, description="largest rotation of a view")
+    shift: float = Field(
+        default=0.1, ge=0, le=0.5, description="largest shift of a view, as a fraction of the longer side"
+    )
+    fidelity: float = Field(
+        default=1000.0, gt=0, le=1e9, description="weight of the distance to the slice predictions"
+    )
+    smoothness: float = Field(
+        default=100.0, ge=0, le=1e9, description="weight of the squared differences of neighbours"
+    )
+
+
+class StudentSettings(Section):
+    """The 3-D student, trained in rounds: each round learns from the pseudo-labels of the one before."""
+
+    network: Literal["residual", "published"] = Field(default="residual", description="architecture")
+    widths: tuple[int, int, int] = Field(
+        default=(24, 64, 96), description="channels of the levels of the residual network"
+    )
+    window: int = Field(default=64, ge=16, le=512, description="largest side in voxels that it sees at once")
+    rounds: int = Field(default=2, ge=1, le=10, description="rounds of training")
+    members: int = Field(default=2, ge=1, le=20, description="students of a round, whose mean is its result")
+    steps: Steps = 600
+    batch_size: BatchSize = 1
+    learning_rate: LearningRate = 3e-3
+    weight_decay: WeightDecay = 1e-2
+    pseudo_label_weight: float = Field(default=1.0, ge=0, le=100, description="weight of the loss on pseudo-labels")
+    correlation_weight: float = Field(default=0.1, ge=0, le=100, description="weight of correlation distillation")
+    correlation_slices: int = Field(default=4, ge=1, le=512, description="slices compared with the teacher in a step")
+    rotation: float = Field(default=0.3, ge=0, le=3.2, description="largest random rotation about an axis, radians")
+    scale: float = Field(default=0.2, ge=0, le=1, description="largest random scaling, log")
+    shift: float = Field(default=0.12, ge=0, le=1, description="largest random shift, fraction of half the extent")
+    deformation: float = Field(
+        default=0.06, ge=0, le=1, description="standard deviation of the smooth deformation, same unit"
+    )
+
+
+class SegmentationSettings(Section):
+    """Prediction on whole volumes."""
+
+    overlap: float = Field(
+        default=0.25, ge=0, lt=1, description="overlap of neighbouring windows, as a fraction of their size"
+    )
+
+
+class Settings(Section):
+    """All settings of a run; `Settings()` is the preset `quick`."""
+
+    preset: PresetName = Field(default="quick", description="the preset that these settings started from")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="seed of everything random")
+    working_grid: WorkingGridSettings = WorkingGridSettings()
+    teacher: TeacherSettings = TeacherSettings()
+    slice_head: SliceHeadSettings = SliceHeadSettings()
+    pseudo_labels: PseudoLabelSettings = PseudoLabelSettings()
+    student: StudentSettings = StudentSettings()
+    segmentation: SegmentationSettings = SegmentationSettings()
+
+
+_PRESETS: dict[PresetName, Settings] = {
+    "quick": Settings(),
+    "standard": Settings(
+        preset="standard",
+        working_grid=WorkingGridSettings(max_voxels=128),
+        teacher=TeacherSettings(
+            architecture="tiny", slice_size=224, steps=10_000, batch_size=64, local_crops=6
+        ),
+        slice_head=SliceHeadSettings(steps=1_000, batch_size=16),
+        pseudo_labels=PseudoLabelSettings(views=20),
+        student=StudentSettings(steps=5_000, batch_size=4),
+    ),
+    "full": Settings(
+        preset="full",
+        working_grid=WorkingGridSettings(max_voxels=256),
+        teacher=TeacherSettings(
+            architecture="small", slice_size=256, axes="slice", steps=100_000, batch_size=64, local_crops=8
+        ),
+        slice_head=SliceHeadSettings(steps=10_000, batch_size=16, learning_rate=1e-4),
+        pseudo_labels=PseudoLabelSettings(views=20),
+        student=StudentSettings(
+            network="published", steps=50_000, batch_size=4, learning_rate=1e-4, pseudo_label_weight=1.0,
+            correlation_weight=1.0,
+        ),
+    ),
+}  # fmt: skip
+
+
+def preset(name: str) -> Settings:
+    """The settings of a preset. Raises `InputError` for an unknown name."""
+    for known, settings in _PRESETS.items():
+        if name == known:
+            return settings
+    raise InputError(f"preset {name}", "does not exist", f"choose one of {', '.join(_PRESETS)}")
+
+
+def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """A validated copy with values replaced by dotted name, such as `{"student.steps": 10}`.
+
+    Raises `InputError` for an unknown name or a value out of bounds.
+    """
+    data = settings.model_dump()
+    for name, value in changes.items():
+        *sections, field = name.split(".")
+        target: dict[str, Any] = data
+        for section in sections:
+            target = target.get(section, {})
+            if not target:
+                raise InputError(
+                    f"setting {name}", "does not exist", "see the settings stored with a run for the names"
+                )
+        target[field] = value
+    return parse_settings("settings", data)
+
+
+def parse_settings(source: str | Path, data: Any) -> Settings:
+    """Settings from JSON data. Raises `InputError` that names `source` and the first field that is wrong."""
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        raise invalid(source, error) from error
+
+
+def invalid(source: str | Path, error: ValidationError) -> InputError:
+    """The first problem of a failed validation as one sentence."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    problem = first["msg"].removeprefix("Value error, ")
+    return InputError(
+        source, f"'{field}' is wrong ({problem}, given {first['input']!r:.80})", "correct this value"
+    )

@@ -1,0 +1,197 @@
+"""A study: one folder with volumes, sparse labels, settings, progress, weights; safe to copy and to kill."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..annotation.sparse_labels import SparseLabels
+from ..errors import InputError
+from ..imaging.files import read_label_map, read_volume, write_label_map
+from ..imaging.volume import LabelMap, UltrasoundVolume
+from .creation import create_study, label_record
+from .events import EventLog
+from .files import remove_temporaries, sha256_of
+from .lock import StudyLock
+from .manifest import Case, LabelRecord, Manifest, read_manifest, write_manifest
+
+
+class Study:
+    """A study on disk. Reading needs no lock; whoever writes holds `lock()`."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder = folder
+        self.events = EventLog(folder / "run" / "events.jsonl")
+        self._manifest = manifest
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        images: Path,
+        labels: Path | None = None,
+        *,
+        organs: Sequence[str] | None = None,
+        slice_axis: int = 2,
+        label_fraction: float | None = None,
+        seed: int = 0,
+    ) -> "Study":
+        """Make a study of the images in a folder and the labels of the same names in another.
+
+        Everything is validated before anything is written, and the folder appears complete or not at all.
+
+        Args:
+            folder: the new study; must not exist or be empty.
+            images: folder of volumes `NAME.ext`.
+            labels: folder of label maps `NAME.ext`: 0 background, n the n-th organ, 255 unlabelled.
+            organs: their names, in the order of their classes; by default "organ 1", ... for each class.
+            slice_axis: array axis along which slices were acquired or annotated.
+            label_fraction: hide dense labels but for this fraction of their slices; hidden labels and those
+                that are already sparse are not stored. By default labels are taken as they are.
+            seed: of the choice of these slices.
+
+        Raises:
+            InputError: bad image; a label without an image, with another geometry or without a labelled
+                slice; a class that, of two or more labels, only one has (probably a mistake; naming organs
+                allows it); a fraction outside (0, 1]; no room or permission to write.
+        """
+        create_study(
+            folder,
+            images,
+            labels,
+            organs=organs,
+            slice_axis=slice_axis,
+            label_fraction=label_fraction,
+            seed=seed,
+        )
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, folder: Path) -> "Study":
+        """Open an existing study. Raises `InputError`: damaged, incomplete, or of a newer version."""
+        study = cls(folder, read_manifest(folder))
+        for case in study.cases:
+            for record in (case.image, case.labels):
+                if record is not None and not (folder / record.file).is_file():
+                    raise InputError(
+                        folder / record.file,
+                        "is missing from the study",
+                        "restore it or create the study again",
+                    )
+        return study
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """The volumes, sorted by name."""
+        return self._manifest.cases
+
+    @property
+    def organs(self) -> tuple[str, ...]:
+        """Names of the organs; organ `n` (from 0) has the label value `n + 1`."""
+        return self._manifest.organs
+
+    @property
+    def slice_axis(self) -> int:
+        """Array axis along which slices were acquired or annotated."""
+        return self._manifest.slice_axis
+
+    @property
+    def run_folder(self) -> Path:
+        """Where training keeps its settings, events and weights."""
+        return self.folder / "run"
+
+    def case(self, name: str) -> Case:
+        """The case of a name. Raises `InputError` when there is none."""
+        for case in self.cases:
+            if case.name == name:
+                return case
+        raise InputError(self.folder, f"has no volume named {name}", "see `study show` for the names")
+
+    def read_volume(self, name: str) -> UltrasoundVolume:
+        """The image of a case."""
+        volume = read_volume(self.folder / self.case(name).image.file)
+        return UltrasoundVolume(volume.voxels, volume.geometry, name)
+
+    def read_labels(self, name: str) -> SparseLabels | None:
+        """The sparse labels of a case, or None when nothing of it is labelled."""
+        record = self.case(name).labels
+        return None if record is None else self._read_labels(record)
+
+    def set_labels(self, name: str, labels: SparseLabels) -> None:
+        """Replace the labels of a case. Raises `InputError` when they do not fit or no slice is labelled."""
+        case = self.case(name)
+        if labels.organs != self.organs:
+            raise InputError(
+                f"label of {name}",
+                f"is of {', '.join(labels.organs)}",
+                f"label {', '.join(self.organs)} as the study does",
+            )
+        volume = self.read_volume(name)
+        labels.validate(name, volume.geometry)
+        file = f"labels/{Path(case.image.file).name}"
+        write_label_map(self.folder / file, LabelMap(labels.voxels, volume.geometry, name))
+        self._replace(
+            case.model_copy(update={"labels": label_record(self.folder, file, labels, self.slice_axis)})
+        )
+
+    def check_files(self) -> None:
+        """Compare files with their checksums: a changed image is refused, an edited label is taken over."""
+        for case in self.cases:
+            if sha256_of(self.folder / case.image.file) != case.image.sha256:
+                raise InputError(
+                    self.folder / case.image.file, "has changed since the study was created",
+                    "restore it or create the study again",
+                )  # fmt: skip
+            if case.labels is not None and sha256_of(self.folder / case.labels.file) != case.labels.sha256:
+                labels = self._read_labels(case.labels)
+                labels.validate(case.name, self.read_volume(case.name).geometry)
+                record = label_record(self.folder, case.labels.file, labels, self.slice_axis)
+                self._replace(case.model_copy(update={"labels": record}))
+
+    def label_fraction(self) -> float:
+        """Labelled slices over all slices along the slice axis."""
+        labelled = sum(len(case.labels.slices) for case in self.cases if case.labels is not None)
+        return labelled / sum(case.image.shape[self.slice_axis] for case in self.cases)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Be the only writer, and clean up after killed ones. Raises `InputError` if another writes."""
+        with StudyLock(self.folder / "lock", self.folder):
+            remove_temporaries(self.folder)
+            yield
+
+    def summary(self) -> dict[str, Any]:
+        """What `study show` tells, as JSON values."""
+        records = [case.labels for case in self.cases if case.labels is not None]
+        return {
+            "folder": str(self.folder),
+            "created": self._manifest.created,
+            "slice_axis": self.slice_axis,
+            "volumes": len(self.cases),
+            "labelled_volumes": len(records),
+            "labelled_slices": sum(len(record.slices) for record in records),
+            "label_fraction": self.label_fraction(),
+            "label_seed": self._manifest.label_seed,
+            "organs": {
+                organ: {"labelled_slices": sum(record.organ_slices[index] for record in records)}
+                for index, organ in enumerate(self.organs)
+            },
+            "cases": [
+                {
+                    "name": case.name,
+                    "shape": list(case.image.shape),
+                    "spacing": list(case.image.spacing),
+                    "labelled_slices": [] if case.labels is None else [list(s) for s in case.labels.slices],
+                }
+                for case in self.cases
+            ],
+        }
+
+    def _read_labels(self, record: LabelRecord) -> SparseLabels:
+        label = read_label_map(self.folder / record.file)
+        return SparseLabels(label.voxels, label.geometry, self.organs)
+
+    def _replace(self, changed: Case) -> None:
+        cases = tuple(changed if case.name == changed.name else case for case in self.cases)
+        self._manifest = self._manifest.model_copy(update={"cases": cases})
+        write_manifest(self.folder, self._manifest)

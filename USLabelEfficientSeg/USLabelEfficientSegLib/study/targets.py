@@ -1,0 +1,54 @@
+"""What a network is to learn in each voxel: class probabilities, and how much they count.
+
+True labels and pseudo-labels take the same form, *weighted soft targets*: an unlabelled voxel has weight 0, a
+labelled slice that is thinner than a voxel of the working grid has the weight of the part that it fills.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..annotation.sparse_labels import UNLABELLED, SparseLabels
+from ..imaging.resampling import resample_axes
+
+
+@dataclass(frozen=True)
+class SoftTarget:
+    """Class probabilities times weight (C, I, J, K), background first, and the weight (I, J, K).
+
+    Probabilities are kept multiplied with their weight, so that both can be warped and added linearly.
+    """
+
+    weighted: Tensor
+    weight: Tensor
+
+    @property
+    def probability(self) -> Tensor:
+        """Class probabilities (C, I, J, K); 0 where nothing is known."""
+        return self.weighted / self.weight.clamp_min(1e-6)
+
+
+def label_target(labels: SparseLabels, shape: tuple[int, int, int]) -> SoftTarget:
+    """Sparse labels as a target on a working grid of `shape` with the same corners (see `resample_axes`)."""
+    classes = range(len(labels.organs) + 1)
+    weighted = np.stack([resample_axes(labels.voxels == value, shape) for value in classes])
+    weight = resample_axes(labels.voxels != UNLABELLED, shape)
+    return SoftTarget(torch.from_numpy(weighted), torch.from_numpy(weight))
+
+
+def soft_cross_entropy(logits: Tensor, weighted: Tensor, weight: Tensor) -> Tensor:
+    """Weighted mean of -sum_c y_c log p_c over voxels: a scalar.
+
+    Cross-entropy alone, without soft Dice: it is a proper score, so that probabilities, and with them the
+    volumes that they sum to, stay calibrated (Bertels et al., Medical Image Analysis 2021).
+
+    Args:
+        logits: (B, C, I, J, K).
+        weighted: y times weight, (B, C, I, J, K).
+        weight: (B, I, J, K).
+    """
+    return -(weighted * logits.log_softmax(dim=1)).sum() / weight.sum().clamp_min(1e-6)

@@ -1,0 +1,108 @@
+"""Features of slices: the frozen ViT runs once over every slice, its patch tokens are kept on disk.
+
+The ViT does not change after pretraining: slice head, pseudo-labels and distillation share one computation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..study.files import atomic_write_bytes
+from .slices import in_slice_axes, network_shape, resize_slices, slices_along
+from .vit import VisionTransformer
+
+TOKENS_AT_ONCE = 8192  # bounds memory: 32 slices of 16 x 16 patches, 8 of 32 x 32
+
+
+@torch.inference_mode()
+def encode_slices(
+    vit: VisionTransformer, images: Tensor, pixel_size: Sequence[float], slice_size: int
+) -> Tensor:
+    """Patch features of slices.
+
+    Args:
+        vit: frozen ViT; runs on the device that it is on.
+        images: (n, H, W) grey in [0, 1] at any resolution.
+        pixel_size: rows' and columns' spacing in mm; sets the aspect ratio at which the ViT reads the slices.
+        slice_size: pixels of the longer side at which it reads them.
+
+    Returns:
+        (n, C, h, w) float16 on the CPU. The h x w patches tile the slice exactly, corner to corner.
+    """
+    shape = network_shape(images.shape[1:], pixel_size, slice_size, vit.patch_size)
+    tokens = (shape[0] // vit.patch_size) * (shape[1] // vit.patch_size)
+    device = vit.cls_token.device
+    maps = []
+    for chunk in images.split(max(1, TOKENS_AT_ONCE // tokens)):
+        resized = resize_slices(chunk[:, None].to(device, torch.float32), shape)
+        maps.append(vit.forward_features(resized)[0].to("cpu", torch.float16))
+    return torch.cat(maps)
+
+
+class FeatureCache:
+    """Features of every slice of a volume, one float16 `.npy` file per volume and axis, read memory-mapped.
+
+    The file's name is a hash of everything the features depend on, so a file is right or is not there.
+
+    Args:
+        folder: where the files are kept.
+        vit: frozen ViT.
+        slice_size: see `encode_slices`.
+    """
+
+    def __init__(self, folder: Path, vit: VisionTransformer, slice_size: int) -> None:
+        self.folder = folder
+        self.vit = vit.eval()
+        self.slice_size = slice_size
+        self.weights_key = weights_digest(vit)
+
+    def features(self, volume: Tensor, spacing: Sequence[float], axis: int) -> NDArray[np.float16]:
+        """Features (n, C, h, w) of the n slices of a volume (I, J, K), grey in [0, 1], along `axis`.
+
+        Args:
+            volume: (I, J, K) grey in [0, 1].
+            spacing: voxel size in mm per axis.
+            axis: slice axis.
+
+        Returns:
+            Read-only memory-mapped float16 array.
+
+        Raises:
+            InputError: the disk is full or the folder cannot be written.
+        """
+        path = self.folder / f"{self.key(volume, spacing, axis)}.npy"
+        if not path.exists():
+            pixel_size = [spacing[side] for side in in_slice_axes(axis)]
+            maps = encode_slices(self.vit, slices_along(volume, axis), pixel_size, self.slice_size)
+            buffer = io.BytesIO()
+            np.save(buffer, maps.numpy())
+            atomic_write_bytes(path, buffer.getvalue())
+        features: NDArray[np.float16] = np.load(path, mmap_mode="r")
+        return features
+
+    def key(self, volume: Tensor, spacing: Sequence[float], axis: int) -> str:
+        """Hash of weights, voxels, spacing, slice size and axis."""
+        digest = hashlib.sha256(self.weights_key.encode())
+        voxels = volume.detach().cpu().contiguous()
+        digest.update(
+            f"{tuple(voxels.shape)} {voxels.dtype} {tuple(spacing)} {self.slice_size} {axis}".encode()
+        )
+        digest.update(voxels.numpy().data)
+        return digest.hexdigest()[:32]
+
+
+def weights_digest(vit: VisionTransformer) -> str:
+    """SHA-256 of the weights, in hexadecimal."""
+    digest = hashlib.sha256(f"{vit.patch_size} {vit.num_heads}".encode())
+    for name, tensor in vit.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,115 @@
+"""The slice head: a few thousand weights that turn frozen ViT features into organ probabilities."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .slices import resize_slices
+
+POSITION_CHANNELS = 3
+
+
+class SliceHead(nn.Module):
+    """1x1 convolution, ReLU, 1x1 convolution, upsampling by the patch size (CDKD stage 2).
+
+    The background's logit is fixed at 0, so there is one output channel an organ: with one organ the softmax
+    is the sigmoid and cross-entropy the published binary one (24,705 weights for 384 -> 64 -> 1).
+
+    Args:
+        in_channels: channels of the features.
+        organs: number of organs.
+        upsample: patch size of the ViT.
+        hidden: channels between the convolutions.
+        position_channels: append in-slice coordinates and the slice's place in the volume to the features.
+    """
+
+    def __init__(
+        self, in_channels: int, organs: int, upsample: int, hidden: int = 64, position_channels: bool = False
+    ) -> None:
+        super().__init__()
+        self.upsample = upsample
+        self.position_channels = position_channels
+        inputs = in_channels + (POSITION_CHANNELS if position_channels else 0)
+        self.layers = nn.Sequential(nn.Conv2d(inputs, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, organs, 1))
+        self.register_buffer("class_weights", torch.ones(organs + 1))
+        self.register_buffer("feature_mean", torch.zeros(in_channels))
+        self.register_buffer("feature_scale", torch.ones(in_channels))
+        self.class_weights: Tensor
+        self.feature_mean: Tensor
+        self.feature_scale: Tensor
+
+    def forward(self, features: Tensor, places: Tensor) -> Tensor:
+        """Logits (n, organs + 1, h * upsample, w * upsample), background first.
+
+        Args:
+            features: (n, C, h, w).
+            places: (n,) of the slices in their volumes, from -1 (first) to 1 (last).
+        """
+        features = (features - self.feature_mean.view(1, -1, 1, 1)) / self.feature_scale.view(1, -1, 1, 1)
+        if self.position_channels:
+            features = torch.cat([features, position_maps(features, places)], dim=1)
+        logits = F.interpolate(self.layers(features), scale_factor=self.upsample, mode="bilinear")
+        return F.pad(logits, (0, 0, 0, 0, 1, 0))
+
+    def probabilities(self, features: Tensor, places: Tensor, slice_shape: Sequence[int]) -> Tensor:
+        """Class probabilities (n, organs + 1, H, W) at the slices' own pixels; arguments as of `forward`.
+
+        Training with class weights w learns p_c w_c / sum(p w); dividing by w gives p back, so that
+        probabilities sum to volumes.
+        """
+        logits = self(features, places) - self.class_weights.log().view(1, -1, 1, 1)
+        return resize_slices(logits.softmax(dim=1), slice_shape)
+
+
+def feature_statistics(features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation (C,) of feature maps (n, C, h, w) that may differ in size.
+
+    Most of a token is common to all patches; without removing that, a head needs many times the steps.
+    """
+    pixels = torch.cat([part.float().movedim(1, -1).flatten(0, -2) for part in features])
+    return pixels.mean(dim=0), pixels.std(dim=0).clamp(min=1e-3)
+
+
+def slice_places(count: int) -> Tensor:
+    """Places of the `count` slices of a volume, -1 to 1, at the slices' centres."""
+    return (2 * torch.arange(count) + 1) / count - 1
+
+
+def position_maps(features: Tensor, places: Tensor) -> Tensor:
+    """Row, column and slice coordinates (n, 3, h, w), each from -1 to 1."""
+    count, _, height, width = features.shape
+    rows = slice_places(height).to(features).view(1, -1, 1).expand(count, -1, width)
+    columns = slice_places(width).to(features).view(1, 1, -1).expand(count, height, -1)
+    slices = places.to(features).view(-1, 1, 1).expand(-1, height, width)
+    return torch.stack([rows, columns, slices], dim=1)
+
+
+@torch.inference_mode()
+def predict_slices(
+    head: SliceHead, features: Tensor, slice_shape: Sequence[int], places: Tensor | None = None
+) -> Tensor:
+    """Class probabilities (n, organs + 1, H, W) of slices at their own pixels.
+
+    Args:
+        head: trained slice head; runs on the device that it is on.
+        features: (n, C, h, w) of any float type, e.g. `torch.from_numpy(cache.features(...))`.
+        slice_shape: rows and columns of the slices.
+        places: (n,) see `SliceHead.forward`; all slices of one volume in order when None.
+
+    Returns:
+        float32 on the CPU.
+    """
+    places = slice_places(len(features)) if places is None else places
+    device = head.class_weights.device
+    pixels = math.prod(features.shape[-2:]) * head.upsample**2
+    step = max(1, (1 << 22) // pixels)  # bounds memory
+    parts = [
+        head.probabilities(part.to(device, torch.float32), place.to(device), slice_shape).cpu()
+        for part, place in zip(features.split(step), places.split(step), strict=True)
+    ]
+    return torch.cat(parts)
