@@ -21,12 +21,20 @@ from .pseudolabels.fusion import FusedPrediction
 from .pseudolabels.storage import stored_prediction
 from .pseudolabels.teacher_labels import teacher_pseudo_label
 from .segmentation.inference import predict_inputs
-from .segmentation.model import SegmentationModel
+from .segmentation.model import MODEL_NAME, SegmentationModel
 from .student.build import StudentDesign
 from .student.symmetry import mirror_axes
 from .student.training import train_student
+from .study.files import writing
 from .study.loop import step_seed
-from .study.provenance import digest, image_checksums, label_checksums, start_run
+from .study.provenance import (
+    digest,
+    image_checksums,
+    label_checksums,
+    labels_changed,
+    read_settings,
+    start_run,
+)
 from .study.settings import Settings
 from .study.study import Study
 from .study.training_volumes import TrainingVolume, prepare_volume
@@ -40,7 +48,7 @@ from .teacher.slices import SliceSource, in_slice_axes
 from .teacher.vit import VisionTransformer
 
 Stage = Literal["teacher", "slice-head", "pseudo-labels", "student"]
-MODEL_NAME = "model.safetensors"
+TEACHER_NAME = "teacher.safetensors"
 
 
 def train(
@@ -133,9 +141,12 @@ def open_run(
     cancelled: Callable[[], bool] | None,
 ) -> Run:
     """Record the run, and bring the study's volumes and sparse labels to the working grid."""
-    if restart:
-        shutil.rmtree(study.run_folder, ignore_errors=True)
+    if restart and study.run_folder.exists():
+        with writing(study.run_folder):
+            shutil.rmtree(study.run_folder)
     study.check_files()
+    if labels_changed(study) and read_settings(study) == settings:
+        forget_labelled_stages(study)
     start_run(study, settings, str(device))
     volumes = []
     for number, case in enumerate(study.cases, start=1):
@@ -143,6 +154,15 @@ def open_run(
         volumes.append(prepare_volume(study.read_volume(case.name), labels, settings.working_grid.max_voxels))
         study.events.emit("reading volumes", number, len(study.cases))
     return Run(study, settings, device, volumes, mirror_axes([volume.grey for volume in volumes]), cancelled)
+
+
+def forget_labelled_stages(study: Study) -> None:
+    """Keep the teacher, which has seen no label, and remove what was learnt from labels that have changed since."""
+    for path in study.run_folder.glob("*.safetensors"):
+        if path.name != TEACHER_NAME:
+            path.unlink()
+    message = "labels have changed: all but the teacher is trained anew"
+    study.events.emit("reading volumes", 0, len(study.cases), message=message)
 
 
 def pretrained_teacher(run: Run) -> VisionTransformer:
@@ -157,7 +177,7 @@ def pretrained_teacher(run: Run) -> VisionTransformer:
     return pretrain_teacher(
         source,
         settings,
-        checkpoint_path=run.folder / "teacher.safetensors",
+        checkpoint_path=run.folder / TEACHER_NAME,
         seed=run.settings.seed,
         events=run.study.events,
         device=run.device,

@@ -8,6 +8,8 @@ from USLabelEfficientSegLib.evaluation.evaluate import (
     ALL_ORGANS,
     evaluate_case,
     evaluate_folders,
+    organs_of,
+    pair_folders,
     summarise,
     write_metrics_csv,
 )
@@ -89,12 +91,41 @@ def test_table_for_people_has_a_dash_for_undefined_numbers(folders):
     assert rows["bladder", "Signed volume error, %"][0] == "−50.0"
 
 
-@pytest.mark.parametrize(("removed", "problem"), [(0, "has no prediction"), (1, "has no reference")])
-def test_a_missing_counterpart_is_refused(folders, removed, problem):
-    next(folders[removed].glob("b*")).unlink()
+def test_a_prediction_without_a_reference_is_refused(folders):
+    next(folders[1].glob("b*")).unlink()
 
-    with pytest.raises(InputError, match=problem):
+    with pytest.raises(InputError, match="has no reference"):
         evaluate_folders(*folders, ORGANS)
+
+
+def test_references_without_a_prediction_are_left_out(folders):
+    next(folders[0].glob("b*")).unlink()
+
+    pairs, left_out = pair_folders(*folders)
+
+    assert [pair.prediction.name for pair in pairs] == ["a.nrrd"] and left_out == ["b"]
+    assert {row.case for row in evaluate_folders(*folders, ORGANS)} == {"a"}
+
+
+def test_organs_are_those_that_the_predictions_name(folders):
+    names = {"Segment0_LabelValue": "1", "Segment0_Name": "prostate"}
+    write_label_map(folders[0] / "a.nrrd", label_map(), names)
+
+    assert organs_of(pair_folders(*folders)[0]) == ["prostate"]
+
+
+def test_organs_without_names_are_numbered_up_to_the_highest_label(folders):
+    write_label_map(folders[0] / "a.nrrd", label_map(bladder=0))
+
+    assert organs_of(pair_folders(*folders)[0]) == ["organ 1", "organ 2"]
+
+
+def test_predictions_of_different_organs_are_refused(folders):
+    for file, organ in (("a.nrrd", "prostate"), ("b_segmentation.nrrd", "heart")):
+        write_label_map(folders[0] / file, label_map(), {"Segment0_LabelValue": "1", "Segment0_Name": organ})
+
+    with pytest.raises(InputError, match="is of heart, other predictions of prostate"):
+        organs_of(pair_folders(*folders)[0])
 
 
 def test_another_geometry_is_refused():

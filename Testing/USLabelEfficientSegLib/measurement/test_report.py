@@ -8,11 +8,12 @@ import pytest
 from PIL import Image
 
 from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
-from USLabelEfficientSegLib.measurement.overlays import ORGAN_COLOURS, overlay_png, overlay_rows
+from USLabelEfficientSegLib.measurement.overlays import overlay_png, overlay_rows
 from USLabelEfficientSegLib.measurement.report import write_report
 from USLabelEfficientSegLib.measurement.report_content import ReportCase, ReportContent, Table
 from USLabelEfficientSegLib.measurement.report_figures import training_curves_png, volume_agreement_png
 from USLabelEfficientSegLib.measurement.volumes import organ_volumes
+from USLabelEfficientSegLib.segmentation.segments import ORGAN_COLOURS
 from USLabelEfficientSegLib.study.events import Event
 
 ORGANS = ("prostate", "cyst <1 & 2>")

@@ -47,9 +47,7 @@ def test_full_dino_training_file_gives_its_teacher(tmp_path: Path, vit: VisionTr
 
 
 @pytest.mark.parametrize("prefix", ["", "module.", "module.backbone."])
-def test_bare_backbone_loads_with_and_without_prefix(
-    tmp_path: Path, vit: VisionTransformer, prefix: str
-) -> None:
+def test_bare_backbone_loads_with_and_without_prefix(tmp_path: Path, vit: VisionTransformer, prefix: str) -> None:
     path = tmp_path / "backbone.pth"
     torch.save(with_prefix(vit.state_dict(), prefix), path)
     loaded = load_vit(path)

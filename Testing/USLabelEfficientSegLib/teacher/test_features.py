@@ -23,9 +23,7 @@ def volume() -> torch.Tensor:
     return torch.rand(20, 16, 6, generator=torch.Generator().manual_seed(0))
 
 
-def test_features_of_every_slice_along_each_axis(
-    tmp_path: Path, vit: VisionTransformer, volume: torch.Tensor
-) -> None:
+def test_features_of_every_slice_along_each_axis(tmp_path: Path, vit: VisionTransformer, volume: torch.Tensor) -> None:
     cache = FeatureCache(tmp_path, vit, slice_size=32)
     shapes = [cache.features(volume, SPACING, axis).shape for axis in range(3)]
     # In-slice extents in mm: 16 x 12, 20 x 12, 20 x 16; the longer side is four patches.

@@ -8,7 +8,12 @@ from USLabelEfficientSegLib.errors import Cancelled
 from USLabelEfficientSegLib.study.events import EventLog
 from USLabelEfficientSegLib.study.settings import SliceHeadSettings
 from USLabelEfficientSegLib.teacher.labelled_slices import HeadSamples
-from USLabelEfficientSegLib.teacher.slice_head import SliceHead, predict_slices, slice_places
+from USLabelEfficientSegLib.teacher.slice_head import (
+    SliceHead,
+    feature_statistics,
+    predict_slices,
+    slice_places,
+)
 from USLabelEfficientSegLib.teacher.slice_head_training import train_slice_head, weighted_cross_entropy
 
 CPU = torch.device("cpu")
@@ -120,3 +125,15 @@ def test_interrupted_training_ends_with_the_same_weights(tmp_path: Path) -> None
     resumed = train(tmp_path / "stopped")
     for name, value in expected.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_head_does_not_depend_on_what_is_common_to_all_features(tmp_path: Path) -> None:
+    head = train(tmp_path)
+    mean, scale = feature_statistics([part.features for part in two_shapes()])
+    torch.testing.assert_close(head.feature_mean, mean)
+    offset_head = SliceHead(6, organs=2, upsample=4, hidden=16)
+    offset_head.load_state_dict({**head.state_dict(), "feature_mean": mean + 100, "feature_scale": scale})
+    features = two_shapes()[0].features.float()
+    torch.testing.assert_close(
+        offset_head(features + 100, slice_places(12)), head(features, slice_places(12)), rtol=1e-3, atol=1e-3
+    )

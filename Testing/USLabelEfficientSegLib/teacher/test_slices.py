@@ -52,9 +52,7 @@ def test_drawn_slice_fills_its_extent_and_nothing_else() -> None:
         (1, 1, [True, True]),
     ],
 )
-def test_slices_are_never_flippable_along_depth(
-    depth_axis: int | None, axis: int, expected: list[bool]
-) -> None:
+def test_slices_are_never_flippable_along_depth(depth_axis: int | None, axis: int, expected: list[bool]) -> None:
     source = SliceSource([torch.rand(4, 4, 4)], [(1, 1, 1)], 8, axes=(axis,), depth_axis=depth_axis)
     assert source.draw(1, torch.Generator()).flippable.tolist() == [expected]
 

@@ -53,9 +53,7 @@ def test_class_token_of_forward_is_that_of_forward_features(vit: VisionTransform
 @pytest.mark.parametrize(
     ("name", "channels", "heads", "parameters"), [("mini", 192, 3, 1_967_808), ("small", 384, 6, 21_670_272)]
 )
-def test_named_architectures_have_the_expected_sizes(
-    name: str, channels: int, heads: int, parameters: int
-) -> None:
+def test_named_architectures_have_the_expected_sizes(name: str, channels: int, heads: int, parameters: int) -> None:
     vit = build_vit(name, patch_size=8, image_size=224)
     assert (vit.embed_dim, vit.num_heads) == (channels, heads)
     assert sum(parameter.numel() for parameter in vit.parameters()) == parameters

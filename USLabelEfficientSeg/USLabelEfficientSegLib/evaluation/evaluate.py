@@ -18,8 +18,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..imaging.volume import LabelMap
-from ..measurement.segmentation_files import find_segmentations, read_segmentation
-from ..measurement.volumes import organ_volumes
+from ..measurement.segmentation_files import find_segmentations, organ_names, read_segmentation
+from ..measurement.volumes import label_counts, organ_volumes
 from ..study.files import atomic_write_text
 from .metrics import dice, surface_distances, volume_error_percent
 
@@ -48,6 +48,14 @@ class CaseMetrics:
     def missed(self) -> bool:
         """Whether just one of prediction and reference holds the organ."""
         return (self.predicted_volume_ml == 0) != (self.reference_volume_ml == 0)
+
+
+@dataclass(frozen=True)
+class CasePair:
+    """The files of a predicted segmentation and of its reference."""
+
+    prediction: Path
+    reference: Path
 
 
 @dataclass(frozen=True)
@@ -116,27 +124,61 @@ def evaluate_case(prediction: LabelMap, reference: LabelMap, organs: Sequence[st
     return rows
 
 
-def evaluate_folders(predictions: Path, references: Path, organs: Sequence[str]) -> list[CaseMetrics]:
-    """Metrics of all cases of two folders, paired by image name (`NAME.ext` or `NAME_segmentation.ext`).
+def pair_folders(predictions: Path, references: Path) -> tuple[list[CasePair], list[str]]:
+    """Pairs of two folders by image name (`NAME.ext` or `NAME_segmentation.ext`), and the references left over.
 
     Raises:
-        InputError: a prediction or reference has no counterpart, or a case cannot be evaluated.
+        InputError: a prediction has no reference. The other way round is normal: a part was held out.
     """
     predicted, referred = find_segmentations(predictions), find_segmentations(references)
-    for name in sorted(predicted.keys() ^ referred.keys()):
-        if name in predicted:
-            raise InputError(
-                predicted[name], f"has no reference in {references}", "add it or remove the prediction"
-            )
-        raise InputError(
-            referred[name],
-            f"has no prediction in {predictions}",
-            "segment this image or remove the reference",
-        )
-    rows: list[CaseMetrics] = []
     for name, path in predicted.items():
-        rows += evaluate_case(read_segmentation(path), read_segmentation(referred[name]), organs)
+        if name not in referred:
+            raise InputError(path, f"has no reference in {references}", "add it or remove the prediction")
+    pairs = [CasePair(path, referred[name]) for name, path in predicted.items()]
+    return pairs, [name for name in referred if name not in predicted]
+
+
+def evaluate_pairs(pairs: Sequence[CasePair], organs: Sequence[str]) -> list[CaseMetrics]:
+    """Metrics of all pairs. Raises `InputError` when a case cannot be evaluated."""
+    rows: list[CaseMetrics] = []
+    for pair in pairs:
+        rows += evaluate_case(read_segmentation(pair.prediction), read_segmentation(pair.reference), organs)
     return rows
+
+
+def evaluate_folders(predictions: Path, references: Path, organs: Sequence[str]) -> list[CaseMetrics]:
+    """Metrics of all predictions of a folder; references without a prediction are left out.
+
+    Raises:
+        InputError: a prediction has no reference, or a case cannot be evaluated.
+    """
+    return evaluate_pairs(pair_folders(predictions, references)[0], organs)
+
+
+def organs_of(pairs: Sequence[CasePair]) -> list[str]:
+    """Organ names that the predictions hold, or else `organ 1`, ... up to the highest label of any file.
+
+    Raises:
+        InputError: the predictions are of different organs, or no file holds any organ.
+    """
+    named = {tuple(names): pair.prediction for pair in pairs if (names := organ_names(pair.prediction))}
+    if len(named) > 1:
+        (first, _), (other, path), *_ = named.items()
+        raise InputError(
+            path,
+            f"is of {', '.join(other)}, other predictions of {', '.join(first)}",
+            "evaluate predictions of one model at a time",
+        )
+    if named:
+        return list(next(iter(named)))
+    highest = max(
+        int(np.flatnonzero(label_counts(read_segmentation(path))).max())
+        for pair in pairs
+        for path in (pair.prediction, pair.reference)
+    )
+    if highest == 0:
+        raise InputError(pairs[0].reference, "and all other files hold no organ", "give label maps of organs")
+    return [f"organ {label}" for label in range(1, highest + 1)]
 
 
 def summarise(rows: Sequence[CaseMetrics]) -> list[MetricSummary]:

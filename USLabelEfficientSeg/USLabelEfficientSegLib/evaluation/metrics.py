@@ -48,7 +48,8 @@ def surface_distances(
     Nearest neighbours come from a k-d tree over the surface voxels: exact, and for an organ several times
     faster than a distance map of its surroundings.
     """
-    surfaces = [surface_voxels(mask) * np.asarray(spacing, dtype=float) for mask in (prediction, reference)]
+    # Counted from 1: building a k-d tree never ends on coordinates of 0 while denormal numbers are flushed to zero.
+    surfaces = [(surface_voxels(mask) + 1) * np.asarray(spacing, dtype=float) for mask in (prediction, reference)]
     empty = [len(surface) == 0 for surface in surfaces]
     if any(empty):
         distance = np.array([0.0 if all(empty) else np.nan])

@@ -7,7 +7,7 @@ import errno
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -89,9 +89,14 @@ def write_volume(path: Path | str, volume: UltrasoundVolume) -> None:
     _write(Path(path), volume.voxels, volume.geometry)
 
 
-def write_label_map(path: Path | str, label_map: LabelMap) -> None:
-    """Write a label map like `write_volume`."""
-    _write(Path(path), label_map.voxels, label_map.geometry)
+def write_label_map(path: Path | str, label_map: LabelMap, metadata: Mapping[str, str] | None = None) -> None:
+    """Write a label map like `write_volume`; NRRD and MetaImage keep `metadata`, texts by name."""
+    _write(Path(path), label_map.voxels, label_map.geometry, metadata)
+
+
+def write_map(path: Path | str, values: NDArray[np.float32], geometry: Geometry) -> None:
+    """Write values on the grid of a volume like `write_volume`: (I, J, K), or (C, I, J, K) with C a voxel."""
+    _write(Path(path), values, geometry)
 
 
 def find_images(folder: Path | str) -> dict[str, Path]:
@@ -213,15 +218,19 @@ def _geometry_of(image: sitk.Image) -> Geometry:
     return Geometry((i, j, k), image.GetSpacing()[:3], image.GetOrigin()[:3], direction)
 
 
-def _write(path: Path, voxels: NDArray[np.generic], geometry: Geometry) -> None:
+def _write(
+    path: Path, voxels: NDArray[np.generic], geometry: Geometry, metadata: Mapping[str, str] | None = None
+) -> None:
     suffix = _suffix(path)
     if suffix not in WRITE_SUFFIXES:
         problem = "has a suffix that cannot be written"
         raise InputError(path, problem, f"use one of {', '.join(WRITE_SUFFIXES)}")
-    image = sitk.GetImageFromArray(np.ascontiguousarray(voxels.transpose(2, 1, 0)))
+    image = sitk.GetImageFromArray(np.ascontiguousarray(voxels.T), isVector=voxels.ndim == 4)
     image.SetSpacing(geometry.spacing)
     image.SetOrigin(geometry.origin)
     image.SetDirection(geometry.direction.ravel().tolist())
+    for name, text in (metadata or {}).items():
+        image.SetMetaData(name, text)
     # A short name of its own: the target's may already be as long as the file system allows.
     partial = path.with_name(f".{secrets.token_hex(8)}{suffix}")
     try:

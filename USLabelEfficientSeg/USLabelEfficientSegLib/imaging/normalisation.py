@@ -40,7 +40,9 @@ def image_channels(
     def local_mean(x: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(gaussian_filter(x * inside, sigma) / share)
 
-    log = np.log1p(image - values.min())
+    darkest, brightest = values.min(), np.percentile(values, 99.5)
+    # As if stored in a byte, whatever the file's unit; the outside may be darker than anything inside.
+    log = np.log1p(np.maximum(image - darkest, 0) * (255 / max(brightest - darkest, 1e-6))).astype(np.float32)
     detail = log - local_mean(log)
     local = detail / (np.sqrt(np.maximum(local_mean(detail**2), 0)) + 0.1)
     return torch.from_numpy(np.stack([z, local]).clip(-_CLIP, _CLIP) * inside).float()

@@ -18,11 +18,10 @@ from PIL import Image
 from scipy.spatial import cKDTree
 
 from ..imaging.volume import LabelMap, UltrasoundVolume
+from ..segmentation.segments import ORGAN_COLOURS, organ_colour
 from .report_content import ReportCase
 from .views import View, slice_label, views_of
 
-# Okabe and Ito's colours, those light enough for ultrasound: told apart with every colour vision deficiency.
-ORGAN_COLOURS = ("#E69F00", "#56B4E9", "#F0E442", "#CC79A7", "#009E73", "#D55E00")
 REFERENCE_COLOUR = "#FFFFFF"
 MAXIMAL_ROWS = 3
 
@@ -153,11 +152,6 @@ def _draw_outlines(axes: Axes, view: View, labels: NDArray[np.uint8], left: floa
         )
         if not dashed:
             outline.set_path_effects([withStroke(linewidth=2.6, foreground="black")])
-
-
-def organ_colour(label: int) -> str:
-    """Colour of an organ's outline and marker, by its label."""
-    return ORGAN_COLOURS[(label - 1) % len(ORGAN_COLOURS)]
 
 
 def _draw_scale_bar(axes: Axes, size_mm: tuple[float, float]) -> None:

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ..segmentation.segments import organ_colour
 from ..study.files import atomic_write_text
-from .overlays import MAXIMAL_ROWS, OverlayRow, organ_colour, overlay_rows
+from .overlays import MAXIMAL_ROWS, OverlayRow, overlay_rows
 from .report_content import ReportCase, ReportContent, Table
 from .report_figures import marker_character, training_curves_png, volume_agreement_png
 

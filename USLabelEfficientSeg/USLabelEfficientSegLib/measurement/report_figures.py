@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..segmentation.segments import organ_colour
 from ..study.events import Event
-from .overlays import organ_colour
 
 # Markers of the organs, and the characters that stand for them in a legend.
 MARKERS = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚"}

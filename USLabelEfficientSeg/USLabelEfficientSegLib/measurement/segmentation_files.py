@@ -18,11 +18,10 @@ from ..annotation.sparse_labels import UNLABELLED
 from ..errors import InputError
 from ..imaging.files import find_images, read_label_map
 from ..imaging.volume import LabelMap
+from ..segmentation.segments import PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX
 from .volumes import OrganVolume, organ_volumes
 
 SEGMENTATION_SUFFIX = "_segmentation"
-PROBABILITY_SUFFIX = "_probability"
-UNCERTAINTY_SUFFIX = "_uncertainty"
 _LABELS = {str(label) for label in range(1, UNLABELLED)}
 
 

@@ -8,7 +8,7 @@ optimized segmentation maps in the context of inherent uncertainty", Medical Ima
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,11 @@ class OrganVolume:
     voxel_count: int
     volume_ml: float
     probability_volume_ml: float | None = None
+
+    @property
+    def best_ml(self) -> float:
+        """The probability-weighted volume where there is one, else the counted one."""
+        return self.volume_ml if self.probability_volume_ml is None else self.probability_volume_ml
 
 
 def organ_volumes(
@@ -97,14 +102,20 @@ def probability_volumes_ml(probabilities: NDArray[np.floating], voxel_volume_ml:
     ]
 
 
-def write_volumes_csv(path: Path, rows: Sequence[OrganVolume]) -> None:
-    """Write the rows as CSV (UTF-8), units in the headings; without probabilities a cell is empty."""
+def write_volumes_csv(
+    path: Path, rows: Sequence[OrganVolume], true_volumes_ml: Mapping[str, Mapping[str, float]] | None = None
+) -> None:
+    """Write the rows as CSV (UTF-8), units in the headings; without probabilities a cell is empty.
+
+    With the true volumes by case and organ there is a last column for them.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_HEADINGS)
+    writer.writerow([*CSV_HEADINGS, "true_volume_ml"] if true_volumes_ml else CSV_HEADINGS)
     for row in rows:
         weighted = "" if row.probability_volume_ml is None else f"{row.probability_volume_ml:.4f}"
-        writer.writerow([row.case, row.organ, row.voxel_count, f"{row.volume_ml:.4f}", weighted])
+        true = [f"{true_volumes_ml[row.case][row.organ]:.4f}"] if true_volumes_ml else []
+        writer.writerow([row.case, row.organ, row.voxel_count, f"{row.volume_ml:.4f}", weighted, *true])
     atomic_write_text(path, text.getvalue())
 
 

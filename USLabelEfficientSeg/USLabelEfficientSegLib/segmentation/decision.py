@@ -18,12 +18,12 @@ _BINS = 1000
 
 def dice_threshold(probability: NDArray[np.float32]) -> float:
     """The threshold in (0, 1/2] that maximises the expected Dice of one organ's probability map."""
-    counts, edges = np.histogram(probability, bins=_BINS, range=(0.0, 1.0))
+    counts, _ = np.histogram(probability, bins=_BINS, range=(0.0, 1.0))
     sums, _ = np.histogram(probability, bins=_BINS, range=(0.0, 1.0), weights=probability)
     above = np.cumsum(counts[::-1])[::-1]  # voxels, and their probability, from each bin upwards
     expected_overlap = np.cumsum(sums[::-1])[::-1]
     expected_dice = 2 * expected_overlap / np.maximum(expected_overlap[0] + above, 1e-12)
-    return float(np.clip(edges[:-1][expected_dice.argmax()], 1 / _BINS, 0.5))
+    return float(np.clip(expected_dice.max() / 2, 1 / _BINS, 0.5))
 
 
 def decide(probability: NDArray[np.float32], thresholds: list[float]) -> NDArray[np.uint8]:

@@ -107,7 +107,8 @@ def predict_inputs(
             image, position = inputs[:-POSITION_CHANNELS].flip(flips), inputs[-POSITION_CHANNELS:]
             logits = sliding_window_inference(
                 torch.cat([image, position])[None].to(device),
-                roi_size=(model.window,) * 3,
+                # Not larger than the volume: it would be padded, to what no student was trained on.
+                roi_size=[min(model.window, n) for n in inputs.shape[1:]],
                 sw_batch_size=1,
                 predictor=network,
                 overlap=model.overlap,

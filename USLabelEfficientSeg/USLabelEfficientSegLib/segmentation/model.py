@@ -14,6 +14,7 @@ from ..student.build import StudentDesign, build_student
 from ..study.checkpoint import load_checkpoint, save_checkpoint
 
 FORMAT = 1
+MODEL_NAME = "model.safetensors"  # in the run folder of a study
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ is the exponential moving average of the weights.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,7 @@ def train_student(
             if float(weight.sum()) > _LEAST_WEIGHT * weight.numel() or name == "labels"
         }
         if sample.volume.features is not None and settings.correlation_weight > 0:
-            maps = torch.from_numpy(sample.volume.features[:]).float()
+            maps = torch.tensor(sample.volume.features).float()  # a copy: the file is read-only
             losses["correlation"] = _correlation(
                 maps, features.float(), sample.grid, design.slice_axis, settings.correlation_slices, generator
             )
@@ -198,7 +199,7 @@ def _correlation(
         generator: of slices, positions and partners.
     """
     cells = student.shape[2:]
-    coarse_grid = F.interpolate(grid.permute(0, 4, 1, 2, 3), size=cells, mode="trilinear").permute(0, 2, 3, 4, 1)
+    coarse_grid = _at_cells(grid, cells)
     posed = warp(teacher.movedim(0, 1).movedim(1, slice_axis + 1)[None], coarse_grid).to(student.device)
     chosen = torch.randperm(cells[slice_axis], generator=generator)[:count].to(student.device)
     of_teacher, of_student = (maps[0].movedim(slice_axis + 1, 0)[chosen] for maps in (posed, student))
@@ -206,3 +207,15 @@ def _correlation(
     permutation = torch.randperm(len(chosen), generator=generator).to(student.device)
     within, between = correlation_distillation(of_teacher, of_student, positions, permutation)
     return within + between
+
+
+def _at_cells(grid: Tensor, cells: Sequence[int]) -> Tensor:
+    """A pose (1, I, J, K, 3) at the centres of the student's feature cells.
+
+    Cells have powers of two as sides and start at the volume's first corner; the last ones may reach beyond the
+    volume, which the student has padded to whole cells.
+    """
+    sides = [2 ** math.ceil(math.log2(n / cell)) for n, cell in zip(grid.shape[1:4], cells, strict=True)]
+    missing = [cell * side - n for n, cell, side in zip(grid.shape[1:4], cells, sides, strict=True)]
+    padded = F.pad(grid.permute(0, 4, 1, 2, 3), [x for n in reversed(missing) for x in (0, n)], mode="replicate")
+    return F.interpolate(padded, size=tuple(cells), mode="trilinear").permute(0, 2, 3, 4, 1)

@@ -26,7 +26,7 @@ def start_run(study: Study, settings: Settings, device: str) -> None:
     path = study.run_folder / "run.json"
     starts: list[dict[str, Any]] = []
     if path.exists():
-        stored, starts = _read(path)
+        stored, starts, _ = _read(path)
         difference = _difference(stored, settings)
         if difference:
             raise InputError(
@@ -49,6 +49,23 @@ def read_settings(study: Study) -> Settings | None:
     return _read(path)[0] if path.exists() else None
 
 
+def read_starts(study: Study) -> list[dict[str, Any]]:
+    """When, on which device and with which software the study's run was started and continued, oldest first."""
+    path = study.run_folder / "run.json"
+    return _read(path)[1] if path.exists() else []
+
+
+def labels_changed(study: Study) -> bool:
+    """Whether labels were edited, added or removed since the study's run was last started or continued."""
+    path = study.run_folder / "run.json"
+    return path.exists() and _read(path)[2] != label_checksums(study)
+
+
+def flat_settings(settings: Settings) -> dict[str, Any]:
+    """Every setting by its dotted name, such as `student.steps`."""
+    return _flat(settings.model_dump())
+
+
 def image_checksums(study: Study) -> dict[str, str]:
     """SHA-256 of every image, by case."""
     return {case.name: case.image.sha256 for case in study.cases}
@@ -64,18 +81,19 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _read(path: Path) -> tuple[Settings, list[dict[str, Any]]]:
+def _read(path: Path) -> tuple[Settings, list[dict[str, Any]], dict[str, str]]:
+    """Settings, starts, and the labels' checksums."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        settings, starts = record["settings"], list(record["starts"])
+        settings, starts, labels = record["settings"], list(record["starts"]), dict(record["data"]["labels"])
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(path, "is damaged", "use --restart to train anew") from error
-    return parse_settings(path, settings), starts
+        raise InputError(path, "is damaged", "train anew with --restart and a --preset") from error
+    return parse_settings(path, settings), starts, labels
 
 
 def _difference(old: Settings, new: Settings) -> str:
     """The first setting that differs, such as "student.steps is 800, now 900"; empty when none does."""
-    before, after = _flat(old.model_dump()), _flat(new.model_dump())
+    before, after = flat_settings(old), flat_settings(new)
     for name, value in after.items():
         if before[name] != value:
             return f"{name} is {before[name]}, now {value}"

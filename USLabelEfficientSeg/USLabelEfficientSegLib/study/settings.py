@@ -181,8 +181,8 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
         *sections, field = name.split(".")
         target: dict[str, Any] = data
         for section in sections:
-            target = target.get(section, {})
-            if not target:
+            target = target.get(section, {}) if isinstance(target, dict) else {}
+            if not isinstance(target, dict) or not target:
                 raise InputError(
                     f"setting {name}", "does not exist", "see the settings stored with a run for the names"
                 )

@@ -156,9 +156,7 @@ class MultiCrop:
         def crops(number: int, size: int, area: tuple[float, float]) -> Tensor:
             images = torch.empty(number, len(batch.images), 1, size, size)
             for row in range(number):
-                images[row] = disturb(
-                    random_resized_crop(batch, size, area, generator), depth_axis, generator
-                )
+                images[row] = disturb(random_resized_crop(batch, size, area, generator), depth_axis, generator)
             return images
 
         return (

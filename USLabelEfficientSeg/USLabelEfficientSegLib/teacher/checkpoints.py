@@ -83,9 +83,7 @@ def vit_from_state(state: dict[str, Tensor], path: Path, num_heads: int | None =
         raise refusal
     channels, _, patch_size, _ = kernel.shape
     side = math.isqrt(max(positions.shape[1] - 1, 0))
-    blocks = [
-        name.split(".")[1] for name in state if name.startswith("blocks.") and name.endswith(".norm1.weight")
-    ]
+    blocks = [name.split(".")[1] for name in state if name.startswith("blocks.") and name.endswith(".norm1.weight")]
     heads = num_heads or channels // HEAD_CHANNELS
     if side == 0 or heads == 0 or channels % heads or not all(state[name].isfinite().all() for name in state):
         raise refusal

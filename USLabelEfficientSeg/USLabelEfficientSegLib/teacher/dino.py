@@ -72,9 +72,7 @@ def teacher_momentum(step: int, total: int, start: float = 0.996) -> float:
     return cosine_schedule(start, 1.0, step, total)
 
 
-def teacher_temperature(
-    step: int, total: int, start: float = 0.04, end: float = 0.07, warm_up: float = 0.3
-) -> float:
+def teacher_temperature(step: int, total: int, start: float = 0.04, end: float = 0.07, warm_up: float = 0.3) -> float:
     """Linear rise over the first `warm_up` share of the steps, then constant."""
     return start + (end - start) * min(step / max(warm_up * total, 1.0), 1.0)
 

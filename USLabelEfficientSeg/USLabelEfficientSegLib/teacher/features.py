@@ -23,9 +23,7 @@ TOKENS_AT_ONCE = 8192  # bounds memory: 32 slices of 16 x 16 patches, 8 of 32 x 
 
 
 @torch.inference_mode()
-def encode_slices(
-    vit: VisionTransformer, images: Tensor, pixel_size: Sequence[float], slice_size: int
-) -> Tensor:
+def encode_slices(vit: VisionTransformer, images: Tensor, pixel_size: Sequence[float], slice_size: int) -> Tensor:
     """Patch features of slices.
 
     Args:
@@ -92,9 +90,7 @@ class FeatureCache:
         """Hash of weights, voxels, spacing, slice size and axis."""
         digest = hashlib.sha256(self.weights_key.encode())
         voxels = volume.detach().cpu().contiguous()
-        digest.update(
-            f"{tuple(voxels.shape)} {voxels.dtype} {tuple(spacing)} {self.slice_size} {axis}".encode()
-        )
+        digest.update(f"{tuple(voxels.shape)} {voxels.dtype} {tuple(spacing)} {self.slice_size} {axis}".encode())
         digest.update(voxels.numpy().data)
         return digest.hexdigest()[:32]
 

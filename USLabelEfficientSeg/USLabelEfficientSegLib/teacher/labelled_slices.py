@@ -69,11 +69,8 @@ class HeadSamples:
         return len(self.features)
 
     def digest(self) -> str:
-        """Fingerprint of the samples."""
-        parts = [
-            tensor.contiguous().numpy().tobytes()
-            for tensor in (self.features, self.target, self.weight, self.places)
-        ]
+        """Fingerprint of the labels and views; not of the features, which another device computes a little else."""
+        parts = [tensor.contiguous().numpy().tobytes() for tensor in (self.target, self.weight, self.places)]
         return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
@@ -111,9 +108,7 @@ def random_view(slices: LabelledSlices, ranges: ViewRanges, generator: torch.Gen
         linear[mirrored, :, 1 - ranges.flip_axis] *= -1
     transform = torch.cat([linear, shift[:, :, None]], dim=2)
     grid = F.affine_grid(transform, [count, 1, height, width], align_corners=False)
-    every = torch.cat(
-        [slices.images[:, None], slices.weight[:, None], slices.target * slices.weight[:, None]], dim=1
-    )
+    every = torch.cat([slices.images[:, None], slices.weight[:, None], slices.target * slices.weight[:, None]], dim=1)
     moved = F.grid_sample(every, grid, padding_mode="zeros", align_corners=False)
     weight = moved[:, 1]
     return LabelledSlices(
@@ -137,9 +132,7 @@ def encode_views(
     """Features of the slices themselves and of `views` random views of each: (1 + views) * n samples."""
     versions = [slices] + [random_view(slices, ranges, generator) for _ in range(views)]
     return HeadSamples(
-        features=torch.cat(
-            [encode_slices(vit, view.images, slices.pixel_size, slice_size) for view in versions]
-        ),
+        features=torch.cat([encode_slices(vit, view.images, slices.pixel_size, slice_size) for view in versions]),
         target=torch.cat([view.target for view in versions]),
         weight=torch.cat([view.weight for view in versions]),
         places=torch.cat([view.places for view in versions]),

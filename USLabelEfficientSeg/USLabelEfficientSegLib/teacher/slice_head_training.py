@@ -74,9 +74,7 @@ def train_slice_head(
     head.feature_scale.copy_(scale)
     head.class_weights.copy_(class_weights(samples))
     head.to(device)
-    optimizer = torch.optim.Adam(
-        head.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
-    )
+    optimizer = torch.optim.Adam(head.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     sizes = torch.tensor([float(len(part)) for part in samples])
 
     def step_function(step: int, generator: torch.Generator) -> dict[str, Tensor]:

@@ -139,9 +139,7 @@ class VisionTransformer(nn.Module):
         """Tokens (B, 1 + h * w, C) with positions, class token first, before the first block."""
         patches = self.patch_embed(images)
         height, width = patches.shape[-2:]
-        tokens = torch.cat(
-            [self.cls_token.expand(len(images), -1, -1), patches.flatten(2).transpose(1, 2)], dim=1
-        )
+        tokens = torch.cat([self.cls_token.expand(len(images), -1, -1), patches.flatten(2).transpose(1, 2)], dim=1)
         return tokens + self.position_embedding(height, width)
 
     def encode(self, tokens: Tensor) -> Tensor:

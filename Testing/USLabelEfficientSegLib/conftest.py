@@ -1,0 +1,57 @@
+"""A study that is simulated and trained once, in seconds, for all tests that need one."""
+
+import pytest
+
+from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
+from USLabelEfficientSegLib.imaging.simulator import simulate_volume
+
+ORGANS = ("solid", "fluid")
+
+
+@pytest.fixture(scope="session")
+def tiny_changes():
+    """Settings with which a whole training takes seconds."""
+    return {
+        "working_grid.max_voxels": 32,
+        "teacher.slice_size": 32,
+        "teacher.steps": 3,
+        "teacher.batch_size": 2,
+        "teacher.local_crops": 1,
+        "slice_head.steps": 3,
+        "slice_head.views": 1,
+        "pseudo_labels.views": 1,
+        "student.window": 32,
+        "student.widths": [8, 8, 8],
+        "student.steps": 3,
+        "student.members": 1,
+        "student.rounds": 1,
+    }
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory):
+    """A folder with `images` and dense `labels` of three simulated volumes."""
+    folder = tmp_path_factory.mktemp("simulated")
+    for name in ("images", "labels"):
+        (folder / name).mkdir()
+    for seed in range(3):
+        case = simulate_volume(seed, shape=(24, 24, 16), spacing=(3.3, 3.3, 4.0))
+        write_volume(folder / "images" / f"{case.volume.name}.nrrd", case.volume)
+        write_label_map(folder / "labels" / f"{case.volume.name}.nrrd", case.label_map)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained_study(tmp_path_factory, simulated, tiny_changes):
+    """The folder of a trained study; tests that change it work on a copy."""
+    import torch
+
+    from USLabelEfficientSegLib.pipeline import train
+    from USLabelEfficientSegLib.study.settings import Settings, changed
+    from USLabelEfficientSegLib.study.study import Study
+
+    folder = tmp_path_factory.mktemp("trained") / "study"
+    images, labels = simulated / "images", simulated / "labels"
+    study = Study.create(folder, images, labels, organs=ORGANS, label_fraction=0.2)
+    train(study, changed(Settings(), tiny_changes), torch.device("cpu"))
+    return folder

@@ -1,0 +1,1 @@
+"""The commands of `uslabelseg`, a file for each group. Heavy packages are imported where a command needs them."""

@@ -1,0 +1,45 @@
+"""Options that several commands share."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import InputError
+
+StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of the study.", show_default=False)]
+DeviceName = Annotated[str, typer.Option("--device", help="Where to compute: auto, cpu, cuda, cuda:1, ... or mps.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Change a setting of the preset; may be repeated."),
+]
+OrganNames = Annotated[
+    str | None,
+    typer.Option(
+        "--organs", metavar="A,B", help="Names of the organs with label 1, 2, ..., separated by commas.",
+        show_default=False,
+    ),
+]  # fmt: skip
+
+
+def parse_changes(pairs: Sequence[str] | None) -> dict[str, Any]:
+    """Values by dotted name from `NAME=VALUE`; a value is JSON where it can be, such as 3 or [8,16,24], else text."""
+    changes: dict[str, Any] = {}
+    for pair in pairs or ():
+        name, separator, text = pair.partition("=")
+        if not separator or not name:
+            raise InputError(f"--set {pair}", "is not of the form NAME=VALUE", "write e.g. --set student.steps=400")
+        if name == "preset":
+            raise InputError(f"--set {pair}", "would only change a name", "choose a preset with --preset")
+        try:
+            changes[name] = json.loads(text)
+        except ValueError:
+            changes[name] = text
+    return changes
+
+
+def parse_organs(text: str | None) -> list[str] | None:
+    """Names of organs, separated by commas."""
+    return None if text is None else [name.strip() for name in text.split(",")]

@@ -1,0 +1,199 @@
+"""The method on a simulated study, from nothing to a report: every number in it can be checked against the truth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .errors import Cancelled, InputError
+from .evaluation.evaluate import evaluate_folders, summarise, write_metrics_csv
+from .evaluation.tables import metrics_table
+from .imaging.files import find_images, read_label_map, read_volume, write_label_map, write_volume
+from .imaging.simulator import simulate_volume
+from .measurement.report import write_report
+from .measurement.report_content import ReportCase
+from .measurement.segmentation_files import measure_files, read_segmentation
+from .measurement.volumes import OrganVolume, write_volumes_csv
+from .pipeline import train
+from .segmentation.segment_files import load_model, segment_files
+from .study.events import Event, Listener
+from .study.files import atomic_write_json, sha256_of, writing
+from .study.manifest import MANIFEST_NAME
+from .study.settings import Settings
+from .study.study import Study
+from .study_report import report_content
+
+RECORD_NAME = "demo.json"
+_SUBJECTS_PER_SEED = 1000
+_FIRST_HELD_OUT = 500
+
+TrueVolumes = dict[str, dict[str, float]]  # in ml, by case and organ
+
+
+@dataclass(frozen=True)
+class DemoDesign:
+    """What is simulated. 8 of 1600 slices are labelled: 0.5 %."""
+
+    training_volumes: int = 25
+    held_out_volumes: int = 6
+    shape: tuple[int, int, int] = (80, 80, 64)
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    probes: tuple[str, ...] = ("good", "medium", "low-cost")
+    label_fraction: float = 0.005
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """Where the report is, and its main numbers on the held-out volumes."""
+
+    report: Path
+    labelled_slices: int
+    label_fraction: float
+    mean_dice: float
+    median_volume_error_percent: float
+
+
+def run_demo(
+    output: Path,
+    *,
+    seed: int,
+    settings: Settings,
+    device: torch.device,
+    listener: Listener,
+    cancelled: Callable[[], bool],
+    design: DemoDesign | None = None,
+) -> DemoResult:
+    """Simulate a study, train on it, segment and measure held-out volumes, write the report.
+
+    A demo that was stopped goes on where it was; a finished one is reported again.
+
+    Args:
+        output: the folder of the demo, new or empty or left by the same demo.
+        seed: of the simulated subjects and of the choice of the labelled slices.
+        settings: of the training.
+        device: where to compute.
+        listener: receives progress.
+        cancelled: asked after every step; raises `Cancelled` after saving.
+        design: what is simulated, by default the demo that the documentation shows.
+
+    Raises:
+        InputError: the folder holds something else, or the demo with another seed or other settings.
+    """
+    design = design or DemoDesign()
+    open_demo(output, seed, settings, design)
+    training, held_out = output / "simulated" / "training", output / "simulated" / "held-out"
+    subjects = range(_SUBJECTS_PER_SEED * seed, _SUBJECTS_PER_SEED * (seed + 1))
+    simulate_folder(training, subjects[: design.training_volumes], design, listener, cancelled)
+    tested = subjects[_FIRST_HELD_OUT : _FIRST_HELD_OUT + design.held_out_volumes]
+    true_volumes = simulate_folder(held_out, tested, design, listener, cancelled)
+
+    study = sparse_study(output / "study", training, list(next(iter(true_volumes.values()))), design, seed)
+    study.events.listen(listener)
+    train(study, settings, device, cancelled=cancelled)
+
+    segmentations, images = output / "segmentations", find_images(held_out / "images")
+    results = segment_files(load_model(study.folder), images, segmentations, device, probability=True)
+    for number, _ in enumerate(results, start=1):
+        listener(Event("segmenting held-out volumes", number, len(images)))
+    volumes = measure_files([segmentations])
+    write_volumes_csv(output / "volumes.csv", volumes, true_volumes)
+    metrics = evaluate_folders(segmentations, held_out / "labels", study.organs)
+    write_metrics_csv(output / "metrics.csv", metrics)
+
+    mean_dice = float(np.mean([row.dice for row in metrics]))
+    errors = [abs(row.best_ml / true_volumes[row.case][row.organ] - 1) * 100 for row in volumes]
+    content = report_content(
+        study,
+        "Simulated demo study",
+        held_out_cases(held_out, segmentations, volumes, true_volumes),
+        {"Mean Dice": f"{mean_dice:.3f}"},
+        metrics_table(summarise(metrics)),
+    )
+    # The names are made up: no patient is behind them.
+    write_report(output / "report.html", content, show_names=True)
+    return DemoResult(
+        output / "report.html",
+        study.summary()["labelled_slices"],
+        study.label_fraction(),
+        mean_dice,
+        float(np.median(errors)),
+    )
+
+
+def open_demo(output: Path, seed: int, settings: Settings, design: DemoDesign) -> None:
+    """Make the folder of a demo, or check that it holds the same one."""
+    path = output / RECORD_NAME
+    record = {"seed": seed, "settings": settings.model_dump(mode="json"), "design": asdict(design)}
+    with writing(output):
+        if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+            atomic_write_json(path, record)
+            return
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputError(output, "holds something else than a demo", "choose a new folder") from None
+    if found != json.loads(json.dumps(record)):
+        problem = "holds a demo with another seed or other settings"
+        raise InputError(output, problem, "choose a new folder or repeat the command that made it")
+
+
+def simulate_folder(
+    folder: Path, subjects: Sequence[int], design: DemoDesign, listener: Listener, cancelled: Callable[[], bool]
+) -> TrueVolumes:
+    """Simulate a volume of each subject into `images` and `labels`, once; returns the exact organ volumes."""
+    done = folder / "true_volumes_ml.json"  # written last: where it is, everything is
+    if done.exists():
+        found: TrueVolumes = json.loads(done.read_text(encoding="utf-8"))
+        return found
+    for name in ("images", "labels"):
+        with writing(folder / name):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+    true_volumes: TrueVolumes = {}
+    for number, subject in enumerate(subjects, start=1):
+        if cancelled():
+            raise Cancelled(f"simulation stopped after {number - 1} of {len(subjects)} volumes")
+        probe = design.probes[number % len(design.probes)]
+        case = simulate_volume(subject, shape=design.shape, spacing=design.spacing, probe=probe)
+        write_volume(folder / "images" / f"{case.volume.name}.nrrd", case.volume)
+        write_label_map(folder / "labels" / f"{case.volume.name}.nrrd", case.label_map)
+        true_volumes[case.volume.name] = case.volumes_ml
+        listener(Event(f"simulating {folder.name} volumes", number, len(subjects)))
+    atomic_write_json(done, true_volumes)
+    return true_volumes
+
+
+def sparse_study(folder: Path, training: Path, organs: Sequence[str], design: DemoDesign, seed: int) -> Study:
+    """The study of the training volumes, with all labels hidden but those of a few slices."""
+    if (folder / MANIFEST_NAME).exists():
+        return Study.open(folder)
+    return Study.create(
+        folder,
+        training / "images",
+        training / "labels",
+        organs=organs,
+        label_fraction=design.label_fraction,
+        seed=seed,
+    )
+
+
+def held_out_cases(
+    held_out: Path,
+    segmentations: Path,
+    volumes: Sequence[OrganVolume],
+    true_volumes: Mapping[str, Mapping[str, float]],
+) -> Iterator[ReportCase]:
+    """The held-out volumes with their segmentations, references and true volumes."""
+    for name, path in find_images(held_out / "images").items():
+        yield ReportCase(
+            read_volume(path),
+            read_segmentation(segmentations / f"{name}.nrrd"),
+            [row for row in volumes if row.case == name],
+            read_label_map(held_out / "labels" / f"{name}.nrrd"),
+            true_volumes[name],
+            sha256_of(path),
+        )

@@ -1,0 +1,81 @@
+"""The report of a trained study: what is known about its training, and its segmented cases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import torch
+
+from .imaging.volume import LabelMap
+from .measurement.report_content import ReportCase, ReportContent, Table
+from .measurement.volumes import organ_volumes
+from .segmentation.inference import predict
+from .segmentation.model import MODEL_NAME, SegmentationModel
+from .study.events import Event, read_events
+from .study.files import sha256_of
+from .study.provenance import flat_settings, read_settings, read_starts
+from .study.study import Study
+
+
+def segmented_cases(study: Study, model: SegmentationModel, device: torch.device) -> Iterator[ReportCase]:
+    """Every volume of the study, segmented and measured; its label is the reference where it is complete."""
+    for case in study.cases:
+        volume, labels = study.read_volume(case.name), study.read_labels(case.name)
+        prediction = predict(model, volume, device)
+        label_map = prediction.label_map()
+        volumes = organ_volumes(label_map, model.organs)
+        yield ReportCase(
+            volume,
+            label_map,
+            [
+                replace(row, probability_volume_ml=expected)
+                for row, expected in zip(volumes, prediction.volumes_ml(), strict=True)
+            ],
+            LabelMap(labels.voxels, volume.geometry, case.name) if labels and labels.is_dense else None,
+            checksum=case.image.sha256,
+        )
+
+
+def report_content(
+    study: Study,
+    title: str,
+    cases: Iterable[ReportCase],
+    highlights: Mapping[str, str] | None = None,
+    metrics: Table | None = None,
+) -> ReportContent:
+    """What a report of a trained study shows: labels, training, settings and provenance besides the `cases`."""
+    events, settings, starts = read_events(study.events.path), read_settings(study), read_starts(study)
+    summary = study.summary()
+    slices = sum(case.image.shape[study.slice_axis] for case in study.cases)
+    fraction = f"{100 * study.label_fraction():.2g} %"
+    last = starts[-1] if starts else {"versions": {}}
+    return ReportContent(
+        title=title,
+        organs=study.organs,
+        cases=cases,
+        events=events,
+        highlights={
+            "Labelled slices": f"{summary['labelled_slices']} of {slices} ({fraction})",
+            "Training time": f"{training_seconds(events) / 60:.1f} min",
+            **(highlights or {}),
+        },
+        metrics=metrics,
+        settings={name: str(value) for name, value in flat_settings(settings).items()} if settings else {},
+        provenance={
+            **{name: str(last[name]) for name in ("time", "device", "platform", "cpus") if name in last},
+            **{f"{name} version": str(version) for name, version in last["versions"].items()},
+            "weights (SHA-256)": sha256_of(study.run_folder / MODEL_NAME),
+        },
+    )
+
+
+def training_seconds(events: Sequence[Event]) -> float:
+    """Time between the first and the last event of each start of a training, summed over its starts."""
+    total, previous = 0.0, None
+    for event in events:
+        started_anew = event.stage == "reading volumes" and event.step == 1
+        if previous is not None and not started_anew:
+            total += event.time - previous
+        previous = event.time
+    return total

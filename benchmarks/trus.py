@@ -1,0 +1,272 @@
+"""Few labelled slices on real volumes, split by subject: Dice, volume error and time of one preset over several seeds.
+
+    python benchmarks/trus.py DATA --seeds 0,1,2 --preset quick --output DIR
+
+DATA holds `images`, dense `labels` and `cases.csv` with the columns `case` and `subject_group`. A killed run
+continues from where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from USLabelEfficientSegLib.command_line.options import parse_changes
+from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.evaluation.evaluate import CaseMetrics, evaluate_case
+from USLabelEfficientSegLib.evaluation.metrics import volume_error_percent
+from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, read_volume
+from USLabelEfficientSegLib.pipeline import train
+from USLabelEfficientSegLib.segmentation.inference import predict
+from USLabelEfficientSegLib.segmentation.model import SegmentationModel, choose_device
+from USLabelEfficientSegLib.study.events import Event
+from USLabelEfficientSegLib.study.files import atomic_write_json
+from USLabelEfficientSegLib.study.manifest import MANIFEST_NAME
+from USLabelEfficientSegLib.study.memory import tune_memory
+from USLabelEfficientSegLib.study.settings import changed, preset
+from USLabelEfficientSegLib.study.study import Study
+
+TEST_SPLIT, VALIDATION_SPLIT = 2026, 7
+ORGANS = ("prostate",)
+SLICE_AXIS = 2
+
+
+@dataclass(frozen=True)
+class Result:
+    """One organ of one held-out case: its metrics, and its volume as the sum of probabilities."""
+
+    metrics: CaseMetrics
+    expected_volume_ml: float
+
+    @property
+    def expected_volume_error_percent(self) -> float:
+        """Signed error of the sum of probabilities."""
+        return volume_error_percent(self.expected_volume_ml, self.metrics.reference_volume_ml)
+
+
+@dataclass(frozen=True)
+class SeedSummary:
+    """Of one training: means and medians over the held-out cases, time with and without waiting for a processor."""
+
+    seed: int
+    dice_mean: float
+    dice_min: float
+    volume_error_percent_median: float
+    expected_volume_error_percent_median: float
+    minutes: float
+    processor_minutes: float
+
+
+def held_out_cases(groups: Mapping[str, str], share: float, split: int) -> set[str]:
+    """Cases of the first groups of a random order, until they are at least `share` of all cases."""
+    names = sorted(set(groups.values()))
+    held_out: set[str] = set()
+    for index in np.random.default_rng(split).permutation(len(names)):
+        if len(held_out) >= share * len(groups):
+            break
+        held_out |= {case for case, group in groups.items() if group == names[index]}
+    return held_out
+
+
+def read_groups(path: Path) -> dict[str, str]:
+    """Subject group of each case."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return {row["case"]: row["subject_group"] for row in csv.DictReader(file)}
+
+
+def sparse_study(folder: Path, data: Path, cases: set[str], fraction: float, seed: int) -> Study:
+    """The study of some cases with all labels hidden but those of a few slices; made once."""
+    if not (folder / MANIFEST_NAME).exists():
+        with tempfile.TemporaryDirectory() as temporary:
+            for kind in ("images", "labels"):
+                (Path(temporary) / kind).mkdir()
+                for case, path in find_images(data / kind).items():
+                    if case in cases:
+                        shutil.copy(path, Path(temporary) / kind)
+            Study.create(
+                folder,
+                Path(temporary) / "images",
+                Path(temporary) / "labels",
+                organs=ORGANS,
+                slice_axis=SLICE_AXIS,
+                label_fraction=fraction,
+                seed=seed,
+            )
+    study = Study.open(folder)
+    if {case.name for case in study.cases} != cases:
+        raise InputError(folder, "is a study of other cases", "choose another --output")
+    return study
+
+
+def evaluate(model: SegmentationModel, data: Path, cases: set[str], device: torch.device) -> Iterator[Result]:
+    """Segment held-out cases and compare them with their labels."""
+    images, labels = find_images(data / "images"), find_images(data / "labels")
+    for case in sorted(cases):
+        prediction = predict(model, read_volume(images[case]), device)
+        rows = evaluate_case(prediction.label_map(), read_label_map(labels[case]), ORGANS)
+        yield from (Result(*both) for both in zip(rows, prediction.volumes_ml(), strict=True))
+
+
+@contextmanager
+def stopwatch(path: Path) -> Iterator[None]:
+    """Add the minutes that the block takes to those in `path`, also when it is interrupted."""
+    wall, processor = time.monotonic(), time.process_time()
+    try:
+        yield
+    finally:
+        minutes, processor_minutes = read_minutes(path)
+        minutes += (time.monotonic() - wall) / 60
+        processor_minutes += (time.process_time() - processor) / 60
+        atomic_write_json(path, [minutes, processor_minutes])
+
+
+def read_minutes(path: Path) -> tuple[float, float]:
+    """Minutes and processor minutes so far."""
+    if not path.exists():
+        return 0.0, 0.0
+    minutes, processor_minutes = json.loads(path.read_text())
+    return minutes, processor_minutes
+
+
+def progress_printer() -> Callable[[Event], None]:
+    """A listener that prints a line at the end of each stage and once a minute."""
+    last_stage, last_time = "", 0.0
+
+    def show(event: Event) -> None:
+        nonlocal last_stage, last_time
+        if event.stage != last_stage or event.step == event.of or event.time > last_time + 60:
+            losses = ", ".join(f"{name} {value:.4f}" for name, value in event.losses.items())
+            print(f"  {time.strftime('%H:%M:%S')} {event.stage} {event.step}/{event.of} {losses}", flush=True)
+            last_stage, last_time = event.stage, event.time
+
+    return show
+
+
+def write_cases(path: Path, results: Sequence[Result]) -> None:
+    """One line a case and organ."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = [
+            {
+                **asdict(result.metrics),
+                "expected_volume_ml": result.expected_volume_ml,
+                "expected_volume_error_percent": result.expected_volume_error_percent,
+            }
+            for result in results
+        ]
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def summarise(seed: int, results: Sequence[Result], minutes: float, processor_minutes: float) -> SeedSummary:
+    """Means and medians over cases and organs."""
+    dice = [result.metrics.dice for result in results]
+    return SeedSummary(
+        seed,
+        float(np.mean(dice)),
+        min(dice),
+        float(np.median([abs(result.metrics.volume_error_percent) for result in results])),
+        float(np.median([abs(result.expected_volume_error_percent) for result in results])),
+        minutes,
+        processor_minutes,
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Train, segment and evaluate once a seed; print and store the numbers."""
+    groups = read_groups(arguments.data / "cases.csv")
+    held_out = held_out_cases(groups, arguments.test_share, TEST_SPLIT)
+    training = {case: group for case, group in groups.items() if case not in held_out}
+    part = "test"
+    if arguments.validation:
+        held_out, part = held_out_cases(training, arguments.test_share, VALIDATION_SPLIT), "validation"
+        training = {case: group for case, group in training.items() if case not in held_out}
+    device = choose_device(arguments.device)
+    print(f"{len(training)} training cases, {len(held_out)} {part} cases, {device}", flush=True)
+
+    summaries = []
+    for seed in arguments.seeds:
+        folder = arguments.output / f"{part}-seed-{seed}"
+        settings = changed(preset(arguments.preset), {**parse_changes(arguments.set), "seed": seed})
+        study = sparse_study(folder / "study", arguments.data, set(training), arguments.label_fraction, seed)
+        slices = study.summary()["labelled_slices"]
+        print(f"seed {seed}: {slices} labelled slices, {study.label_fraction():.3%}", flush=True)
+        study.events.listen(progress_printer())
+        with stopwatch(folder / "minutes.json"):
+            model = train(study, settings, device)
+        assert model is not None
+        results = list(evaluate(model, arguments.data, held_out, device))
+        write_cases(folder / "cases.csv", results)
+        summary = summarise(seed, results, *read_minutes(folder / "minutes.json"))
+        summaries.append(summary)
+        print(line(summary), flush=True)
+
+    atomic_write_json(
+        arguments.output / f"{part}-summary.json",
+        {
+            "preset": arguments.preset,
+            "changes": parse_changes(arguments.set),
+            "label_fraction": arguments.label_fraction,
+            "device": str(device),
+            "cases": {"training": sorted(training), part: sorted(held_out)},
+            "seeds": [asdict(summary) for summary in summaries],
+        },
+    )
+    dice = np.array([summary.dice_mean for summary in summaries])
+    of_mask, expected, minutes = (
+        np.mean([getattr(summary, name) for summary in summaries])
+        for name in ("volume_error_percent_median", "expected_volume_error_percent_median", "minutes")
+    )
+    spread = f" (sd {dice.std(ddof=1):.3f}, {dice.min():.3f} to {dice.max():.3f})" if len(dice) > 1 else ""
+    print(
+        f"{part}, {len(dice)} seeds: Dice {dice.mean():.3f}{spread}, median volume error of masks {of_mask:.1f} %, "
+        f"of probabilities {expected:.1f} %, {minutes:.1f} minutes a run"
+    )
+
+
+def line(summary: SeedSummary) -> str:
+    """One seed for people."""
+    return (
+        f"seed {summary.seed}: Dice {summary.dice_mean:.3f} (min {summary.dice_min:.3f}), median volume error of "
+        f"masks {summary.volume_error_percent_median:.1f} %, of probabilities "
+        f"{summary.expected_volume_error_percent_median:.1f} %, {summary.minutes:.1f} minutes "
+        f"({summary.processor_minutes:.1f} of processors)"
+    )
+
+
+def main() -> None:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[0, 1, 2])
+    parser.add_argument("--preset", default="quick")
+    parser.add_argument("--label-fraction", type=float, default=0.005)
+    parser.add_argument("--test-share", type=float, default=0.2, help="of the cases that are held out")
+    parser.add_argument(
+        "--validation", action="store_true", help="hold out a part of the training subjects; never see the test set"
+    )
+    parser.add_argument("--set", action="append", metavar="NAME=VALUE", help="change a setting of the preset")
+    parser.add_argument("--device", default="auto")
+    arguments = parser.parse_args()
+    tune_memory()
+    try:
+        run(arguments)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
