@@ -7,38 +7,24 @@ stage resumes from what it left in the study's run folder.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from .errors import Cancelled, InputError
+from .errors import InputError
 from .pseudolabels.fusion import FusedPrediction
 from .pseudolabels.storage import stored_prediction
 from .pseudolabels.teacher_labels import teacher_pseudo_label
 from .segmentation.inference import predict_inputs
 from .segmentation.model import MODEL_NAME, SegmentationModel
-from .student.build import StudentDesign
-from .student.symmetry import mirror_axes
 from .student.training import train_student
-from .study.files import writing
 from .study.loop import step_seed
-from .study.provenance import (
-    digest,
-    image_checksums,
-    label_checksums,
-    labels_changed,
-    read_settings,
-    start_run,
-)
+from .study.provenance import image_checksums, label_checksums
 from .study.settings import Settings
 from .study.study import Study
-from .study.training_volumes import TrainingVolume, prepare_volume
-from .teacher.checkpoints import load_vit
+from .study.training_volumes import TrainingVolume
 from .teacher.features import FeatureCache, encode_slices
 from .teacher.labelled_slices import ViewRanges, encode_views, labelled_slices, of_equal_shape
 from .teacher.pretraining import pretrain_teacher
@@ -46,9 +32,9 @@ from .teacher.slice_head import SliceHead, predict_slices, slice_places
 from .teacher.slice_head_training import train_slice_head
 from .teacher.slices import SliceSource, in_slice_axes
 from .teacher.vit import VisionTransformer
+from .training_run import TEACHER_NAME, Run, forget_run, open_run
 
 Stage = Literal["teacher", "slice-head", "pseudo-labels", "student"]
-TEACHER_NAME = "teacher.safetensors"
 
 
 def train(
@@ -77,7 +63,11 @@ def train(
         InputError: no labelled slice, a run with other settings, a damaged file, a full disk.
     """
     with study.lock():
-        run = open_run(study, settings, device, restart, cancelled)
+        if restart:
+            forget_run(study)
+        if until != "teacher" and study.label_fraction() == 0:
+            raise InputError(study.folder, "has no labelled slice", "label one or train only the teacher")
+        run = open_run(study, settings, device, cancelled)
         teacher = pretrained_teacher(run)
         if until == "teacher":
             return None
@@ -97,74 +87,6 @@ def train(
         return model
 
 
-@dataclass(frozen=True)
-class Run:
-    """One training of a study: what every stage needs to know."""
-
-    study: Study
-    settings: Settings
-    device: torch.device
-    volumes: list[TrainingVolume]
-    mirrored: tuple[int, ...]
-    cancelled: Callable[[], bool] | None
-
-    @property
-    def folder(self) -> Path:
-        """Where the stages leave their results."""
-        return self.study.run_folder
-
-    @property
-    def identity(self) -> str:
-        """Fingerprint of everything that the labelled stages depend on."""
-        return digest(
-            [self.settings.model_dump(mode="json"), image_checksums(self.study), label_checksums(self.study)]
-        )
-
-    @property
-    def design(self) -> StudentDesign:
-        """Of the students: the study's classes and its typical voxel."""
-        spacing = torch.tensor([volume.spacing for volume in self.volumes]).median(dim=0).values.tolist()
-        return StudentDesign(
-            network=self.settings.student.network,
-            classes=len(self.study.organs) + 1,
-            spacing=(spacing[0], spacing[1], spacing[2]),
-            slice_axis=self.study.slice_axis,
-            widths=self.settings.student.widths,
-        )
-
-
-def open_run(
-    study: Study,
-    settings: Settings,
-    device: torch.device,
-    restart: bool,
-    cancelled: Callable[[], bool] | None,
-) -> Run:
-    """Record the run, and bring the study's volumes and sparse labels to the working grid."""
-    if restart and study.run_folder.exists():
-        with writing(study.run_folder):
-            shutil.rmtree(study.run_folder)
-    study.check_files()
-    if labels_changed(study) and read_settings(study) == settings:
-        forget_labelled_stages(study)
-    start_run(study, settings, str(device))
-    volumes = []
-    for number, case in enumerate(study.cases, start=1):
-        labels = study.read_labels(case.name)
-        volumes.append(prepare_volume(study.read_volume(case.name), labels, settings.working_grid.max_voxels))
-        study.events.emit("reading volumes", number, len(study.cases))
-    return Run(study, settings, device, volumes, mirror_axes([volume.grey for volume in volumes]), cancelled)
-
-
-def forget_labelled_stages(study: Study) -> None:
-    """Keep the teacher, which has seen no label, and remove what was learnt from labels that have changed since."""
-    for path in study.run_folder.glob("*.safetensors"):
-        if path.name != TEACHER_NAME:
-            path.unlink()
-    message = "labels have changed: all but the teacher is trained anew"
-    study.events.emit("reading volumes", 0, len(study.cases), message=message)
-
-
 def pretrained_teacher(run: Run) -> VisionTransformer:
     """Stage 1: a ViT learns from all slices of all volumes, without labels."""
     settings = run.settings.teacher
@@ -181,7 +103,7 @@ def pretrained_teacher(run: Run) -> VisionTransformer:
         seed=run.settings.seed,
         events=run.study.events,
         device=run.device,
-        initial_weights=None if settings.weights is None else load_vit(Path(settings.weights)),
+        initial_weights=run.initial_teacher,
         cancelled=run.cancelled,
     )
 
@@ -190,16 +112,14 @@ def slice_head(run: Run, teacher: VisionTransformer) -> SliceHead:
     """Stage 2: a small head on the teacher's frozen features learns from the labelled slices."""
     settings = run.settings.slice_head
     labelled = [volume for volume in run.volumes if volume.labels is not None]
-    if not labelled:
-        raise InputError(run.study.folder, "has no labelled slice", "label a slice of at least one volume")
     samples = [
         encode_views(
             teacher,
             labelled_slices(volume, run.study.slice_axis),
             run.settings.teacher.slice_size,
             settings.views,
-            ViewRanges(rotation_degrees=settings.rotation_degrees),
-            _generator(run, f"views of {volume.name}"),
+            ViewRanges(rotation_degrees=settings.rotation_degrees, shift=settings.shift),
+            run.generator(f"views of {volume.name}"),
         )
         for volume in labelled
     ]
@@ -211,7 +131,8 @@ def slice_head(run: Run, teacher: VisionTransformer) -> SliceHead:
         seed=run.settings.seed,
         events=run.study.events,
         device=run.device,
-        position_channels=settings.position_channels,
+        slice_axis=run.study.slice_axis,
+        prior=run.location_prior,
         cancelled=run.cancelled,
     )
 
@@ -239,7 +160,7 @@ def pseudo_labelled(run: Run, teacher: VisionTransformer, head: SliceHead) -> li
                 volume.spacing,
                 {axis: predict},
                 run.settings.pseudo_labels,
-                _generator(run, f"pseudo-label of {volume.name}"),
+                run.generator(f"pseudo-label of {volume.name}"),
                 volume.known,
             ),
         )
@@ -247,7 +168,7 @@ def pseudo_labelled(run: Run, teacher: VisionTransformer, head: SliceHead) -> li
             prediction.probability, prediction.weight, cache.features(volume.grey, volume.spacing, axis)
         )
 
-    return _each(run, "pseudo-labels", taught)
+    return run.each_volume("pseudo-labels", taught)
 
 
 def distilled_students(run: Run, volumes: Sequence[TrainingVolume], round_number: int) -> list[nn.Module]:
@@ -258,6 +179,7 @@ def distilled_students(run: Run, volumes: Sequence[TrainingVolume], round_number
             run.design,
             run.settings.student,
             mirrored_axes=run.mirrored,
+            prior=run.location_prior,
             stage=f"student {round_number}.{member}",
             checkpoint_path=run.folder / f"student_{round_number}_{member}.safetensors",
             seed=step_seed(run.settings.seed, f"student {round_number}", member),
@@ -285,7 +207,7 @@ def renewed(
         prediction = stored_prediction(path, run.identity, predict)
         return volume.taught(prediction.probability, prediction.weight, features[volume.name])
 
-    return _each(run, f"pseudo-labels {round_number}", taught)
+    return run.each_volume(f"pseudo-labels {round_number}", taught)
 
 
 def trained_model(run: Run, students: Sequence[nn.Module]) -> SegmentationModel:
@@ -304,21 +226,3 @@ def trained_model(run: Run, students: Sequence[nn.Module]) -> SegmentationModel:
             "labels": label_checksums(run.study),
         },
     )
-
-
-def _generator(run: Run, name: str) -> torch.Generator:
-    """Random numbers that depend on the seed and `name` alone."""
-    return torch.Generator().manual_seed(step_seed(run.settings.seed, name, 0))
-
-
-def _each(
-    run: Run, stage: str, make: Callable[[TrainingVolume], TrainingVolume]
-) -> list[TrainingVolume]:
-    """`make` of every volume, with progress; can be cancelled between volumes."""
-    made = []
-    for number, volume in enumerate(run.volumes, start=1):
-        if run.cancelled is not None and run.cancelled():
-            raise Cancelled(f"{stage} stopped after {number - 1} of {len(run.volumes)} volumes")
-        made.append(make(volume))
-        run.study.events.emit(stage, number, len(run.volumes))
-    return made

@@ -9,15 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from ..imaging.normalisation import POSITION_CHANNELS
+from ..study.location_prior import LocationPrior
 
 Steps = tuple[int, int, int]
 
 
 class ResidualStudent(nn.Module):
     """A stem at full resolution, two encoder levels, one decoder level; cells of the first level are unfolded.
+
+    Its logits are added to those of the location prior, which is zero until it is set.
 
     Args:
         inputs: image and position channels.
@@ -39,16 +45,19 @@ class ResidualStudent(nn.Module):
         )
         self.decoder = _ResidualBlock(middle)
         self.output = nn.Conv3d(middle, classes * prod(self.stride), 1)
+        nn.init.zeros_(self.output.weight)  # an untrained student predicts the location prior
+        nn.init.zeros_(cast(Tensor, self.output.bias))
+        self.prior = LocationPrior(classes - 1)
         self.feature_head = nn.Conv3d(middle, middle, 1)
 
     def forward(self, volume: Tensor) -> Tensor:
-        """Logits (B, classes, I, J, K) of volumes (B, inputs, I, J, K) of any size."""
-        return self._logits(self._decode(volume), volume.shape)
+        """Logits (B, classes, I, J, K) of volumes (B, inputs, I, J, K) of any size, position channels last."""
+        return self._logits(self._decode(volume), volume)
 
     def forward_with_features(self, volume: Tensor) -> tuple[Tensor, Tensor]:
         """Logits, and features (B, F, i, j, k) that tile the volume, for correlation distillation."""
         decoded = self._decode(volume)
-        return self._logits(decoded, volume.shape), self.feature_head(decoded)
+        return self._logits(decoded, volume), self.feature_head(decoded)
 
     def _decode(self, volume: Tensor) -> Tensor:
         multiples = [a * b for a, b in zip(self.stride, self.deep_stride, strict=True)]
@@ -59,9 +68,11 @@ class ResidualStudent(nn.Module):
         decoded: Tensor = self.decoder(deep + skip)
         return decoded
 
-    def _logits(self, decoded: Tensor, shape: Sequence[int]) -> Tensor:
-        logits = depth_to_space(self.output(decoded), self.stride)
-        return logits[:, :, : shape[2], : shape[3], : shape[4]]
+    def _logits(self, decoded: Tensor, volume: Tensor) -> Tensor:
+        i, j, k = volume.shape[2:]
+        seen = depth_to_space(self.output(decoded), self.stride)[:, :, :i, :j, :k]
+        expected: Tensor = self.prior(volume[:, -POSITION_CHANNELS:])
+        return seen + expected
 
 
 def halvings(spacing: Sequence[float], levels: int) -> list[Steps]:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from ..imaging.normalisation import position_channels
 from ..study.events import EventLog
+from ..study.location_prior import LocationPrior
 from ..study.loop import TrainingState, run_training
 from ..study.schedules import warmup_cosine
 from ..study.settings import StudentSettings
@@ -29,11 +30,11 @@ from ..study.training_volumes import TrainingVolume
 from .augmentation import PoseRange, random_grid, random_intensity, warp
 from .build import StudentDesign, build_student, update_average
 from .correlation import correlation_distillation, random_positions
+from .network import ResidualStudent
 
 AVERAGE_DECAY = 0.99
 LABELLED_SHARE = 0.5
 GRADIENT_NORM = 5.0
-_LEAST_WEIGHT = 1e-3  # of a target that a pose has not moved out of the volume
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def train_student(
     identity: Mapping[str, Any],
     events: EventLog,
     device: torch.device,
-    initial: nn.Module | None = None,
+    prior: LocationPrior | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> nn.Module:
     """Train one student, resuming from `checkpoint_path`.
@@ -74,7 +75,7 @@ def train_student(
         identity: what the volumes and pseudo-labels are made from, for the checkpoint.
         events: receives progress.
         device: where the student is trained.
-        initial: a student of the same design to start from.
+        prior: log-odds by position that the student's logits are added to; None: every place is alike.
         cancelled: asked after every step.
 
     Returns:
@@ -82,7 +83,9 @@ def train_student(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = build_student(design) if initial is None else copy.deepcopy(initial)
+        network = build_student(design)
+    if prior is not None and isinstance(network, ResidualStudent):
+        network.prior.load_state_dict(prior.state_dict())
     memory_format = torch.channels_last_3d if device.type == "cuda" else torch.contiguous_format
     network = network.to(device).requires_grad_(True).train()
     network = network.to(memory_format=memory_format)  # type: ignore[call-overload]
@@ -103,7 +106,6 @@ def train_student(
         losses = {
             name: soft_cross_entropy(logits.float(), weighted.to(device), weight.to(device))
             for name, (weighted, weight) in sample.targets.items()
-            if float(weight.sum()) > _LEAST_WEIGHT * weight.numel() or name == "labels"
         }
         if sample.volume.features is not None and settings.correlation_weight > 0:
             maps = torch.tensor(sample.volume.features).float()  # a copy: the file is read-only
@@ -199,7 +201,7 @@ def _correlation(
         generator: of slices, positions and partners.
     """
     cells = student.shape[2:]
-    coarse_grid = _at_cells(grid, cells)
+    coarse_grid = poses_of_cells(grid, cells)
     posed = warp(teacher.movedim(0, 1).movedim(1, slice_axis + 1)[None], coarse_grid).to(student.device)
     chosen = torch.randperm(cells[slice_axis], generator=generator)[:count].to(student.device)
     of_teacher, of_student = (maps[0].movedim(slice_axis + 1, 0)[chosen] for maps in (posed, student))
@@ -209,7 +211,7 @@ def _correlation(
     return within + between
 
 
-def _at_cells(grid: Tensor, cells: Sequence[int]) -> Tensor:
+def poses_of_cells(grid: Tensor, cells: Sequence[int]) -> Tensor:
     """A pose (1, I, J, K, 3) at the centres of the student's feature cells.
 
     Cells have powers of two as sides and start at the volume's first corner; the last ones may reach beyond the

@@ -29,19 +29,19 @@ class Section(BaseModel):
 class WorkingGridSettings(Section):
     """The grid that networks see: never finer than the volume's own."""
 
-    max_voxels: int = Field(default=64, ge=16, le=512, description="most voxels along any axis")
+    max_voxels: int = Field(default=40, ge=16, le=512, description="most voxels along any axis")
 
 
 class TeacherSettings(Section):
     """Pretraining of the 2-D teacher on unlabelled slices."""
 
-    objective: Literal["dino", "masked"] = Field(default="dino", description="unsupervised objective")
+    objective: Literal["dino", "masked"] = Field(default="masked", description="unsupervised objective")
     architecture: Literal["mini", "tiny", "small"] = Field(
         default="mini", description="size of the vision transformer"
     )
     patch_size: Literal[8, 16] = Field(default=8, description="side of a patch in pixels")
     slice_size: int = Field(
-        default=128, ge=32, le=1024, description="side in pixels of the square slices the teacher sees"
+        default=96, ge=32, le=1024, description="side in pixels of the square slices the teacher sees"
     )
     axes: Literal["all", "slice"] = Field(
         default="all", description="slices of all three axes or of the slice axis only"
@@ -64,28 +64,28 @@ class SliceHeadSettings(Section):
     """The slice head, trained on the labelled slices over the frozen teacher's features."""
 
     hidden: int = Field(default=64, ge=1, le=4096, description="channels between its two 1x1 convolutions")
-    steps: Steps = 400
-    batch_size: BatchSize = 8
-    learning_rate: LearningRate = 1e-3
-    weight_decay: WeightDecay = 1e-4
-    views: int = Field(default=10, ge=0, le=1000, description="random views of each labelled slice")
-    rotation_degrees: float = Field(default=20.0, ge=0, le=180, description="largest rotation of these views")
-    position_channels: bool = Field(default=True, description="tell the head where in the volume it looks")
+    steps: Steps = 500
+    batch_size: BatchSize = 32
+    learning_rate: LearningRate = 2e-3
+    weight_decay: WeightDecay = 0.1
+    views: int = Field(default=20, ge=0, le=1000, description="random views of each labelled slice")
+    rotation_degrees: float = Field(default=15.0, ge=0, le=180, description="largest rotation of these views")
+    shift: float = Field(default=0.1, ge=0, le=0.5, description="their largest shift, as a share of the sides")
 
 
 class PseudoLabelSettings(Section):
     """From slice predictions to a smooth probability volume."""
 
-    views: int = Field(default=8, ge=1, le=200, description="random views of a slice that are averaged")
-    rotation_degrees: float = Field(default=45.0, ge=0, le=180, description="largest rotation of a view")
+    views: int = Field(default=4, ge=1, le=200, description="random views of a slice that are averaged")
+    rotation_degrees: float = Field(default=15.0, ge=0, le=180, description="largest rotation of a view")
     shift: float = Field(
-        default=0.1, ge=0, le=0.5, description="largest shift of a view, as a fraction of the longer side"
+        default=0.05, ge=0, le=0.5, description="largest shift of a view, as a fraction of the longer side"
     )
     fidelity: float = Field(
         default=1000.0, gt=0, le=1e9, description="weight of the distance to the slice predictions"
     )
     smoothness: float = Field(
-        default=100.0, ge=0, le=1e9, description="weight of the squared differences of neighbours"
+        default=100.0, gt=0, le=1e9, description="weight of the squared differences of neighbours"
     )
 
 
@@ -94,9 +94,9 @@ class StudentSettings(Section):
 
     network: Literal["residual", "published"] = Field(default="residual", description="architecture")
     widths: tuple[int, int, int] = Field(
-        default=(24, 64, 96), description="channels of the levels of the residual network"
+        default=(16, 48, 64), description="channels of the levels of the residual network"
     )
-    window: int = Field(default=64, ge=16, le=512, description="largest side in voxels that it sees at once")
+    window: int = Field(default=48, ge=16, le=512, description="largest side in voxels that it sees at once")
     rounds: int = Field(default=2, ge=1, le=10, description="rounds of training")
     members: int = Field(default=2, ge=1, le=20, description="students of a round, whose mean is its result")
     steps: Steps = 600
@@ -127,6 +127,7 @@ class Settings(Section):
 
     preset: PresetName = Field(default="quick", description="the preset that these settings started from")
     seed: int = Field(default=0, ge=0, lt=2**63, description="seed of everything random")
+    location_prior: bool = Field(default=True, description="start from where the labelled slices show the organs")
     working_grid: WorkingGridSettings = WorkingGridSettings()
     teacher: TeacherSettings = TeacherSettings()
     slice_head: SliceHeadSettings = SliceHeadSettings()

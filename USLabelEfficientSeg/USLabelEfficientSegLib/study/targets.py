@@ -15,6 +15,8 @@ from torch import Tensor
 from ..annotation.sparse_labels import UNLABELLED, SparseLabels
 from ..imaging.resampling import resample_axes
 
+_LEAST_WEIGHT = 1e-3  # mean weight of a voxel
+
 
 @dataclass(frozen=True)
 class SoftTarget:
@@ -51,4 +53,5 @@ def soft_cross_entropy(logits: Tensor, weighted: Tensor, weight: Tensor) -> Tens
         weighted: y times weight, (B, C, I, J, K).
         weight: (B, I, J, K).
     """
-    return -(weighted * logits.log_softmax(dim=1)).sum() / weight.sum().clamp_min(1e-6)
+    # A pose may move nearly all that is known out of the volume: what is left must not count as much as a whole.
+    return -(weighted * logits.log_softmax(dim=1)).sum() / weight.sum().clamp_min(_LEAST_WEIGHT * weight.numel())

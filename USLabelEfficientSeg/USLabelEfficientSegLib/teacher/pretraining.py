@@ -75,12 +75,7 @@ def pretrain_teacher(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         vit = initial_weights or build_vit(settings.architecture, settings.patch_size, settings.slice_size)
-        if settings.slice_size % vit.patch_size:
-            raise InputError(
-                "teacher weights",
-                f"have patches of {vit.patch_size} pixels, which do not tile slices of {settings.slice_size}",
-                f"make teacher.slice_size a multiple of {vit.patch_size}",
-            )
+        check_patches(vit, settings)
         make = masked_objective if settings.objective == "masked" else dino_objective
         objective = make(copy.deepcopy(vit).train().requires_grad_(True), source, settings, device)
     run_training(
@@ -102,6 +97,16 @@ def pretrain_teacher(
         cancelled=cancelled,
     )
     return objective.vit.eval().requires_grad_(False)
+
+
+def check_patches(vit: VisionTransformer, settings: TeacherSettings) -> None:
+    """Raise `InputError` unless the patches of `vit` tile the slices of `settings`."""
+    if settings.slice_size % vit.patch_size:
+        raise InputError(
+            "teacher weights",
+            f"have patches of {vit.patch_size} pixels, which do not tile slices of {settings.slice_size}",
+            f"make teacher.slice_size a multiple of {vit.patch_size}",
+        )
 
 
 def masked_objective(

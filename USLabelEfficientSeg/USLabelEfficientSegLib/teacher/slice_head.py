@@ -9,9 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..study.location_prior import LocationPrior
 from .slices import resize_slices
-
-POSITION_CHANNELS = 3
 
 
 class SliceHead(nn.Module):
@@ -24,18 +23,27 @@ class SliceHead(nn.Module):
         in_channels: channels of the features.
         organs: number of organs.
         upsample: patch size of the ViT.
+        slice_axis: volume axis that the slices are perpendicular to, for the location prior.
         hidden: channels between the convolutions.
-        position_channels: append in-slice coordinates and the slice's place in the volume to the features.
+        prior: log-odds by position that the head's logits are added to; None: every place is alike.
     """
 
     def __init__(
-        self, in_channels: int, organs: int, upsample: int, hidden: int = 64, position_channels: bool = False
+        self,
+        in_channels: int,
+        organs: int,
+        upsample: int,
+        slice_axis: int = 2,
+        hidden: int = 64,
+        prior: LocationPrior | None = None,
     ) -> None:
         super().__init__()
         self.upsample = upsample
-        self.position_channels = position_channels
-        inputs = in_channels + (POSITION_CHANNELS if position_channels else 0)
-        self.layers = nn.Sequential(nn.Conv2d(inputs, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, organs, 1))
+        self.slice_axis = slice_axis
+        self.layers = nn.Sequential(nn.Conv2d(in_channels, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, organs, 1))
+        self.prior = LocationPrior(organs)
+        if prior is not None:
+            self.prior.load_state_dict(prior.state_dict())
         self.register_buffer("class_weights", torch.ones(organs + 1))
         self.register_buffer("feature_mean", torch.zeros(in_channels))
         self.register_buffer("feature_scale", torch.ones(in_channels))
@@ -51,10 +59,9 @@ class SliceHead(nn.Module):
             places: (n,) of the slices in their volumes, from -1 (first) to 1 (last).
         """
         features = (features - self.feature_mean.view(1, -1, 1, 1)) / self.feature_scale.view(1, -1, 1, 1)
-        if self.position_channels:
-            features = torch.cat([features, position_maps(features, places)], dim=1)
-        logits = F.interpolate(self.layers(features), scale_factor=self.upsample, mode="bilinear")
-        return F.pad(logits, (0, 0, 0, 0, 1, 0))
+        seen = F.pad(self.layers(features), (0, 0, 0, 0, 1, 0))
+        expected = self.prior(position_maps(features, places, self.slice_axis))
+        return F.interpolate(seen + expected, scale_factor=self.upsample, mode="bilinear")
 
     def probabilities(self, features: Tensor, places: Tensor, slice_shape: Sequence[int]) -> Tensor:
         """Class probabilities (n, organs + 1, H, W) at the slices' own pixels; arguments as of `forward`.
@@ -80,13 +87,14 @@ def slice_places(count: int) -> Tensor:
     return (2 * torch.arange(count) + 1) / count - 1
 
 
-def position_maps(features: Tensor, places: Tensor) -> Tensor:
-    """Row, column and slice coordinates (n, 3, h, w), each from -1 to 1."""
+def position_maps(features: Tensor, places: Tensor, slice_axis: int) -> Tensor:
+    """Volume coordinates (n, 3, h, w) of patches, each from -1 to 1, in the order of the volume's axes."""
     count, _, height, width = features.shape
     rows = slice_places(height).to(features).view(1, -1, 1).expand(count, -1, width)
     columns = slice_places(width).to(features).view(1, 1, -1).expand(count, height, -1)
-    slices = places.to(features).view(-1, 1, 1).expand(-1, height, width)
-    return torch.stack([rows, columns, slices], dim=1)
+    coordinates = [rows, columns]
+    coordinates.insert(slice_axis, places.to(features).view(-1, 1, 1).expand(-1, height, width))
+    return torch.stack(coordinates, dim=1)
 
 
 @torch.inference_mode()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..study.events import EventLog
+from ..study.location_prior import LocationPrior
 from ..study.loop import TrainingState, run_training
 from ..study.schedules import step_decay
 from ..study.settings import SliceHeadSettings
@@ -42,7 +43,8 @@ def train_slice_head(
     events: EventLog,
     device: torch.device,
     stage: str = "slice head",
-    position_channels: bool = False,
+    slice_axis: int = 2,
+    prior: LocationPrior | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> SliceHead:
     """Train a slice head, resuming from `checkpoint_path`.
@@ -56,7 +58,7 @@ def train_slice_head(
         events: receives progress.
         device: where the head is trained.
         stage: name in events and checkpoint, to tell several heads apart.
-        position_channels: see `SliceHead`.
+        slice_axis, prior: see `SliceHead`.
         cancelled: asked after every step.
 
     Returns:
@@ -68,7 +70,7 @@ def train_slice_head(
     channels, organs = samples[0].features.shape[1], samples[0].target.shape[1] - 1
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        head = SliceHead(channels, organs, patch_size, settings.hidden, position_channels)
+        head = SliceHead(channels, organs, patch_size, slice_axis, settings.hidden, prior)
     mean, scale = feature_statistics([part.features for part in samples])
     head.feature_mean.copy_(mean)
     head.feature_scale.copy_(scale)
@@ -101,7 +103,7 @@ def train_slice_head(
         events=events,
         settings={
             **settings.model_dump(mode="json"),
-            "position_channels": position_channels,
+            "prior": None if prior is None else prior.coefficients.tolist(),
             "samples": [part.digest() for part in samples],
         },
         learning_rate=lambda step: step_decay(step, settings.steps, settings.learning_rate),

@@ -1,0 +1,227 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from USLabelEfficientSegLib.imaging.resampling import working_geometry
+from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
+from USLabelEfficientSegLib.segmentation import inference
+from USLabelEfficientSegLib.segmentation.inference import CoarsePrediction, predict, predict_inputs
+from USLabelEfficientSegLib.segmentation.model import SegmentationModel
+from USLabelEfficientSegLib.student.build import StudentDesign, build_student
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def image_everywhere(monkeypatch):
+    """How the sector is found is tested with the sector."""
+    monkeypatch.setattr(inference, "sector_mask", lambda voxels: np.ones(voxels.shape, dtype=bool))
+
+
+class Threshold(nn.Module):
+    """Organ where the z-score of the image is above a value: a network that leaves everything in its place."""
+
+    def __init__(self, level=0.0, steepness=6.0):
+        super().__init__()
+        self.level, self.steepness, self.shapes = level, steepness, []
+
+    def forward(self, volume):
+        self.shapes.append(tuple(volume.shape))
+        organ = self.steepness * (volume[:, :1] - self.level)
+        return torch.cat([torch.zeros_like(organ), organ], dim=1)
+
+
+class Where(nn.Module):
+    """Organ by position alone: the larger j, the likelier."""
+
+    def forward(self, volume):
+        organ = 3 * volume[:, 3:4]
+        return torch.cat([torch.zeros_like(organ), organ], dim=1)
+
+
+def model_of(*networks, max_voxels=64, window=64, mirrored=(), classes=2):
+    design = StudentDesign(
+        network="residual", classes=classes, spacing=(1.0, 1.0, 1.0), slice_axis=2, widths=(4, 8, 8)
+    )
+    organs = tuple(f"organ {n}" for n in range(1, classes))
+    return SegmentationModel(networks, design, organs, max_voxels, window, 0.25, mirrored)
+
+
+def turned(degrees, axis, flips=(1, 1, 1)):
+    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    i, j = (a for a in range(3) if a != axis)
+    rotation = np.eye(3)
+    rotation[i, i], rotation[i, j], rotation[j, i], rotation[j, j] = c, -s, s, c
+    return rotation @ np.diag(flips)
+
+
+GEOMETRIES = {
+    "isotropic": Geometry((48, 48, 48), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3)),
+    "odd sizes": Geometry((47, 63, 44), (1.5, 1.5, 1.5), (12.0, -80.0, 3.0), np.eye(3)),
+    "thick slices": Geometry((96, 80, 20), (0.4, 0.5, 2.0), (-20.0, 5.0, 100.0), np.eye(3)),
+    "oblique": Geometry((50, 42, 36), (0.8, 1.0, 1.2), (-35.2, 81.7, -12.1), turned(33, 2) @ turned(-20, 0)),
+    "flipped": Geometry((61, 40, 31), (0.7, 1.1, 1.4), (90.0, 40.0, -7.0), turned(15, 1, (-1, 1, -1))),
+}
+OFF_CENTRE = np.array([0.47, 0.53, 0.51])  # of the shape
+
+
+def ball_volume(geometry):
+    """A bright ball with an edge one voxel of a coarse grid wide; its centre and radius in mm."""
+    shape = np.array(geometry.shape)
+    centre = geometry.index_to_physical(OFF_CENTRE * shape - 0.5)
+    points = geometry.index_to_physical(np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1))
+    extent = shape * geometry.spacing
+    radius, edge = 0.32 * extent.min(), max(*geometry.spacing, extent.max() / 32)
+    inside = np.clip((radius - np.linalg.norm(points - centre, axis=-1)) / edge + 0.5, 0, 1)
+    return UltrasoundVolume((60 + 140 * inside).astype(np.float32), geometry, "ball"), centre, radius
+
+
+def centroid_mm(label_map):
+    return label_map.geometry.index_to_physical(np.argwhere(label_map.voxels == 1).mean(axis=0))
+
+
+@pytest.mark.parametrize("max_voxels", [32, 512], ids=["coarse grid", "own grid"])
+@pytest.mark.parametrize("name", GEOMETRIES)
+def test_an_organ_is_found_where_it_is_without_half_a_voxel_of_shift(name, max_voxels):
+    volume, centre, radius = ball_volume(GEOMETRIES[name])
+    values = volume.voxels
+    middle = (130 - values.mean()) / values.std()
+
+    label_map = predict(model_of(Threshold(middle, 20.0), max_voxels=max_voxels, window=512), volume, CPU).label_map()
+
+    geometry = label_map.geometry
+    assert geometry is volume.geometry
+    grid = working_geometry(geometry, max_voxels)
+    error_voxels = grid.physical_to_index(centroid_mm(label_map)) - grid.physical_to_index(centre)
+    assert np.abs(error_voxels).max() < 0.04, error_voxels
+    found = np.count_nonzero(label_map.voxels) * geometry.voxel_volume_ml
+    assert found == pytest.approx(4 / 3 * np.pi * radius**3 / 1000, rel=0.08)
+
+
+def test_the_network_sees_the_whole_working_grid_and_nothing_else_where_it_fits_into_a_window():
+    volume, _, _ = ball_volume(GEOMETRIES["odd sizes"])
+    network = Threshold()
+
+    predict(model_of(network, max_voxels=64, window=64), volume, CPU)
+
+    assert network.shapes == [(1, 5, 47, 63, 44)]
+
+
+@pytest.mark.parametrize("window", [16, 24])
+def test_windows_give_what_one_large_window_gives_for_a_network_that_looks_at_single_voxels(window):
+    volume, _, _ = ball_volume(GEOMETRIES["thick slices"])
+    network = Threshold()
+
+    whole = predict(model_of(Threshold(), max_voxels=48, window=64), volume, CPU)
+    windows = predict(model_of(network, max_voxels=48, window=window), volume, CPU)
+
+    assert max(max(shape[2:]) for shape in network.shapes) == window and len(network.shapes) > 4
+    np.testing.assert_allclose(windows.probability, whole.probability, atol=1e-5)
+
+
+def test_mirror_images_vote_and_are_turned_back():
+    volume, _, _ = ball_volume(GEOMETRIES["odd sizes"])
+    plain = predict(model_of(Threshold()), volume, CPU)
+    mirrored = predict(model_of(Threshold(), mirrored=(0, 2)), volume, CPU)
+
+    np.testing.assert_allclose(mirrored.probability, plain.probability, atol=1e-6)
+
+
+def test_position_stays_in_place_when_the_image_is_mirrored():
+    volume, _, _ = ball_volume(GEOMETRIES["odd sizes"])
+
+    plain = predict(model_of(Where()), volume, CPU).probability[1]
+    mirrored = predict(model_of(Where(), mirrored=(1,)), volume, CPU).probability[1]
+
+    np.testing.assert_allclose(mirrored, (plain + plain[:, ::-1]) / 2, atol=1e-6)
+
+
+def test_networks_vote_with_equal_weight_and_their_disagreement_lowers_the_weight():
+    inputs, sector = torch.randn(5, 8, 8, 8), torch.ones(8, 8, 8, dtype=torch.bool)
+    low, high = Threshold(-1.0), Threshold(1.0)
+
+    one, other, both = (predict_inputs(model_of(*n), inputs, sector, CPU) for n in ((low,), (high,), (low, high)))
+
+    torch.testing.assert_close(both.probability, (one.probability + other.probability) / 2)
+    assert float(one.deviation.max()) == 0 and bool((one.weight == 1).all())
+    torch.testing.assert_close(both.deviation, (one.probability[1] - other.probability[1]).abs() / 2)
+    torch.testing.assert_close(both.weight, 1 - both.deviation)
+
+
+def test_outside_the_sector_all_is_background_for_certain():
+    inputs, sector = torch.ones(5, 8, 8, 8), torch.zeros(8, 8, 8, dtype=torch.bool)
+    sector[2:6] = True
+
+    prediction = predict_inputs(model_of(Threshold(), Threshold(2.0)), inputs, sector, CPU)
+
+    assert bool((prediction.probability[0, ~sector] == 1).all())
+    assert float(prediction.probability[1, sector].min()) > 0.4
+    assert bool((prediction.deviation[~sector] == 0).all())
+
+
+def test_uncertainty_is_1_where_all_classes_are_equally_likely_and_0_where_one_is_certain():
+    volume, _, _ = ball_volume(GEOMETRIES["isotropic"])
+
+    class Unsure(nn.Module):
+        def forward(self, x):
+            logits = torch.zeros(1, 3, *x.shape[2:])
+            logits[:, 0, : x.shape[2] // 2] = 50
+            return logits
+
+    prediction = predict(model_of(Unsure(), classes=3), volume, CPU)
+
+    np.testing.assert_allclose(prediction.uncertainty[:24], 0, atol=1e-5)
+    np.testing.assert_allclose(prediction.uncertainty[24:], 1, atol=1e-5)
+    assert prediction.fine_uncertainty().shape == volume.geometry.shape
+
+
+def coarse_prediction(shape=(24, 30, 17), coarse=(8, 10, 17)):
+    rng = np.random.default_rng(0)
+    probability = rng.random((3, *coarse), dtype=np.float32)
+    probability /= probability.sum(axis=0)
+    geometry = Geometry(shape, (1.0, 1.0, 2.0), (0.0, 0.0, 0.0), np.eye(3))
+    return CoarsePrediction(probability, rng.random(coarse, dtype=np.float32), geometry, "random")
+
+
+def test_slabs_put_together_are_the_whole(monkeypatch):
+    prediction = coarse_prediction()
+    whole = prediction.label_map().voxels
+
+    monkeypatch.setattr(inference, "_SLAB_VALUES", 3 * 24 * 30 * 4)
+    slabs = list(prediction.slabs())
+
+    assert [where.stop - where.start for where, _ in slabs] == [4, 4, 4, 4, 1]
+    fine = np.concatenate([slab for _, slab in slabs], axis=-1)
+    np.testing.assert_allclose(fine.sum(axis=0), 1, atol=1e-5)
+    for organ in (1, 2):
+        np.testing.assert_allclose(fine[organ], prediction.organ_probability(organ), atol=1e-6)
+    np.testing.assert_array_equal(prediction.label_map().voxels, whole)
+
+
+def test_expected_volumes_are_sums_of_probability_on_either_grid():
+    prediction = coarse_prediction()
+
+    volumes = prediction.volumes_ml()
+
+    for organ, volume in enumerate(volumes, start=1):
+        fine = prediction.organ_probability(organ).sum(dtype=np.float64) * prediction.geometry.voxel_volume_ml
+        assert fine == pytest.approx(volume, rel=0.02)
+    total = np.prod(prediction.geometry.shape) * prediction.geometry.voxel_volume_ml
+    background = prediction.probability[0].mean(dtype=np.float64) * total
+    assert sum(volumes) + background == pytest.approx(total, rel=1e-5)
+
+
+def test_a_real_student_segments_a_volume_of_any_shape_and_repeats_itself():
+    torch.manual_seed(0)
+    model = model_of(classes=3)
+    networks = tuple(build_student(model.design) for _ in range(2))
+    model = model_of(*networks, max_voxels=32, window=16, mirrored=(0,), classes=3)
+    volume, _, _ = ball_volume(GEOMETRIES["flipped"])
+
+    first, second = (predict(model, volume, CPU) for _ in range(2))
+
+    assert first.label_map().voxels.shape == (61, 40, 31)
+    assert first.probability.shape == (3, 31, 32, 31)
+    np.testing.assert_allclose(first.probability.sum(axis=0), 1, atol=1e-5)
+    np.testing.assert_array_equal(first.probability, second.probability)

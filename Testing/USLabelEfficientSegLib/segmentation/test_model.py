@@ -1,0 +1,154 @@
+import json
+import os
+import pickle
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.segmentation.model import SegmentationModel, choose_device
+from USLabelEfficientSegLib.student.build import StudentDesign, build_student
+from USLabelEfficientSegLib.study.checkpoint import load_checkpoint, save_checkpoint
+
+
+def small_model(network="residual", members=2):
+    torch.manual_seed(0)
+    design = StudentDesign(network=network, classes=3, spacing=(0.5, 1.0, 2.0), slice_axis=1, widths=(4, 8, 8))
+    return SegmentationModel(
+        tuple(build_student(design).eval() for _ in range(members)),
+        design,
+        ("Leber", "höhle"),
+        64,
+        32,
+        0.25,
+        (0, 2),
+        {"images": {"a": "0" * 64}, "settings": {"seed": 3}},
+    )
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "model.safetensors"
+    small_model().save(path)
+    return path
+
+
+@pytest.mark.parametrize("network", ["residual", "published"])
+def test_a_saved_model_is_the_same_model(tmp_path, network):
+    model, path = small_model(network), tmp_path / "model.safetensors"
+    model.save(path)
+
+    loaded = SegmentationModel.load(path)
+
+    for name in ("design", "organs", "max_voxels", "window", "overlap", "mirrored_axes", "provenance"):
+        assert getattr(loaded, name) == getattr(model, name), name
+    volume = torch.randn(1, 5, 16, 16, 16)
+    with torch.no_grad():
+        for original, copy in zip(model.networks, loaded.networks, strict=True):
+            assert torch.equal(original(volume), copy.eval()(volume))
+    assert not torch.equal(*[network.state_dict()[next(iter(network.state_dict()))] for network in loaded.networks])
+
+
+def test_saving_replaces_a_model_at_once_and_leaves_nothing_else(saved):
+    small_model(members=1).save(saved)
+
+    assert len(SegmentationModel.load(saved).networks) == 1
+    assert [path.name for path in saved.parent.iterdir()] == ["model.safetensors"]
+
+
+def test_anyone_can_read_what_the_file_holds_without_this_program(saved):
+    with safe_open(saved, framework="pt") as file:
+        (text,) = file.metadata().values()
+    description = json.loads(text)["model"]
+
+    assert description["organs"] == ["Leber", "höhle"]
+    assert description["provenance"]["settings"] == {"seed": 3}
+
+
+def changed(saved, **changes):
+    tensors, metadata = load_checkpoint(saved)
+    metadata["model"] |= changes
+    save_checkpoint(saved, tensors, metadata)
+
+
+def test_a_model_of_a_newer_version_is_refused_by_name(saved):
+    changed(saved, format=2)
+
+    with pytest.raises(InputError, match="newer version.*update the program"):
+        SegmentationModel.load(saved)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": "1"},
+        {"design": None},
+        {"design": {"network": "os.system"}},
+        {"networks": 3},
+        {"networks": "two"},
+        {"organs": None},
+        {"mirrored_axes": 1},
+        {"window": "wide"},
+        {"provenance": 5},
+    ],
+    ids=str,
+)
+def test_a_description_that_makes_no_sense_is_refused(saved, changes):
+    changed(saved, **changes)
+
+    with pytest.raises(InputError, match="not a segmentation model"):
+        SegmentationModel.load(saved)
+
+
+def test_weights_of_another_network_are_refused(saved):
+    changed(saved, design={**small_model().design.model_dump(mode="json"), "widths": [4, 8, 16]})
+
+    with pytest.raises(InputError, match="not a segmentation model"):
+        SegmentationModel.load(saved)
+
+
+@pytest.mark.parametrize("keep", [0, 5, 200, -1])
+def test_a_truncated_file_is_damaged(saved, keep):
+    saved.write_bytes(saved.read_bytes()[:keep])
+
+    with pytest.raises(InputError, match="damaged"):
+        SegmentationModel.load(saved)
+
+
+def test_a_missing_file_and_weights_of_another_program_are_told_apart(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        SegmentationModel.load(tmp_path / "none.safetensors")
+    save_file({"weight": torch.zeros(2)}, tmp_path / "foreign.safetensors")
+    with pytest.raises(InputError, match="not written by this program"):
+        SegmentationModel.load(tmp_path / "foreign.safetensors")
+
+
+class Intruder:
+    """Unpickling it makes a folder."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+@pytest.mark.parametrize("write", [pickle.dump, torch.save], ids=["pickle", "torch"])
+def test_code_in_a_file_is_never_executed(tmp_path, write):
+    trap, file = tmp_path / "trap", tmp_path / "model.safetensors"
+    with file.open("wb") as stream:
+        write({"model": Intruder(str(trap))}, stream)
+
+    with pytest.raises(InputError, match="damaged"):
+        SegmentationModel.load(file)
+    assert not trap.exists()
+
+
+def test_a_device_is_taken_as_asked_for_or_refused():
+    assert choose_device("cpu") == torch.device("cpu")
+    assert choose_device("auto").type in ("cpu", "cuda", "mps")
+    for name in ("gpu", "", "cpu:7", "cuda:99", "meta"):
+        with pytest.raises(InputError, match="device"):
+            choose_device(name)

@@ -1,0 +1,84 @@
+"""Where an organ lies, as far as a handful of labelled slices can tell.
+
+Scans of one organ follow a protocol, so the position in the volume alone says much. The log-odds of organ c against
+background are a quadratic function of the position x in [-1, 1]^3,
+
+    log p_c(x) / p_0(x) = a_c + b_c' x + x' Q_c x,
+
+so that an organ's prior is a soft ellipsoid. Its ten numbers are fitted to all labelled voxels by penalised maximum
+likelihood (multinomial logistic regression, a convex problem). Networks add what they see to these log-odds: with few
+labels they need not learn the location, and cannot forget it in places where nothing was labelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..imaging.normalisation import position_channels
+from .targets import SoftTarget
+
+_TERMS = 10
+_PENALTY = 1e-4  # on squared coefficients, beside a mean log-likelihood
+_LARGEST = 6.0  # log-odds: no place is ever ruled out
+_ITERATIONS = 200
+_MOST_VOXELS = 200_000
+
+
+class LocationPrior(nn.Module):
+    """Log-odds of each organ against background as a quadratic function of the position; not trained further.
+
+    Args:
+        organs: number of organs.
+    """
+
+    def __init__(self, organs: int) -> None:
+        super().__init__()
+        self.register_buffer("coefficients", torch.zeros(organs, _TERMS))
+        self.coefficients: Tensor
+
+    def forward(self, position: Tensor) -> Tensor:
+        """Log-odds (B, organs + 1, ...), 0 for the background first, of positions (B, 3, ...) in [-1, 1]."""
+        log_odds = torch.einsum("ct,bt...->bc...", self.coefficients, _quadratic_terms(position))
+        organs = log_odds.clamp(-_LARGEST, _LARGEST)
+        return torch.cat([torch.zeros_like(organs[:, :1]), organs], dim=1)
+
+
+def fit_location_prior(targets: Sequence[SoftTarget]) -> LocationPrior:
+    """Fit the prior to labelled volumes on their working grids. Raises `ValueError` without any label."""
+    if not targets:
+        raise ValueError("a location prior needs labels")
+    positions, labels, weights = [], [], []
+    for target in targets:
+        labelled = target.weight > 0
+        positions.append(position_channels(labelled.shape)[:, labelled].T.double())
+        labels.append(target.probability[:, labelled].T.double())
+        weights.append(target.weight[labelled].double())
+    terms = _quadratic_terms(torch.cat(positions))
+    label, weight = torch.cat(labels), torch.cat(weights)
+    every = -(-len(weight) // _MOST_VOXELS)  # neighbours tell the same; enough of them are enough
+    terms, label, weight = terms[::every], label[::every], weight[::every]
+
+    coefficients = torch.zeros(label.shape[1] - 1, _TERMS, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([coefficients], max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
+
+    def negative_log_posterior() -> Tensor:
+        optimizer.zero_grad()
+        scores = torch.cat([terms.new_zeros(len(terms), 1), terms @ coefficients.T], dim=1)
+        likelihood = (weight[:, None] * label * scores.log_softmax(dim=1)).sum() / weight.sum()
+        loss = -likelihood + _PENALTY * coefficients.square().sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(negative_log_posterior)
+    prior = LocationPrior(len(coefficients))
+    prior.coefficients.copy_(coefficients.detach())
+    return prior
+
+
+def _quadratic_terms(position: Tensor) -> Tensor:
+    """1, x, y, z and their six products, along dimension 1, of positions (B, 3, ...)."""
+    x, y, z = position.unbind(dim=1)
+    return torch.stack([torch.ones_like(x), x, y, z, x * x, y * y, z * z, x * y, x * z, y * z], dim=1)
