@@ -86,3 +86,17 @@ def test_volume_error_is_signed_and_undefined_without_reference():
     assert volume_error_percent(9.0, 12.0) == pytest.approx(-25.0)
     assert volume_error_percent(0.0, 0.0) == 0.0
     assert np.isnan(volume_error_percent(1.0, 0.0))
+
+
+def test_distances_of_masks_at_the_image_border_survive_flushed_denormals():
+    """Training flushes denormal numbers to zero, on which building a k-d tree over zeros once recursed forever."""
+    mask = np.zeros((4, 40, 40), dtype=bool)
+    mask[0] = True
+    mask[2, 5, 5] = True
+    torch.set_flush_denormal(True)
+    try:
+        distance = hausdorff_95(mask, np.roll(mask, 1, axis=0), (1.0, 1.0, 1.0))
+    finally:
+        torch.set_flush_denormal(False)
+
+    assert distance == pytest.approx(1.0)

@@ -47,7 +47,7 @@ class TeacherSettings(Section):
         default="all", description="slices of all three axes or of the slice axis only"
     )
     weights: str | None = Field(default=None, description="file of a public DINO checkpoint to start from")
-    steps: Steps = 600
+    steps: Steps = 300
     batch_size: BatchSize = 16
     learning_rate: LearningRate = 5e-4
     weight_decay: WeightDecay = 0.04
@@ -64,9 +64,9 @@ class SliceHeadSettings(Section):
     """The slice head, trained on the labelled slices over the frozen teacher's features."""
 
     hidden: int = Field(default=64, ge=1, le=4096, description="channels between its two 1x1 convolutions")
-    steps: Steps = 500
+    steps: Steps = 300
     batch_size: BatchSize = 32
-    learning_rate: LearningRate = 2e-3
+    learning_rate: LearningRate = 3e-3
     weight_decay: WeightDecay = 0.1
     views: int = Field(default=20, ge=0, le=1000, description="random views of each labelled slice")
     rotation_degrees: float = Field(default=15.0, ge=0, le=180, description="largest rotation of these views")
@@ -76,7 +76,7 @@ class SliceHeadSettings(Section):
 class PseudoLabelSettings(Section):
     """From slice predictions to a smooth probability volume."""
 
-    views: int = Field(default=4, ge=1, le=200, description="random views of a slice that are averaged")
+    views: int = Field(default=2, ge=1, le=200, description="random views of a slice that are averaged")
     rotation_degrees: float = Field(default=15.0, ge=0, le=180, description="largest rotation of a view")
     shift: float = Field(
         default=0.05, ge=0, le=0.5, description="largest shift of a view, as a fraction of the longer side"
@@ -94,23 +94,23 @@ class StudentSettings(Section):
 
     network: Literal["residual", "published"] = Field(default="residual", description="architecture")
     widths: tuple[int, int, int] = Field(
-        default=(16, 48, 64), description="channels of the levels of the residual network"
+        default=(16, 32, 64), description="channels of the levels of the residual network"
     )
     window: int = Field(default=48, ge=16, le=512, description="largest side in voxels that it sees at once")
     rounds: int = Field(default=2, ge=1, le=10, description="rounds of training")
     members: int = Field(default=2, ge=1, le=20, description="students of a round, whose mean is its result")
-    steps: Steps = 600
+    steps: Steps = 400
     batch_size: BatchSize = 1
-    learning_rate: LearningRate = 3e-3
+    learning_rate: LearningRate = 2e-3
     weight_decay: WeightDecay = 1e-2
     pseudo_label_weight: float = Field(default=1.0, ge=0, le=100, description="weight of the loss on pseudo-labels")
     correlation_weight: float = Field(default=0.1, ge=0, le=100, description="weight of correlation distillation")
     correlation_slices: int = Field(default=4, ge=1, le=512, description="slices compared with the teacher in a step")
-    rotation: float = Field(default=0.3, ge=0, le=3.2, description="largest random rotation about an axis, radians")
-    scale: float = Field(default=0.2, ge=0, le=1, description="largest random scaling, log")
-    shift: float = Field(default=0.12, ge=0, le=1, description="largest random shift, fraction of half the extent")
+    rotation: float = Field(default=0.15, ge=0, le=3.2, description="largest random rotation about an axis, radians")
+    scale: float = Field(default=0.12, ge=0, le=1, description="largest random scaling, log")
+    shift: float = Field(default=0.06, ge=0, le=1, description="largest random shift, fraction of half the extent")
     deformation: float = Field(
-        default=0.06, ge=0, le=1, description="standard deviation of the smooth deformation, same unit"
+        default=0.04, ge=0, le=1, description="standard deviation of the smooth deformation, same unit"
     )
 
 

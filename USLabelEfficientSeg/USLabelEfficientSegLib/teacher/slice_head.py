@@ -63,14 +63,17 @@ class SliceHead(nn.Module):
         expected = self.prior(position_maps(features, places, self.slice_axis))
         return F.interpolate(seen + expected, scale_factor=self.upsample, mode="bilinear")
 
-    def probabilities(self, features: Tensor, places: Tensor, slice_shape: Sequence[int]) -> Tensor:
-        """Class probabilities (n, organs + 1, H, W) at the slices' own pixels; arguments as of `forward`.
+    def balanced_logits(self, features: Tensor, places: Tensor) -> Tensor:
+        """What training compares with labels under class weights w: logits + log w.
 
-        Training with class weights w learns p_c w_c / sum(p w); dividing by w gives p back, so that
-        probabilities sum to volumes.
+        Weighted cross-entropy has its optimum at probabilities proportional to w p; with log w added in training
+        alone, `forward` keeps giving p itself, whose sum is the volume.
         """
-        logits = self(features, places) - self.class_weights.log().view(1, -1, 1, 1)
-        return resize_slices(logits.softmax(dim=1), slice_shape)
+        return self(features, places) + self.class_weights.log().view(1, -1, 1, 1)
+
+    def probabilities(self, features: Tensor, places: Tensor, slice_shape: Sequence[int]) -> Tensor:
+        """Class probabilities (n, organs + 1, H, W) at the slices' own pixels; arguments as of `forward`."""
+        return resize_slices(self(features, places).softmax(dim=1), slice_shape)
 
 
 def feature_statistics(features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

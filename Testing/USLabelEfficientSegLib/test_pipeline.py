@@ -1,0 +1,260 @@
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from USLabelEfficientSegLib.errors import Cancelled, InputError
+from USLabelEfficientSegLib.imaging.files import read_label_map, write_label_map
+from USLabelEfficientSegLib.imaging.simulator import simulate_volume
+from USLabelEfficientSegLib.imaging.volume import LabelMap
+from USLabelEfficientSegLib.pipeline import train
+from USLabelEfficientSegLib.segmentation.inference import predict
+from USLabelEfficientSegLib.segmentation.model import MODEL_NAME, SegmentationModel
+from USLabelEfficientSegLib.study.checkpoint import load_checkpoint
+from USLabelEfficientSegLib.study.events import read_events
+from USLabelEfficientSegLib.study.settings import Settings, changed
+from USLabelEfficientSegLib.study.study import Study
+
+CPU = torch.device("cpu")
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "kill_and_resume.py"
+
+
+@pytest.fixture(scope="session")
+def settings(tiny_changes):
+    return changed(Settings(), tiny_changes)
+
+
+@pytest.fixture(scope="session")
+def untrained(tmp_path_factory, trained_study):
+    """The study of `trained_study` before its training."""
+    folder = tmp_path_factory.mktemp("untrained") / "study"
+    shutil.copytree(trained_study, folder, ignore=shutil.ignore_patterns("run"))
+    return folder
+
+
+@pytest.fixture
+def study(tmp_path, untrained):
+    """A study of its own for each test, not trained."""
+    shutil.copytree(untrained, tmp_path / "untrained")
+    return Study.open(tmp_path / "untrained")
+
+
+@pytest.fixture
+def trained(tmp_path, trained_study):
+    """A trained study of its own for each test."""
+    shutil.copytree(trained_study, tmp_path / "study")
+    return Study.open(tmp_path / "study")
+
+
+def weights(study):
+    return load_checkpoint(study.run_folder / MODEL_NAME)[0]
+
+
+def assert_same_weights(study, other):
+    first, second = weights(study), weights(other)
+    assert first.keys() == second.keys() and len(first) > 10
+    for name, tensor in first.items():
+        assert torch.equal(tensor, second[name]), name
+
+
+def stages(study, since=0):
+    """The stages of a study's events in order, and whether each was trained or found trained."""
+    found = {}
+    for event in read_events(study.events.path)[since:]:
+        found[event.stage] = found.get(event.stage, False) or event.message != "already trained"
+    return found
+
+
+def label_another_slice(study):
+    """Label the next slice of the first labelled case, as an annotator would who has edited the file."""
+    case = next(case for case in study.cases if case.labels is not None)
+    path = study.folder / case.labels.file
+    label_map = read_label_map(path)
+    free = next(k for k in range(label_map.voxels.shape[2]) if (label_map.voxels[:, :, k] == 255).all())
+    voxels = label_map.voxels.copy()
+    voxels[:, :, free] = 0
+    voxels[8:14, 9:15, free] = 1
+    write_label_map(path, LabelMap(voxels, label_map.geometry, label_map.name))
+
+
+def test_from_a_few_labelled_slices_to_the_volumes_of_an_unseen_subject(trained_study):
+    study = Study.open(trained_study)
+    model = SegmentationModel.load(study.run_folder / MODEL_NAME)
+    unseen = simulate_volume(50, shape=(30, 26, 20), spacing=(2.7, 3.0, 3.1)).volume
+
+    prediction = predict(model, unseen, CPU)
+
+    assert 0 < study.label_fraction() < 0.35
+    assert model.organs == study.organs == ("solid", "fluid")
+    assert prediction.label_map().geometry is unseen.geometry
+    total = np.prod(unseen.geometry.shape) * unseen.geometry.voxel_volume_ml
+    assert all(0 < volume < total for volume in prediction.volumes_ml())
+
+
+def test_stages_follow_one_another_and_the_end_is_told(trained_study):
+    order = list(stages(Study.open(trained_study)))
+
+    assert order == ["reading volumes", "teacher", "slice head", "pseudo-labels", "student 1.1", "finished"]
+
+
+def test_a_model_tells_what_it_was_made_from(trained_study):
+    study = Study.open(trained_study)
+    provenance = SegmentationModel.load(study.run_folder / MODEL_NAME).provenance
+
+    assert provenance["images"] == {case.name: case.image.sha256 for case in study.cases}
+    assert set(provenance["labels"]) == {case.name for case in study.cases if case.labels is not None}
+    assert provenance["settings"]["student"]["steps"] == 3
+
+
+def test_training_stage_by_stage_ends_with_the_same_weights_as_training_at_once(study, settings, trained_study):
+    left = {}
+    for until in ("teacher", "slice-head", "pseudo-labels"):
+        assert train(study, settings, CPU, until=until) is None
+        left[until] = {path.name for path in study.run_folder.rglob("*.safetensors")}
+    model = train(study, settings, CPU)
+
+    assert left["teacher"] == {"teacher.safetensors"}
+    assert left["slice-head"] == left["teacher"] | {"slice_head.safetensors"}
+    assert left["pseudo-labels"] > left["slice-head"] and not any("student" in name for name in left["pseudo-labels"])
+    assert model is not None
+    assert_same_weights(study, Study.open(trained_study))
+
+
+def test_a_training_that_is_cancelled_again_and_again_ends_with_the_same_weights(study, settings, trained_study):
+    stopped_in = []
+    for _ in range(100):
+        asked = iter(range(100))
+        try:
+            train(study, settings, CPU, cancelled=lambda asked=asked: next(asked) >= 6)
+            break
+        except Cancelled as stop:
+            stopped_in.append(re.match(r"\S+", str(stop)).group())
+
+    assert len(set(stopped_in)) >= 2 and len(stopped_in) < 20, stopped_in
+    assert_same_weights(study, Study.open(trained_study))
+
+
+def test_a_finished_training_is_not_repeated(trained, settings):
+    before = weights(trained)
+    events = len(read_events(trained.events.path))
+
+    train(trained, settings, CPU)
+
+    assert stages(trained, events)["student 1.1"] is False and stages(trained, events)["teacher"] is False
+    assert all(torch.equal(tensor, before[name]) for name, tensor in weights(trained).items())
+
+
+def test_a_new_label_keeps_the_teacher_and_trains_everything_after_it_anew(trained, settings):
+    before, events = weights(trained), len(read_events(trained.events.path))
+    teacher = (trained.run_folder / "teacher.safetensors").read_bytes()
+    label_another_slice(trained)
+
+    train(trained, settings, CPU)
+
+    repeated = stages(trained, events)
+    assert repeated["teacher"] is False
+    assert all(repeated[stage] for stage in ("slice head", "pseudo-labels", "student 1.1"))
+    assert (trained.run_folder / "teacher.safetensors").read_bytes() == teacher
+    after = weights(trained)
+    assert any(not torch.equal(tensor, before[name]) for name, tensor in after.items())
+    messages = [event.message for event in read_events(trained.events.path)[events:] if event.message]
+    assert any("labels have changed" in message for message in messages)
+
+
+def test_after_a_new_label_the_result_is_that_of_a_study_which_always_had_it(trained, study, settings):
+    for either in (trained, study):
+        label_another_slice(either)
+        train(either, settings, CPU)
+
+    assert_same_weights(trained, study)
+
+
+def test_a_run_with_other_settings_is_refused_and_keeps_what_it_has(trained, settings):
+    before = weights(trained)
+    other = changed(settings, {"student.steps": 4})
+
+    with pytest.raises(InputError, match=r"student.steps is 3, now 4.*--restart"):
+        train(trained, other, CPU)
+    label_another_slice(trained)
+    with pytest.raises(InputError, match="student.steps is 3, now 4"):
+        train(trained, other, CPU)
+
+    assert all(torch.equal(tensor, before[name]) for name, tensor in weights(trained).items())
+
+
+def test_a_restart_forgets_and_another_seed_gives_another_model(trained, settings):
+    before = weights(trained)
+
+    train(trained, changed(settings, {"seed": 1}), CPU, restart=True)
+
+    assert any(not torch.equal(tensor, before[name]) for name, tensor in weights(trained).items())
+    starts = json.loads((trained.run_folder / "run.json").read_text())["starts"]
+    assert len(starts) == 1
+
+
+def test_without_any_label_the_teacher_alone_can_be_trained(tmp_path, simulated, settings):
+    study = Study.create(tmp_path / "study", simulated / "images")
+
+    assert train(study, settings, CPU, until="teacher") is None
+    assert (study.run_folder / "teacher.safetensors").exists()
+    with pytest.raises(InputError, match="no labelled slice"):
+        train(study, settings, CPU)
+
+
+def test_a_changed_image_is_refused_before_anything_is_trained(study, settings):
+    path = study.folder / study.cases[0].image.file
+    path.write_bytes(path.read_bytes() + b"\0")
+
+    with pytest.raises(InputError, match="has changed since the study was created"):
+        train(study, settings, CPU)
+    assert not (study.run_folder / "run.json").exists()
+
+
+def test_a_study_in_training_is_left_alone_by_a_second_one(study, settings):
+    with study.lock(), pytest.raises(InputError, match="is being written by process"):
+        train(Study.open(study.folder), settings, CPU)
+
+
+def test_a_copied_study_goes_on_elsewhere(tmp_path, study, settings, trained_study):
+    train(study, settings, CPU, until="slice-head")
+    shutil.copytree(study.folder, tmp_path / "other place" / "copy")
+    shutil.rmtree(study.folder)
+
+    copy = Study.open(tmp_path / "other place" / "copy")
+    train(copy, settings, CPU)
+
+    assert_same_weights(copy, Study.open(trained_study))
+
+
+@pytest.mark.parametrize("file", ["teacher.safetensors", "slice_head.safetensors", "student_1_1.safetensors"])
+def test_a_damaged_stage_is_named(trained, settings, file):
+    path = trained.run_folder / file
+    path.write_bytes(path.read_bytes()[:-100])
+
+    with pytest.raises(InputError, match=f"{file}: is damaged"):
+        train(trained, settings, CPU)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs forks")
+def test_a_training_killed_at_random_moments_ends_with_the_same_weights():
+    small = ["teacher.steps=20", "slice_head.steps=20", "student.steps=12", "student.members=1"]
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARK), "--kills", "3", *(part for name in small for part in ("--set", name))],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    kills, equal, tensors = map(int, re.match(r"(\d+) kills .*: (\d+) of (\d+) tensors", done.stdout).groups())
+    assert kills >= 2
+    assert equal == tensors > 10
