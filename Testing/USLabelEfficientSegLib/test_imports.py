@@ -17,9 +17,9 @@ STAGES = [
 SEE_ALL = {"pipeline", "training_run", "demo", "study_report", "command_line", "cli"}
 HEAVY = ("torch", "monai")
 LIGHT = [
-    "imaging.files", "imaging.dicom", "imaging.sector", "imaging.resampling", "imaging.simulator", "annotation.protocol",
-    "annotation.sparse_labels", "study.study", "study.settings", "study.manifest", "study.events", "study.lock",
-    "study.provenance", "study.files", "cli",
+    "imaging.files", "imaging.dicom", "imaging.sector", "imaging.resampling", "imaging.simulator",
+    "annotation.protocol", "annotation.sparse_labels", "study.study", "study.settings", "study.manifest",
+    "study.events", "study.lock", "study.provenance", "study.files", "cli",
 ]  # fmt: skip
 
 

@@ -183,7 +183,7 @@ def test_a_run_with_other_settings_is_refused_and_keeps_what_it_has(trained, set
     with pytest.raises(InputError, match=r"student.steps is 3, now 4.*--restart"):
         train(trained, other, CPU)
     label_another_slice(trained)
-    with pytest.raises(InputError, match="student.steps is 3, now 4"):
+    with pytest.raises(InputError, match=r"student\.steps is 3, now 4"):
         train(trained, other, CPU)
 
     assert all(torch.equal(tensor, before[name]) for name, tensor in weights(trained).items())

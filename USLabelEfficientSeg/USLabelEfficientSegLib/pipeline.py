@@ -63,10 +63,10 @@ def train(
         InputError: no labelled slice, a run with other settings, a damaged file, a full disk.
     """
     with study.lock():
-        if restart:
-            forget_run(study)
         if until != "teacher" and study.label_fraction() == 0:
             raise InputError(study.folder, "has no labelled slice", "label one or train only the teacher")
+        if restart:
+            forget_run(study)
         run = open_run(study, settings, device, cancelled)
         teacher = pretrained_teacher(run)
         if until == "teacher":

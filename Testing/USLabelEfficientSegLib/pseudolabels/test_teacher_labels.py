@@ -99,7 +99,8 @@ def test_the_slice_model_is_told_which_slice_it_sees():
 
     def predict(slices, numbers):
         for image, number in zip(slices, numbers.tolist(), strict=True):
-            assert float(image[0, image.shape[1] // 2, image.shape[2] // 2]) == pytest.approx(number / SHAPE[1], abs=1e-5)
+            middle = float(image[0, image.shape[1] // 2, image.shape[2] // 2])
+            assert middle == pytest.approx(number / SHAPE[1], abs=1e-5)
             seen.add(number)
         return by_brightness(slices, numbers)
 

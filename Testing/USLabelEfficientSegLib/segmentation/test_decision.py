@@ -49,9 +49,10 @@ def test_a_certain_prediction_is_cut_in_the_middle(share):
     assert dice_threshold(probability) == pytest.approx(0.5, abs=1e-6)
 
 
-def test_an_absent_organ_stays_absent():
-    probability = np.zeros((2, 8, 8, 8), dtype=np.float32)
-    probability[0] = 1
+@pytest.mark.parametrize("unlikely", [0.0, 0.01, 0.1])
+def test_an_absent_organ_stays_absent(unlikely):
+    probability = np.full((2, 8, 8, 8), unlikely, dtype=np.float32)
+    probability[0] = 1 - unlikely
 
     threshold = dice_threshold(probability[1])
 

@@ -76,7 +76,7 @@ def changed(saved, **changes):
 def test_a_model_of_a_newer_version_is_refused_by_name(saved):
     changed(saved, format=2)
 
-    with pytest.raises(InputError, match="newer version.*update the program"):
+    with pytest.raises(InputError, match=r"newer version.*update the program"):
         SegmentationModel.load(saved)
 
 

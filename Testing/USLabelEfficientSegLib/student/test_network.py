@@ -66,7 +66,7 @@ def test_halving_never_makes_a_grid_more_anisotropic_than_it_was_or_than_1_5():
 def test_logits_lie_where_their_voxels_are():
     """A student that has learnt to pass its input on finds a ball where it is, without half a voxel of shift."""
     torch.manual_seed(0)
-    student = ResidualStudent(1, 2, (1.0, 1.0, 1.0), widths=(8, 16, 16))
+    student = ResidualStudent(4, 2, (1.0, 1.0, 1.0), widths=(8, 16, 16))
     optimizer = torch.optim.Adam(student.parameters(), 1e-2)
     axes = torch.meshgrid(*[torch.arange(16.0)] * 3, indexing="ij")
 
@@ -74,10 +74,13 @@ def test_logits_lie_where_their_voxels_are():
         distance = sum((axis - c) ** 2 for axis, c in zip(axes, centre, strict=True)).sqrt()
         return (4.5 - distance + 0.5).clamp(0, 1)
 
+    def seen(image):
+        return student(torch.cat([image[None, None], torch.zeros(1, 3, 16, 16, 16)], dim=1))[0, 1]
+
     generator = torch.Generator().manual_seed(0)
     for _ in range(60):
         target = ball((5 + 5 * torch.rand(3, generator=generator)).tolist())
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(student(target[None, None])[0, 1], target)
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(seen(target), target)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -86,14 +89,28 @@ def test_logits_lie_where_their_voxels_are():
     errors = []
     with torch.no_grad():
         for centre in centres:
-            found = student(ball(centre)[None, None])[0, 1].sigmoid()
+            found = seen(ball(centre)).sigmoid()
             found = found * (found > 0.1)
             errors.append([float((axis * found).sum() / found.sum()) - c for axis, c in zip(axes, centre, strict=True)])
     assert float(torch.tensor(errors).mean(dim=0).abs().max()) < 0.2
 
 
+def test_an_untrained_student_predicts_the_location_prior():
+    student, volume = small_student(), torch.randn(1, 5, 8, 6, 7)
+    with torch.no_grad():
+        assert float(student(volume).abs().max()) == 0
+        student.prior.coefficients[1, :2] = torch.tensor([0.5, 2.0])
+
+        logits = student(volume)
+
+    expected = 0.5 + 2 * volume[:, -3]
+    torch.testing.assert_close(logits[:, 2], expected.clamp(-6, 6))
+    assert float(logits[:, :2].abs().max()) == 0
+
+
 def test_every_parameter_learns():
     student = small_student().train()
+    torch.nn.init.normal_(student.output.weight)
     logits, features = student.forward_with_features(torch.randn(1, 5, 16, 16, 16))
     (logits.square().mean() + features.square().mean()).backward()
 

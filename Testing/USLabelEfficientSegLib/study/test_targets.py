@@ -94,12 +94,8 @@ def test_cross_entropy_is_least_where_the_network_says_what_is_true_so_that_volu
     weight = torch.full((1, 4, 4, 4), 0.2)
     shares = torch.linspace(0.02, 0.98, 97)
 
-    losses = torch.stack(
-        [
-            soft_cross_entropy(torch.stack([1 - p, p]).log().view(1, 2, 1, 1, 1).expand_as(target), target * 0.2, weight)
-            for p in shares
-        ]
-    )
+    said = [torch.stack([1 - p, p]).log().view(1, 2, 1, 1, 1).expand_as(target) for p in shares]
+    losses = torch.stack([soft_cross_entropy(logits, target * 0.2, weight) for logits in said])
 
     assert float(shares[losses.argmin()]) == pytest.approx(0.3, abs=0.006)
 

@@ -5,12 +5,14 @@ import torch
 import torch.nn.functional as F
 
 from USLabelEfficientSegLib.errors import Cancelled
+from USLabelEfficientSegLib.imaging.normalisation import position_channels
 from USLabelEfficientSegLib.study.events import EventLog
 from USLabelEfficientSegLib.study.settings import SliceHeadSettings
 from USLabelEfficientSegLib.teacher.labelled_slices import HeadSamples
 from USLabelEfficientSegLib.teacher.slice_head import (
     SliceHead,
     feature_statistics,
+    position_maps,
     predict_slices,
     slice_places,
 )
@@ -55,7 +57,7 @@ def test_class_weights_do_not_bias_the_probabilities() -> None:
     head.class_weights.copy_(torch.tensor([0.5, 5.0]))
     optimizer = torch.optim.Adam(head.parameters(), 0.02)
     for _ in range(150):
-        logits = head(samples.features.float(), samples.places)
+        logits = head.balanced_logits(samples.features.float(), samples.places)
         loss = weighted_cross_entropy(logits, target, samples.weight, head.class_weights)
         optimizer.zero_grad()
         loss.backward()
@@ -65,10 +67,17 @@ def test_class_weights_do_not_bias_the_probabilities() -> None:
 
 
 def test_probabilities_are_at_the_slices_pixels_and_sum_to_one() -> None:
-    head = SliceHead(5, organs=3, upsample=8, position_channels=True)
+    head = SliceHead(5, organs=3, upsample=8)
     probabilities = predict_slices(head, torch.randn(7, 5, 2, 3).half(), (13, 21))
     assert probabilities.shape == (7, 4, 13, 21)
     torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(7, 13, 21))
+
+
+def test_positions_are_in_the_order_of_the_volumes_axes() -> None:
+    features, places = torch.zeros(5, 2, 4, 3), slice_places(5)
+    for axis, shape in ((0, (5, 4, 3)), (1, (4, 5, 3)), (2, (4, 3, 5))):
+        position = position_maps(features, places, axis).movedim(0, axis + 1)
+        torch.testing.assert_close(position, position_channels(shape))
 
 
 def test_places_are_slice_centres() -> None:

@@ -6,24 +6,26 @@ with the truth. If p is calibrated, the mask {p >= t} of volume n(t) has about t
     E(t) = 2 sum_{p >= t} p / (sum p + n(t)),
 
 whose maximum lies at t = max E / 2 <= 1/2 (Lipton, Elkan & Naryanaswamy, ECML 2014): 1/2 for a certain prediction,
-lower for an unsure one. No label is needed, so each volume and organ has its own threshold. Volumes are measured
-as the sum of probabilities, not from the mask.
+lower for an unsure one. No label is needed, so each volume and organ has its own threshold. It never falls below
+0.2: where nothing is likely, as of an organ that the volume does not show, the mask is empty. Volumes are measured as
+the sum of probabilities, not from the mask.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 _BINS = 1000
+LOWEST_THRESHOLD = 0.2
 
 
 def dice_threshold(probability: NDArray[np.float32]) -> float:
-    """The threshold in (0, 1/2] that maximises the expected Dice of one organ's probability map."""
+    """The threshold in [0.2, 0.5] that maximises the expected Dice of one organ's probability map."""
     counts, _ = np.histogram(probability, bins=_BINS, range=(0.0, 1.0))
     sums, _ = np.histogram(probability, bins=_BINS, range=(0.0, 1.0), weights=probability)
     above = np.cumsum(counts[::-1])[::-1]  # voxels, and their probability, from each bin upwards
     expected_overlap = np.cumsum(sums[::-1])[::-1]
     expected_dice = 2 * expected_overlap / np.maximum(expected_overlap[0] + above, 1e-12)
-    return float(np.clip(expected_dice.max() / 2, 1 / _BINS, 0.5))
+    return float(np.clip(expected_dice.max() / 2, LOWEST_THRESHOLD, 0.5))
 
 
 def decide(probability: NDArray[np.float32], thresholds: list[float]) -> NDArray[np.uint8]:

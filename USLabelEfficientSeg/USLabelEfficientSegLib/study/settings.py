@@ -140,25 +140,27 @@ _PRESETS: dict[PresetName, Settings] = {
     "quick": Settings(),
     "standard": Settings(
         preset="standard",
-        working_grid=WorkingGridSettings(max_voxels=128),
-        teacher=TeacherSettings(
-            architecture="tiny", slice_size=224, steps=10_000, batch_size=64, local_crops=6
-        ),
-        slice_head=SliceHeadSettings(steps=1_000, batch_size=16),
-        pseudo_labels=PseudoLabelSettings(views=20),
-        student=StudentSettings(steps=5_000, batch_size=4),
+        working_grid=WorkingGridSettings(max_voxels=80),
+        teacher=TeacherSettings(architecture="tiny", slice_size=160, steps=5_000, batch_size=64),
+        slice_head=SliceHeadSettings(steps=1_000),
+        pseudo_labels=PseudoLabelSettings(views=10),
+        student=StudentSettings(widths=(24, 64, 96), window=96, members=3, steps=2_000, batch_size=2),
     ),
     "full": Settings(
         preset="full",
+        location_prior=False,
         working_grid=WorkingGridSettings(max_voxels=256),
         teacher=TeacherSettings(
-            architecture="small", slice_size=256, axes="slice", steps=100_000, batch_size=64, local_crops=8
+            objective="dino", architecture="small", slice_size=256, axes="slice", steps=100_000, batch_size=64,
+            local_crops=8,
         ),
-        slice_head=SliceHeadSettings(steps=10_000, batch_size=16, learning_rate=1e-4),
-        pseudo_labels=PseudoLabelSettings(views=20),
+        slice_head=SliceHeadSettings(
+            steps=10_000, learning_rate=1e-4, weight_decay=1e-4, rotation_degrees=45.0, shift=0.2
+        ),
+        pseudo_labels=PseudoLabelSettings(views=20, rotation_degrees=45.0, shift=0.1),
         student=StudentSettings(
-            network="published", steps=50_000, batch_size=4, learning_rate=1e-4, pseudo_label_weight=1.0,
-            correlation_weight=1.0,
+            network="published", window=256, rounds=1, members=1, steps=50_000, batch_size=4, learning_rate=1e-4,
+            weight_decay=1e-4, correlation_weight=1.0, correlation_slices=16,
         ),
     ),
 }  # fmt: skip
