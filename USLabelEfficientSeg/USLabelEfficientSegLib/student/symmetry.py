@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-SIMILARITY = 0.9
+SIMILARITY = 0.98
 _GRID = (24, 24, 24)
 
 
