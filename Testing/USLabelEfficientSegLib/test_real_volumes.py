@@ -1,4 +1,4 @@
-"""Real volumes, large and anisotropic, through the command line; needs the shared data, which is not part of the clone."""
+"""Real volumes, large and anisotropic, through the command line; the shared data is not part of the clone."""
 
 import os
 from pathlib import Path

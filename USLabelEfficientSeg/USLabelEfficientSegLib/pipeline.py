@@ -173,12 +173,15 @@ def pseudo_labelled(run: Run, teacher: VisionTransformer, head: SliceHead) -> li
 
 def distilled_students(run: Run, volumes: Sequence[TrainingVolume], round_number: int) -> list[nn.Module]:
     """Stage 5: 3-D students learn from true labels, pseudo-labels and the teacher's correlations."""
+    settings = run.settings.student
+    of_teacher = round_number == 1
     return [
         train_student(
             volumes,
             run.design,
-            run.settings.student,
+            settings,
             mirrored_axes=run.mirrored,
+            pseudo_label_weight=settings.teacher_label_weight if of_teacher else settings.pseudo_label_weight,
             prior=run.location_prior,
             stage=f"student {round_number}.{member}",
             checkpoint_path=run.folder / f"student_{round_number}_{member}.safetensors",
@@ -188,7 +191,7 @@ def distilled_students(run: Run, volumes: Sequence[TrainingVolume], round_number
             device=run.device,
             cancelled=run.cancelled,
         )
-        for member in range(1, run.settings.student.members + 1)
+        for member in range(1, settings.members + 1)
     ]
 
 

@@ -64,9 +64,7 @@ class Run:
     @property
     def identity(self) -> str:
         """Fingerprint of everything that the labelled stages depend on."""
-        return digest(
-            [self.settings.model_dump(mode="json"), image_checksums(self.study), label_checksums(self.study)]
-        )
+        return digest([self.settings.model_dump(mode="json"), image_checksums(self.study), label_checksums(self.study)])
 
     @property
     def design(self) -> StudentDesign:
@@ -91,9 +89,7 @@ class Run:
         """Random numbers that depend on the seed and `name` alone."""
         return torch.Generator().manual_seed(step_seed(self.settings.seed, name, 0))
 
-    def each_volume(
-        self, stage: str, make: Callable[[TrainingVolume], TrainingVolume]
-    ) -> list[TrainingVolume]:
+    def each_volume(self, stage: str, make: Callable[[TrainingVolume], TrainingVolume]) -> list[TrainingVolume]:
         """`make` of every volume, with progress; can be cancelled between volumes."""
         made = []
         for number, volume in enumerate(self.volumes, start=1):
@@ -103,9 +99,7 @@ class Run:
         return made
 
 
-def open_run(
-    study: Study, settings: Settings, device: torch.device, cancelled: Callable[[], bool] | None
-) -> Run:
+def open_run(study: Study, settings: Settings, device: torch.device, cancelled: Callable[[], bool] | None) -> Run:
     """Record the run, and bring the study's volumes and sparse labels to the working grid."""
     study.check_files()
     initial_teacher = None

@@ -31,9 +31,7 @@ def test_metrics_agree_with_monai(seed):
         abs=1e-4,
     )
     assert average_surface_distance(prediction, reference, SPACING) == pytest.approx(
-        compute_average_surface_distance(
-            *tensors, symmetric=True, spacing=SPACING, include_background=True
-        ).item(),
+        compute_average_surface_distance(*tensors, symmetric=True, spacing=SPACING, include_background=True).item(),
         abs=1e-4,
     )
 

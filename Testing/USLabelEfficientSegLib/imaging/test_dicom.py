@@ -119,9 +119,7 @@ def _save_series(slices: list[Dataset], folder: Path) -> Path:
 def _assert_same_place(found: Geometry, written: Geometry) -> None:
     assert found.shape == written.shape
     corners = np.indices((2, 2, 2)).reshape(3, 8).T * (np.array(written.shape) - 1)
-    np.testing.assert_allclose(
-        found.index_to_physical(corners), written.index_to_physical(corners), atol=1e-6
-    )
+    np.testing.assert_allclose(found.index_to_physical(corners), written.index_to_physical(corners), atol=1e-6)
     np.testing.assert_allclose(found.spacing, written.spacing, atol=1e-6)
 
 
@@ -341,9 +339,7 @@ def _all_at_one_place(slices: list[Dataset]) -> None:
         (_all_at_one_place, "all its frames at one place"),
     ],
 )
-def test_a_series_that_is_no_volume_is_refused(
-    voxels, geometry, tmp_path: Path, damage, sentence: str
-) -> None:
+def test_a_series_that_is_no_volume_is_refused(voxels, geometry, tmp_path: Path, damage, sentence: str) -> None:
     slices = _series(voxels, geometry)
     damage(slices)
 

@@ -180,9 +180,7 @@ def test_a_slice_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
         read_volume(path)
 
 
-@pytest.mark.parametrize(
-    ("value", "problem"), [(np.nan, "NaN or infinite"), (7, "the value 7 in every voxel")]
-)
+@pytest.mark.parametrize(("value", "problem"), [(np.nan, "NaN or infinite"), (7, "the value 7 in every voxel")])
 def test_images_without_content_are_refused(tmp_path: Path, value: float, problem: str) -> None:
     path = _write_with_itk(tmp_path / "a.mha", np.full((3, 4, 5), value, np.float32))
 
@@ -294,9 +292,7 @@ def test_writing_into_a_folder_that_does_not_exist(volume: UltrasoundVolume, tmp
         write_volume(tmp_path / "missing" / "a.nrrd", volume)
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="every folder is writable to root"
-)
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="every folder is writable to root")
 def test_writing_without_permission(volume: UltrasoundVolume, tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:

@@ -28,9 +28,7 @@ def _on_shape(geometry: Geometry, shape: tuple[int, int, int]) -> Geometry:
     return Geometry(shape, tuple(spacing), tuple(geometry.index_to_physical(first)), geometry.direction)
 
 
-@pytest.mark.parametrize(
-    ("n_in", "n_out"), [(12, 4), (12, 5), (7, 6), (5, 1), (5, 5), (5, 7), (3, 12), (1, 4)]
-)
+@pytest.mark.parametrize(("n_in", "n_out"), [(12, 4), (12, 5), (7, 6), (5, 1), (5, 5), (5, 7), (3, 12), (1, 4)])
 def test_rows_of_the_axis_matrix_are_weights(n_in: int, n_out: int) -> None:
     matrix = axis_matrix(n_in, n_out)
 
@@ -87,9 +85,7 @@ def test_coarsening_a_ramp_is_off_by_at_most_an_eighth_of_a_native_voxel(oblique
 
 def test_refining_a_ramp_evaluates_it_at_the_new_centres(oblique_geometry: Geometry) -> None:
     finer = _on_shape(oblique_geometry, (31, 24, 15))
-    inside = oblique_geometry.physical_to_index(
-        finer.index_to_physical(np.moveaxis(np.indices(finer.shape), 0, -1))
-    )
+    inside = oblique_geometry.physical_to_index(finer.index_to_physical(np.moveaxis(np.indices(finer.shape), 0, -1)))
     interior = ((inside >= 0) & (inside <= np.array(oblique_geometry.shape) - 1)).all(axis=-1)
 
     fine = resample_axes(_ramp(oblique_geometry), finer.shape)

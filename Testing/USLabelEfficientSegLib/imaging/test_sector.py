@@ -27,9 +27,7 @@ def _fan(shape: tuple[int, int, int] = SHAPE) -> np.ndarray:
     return (radius > 0.35) & (radius < 1.2) & (np.abs(np.arctan2(x, y)) < 0.42)
 
 
-def _ellipsoid(
-    shape: tuple[int, int, int], centre: tuple[float, ...], radii: tuple[float, ...]
-) -> np.ndarray:
+def _ellipsoid(shape: tuple[int, int, int], centre: tuple[float, ...], radii: tuple[float, ...]) -> np.ndarray:
     grid = np.indices(shape) / np.array(shape).reshape(3, 1, 1, 1)
     return sum(((g - c) / r) ** 2 for g, c, r in zip(grid, centre, radii, strict=True)) < 1
 

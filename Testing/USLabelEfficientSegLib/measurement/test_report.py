@@ -128,12 +128,8 @@ def test_overlay_keeps_physical_proportions():
 
     # Axial is 40 x 32 mm, coronal 40 x 48 mm, sagittal 32 x 48 mm, with narrow gaps and a line of titles.
     dark = np.asarray(picture.convert("L")) < 250
-    assert (
-        np.mean(dark[-1, : picture.width // 4]) == 0
-    )  # below the axial view, which is lower than the others
-    assert (picture.width - 2 * 0.12 * 120) / (picture.height - 0.24 * 120) == pytest.approx(
-        112 / 48, rel=0.01
-    )
+    assert np.mean(dark[-1, : picture.width // 4]) == 0  # below the axial view, which is lower than the others
+    assert (picture.width - 2 * 0.12 * 120) / (picture.height - 0.24 * 120) == pytest.approx(112 / 48, rel=0.01)
 
 
 def test_prediction_and_reference_are_outlined_differently():
@@ -147,9 +143,7 @@ def test_prediction_and_reference_are_outlined_differently():
     empty = LabelMap(np.zeros_like(case.prediction.voxels), case.prediction.geometry, "empty")
     assert set(ORGAN_COLOURS[:2]) <= colours(case.prediction, None)
     assert not set(ORGAN_COLOURS) & colours(empty, case.reference)
-    picture = [
-        overlay_png(case.volume, empty, reference, (14, 16, 8)) for reference in (None, case.reference)
-    ]
+    picture = [overlay_png(case.volume, empty, reference, (14, 16, 8)) for reference in (None, case.reference)]
     assert picture[0] != picture[1]
 
 

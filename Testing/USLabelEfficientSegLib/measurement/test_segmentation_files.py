@@ -66,9 +66,7 @@ def test_probabilities_beside_a_segmentation_are_summed(tmp_path, four_dimension
     write_labels(tmp_path / "a.nrrd", probabilities.argmax(axis=0))
     components_last = np.ascontiguousarray(probabilities.transpose(3, 2, 1, 0), dtype=np.float32)
     if four_dimensional:
-        image = sitk.GetImageFromArray(
-            np.ascontiguousarray(components_last.transpose(3, 0, 1, 2)), isVector=False
-        )
+        image = sitk.GetImageFromArray(np.ascontiguousarray(components_last.transpose(3, 0, 1, 2)), isVector=False)
     else:
         image = sitk.GetImageFromArray(components_last, isVector=True)
     sitk.WriteImage(image, str(tmp_path / "a_probability.nrrd"))

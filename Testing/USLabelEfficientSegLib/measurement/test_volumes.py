@@ -59,14 +59,10 @@ def test_probability_weighted_volume_is_the_sum_of_the_probabilities_of_each_org
 
     expected = probabilities[1:].sum(axis=(1, 2, 3)) * 0.006
     assert [row.probability_volume_ml for row in rows] == pytest.approx(expected)
-    assert probability_volumes_ml(probabilities.astype(np.float32), 0.006) == pytest.approx(
-        expected, rel=1e-6
-    )
+    assert probability_volumes_ml(probabilities.astype(np.float32), 0.006) == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("label", "problem"), [(3, "label 3 but there are 2 organs"), (255, "unlabelled voxels")]
-)
+@pytest.mark.parametrize(("label", "problem"), [(3, "label 3 but there are 2 organs"), (255, "unlabelled voxels")])
 def test_labels_that_have_no_volume_are_refused(label, problem):
     geometry = Geometry((4, 4, 4), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
     voxels = np.zeros(geometry.shape, dtype=np.uint8)

@@ -44,9 +44,7 @@ def test_slices_return_to_their_place_in_the_volume(axis: int) -> None:
     volume = torch.arange(60.0).reshape(3, 4, 5)
     slices = volume_to_slices(volume, axis)
     assert torch.equal(slices[1, 0], volume.select(axis, 1))
-    assert torch.equal(
-        slices_to_volume(torch.cat([slices, -slices], dim=1), axis), torch.stack([volume, -volume])
-    )
+    assert torch.equal(slices_to_volume(torch.cat([slices, -slices], dim=1), axis), torch.stack([volume, -volume]))
 
 
 def test_confidence_is_clipped() -> None:

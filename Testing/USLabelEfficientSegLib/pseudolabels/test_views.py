@@ -32,9 +32,7 @@ def test_constant_slices_come_back_exactly_and_certain() -> None:
 
 def test_an_equivariant_model_gives_back_the_slice() -> None:
     slices = smooth_slices()
-    mean, deviation = predict_views(
-        identity, slices, 12, 45, 0.1, generator(), mean_floor=0, deviation_floor=0
-    )
+    mean, deviation = predict_views(identity, slices, 12, 45, 0.1, generator(), mean_floor=0, deviation_floor=0)
     error = (mean - slices).abs()
     one_pixel = slices.diff(dim=3).abs().max()
     assert error.mean() < 0.02 * one_pixel
@@ -104,9 +102,7 @@ def test_only_views_that_cover_a_pixel_count() -> None:
     def first_empty_then_full(slices: Tensor, numbers: Tensor) -> Tensor:
         return torch.full_like(slices, next(calls))
 
-    mean, _ = predict_views(
-        first_empty_then_full, torch.rand(1, 1, 64, 64), 2, 0, 0.4, generator(), mean_floor=0
-    )
+    mean, _ = predict_views(first_empty_then_full, torch.rand(1, 1, 64, 64), 2, 0, 0.4, generator(), mean_floor=0)
     assert set(mean.unique().tolist()) == {0.0, 0.5}
 
 

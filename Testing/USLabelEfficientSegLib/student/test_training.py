@@ -43,9 +43,7 @@ def train(folder, volumes, *, cancelled=None, seed=0, identity="data", **changes
     settings = StudentSettings(
         **{"widths": (4, 8, 8), "window": 16, "steps": 8, "batch_size": 1, "correlation_slices": 3, **changes}
     )
-    design = StudentDesign(
-        network="residual", classes=2, spacing=(1.0, 1.0, 1.0), slice_axis=2, widths=settings.widths
-    )
+    design = StudentDesign(network="residual", classes=2, spacing=(1.0, 1.0, 1.0), slice_axis=2, widths=settings.widths)
     return train_student(
         volumes,
         design,
@@ -57,6 +55,7 @@ def train(folder, volumes, *, cancelled=None, seed=0, identity="data", **changes
         identity={"run": identity},
         events=EventLog(folder / "events.jsonl"),
         device=CPU,
+        pseudo_label_weight=settings.pseudo_label_weight,
         cancelled=cancelled,
     )
 

@@ -18,9 +18,7 @@ def test_events_are_read_as_written_and_heard(tmp_path: Path) -> None:
     assert read_events(log.path) == heard
     assert heard[0].losses == {"dino": 4.5} and heard[0].preview == "run/Vorschau ü.png"
     assert heard[1].seconds_left is None and heard[1].message == "fertig, größer"
-    assert all(
-        isinstance(json.loads(line), dict) for line in log.path.read_text(encoding="utf-8").splitlines()
-    )
+    assert all(isinstance(json.loads(line), dict) for line in log.path.read_text(encoding="utf-8").splitlines())
 
 
 @pytest.mark.parametrize("cut", [1, 2, 20, 60])

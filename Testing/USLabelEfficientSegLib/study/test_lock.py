@@ -39,18 +39,14 @@ while won < 50:
 def run(program: str, *arguments: Path) -> "subprocess.Popen[str]":
     root = str(Path(USLabelEfficientSegLib.__file__).parent.parent)
     command = [sys.executable, "-c", program, *map(str, arguments)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": root}
-    )
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": root})
 
 
 def test_second_writer_is_told_who_the_first_is(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with run(HOLD, path) as process:
         assert process.stdout is not None and process.stdout.readline() == "locked\n"
-        message = (
-            f"study prostate: is being written by process {process.pid} on host {socket.gethostname()}; wait"
-        )
+        message = f"study prostate: is being written by process {process.pid} on host {socket.gethostname()}; wait"
         with pytest.raises(InputError, match=message), StudyLock(path, Path("prostate")):
             pass
         assert json.loads(path.read_text())["pid"] == process.pid, "the refused writer changed the lock"

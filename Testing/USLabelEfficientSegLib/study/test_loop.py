@@ -104,9 +104,7 @@ def test_complete_stage_is_loaded_and_not_trained(tmp_path: Path) -> None:
         ({"settings": {"width": 4}}, r"settings, width \(3, now 4\)"),
     ],
 )
-def test_changed_settings_are_refused_on_resume(
-    tmp_path: Path, changes: dict[str, Any], message: str
-) -> None:
+def test_changed_settings_are_refused_on_resume(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(Cancelled):
         train(tmp_path, cancelled=lambda: True)
     with pytest.raises(InputError, match=message):
@@ -131,9 +129,7 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
     assert not (tmp_path / "toy.safetensors").exists()
 
 
-def test_events_are_the_first_the_last_and_few_between(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_events_are_the_first_the_last_and_few_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(1000))
     monkeypatch.setattr(loop.time, "monotonic", lambda: next(clock) * 0.1)  # every step takes 0.1 s
     train(tmp_path, steps=21, loss_at=float)

@@ -79,9 +79,7 @@ def refused(data: Data, message: str, **options: object) -> None:
 
 
 def test_study_holds_exact_copies(data: Data) -> None:
-    study = Study.create(
-        data.root / "deep" / "study", data.images, data.labels, organs=["prostate", "bladder"]
-    )
+    study = Study.create(data.root / "deep" / "study", data.images, data.labels, organs=["prostate", "bladder"])
     assert [case.name for case in study.cases] == sorted(NAMES)
     assert study.organs == ("prostate", "bladder")
     random = np.random.default_rng(0)
@@ -166,9 +164,7 @@ def test_bad_labels_are_refused(data: Data) -> None:
     data.write_label("b", np.where(np.indices(OBLIQUE.shape)[2] == 3, 3, data.dense("b")))
     refused(data, r"b\.nii\.gz: has the class 3, which no other label has")
     refused(data, "has the class 3, but only 2 organs are named", organs=["prostate", "bladder"])
-    study = Study.create(
-        data.root / "named", data.images, data.labels, organs=["prostate", "bladder", "cyst"]
-    )
+    study = Study.create(data.root / "named", data.images, data.labels, organs=["prostate", "bladder", "cyst"])
     assert study.summary()["organs"]["cyst"]["labelled_slices"] == 1
 
     checkered = np.where(np.indices(OBLIQUE.shape).sum(0) % 2, 255, 1)

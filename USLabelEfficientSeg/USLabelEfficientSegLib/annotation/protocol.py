@@ -28,13 +28,10 @@ def choose_labelled_slices(slice_counts: Sequence[int], fraction: float, seed: i
     starts = np.concatenate([[0], np.cumsum(slice_counts, dtype=np.int64)])
     total = int(starts[-1])
     if total == 0:
-        raise InputError(
-            "label fraction", "needs densely labelled volumes, and there are none", "give dense labels"
-        )
+        raise InputError("label fraction", "needs densely labelled volumes, and there are none", "give dense labels")
     chosen = np.random.default_rng(seed).choice(total, max(1, round(fraction * total)), replace=False)
     chosen.sort()
     edges = np.searchsorted(chosen, starts)
     return [
-        (chosen[low:high] - start).tolist()
-        for low, high, start in zip(edges[:-1], edges[1:], starts[:-1], strict=True)
+        (chosen[low:high] - start).tolist() for low, high, start in zip(edges[:-1], edges[1:], starts[:-1], strict=True)
     ]

@@ -77,9 +77,7 @@ class SparseLabels:
         target = self.voxels[_slice(axis, index)]
         subject = f"slice {index} of axis {axis}"
         if labels.shape != target.shape:
-            raise InputError(
-                subject, f"has {target.shape} pixels, its labels {labels.shape}", "give one label a pixel"
-            )
+            raise InputError(subject, f"has {target.shape} pixels, its labels {labels.shape}", "give one label a pixel")
         if labels.size and (labels.min() < 0 or labels.max() >= UNLABELLED):
             raise InputError(subject, "has labels outside 0..254", "label every pixel, with 0 for background")
         _check_classes(subject, labels, self.organs)

@@ -188,9 +188,7 @@ def summarise(rows: Sequence[CaseMetrics]) -> list[MetricSummary]:
     if len(organs) > 1:
         groups[ALL_ORGANS] = list(rows)
     return [
-        _summarise_values(
-            organ, metric, np.array([value_of(row) for row in group]), sum(row.missed for row in group)
-        )
+        _summarise_values(organ, metric, np.array([value_of(row) for row in group]), sum(row.missed for row in group))
         for organ, group in groups.items()
         for metric, value_of in _SUMMARISED.items()
     ]
@@ -198,14 +196,11 @@ def summarise(rows: Sequence[CaseMetrics]) -> list[MetricSummary]:
 
 def write_metrics_csv(path: Path, rows: Sequence[CaseMetrics]) -> Path:
     """Write the rows to `path` and their summary to `*_summary.csv` beside it; returns its path."""
-    case_cells = [
-        [row.case, row.organ, *_cells(getattr(row, name) for name in _CASE_COLUMNS)] for row in rows
-    ]
+    case_cells = [[row.case, row.organ, *_cells(getattr(row, name) for name in _CASE_COLUMNS)] for row in rows]
     _write_csv(path, ["case", "organ", *_CASE_COLUMNS], case_cells)
     summary_path = path.with_name(f"{path.stem}_summary{path.suffix}")
     summary_cells = [
-        [s.organ, s.metric, *_cells([s.mean, s.std, s.median]), str(s.cases), str(s.missed)]
-        for s in summarise(rows)
+        [s.organ, s.metric, *_cells([s.mean, s.std, s.median]), str(s.cases), str(s.missed)] for s in summarise(rows)
     ]
     _write_csv(summary_path, ["organ", "metric", "mean", "std", "median", "cases", "missed"], summary_cells)
     return summary_path

@@ -40,9 +40,7 @@ class SurfaceDistances:
         return float(np.concatenate([self.from_prediction, self.from_reference]).mean())
 
 
-def surface_distances(
-    prediction: np.ndarray, reference: np.ndarray, spacing: Sequence[float]
-) -> SurfaceDistances:
+def surface_distances(prediction: np.ndarray, reference: np.ndarray, spacing: Sequence[float]) -> SurfaceDistances:
     """Surface distances in mm between two boolean masks (I, J, K) with the given voxel spacing in mm.
 
     Nearest neighbours come from a k-d tree over the surface voxels: exact, and for an organ several times
@@ -73,9 +71,7 @@ def hausdorff_95(prediction: np.ndarray, reference: np.ndarray, spacing: Sequenc
     return surface_distances(prediction, reference, spacing).hausdorff_95
 
 
-def average_surface_distance(
-    prediction: np.ndarray, reference: np.ndarray, spacing: Sequence[float]
-) -> float:
+def average_surface_distance(prediction: np.ndarray, reference: np.ndarray, spacing: Sequence[float]) -> float:
     """Symmetric average surface distance in mm: the mean over the surface voxels of both masks together."""
     return surface_distances(prediction, reference, spacing).average
 

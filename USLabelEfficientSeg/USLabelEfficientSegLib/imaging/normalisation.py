@@ -19,9 +19,7 @@ _LOCAL_VOXELS = 5.0  # standard deviation of the local window, in voxels of the 
 _CLIP = 4.0
 
 
-def image_channels(
-    voxels: NDArray[np.floating], sector: NDArray[np.bool_], spacing: Sequence[float]
-) -> Tensor:
+def image_channels(voxels: NDArray[np.floating], sector: NDArray[np.bool_], spacing: Sequence[float]) -> Tensor:
     """Normalised intensities (2, I, J, K): z-score in the sector, and local z-score of the log-intensity.
 
     Args:

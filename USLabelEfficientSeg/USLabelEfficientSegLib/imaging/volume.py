@@ -140,9 +140,7 @@ def check_voxel_count(shape: Sequence[int], name: str) -> None:
 def _check_shape(voxels: NDArray[np.generic], geometry: Geometry, name: str) -> None:
     if voxels.ndim != 3 or min(voxels.shape) < 2:
         size = " x ".join(str(n) for n in voxels.shape)
-        raise InputError(
-            name, f"is no volume (size {size})", "give 3-D data, at least 2 voxels on every axis"
-        )
+        raise InputError(name, f"is no volume (size {size})", "give 3-D data, at least 2 voxels on every axis")
     if voxels.shape != geometry.shape:
         problem = f"has voxels of shape {voxels.shape} on a grid of {geometry.shape}"
         raise InputError(name, problem, "give voxels and geometry of one image")

@@ -85,9 +85,7 @@ def overlay_png(
         if reference is not None:
             _draw_outlines(axes, view, view.picture(reference.voxels, index), left, dashed=True)
         title_mm = 0.05 / inch_per_mm
-        axes.text(
-            left + size[0] / 2, -title_mm, slice_label(view, index), fontsize=8, color="#222222", ha="center"
-        )
+        axes.text(left + size[0] / 2, -title_mm, slice_label(view, index), fontsize=8, color="#222222", ha="center")
         left += size[0] + _GAP_INCH / inch_per_mm
     _draw_scale_bar(axes, sizes[0])
     axes.set(xlim=(0, figure.get_figwidth() / inch_per_mm), ylim=(height, -_TITLE_INCH / inch_per_mm))
@@ -158,9 +156,7 @@ def _draw_scale_bar(axes: Axes, size_mm: tuple[float, float]) -> None:
     length = max((bar for bar in _BAR_LENGTHS_MM if bar <= size_mm[0] / 3), default=_BAR_LENGTHS_MM[0])
     x, y = 0.04 * size_mm[0], 0.95 * size_mm[1]
     bar_edge, text_edge = (withStroke(linewidth=width, foreground="black") for width in (3.5, 2))
-    axes.plot(
-        [x, x + length], [y, y], color="white", linewidth=1.8, solid_capstyle="butt", path_effects=[bar_edge]
-    )
+    axes.plot([x, x + length], [y, y], color="white", linewidth=1.8, solid_capstyle="butt", path_effects=[bar_edge])
     axes.text(
         x,
         y - 0.02 * size_mm[1],

@@ -108,9 +108,7 @@ def _render(content: ReportContent, cases: Sequence[_ShownCase]) -> str:
     )
 
 
-def _tiles(
-    content: ReportContent, cases: Sequence[_ShownCase], volumes: Sequence[_ShownVolume]
-) -> dict[str, str]:
+def _tiles(content: ReportContent, cases: Sequence[_ShownCase], volumes: Sequence[_ShownVolume]) -> dict[str, str]:
     tiles = {"Segmented volumes": str(len(cases)), **content.highlights}
     errors = [abs(_error_percent(v.best_ml, v.true_ml)) for v in volumes if v.true_ml]
     if errors:

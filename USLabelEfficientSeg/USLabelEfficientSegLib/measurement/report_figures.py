@@ -104,9 +104,7 @@ def _thinned(by_step: dict[int, float]) -> tuple[np.ndarray, np.ndarray]:
     steps = np.array(sorted(by_step))
     values = np.array([by_step[step] for step in steps])
     groups = min(len(steps), _POINTS)
-    return tuple(
-        np.array([part.mean() for part in np.array_split(array, groups)]) for array in (steps, values)
-    )  # type: ignore[return-value]
+    return tuple(np.array([part.mean() for part in np.array_split(array, groups)]) for array in (steps, values))  # type: ignore[return-value]
 
 
 def _plain(axes: Axes) -> None:

@@ -37,14 +37,10 @@ def find_segmentations(folder: Path) -> dict[str, Path]:
             continue
         name = file_name.removesuffix(SEGMENTATION_SUFFIX)
         if name in found:
-            raise InputError(
-                path, f"is a second segmentation of {name} beside {found[name].name}", "keep one of them"
-            )
+            raise InputError(path, f"is a second segmentation of {name} beside {found[name].name}", "keep one of them")
         found[name] = path
     if not found:
-        raise InputError(
-            folder, "holds no segmentations", "choose the folder that the segmentations were written to"
-        )
+        raise InputError(folder, "holds no segmentations", "choose the folder that the segmentations were written to")
     return dict(sorted(found.items()))
 
 
@@ -64,9 +60,7 @@ def measure_files(paths: Iterable[Path], organs: Sequence[str] | None = None) ->
     Raises:
         InputError: a file cannot be read or measured, or two segmentations are of images of the same name.
     """
-    files = [
-        file for path in paths for file in (find_segmentations(path).values() if path.is_dir() else [path])
-    ]
+    files = [file for path in paths for file in (find_segmentations(path).values() if path.is_dir() else [path])]
     named: dict[Path, list[OrganVolume]] = {}
     unnamed: dict[Path, list[OrganVolume]] = {}
     of_case: dict[str, Path] = {}
@@ -121,8 +115,6 @@ def read_probabilities(segmentation: Path, name: str) -> NDArray[np.floating] | 
     # SimpleITK's arrays are indexed [(c4), k, j, i, (components)].
     voxels = SimpleITK.GetArrayViewFromImage(image)
     if voxels.ndim != 4 or not np.issubdtype(voxels.dtype, np.floating):
-        raise InputError(
-            path, "holds no class probabilities", "segment the image again with its probabilities"
-        )
+        raise InputError(path, "holds no class probabilities", "segment the image again with its probabilities")
     by_class = voxels.transpose(0, 3, 2, 1) if image.GetDimension() == 4 else voxels.transpose(3, 2, 1, 0)
     return np.array(by_class, order="K")

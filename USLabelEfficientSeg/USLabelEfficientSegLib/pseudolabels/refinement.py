@@ -215,8 +215,6 @@ def _check(
         raise ValueError("known_values must be of the shape of mean")
     strengths = _per_axis(smoothness)
     if len(strengths) != 3 or min(strengths) <= 0 or fidelity <= 0:
-        raise ValueError(
-            f"fidelity {fidelity} and smoothness {smoothness} of the three axes must be positive"
-        )
+        raise ValueError(f"fidelity {fidelity} and smoothness {smoothness} of the three axes must be positive")
     if bool((weight < 0).any()):
         raise ValueError("weight must not be negative")

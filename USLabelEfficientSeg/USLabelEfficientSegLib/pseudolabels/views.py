@@ -24,8 +24,6 @@ class SlicePredictor(Protocol):
         ...
 
 
-
-
 @torch.no_grad()
 def predict_views(
     predict: SlicePredictor,
@@ -86,9 +84,7 @@ def predict_views(
     return suppress_small(torch.cat(means), torch.cat(deviations), mean_floor, deviation_floor)
 
 
-def suppress_small(
-    mean: Tensor, deviation: Tensor, mean_floor: float, deviation_floor: float
-) -> tuple[Tensor, Tensor]:
+def suppress_small(mean: Tensor, deviation: Tensor, mean_floor: float, deviation_floor: float) -> tuple[Tensor, Tensor]:
     """Set organ probabilities below `mean_floor` and deviations below `deviation_floor` to zero.
 
     Args:
@@ -143,9 +139,7 @@ def _predict_view(
     target = torch.einsum("hwi,bji->bhwj", points, rotation) + origin
 
     inside = (source.abs() <= half_extent).all(-1).unsqueeze(1).to(slices)
-    view = inside * functional.grid_sample(
-        slices, source / half_extent, padding_mode="border", align_corners=False
-    )
+    view = inside * functional.grid_sample(slices, source / half_extent, padding_mode="border", align_corners=False)
     probability = _predicted(predict, view)
     # Interpolate over the view's pixels inside the slice only: the outside must not leak into the border.
     packed = torch.cat([probability * inside, inside], dim=1)

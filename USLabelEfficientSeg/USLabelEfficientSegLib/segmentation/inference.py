@@ -80,15 +80,11 @@ def predict(model: SegmentationModel, volume: UltrasoundVolume, device: torch.de
     inputs = torch.cat([image_channels(voxels, sector, grid.spacing), position_channels(grid.shape)])
     probability = predict_inputs(model, inputs, torch.from_numpy(sector), device).probability.numpy()
     entropy = -(probability * np.log(np.maximum(probability, 1e-12))).sum(axis=0)
-    return CoarsePrediction(
-        probability, entropy / np.float32(np.log(len(probability))), volume.geometry, volume.name
-    )
+    return CoarsePrediction(probability, entropy / np.float32(np.log(len(probability))), volume.geometry, volume.name)
 
 
 @torch.inference_mode()
-def predict_inputs(
-    model: SegmentationModel, inputs: Tensor, sector: Tensor, device: torch.device
-) -> FusedPrediction:
+def predict_inputs(model: SegmentationModel, inputs: Tensor, sector: Tensor, device: torch.device) -> FusedPrediction:
     """Mean class probabilities over networks and mirror images and their standard deviation, on the CPU.
 
     Args:

@@ -23,9 +23,7 @@ class PoseRange:
     mirrored_axes: tuple[int, ...] = ()
 
 
-def random_grid(
-    shape: Sequence[int], spacing: Sequence[float], pose: PoseRange, generator: torch.Generator
-) -> Tensor:
+def random_grid(shape: Sequence[int], spacing: Sequence[float], pose: PoseRange, generator: torch.Generator) -> Tensor:
     """A sampling grid (1, I, J, K, 3): rotation, scaling and shift in millimetres, and a smooth deformation.
 
     Args:

@@ -37,9 +37,7 @@ def sample_features(features: Tensor, positions: Tensor) -> Tensor:
     Returns:
         (N, C, Q, P): the sample at [n, :, q, p] is taken at positions[n, p, q].
     """
-    return functional.grid_sample(
-        features, positions.transpose(1, 2), padding_mode="border", align_corners=True
-    )
+    return functional.grid_sample(features, positions.transpose(1, 2), padding_mode="border", align_corners=True)
 
 
 def correlation_distillation(
@@ -66,9 +64,7 @@ def correlation_distillation(
         ValueError: if the two networks' features are not of the same number of slices.
     """
     if len(teacher) != len(student):
-        raise ValueError(
-            f"features of {len(teacher)} slices from the teacher, of {len(student)} from the student"
-        )
+        raise ValueError(f"features of {len(teacher)} slices from the teacher, of {len(student)} from the student")
     # The differences of similarities that matter are lost in half precision.
     with torch.autocast(student.device.type, enabled=False):
         t = _unit_vectors(teacher.detach().float(), positions)

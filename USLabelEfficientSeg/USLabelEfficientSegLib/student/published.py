@@ -27,9 +27,7 @@ class PublishedStudent(nn.Module):
         self.encoder1 = nn.Sequential(_in_slice(1, 32, size=7), nn.ReLU(), _in_slice(32, 32), nn.ReLU())
         self.encoder2 = nn.Sequential(_in_slice(32, 64), nn.ReLU(), _in_slice(64, 64), nn.ReLU())
         self.encoder3 = nn.Sequential(_in_slice(64, 128), nn.ReLU(), _in_slice(128, 128), nn.ReLU())
-        self.bottleneck = nn.Sequential(
-            *(layer for _ in range(3) for layer in (_across_slices(128), nn.ReLU()))
-        )
+        self.bottleneck = nn.Sequential(*(layer for _ in range(3) for layer in (_across_slices(128), nn.ReLU())))
         self.decoder3 = nn.Sequential(_in_slice(256, 128), nn.ReLU(), _in_slice(128, 128), nn.ReLU())
         self.decoder2 = nn.Sequential(_in_slice(192, 64), nn.ReLU(), _in_slice(64, 64), nn.ReLU())
         self.decoder1 = nn.Sequential(_in_slice(96, 64), nn.ReLU())
@@ -54,10 +52,7 @@ class PublishedStudent(nn.Module):
         if self.feature_head is None:
             raise ValueError("the network was made without a feature head")
         levels = self._levels(volume)
-        pooled = [
-            functional.avg_pool3d(level, (1, 2**halvings, 2**halvings))
-            for halvings, level in enumerate(levels)
-        ]
+        pooled = [functional.avg_pool3d(level, (1, 2**halvings, 2**halvings)) for halvings, level in enumerate(levels)]
         return self.output(levels[-1]), self.feature_head(torch.cat(pooled, dim=1))
 
     def _levels(self, volume: Tensor) -> list[Tensor]:

@@ -59,6 +59,7 @@ def train_student(
     identity: Mapping[str, Any],
     events: EventLog,
     device: torch.device,
+    pseudo_label_weight: float,
     prior: LocationPrior | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> nn.Module:
@@ -75,6 +76,7 @@ def train_student(
         identity: what the volumes and pseudo-labels are made from, for the checkpoint.
         events: receives progress.
         device: where the student is trained.
+        pseudo_label_weight: factor a.
         prior: log-odds by position that the student's logits are added to; None: every place is alike.
         cancelled: asked after every step.
 
@@ -90,12 +92,8 @@ def train_student(
     network = network.to(device).requires_grad_(True).train()
     network = network.to(memory_format=memory_format)  # type: ignore[call-overload]
     average = copy.deepcopy(network).requires_grad_(False)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    pose = PoseRange(
-        settings.rotation, settings.scale, settings.shift, settings.deformation, mirrored_axes
-    )
+    optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    pose = PoseRange(settings.rotation, settings.scale, settings.shift, settings.deformation, mirrored_axes)
     labelled = [volume for volume in volumes if volume.labels is not None]
     taught = [volume for volume in volumes if volume.pseudo is not None or volume.features is not None]
 
@@ -122,7 +120,7 @@ def train_student(
             pool = labelled if from_labelled else taught
             volume = pool[int(torch.randint(len(pool), (1,), generator=generator))]
             losses = losses_of(draw_sample(volume, pose, settings.window, generator), generator)
-            factors = {"pseudo-labels": settings.pseudo_label_weight, "correlation": settings.correlation_weight}
+            factors = {"pseudo-labels": pseudo_label_weight, "correlation": settings.correlation_weight}
             total = torch.stack([factors.get(name, 1.0) * loss for name, loss in losses.items()]).sum()
             (total / settings.batch_size).backward()
             seen |= losses
@@ -139,7 +137,12 @@ def train_student(
         checkpoint_path=checkpoint_path,
         seed=seed,
         events=events,
-        settings={**settings.model_dump(mode="json"), **design.model_dump(mode="json"), **identity},
+        settings={
+            **settings.model_dump(mode="json"),
+            "pseudo_label_weight": pseudo_label_weight,
+            **design.model_dump(mode="json"),
+            **identity,
+        },
         learning_rate=lambda step: warmup_cosine(
             step, settings.steps, settings.learning_rate, warmup=settings.steps // 10
         ),
@@ -148,9 +151,7 @@ def train_student(
     return average.eval()
 
 
-def draw_sample(
-    volume: TrainingVolume, pose: PoseRange, window: int, generator: torch.Generator
-) -> Sample:
+def draw_sample(volume: TrainingVolume, pose: PoseRange, window: int, generator: torch.Generator) -> Sample:
     """A volume and its targets in a random pose and with random intensities, cut to a window if it is larger."""
     grid = random_grid(volume.shape, volume.spacing, pose, generator)
     targets = {

@@ -47,13 +47,9 @@ def create_study(
     if slice_axis not in (0, 1, 2):
         raise InputError(f"slice axis {slice_axis}", "does not exist", "choose 0, 1 or 2")
     if label_fraction is not None and labels is None:
-        raise InputError(
-            "label fraction", "was given without labels", "give the folder of the dense labels, too"
-        )
+        raise InputError("label fraction", "was given without labels", "give the folder of the dense labels, too")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(
-            folder, "already exists and is not an empty folder", "choose another folder for the new study"
-        )
+        raise InputError(folder, "already exists and is not an empty folder", "choose another folder for the new study")
 
     sources = _examine(images, labels)
     names = _organ_names(sources, organs)
@@ -97,9 +93,7 @@ def label_record(folder: Path, file: str, labels: SparseLabels, slice_axis: int)
         file=file,
         sha256=sha256_of(folder / file),
         slices=tuple((s.axis, s.index) for s in slices),
-        organ_slices=tuple(
-            sum(value + 1 in classes for classes in shown) for value in range(len(labels.organs))
-        ),
+        organ_slices=tuple(sum(value + 1 in classes for classes in shown) for value in range(len(labels.organs))),
     )
 
 
@@ -153,9 +147,7 @@ def _organ_names(sources: Sequence[_Source], organs: Sequence[str] | None) -> tu
     if organs is not None:
         names = tuple(name.strip() for name in organs)
         if not names or not all(names) or len(set(names)) != len(names) or len(names) > 254:
-            raise InputError(
-                f"organs {', '.join(organs)}", "are not 1 to 254 different names", "name each organ once"
-            )
+            raise InputError(f"organs {', '.join(organs)}", "are not 1 to 254 different names", "name each organ once")
         for source in labelled:
             if max(source.classes, default=0) > len(names):
                 problem = f"has the class {max(source.classes)}, but only {len(names)} organs are named"
@@ -230,9 +222,7 @@ def _check_copy(path: Path, original: UltrasoundVolume, copy: UltrasoundVolume) 
         atol=1e-9,
     )
     if not (same and np.array_equal(original.voxels, copy.voxels)):
-        raise InputError(
-            path, "cannot be copied exactly as NRRD", "convert it to NRRD or NIfTI yourself and check it"
-        )
+        raise InputError(path, "cannot be copied exactly as NRRD", "convert it to NRRD or NIfTI yourself and check it")
 
 
 def _numbered_organs(count: int) -> tuple[str, ...]:

@@ -73,9 +73,7 @@ class EventLog:
             descriptor = os.open(self.path, flags, 0o666)
             try:
                 data = (text + "\n").encode("utf-8")
-                if not _ends_with_newline(
-                    descriptor
-                ):  # a killed writer's torn line must not swallow this one
+                if not _ends_with_newline(descriptor):  # a killed writer's torn line must not swallow this one
                     data = b"\n" + data
                 if os.write(descriptor, data) != len(data):
                     raise InputError(self.path, "the disk is full", "free some space and start again")

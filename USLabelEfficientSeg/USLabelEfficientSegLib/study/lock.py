@@ -43,9 +43,7 @@ class StudyLock:
                 free = _try_lock(descriptor)
             except OSError as error:
                 problem = f"cannot be locked ({error.strerror})"
-                raise InputError(
-                    self._study, problem, "move it to a disk that supports file locks"
-                ) from error
+                raise InputError(self._study, problem, "move it to a disk that supports file locks") from error
             if not free:
                 raise self._held_by(_read_holder(descriptor))
             holder = _read_holder(descriptor)
@@ -77,9 +75,7 @@ class StudyLock:
 
     def _held_by(self, holder: dict[str, object]) -> InputError:
         process = f"process {holder.get('pid', 'unknown')} on host {holder.get('host', socket.gethostname())}"
-        return InputError(
-            f"study {self._study}", f"is being written by {process}", "wait for it or cancel it"
-        )
+        return InputError(f"study {self._study}", f"is being written by {process}", "wait for it or cancel it")
 
     def _left_by(self, holder: dict[str, object]) -> InputError:
         return InputError(

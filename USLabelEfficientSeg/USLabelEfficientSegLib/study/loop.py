@@ -85,9 +85,7 @@ def run_training(
             _save(checkpoint_path, identity, state, step + 1)
             last_save = time.monotonic()
         if stop:
-            raise Cancelled(
-                f"{stage} stopped after step {step + 1} of {steps}; the same command continues it"
-            )
+            raise Cancelled(f"{stage} stopped after step {step + 1} of {steps}; the same command continues it")
 
     _train_step(steps - 1, seed, stage, state, step_function, learning_rate, meter)
     losses = meter.take(steps - 1)
@@ -193,9 +191,7 @@ def _resume(path: Path, identity: Mapping[str, Any], state: TrainingState) -> in
             )
     _load_modules(path, tensors, state.modules)
     optimizer = {
-        key.removeprefix("optimizer/"): value
-        for key, value in tensors.items()
-        if key.startswith("optimizer/")
+        key.removeprefix("optimizer/"): value for key, value in tensors.items() if key.startswith("optimizer/")
     }
     if optimizer:
         restore_optimizer(state.optimizer, optimizer)
@@ -215,7 +211,5 @@ def _load_modules(path: Path, tensors: Mapping[str, Tensor], modules: Mapping[st
         found = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
         expected = {key: value.shape for key, value in module.state_dict().items()}
         if {key: value.shape for key, value in found.items()} != expected:
-            raise InputError(
-                path, f"holds no weights that fit the network '{name}'", "use --restart to train it anew"
-            )
+            raise InputError(path, f"holds no weights that fit the network '{name}'", "use --restart to train it anew")
         module.load_state_dict(found)

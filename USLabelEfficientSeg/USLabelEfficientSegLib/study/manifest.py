@@ -63,9 +63,7 @@ class Manifest(Section):
     created: str
     slice_axis: SliceAxis
     organs: tuple[str, ...] = Field(min_length=1, max_length=254)
-    label_fraction: float | None = Field(
-        default=None, gt=0, le=1, description="asked for when labels were hidden"
-    )
+    label_fraction: float | None = Field(default=None, gt=0, le=1, description="asked for when labels were hidden")
     label_seed: int | None = Field(default=None, description="seed of that choice")
     cases: tuple[Case, ...] = Field(min_length=1)
 

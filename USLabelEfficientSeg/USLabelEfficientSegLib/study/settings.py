@@ -36,9 +36,7 @@ class TeacherSettings(Section):
     """Pretraining of the 2-D teacher on unlabelled slices."""
 
     objective: Literal["dino", "masked"] = Field(default="masked", description="unsupervised objective")
-    architecture: Literal["mini", "tiny", "small"] = Field(
-        default="mini", description="size of the vision transformer"
-    )
+    architecture: Literal["mini", "tiny", "small"] = Field(default="mini", description="size of the vision transformer")
     patch_size: Literal[8, 16] = Field(default=8, description="side of a patch in pixels")
     slice_size: int = Field(
         default=96, ge=32, le=1024, description="side in pixels of the square slices the teacher sees"
@@ -81,9 +79,7 @@ class PseudoLabelSettings(Section):
     shift: float = Field(
         default=0.05, ge=0, le=0.5, description="largest shift of a view, as a fraction of the longer side"
     )
-    fidelity: float = Field(
-        default=1000.0, gt=0, le=1e9, description="weight of the distance to the slice predictions"
-    )
+    fidelity: float = Field(default=1000.0, gt=0, le=1e9, description="weight of the distance to the slice predictions")
     smoothness: float = Field(
         default=100.0, gt=0, le=1e9, description="weight of the squared differences of neighbours"
     )
@@ -103,7 +99,12 @@ class StudentSettings(Section):
     batch_size: BatchSize = 1
     learning_rate: LearningRate = 2e-3
     weight_decay: WeightDecay = 1e-2
-    pseudo_label_weight: float = Field(default=1.0, ge=0, le=100, description="weight of the loss on pseudo-labels")
+    teacher_label_weight: float = Field(
+        default=0.2, ge=0, le=100, description="weight of the loss on the teacher's pseudo-labels, in the first round"
+    )
+    pseudo_label_weight: float = Field(
+        default=1.0, ge=0, le=100, description="weight of the loss on students' pseudo-labels, in later rounds"
+    )
     correlation_weight: float = Field(default=0.1, ge=0, le=100, description="weight of correlation distillation")
     correlation_slices: int = Field(default=4, ge=1, le=512, description="slices compared with the teacher in a step")
     rotation: float = Field(default=0.15, ge=0, le=3.2, description="largest random rotation about an axis, radians")
@@ -160,7 +161,7 @@ _PRESETS: dict[PresetName, Settings] = {
         pseudo_labels=PseudoLabelSettings(views=20, rotation_degrees=45.0, shift=0.1),
         student=StudentSettings(
             network="published", window=256, rounds=1, members=1, steps=50_000, batch_size=4, learning_rate=1e-4,
-            weight_decay=1e-4, correlation_weight=1.0, correlation_slices=16,
+            weight_decay=1e-4, teacher_label_weight=1.0, correlation_weight=1.0, correlation_slices=16,
         ),
     ),
 }  # fmt: skip
@@ -206,6 +207,4 @@ def invalid(source: str | Path, error: ValidationError) -> InputError:
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"])
     problem = first["msg"].removeprefix("Value error, ")
-    return InputError(
-        source, f"'{field}' is wrong ({problem}, given {first['input']!r:.80})", "correct this value"
-    )
+    return InputError(source, f"'{field}' is wrong ({problem}, given {first['input']!r:.80})", "correct this value")

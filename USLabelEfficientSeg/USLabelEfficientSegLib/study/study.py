@@ -130,9 +130,7 @@ class Study:
         labels.validate(name, volume.geometry)
         file = f"labels/{Path(case.image.file).name}"
         write_label_map(self.folder / file, LabelMap(labels.voxels, volume.geometry, name))
-        self._replace(
-            case.model_copy(update={"labels": label_record(self.folder, file, labels, self.slice_axis)})
-        )
+        self._replace(case.model_copy(update={"labels": label_record(self.folder, file, labels, self.slice_axis)}))
 
     def check_files(self) -> None:
         """Compare files with their checksums: a changed image is refused, an edited label is taken over."""

@@ -61,9 +61,7 @@ class TrainingVolume:
             return None
         return self.labels.weight > FULLY_LABELLED, self.labels.probability
 
-    def taught(
-        self, probability: Tensor, weight: Tensor, features: NDArray[np.float16] | None
-    ) -> TrainingVolume:
+    def taught(self, probability: Tensor, weight: Tensor, features: NDArray[np.float16] | None) -> TrainingVolume:
         """The same volume with pseudo-labels wherever it is not labelled, and with teacher features."""
         weight = weight * self.sector
         if self.labels is not None:

@@ -37,9 +37,7 @@ def behind(body: Body, grid: BeamGrid) -> np.ndarray:
 
 def gain_db(anatomy: Anatomy, other: Anatomy, grid: BeamGrid, where: np.ndarray) -> float:
     """Echo level of ``other`` minus that of ``anatomy`` with the same speckle, in dB."""
-    first, second = (
-        beam_echoes(a, grid, PROBES["good"], np.random.default_rng(0))[where] for a in (anatomy, other)
-    )
+    first, second = (beam_echoes(a, grid, PROBES["good"], np.random.default_rng(0))[where] for a in (anatomy, other))
     return float(10 * np.log10(np.mean(second**2) / np.mean(first**2)))
 
 

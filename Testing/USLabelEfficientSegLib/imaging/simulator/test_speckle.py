@@ -37,9 +37,7 @@ def measured_width(axis: int, depth: float) -> float:
     return float(FWHM * GRID.beam_spacing(axis)[index] / np.sqrt(-4 * np.log(correlation)))
 
 
-@pytest.mark.parametrize(
-    ("axis", "f_number"), [(1, SETTINGS.lateral_f_number), (2, SETTINGS.elevation_f_number)]
-)
+@pytest.mark.parametrize(("axis", "f_number"), [(1, SETTINGS.lateral_f_number), (2, SETTINGS.elevation_f_number)])
 def test_speckle_widens_away_from_the_focus_as_set(axis: int, f_number: float) -> None:
     depth = GRID.sector.depth
     focus, far = SETTINGS.focal_depth * depth, 0.93 * depth

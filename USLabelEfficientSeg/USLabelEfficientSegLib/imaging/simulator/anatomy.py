@@ -190,9 +190,7 @@ def fit_organ(
     return None
 
 
-def place_organs(
-    names: tuple[str, ...], extent: np.ndarray, sector: Sector, rng: np.random.Generator
-) -> list[Body]:
+def place_organs(names: tuple[str, ...], extent: np.ndarray, sector: Sector, rng: np.random.Generator) -> list[Body]:
     """All organs inside the sector and apart from each other; begins again when one finds no room."""
     smallest = 0.85
     placed: list[Body] = []
@@ -216,9 +214,7 @@ def place_decoys(
         centre = rng.uniform([0.12, 0.3, 0.15], [0.88, 0.92, 0.85])
         semi_axes = rng.uniform(0.04, 0.08, 3)
         shape = draw_shape(centre, semi_axes, extent, rng, tilt_degrees=30.0, bumpiness=0.1)
-        if sector.contains(shape.centre) and all(
-            separated(shape, body.shape, gap) for body in [*organs, *decoys]
-        ):
+        if sector.contains(shape.centre) and all(separated(shape, body.shape, gap) for body in [*organs, *decoys]):
             tissue = DECOY_TISSUES[rng.integers(len(DECOY_TISSUES))]
             decoys.append(Body(f"decoy {len(decoys) + 1}", shape, tissue))
     return decoys
@@ -240,9 +236,7 @@ def draw_vessel(extent: np.ndarray, rng: np.random.Generator) -> Vessel:
     return Vessel(axis, np.concatenate([start[None], bend]), float(rng.uniform(0.02, 0.055) * extent.min()))
 
 
-def draw_anatomy(
-    names: tuple[str, ...], extent: np.ndarray, sector: Sector, rng: np.random.Generator
-) -> Anatomy:
+def draw_anatomy(names: tuple[str, ...], extent: np.ndarray, sector: Sector, rng: np.random.Generator) -> Anatomy:
     """One subject: ``names`` of ``ORGAN_PLANS`` and background anatomy, in an image of ``extent`` (3,) mm."""
     organs = place_organs(names, extent, sector, rng)
     decoys = place_decoys(int(rng.integers(2, 5)), organs, extent, sector, rng)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def smooth_noise(
-    rng: np.random.Generator, shape: tuple[int, int, int], cells: tuple[int, int, int]
-) -> np.ndarray:
+def smooth_noise(rng: np.random.Generator, shape: tuple[int, int, int], cells: tuple[int, int, int]) -> np.ndarray:
     """A smooth Gaussian field of zero mean and unit variance with about ``cells`` independent values an axis.
 
     White noise on a coarse grid times a Gaussian basis along each axis: three small matrix products.

@@ -57,9 +57,7 @@ def simulate_volume(
             not positive.
     """
     if not 1 <= organ_count <= len(ORGAN_PLANS):
-        raise InputError(
-            "simulated volume", f"cannot have {organ_count} organs", f"ask for 1 to {len(ORGAN_PLANS)}"
-        )
+        raise InputError("simulated volume", f"cannot have {organ_count} organs", f"ask for 1 to {len(ORGAN_PLANS)}")
     if min(shape) < 16 or min(spacing) <= 0:
         raise InputError(
             "simulated volume",
@@ -98,9 +96,7 @@ def beam_grid(sector: Sector, shape: tuple[int, int, int], settings: ProbeSettin
     return BeamGrid(sector, (int(max(1.7 * shape[1], per_pulse)), int(1.15 * shape[0]), int(1.1 * shape[2])))
 
 
-def beam_echoes(
-    anatomy: Anatomy, grid: BeamGrid, settings: ProbeSettings, rng: np.random.Generator
-) -> np.ndarray:
+def beam_echoes(anatomy: Anatomy, grid: BeamGrid, settings: ProbeSettings, rng: np.random.Generator) -> np.ndarray:
     """Envelope (depth, lateral, elevation) of what the probe receives; reference tissue has unit power."""
     frequency = settings.frequency_mhz(grid.sector.depth)
     maps = sample_anatomy(anatomy, grid, rng)
@@ -110,15 +106,11 @@ def beam_echoes(
     specular = maps.interface * 10 ** (-loss / np.float32(20))
     echoes = received_echoes(with_clutter(diffuse, grid, settings), specular, grid, settings, rng)
     # Compensation lifts the receiver's constant noise along with the echoes: it grows with depth.
-    echoes += electronic_noise(grid, settings, rng) * 10 ** (
-        (settings.noise_db + compensation) / np.float32(20)
-    )
+    echoes += electronic_noise(grid, settings, rng) * 10 ** ((settings.noise_db + compensation) / np.float32(20))
     return envelope(echoes) * 10 ** (gain_error_db(grid, settings, rng) / np.float32(20))
 
 
-def beam_image(
-    anatomy: Anatomy, grid: BeamGrid, settings: ProbeSettings, rng: np.random.Generator
-) -> np.ndarray:
+def beam_image(anatomy: Anatomy, grid: BeamGrid, settings: ProbeSettings, rng: np.random.Generator) -> np.ndarray:
     """Log-compressed grey values in [0, 1] on the beam grid (depth, lateral, elevation)."""
     return compress(beam_echoes(anatomy, grid, settings, rng), settings.dynamic_range_db)
 

@@ -51,9 +51,7 @@ def paint_layers(anatomy: Anatomy, grid: BeamGrid, rng: np.random.Generator) -> 
     maps = TissueMaps(*(np.zeros(shape, np.float32) for _ in range(3)))
     top = np.full((1, *shape[1:]), -np.inf, np.float32)
     for number, layer in enumerate(anatomy.layers):
-        bottom = np.float32(layer.bottom) + np.float32(layer.undulation) * smooth_noise(
-            rng, (1, *shape[1:]), (1, 4, 3)
-        )
+        bottom = np.float32(layer.bottom) + np.float32(layer.undulation) * smooth_noise(rng, (1, *shape[1:]), (1, 4, 3))
         inside = (depth >= top) & (depth < bottom)
         superficial = number < 3
         lines = 11 * strands if superficial else 3 * sheets
