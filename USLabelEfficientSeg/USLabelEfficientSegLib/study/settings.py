@@ -45,7 +45,7 @@ class TeacherSettings(Section):
         default="all", description="slices of all three axes or of the slice axis only"
     )
     weights: str | None = Field(default=None, description="file of a public DINO checkpoint to start from")
-    steps: Steps = 300
+    steps: Steps = 200
     batch_size: BatchSize = 16
     learning_rate: LearningRate = 5e-4
     weight_decay: WeightDecay = 0.04
@@ -94,10 +94,10 @@ class StudentSettings(Section):
     )
     window: int = Field(default=48, ge=16, le=512, description="largest side in voxels that it sees at once")
     rounds: int = Field(default=2, ge=1, le=10, description="rounds of training")
-    members: int = Field(default=2, ge=1, le=20, description="students of a round, whose mean is its result")
-    steps: Steps = 400
+    members: int = Field(default=1, ge=1, le=20, description="students of a round, whose mean is its result")
+    steps: Steps = 800
     batch_size: BatchSize = 1
-    learning_rate: LearningRate = 2e-3
+    learning_rate: LearningRate = 3e-3
     weight_decay: WeightDecay = 1e-2
     teacher_label_weight: float = Field(
         default=0.2, ge=0, le=100, description="weight of the loss on the teacher's pseudo-labels, in the first round"
@@ -107,11 +107,11 @@ class StudentSettings(Section):
     )
     correlation_weight: float = Field(default=0.1, ge=0, le=100, description="weight of correlation distillation")
     correlation_slices: int = Field(default=4, ge=1, le=512, description="slices compared with the teacher in a step")
-    rotation: float = Field(default=0.15, ge=0, le=3.2, description="largest random rotation about an axis, radians")
-    scale: float = Field(default=0.12, ge=0, le=1, description="largest random scaling, log")
-    shift: float = Field(default=0.06, ge=0, le=1, description="largest random shift, fraction of half the extent")
+    rotation: float = Field(default=0.2, ge=0, le=3.2, description="largest random rotation about an axis, radians")
+    scale: float = Field(default=0.15, ge=0, le=1, description="largest random scaling, log")
+    shift: float = Field(default=0.08, ge=0, le=1, description="largest random shift, fraction of half the extent")
     deformation: float = Field(
-        default=0.04, ge=0, le=1, description="standard deviation of the smooth deformation, same unit"
+        default=0.05, ge=0, le=1, description="standard deviation of the smooth deformation, same unit"
     )
 
 
