@@ -63,7 +63,7 @@ def train(
         InputError: no labelled slice, a run with other settings, a damaged file, a full disk.
     """
     with study.lock():
-        if until != "teacher" and study.label_fraction() == 0:
+        if until != "teacher" and all(case.labels is None for case in study.cases):
             raise InputError(study.folder, "has no labelled slice", "label one or train only the teacher")
         if restart:
             forget_run(study)
