@@ -1,0 +1,204 @@
+import math
+
+import pytest
+import torch
+
+from USLabelEfficientSegLib.divergence.averaging import update_average
+from USLabelEfficientSegLib.divergence.images import prepare_images
+from USLabelEfficientSegLib.divergence.prediction import predict_images
+from USLabelEfficientSegLib.divergence.training import (
+    NetworkPair,
+    draw_batch,
+    make_optimizer,
+    set_learning_rates,
+    train_pair,
+    uses_unlabelled,
+    weighted_losses,
+)
+from USLabelEfficientSegLib.errors import Cancelled, InputError
+from USLabelEfficientSegLib.study.events import EventLog, read_events
+from USLabelEfficientSegLib.study.schedules import polynomial_decay, ramp_up
+from USLabelEfficientSegLib.study.settings import DivergenceSettings, preset
+
+CPU = torch.device("cpu")
+SIZE = (32, 48)
+TINY = DivergenceSettings(
+    image_size=48, steps=3, labelled_images=2, unlabelled_images=2, interpolation_start=0.0, learning_rate=2e-3
+)
+NO_TERMS = {"cross_supervision": 0.0, "information_divergence": 0.0, "interpolation": 0.0}
+
+
+def discs(count=12, labelled=4):
+    """Bright discs on dark ground, and which pixels they cover."""
+    generator = torch.Generator().manual_seed(0)
+    y, x = torch.meshgrid(torch.arange(SIZE[0]), torch.arange(SIZE[1]), indexing="ij")
+    images, labels = [], []
+    for number in range(count):
+        row, column = (10 + 12 * torch.rand(1, generator=generator) for _ in range(2))
+        mask = (x - 10 - column) ** 2 + (y - row) ** 2 < 64
+        images.append(0.15 + 0.6 * mask + 0.2 * torch.rand(SIZE, generator=generator))
+        labels.append(mask.long() if number < labelled else None)
+    return prepare_images(images, labels, [(1.0, 1.0)] * count, classes=2, image_size=48)
+
+
+def trained(folder, settings=TINY, images=None, **options):
+    return train_pair(
+        images or discs(),
+        settings,
+        checkpoint_path=folder / "pair.safetensors",
+        seed=0,
+        events=EventLog(folder / "events.jsonl"),
+        device=CPU,
+        **options,
+    )
+
+
+def same(first, second):
+    pairs = zip(first.state_dict().items(), second.state_dict().values(), strict=True)
+    return all(torch.equal(tensor, other) for (_, tensor), other in pairs)
+
+
+def stop_after(calls):
+    """A `cancelled` that says so after a number of steps."""
+    asked = iter(range(1000))
+    return lambda: next(asked) >= calls - 1
+
+
+def test_stopped_training_continues_to_the_same_weights_bit_for_bit(tmp_path):
+    settings = TINY.model_copy(update={"steps": 4})
+    whole = trained(tmp_path / "whole", settings)
+    with pytest.raises(Cancelled):
+        trained(tmp_path / "stopped", settings, cancelled=stop_after(2))
+
+    resumed = trained(tmp_path / "stopped", settings)
+
+    assert same(whole, resumed)
+    steps = [event.step for event in read_events(tmp_path / "stopped" / "events.jsonl")]
+    assert steps[0] == 1 and steps[-1] == 4
+
+
+def test_all_terms_are_reported_and_finite(tmp_path):
+    trained(tmp_path)
+
+    losses = read_events(tmp_path / "events.jsonl")[-1].losses
+
+    assert set(losses) == {"unext", "swin_unet", "cross_supervision", "information_divergence", "interpolation"}
+    assert all(math.isfinite(loss) for loss in losses.values())
+
+
+@pytest.mark.parametrize("term", list(NO_TERMS))
+def test_a_term_can_be_switched_off(term):
+    settings = TINY.model_copy(update={term: 0.0})
+    assert term not in losses_of(settings)
+    assert set(NO_TERMS) - {term} < set(losses_of(settings))
+
+
+def test_without_terms_unlabelled_images_cost_nothing():
+    settings = TINY.model_copy(update=NO_TERMS)
+
+    assert not uses_unlabelled(settings)
+    assert set(losses_of(settings, unlabelled=0)) == {"unext", "swin_unet"}
+
+
+def test_unlabelled_terms_are_weighted_and_ramped_up():
+    early, late = losses_of(TINY, step=0), losses_of(TINY, step=3)
+    doubled = losses_of(TINY.model_copy(update={"cross_supervision": 2.0}), step=3)
+
+    assert early["cross_supervision"].item() == pytest.approx(math.exp(-5) * late["cross_supervision"].item(), rel=1e-4)
+    assert doubled["cross_supervision"].item() == pytest.approx(2 * late["cross_supervision"].item(), rel=1e-5)
+
+
+def test_interpolation_waits_for_its_start():
+    settings = TINY.model_copy(update={"steps": 100, "interpolation_start": 0.5})
+
+    assert "interpolation" not in losses_of(settings, step=49)
+    assert "interpolation" in losses_of(settings, step=50)
+
+
+def losses_of(settings, step=1, unlabelled=2):
+    """The terms of one batch under untrained networks."""
+    torch.manual_seed(0)
+    pair, average = NetworkPair(2, 32).eval(), NetworkPair(2, 32).eval()
+    batch = draw_batch(discs(), settings, unlabelled, torch.Generator().manual_seed(0))
+    return weighted_losses(pair, average, batch, settings, step, torch.Generator().manual_seed(1))
+
+
+def test_a_batch_shows_labelled_images_first_and_targets_in_their_pose():
+    settings = TINY.model_copy(update={"strength": 0.0})
+
+    batch = draw_batch(discs(), settings, 2, torch.Generator().manual_seed(0))
+
+    assert batch.weak.shape == batch.strong.shape == (4, 1, *SIZE)
+    organ = (batch.target[:, 1] > 0.5) & (batch.weight > 0.99)
+    ground = (batch.target[:, 1] < 0.5) & (batch.weight > 0.99)
+    assert batch.strong[:2, 0][organ].mean() > 0.7 > 0.4 > batch.strong[:2, 0][ground].mean()
+    assert (batch.inside[:2] == batch.weight).all()
+
+
+def test_the_published_views_are_the_same_for_both():
+    batch = draw_batch(discs(), TINY.model_copy(update={"strong_views": False}), 2, torch.Generator().manual_seed(0))
+
+    assert torch.equal(batch.weak, batch.strong)
+
+
+def test_networks_learn_to_find_the_discs(tmp_path):
+    settings = TINY.model_copy(update={"steps": 25, "deformation": 0.0, "learning_rate": 4e-3})
+    images = discs()
+
+    pair = trained(tmp_path, settings, images)
+
+    grey = images.grey[:4, 0].float() / 255
+    probability = predict_images(pair.unext, grey, (1.0, 1.0), 48)
+    found, truth = probability[:, 1] > 0.5, images.target[:, 1] > 0.5
+    assert probability.shape == (4, 2, *SIZE)
+    assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.8
+
+
+def test_prediction_is_made_at_the_pixels_of_the_image():
+    torch.manual_seed(0)
+    pair = NetworkPair(3, 32).eval()
+    images = torch.rand(2, 50, 61)
+
+    probability = predict_images(pair.unext, images, (0.4, 0.5), 48)
+    mirrored = predict_images(pair.unext, images, (0.4, 0.5), 48, mirrored=True)
+
+    assert probability.shape == (2, 3, 50, 61)
+    torch.testing.assert_close(probability.sum(dim=1), torch.ones(2, 50, 61))
+    flipped = predict_images(pair.unext, images.flip(2), (0.4, 0.5), 48).flip(3)
+    torch.testing.assert_close(mirrored, (probability + flipped) / 2, atol=1e-5, rtol=0)
+
+
+def test_other_settings_or_images_do_not_continue_a_training(tmp_path):
+    trained(tmp_path, TINY.model_copy(update={"steps": 1}))
+
+    with pytest.raises(InputError, match="other settings"):
+        trained(tmp_path, TINY.model_copy(update={"steps": 1, "interpolation": 0.5}))
+    with pytest.raises(InputError, match="images"):
+        trained(tmp_path, TINY.model_copy(update={"steps": 1}), discs(labelled=3))
+
+
+def test_average_is_the_plain_mean_first_and_follows_slowly_then():
+    average, network = torch.nn.BatchNorm1d(1), torch.nn.BatchNorm1d(1)
+    for step, value in enumerate((1.0, 2.0, 6.0)):
+        network.weight.data.fill_(value)
+        network.running_mean.fill_(10 * value)
+        network.num_batches_tracked.fill_(step + 1)
+        update_average(average, network, step, decay=0.99)
+
+    assert average.weight.item() == pytest.approx(3) and average.running_mean.item() == pytest.approx(30)
+    assert average.num_batches_tracked == 3
+    update_average(average, network, 10_000, decay=0.99)
+    assert average.weight.item() == pytest.approx(3.03)
+
+
+def test_schedules_are_those_of_the_paper():
+    full = preset("full").divergence
+
+    assert ramp_up(0, 100) == pytest.approx(math.exp(-5)) and ramp_up(50, 100) == pytest.approx(math.exp(-1.25))
+    assert ramp_up(100, 100) == ramp_up(200, 100) == 1
+    assert polynomial_decay(5_000, 10_000, 1.0) == pytest.approx(0.5**0.9)
+    networks = NetworkPair(2, 32)
+    optimizer = make_optimizer({networks.unext: 1e-3, networks.swin_unet: 2e-3}, full)
+    for step, share in ((0, 1.0), (15_000, 0.5**0.9), (full.steps - 1, (1 / full.steps) ** 0.9)):
+        set_learning_rates(optimizer, step, full)
+        assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([share * 1e-3, share * 2e-3])
