@@ -1,0 +1,94 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
+from USLabelEfficientSegLib.cli import main
+from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.segmentation.model import MODEL_NAME
+from USLabelEfficientSegLib.study.study import Study
+from USLabelEfficientSegLib.suggesting import suggest
+
+
+@pytest.fixture
+def unlabelled(tmp_path, simulated):
+    return Study.create(tmp_path / "study", simulated / "images")
+
+
+@pytest.fixture
+def trained(tmp_path, trained_study):
+    return Study.open(shutil.copytree(trained_study, tmp_path / "trained"))
+
+
+def places(suggestions):
+    return [(s.volume, s.index) for s in suggestions]
+
+
+def test_before_any_label_slices_come_from_different_volumes(unlabelled):
+    before = sorted(path.name for path in unlabelled.folder.rglob("*"))
+    suggestions = suggest(unlabelled, 3)
+
+    assert {s.volume for s in suggestions} == {case.name for case in unlabelled.cases}
+    assert all(s.axis == 2 and 0 <= s.index < 16 for s in suggestions)
+    assert all("simple image descriptors" in s.reason for s in suggestions)
+    assert places(suggest(unlabelled, 3)) == places(suggestions)
+    assert sorted(path.name for path in unlabelled.folder.rglob("*")) == before
+
+
+def test_labelled_slices_are_not_suggested_again(unlabelled):
+    first = suggest(unlabelled, 2)
+    for s in first:
+        labels = SparseLabels.unlabelled(unlabelled.read_volume(s.volume).geometry, unlabelled.organs)
+        labels.set_slice(s.axis, s.index, np.zeros((24, 24), dtype=np.uint8))
+        unlabelled.set_labels(s.volume, labels)
+
+    everything = suggest(unlabelled, 1000)
+
+    assert not set(places(first)) & set(places(everything))
+    assert len(everything) == len(set(places(everything))) > 10
+    assert {s.volume for s in suggest(unlabelled, 1)} == {c.name for c in unlabelled.cases} - {s.volume for s in first}
+
+
+def test_a_single_volume_can_be_asked_for(unlabelled):
+    name = unlabelled.cases[1].name
+
+    suggestions = suggest(unlabelled, 4, volume=name)
+
+    assert {s.volume for s in suggestions} == {name}
+    assert len({s.index for s in suggestions}) == 4
+    with pytest.raises(InputError, match="no volume named nobody"):
+        suggest(unlabelled, 1, volume="nobody")
+
+
+def test_a_trained_study_uses_its_teacher_and_its_model(trained):
+    with_model = suggest(trained, 3)
+    (trained.run_folder / MODEL_NAME).unlink()
+    with_teacher = suggest(trained, 3)
+
+    assert all("times as unsure" in s.reason and "teacher's features" in s.reason for s in with_model)
+    assert all("typical" in s.reason and "teacher's features" in s.reason for s in with_teacher)
+    labelled = {(case.name, index) for case in trained.cases if case.labels for _, index in case.labels.slices}
+    assert not labelled & {*places(with_model), *places(with_teacher)}
+
+
+def test_the_command_prints_a_table_or_json(unlabelled, capfd):
+    def call(*arguments):
+        with pytest.raises(SystemExit) as stop:
+            main(["suggest", str(unlabelled.folder), *arguments])
+        return stop.value.code, capfd.readouterr()
+
+    code, output = call("--count", "2", "--json")
+    found = json.loads(output.out)
+    assert code == 0
+    assert [(s["volume"], s["index"]) for s in found] == places(suggest(unlabelled, 2))
+    assert all(set(s) == {"volume", "axis", "index", "reason"} for s in found)
+
+    code, output = call("--count", "1000", "--device", "cpu")
+    assert code == 0
+    assert found[0]["volume"] in output.out and "No other slice is left." in output.out
+
+    code, output = call("--count", "0")
+    assert code == 2
+    assert output.err.startswith("uslabelseg: error: count 0") and output.err.count("\n") == 1

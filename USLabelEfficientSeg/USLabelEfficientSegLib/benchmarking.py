@@ -1,0 +1,107 @@
+"""A benchmark: every method on the same volumes, labels and held-out subjects, each run kept as soon as it is done."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from .annotation.sparse_labels import classes_in
+from .benchmark_run import Design, run_job
+from .errors import InputError
+from .evaluation.benchmark_data import Dataset, read_dataset
+from .evaluation.benchmark_methods import check_methods, uses_all_labels
+from .evaluation.benchmark_results import Job, JobResult, is_done
+from .evaluation.benchmark_schedule import in_processes, in_turn, on_cluster
+from .imaging.files import read_label_map
+from .study.events import Listener
+from .study.files import atomic_write_json, writing
+
+RECORD_NAME = "benchmark.json"
+
+
+def organs_of(dataset: Dataset) -> tuple[str, ...]:
+    """`organ 1`, ... up to the highest class of any label. Raises `InputError` when the labels hold none."""
+    highest = max(max(classes_in(read_label_map(path).voxels), default=0) for path in dataset.labels.values())
+    if highest == 0:
+        raise InputError(dataset.folder / "labels", "hold no organ", "give label maps of organs")
+    return tuple(f"organ {label}" for label in range(1, highest + 1))
+
+
+def planned_jobs(
+    methods: Sequence[str], fractions: Sequence[float], choices: Sequence[str], seeds: Sequence[int]
+) -> list[Job]:
+    """All runs, seed by seed, so that a table is complete early; methods that use all labels run once a seed."""
+    check_methods(methods)
+    jobs = [
+        Job(method, 1.0 if uses_all_labels(method) else fraction, "random" if uses_all_labels(method) else choice, seed)
+        for seed in seeds
+        for fraction in fractions
+        for choice in choices
+        for method in methods
+    ]
+    return list(dict.fromkeys(jobs))
+
+
+def open_benchmark(output: Path, design: Design) -> dict[str, Any]:
+    """Make a benchmark's folder, or check that it holds the same one; returns the design as it is recorded.
+
+    Raises:
+        InputError: the folder holds something else, or a benchmark of another design.
+    """
+    record, path = design.record(read_dataset(design.data)), output / RECORD_NAME
+    with writing(output):
+        if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+            atomic_write_json(path, record)
+            return record
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputError(output, "holds something else than a benchmark", "choose a new folder") from None
+    different = sorted(name for name in record.keys() | found.keys() if record.get(name) != found.get(name))
+    if different:
+        problem = f"holds a benchmark with other {', '.join(different)}"
+        raise InputError(output, problem, "choose a new folder or repeat the command that made it")
+    return record
+
+
+def run_benchmark(
+    output: Path,
+    design: Design,
+    jobs: Sequence[Job],
+    *,
+    device: str = "auto",
+    degradations: bool = False,
+    workers: int = 1,
+    cluster: str | None = None,
+    listener: Listener | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[Job, JobResult | None]]:
+    """Do all runs that are not done yet, and give each with its result, None where nnU-Net has to be run first.
+
+    Args:
+        output: the benchmark's folder, see `open_benchmark`.
+        design: what all runs share.
+        jobs: the runs, see `planned_jobs`.
+        device: where networks are trained.
+        degradations: segment degraded images as well.
+        workers: parallel processes.
+        cluster: address of a dask scheduler whose workers share this file system; they take the place of processes.
+        listener: receives progress, of runs in this process.
+        cancelled: asked often.
+
+    Raises:
+        Cancelled: the user asked to stop.
+        InputError: see `run_job`.
+    """
+    left = [job for job in jobs if not is_done(output, job, degradations=degradations)]
+    run = partial(run_job, output=output, design=design, device=device, degradations=degradations)
+    if cluster is not None:
+        return on_cluster(left, run, cluster, cancelled)
+    if workers > 1:
+        threads = max(1, (os.cpu_count() or 1) // workers)
+        return in_processes(left, partial(run, threads=threads), workers, cancelled)
+    return in_turn(left, partial(run, listener=listener, cancelled=cancelled), cancelled)

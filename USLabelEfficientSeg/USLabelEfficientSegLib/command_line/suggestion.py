@@ -1,0 +1,52 @@
+"""`uslabelseg suggest`."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from .options import DeviceName, StudyFolder
+
+
+def suggest(
+    study: StudyFolder,
+    count: Annotated[int, typer.Option(metavar="N", help="How many slices.", show_default=False)],
+    volume: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only slices of this volume.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the choice.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    device: DeviceName = "auto",
+) -> None:
+    """Tell which slices to label next: those that teach the network most.
+
+    Before training the most typical and most different slices are chosen, spread over volumes; once the study is
+    trained, those that the network is unsure about. A labelled slice is never suggested. With --json the result is
+    a list of objects {"volume", "axis", "index", "reason"}, most useful slice first; the index counts from 0 along
+    the array axis.
+
+    \b
+    Examples:
+      uslabelseg suggest my-study --count 10
+      uslabelseg suggest my-study --count 3 --volume patient7
+    """
+    from ..segmentation.model import choose_device
+    from ..study.memory import tune_memory
+    from ..study.study import Study
+    from ..suggesting import suggest as suggest_slices
+
+    opened, where = Study.open(study), choose_device(device)
+    tune_memory()
+    suggestions = suggest_slices(opened, count, volume=volume, seed=seed, device=where)
+    if as_json:
+        print(json.dumps([asdict(suggestion) for suggestion in suggestions], indent=2))
+        return
+    table = Table("Volume", "Axis", "Slice", "Why")
+    for suggestion in suggestions:
+        table.add_row(suggestion.volume, str(suggestion.axis), str(suggestion.index), suggestion.reason)
+    Console().print(table)
+    if len(suggestions) < count:
+        print("No other slice is left.")

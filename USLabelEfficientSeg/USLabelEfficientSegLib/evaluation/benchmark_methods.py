@@ -1,0 +1,111 @@
+"""The methods of a benchmark by name: ours, ours without one of its parts, published settings, and the rivals."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import InputError
+from .peers.catalogue import PEERS
+
+OURS = "ours"
+NNUNET = "nnunet"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Our pipeline with changed settings: what tables call it, the changes by dotted name, and what they mean."""
+
+    title: str
+    changes: Mapping[str, Any]
+    note: str
+
+
+VARIANTS = {
+    OURS: Variant("Ours", {}, "The preset as it is."),
+    "ours-no-pretraining": Variant(
+        "Ours, no pretraining", {"teacher.steps": 1, "teacher.weights": None}, "The teacher keeps random weights."
+    ),
+    "ours-one-axis": Variant(
+        "Ours, one axis", {"teacher.axes": "slice"}, "The teacher sees slices of the slice axis alone."
+    ),
+    "ours-no-refinement": Variant(
+        "Ours, no refinement",
+        {"pseudo_labels.smoothness": 1e-6},
+        "The teacher's slice predictions are not smoothed in 3-D.",
+    ),
+    "ours-no-uncertainty": Variant(
+        "Ours, no uncertainty weights", {"student.uncertainty_weights": False}, "All pseudo-labels count alike."
+    ),
+    "ours-no-distillation": Variant(
+        "Ours, no distillation", {"student.correlation_weight": 0.0}, "No correlation distillation."
+    ),
+    "ours-no-location": Variant("Ours, no location prior", {"location_prior": False}, "Every place is alike at first."),
+    "ours-one-round": Variant(
+        "Ours, one round", {"student.rounds": 1}, "The student learns from the teacher's pseudo-labels alone."
+    ),
+    "ours-divergence": Variant(
+        "Ours, taught by IDL",
+        {"method": "information-divergence"},
+        "The pair of networks of IDL (arXiv 2509.06495) teaches the 3-D student in place of the ViT.",
+    ),
+    "cdkd": Variant(
+        "CDKD, published settings",
+        {
+            "location_prior": False,
+            "teacher.objective": "dino",
+            "teacher.axes": "slice",
+            "pseudo_labels.views": 20,
+            "pseudo_labels.rotation_degrees": 45.0,
+            "pseudo_labels.shift": 0.1,
+            "student.network": "published",
+            "student.rounds": 1,
+            "student.members": 1,
+            "student.learning_rate": 1e-4,
+            "student.weight_decay": 1e-4,
+            "student.teacher_label_weight": 1.0,
+            "student.correlation_weight": 1.0,
+        },
+        "Zhang et al., Ultrasound in Medicine & Biology 2026, doi 10.1016/j.ultrasmedbio.2025.12.014. Objective, "
+        "views, network and losses as published; sizes and numbers of steps are those of the preset, so that only the "
+        "preset `full` is faithful.",
+    ),
+}
+
+
+def check_methods(names: Sequence[str]) -> None:
+    """Raise `InputError` for a method that does not exist."""
+    for name in names:
+        if name not in method_names():
+            raise InputError(f"method {name}", "does not exist", f"choose among {', '.join(method_names())}")
+
+
+def method_names() -> list[str]:
+    """All methods."""
+    return [*VARIANTS, *PEERS, NNUNET]
+
+
+def title_of(name: str) -> str:
+    """What tables and figures call a method."""
+    if name == NNUNET:
+        return "nnU-Net v2, ignore label"
+    return VARIANTS[name].title if name in VARIANTS else PEERS[name].title
+
+
+def description_of(name: str) -> str:
+    """Its paper, and whether it is faithful or simplified."""
+    if name == NNUNET:
+        return (
+            "Isensee et al., Nature Methods 2021, as published, trained by its own package on the labelled volumes; "
+            "its budget is its own."
+        )
+    if name in VARIANTS:
+        return VARIANTS[name].note
+    return " ".join((inspect.getdoc(PEERS[name].make) or "").split())
+
+
+def uses_all_labels(name: str) -> bool:
+    """Whether the method is given every label, whatever the label fraction: the ceiling."""
+    return name in PEERS and PEERS[name].dense
