@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from USLabelEfficientSegLib.student.augmentation import PoseRange, random_grid, random_intensity, warp
+from USLabelEfficientSegLib.student.augmentation import PoseRange, random_grid, random_intensity, random_mirror, warp
 
 STILL = PoseRange(rotation=0, scale=0, shift=0, deformation=0)
 SHAPE, SPACING = (40, 30, 16), (0.7, 1.0, 2.1)
@@ -14,7 +14,8 @@ def seeded(seed=0):
 
 
 def pose(shape=SHAPE, spacing=SPACING, seed=0, **ranges):
-    return random_grid(shape, spacing, PoseRange(**{**vars(STILL), **ranges}), seeded(seed))
+    ranges, generator = PoseRange(**{**vars(STILL), **ranges}), seeded(seed)
+    return random_grid(shape, spacing, ranges, generator, random_mirror(ranges, generator))
 
 
 def positions_mm(shape=SHAPE, spacing=SPACING):

@@ -150,7 +150,7 @@ def test_image_and_targets_of_a_sample_move_together_while_position_stays(seed):
     weighted, _ = sample.targets["pseudo-labels"]
     image, organ = sample.inputs[0, 0].flatten(), weighted[0, 1].flatten()
     assert float(torch.corrcoef(torch.stack([image, organ]))[0, 1]) > 0.8  # gain, bias and noise differ
-    assert torch.equal(sample.inputs[0, 2:], position_channels(SHAPE))
+    torch.testing.assert_close(sample.inputs[0, 2:], position_channels(SHAPE))
 
 
 def test_a_sample_of_a_large_volume_is_a_window_of_it_that_holds_a_labelled_voxel():

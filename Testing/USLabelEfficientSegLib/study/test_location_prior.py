@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from USLabelEfficientSegLib.imaging.normalisation import position_channels
-from USLabelEfficientSegLib.study.location_prior import LocationPrior, fit_location_prior
+from USLabelEfficientSegLib.study.location_prior import LocationPrior
+from USLabelEfficientSegLib.study.location_prior import fit_location_prior as fit_at_positions
 from USLabelEfficientSegLib.study.targets import SoftTarget
 
 SHAPE = (24, 20, 16)
@@ -19,6 +20,10 @@ def labelled(organs: list[torch.Tensor], slices: list[int]) -> SoftTarget:
     weight = torch.zeros(SHAPE)
     weight[:, :, slices] = 1
     return SoftTarget(torch.stack([background, *organs]) * weight, weight)
+
+
+def fit_location_prior(targets: list[SoftTarget]) -> LocationPrior:
+    return fit_at_positions(targets, [position_channels(SHAPE)] * len(targets))
 
 
 def predicted(prior: LocationPrior) -> torch.Tensor:

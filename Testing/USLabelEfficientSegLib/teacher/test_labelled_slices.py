@@ -9,7 +9,7 @@ from USLabelEfficientSegLib.teacher.labelled_slices import (
     encode_views,
     random_view,
 )
-from USLabelEfficientSegLib.teacher.slice_head import slice_places
+from USLabelEfficientSegLib.teacher.slice_head import slice_boxes
 from USLabelEfficientSegLib.teacher.vit import VisionTransformer
 
 
@@ -22,7 +22,7 @@ def disc_slices(count: int, weight: float = 1.0) -> LabelledSlices:
         images=organ.contiguous(),
         target=torch.stack([1 - organ, organ], dim=1),
         weight=torch.full_like(organ, weight),
-        places=slice_places(count),
+        boxes=slice_boxes(count, 2),
         pixel_size=(1.0, 0.5),
     )
 

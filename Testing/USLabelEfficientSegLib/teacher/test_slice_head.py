@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from USLabelEfficientSegLib.errors import Cancelled
-from USLabelEfficientSegLib.imaging.normalisation import position_channels
+from USLabelEfficientSegLib.imaging.normalisation import Frame, position_channels
 from USLabelEfficientSegLib.study.events import EventLog
 from USLabelEfficientSegLib.study.settings import SliceHeadSettings
 from USLabelEfficientSegLib.teacher.labelled_slices import HeadSamples
@@ -14,7 +14,7 @@ from USLabelEfficientSegLib.teacher.slice_head import (
     feature_statistics,
     position_maps,
     predict_slices,
-    slice_places,
+    slice_boxes,
 )
 from USLabelEfficientSegLib.teacher.slice_head_training import train_slice_head, weighted_cross_entropy
 
@@ -24,13 +24,13 @@ CPU = torch.device("cpu")
 def test_published_head_has_24705_parameters() -> None:
     head = SliceHead(384, organs=1, upsample=8)
     assert sum(parameter.numel() for parameter in head.parameters()) == 24_705
-    assert head(torch.zeros(2, 384, 32, 32), torch.zeros(2)).shape == (2, 2, 256, 256)
+    assert head(torch.zeros(2, 384, 32, 32), slice_boxes(2, 2)).shape == (2, 2, 256, 256)
 
 
 def test_one_organ_is_the_published_binary_cross_entropy() -> None:
     torch.manual_seed(0)
     head = SliceHead(6, organs=1, upsample=2)
-    logits = head(torch.randn(3, 6, 4, 4), torch.zeros(3))
+    logits = head(torch.randn(3, 6, 4, 4), slice_boxes(3, 2))
     organ = torch.rand(3, 8, 8)
     weight = (torch.rand(3, 8, 8) < 0.5).float()
     loss = weighted_cross_entropy(logits, torch.stack([1 - organ, organ], dim=1), weight, torch.ones(2))
@@ -52,17 +52,17 @@ def test_unlabelled_pixels_give_no_gradient() -> None:
 def test_class_weights_do_not_bias_the_probabilities() -> None:
     torch.manual_seed(0)
     target = F.one_hot((torch.rand(400, 4, 4) < 0.1).long(), 2).movedim(-1, 1).float()
-    samples = HeadSamples(torch.ones(400, 2, 2, 2).half(), target, torch.ones(400, 4, 4), torch.zeros(400))
+    samples = HeadSamples(torch.ones(400, 2, 2, 2).half(), target, torch.ones(400, 4, 4), slice_boxes(400, 2))
     head = SliceHead(2, organs=1, upsample=2)
     head.class_weights.copy_(torch.tensor([0.5, 5.0]))
     optimizer = torch.optim.Adam(head.parameters(), 0.02)
     for _ in range(150):
-        logits = head.balanced_logits(samples.features.float(), samples.places)
+        logits = head.balanced_logits(samples.features.float(), samples.boxes)
         loss = weighted_cross_entropy(logits, target, samples.weight, head.class_weights)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    predicted = predict_slices(head, samples.features[:1], (4, 4), torch.zeros(1))
+    predicted = predict_slices(head, samples.features[:1], (4, 4), slice_boxes(1, 2))
     assert float(predicted[:, 1].mean()) == pytest.approx(float(target[:, 1].mean()), abs=0.01)
 
 
@@ -74,14 +74,16 @@ def test_probabilities_are_at_the_slices_pixels_and_sum_to_one() -> None:
 
 
 def test_positions_are_in_the_order_of_the_volumes_axes() -> None:
-    features, places = torch.zeros(5, 2, 4, 3), slice_places(5)
+    features, frame = torch.zeros(5, 2, 4, 3), Frame((0.1, -0.2, 0.3), (1.1, 0.9, 1.2))
     for axis, shape in ((0, (5, 4, 3)), (1, (4, 5, 3)), (2, (4, 3, 5))):
-        position = position_maps(features, places, axis).movedim(0, axis + 1)
-        torch.testing.assert_close(position, position_channels(shape))
+        position = position_maps(features, slice_boxes(5, axis, frame), axis).movedim(0, axis + 1)
+        torch.testing.assert_close(position, position_channels(shape, frame))
 
 
-def test_places_are_slice_centres() -> None:
-    torch.testing.assert_close(slice_places(4), torch.tensor([-0.75, -0.25, 0.25, 0.75]))
+def test_slices_are_at_their_centres_and_cover_the_volume_across() -> None:
+    boxes = slice_boxes(4, 2)
+    torch.testing.assert_close(boxes[:, 2], torch.tensor([-0.75, -0.25, 0.25, 0.75])[:, None].expand(4, 2))
+    torch.testing.assert_close(boxes[:, :2], torch.tensor([-1.0, 1.0]).expand(4, 2, 2))
 
 
 def two_shapes() -> list[HeadSamples]:
@@ -98,7 +100,7 @@ def two_shapes() -> list[HeadSamples]:
             dim=1,
         )
         target = F.one_hot(classes.repeat_interleave(4, 1).repeat_interleave(4, 2), 3).movedim(-1, 1).float()
-        samples.append(HeadSamples(features.half(), target, torch.ones_like(target[:, 0]), slice_places(12)))
+        samples.append(HeadSamples(features.half(), target, torch.ones_like(target[:, 0]), slice_boxes(12, 2)))
     return samples
 
 
@@ -144,5 +146,5 @@ def test_head_does_not_depend_on_what_is_common_to_all_features(tmp_path: Path) 
     offset_head.load_state_dict({**head.state_dict(), "feature_mean": mean + 100, "feature_scale": scale})
     features = two_shapes()[0].features.float()
     torch.testing.assert_close(
-        offset_head(features + 100, slice_places(12)), head(features, slice_places(12)), rtol=1e-3, atol=1e-3
+        offset_head(features + 100, slice_boxes(12, 2)), head(features, slice_boxes(12, 2)), rtol=1e-3, atol=1e-3
     )

@@ -6,6 +6,7 @@ because scans of one organ follow a protocol: it anchors a network that has seen
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -46,7 +47,33 @@ def image_channels(voxels: NDArray[np.floating], sector: NDArray[np.bool_], spac
     return torch.from_numpy(np.stack([z, local]).clip(-_CLIP, _CLIP) * inside).float()
 
 
-def position_channels(shape: Sequence[int]) -> Tensor:
-    """Voxel centres (3, I, J, K), each axis from -1 to 1 between the volume's outer edges."""
-    axes = [(2 * torch.arange(n) + 1) / n - 1 for n in shape]
+@dataclass(frozen=True)
+class Frame:
+    """Where the anatomy lies in a volume: place u of the anatomy is at x = shift + scale u of the volume.
+
+    Both are in half extents of the volume, axis by axis: x is -1 and 1 at its outer edges.
+    """
+
+    shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    def places(self, axis: int, x: Tensor) -> Tensor:
+        """Coordinates u of the anatomy along an axis, at coordinates x of the volume."""
+        return (x - self.shift[axis]) / self.scale[axis]
+
+
+def position_channels(shape: Sequence[int], frame: Frame | None = None) -> Tensor:
+    """Voxel centres (3, I, J, K) in the anatomy's frame; without one, -1 to 1 between the volume's outer edges."""
+    frame = frame or Frame()
+    axes = [frame.places(axis, (2 * torch.arange(n) + 1) / n - 1) for axis, n in enumerate(shape)]
     return torch.stack(torch.meshgrid(*axes, indexing="ij"))
+
+
+def mirrored_positions(position: Tensor, axes: Sequence[int]) -> Tensor:
+    """Position channels (3, I, J, K) of the mirror image of a volume: its anatomy lies on the other side.
+
+    Coordinates keep their direction: a mirrored patient is still on the couch.
+    """
+    flipped = position.flip([axis - 3 for axis in axes])
+    sign = torch.tensor([-1.0 if axis in axes else 1.0 for axis in range(POSITION_CHANNELS)])
+    return flipped * sign.view(3, 1, 1, 1)

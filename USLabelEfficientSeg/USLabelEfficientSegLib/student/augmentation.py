@@ -23,7 +23,18 @@ class PoseRange:
     mirrored_axes: tuple[int, ...] = ()
 
 
-def random_grid(shape: Sequence[int], spacing: Sequence[float], pose: PoseRange, generator: torch.Generator) -> Tensor:
+def random_mirror(pose: PoseRange, generator: torch.Generator) -> tuple[int, ...]:
+    """Those axes along which a sample is mirrored: each of `pose.mirrored_axes` half of the time."""
+    return tuple(axis for axis in pose.mirrored_axes if torch.rand(1, generator=generator) < 0.5)
+
+
+def random_grid(
+    shape: Sequence[int],
+    spacing: Sequence[float],
+    pose: PoseRange,
+    generator: torch.Generator,
+    mirrored: Sequence[int] = (),
+) -> Tensor:
     """A sampling grid (1, I, J, K, 3): rotation, scaling and shift in millimetres, and a smooth deformation.
 
     Args:
@@ -31,6 +42,7 @@ def random_grid(shape: Sequence[int], spacing: Sequence[float], pose: PoseRange,
         spacing: its voxel size in mm: rotations are rigid in space also on anisotropic grids.
         pose: the ranges.
         generator: source of all random numbers (CPU).
+        mirrored: axes along which the volume is mirrored.
     """
 
     def uniform(n: int, bound: float) -> Tensor:
@@ -39,9 +51,8 @@ def random_grid(shape: Sequence[int], spacing: Sequence[float], pose: PoseRange,
     half_extent = torch.tensor([n * s / 2 for n, s in zip(shape, spacing, strict=True)])
     scale = torch.exp(uniform(1, pose.scale) + uniform(3, pose.scale / 2))
     linear = _rotation(uniform(3, pose.rotation)) @ torch.diag(scale)
-    for axis in pose.mirrored_axes:
-        if torch.rand(1, generator=generator) < 0.5:
-            linear[:, axis] = -linear[:, axis]
+    for axis in mirrored:
+        linear[:, axis] = -linear[:, axis]
     linear = linear * half_extent / half_extent[:, None]  # from mm to the [-1, 1] of grid_sample
     theta = torch.cat([linear, uniform(3, pose.shift)[:, None]], dim=1)
     theta = torch.cat([theta[:, :3].flip(0, 1), theta[:, 3:].flip(0)], dim=1)  # grid_sample counts k, j, i

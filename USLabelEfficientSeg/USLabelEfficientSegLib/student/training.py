@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..imaging.normalisation import position_channels
+from ..imaging.normalisation import mirrored_positions
 from ..study.events import EventLog
 from ..study.location_prior import LocationPrior
 from ..study.loop import TrainingState, run_training
@@ -27,7 +27,7 @@ from ..study.schedules import warmup_cosine
 from ..study.settings import StudentSettings
 from ..study.targets import soft_cross_entropy
 from ..study.training_volumes import TrainingVolume
-from .augmentation import PoseRange, random_grid, random_intensity, warp
+from .augmentation import PoseRange, random_grid, random_intensity, random_mirror, warp
 from .build import StudentDesign, build_student, update_average
 from .correlation import correlation_distillation, random_positions
 from .network import ResidualStudent
@@ -62,6 +62,7 @@ def train_student(
     pseudo_label_weight: float,
     prior: LocationPrior | None = None,
     cancelled: Callable[[], bool] | None = None,
+    after_step: Callable[[int, nn.Module], None] | None = None,
 ) -> nn.Module:
     """Train one student, resuming from `checkpoint_path`.
 
@@ -79,6 +80,7 @@ def train_student(
         pseudo_label_weight: factor a.
         prior: log-odds by position that the student's logits are added to; None: every place is alike.
         cancelled: asked after every step.
+        after_step: called after every step with its number and the averaged student, which it must not change.
 
     Returns:
         The averaged student in evaluation mode, on `device`.
@@ -127,6 +129,8 @@ def train_student(
         nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
         optimizer.step()
         update_average(average, network, step, AVERAGE_DECAY)
+        if after_step is not None:
+            after_step(step, average)
         return seen
 
     run_training(
@@ -153,7 +157,8 @@ def train_student(
 
 def draw_sample(volume: TrainingVolume, pose: PoseRange, window: int, generator: torch.Generator) -> Sample:
     """A volume and its targets in a random pose and with random intensities, cut to a window if it is larger."""
-    grid = random_grid(volume.shape, volume.spacing, pose, generator)
+    mirrored = random_mirror(pose, generator)
+    grid = random_grid(volume.shape, volume.spacing, pose, generator, mirrored)
     targets = {
         name: target
         for name, target in (("labels", volume.labels), ("pseudo-labels", volume.pseudo))
@@ -166,7 +171,7 @@ def draw_sample(volume: TrainingVolume, pose: PoseRange, window: int, generator:
     i, j, k = where
     grid = grid[:, i, j, k]
     image = random_intensity(warp(volume.image[None].float(), grid), generator)
-    position = position_channels(volume.shape)[:, i, j, k]
+    position = mirrored_positions(volume.position, mirrored)[:, i, j, k]
     warped = {}
     for name, target in targets.items():
         both = warp(torch.cat([target.weighted, target.weight[None]])[None], grid)

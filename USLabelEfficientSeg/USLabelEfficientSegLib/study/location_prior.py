@@ -17,7 +17,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..imaging.normalisation import position_channels
 from .targets import SoftTarget
 
 _TERMS = 10
@@ -46,17 +45,17 @@ class LocationPrior(nn.Module):
         return torch.cat([torch.zeros_like(organs[:, :1]), organs], dim=1)
 
 
-def fit_location_prior(targets: Sequence[SoftTarget]) -> LocationPrior:
-    """Fit the prior to labelled volumes on their working grids. Raises `ValueError` without any label."""
+def fit_location_prior(targets: Sequence[SoftTarget], positions: Sequence[Tensor]) -> LocationPrior:
+    """Fit the prior to labelled volumes with their voxels' positions (3, I, J, K). Raises `ValueError` without any."""
     if not targets:
         raise ValueError("a location prior needs labels")
-    positions, labels, weights = [], [], []
-    for target in targets:
+    places, labels, weights = [], [], []
+    for target, position in zip(targets, positions, strict=True):
         labelled = target.weight > 0
-        positions.append(position_channels(labelled.shape)[:, labelled].T.double())
+        places.append(position[:, labelled].T.double())
         labels.append(target.probability[:, labelled].T.double())
         weights.append(target.weight[labelled].double())
-    terms = _quadratic_terms(torch.cat(positions))
+    terms = _quadratic_terms(torch.cat(places))
     label, weight = torch.cat(labels), torch.cat(weights)
     every = -(-len(weight) // _MOST_VOXELS)  # neighbours tell the same; enough of them are enough
     terms, label, weight = terms[::every], label[::every], weight[::every]

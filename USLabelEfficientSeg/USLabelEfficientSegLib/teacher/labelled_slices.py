@@ -14,7 +14,7 @@ from torch import Tensor
 from ..study.training_volumes import TrainingVolume
 from .augmentation import gain_and_contrast, uniform
 from .features import encode_slices
-from .slice_head import slice_places
+from .slice_head import slice_boxes
 from .slices import in_slice_axes
 from .vit import VisionTransformer
 
@@ -27,14 +27,14 @@ class LabelledSlices:
         images: (n, H, W) grey in [0, 1].
         target: (n, C, H, W) class probabilities, background first.
         weight: (n, H, W) weight of each pixel, 0 where unlabelled.
-        places: (n,) of the slices in their volumes, -1 to 1, see `slice_places`.
+        boxes: (n, 3, 2) what the slices cover of the anatomy, see `slice_boxes`.
         pixel_size: spacing of rows and columns in mm.
     """
 
     images: Tensor
     target: Tensor
     weight: Tensor
-    places: Tensor
+    boxes: Tensor
     pixel_size: tuple[float, float]
 
 
@@ -58,19 +58,19 @@ class ViewRanges:
 
 @dataclass(frozen=True)
 class HeadSamples:
-    """Encoded `LabelledSlices`: features (n, C, h, w) float16 with targets, weights and places."""
+    """Encoded `LabelledSlices`: features (n, C, h, w) float16 with targets, weights and boxes."""
 
     features: Tensor
     target: Tensor
     weight: Tensor
-    places: Tensor
+    boxes: Tensor
 
     def __len__(self) -> int:
         return len(self.features)
 
     def digest(self) -> str:
         """Fingerprint of the labels and views; not of the features, which another device computes a little else."""
-        parts = [tensor.contiguous().numpy().tobytes() for tensor in (self.target, self.weight, self.places)]
+        parts = [tensor.contiguous().numpy().tobytes() for tensor in (self.target, self.weight, self.boxes)]
         return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
@@ -85,7 +85,7 @@ def labelled_slices(volume: TrainingVolume, axis: int) -> LabelledSlices:
         images=volume.grey.movedim(axis, 0)[chosen],
         target=volume.labels.probability.movedim(axis + 1, 0)[chosen],
         weight=weight[chosen],
-        places=slice_places(len(weight))[chosen],
+        boxes=slice_boxes(len(weight), axis, volume.frame)[chosen],
         pixel_size=(volume.spacing[rows], volume.spacing[columns]),
     )
 
@@ -116,7 +116,7 @@ def random_view(slices: LabelledSlices, ranges: ViewRanges, generator: torch.Gen
         # Weighted by weight while moved, so that unlabelled pixels do not leak into labelled ones.
         target=moved[:, 2:] / weight[:, None].clamp(min=1e-6),
         weight=weight,
-        places=slices.places,
+        boxes=slices.boxes,
         pixel_size=slices.pixel_size,
     )
 
@@ -135,7 +135,7 @@ def encode_views(
         features=torch.cat([encode_slices(vit, view.images, slices.pixel_size, slice_size) for view in versions]),
         target=torch.cat([view.target for view in versions]),
         weight=torch.cat([view.weight for view in versions]),
-        places=torch.cat([view.places for view in versions]),
+        boxes=torch.cat([view.boxes for view in versions]),
     )
 
 
@@ -160,7 +160,7 @@ def of_equal_shape(samples: Sequence[HeadSamples]) -> list[HeadSamples]:
             torch.cat([part.features for part in group]),
             torch.cat([part.target for part in group]),
             torch.cat([part.weight for part in group]),
-            torch.cat([part.places for part in group]),
+            torch.cat([part.boxes for part in group]),
         )
         for group in groups.values()
     ]

@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..imaging.normalisation import Frame
 from ..study.location_prior import LocationPrior
-from .slices import resize_slices
+from .slices import in_slice_axes, resize_slices
 
 
 class SliceHead(nn.Module):
@@ -51,29 +52,29 @@ class SliceHead(nn.Module):
         self.feature_mean: Tensor
         self.feature_scale: Tensor
 
-    def forward(self, features: Tensor, places: Tensor) -> Tensor:
+    def forward(self, features: Tensor, boxes: Tensor) -> Tensor:
         """Logits (n, organs + 1, h * upsample, w * upsample), background first.
 
         Args:
             features: (n, C, h, w).
-            places: (n,) of the slices in their volumes, from -1 (first) to 1 (last).
+            boxes: (n, 3, 2) what the slices cover, see `slice_boxes`.
         """
         features = (features - self.feature_mean.view(1, -1, 1, 1)) / self.feature_scale.view(1, -1, 1, 1)
         seen = F.pad(self.layers(features), (0, 0, 0, 0, 1, 0))
-        expected = self.prior(position_maps(features, places, self.slice_axis))
+        expected = self.prior(position_maps(features, boxes, self.slice_axis))
         return F.interpolate(seen + expected, scale_factor=self.upsample, mode="bilinear")
 
-    def balanced_logits(self, features: Tensor, places: Tensor) -> Tensor:
+    def balanced_logits(self, features: Tensor, boxes: Tensor) -> Tensor:
         """What training compares with labels under class weights w: logits + log w.
 
         Weighted cross-entropy has its optimum at probabilities proportional to w p; with log w added in training
         alone, `forward` keeps giving p itself, whose sum is the volume.
         """
-        return self(features, places) + self.class_weights.log().view(1, -1, 1, 1)
+        return self(features, boxes) + self.class_weights.log().view(1, -1, 1, 1)
 
-    def probabilities(self, features: Tensor, places: Tensor, slice_shape: Sequence[int]) -> Tensor:
+    def probabilities(self, features: Tensor, boxes: Tensor, slice_shape: Sequence[int]) -> Tensor:
         """Class probabilities (n, organs + 1, H, W) at the slices' own pixels; arguments as of `forward`."""
-        return resize_slices(self(features, places).softmax(dim=1), slice_shape)
+        return resize_slices(self(features, boxes).softmax(dim=1), slice_shape)
 
 
 def feature_statistics(features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -85,24 +86,33 @@ def feature_statistics(features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     return pixels.mean(dim=0), pixels.std(dim=0).clamp(min=1e-3)
 
 
-def slice_places(count: int) -> Tensor:
-    """Places of the `count` slices of a volume, -1 to 1, at the slices' centres."""
-    return (2 * torch.arange(count) + 1) / count - 1
+def slice_boxes(count: int, slice_axis: int, frame: Frame | None = None) -> Tensor:
+    """What the `count` slices of a volume cover of the anatomy: lower and upper bounds (n, 3, 2), axis by axis.
+
+    Along the slice axis both are the slice's centre. Without a frame the volume goes from -1 to 1.
+    """
+    frame = frame or Frame()
+    bounds = torch.tensor([-1.0, 1.0])
+    boxes = torch.stack([frame.places(axis, bounds) for axis in range(3)]).expand(count, 3, 2).clone()
+    centres = (2 * torch.arange(count) + 1) / count - 1
+    boxes[:, slice_axis] = frame.places(slice_axis, centres)[:, None]
+    return boxes
 
 
-def position_maps(features: Tensor, places: Tensor, slice_axis: int) -> Tensor:
-    """Volume coordinates (n, 3, h, w) of patches, each from -1 to 1, in the order of the volume's axes."""
-    count, _, height, width = features.shape
-    rows = slice_places(height).to(features).view(1, -1, 1).expand(count, -1, width)
-    columns = slice_places(width).to(features).view(1, 1, -1).expand(count, height, -1)
-    coordinates = [rows, columns]
-    coordinates.insert(slice_axis, places.to(features).view(-1, 1, 1).expand(-1, height, width))
-    return torch.stack(coordinates, dim=1)
+def position_maps(features: Tensor, boxes: Tensor, slice_axis: int) -> Tensor:
+    """Coordinates (n, 3, h, w) of the patches of slices in the anatomy, in the order of the volume's axes."""
+    height, width = features.shape[2:]
+    low, high = boxes.to(features)[..., None, None].unbind(dim=2)
+    share = features.new_zeros(1, 3, height, width)
+    rows, columns = in_slice_axes(slice_axis)
+    share[:, rows] = ((torch.arange(height) + 0.5) / height).to(features).view(1, -1, 1)
+    share[:, columns] = ((torch.arange(width) + 0.5) / width).to(features).view(1, 1, -1)
+    return low + (high - low) * share
 
 
 @torch.inference_mode()
 def predict_slices(
-    head: SliceHead, features: Tensor, slice_shape: Sequence[int], places: Tensor | None = None
+    head: SliceHead, features: Tensor, slice_shape: Sequence[int], boxes: Tensor | None = None
 ) -> Tensor:
     """Class probabilities (n, organs + 1, H, W) of slices at their own pixels.
 
@@ -110,17 +120,17 @@ def predict_slices(
         head: trained slice head; runs on the device that it is on.
         features: (n, C, h, w) of any float type, e.g. `torch.from_numpy(cache.features(...))`.
         slice_shape: rows and columns of the slices.
-        places: (n,) see `SliceHead.forward`; all slices of one volume in order when None.
+        boxes: (n, 3, 2) see `slice_boxes`; all slices of one volume in order when None.
 
     Returns:
         float32 on the CPU.
     """
-    places = slice_places(len(features)) if places is None else places
+    boxes = slice_boxes(len(features), head.slice_axis) if boxes is None else boxes
     device = head.class_weights.device
     pixels = math.prod(features.shape[-2:]) * head.upsample**2
     step = max(1, (1 << 22) // pixels)  # bounds memory
     parts = [
-        head.probabilities(part.to(device, torch.float32), place.to(device), slice_shape).cpu()
-        for part, place in zip(features.split(step), places.split(step), strict=True)
+        head.probabilities(part.to(device, torch.float32), box.to(device), slice_shape).cpu()
+        for part, box in zip(features.split(step), boxes.split(step), strict=True)
     ]
     return torch.cat(parts)

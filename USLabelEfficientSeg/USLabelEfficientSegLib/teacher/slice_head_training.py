@@ -83,7 +83,7 @@ def train_slice_head(
         # One shape a batch, each as often as it has samples.
         part = samples[int(torch.multinomial(sizes, 1, generator=generator))]
         rows = torch.randint(len(part), (settings.batch_size,), generator=generator)
-        logits = head.balanced_logits(part.features[rows].to(device, torch.float32), part.places[rows].to(device))
+        logits = head.balanced_logits(part.features[rows].to(device, torch.float32), part.boxes[rows].to(device))
         target = part.target[rows].to(device)
         loss = weighted_cross_entropy(
             resize_slices(logits, target.shape[-2:]), target, part.weight[rows].to(device), head.class_weights
