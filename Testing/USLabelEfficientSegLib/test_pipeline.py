@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.imaging.files import read_label_map, write_label_map
+from USLabelEfficientSegLib.imaging.normalisation import Frame
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
 from USLabelEfficientSegLib.imaging.volume import LabelMap
 from USLabelEfficientSegLib.pipeline import train
@@ -21,6 +23,7 @@ from USLabelEfficientSegLib.study.checkpoint import load_checkpoint
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.settings import Settings, changed
 from USLabelEfficientSegLib.study.study import Study
+from USLabelEfficientSegLib.training_run import FEWEST_STUDENT_STEPS, aligned, open_run
 
 CPU = torch.device("cpu")
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "kill_and_resume.py"
@@ -101,7 +104,16 @@ def test_from_a_few_labelled_slices_to_the_volumes_of_an_unseen_subject(trained_
 def test_stages_follow_one_another_and_the_end_is_told(trained_study):
     order = list(stages(Study.open(trained_study)))
 
-    assert order == ["reading volumes", "teacher", "slice head", "pseudo-labels", "student 1.1", "finished"]
+    assert order == [
+        "reading volumes",
+        "alignment",
+        "teacher",
+        "slice head",
+        "pseudo-labels",
+        "student 1.1",
+        "calibration",
+        "finished",
+    ]
 
 
 def test_a_model_tells_what_it_was_made_from(trained_study):
@@ -113,6 +125,38 @@ def test_a_model_tells_what_it_was_made_from(trained_study):
     assert provenance["settings"]["student"]["steps"] == 3
 
 
+def test_positions_are_told_in_the_aligned_frame_of_each_volume(study, settings):
+    train(study, settings, CPU, until="pseudo-labels")
+    with study.lock():
+        run = open_run(study, settings, CPU, None)
+        first = aligned(run)
+        again = aligned(run)
+
+    assert first.template is not None
+    assert [volume.frame for volume in first.volumes] == [volume.frame for volume in again.volumes]
+    assert len({volume.frame for volume in first.volumes}) == len(first.volumes)
+    assert not torch.equal(first.volumes[0].position, run.volumes[0].position)
+    one_way = first.template.frame_of(run.volumes[0].grey)
+    assert np.subtract(one_way.shift, first.volumes[0].frame.shift) == pytest.approx([0, 0, 0], abs=0.15)
+
+
+def test_without_alignment_positions_are_those_in_the_volume(study, settings):
+    with study.lock():
+        run = aligned(open_run(study, changed(settings, {"alignment": False}), CPU, None))
+    assert run.template is None
+    assert {volume.frame for volume in run.volumes} == {Frame()}
+
+
+def test_few_labels_are_not_learnt_by_heart(study, settings):
+    with study.lock():
+        run = open_run(study, changed(settings, {"student.steps": 5_000}), CPU, None)
+    slices = sum(len(case.labels.slices) for case in study.cases if case.labels is not None)
+    assert run.student_settings.steps == max(FEWEST_STUDENT_STEPS, 20 * slices)
+    enough = replace(run, settings=changed(run.settings, {"student.steps_per_labelled_slice": 0}))
+    assert enough.student_settings.steps == 5_000
+    assert replace(run, settings=settings).student_settings.steps == settings.student.steps
+
+
 def test_training_stage_by_stage_ends_with_the_same_weights_as_training_at_once(study, settings, trained_study):
     left = {}
     for until in ("teacher", "slice-head", "pseudo-labels"):
@@ -121,7 +165,7 @@ def test_training_stage_by_stage_ends_with_the_same_weights_as_training_at_once(
     model = train(study, settings, CPU)
 
     assert left["teacher"] == {"teacher.safetensors"}
-    assert left["slice-head"] == left["teacher"] | {"slice_head.safetensors"}
+    assert left["slice-head"] == left["teacher"] | {"alignment.safetensors", "slice_head.safetensors"}
     assert left["pseudo-labels"] > left["slice-head"] and not any("student" in name for name in left["pseudo-labels"])
     assert model is not None
     assert_same_weights(study, Study.open(trained_study))
@@ -129,15 +173,16 @@ def test_training_stage_by_stage_ends_with_the_same_weights_as_training_at_once(
 
 def test_a_training_that_is_cancelled_again_and_again_ends_with_the_same_weights(study, settings, trained_study):
     stopped_in = []
-    for _ in range(100):
-        asked = iter(range(100))
+    beyond_alignment = len(study.cases) + 42  # it is short, and starts anew
+    for patience in (6, beyond_alignment, *range(8, 100, 3)):
+        asked = iter(range(1000))
         try:
-            train(study, settings, CPU, cancelled=lambda asked=asked: next(asked) >= 6)
+            train(study, settings, CPU, cancelled=lambda asked=asked, patience=patience: next(asked) >= patience)
             break
         except Cancelled as stop:
             stopped_in.append(re.match(r"\S+", str(stop)).group())
 
-    assert len(set(stopped_in)) >= 2 and len(stopped_in) < 20, stopped_in
+    assert "alignment" in stopped_in and len(set(stopped_in)) >= 3 and len(stopped_in) < 20, stopped_in
     assert_same_weights(study, Study.open(trained_study))
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from . import __version__
-from .command_line import demonstration, results, studies, training
+from .command_line import benchmark, demonstration, devices, reporting, results, studies, suggestion, training
 from .command_line.interruption import CANCELLED
 from .errors import InputError
 
@@ -41,11 +41,16 @@ app = typer.Typer(
 )
 app.command()(demonstration.demo)
 app.add_typer(studies.app, name="study")
+app.command()(suggestion.suggest)
 app.command()(training.train)
 app.command()(results.segment)
 app.command()(results.measure)
-app.command()(results.report)
+app.command()(results.calibrate)
+app.command()(reporting.report)
+app.command()(reporting.export_dicom)
 app.command()(results.evaluate)
+app.command()(benchmark.benchmark)
+app.command()(devices.devices)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -2,7 +2,8 @@
 
 CDKD, "Learning 3-D Ultrasound Segmentation under Extreme Label Deficiency", Zhang, Qin, Zhu, Ban, Anthony,
 Ultrasound in Medicine & Biology 2026, doi 10.1016/j.ultrasmedbio.2025.12.014. Each function is one stage; each
-stage resumes from what it left in the study's run folder.
+stage resumes from what it left in the study's run folder. With the method `information-divergence` another teacher
+takes the place of the first stages, see `divergence_teacher`.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from .calibrating import calibrated
+from .divergence_teacher import pseudo_labelled_by_pair, slice_pair
 from .errors import InputError
 from .pseudolabels.fusion import FusedPrediction
 from .pseudolabels.storage import stored_prediction
 from .pseudolabels.teacher_labels import teacher_pseudo_label
 from .segmentation.inference import predict_inputs
 from .segmentation.model import MODEL_NAME, SegmentationModel
+from .segmentation.preview import LivePreview
 from .student.training import train_student
 from .study.loop import step_seed
 from .study.provenance import image_checksums, label_checksums
@@ -28,11 +32,11 @@ from .study.training_volumes import TrainingVolume
 from .teacher.features import FeatureCache, encode_slices
 from .teacher.labelled_slices import ViewRanges, encode_views, labelled_slices, of_equal_shape
 from .teacher.pretraining import pretrain_teacher
-from .teacher.slice_head import SliceHead, predict_slices, slice_places
+from .teacher.slice_head import SliceHead, predict_slices, slice_boxes
 from .teacher.slice_head_training import train_slice_head
 from .teacher.slices import SliceSource, in_slice_axes
 from .teacher.vit import VisionTransformer
-from .training_run import TEACHER_NAME, Run, forget_run, open_run
+from .training_run import TEACHER_NAME, Run, aligned, forget_run, open_run
 
 Stage = Literal["teacher", "slice-head", "pseudo-labels", "student"]
 
@@ -48,6 +52,8 @@ def train(
 ) -> SegmentationModel | None:
     """Train a study, or go on with its training: teacher -> slice head -> pseudo-labels -> students.
 
+    The teacher of the method `information-divergence` learns from the labelled slices itself: it has no slice head.
+
     Args:
         study: volumes and sparse labels.
         settings: see `study.settings`.
@@ -60,31 +66,50 @@ def train(
         The model, which lies in the study as well; None if `until` is an earlier stage.
 
     Raises:
-        InputError: no labelled slice, a run with other settings, a damaged file, a full disk.
+        InputError: no labelled slice, a run with other settings, a damaged file, a full disk, or a stage that the
+            method does not have.
     """
+    of_pair = settings.method == "information-divergence"
+    if of_pair and until == "slice-head":
+        raise InputError("stage slice-head", f"is no part of the method {settings.method}", "choose another stage")
     with study.lock():
-        if until != "teacher" and all(case.labels is None for case in study.cases):
-            raise InputError(study.folder, "has no labelled slice", "label one or train only the teacher")
+        if (of_pair or until != "teacher") and all(case.labels is None for case in study.cases):
+            raise InputError(
+                study.folder, "has no labelled slice", "label one or train only the teacher of cross-dimensional"
+            )
         if restart:
             forget_run(study)
         run = open_run(study, settings, device, cancelled)
-        teacher = pretrained_teacher(run)
-        if until == "teacher":
-            return None
-        head = slice_head(run, teacher)
-        if until == "slice-head":
-            return None
-        volumes = pseudo_labelled(run, teacher, head)
-        if until == "pseudo-labels":
+        if until != "teacher":
+            run = aligned(run)
+        volumes = taught_by_pair(run, until) if of_pair else taught_by_vit(run, until)
+        if volumes is None or until == "pseudo-labels":
             return None
         students = distilled_students(run, volumes, round_number=1)
         for round_number in range(2, settings.student.rounds + 1):
             volumes = renewed(run, volumes, students, round_number)
             students = distilled_students(run, volumes, round_number)
-        model = trained_model(run, students)
+        model = calibrated(run, trained_model(run, students))
         model.save(study.run_folder / MODEL_NAME)
         study.events.emit("finished", 1, 1, seconds_left=0.0)
         return model
+
+
+def taught_by_vit(run: Run, until: Stage) -> list[TrainingVolume] | None:
+    """Stages 1 to 4 of CDKD; None if `until` comes before the pseudo-labels."""
+    teacher = pretrained_teacher(run)
+    if until == "teacher":
+        return None
+    head = slice_head(run, teacher)
+    if until == "slice-head":
+        return None
+    return pseudo_labelled(run, teacher, head)
+
+
+def taught_by_pair(run: Run, until: Stage) -> list[TrainingVolume] | None:
+    """What IDL has in their place; None if `until` comes before the pseudo-labels."""
+    pair = slice_pair(run)
+    return None if until == "teacher" else pseudo_labelled_by_pair(run, pair)
 
 
 def pretrained_teacher(run: Run) -> VisionTransformer:
@@ -144,12 +169,12 @@ def pseudo_labelled(run: Run, teacher: VisionTransformer, head: SliceHead) -> li
     cache = FeatureCache(run.folder / "features", teacher, slice_size)
 
     def taught(volume: TrainingVolume) -> TrainingVolume:
-        places = slice_places(volume.shape[axis])
+        boxes = slice_boxes(volume.shape[axis], axis, volume.frame)
 
         def predict(slices: Tensor, numbers: Tensor) -> Tensor:
             pixel_size = volume.spacing[rows], volume.spacing[columns]
             features = encode_slices(teacher, slices[:, 0], pixel_size, slice_size)
-            return predict_slices(head, features, slices.shape[2:], places[numbers])
+            return predict_slices(head, features, slices.shape[2:], boxes[numbers])
 
         prediction = stored_prediction(
             run.folder / "pseudo_labels" / "teacher" / f"{volume.name}.safetensors",
@@ -158,7 +183,7 @@ def pseudo_labelled(run: Run, teacher: VisionTransformer, head: SliceHead) -> li
                 volume.grey,
                 volume.sector,
                 volume.spacing,
-                {axis: predict},
+                {axis: [predict]},
                 run.settings.pseudo_labels,
                 run.generator(f"pseudo-label of {volume.name}"),
                 volume.known,
@@ -173,8 +198,11 @@ def pseudo_labelled(run: Run, teacher: VisionTransformer, head: SliceHead) -> li
 
 def distilled_students(run: Run, volumes: Sequence[TrainingVolume], round_number: int) -> list[nn.Module]:
     """Stage 5: 3-D students learn from true labels, pseudo-labels and the teacher's correlations."""
-    settings = run.settings.student
+    settings = run.student_settings
     of_teacher = round_number == 1
+    if not settings.uncertainty_weights:
+        volumes = [volume.equally_trusted() for volume in volumes]
+    by_name = {volume.name: volume for volume in volumes}
     return [
         train_student(
             volumes,
@@ -183,13 +211,16 @@ def distilled_students(run: Run, volumes: Sequence[TrainingVolume], round_number
             mirrored_axes=run.mirrored,
             pseudo_label_weight=settings.teacher_label_weight if of_teacher else settings.pseudo_label_weight,
             prior=run.location_prior,
-            stage=f"student {round_number}.{member}",
+            stage=(stage := f"student {round_number}.{member}"),
             checkpoint_path=run.folder / f"student_{round_number}_{member}.safetensors",
             seed=step_seed(run.settings.seed, f"student {round_number}", member),
             identity={"run": run.identity},
             events=run.study.events,
             device=run.device,
             cancelled=run.cancelled,
+            after_step=LivePreview(
+                run.study, by_name, lambda student: trained_model(run, [student]), (stage, settings.steps), run.device
+            ),
         )
         for member in range(1, settings.members + 1)
     ]
@@ -223,6 +254,7 @@ def trained_model(run: Run, students: Sequence[nn.Module]) -> SegmentationModel:
         window=run.settings.student.window,
         overlap=run.settings.segmentation.overlap,
         mirrored_axes=run.mirrored,
+        template=run.template,
         provenance={
             "settings": run.settings.model_dump(mode="json"),
             "images": image_checksums(run.study),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import torch
 
+from .cohort_report import overlaps
 from .imaging.volume import LabelMap
-from .measurement.report_content import ReportCase, ReportContent, Table
+from .measurement.measure import measure_prediction
+from .measurement.report_blocks import Section, Table
+from .measurement.report_content import CaseSummary, ReportCase, ReportContent
 from .measurement.volumes import organ_volumes
 from .segmentation.inference import predict
 from .segmentation.model import MODEL_NAME, SegmentationModel
@@ -18,29 +20,29 @@ from .study.provenance import flat_settings, read_settings, read_starts
 from .study.study import Study
 
 
-def segmented_cases(study: Study, model: SegmentationModel, device: torch.device) -> Iterator[ReportCase]:
+def segmented_cases(
+    study: Study, model: SegmentationModel, device: torch.device, labels: Mapping[str, str]
+) -> Iterator[ReportCase]:
     """Every volume of the study, segmented and measured; its label is the reference where it is complete."""
     for case in study.cases:
-        volume, labels = study.read_volume(case.name), study.read_labels(case.name)
+        volume, annotation = study.read_volume(case.name), study.read_labels(case.name)
         prediction = predict(model, volume, device)
-        label_map = prediction.label_map()
-        volumes = organ_volumes(label_map, model.organs)
-        yield ReportCase(
-            volume,
-            label_map,
-            [
-                replace(row, probability_volume_ml=expected)
-                for row, expected in zip(volumes, prediction.volumes_ml(), strict=True)
-            ],
-            LabelMap(labels.voxels, volume.geometry, case.name) if labels and labels.is_dense else None,
-            checksum=case.image.sha256,
-        )
+        label_map, reference = prediction.label_map(), None
+        true_ml: dict[str, float] = {}
+        overlap: dict[str, float] = {}
+        if annotation is not None and annotation.is_dense:
+            reference = LabelMap(annotation.voxels, volume.geometry, case.name)
+            true_ml = {row.organ: row.volume_ml for row in organ_volumes(reference, model.organs)}
+            overlap = overlaps(label_map, reference, model.organs)
+        rows = measure_prediction(model, prediction, label_map)
+        yield ReportCase(labels[case.name], volume, label_map, rows, reference, true_ml, overlap, case.image.sha256)
 
 
 def report_content(
     study: Study,
     title: str,
     cases: Iterable[ReportCase],
+    comparisons: Callable[[Sequence[CaseSummary]], Sequence[Section]] = lambda cases: (),
     highlights: Mapping[str, str] | None = None,
     metrics: Table | None = None,
 ) -> ReportContent:
@@ -54,6 +56,7 @@ def report_content(
         title=title,
         organs=study.organs,
         cases=cases,
+        comparisons=comparisons,
         events=events,
         highlights={
             "Labelled slices": f"{summary['labelled_slices']} of {slices} ({fraction})",

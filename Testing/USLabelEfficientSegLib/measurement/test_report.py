@@ -4,50 +4,15 @@ import re
 from html.parser import HTMLParser
 
 import numpy as np
-import pytest
 from PIL import Image
 
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
-from USLabelEfficientSegLib.measurement.overlays import overlay_png, overlay_rows
+from USLabelEfficientSegLib.measurement.measurements import Flag
 from USLabelEfficientSegLib.measurement.report import write_report
-from USLabelEfficientSegLib.measurement.report_content import ReportCase, ReportContent, Table
-from USLabelEfficientSegLib.measurement.report_figures import training_curves_png, volume_agreement_png
-from USLabelEfficientSegLib.measurement.volumes import organ_volumes
-from USLabelEfficientSegLib.segmentation.segments import ORGAN_COLOURS
-from USLabelEfficientSegLib.study.events import Event
+from USLabelEfficientSegLib.measurement.report_blocks import Paragraph, Section, number
+from USLabelEfficientSegLib.measurement.report_content import ReportCase, ReportContent, case_labels
+from USLabelEfficientSegLib.measurement.report_document import report_document
 
 ORGANS = ("prostate", "cyst <1 & 2>")
-
-
-def simulated_case(name="Doe^Jane", spacing=(1.0, 1.0, 2.0), prediction=True):
-    geometry = Geometry((40, 32, 16), spacing, (0.0, 0.0, 0.0), np.eye(3))
-    i, j, k = np.indices(geometry.shape)
-    reference = np.zeros(geometry.shape, dtype=np.uint8)
-    reference[(i - 14) ** 2 + (j - 16) ** 2 + (2 * (k - 8)) ** 2 < 100] = 1
-    reference[(i - 32) ** 2 + (j - 16) ** 2 + (2 * (k - 6)) ** 2 < 25] = 2
-    grey = np.random.default_rng(0).rayleigh(40, geometry.shape).clip(0, 255).astype(np.uint8)
-    predicted = LabelMap(np.roll(reference, 1, axis=0) * np.uint8(prediction), geometry, name)
-    return ReportCase(
-        UltrasoundVolume(grey, geometry, name),
-        predicted,
-        organ_volumes(predicted, ORGANS),
-        LabelMap(reference, geometry, name),
-        {"prostate": 8.0},
-        "ab" * 32,
-    )
-
-
-def content(cases, **changes):
-    events = [Event("student", step, 20, losses={"total": 5.0 * 0.8**step}) for step in range(20)]
-    values = {
-        "events": events,
-        "metrics": Table(("Organ", "Dice"), [["prostate", "0.912"]]),
-        "settings": {"preset": "quick"},
-        "provenance": {"torch": "2.13.0"},
-        "highlights": {"Mean Dice": "0.912"},
-        **changes,
-    }
-    return ReportContent("Report of “<script>”", ORGANS, cases, **values)
 
 
 class References(HTMLParser):
@@ -63,12 +28,28 @@ class References(HTMLParser):
         self.loaded += [value for name, value in attributes if name in ("src", "href", "srcset", "data")]
 
 
-def test_report_is_self_contained_and_escapes_its_texts(tmp_path):
-    write_report(tmp_path / "report.html", content([simulated_case()]))
+def written(path, content):
+    write_report(path, content)
+    return path.read_text(encoding="utf-8")
 
-    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+
+def texts(html):
+    """The page without its pictures, in the letters of which any name may turn up."""
+    return re.sub(r'base64,[^"]*"', '"', html)
+
+
+def rows_of(content):
+    """The volume table's headings and rows."""
+    section = next(s for s in report_document(content).sections if s.title == "Organ volumes")
+    table = section.blocks[-1]
+    return table.headings, table.rows
+
+
+def test_report_is_self_contained_and_escapes_its_texts(tmp_path, simulated_case, content):
+    html = written(tmp_path / "report.html", content([simulated_case()]))
+
     page = References(html)
-    assert len(page.loaded) == 4  # two overlays, the volumes, the training curves
+    assert len(page.loaded) == 5  # two overlays, the organs in 3-D, the volumes, the training curves
     for source in page.loaded:
         prefix, _, data = source.partition(",")
         assert prefix == "data:image/png;base64"
@@ -81,90 +62,114 @@ def test_report_is_self_contained_and_escapes_its_texts(tmp_path):
     assert "10.1016/j.ultrasmedbio.2025.12.014" in html and "2509.06495" in html
 
 
-def test_case_names_are_shown_only_on_request(tmp_path):
-    case = simulated_case("Doe^Jane")
+def test_case_names_are_shown_only_on_request(tmp_path, simulated_case, content):
+    names = ["Doe^Jane", "Roe^Richard"]
 
-    mapping = write_report(tmp_path / "anonymous.html", content([case]))
-    shown = write_report(tmp_path / "named.html", content([case]), show_names=True)
+    anonymous = written(tmp_path / "a.html", content([simulated_case(label=case_labels(names, False)["Doe^Jane"])]))
+    named = written(tmp_path / "b.html", content([simulated_case(label=case_labels(names, True)["Doe^Jane"])]))
 
-    anonymous = (tmp_path / "anonymous.html").read_text(encoding="utf-8")
-    assert mapping == {"Case 001": "Doe^Jane"}
-    assert "Case 001" in anonymous and "Doe" not in anonymous
-    assert shown == {"Doe^Jane": "Doe^Jane"}
-    assert "Doe^Jane" in (tmp_path / "named.html").read_text(encoding="utf-8")
+    assert case_labels(names, False) == {"Doe^Jane": "Case 001", "Roe^Richard": "Case 002"}
+    assert "Case 001" in anonymous and "Doe" not in texts(anonymous)
+    assert "Doe^Jane" in texts(named)
 
 
-def test_volume_table_holds_measured_and_true_volumes_with_their_error(tmp_path):
+def test_volume_table_holds_measurements_with_interval_reference_and_flags(simulated_case, content, measurement):
+    rows = [
+        measurement(volume_ml=9.0, probability_volume_ml=10.0, interval_ml=(8.5, 12.0), flags=(Flag.HOLES,)),
+        measurement(organ=ORGANS[1], label=2, volume_ml=0.0, flags=(Flag.CUT_BY_EDGE,)),
+    ]
+    headings, cells = rows_of(content([simulated_case(rows=rows)]))
+
+    assert headings == ["Case", "Organ", "Volume, ml", "90 % interval, ml", "Reference, ml", "Error, %",
+                        "Voxel count, ml", "Ellipsoid formula, ml", "Largest diameter, mm", "Flags"]  # fmt: skip
+    assert cells[0] == [
+        "Case 001",
+        "prostate",
+        "10.0",
+        "8.50 to 12.0",
+        "8.00",
+        "+25.0",
+        "9.00",
+        "7.20",
+        "41.5",
+        "holes",
+    ]
+    assert cells[1][:6] == ["Case 001", ORGANS[1], "≥ 0.00", "–", "–", "–"]
+
+
+def test_columns_that_nobody_fills_are_left_out(simulated_case, content):
+    headings, cells = rows_of(content([simulated_case(true_volumes_ml={})]))
+
+    assert not {"90 % interval, ml", "Reference, ml", "Error, %", "Flags"} & set(headings)
+    assert len(cells[0]) == len(headings)
+
+
+def test_the_report_says_how_intervals_were_made_and_what_flags_mean(tmp_path, simulated_case, content, measurement):
+    row = measurement(interval_ml=(15.0, 25.0), interval_method="Conformal, from 20 subjects.", flags=(Flag.HOLES,))
+
+    html = written(tmp_path / "report.html", content([simulated_case(rows=[row])]))
+
+    assert html.count("Conformal, from 20 subjects.") == 1
+    assert "90 % prediction interval" in html and "No prediction intervals" not in html
+    assert Flag.HOLES.sentence in html and Flag.EMPTY.sentence not in html
+    assert "1 of 1" in html
+
+
+def test_a_report_without_intervals_says_so(tmp_path, simulated_case, content):
+    html = written(tmp_path / "report.html", content([simulated_case()]))
+
+    assert "No prediction intervals are given" in html and "None was raised." in html
+
+
+def test_report_without_optional_parts_leaves_their_sections_out(tmp_path, simulated_case):
     case = simulated_case()
-    measured = case.volumes[0].volume_ml
+    plain = ReportCase("Case 001", case.volume, case.prediction, case.rows)
 
-    write_report(tmp_path / "report.html", content([case]))
+    html = written(tmp_path / "report.html", ReportContent("Report", ORGANS, iter([plain])))
 
-    html = (tmp_path / "report.html").read_text(encoding="utf-8")
-    cells = re.findall(r'<td class="number">([^<]*)</td>', html)
-    error = f"{100 * (measured / 8 - 1):+.1f}".replace("-", "−")
-    assert cells[:3] == ["8.00", f"{measured:.2f}", error]
-    assert cells[3:6] == ["–", f"{case.volumes[1].volume_ml:.2f}", "–"]
-    assert "Sum of probabilities, ml" not in html
-    assert f"{abs(100 * (measured / 8 - 1)):.1f}\u00a0%" in html
-
-
-def test_report_without_optional_parts_leaves_their_sections_out(tmp_path):
-    case = simulated_case()
-    plain = ReportCase(case.volume, case.prediction, case.volumes)
-
-    write_report(tmp_path / "report.html", ReportContent("Report", ORGANS, iter([plain])))
-
-    html = (tmp_path / "report.html").read_text(encoding="utf-8")
     headings = re.findall(r"<h2[^>]*>([^<]*)</h2>", html)
-    assert headings == ["Summary", "Organ volumes", "Segmentations", "Method"]
+    assert headings == ["Summary", "Organ volumes", "Quality flags", "Segmentations", "Method"]
     assert "dashed" not in html.replace("stroke-dasharray", "")
 
 
-def test_overlay_keeps_physical_proportions():
-    case = simulated_case(spacing=(1.0, 1.0, 3.0))
+def test_comparisons_are_made_once_all_cases_are_drawn(simulated_case, content):
+    seen = []
 
-    picture = Image.open(io.BytesIO(overlay_png(case.volume, case.prediction, None, (14, 16, 8))))
+    def comparisons(cases):
+        seen.extend(cases)
+        return [Section("Agreement", [Paragraph("They agree.")]), Section("Nothing", [])]
 
-    # Axial is 40 x 32 mm, coronal 40 x 48 mm, sagittal 32 x 48 mm, with narrow gaps and a line of titles.
-    dark = np.asarray(picture.convert("L")) < 250
-    assert np.mean(dark[-1, : picture.width // 4]) == 0  # below the axial view, which is lower than the others
-    assert (picture.width - 2 * 0.12 * 120) / (picture.height - 0.24 * 120) == pytest.approx(112 / 48, rel=0.01)
+    document = report_document(content([simulated_case("a"), simulated_case("b", "Case 002")], comparisons=comparisons))
 
-
-def test_prediction_and_reference_are_outlined_differently():
-    case = simulated_case()
-
-    def colours(prediction, reference):
-        picture = Image.open(io.BytesIO(overlay_png(case.volume, prediction, reference, (14, 16, 8))))
-        pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3)
-        return {"#{:02X}{:02X}{:02X}".format(*pixel) for pixel in np.unique(pixels, axis=0)}
-
-    empty = LabelMap(np.zeros_like(case.prediction.voxels), case.prediction.geometry, "empty")
-    assert set(ORGAN_COLOURS[:2]) <= colours(case.prediction, None)
-    assert not set(ORGAN_COLOURS) & colours(empty, case.reference)
-    picture = [overlay_png(case.volume, empty, reference, (14, 16, 8)) for reference in (None, case.reference)]
-    assert picture[0] != picture[1]
+    assert [(case.name, case.label) for case in seen] == [("a", "Case 001"), ("b", "Case 002")]
+    titles = [section.title for section in document.sections]
+    assert titles.index("Agreement") < titles.index("Segmentations") and "Nothing" not in titles
 
 
-def test_missed_organs_have_views_through_the_reference_and_empty_volumes_one_row():
-    missed = simulated_case(prediction=False)
+def test_an_empty_segmentation_is_reported(tmp_path, simulated_case, content):
+    case = simulated_case(prediction=False, reference=None, true_volumes_ml={})
+    assert not np.any(case.prediction.voxels)
 
-    assert [row.organ for row in overlay_rows(missed, ORGANS)] == list(ORGANS)
-    nothing = ReportCase(missed.volume, missed.prediction, missed.volumes)
-    assert [row.organ for row in overlay_rows(nothing, ORGANS)] == [None]
+    html = written(tmp_path / "report.html", content([case]))
 
-
-def test_training_curves_have_one_chart_a_stage():
-    one = [Event("teacher", step, 9, losses={"dino": 1.0 + step}) for step in range(9)]
-    four = one + [Event(f"stage {n}", 1, 1, losses={"total": 1.0}) for n in range(3)]
-
-    assert training_curves_png([Event("teacher", 1, 1)]) is None
-    heights = [Image.open(io.BytesIO(training_curves_png(events))).height for events in (one, four)]
-    assert heights[1] == 2 * heights[0]
+    assert "no organ found" in html
+    assert len(References(html).loaded) == 3  # the views, the volumes, the training curves
 
 
-def test_volume_figure_accepts_empty_organs():
-    picture = Image.open(io.BytesIO(volume_agreement_png([(1, 0.0, 0.0)], "voxel count")))
+def test_a_failed_report_leaves_the_old_one(tmp_path, simulated_case, content):
+    def cases():
+        yield simulated_case()
+        raise RuntimeError("power cut")
 
-    assert min(picture.size) > 300
+    (tmp_path / "report.html").write_text("old")
+    try:
+        write_report(tmp_path / "report.html", content(cases()))
+    except RuntimeError as error:
+        assert str(error) == "power cut"
+    assert (tmp_path / "report.html").read_text() == "old"
+
+
+def test_numbers_are_written_for_people():
+    assert [number(x) for x in (None, 0.034, -3.14159, 152.34)] == ["–", "0.03", "−3.14", "152.3"]
+    assert number(2, 3, signed=True) == "+2.000"
+    assert number(-0.004) == "0.00" and number(-0.004, 1, signed=True) == "0.0"

@@ -1,5 +1,3 @@
-import csv
-
 import numpy as np
 import pytest
 
@@ -8,7 +6,6 @@ from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
 from USLabelEfficientSegLib.measurement.volumes import (
     organ_volumes,
     probability_volumes_ml,
-    write_volumes_csv,
 )
 
 ORGANS = ("prostate", "bladder")
@@ -78,22 +75,3 @@ def test_probabilities_of_other_classes_are_refused():
 
     with pytest.raises(InputError, match="probabilities of shape"):
         organ_volumes(label_map, ORGANS, np.zeros((2, 4, 4, 4), dtype=np.float32))
-
-
-def test_csv_has_units_in_its_headings_and_an_empty_cell_without_probabilities(tmp_path):
-    geometry = oblique_geometry((10, 10, 10), (1.0, 1.0, 1.0))
-    label_map = LabelMap(np.ones(geometry.shape, dtype=np.uint8), geometry, "Müller, A")
-    path = tmp_path / "volumes.csv"
-
-    write_volumes_csv(path, organ_volumes(label_map, ["prostate"]))
-
-    with path.open(encoding="utf-8", newline="") as file:
-        (row,) = csv.DictReader(file)
-    assert row == {
-        "case": "Müller, A",
-        "organ": "prostate",
-        "voxel_count": "1000",
-        "volume_ml": "1.0000",
-        "probability_weighted_volume_ml": "",
-    }
-    assert list(tmp_path.iterdir()) == [path]

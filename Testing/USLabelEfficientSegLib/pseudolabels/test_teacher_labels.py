@@ -26,7 +26,7 @@ def pseudo_label(grey, predictors=None, sector=EVERYWHERE, known=None, settings=
         grey,
         sector,
         SPACING,
-        {2: by_brightness} if predictors is None else predictors,
+        {2: [by_brightness]} if predictors is None else predictors,
         settings,
         torch.Generator().manual_seed(seed),
         known,
@@ -41,7 +41,7 @@ def overlap(found, truth):
 def test_a_teacher_that_is_right_on_slices_is_right_on_the_volume(axes):
     truth = ball()
 
-    result = pseudo_label(truth.float(), {axis: by_brightness for axis in axes})
+    result = pseudo_label(truth.float(), {axis: [by_brightness] for axis in axes})
 
     assert result.probability.shape == (2, *SHAPE)
     torch.testing.assert_close(result.probability.sum(dim=0), torch.ones(SHAPE), atol=1e-3, rtol=0)
@@ -105,7 +105,7 @@ def test_the_slice_model_is_told_which_slice_it_sees():
         return by_brightness(slices, numbers)
 
     ramp = (torch.arange(SHAPE[1]) / SHAPE[1])[None, :, None].expand(SHAPE)
-    pseudo_label(ramp, {1: predict})
+    pseudo_label(ramp, {1: [predict]})
 
     assert seen == set(range(SHAPE[1]))
 
@@ -117,3 +117,17 @@ def test_one_seed_gives_one_pseudo_label():
 
     assert torch.equal(first.probability, again.probability)
     assert not torch.equal(first.probability, other.probability)
+
+
+def test_slice_models_that_disagree_are_trusted_less_and_averaged():
+    truth = ball()
+
+    def half_sure(slices, numbers):
+        return torch.full((len(slices), 2, *slices.shape[2:]), 0.5)
+
+    alone = pseudo_label(truth.float(), {2: [by_brightness]})
+    both = pseudo_label(truth.float(), {2: [by_brightness, half_sure]})
+
+    centre = (12, 10, 8)
+    assert float(alone.probability[1][centre]) > 0.95 and 0.6 < float(both.probability[1][centre]) < 0.9
+    assert float(both.weight[centre]) < 0.85 < float(alone.weight[centre])

@@ -8,6 +8,7 @@ from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
 from USLabelEfficientSegLib.segmentation import inference
 from USLabelEfficientSegLib.segmentation.inference import CoarsePrediction, predict, predict_inputs
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
+from USLabelEfficientSegLib.segmentation.training_statistics import IntensityFeatures
 from USLabelEfficientSegLib.student.build import StudentDesign, build_student
 
 CPU = torch.device("cpu")
@@ -179,7 +180,9 @@ def coarse_prediction(shape=(24, 30, 17), coarse=(8, 10, 17)):
     probability = rng.random((3, *coarse), dtype=np.float32)
     probability /= probability.sum(axis=0)
     geometry = Geometry(shape, (1.0, 1.0, 2.0), (0.0, 0.0, 0.0), np.eye(3))
-    return CoarsePrediction(probability, rng.random(coarse, dtype=np.float32), geometry, "random")
+    sector = np.ones(coarse, dtype=bool)
+    features = IntensityFeatures(rng.random(coarse, dtype=np.float32), sector)
+    return CoarsePrediction(probability, rng.random(coarse, dtype=np.float32), geometry, "random", sector, features)
 
 
 def test_slabs_put_together_are_the_whole(monkeypatch):

@@ -1,6 +1,7 @@
 import json
 import os
 import pickle
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,8 +9,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.segmentation.model import SegmentationModel, choose_device
+from USLabelEfficientSegLib.segmentation.calibration import VolumeCalibration
+from USLabelEfficientSegLib.segmentation.model import FORMAT, SegmentationModel, choose_device
+from USLabelEfficientSegLib.segmentation.training_statistics import TrainingStatistics
 from USLabelEfficientSegLib.student.build import StudentDesign, build_student
+from USLabelEfficientSegLib.study.alignment import Template
 from USLabelEfficientSegLib.study.checkpoint import load_checkpoint, save_checkpoint
 
 
@@ -51,6 +55,19 @@ def test_a_saved_model_is_the_same_model(tmp_path, network):
     assert not torch.equal(*[network.state_dict()[next(iter(network.state_dict()))] for network in loaded.networks])
 
 
+def test_a_model_keeps_what_volumes_are_aligned_to(tmp_path):
+    template = Template(torch.randn(3, 4, 4, 4), torch.rand(4, 4, 4))
+    path = tmp_path / "model.safetensors"
+    replace(small_model(), template=template).save(path)
+
+    loaded = SegmentationModel.load(path).template
+
+    assert loaded is not None
+    assert torch.equal(loaded.edges, template.edges) and torch.equal(loaded.window, template.window)
+    small_model().save(path)
+    assert SegmentationModel.load(path).template is None
+
+
 def test_saving_replaces_a_model_at_once_and_leaves_nothing_else(saved):
     small_model(members=1).save(saved)
 
@@ -74,7 +91,7 @@ def changed(saved, **changes):
 
 
 def test_a_model_of_a_newer_version_is_refused_by_name(saved):
-    changed(saved, format=2)
+    changed(saved, format=FORMAT + 1)
 
     with pytest.raises(InputError, match=r"newer version.*update the program"):
         SegmentationModel.load(saved)
@@ -152,3 +169,34 @@ def test_a_device_is_taken_as_asked_for_or_refused():
     for name in ("gpu", "", "cpu:7", "cuda:99", "meta"):
         with pytest.raises(InputError, match="device"):
             choose_device(name)
+
+
+def test_calibration_and_statistics_are_kept(tmp_path):
+    statistics = TrainingStatistics(
+        volumes_ml=((1.0, 2.0), (3.0, 4.0)),
+        spacing_mm=((1.0, 1.0),) * 3,
+        extent_mm=((50.0, 60.0),) * 3,
+        feature_mean=(0.5,) * 10,
+        feature_spread=(0.1,) * 10,
+        thumbnail=(0.5,) * 216,
+        feature_limit=4.0,
+        max_voxels=64,
+    )
+    calibration = VolumeCalibration(factors=((0.5, 2.0), None), method="a sentence.")
+    model = replace(small_model(), calibration=calibration, statistics=statistics)
+
+    model.save(tmp_path / "model.safetensors")
+
+    loaded = SegmentationModel.load(tmp_path / "model.safetensors")
+    assert (loaded.calibration, loaded.statistics) == (calibration, statistics)
+
+
+def test_a_model_of_the_first_format_is_read_without_them(saved):
+    tensors, metadata = load_checkpoint(saved)
+    first = {**metadata["model"], "format": 1}
+    del first["calibration"], first["statistics"]
+    save_checkpoint(saved, tensors, {**metadata, "model": first})
+
+    loaded = SegmentationModel.load(saved)
+
+    assert loaded.calibration is None and loaded.statistics is None

@@ -110,3 +110,15 @@ def test_nothing_is_taught_outside_the_sector(case):
 
     assert torch.equal(taught.pseudo.weight, volume.sector.float())
     assert taught.name == volume.name and taught.image is volume.image
+
+
+def test_pseudo_labels_can_be_trusted_equally_whatever_their_uncertainty(case):
+    volume = prepare_volume(case.volume, sparse(case, 9), 64)
+    weight = torch.rand(volume.shape, generator=torch.Generator().manual_seed(0)).clamp_min(0.1)
+    taught = volume.taught(torch.full((3, *volume.shape), 1 / 3), weight, None)
+
+    equal = taught.equally_trusted()
+
+    assert torch.equal(equal.pseudo.weight, (taught.pseudo.weight > 0).float())
+    torch.testing.assert_close(equal.pseudo.probability, taught.pseudo.probability)
+    assert volume.equally_trusted() is volume

@@ -1,5 +1,6 @@
 """What a trained study is for: segment, measure, evaluate."""
 
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from ..errors import InputError
-from .options import DeviceName, OrganNames, StudyFolder, parse_organs
+from .options import DeviceName, OrganNames, parse_organs
 from .progress import duration
 
 if TYPE_CHECKING:
     from ..evaluation.evaluate import MetricSummary
+    from ..measurement.measurements import OrganMeasurement
 
 
 def segment(
@@ -33,20 +35,23 @@ def segment(
         bool, typer.Option("--uncertainty", help="Write NAME_uncertainty.nrrd, too: 0 certain to 1 unknown.")
     ] = False,
     device: DeviceName = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print each result as a line of JSON for programs.")] = False,
 ) -> None:
     """Find the organs in ultrasound volumes.
 
     Each volume NAME gives NAME.nrrd, a label map on exactly the grid of the volume, with the names of the organs
-    (3D Slicer shows them when the file is renamed to NAME.seg.nrrd). With --probability the volume of an organ can
-    be measured more exactly than by counting voxels.
+    (3D Slicer shows them when the file is renamed to NAME.seg.nrrd), and NAME_measurements.json: volumes with their
+    90 % prediction intervals, and reasons for caution. With --probability the volume of an organ can be measured
+    more exactly than by counting voxels after the segmentation was corrected.
 
     \b
     Examples:
       uslabelseg segment my-study patient7.nii.gz --output segmentations
       uslabelseg segment my-study new-volumes --output segmentations --probability --uncertainty
     """
+    from ..measurement.measured_segmentation import segment_and_measure
     from ..segmentation.model import choose_device
-    from ..segmentation.segment_files import images_by_name, load_model, segment_files
+    from ..segmentation.segment_files import images_by_name, load_model
     from ..study.memory import tune_memory
 
     where = choose_device(device)
@@ -54,9 +59,14 @@ def segment(
     trained = load_model(model)
     tune_memory()
     started = time.monotonic()
-    for result in segment_files(trained, found, output, where, probability=probability, uncertainty=uncertainty):
-        volumes = ", ".join(f"{organ} {ml:.1f} ml" for organ, ml in result.volumes_ml.items())
+    for result in segment_and_measure(trained, found, output, where, probability=probability, uncertainty=uncertainty):
+        if as_json:
+            volumes_ml = {row.organ: row.best_ml for row in result.rows}
+            print(json.dumps({"file": str(result.path), "volumes_ml": volumes_ml}), flush=True)
+            continue
+        volumes = ", ".join(volume_text(row) for row in result.rows)
         print(f"{result.path}: {volumes} ({duration(time.monotonic() - started)})", flush=True)
+        print_flags(result.rows)
         started = time.monotonic()
 
 
@@ -67,54 +77,88 @@ def measure(
     ],
     output: Annotated[Path, typer.Option(metavar="FILE", help="Table of volumes (CSV).", show_default=False)],
     organs: OrganNames = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the images, to see whether organs reach out of the sector."),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="MODEL", help="Trained study or model file, to warn of organs unlike those it knows."),
+    ] = None,
 ) -> None:
-    """Measure the volume of every organ in millilitres.
+    """Measure the volume of every organ in millilitres, its shape and place, and reasons for caution.
 
-    Counts the voxels of each organ. Where NAME_probability.nrrd lies beside a segmentation, the sum of the
-    probabilities is given as well, which is less biased at uncertain boundaries.
+    Volumes are the counted voxels, the inside of the closed surface and, where NAME_probability.nrrd lies beside a
+    segmentation, the sum of the probabilities, which is less biased at uncertain boundaries. What `segment` has
+    measured, with its intervals, is taken over for segmentations that were not edited since. A FILE that ends in
+    .json is written for programs.
 
     \b
     Example:
       uslabelseg measure segmentations --output volumes.csv
     """
+    from ..imaging.files import find_images
+    from ..measurement.measurement_files import write_measurements, write_volumes_csv
     from ..measurement.segmentation_files import measure_files
-    from ..measurement.volumes import write_volumes_csv
 
-    rows = measure_files(segmentations, parse_organs(organs))
-    write_volumes_csv(output, rows)
+    known = None if images is None else find_images(images)
+    statistics = None
+    if model is not None:
+        from ..segmentation.segment_files import load_model
+
+        statistics = load_model(model).statistics
+        if statistics is None:
+            raise InputError(model, "knows nothing of the volumes it was trained on", "train it with this version")
+    rows = measure_files(segmentations, parse_organs(organs), images=known, statistics=statistics)
+    (write_measurements if output.suffix == ".json" else write_volumes_csv)(output, rows)
     print(f"{output}: {len(rows)} volumes of {len({row.case for row in rows})} segmentations")
+    print_flags(rows)
 
 
-def report(
-    study: StudyFolder,
-    output: Annotated[Path, typer.Option(metavar="FILE", help="The report (HTML).", show_default=False)],
-    show_names: Annotated[
-        bool, typer.Option("--show-names", help="Call volumes by their names, which may identify patients.")
-    ] = False,
+def calibrate(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Folder of a trained study, or a model file.", show_default=False)
+    ],
+    images: Annotated[Path, typer.Argument(metavar="IMAGES", help="Folder of held-out images.", show_default=False)],
+    references: Annotated[
+        Path, typer.Argument(metavar="REFERENCES", help="Folder of their complete label maps.", show_default=False)
+    ],
     device: DeviceName = "auto",
 ) -> None:
-    """Write a report of a trained study: pictures, organ volumes, training, settings.
+    """Calibrate the intervals of a model on held-out volumes that are labelled completely.
 
-    Segments the volumes of the study itself. The report is one file that any browser shows without a network;
-    in it volumes are numbered in the order of `uslabelseg study show`.
+    Training calibrates them on the labelled slices, which is cautious. At least 9 volumes that the model was not
+    trained on give intervals that are exact for volumes of their kind; from 19 on they correct a bias of the model,
+    too. Training the study again calibrates on slices again.
 
     \b
     Example:
-      uslabelseg report my-study --output report.html
+      uslabelseg calibrate my-study held-out/images held-out/labels
     """
-    from ..measurement.report import write_report
-    from ..segmentation.model import choose_device
+    from ..calibrating import calibrated_on_volumes
+    from ..imaging.files import find_images
+    from ..segmentation.model import MODEL_NAME, choose_device
     from ..segmentation.segment_files import load_model
     from ..study.memory import tune_memory
     from ..study.study import Study
-    from ..study_report import report_content, segmented_cases
 
     where = choose_device(device)
-    opened, model = Study.open(study), load_model(study)
+    trained, found, labels = load_model(model), find_images(images), find_images(references)
     tune_memory()
-    content = report_content(opened, "Segmentation study", segmented_cases(opened, model, where))
-    names = write_report(output, content, show_names=show_names)
-    print(f"Report of {len(names)} volumes: {output}")
+    better = calibrated_on_volumes(trained, found, labels, where)
+    if model.is_dir():
+        study = Study.open(model)
+        file = study.run_folder / MODEL_NAME
+        with study.lock():
+            better.save(file)
+    else:
+        file = model
+        better.save(file)
+    assert better.calibration is not None
+    for organ, factors in zip(better.organs, better.calibration.factors, strict=True):
+        assert factors is not None
+        print(f"{organ}: the true volume is {factors[0]:.2f} to {factors[1]:.2f} times the measured one (90 %)")
+    print(f"{file}: calibrated on {len(found)} volumes")
 
 
 def evaluate(
@@ -149,6 +193,21 @@ def evaluate(
         print(f"{len(left_out)} {have} no prediction and {'is' if len(left_out) == 1 else 'are'} left out.")
     print_summary(summarise(rows))
     print(f"Wrote {output} and {summary_path}")
+
+
+def volume_text(row: "OrganMeasurement") -> str:
+    """Organ and volume, with its interval if there is one."""
+    if row.interval_ml is None:
+        return f"{row.organ} {row.best_ml:.1f} ml"
+    low, high = row.interval_ml
+    return f"{row.organ} {row.best_ml:.1f} ml (90 %: {low:.1f} to {high:.1f})"
+
+
+def print_flags(rows: Sequence["OrganMeasurement"]) -> None:
+    """Reasons for caution, a line each."""
+    for row in rows:
+        for flag in row.flags:
+            print(f"  caution, {row.case}, {row.organ}: {flag.sentence}", flush=True)
 
 
 def print_summary(summaries: Sequence["MetricSummary"]) -> None:

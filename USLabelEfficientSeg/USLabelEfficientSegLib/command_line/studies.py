@@ -62,6 +62,27 @@ def create(
 
 
 @app.command()
+def add(
+    study: StudyFolder,
+    images: Annotated[
+        Path, typer.Option(metavar="DIR", help="Volumes: NRRD, NIfTI, MetaImage, GIPL, DICOM.", show_default=False)
+    ],
+) -> None:
+    """Add volumes to a study. A study that is trained already has to be trained anew with them: --restart.
+
+    \b
+    Example:
+      uslabelseg study add my-study --images more-volumes
+    """
+    from ..study.study import Study
+
+    opened = Study.open(study)
+    with opened.lock():
+        names = opened.add_images(images)
+    print(f"Added {', '.join(names)} to {study}: {_overview(opened.summary())}.")
+
+
+@app.command()
 def show(
     study: StudyFolder,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,

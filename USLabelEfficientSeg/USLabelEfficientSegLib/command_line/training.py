@@ -15,7 +15,13 @@ from .progress import duration, shown_progress
 
 def train(
     study: StudyFolder,
-    method: Annotated[Literal["cross-dimensional"], typer.Option(help="How the network learns.")] = "cross-dimensional",
+    method: Annotated[
+        Literal["cross-dimensional", "information-divergence"] | None,
+        typer.Option(
+            help="The 2-D teacher: a ViT that learns without labels first, or two networks that teach each other; by "
+            "default that of earlier training or cross-dimensional."
+        ),
+    ] = None,
     preset: Annotated[
         Literal["quick", "standard", "full"] | None,
         typer.Option(
@@ -31,21 +37,32 @@ def train(
     teacher_weights: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Start the teacher from a public DINO checkpoint.")
     ] = None,
+    transformer_weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Start Swin-Unet, of information-divergence, from a public Swin-tiny checkpoint."
+        ),
+    ] = None,
     changes: Changes = None,
     events: Annotated[bool, typer.Option("--events", help="Print progress as lines of JSON for programs.")] = False,
 ) -> None:
     """Train a network for the organs of a study, from all its volumes and its few labelled slices.
 
     A 2-D network, the teacher, first learns from all slices without labels; with the labelled slices it then
-    proposes labels for all others, which are smoothed in 3-D, and a 3-D network learns from both. Training can be
+    proposes labels for all others, which are smoothed in 3-D, and a 3-D network learns from both. With the method
+    information-divergence two 2-D networks of different kind, UNeXt and Swin-Unet, teach each other instead, and are
+    the teacher; the correlations of the first method's teacher are then no part of the training. Training can be
     stopped at any time with Ctrl-C, or die with the machine: the same command continues it with the same settings.
 
     \b
     Examples:
       uslabelseg train my-study
       uslabelseg train my-study --preset standard --device cuda
+      uslabelseg train my-study --method information-divergence
       uslabelseg train my-study --restart --seed 1 --set student.steps=400
     """
+    from ..divergence.swin_unet import WIDTH, SwinUnet
+    from ..divergence.swin_weights import load_swin_weights
     from ..pipeline import train as train_study
     from ..segmentation.model import MODEL_NAME, choose_device
     from ..study import provenance
@@ -63,9 +80,15 @@ def train(
     if teacher_weights is not None:
         load_vit(teacher_weights)  # a wrong file must be found before anything is forgotten or written
         chosen["teacher.weights"] = str(teacher_weights.resolve())
+    if transformer_weights is not None:
+        load_swin_weights(SwinUnet(2), transformer_weights)
+        chosen["divergence.transformer_weights"] = str(transformer_weights.resolve())
+        chosen["divergence.transformer_width"] = WIDTH  # the only one with public weights
+    if method is not None:
+        chosen["method"] = method
     settings = changed(stored or preset_settings(preset or "quick"), chosen)
     where = choose_device(device)
-    if stage != "teacher" and not any(case.labels for case in opened.cases):
+    if (stage != "teacher" or settings.method != "cross-dimensional") and not any(case.labels for case in opened.cases):
         raise InputError(study, "has no labelled slice", "label a slice of a volume, or train with --stage teacher")
     tune_memory()
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..measurement.report_content import Table
+from ..measurement.report_blocks import Table
 from .evaluate import MetricSummary
 
 _SHOWN = {
@@ -24,7 +24,7 @@ def metrics_table(summaries: Sequence[MetricSummary]) -> Table:
         metric, decimals = _SHOWN[summary.metric]
         numbers = [_number(value, decimals) for value in (summary.mean, summary.std, summary.median)]
         rows.append([summary.organ, metric, *numbers, str(summary.cases), str(summary.missed)])
-    return Table(("Organ", "Metric", "Mean", "SD", "Median", "Cases", "Missed"), rows, text_columns=2)
+    return Table(("Organ", "Metric", "Mean", "SD", "Median", "Cases", "Missed"), rows, text_columns=(0, 1))
 
 
 def _number(value: float, decimals: int) -> str:

@@ -58,6 +58,14 @@ class Plane:
     time: tuple[int, int, int]  # temporal position, instance number, frame: orders planes at the same place
 
 
+@dataclass(frozen=True)
+class Header:
+    """An image without its pixels, and the position of each of its frames (F, 3) in LPS millimetres."""
+
+    dataset: Dataset
+    positions: NDArray[np.float64]
+
+
 def is_dicom(path: Path) -> bool:
     """Whether a file starts like DICOM, or a folder holds such a file."""
     if path.is_dir():
@@ -79,16 +87,10 @@ def read_frames(path: Path) -> list[tuple[NDArray[np.generic], Geometry]]:
         InputError: damaged, several series, no position or spacing, or slices that do not form a rectangular
             grid: uneven, missing, doubled, turned or shifted against each other.
     """
-    files = sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else [path]
     planes: list[Plane] = []
     series = set()
-    for file in files:
-        if not is_dicom(file):
-            continue
+    for file, dataset in _images(path):
         with _readable(file):
-            dataset = pydicom.dcmread(file)
-            if _is_companion(dataset):
-                continue
             series.add(dataset.get("SeriesInstanceUID"))
             planes += _planes(dataset, file)
     if len(series) > 1:
@@ -98,6 +100,21 @@ def read_frames(path: Path) -> list[tuple[NDArray[np.generic], Geometry]]:
     if len(planes) == 1:
         raise InputError(path, "is a single 2-D frame", "give the folder with all slices of the series")
     return _stack(planes, path)
+
+
+def read_headers(path: Path) -> list[Header]:
+    """The images of a DICOM file or series without their pixels, in no particular order.
+
+    Raises:
+        InputError: damaged, or a frame without position; whether they form a volume is not checked.
+    """
+    headers = []
+    for file, dataset in _images(path, pixels=False):
+        with _readable(file):
+            placements = _placements(dataset, int(dataset.get("NumberOfFrames", 1)), file)
+            positions = np.array([position for position, _ in placements], dtype=np.float64)
+            headers.append(Header(dataset, positions))
+    return headers
 
 
 @contextmanager
@@ -116,6 +133,17 @@ def _readable(file: Path) -> Iterator[None]:
         raise InputError(file, problem, "copy or export the file again") from None
     finally:
         log.disabled = disabled
+
+
+def _images(path: Path, *, pixels: bool = True) -> Iterator[tuple[Path, Dataset]]:
+    """The images of a file or folder, without the reports and directories that may lie beside them."""
+    for file in sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else [path]:
+        if is_dicom(file):
+            with _readable(file):
+                dataset = pydicom.dcmread(file, stop_before_pixels=not pixels)
+                companion = _is_companion(dataset)
+            if not companion:
+                yield file, dataset
 
 
 def _is_companion(dataset: Dataset) -> bool:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from . import dicom
 from .integrity import UNCHECKED_BY_ITK, check_complete
+from .units import check_millimetres
 from .volume import Geometry, LabelMap, UltrasoundVolume, check_voxel_count
 
 READ_SUFFIXES = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd", ".gipl", ".gipl.gz")
@@ -191,6 +192,7 @@ def _read_with_itk(path: Path) -> list[Frame]:
             if len(size) < 3:
                 raise InputError(path, "is a 2-D image", "give a 3-D volume")
             check_voxel_count(size, path.name)
+            check_millimetres(path)
             if _suffix(path) in UNCHECKED_BY_ITK:
                 check_complete(path)
             image = reader.Execute()

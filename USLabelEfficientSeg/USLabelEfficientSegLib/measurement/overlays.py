@@ -26,7 +26,8 @@ REFERENCE_COLOUR = "#FFFFFF"
 MAXIMAL_ROWS = 3
 
 _DOTS_PER_INCH = 120
-_WIDTH_INCH, _PANEL_HEIGHT_INCH, _GAP_INCH, _TITLE_INCH = 7.2, 2.4, 0.12, 0.24
+_MM_PER_INCH = 25.4
+_WIDTH_INCH, _PANEL_HEIGHT_INCH, _GAP_INCH, _TITLE_INCH = 7.08, 2.4, 0.12, 0.24
 _GREY_LEVELS = 32  # speckle hardly compresses: fewer grey levels halve the file and are not seen
 _COLOUR_SHADES = 16
 _BAR_LENGTHS_MM = (1, 2, 5, 10, 20, 50, 100)
@@ -38,6 +39,7 @@ class OverlayRow:
 
     organ: str | None
     png: bytes
+    width_mm: float  # on paper
 
 
 def overlay_rows(case: ReportCase, organs: Sequence[str]) -> list[OverlayRow]:
@@ -53,11 +55,13 @@ def overlay_rows(case: ReportCase, organs: Sequence[str]) -> list[OverlayRow]:
             rows.append((organ, centre))
     if not rows:
         i, j, k = (size // 2 for size in case.volume.geometry.shape)
-        return [OverlayRow(None, overlay_png(case.volume, case.prediction, case.reference, (i, j, k)))]
-    return [
-        OverlayRow(organ, overlay_png(case.volume, case.prediction, case.reference, centre))
-        for organ, centre in rows[:MAXIMAL_ROWS]
-    ]
+        return [_row(case, None, (i, j, k))]
+    return [_row(case, organ, centre) for organ, centre in rows[:MAXIMAL_ROWS]]
+
+
+def _row(case: ReportCase, organ: str | None, centre: tuple[int, int, int]) -> OverlayRow:
+    png = overlay_png(case.volume, case.prediction, case.reference, centre)
+    return OverlayRow(organ, png, Image.open(io.BytesIO(png)).width / _DOTS_PER_INCH * _MM_PER_INCH)
 
 
 def overlay_png(

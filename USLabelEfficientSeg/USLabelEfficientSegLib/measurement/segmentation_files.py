@@ -6,7 +6,7 @@ a 4-D one; probability and uncertainty maps are no segmentations. Organ names co
 `SegmentN_LabelValue` and `SegmentN_Name` that 3D Slicer writes into NRRD files.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 
 from ..annotation.sparse_labels import UNLABELLED
 from ..errors import InputError
-from ..imaging.files import find_images, read_label_map
+from ..imaging.files import find_images, read_label_map, read_volume
 from ..imaging.volume import LabelMap
 from ..segmentation.segments import PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX
-from .volumes import OrganVolume, organ_volumes
+from ..segmentation.training_statistics import TrainingStatistics
+from .measure import measure_case
+from .measurement_files import read_measurements_of
+from .measurements import OrganMeasurement
 
 SEGMENTATION_SUFFIX = "_segmentation"
 _LABELS = {str(label) for label in range(1, UNLABELLED)}
@@ -50,19 +53,32 @@ def read_segmentation(path: Path) -> LabelMap:
     return replace(label_map, name=label_map.name.removesuffix(SEGMENTATION_SUFFIX))
 
 
-def measure_files(paths: Iterable[Path], organs: Sequence[str] | None = None) -> list[OrganVolume]:
-    """Organ volumes of segmentation files and of all segmentations in folders.
+def measure_files(
+    paths: Iterable[Path],
+    organs: Sequence[str] | None = None,
+    *,
+    images: Mapping[str, Path] | None = None,
+    statistics: TrainingStatistics | None = None,
+) -> list[OrganMeasurement]:
+    """Measure segmentation files and all segmentations in folders.
 
-    They are probability-weighted too where the probabilities lie beside the segmentation. Without `organs`
+    What was measured when a file was segmented, with its intervals, is taken over unless the file was edited since.
+    Volumes are probability-weighted, too, where the probabilities lie beside the segmentation. Without `organs`
     the names come from each file; files without names have the rows `organ 1`, `organ 2`, ... up to the
     highest label of them all. An organ that a segmentation lacks has 0 ml.
+
+    Args:
+        paths: files and folders.
+        organs: names of the organs.
+        images: what was segmented, by name, where it is at hand: see `measure_case`.
+        statistics: of the volumes that the model learnt from.
 
     Raises:
         InputError: a file cannot be read or measured, or two segmentations are of images of the same name.
     """
     files = [file for path in paths for file in (find_segmentations(path).values() if path.is_dir() else [path])]
-    named: dict[Path, list[OrganVolume]] = {}
-    unnamed: dict[Path, list[OrganVolume]] = {}
+    named: dict[Path, list[OrganMeasurement]] = {}
+    unnamed: dict[Path, list[OrganMeasurement]] = {}
     of_case: dict[str, Path] = {}
     for file in files:
         label_map = read_segmentation(file)
@@ -73,14 +89,23 @@ def measure_files(paths: Iterable[Path], organs: Sequence[str] | None = None) ->
                 "measure one of them, or both in two runs",
             )
         of_case[label_map.name] = file
+        stored = read_measurements_of(file)
+        if stored is not None and (organs is None or len(organs) == len(stored)):
+            names = organs or [row.organ for row in stored]
+            named[file] = [replace(row, organ=name) for row, name in zip(stored, names, strict=True)]
+            continue
         probabilities = read_probabilities(file, label_map.name)
+        image = None if images is None or label_map.name not in images else read_volume(images[label_map.name])
         names = list(organs) if organs is not None else organ_names(file)
-        if names:
-            named[file] = organ_volumes(label_map, names, probabilities)
-        else:
-            count = UNLABELLED - 1 if probabilities is None else len(probabilities) - 1
-            numbered = [f"organ {number}" for number in range(1, count + 1)]
-            unnamed[file] = organ_volumes(label_map, numbered, probabilities)
+        count = UNLABELLED - 1 if probabilities is None else len(probabilities) - 1
+        rows = measure_case(
+            label_map,
+            names or [f"organ {number}" for number in range(1, count + 1)],
+            probabilities,
+            image=image,
+            statistics=statistics,
+        )
+        (named if names else unnamed)[file] = rows
     present = [n for rows in unnamed.values() for n, row in enumerate(rows, 1) if row.voxel_count]
     return [row for file in files for row in named.get(file) or unnamed[file][: max(present, default=1)]]
 

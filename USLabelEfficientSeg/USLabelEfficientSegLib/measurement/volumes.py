@@ -6,11 +6,8 @@ calibrated (Bertels et al., "Theoretical analysis and experimental validation of
 optimized segmentation maps in the context of inherent uncertainty", Medical Image Analysis 2021).
 """
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +15,6 @@ from numpy.typing import NDArray
 from ..annotation.sparse_labels import UNLABELLED
 from ..errors import InputError
 from ..imaging.volume import LabelMap
-from ..study.files import atomic_write_text
-
-CSV_HEADINGS = ("case", "organ", "voxel_count", "volume_ml", "probability_weighted_volume_ml")
 
 
 @dataclass(frozen=True)
@@ -100,23 +94,6 @@ def probability_volumes_ml(probabilities: NDArray[np.floating], voxel_volume_ml:
         sum(float(slab.sum(dtype=np.float64)) for slab in _slabs(organ)) * voxel_volume_ml
         for organ in probabilities[1:]
     ]
-
-
-def write_volumes_csv(
-    path: Path, rows: Sequence[OrganVolume], true_volumes_ml: Mapping[str, Mapping[str, float]] | None = None
-) -> None:
-    """Write the rows as CSV (UTF-8), units in the headings; without probabilities a cell is empty.
-
-    With the true volumes by case and organ there is a last column for them.
-    """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*CSV_HEADINGS, "true_volume_ml"] if true_volumes_ml else CSV_HEADINGS)
-    for row in rows:
-        weighted = "" if row.probability_volume_ml is None else f"{row.probability_volume_ml:.4f}"
-        true = [f"{true_volumes_ml[row.case][row.organ]:.4f}"] if true_volumes_ml else []
-        writer.writerow([row.case, row.organ, row.voxel_count, f"{row.volume_ml:.4f}", weighted, *true])
-    atomic_write_text(path, text.getvalue())
 
 
 def _slabs(voxels: NDArray[np.generic]) -> list[NDArray[np.generic]]:

@@ -18,7 +18,7 @@ def teacher_pseudo_label(
     grey: Tensor,
     sector: Tensor,
     spacing: Sequence[float],
-    predictors: Mapping[int, SlicePredictor],
+    predictors: Mapping[int, Sequence[SlicePredictor]],
     settings: PseudoLabelSettings,
     generator: torch.Generator,
     known: tuple[Tensor, Tensor] | None = None,
@@ -29,13 +29,14 @@ def teacher_pseudo_label(
         grey: (I, J, K) intensities in [0, 1].
         sector: (I, J, K) bool; outside it all is background, for certain.
         spacing: voxel size in mm.
-        predictors: a slice model for each slice axis along which the teacher predicts.
+        predictors: slice models for each slice axis along which the teacher predicts; where they disagree, the
+            deviation is larger.
         settings: views, fidelity, smoothness.
         generator: of the random views.
         known: labelled voxels, bool (I, J, K), and their class probabilities (C, I, J, K).
     """
     means, deviations = [], []
-    for axis, predictor in predictors.items():
+    for axis, predictor in ((axis, model) for axis, models in predictors.items() for model in models):
         mean, deviation = predict_views(
             predictor,
             volume_to_slices(grey, axis),

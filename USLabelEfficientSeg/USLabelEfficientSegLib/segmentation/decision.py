@@ -20,12 +20,16 @@ LOWEST_THRESHOLD = 0.2
 
 def dice_threshold(probability: NDArray[np.float32]) -> float:
     """The threshold in [0.2, 0.5] that maximises the expected Dice of one organ's probability map."""
+    return float(np.clip(expected_dice(probability) / 2, LOWEST_THRESHOLD, 0.5))
+
+
+def expected_dice(probability: NDArray[np.float32]) -> float:
+    """The largest expected Dice of a mask {p >= t} of one organ's probability map: how certain its boundary is."""
     counts, _ = np.histogram(probability, bins=_BINS, range=(0.0, 1.0))
     sums, _ = np.histogram(probability, bins=_BINS, range=(0.0, 1.0), weights=probability)
     above = np.cumsum(counts[::-1])[::-1]  # voxels, and their probability, from each bin upwards
     expected_overlap = np.cumsum(sums[::-1])[::-1]
-    expected_dice = 2 * expected_overlap / np.maximum(expected_overlap[0] + above, 1e-12)
-    return float(np.clip(expected_dice.max() / 2, LOWEST_THRESHOLD, 0.5))
+    return float((2 * expected_overlap / np.maximum(expected_overlap[0] + above, 1e-12)).max())
 
 
 def decide(probability: NDArray[np.float32], thresholds: list[float]) -> NDArray[np.uint8]:

@@ -15,13 +15,15 @@ from monai.inferers import sliding_window_inference
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..imaging.normalisation import POSITION_CHANNELS, image_channels, position_channels
+from ..imaging.intensities import normalised_grey
+from ..imaging.normalisation import POSITION_CHANNELS, image_channels, mirrored_positions, position_channels
 from ..imaging.resampling import resample_axes, resample_slab, working_geometry
 from ..imaging.sector import sector_mask
 from ..imaging.volume import Geometry, LabelMap, UltrasoundVolume
 from ..pseudolabels.fusion import FusedPrediction, confidence
 from .decision import decide, dice_threshold
 from .model import SegmentationModel
+from .training_statistics import IntensityFeatures
 
 _SLAB_VALUES = 2**24  # values of a fine probability slab: 64 MiB
 
@@ -35,12 +37,16 @@ class CoarsePrediction:
         uncertainty: (i, j, k) float32 in [0, 1]: entropy of the probabilities over its largest possible value.
         geometry: the volume's own grid.
         name: the volume's name.
+        sector: (i, j, k) bool, voxels that carry image.
+        features: what the intensities are like.
     """
 
     probability: NDArray[np.float32]
     uncertainty: NDArray[np.float32]
     geometry: Geometry
     name: str
+    sector: NDArray[np.bool_]
+    features: IntensityFeatures
 
     def slabs(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
         """Fine probabilities (C, I, J, n) of consecutive slabs along the last axis, with their place."""
@@ -77,10 +83,19 @@ def predict(model: SegmentationModel, volume: UltrasoundVolume, device: torch.de
     grid = working_geometry(volume.geometry, model.max_voxels)
     voxels = resample_axes(volume.voxels, grid.shape)
     sector = sector_mask(voxels)
-    inputs = torch.cat([image_channels(voxels, sector, grid.spacing), position_channels(grid.shape)])
+    grey = normalised_grey(voxels, sector)
+    frame = None if model.template is None else model.template.frame_of(torch.from_numpy(grey))
+    inputs = torch.cat([image_channels(voxels, sector, grid.spacing), position_channels(grid.shape, frame)])
     probability = predict_inputs(model, inputs, torch.from_numpy(sector), device).probability.numpy()
     entropy = -(probability * np.log(np.maximum(probability, 1e-12))).sum(axis=0)
-    return CoarsePrediction(probability, entropy / np.float32(np.log(len(probability))), volume.geometry, volume.name)
+    return CoarsePrediction(
+        probability,
+        entropy / np.float32(np.log(len(probability))),
+        volume.geometry,
+        volume.name,
+        sector,
+        IntensityFeatures(grey, sector),
+    )
 
 
 @torch.inference_mode()
@@ -93,14 +108,14 @@ def predict_inputs(model: SegmentationModel, inputs: Tensor, sector: Tensor, dev
         sector: (i, j, k); outside it all is background.
         device: where the networks run.
     """
-    # Position channels stay in place when the image is mirrored: a mirrored patient is still on the couch.
     views: list[tuple[int, ...]] = [(), *((axis,) for axis in model.mirrored_axes)]
     votes = []
     for network in model.networks:
         network.to(device).eval()
         for axes in views:
             flips = [axis - 3 for axis in axes]
-            image, position = inputs[:-POSITION_CHANNELS].flip(flips), inputs[-POSITION_CHANNELS:]
+            image = inputs[:-POSITION_CHANNELS].flip(flips)
+            position = mirrored_positions(inputs[-POSITION_CHANNELS:], axes)
             logits = sliding_window_inference(
                 torch.cat([image, position])[None].to(device),
                 # Not larger than the volume: it would be padded, to what no student was trained on.

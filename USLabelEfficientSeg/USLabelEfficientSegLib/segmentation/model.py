@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from pydantic import BaseModel
 from torch import nn
 
 from ..errors import InputError
 from ..student.build import StudentDesign, build_student
+from ..study.alignment import Template
 from ..study.checkpoint import load_checkpoint, save_checkpoint
+from ..study.study import MODEL_NAME as MODEL_NAME
+from .calibration import VolumeCalibration
+from .training_statistics import TrainingStatistics
 
-FORMAT = 1
-MODEL_NAME = "model.safetensors"  # in the run folder of a study
+FORMAT = 2  # 1 knew neither calibration nor statistics nor a template
+_EDGES, _WINDOW = "template/edges", "template/window"
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,9 @@ class SegmentationModel:
         overlap: overlap of neighbouring windows, as a fraction of their size.
         mirrored_axes: axes along which the students were trained on mirror images, too.
         provenance: what reproduces the model: settings, data checksums, versions.
+        calibration: of the volumes' prediction intervals; None: there are none.
+        statistics: of the volumes that the model has learnt from; None: unknown.
+        template: what volumes are aligned to before positions are told; None: positions are those in the volume.
     """
 
     networks: tuple[nn.Module, ...]
@@ -40,6 +48,9 @@ class SegmentationModel:
     overlap: float
     mirrored_axes: tuple[int, ...]
     provenance: dict[str, Any] = field(default_factory=dict)
+    calibration: VolumeCalibration | None = None
+    statistics: TrainingStatistics | None = None
+    template: Template | None = None
 
     def save(self, path: Path) -> None:
         """Write the model to a safetensors file, atomically."""
@@ -48,6 +59,8 @@ class SegmentationModel:
             for number, network in enumerate(self.networks)
             for name, tensor in network.state_dict().items()
         }
+        if self.template is not None:
+            tensors |= {_EDGES: self.template.edges, _WINDOW: self.template.window}
         description = {
             "format": FORMAT,
             "networks": len(self.networks),
@@ -58,6 +71,8 @@ class SegmentationModel:
             "overlap": self.overlap,
             "mirrored_axes": list(self.mirrored_axes),
             "provenance": self.provenance,
+            "calibration": None if self.calibration is None else self.calibration.model_dump(mode="json"),
+            "statistics": None if self.statistics is None else self.statistics.model_dump(mode="json"),
         }
         save_checkpoint(path, tensors, {"model": description})
 
@@ -88,12 +103,22 @@ class SegmentationModel:
                 float(model["overlap"]),
                 tuple(model["mirrored_axes"]),
                 dict(model["provenance"]),
+                _read(VolumeCalibration, model.get("calibration")),
+                _read(TrainingStatistics, model.get("statistics")),
+                Template(tensors[_EDGES], tensors[_WINDOW]) if _EDGES in tensors else None,
             )
         except InputError:
             raise
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             problem = "is not a segmentation model of this program"
             raise InputError(path, problem, "train a study or give a model that was exported from one") from error
+
+
+_Part = TypeVar("_Part", bound=BaseModel)
+
+
+def _read(kind: type[_Part], record: Any) -> _Part | None:
+    return None if record is None else kind.model_validate(record)
 
 
 def choose_device(name: str) -> torch.device:

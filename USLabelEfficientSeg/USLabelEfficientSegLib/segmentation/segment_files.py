@@ -16,6 +16,7 @@ import torch
 from ..errors import InputError
 from ..imaging.dicom import is_dicom
 from ..imaging.files import find_images, image_name, read_volume, write_label_map, write_map
+from ..imaging.volume import LabelMap
 from ..study.files import writing
 from ..study.study import Study
 from .inference import CoarsePrediction, predict
@@ -25,10 +26,12 @@ from .segments import PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX, segment_metadata
 
 @dataclass(frozen=True)
 class SegmentedFile:
-    """A segmentation that was written, and the expected volume of each organ in ml."""
+    """A segmentation that was written, its prediction, and the expected volume of each organ in ml."""
 
     path: Path
     volumes_ml: dict[str, float]
+    prediction: CoarsePrediction
+    label_map: LabelMap
 
 
 def load_model(path: Path) -> SegmentationModel:
@@ -112,7 +115,8 @@ def segment_files(
             write_map(output / f"{name}{UNCERTAINTY_SUFFIX}.nrrd", prediction.fine_uncertainty(), prediction.geometry)
         label_map, file = prediction.label_map(), output / f"{name}.nrrd"
         write_label_map(file, label_map, segment_metadata(label_map, model.organs))
-        yield SegmentedFile(file, dict(zip(model.organs, prediction.volumes_ml(), strict=True)))
+        volumes_ml = dict(zip(model.organs, prediction.volumes_ml(), strict=True))
+        yield SegmentedFile(file, volumes_ml, prediction, label_map)
 
 
 def _check_names(images: Mapping[str, Path], output: Path, suffixes: Mapping[str, bool]) -> None:

@@ -85,6 +85,22 @@ def create_study(
         sync_folder(folder.parent)
 
 
+def stored_images(folder: Path, images: Path, manifest: Manifest) -> tuple[Case, ...]:
+    """Copy the images of a folder into an existing study; see `Study.add_images`."""
+    sources = _examine(images, None)
+    known = {case.name for case in manifest.cases}
+    for source in sources:
+        if source.name in known:
+            raise InputError(source.image, f"has the same name as a volume of the study {folder}", "rename it")
+    present = [Path(case.image.file).name.removesuffix(".nrrd") for case in manifest.cases]
+    stems = safe_stems([*present, *(source.name for source in sources)])[len(present) :]
+    with writing(folder):
+        return tuple(
+            _store(folder, source, stem, manifest.organs, manifest.slice_axis, None)
+            for source, stem in zip(sources, stems, strict=True)
+        )
+
+
 def label_record(folder: Path, file: str, labels: SparseLabels, slice_axis: int) -> LabelRecord:
     """What the manifest says of a label file that has just been written."""
     slices = labels.labelled_slices(slice_axis if labels.is_dense else None)

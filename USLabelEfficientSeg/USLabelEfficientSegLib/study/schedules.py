@@ -14,3 +14,14 @@ def warmup_cosine(step: int, steps: int, base: float, *, warmup: int, final: flo
         return base * (step + 1) / warmup
     progress = (step - warmup) / max(1, steps - warmup)
     return final + 0.5 * (base - final) * (1.0 + math.cos(math.pi * progress))
+
+
+def polynomial_decay(step: int, steps: int, base: float, power: float = 0.9) -> float:
+    """`base (1 - step / steps)^power`, the schedule of the IDL paper (arXiv 2509.06495)."""
+    return base * (1 - step / steps) ** power
+
+
+def ramp_up(step: int, steps: int) -> float:
+    """`exp(-5 (1 - t)^2)`, t from 0 to 1 in `steps` steps: the weight of a loss that needs half-trained networks."""
+    progress = min(1.0, step / max(1, steps))
+    return math.exp(-5 * (1 - progress) ** 2)

@@ -1,7 +1,7 @@
 """Every number that shapes a result, validated, in one model that is stored with each run.
 
 `preset` names a starting point: `quick` suits a laptop without a GPU, `standard` a workstation with one,
-`full` follows the CDKD paper (doi 10.1016/j.ultrasmedbio.2025.12.014).
+`full` follows the papers on CDKD (doi 10.1016/j.ultrasmedbio.2025.12.014) and IDL (arXiv 2509.06495).
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ..errors import InputError
 
 PresetName = Literal["quick", "standard", "full"]
+MethodName = Literal["cross-dimensional", "information-divergence"]
 
 Steps = Annotated[int, Field(ge=1, le=10_000_000, description="training steps")]
 BatchSize = Annotated[int, Field(ge=1, le=4096, description="samples in one step")]
@@ -95,7 +96,10 @@ class StudentSettings(Section):
     window: int = Field(default=48, ge=16, le=512, description="largest side in voxels that it sees at once")
     rounds: int = Field(default=2, ge=1, le=10, description="rounds of training")
     members: int = Field(default=1, ge=1, le=20, description="students of a round, whose mean is its result")
-    steps: Steps = 800
+    steps: Annotated[int, Field(ge=1, le=10_000_000, description="training steps of a round, at most")] = 900
+    steps_per_labelled_slice: float = Field(
+        default=20.0, ge=0, le=1e6, description="fewer steps for fewer labels, or they are learnt by heart; 0: all"
+    )
     batch_size: BatchSize = 1
     learning_rate: LearningRate = 3e-3
     weight_decay: WeightDecay = 1e-2
@@ -105,6 +109,7 @@ class StudentSettings(Section):
     pseudo_label_weight: float = Field(
         default=1.0, ge=0, le=100, description="weight of the loss on students' pseudo-labels, in later rounds"
     )
+    uncertainty_weights: bool = Field(default=True, description="trust pseudo-labels less where they are uncertain")
     correlation_weight: float = Field(default=0.1, ge=0, le=100, description="weight of correlation distillation")
     correlation_slices: int = Field(default=4, ge=1, le=512, description="slices compared with the teacher in a step")
     rotation: float = Field(default=0.2, ge=0, le=3.2, description="largest random rotation about an axis, radians")
@@ -113,6 +118,44 @@ class StudentSettings(Section):
     deformation: float = Field(
         default=0.05, ge=0, le=1, description="standard deviation of the smooth deformation, same unit"
     )
+
+
+class DivergenceSettings(Section):
+    """The two networks that teach each other (IDL, arXiv 2509.06495); a weight of 0 drops a term."""
+
+    image_size: int = Field(default=160, ge=32, le=1024, description="longer side in pixels at which images are read")
+    transformer_width: int = Field(
+        default=32, ge=32, le=192, multiple_of=32, description="channels of the first level of Swin-Unet"
+    )
+    transformer_weights: str | None = Field(default=None, description="file of a public Swin-tiny checkpoint")
+    steps: Steps = 2_000
+    labelled_images: BatchSize = 4
+    unlabelled_images: int = Field(default=4, ge=2, le=4096, multiple_of=2, description="unlabelled images in one step")
+    optimizer: Literal["adamw", "sgd"] = Field(default="adamw", description="with cosine or with polynomial decay")
+    learning_rate: LearningRate = 4e-3
+    transformer_learning_rate: LearningRate = 1e-3
+    weight_decay: WeightDecay = 1e-2
+    cross_supervision: float = Field(default=1.0, ge=0, le=100, description="weight of cross pseudo supervision")
+    information_divergence: float = Field(default=0.1, ge=0, le=100, description="weight of information divergence")
+    interpolation: float = Field(default=1.0, ge=0, le=100, description="weight of interpolation consistency")
+    interpolation_start: float = Field(
+        default=0.1, ge=0, le=1, description="when interpolation consistency starts, as a share of the steps"
+    )
+    ramp_up: float = Field(
+        default=0.3, gt=0, le=1, description="when the unlabelled terms reach their weights, as a share of the steps"
+    )
+    strong_views: bool = Field(
+        default=True, description="learn on strongly disturbed images what averages of the networks say on weak ones"
+    )
+    strength: float = Field(default=1.0, ge=0, le=3, description="how many images are disturbed; 0 none")
+    rotation_degrees: float = Field(default=20.0, ge=0, le=180, description="largest random rotation")
+    scale: float = Field(default=0.5, ge=0, le=1, description="largest random magnification, log")
+    stretch: float = Field(default=0.2, ge=0, le=1, description="largest random change of the aspect ratio, log")
+    shift: float = Field(default=0.1, ge=0, le=0.5, description="largest random shift, share of the sides")
+    deformation: float = Field(
+        default=0.02, ge=0, le=1, description="standard deviation of the smooth deformation, half sides"
+    )
+    flip: bool = Field(default=True, description="mirror half of the images from left to right")
 
 
 class SegmentationSettings(Section):
@@ -128,10 +171,13 @@ class Settings(Section):
 
     preset: PresetName = Field(default="quick", description="the preset that these settings started from")
     seed: int = Field(default=0, ge=0, lt=2**63, description="seed of everything random")
+    method: MethodName = Field(default="cross-dimensional", description="the teacher of the 3-D student")
     location_prior: bool = Field(default=True, description="start from where the labelled slices show the organs")
+    alignment: bool = Field(default=True, description="line the volumes up with each other, for the location prior")
     working_grid: WorkingGridSettings = WorkingGridSettings()
     teacher: TeacherSettings = TeacherSettings()
     slice_head: SliceHeadSettings = SliceHeadSettings()
+    divergence: DivergenceSettings = DivergenceSettings()
     pseudo_labels: PseudoLabelSettings = PseudoLabelSettings()
     student: StudentSettings = StudentSettings()
     segmentation: SegmentationSettings = SegmentationSettings()
@@ -144,6 +190,9 @@ _PRESETS: dict[PresetName, Settings] = {
         working_grid=WorkingGridSettings(max_voxels=80),
         teacher=TeacherSettings(architecture="tiny", slice_size=160, steps=5_000, batch_size=64),
         slice_head=SliceHeadSettings(steps=1_000),
+        divergence=DivergenceSettings(
+            image_size=448, transformer_width=96, steps=10_000, labelled_images=8, unlabelled_images=8
+        ),
         pseudo_labels=PseudoLabelSettings(views=10),
         student=StudentSettings(widths=(24, 64, 96), window=96, members=3, steps=2_000, batch_size=2),
     ),
@@ -158,9 +207,16 @@ _PRESETS: dict[PresetName, Settings] = {
         slice_head=SliceHeadSettings(
             steps=10_000, learning_rate=1e-4, weight_decay=1e-4, rotation_degrees=45.0, shift=0.2
         ),
+        divergence=DivergenceSettings(
+            image_size=448, transformer_width=96, steps=30_000, labelled_images=8, unlabelled_images=8,
+            optimizer="sgd", learning_rate=1e-3, transformer_learning_rate=1e-3, weight_decay=1e-4,
+            information_divergence=1.0, interpolation_start=1 / 30, ramp_up=1.0, strong_views=False, scale=0.0,
+            stretch=0.0, shift=0.0, deformation=0.0, flip=False,
+        ),
         pseudo_labels=PseudoLabelSettings(views=20, rotation_degrees=45.0, shift=0.1),
         student=StudentSettings(
-            network="published", window=256, rounds=1, members=1, steps=50_000, batch_size=4, learning_rate=1e-4,
+            network="published", window=256, rounds=1, members=1, steps=50_000, steps_per_labelled_slice=0,
+            batch_size=4, learning_rate=1e-4,
             weight_decay=1e-4, teacher_label_weight=1.0, correlation_weight=1.0, correlation_slices=16,
         ),
     ),

@@ -9,11 +9,13 @@ from ..annotation.sparse_labels import SparseLabels
 from ..errors import InputError
 from ..imaging.files import read_label_map, read_volume, write_label_map
 from ..imaging.volume import LabelMap, UltrasoundVolume
-from .creation import create_study, label_record
+from .creation import create_study, label_record, stored_images
 from .events import EventLog
 from .files import remove_temporaries, sha256_of
 from .lock import StudyLock
 from .manifest import Case, LabelRecord, Manifest, read_manifest, write_manifest
+
+MODEL_NAME = "model.safetensors"  # in the run folder: what training ends with
 
 
 class Study:
@@ -131,6 +133,24 @@ class Study:
         file = f"labels/{Path(case.image.file).name}"
         write_label_map(self.folder / file, LabelMap(labels.voxels, volume.geometry, name))
         self._replace(case.model_copy(update={"labels": label_record(self.folder, file, labels, self.slice_axis)}))
+
+    def remove_labels(self, name: str) -> None:
+        """Make a case unlabelled; its label file goes, too."""
+        record = self.case(name).labels
+        if record is not None:
+            self._replace(self.case(name).model_copy(update={"labels": None}))
+            (self.folder / record.file).unlink(missing_ok=True)
+
+    def add_images(self, images: Path) -> list[str]:
+        """Add the volumes of a folder, without labels; returns their names. The caller holds `lock()`.
+
+        Raises `InputError`, before anything is written: a bad image, or a name that the study has already.
+        """
+        added = stored_images(self.folder, images, self._manifest)
+        cases = sorted((*self.cases, *added), key=lambda case: case.name)
+        self._manifest = self._manifest.model_copy(update={"cases": tuple(cases)})
+        write_manifest(self.folder, self._manifest)
+        return [case.name for case in added]
 
     def check_files(self) -> None:
         """Compare files with their checksums: a changed image is refused, an edited label is taken over."""

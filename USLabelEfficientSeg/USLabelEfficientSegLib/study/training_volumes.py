@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..annotation.sparse_labels import SparseLabels
-from ..imaging.normalisation import image_channels, position_channels
+from ..imaging.intensities import normalised_grey
+from ..imaging.normalisation import Frame, image_channels, position_channels
 from ..imaging.resampling import resample_axes, working_geometry
 from ..imaging.sector import sector_mask
 from ..imaging.volume import UltrasoundVolume
@@ -32,6 +33,7 @@ class TrainingVolume:
         labels: true labels, None where nothing is labelled.
         pseudo: pseudo-labels, None before there are any.
         features: the teacher's features (n, C, h, w) of the n slices along the slice axis, None without distillation.
+        frame: where the anatomy lies.
     """
 
     name: str
@@ -42,6 +44,7 @@ class TrainingVolume:
     labels: SoftTarget | None
     pseudo: SoftTarget | None = None
     features: NDArray[np.float16] | None = None
+    frame: Frame = field(default_factory=Frame)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -50,9 +53,14 @@ class TrainingVolume:
         return i, j, k
 
     @property
+    def position(self) -> Tensor:
+        """Position of each voxel in the anatomy's frame (3, I, J, K)."""
+        return position_channels(self.shape, self.frame)
+
+    @property
     def inputs(self) -> Tensor:
         """Image and position channels (5, I, J, K) float32."""
-        return torch.cat([self.image.float(), position_channels(self.shape)])
+        return torch.cat([self.image.float(), self.position])
 
     @property
     def known(self) -> tuple[Tensor, Tensor] | None:
@@ -68,6 +76,13 @@ class TrainingVolume:
             weight = weight * (1 - self.labels.weight)
         return replace(self, pseudo=SoftTarget(probability * weight, weight), features=features)
 
+    def equally_trusted(self) -> TrainingVolume:
+        """The same volume with pseudo-labels of weight 1 wherever they count at all."""
+        if self.pseudo is None:
+            return self
+        weight = (self.pseudo.weight > 0).float()
+        return replace(self, pseudo=SoftTarget(self.pseudo.probability * weight, weight))
+
 
 def prepare_volume(volume: UltrasoundVolume, labels: SparseLabels | None, max_voxels: int) -> TrainingVolume:
     """Bring a volume and its sparse labels to the working grid, and normalise its intensities.
@@ -78,13 +93,10 @@ def prepare_volume(volume: UltrasoundVolume, labels: SparseLabels | None, max_vo
     grid = working_geometry(volume.geometry, max_voxels)
     voxels = resample_axes(volume.voxels, grid.shape)
     sector = sector_mask(voxels)
-    inside = voxels[sector]
-    low, high = np.percentile(inside, [0.5, 99.5])
-    grey = np.clip((voxels - low) / max(high - low, 1e-6), 0, 1) * sector
     return TrainingVolume(
         name=volume.name,
         spacing=grid.spacing,
-        grey=torch.from_numpy(grey.astype(np.float32)),
+        grey=torch.from_numpy(normalised_grey(voxels, sector)),
         image=image_channels(voxels, sector, grid.spacing).half(),
         sector=torch.from_numpy(sector),
         labels=None if labels is None else label_target(labels, grid.shape),

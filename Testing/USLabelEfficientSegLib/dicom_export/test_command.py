@@ -1,0 +1,69 @@
+"""`uslabelseg export-dicom` from files to files."""
+
+import sys
+
+import highdicom as hd
+import pydicom
+import pytest
+
+from USLabelEfficientSegLib.cli import main
+from USLabelEfficientSegLib.cohort_report import cohort_cases, open_cohort
+from USLabelEfficientSegLib.imaging.files import write_label_map
+from USLabelEfficientSegLib.segmentation.segments import segment_metadata
+
+ORGANS = ("prostate", "cyst")
+
+
+@pytest.fixture
+def folders(scan, tmp_path):
+    """Two scans of a patient, a series and an enhanced volume, and their segmentations."""
+    scan.save_series(tmp_path / "images" / "a")
+    scan.save_enhanced(tmp_path / "images" / "b.dcm")
+    (tmp_path / "found").mkdir()
+    for name in "ab":
+        write_label_map(tmp_path / "found" / f"{name}.nrrd", scan.label_map, segment_metadata(scan.label_map, ORGANS))
+    return tmp_path
+
+
+def run(capfd, *arguments):
+    with pytest.raises(SystemExit) as stop:
+        main([str(argument) for argument in arguments])
+    return stop.value.code, capfd.readouterr()
+
+
+def test_every_segmentation_becomes_a_segmentation_and_a_report(folders, capfd):
+    code, output = run(
+        capfd, "export-dicom", folders / "found", "--images", folders / "images", "--output", folders / "dicom"
+    )
+
+    assert (code, output.err) == (0, "")
+    written = sorted(path.name for path in (folders / "dicom").iterdir())
+    assert written == ["a_SEG.dcm", "a_SR.dcm", "b_SEG.dcm", "b_SR.dcm"]
+    groups = hd.sr.srread(folders / "dicom" / "b_SR.dcm").content.get_volumetric_roi_measurement_groups()
+    assert [group.finding_sites[0].value.meaning for group in groups] == ["Prostate", "Organ"]
+
+
+def test_a_series_has_a_checksum_of_all_its_files(folders):
+    cohort = open_cohort(folders / "found", folders / "images")
+    before = [case.checksum for case in cohort_cases(cohort, {"a": "a", "b": "b"})]
+
+    dataset = pydicom.dcmread(folders / "images" / "a" / "05.dcm")
+    dataset.InstanceNumber = 77
+    dataset.save_as(folders / "images" / "a" / "05.dcm")
+    after = [case.checksum for case in cohort_cases(cohort, {"a": "a", "b": "b"})]
+
+    assert [len(checksum) for checksum in before] == [64, 64]
+    assert after[0] != before[0] and after[1] == before[1]
+
+
+def test_without_highdicom_the_way_to_get_it_is_told(folders, capfd, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("USLabelEfficientSegLib.dicom_export")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "highdicom", None)
+
+    code, output = run(
+        capfd, "export-dicom", folders / "found", "--images", folders / "images", "--output", folders / "dicom"
+    )
+
+    assert code == 2 and "needs highdicom; pip install us-label-efficient-seg[dicom]" in output.err
+    assert not (folders / "dicom").exists()

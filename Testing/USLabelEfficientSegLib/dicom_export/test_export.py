@@ -1,0 +1,214 @@
+import shutil
+import subprocess
+
+import highdicom as hd
+import numpy as np
+import pydicom
+import pytest
+
+from USLabelEfficientSegLib.dicom_export.export import export_case
+from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.imaging.files import write_volume
+from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
+from USLabelEfficientSegLib.measurement.measurements import Flag
+
+KINDS = ("series", "enhanced volume", "enhanced volume of a patient")
+
+
+def save(scan, kind, folder):
+    """Save the scan as one of the kinds; returns what to give to the export."""
+    if kind == "series":
+        return scan.save_series(folder / "série")
+    return scan.save_enhanced(folder / "volume.dcm", "Patient" if kind.endswith("patient") else "Volume")
+
+
+def source_images(path):
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    return {dataset.SOPInstanceUID: dataset for dataset in map(pydicom.dcmread, files)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_segmentation_read_back_has_its_voxels_at_their_place(scan, rows, tmp_path, kind):
+    files = export_case(save(scan, kind, tmp_path), scan.label_map, rows, tmp_path / "out")
+
+    segmentation = hd.seg.segread(files.segmentation)
+    volume = segmentation.get_volume(combine_segments=True, rescale_fractional=False)
+
+    geometry = scan.label_map.geometry
+    for index in ((0, 0, 0), (2, 5, 9), (3, 1, 1)):
+        k, j, i = index
+        lps = volume.affine @ [*index, 1]
+        expected = geometry.physical_to_index(lps[:3])
+        np.testing.assert_allclose(expected, np.rint(expected), atol=1e-4)
+        found = volume.array[k, j, i]
+        assert found == scan.label_map.voxels[tuple(np.rint(expected).astype(int))]
+    voxels = float(np.prod(volume.spacing)) * np.array([np.count_nonzero(volume.array == n) for n in (1, 2, 3)])
+    np.testing.assert_allclose(voxels / 1000, [row.volume_ml for row in rows], rtol=1e-5)
+    assert [segment.SegmentLabel for segment in segmentation.SegmentSequence] == ["Prostate", "Zyste, groß", "stone"]
+    assert segmentation.SegmentSequence[0].SegmentedPropertyTypeCodeSequence[0].CodeMeaning == "Prostate"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_frame_refers_to_the_source_frame_at_its_place(scan, rows, tmp_path, kind):
+    image = save(scan, kind, tmp_path)
+    segmentation = pydicom.dcmread(export_case(image, scan.label_map, rows, tmp_path / "out").segmentation)
+
+    sources = source_images(image)
+    for frame in segmentation.PerFrameFunctionalGroupsSequence:
+        reference = frame.DerivationImageSequence[0].SourceImageSequence[0]
+        source = sources[reference.ReferencedSOPInstanceUID]
+        if kind == "series":
+            position = source.ImagePositionPatient
+        else:
+            group = source.PerFrameFunctionalGroupsSequence[reference.ReferencedFrameNumber - 1]
+            place = group.get("PlanePositionSequence") or group.get("PlanePositionVolumeSequence")
+            position = place[0].get("ImagePositionPatient") or place[0].get("ImagePositionVolume")
+        np.testing.assert_allclose(frame.PlanePositionSequence[0].ImagePositionPatient, position, atol=1e-6)
+    frame_of_reference = next(iter(sources.values()))
+    expected = frame_of_reference.get("FrameOfReferenceUID") or frame_of_reference.VolumeFrameOfReferenceUID
+    assert segmentation.FrameOfReferenceUID == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_report_read_back_holds_volumes_intervals_and_flags(scan, rows, tmp_path, kind):
+    image = save(scan, kind, tmp_path)
+    files = export_case(image, scan.label_map, rows, tmp_path / "out")
+
+    report, segmentation = hd.sr.srread(files.report), pydicom.dcmread(files.segmentation)
+    groups = report.content.get_volumetric_roi_measurement_groups()
+
+    assert report.ContentTemplateSequence[0].TemplateIdentifier == "1500"
+    assert [group.finding_sites[0].value.meaning for group in groups] == ["Prostate", "Organ", "Organ"]
+    for row, group, segment in zip(rows, groups, segmentation.SegmentSequence, strict=True):
+        volumes = group.get_measurements(name=pydicom.sr.codedict.codes.SCT.Volume)
+        assert volumes[0].value == pytest.approx(row.best_ml, rel=1e-6)
+        assert volumes[0].unit.value == "mL"
+        assert volumes[-1].value == pytest.approx(row.ellipsoid_volume_ml)
+        assert group.reference_type.meaning == "Referenced Segment"
+        item = next(item for item in group[0].ContentSequence if "ReferencedSOPSequence" in item)
+        assert item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == segmentation.SOPInstanceUID
+        assert item.ReferencedSOPSequence[0].ReferencedSegmentNumber == segment.SegmentNumber
+        flags = [evaluation.value.meaning for evaluation in group.get_qualitative_evaluations()]
+        assert flags == [flag.value.replace("_", " ").capitalize() for flag in row.flags]
+    interval = {
+        item.ConceptNameCodeSequence[0].CodeMeaning: float(item.MeasuredValueSequence[0].NumericValue)
+        for item in groups[0].get_measurements(name=pydicom.sr.codedict.codes.SCT.Volume)[0][0].ContentSequence
+        if item.ValueType == "NUM"
+    }
+    assert sorted(interval.values()) == pytest.approx([rows[0].best_ml - 0.02, 0.05 - rows[0].best_ml], rel=1e-5)
+    evidence = {
+        instance.ReferencedSOPInstanceUID
+        for study in report.CurrentRequestedProcedureEvidenceSequence
+        for series in study.ReferencedSeriesSequence
+        for instance in series.ReferencedSOPSequence
+    }
+    assert evidence == {segmentation.SOPInstanceUID, *source_images(image)}
+
+
+def test_both_objects_belong_to_the_patient_and_study_of_the_image(scan, rows, tmp_path):
+    image = scan.save_series(tmp_path / "series")
+    files = export_case(image, scan.label_map, rows, tmp_path / "out")
+
+    source = next(iter(source_images(image).values()))
+    for path in (files.segmentation, files.report):
+        written = pydicom.dcmread(path)
+        for name in ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyInstanceUID", "StudyDate"):
+            assert written[name].value == source[name].value
+        assert written.SeriesInstanceUID != source.SeriesInstanceUID
+        assert "research use" in written.SeriesDescription
+
+
+def test_the_files_are_valid_for_dciodvfy(scan, rows, tmp_path):
+    validator = shutil.which("dciodvfy")
+    if validator is None:
+        pytest.skip("dciodvfy of Debian's dicom3tools is not installed")
+    for kind in KINDS:
+        (tmp_path / kind).mkdir()
+        files = export_case(save(scan, kind, tmp_path / kind), scan.label_map, rows, tmp_path / kind / "out")
+        for path in (files.segmentation, files.report):
+            done = subprocess.run([validator, "-new", str(path)], capture_output=True, text=True, check=False)
+            lines = (done.stdout + done.stderr).splitlines()
+            known = "Unrecognized defined term = <99USLES>"  # a private coding scheme is one it cannot know
+            assert [line for line in lines[1:] if known not in line] == [], path
+            assert lines[0] in ("Segmentation", "Comprehensive3DSR")
+
+
+def test_attributes_that_may_be_unknown_are_written_empty(scan, rows, tmp_path):
+    image = scan.save_series(tmp_path / "series", PatientBirthDate=None, AccessionNumber=None, PatientID=None)
+
+    segmentation = pydicom.dcmread(export_case(image, scan.label_map, rows, tmp_path).segmentation)
+
+    assert "PatientID" in segmentation and not segmentation.PatientID
+    assert segmentation.PatientName == "Doe^Jané"
+
+
+def test_an_empty_segmentation_is_exported(scan, rows, tmp_path):
+    image = scan.save_enhanced(tmp_path / "volume.dcm")
+    empty = LabelMap(np.zeros_like(scan.label_map.voxels), scan.label_map.geometry, "empty")
+    absent = [rows[2].__class__(**{**rows[2].__dict__, "label": 1, "flags": (Flag.EMPTY,)})]
+
+    files = export_case(image, empty, absent, tmp_path)
+
+    group = hd.sr.srread(files.report).content.get_volumetric_roi_measurement_groups()[0]
+    assert group.get_measurements(name=pydicom.sr.codedict.codes.SCT.Volume)[0].value == 0
+    assert not pydicom.dcmread(files.segmentation).pixel_array.any()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"FrameOfReferenceUID": None}, "no Frame of Reference UID"),
+        ({"SOPInstanceUID": None}, "has no SOPInstanceUID"),
+        ({"StudyInstanceUID": None}, "has no StudyInstanceUID"),
+        ({"StudyDate": "yesterday"}, "attributes that cannot be taken over"),
+    ],
+)
+def test_images_without_needed_attributes_are_refused_in_a_sentence(scan, rows, tmp_path, changes, message):
+    with pytest.warns(UserWarning) if "StudyDate" in changes else pytest.MonkeyPatch.context():
+        image = scan.save_series(tmp_path / "series", **changes)
+
+    with pytest.raises(InputError, match=message):
+        export_case(image, scan.label_map, rows, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_volume_without_a_frame_of_reference_is_refused(scan, rows, tmp_path):
+    image = scan.save_enhanced(tmp_path / "volume.dcm", VolumeFrameOfReferenceUID=None)
+
+    with pytest.raises(InputError, match="no Frame of Reference UID"):
+        export_case(image, scan.label_map, rows, tmp_path / "out")
+
+
+def test_a_film_without_positions_is_refused(scan, rows, tmp_path):
+    spacing = scan.label_map.geometry.spacing
+    image = scan.save_enhanced(
+        tmp_path / "film.dcm",
+        SharedFunctionalGroupsSequence=None,
+        PerFrameFunctionalGroupsSequence=None,
+        PixelSpacing=[spacing[1], spacing[0]],
+        SpacingBetweenSlices=spacing[2],
+    )
+    geometry = Geometry(scan.label_map.geometry.shape, spacing, (0.0, 0.0, 0.0), np.eye(3))
+
+    with pytest.raises(InputError, match="film whose frames have no position"):
+        export_case(image, LabelMap(scan.label_map.voxels, geometry, "film"), rows, tmp_path / "out")
+
+
+def test_a_segmentation_of_another_image_is_refused(scan, rows, tmp_path):
+    image = scan.save_series(tmp_path / "series")
+    shifted = Geometry(
+        scan.label_map.geometry.shape,
+        scan.label_map.geometry.spacing,
+        (0.0, 0.0, 0.0),
+        scan.label_map.geometry.direction,
+    )
+
+    with pytest.raises(InputError, match="another geometry than the segmentation"):
+        export_case(image, LabelMap(scan.label_map.voxels, shifted, "other"), rows, tmp_path / "out")
+
+
+def test_an_image_that_is_no_dicom_is_refused(scan, rows, tmp_path):
+    write_volume(tmp_path / "image.nrrd", UltrasoundVolume(scan.voxels, scan.label_map.geometry, "image"))
+
+    with pytest.raises(InputError, match="is no DICOM image"):
+        export_case(tmp_path / "image.nrrd", scan.label_map, rows, tmp_path / "out")

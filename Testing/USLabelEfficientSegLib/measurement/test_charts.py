@@ -1,0 +1,54 @@
+import io
+
+from PIL import Image
+
+from USLabelEfficientSegLib.measurement.training_chart import training_curves_png
+from USLabelEfficientSegLib.measurement.volume_charts import (
+    VolumePoint,
+    bland_altman_png,
+    repeats_png,
+    scatter_png,
+    volumes_png,
+)
+from USLabelEfficientSegLib.study.events import Event
+
+
+def size(png):
+    return Image.open(io.BytesIO(png)).size
+
+
+def test_training_curves_have_one_chart_a_stage():
+    one = [Event("teacher", step, 9, losses={"dino": 1.0 + step}) for step in range(9)]
+    four = one + [Event(f"stage {n}", 1, 1, losses={"total": 1.0}) for n in range(3)]
+
+    assert training_curves_png([Event("teacher", 1, 1)]) is None
+    assert size(training_curves_png(four))[1] == 2 * size(training_curves_png(one))[1]
+
+
+def test_volume_charts_accept_empty_organs_and_missing_intervals():
+    empty = VolumePoint(1, 0.0, None, 0.0)
+
+    for png in (
+        scatter_png([empty]),
+        bland_altman_png([empty], {}),
+        volumes_png([[empty]]),
+        repeats_png({"1": [empty]}),
+    ):
+        assert min(size(png)) > 300
+
+
+def test_intervals_and_references_are_drawn():
+    bare = [[VolumePoint(1, 20.0)], [VolumePoint(1, 30.0)]]
+    with_interval = [[VolumePoint(1, 20.0, (15.0, 28.0))], [VolumePoint(1, 30.0, (22.0, 33.0))]]
+    with_truth = [[VolumePoint(1, 20.0, None, 24.0)], [VolumePoint(1, 30.0, None, 24.0)]]
+
+    pictures = {volumes_png(cases) for cases in (bare, with_interval, with_truth)}
+    assert len(pictures) == 3
+
+
+def test_bland_altman_has_a_chart_an_organ():
+    points = [VolumePoint(label, 10.0 * label, None, 9.0) for label in (1, 2, 3, 4)]
+
+    single = size(bland_altman_png(points[:1], {1: (-2.0, 0.5, 3.0)}))
+    assert size(bland_altman_png(points[:2], {}))[0] > 1.9 * single[0]
+    assert size(bland_altman_png(points, {}))[1] == 2 * size(bland_altman_png(points[:3], {}))[1]

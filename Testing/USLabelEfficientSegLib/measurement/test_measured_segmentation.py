@@ -1,0 +1,42 @@
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from USLabelEfficientSegLib.imaging.files import find_images, read_volume, write_volume
+from USLabelEfficientSegLib.imaging.volume import UltrasoundVolume
+from USLabelEfficientSegLib.measurement.measured_segmentation import segment_and_measure
+from USLabelEfficientSegLib.measurement.measurements import Flag
+from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
+from USLabelEfficientSegLib.segmentation.calibration import VolumeCalibration
+from USLabelEfficientSegLib.segmentation.segment_files import load_model
+
+CPU = torch.device("cpu")
+
+
+def test_a_segmentation_is_measured_with_the_intervals_and_warnings_of_its_model(trained_study, simulated, tmp_path):
+    calibration = VolumeCalibration(factors=((0.5, 2.0), None), method="a sentence.")
+    model = replace(load_model(trained_study), calibration=calibration)
+    images = dict(list(find_images(simulated / "images").items())[:1])
+
+    (result,) = segment_and_measure(model, images, tmp_path, CPU)
+
+    solid, fluid = result.rows
+    assert solid.probability_volume_ml is not None and solid.volume_ml > 0
+    assert solid.interval_ml == (0.5 * solid.best_ml, 2.0 * solid.best_ml)
+    assert solid.interval_method == "a sentence."
+    assert fluid.interval_ml is None and fluid.interval_method is None
+    assert Flag.UNUSUAL_INTENSITIES not in solid.flags and Flag.UNUSUAL_SPACING not in solid.flags
+    assert measure_files([tmp_path]) == result.rows
+
+
+def test_an_image_unlike_those_of_the_study_is_flagged(trained_study, simulated, tmp_path):
+    model = load_model(trained_study)
+    name, path = next(iter(find_images(simulated / "images").items()))
+    volume = read_volume(path)
+    noise = np.random.default_rng(0).integers(1, 255, volume.voxels.shape).astype(np.uint8)
+    write_volume(tmp_path / "noise.nrrd", UltrasoundVolume(noise, volume.geometry, name))
+
+    (result,) = segment_and_measure(model, {"noise": tmp_path / "noise.nrrd"}, tmp_path / "out", CPU)
+
+    assert all(Flag.UNUSUAL_INTENSITIES in row.flags for row in result.rows)

@@ -1,0 +1,116 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.imaging.files import write_label_map
+from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
+from USLabelEfficientSegLib.measurement.measure import measure_case
+from USLabelEfficientSegLib.measurement.measurement_files import (
+    read_measurements,
+    read_measurements_of,
+    write_measurements,
+    write_measurements_of,
+    write_volumes_csv,
+)
+from USLabelEfficientSegLib.measurement.measurements import Flag
+from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
+
+GEOMETRY = Geometry((12, 12, 12), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
+
+
+def label_map(name="Müller, A"):
+    voxels = np.zeros(GEOMETRY.shape, dtype=np.uint8)
+    voxels[3:9, 3:9, 3:9] = 1
+    return LabelMap(voxels, GEOMETRY, name)
+
+
+@pytest.fixture
+def rows(measurement):
+    return [
+        measurement(interval_ml=(15.0, 27.5), interval_method="a sentence.", flags=(Flag.HOLES, Flag.UNUSUAL_SPACING)),
+        measurement(organ="cyst", label=2, volume_ml=0.0, voxel_count=0, centroid_ras_mm=None, flags=(Flag.EMPTY,)),
+    ]
+
+
+def test_measurements_are_read_as_they_were_written(tmp_path, rows):
+    path = tmp_path / "measurements.json"
+
+    write_measurements(path, rows)
+
+    assert read_measurements(path) == rows
+    assert json.loads(path.read_text())["measurements"][0]["flags"] == ["holes", "unusual_spacing"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{", "holds no measurements"),
+        ('{"format": 1, "measurements": [{"case": "a"}]}', "holds no measurements"),
+        ("[]", "holds no measurements"),
+        ('{"format": 99, "measurements": []}', "newer version"),
+    ],
+)
+def test_other_files_are_refused(tmp_path, text, problem):
+    path = tmp_path / "measurements.json"
+    path.write_text(text)
+
+    with pytest.raises(InputError, match=problem):
+        read_measurements(path)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        read_measurements(tmp_path / "measurements.json")
+
+
+def test_what_was_measured_holds_until_the_segmentation_is_edited(tmp_path, rows):
+    path = tmp_path / "a.nrrd"
+    write_label_map(path, label_map())
+    write_measurements_of(path, rows)
+
+    assert (tmp_path / "a_measurements.json").exists()
+    assert read_measurements_of(path) == rows
+    assert measure_files([tmp_path]) == rows
+    assert [row.organ for row in measure_files([path], ["gland", "stone"])] == ["gland", "stone"]
+
+    edited = label_map()
+    edited.voxels[3] = 0
+    write_label_map(path, edited)
+
+    assert read_measurements_of(path) is None
+    (row,) = measure_files([path])
+    assert (row.voxel_count, row.interval_ml) == (180, None)
+
+
+def test_csv_has_units_in_its_headings_and_empty_cells_for_what_is_not_known(tmp_path):
+    path = tmp_path / "volumes.csv"
+
+    write_volumes_csv(
+        path, measure_case(label_map(), ["prostate", "cyst"]), {"Müller, A": {"prostate": 0.2, "cyst": 0}}
+    )
+
+    with path.open(encoding="utf-8", newline="") as file:
+        gland, cyst = csv.DictReader(file)
+    assert (gland["case"], gland["organ"], gland["voxel_count"]) == ("Müller, A", "prostate", "216")
+    assert (gland["volume_ml"], gland["probability_weighted_volume_ml"]) == ("0.2160", "")
+    assert float(gland["surface_volume_ml"]) == pytest.approx(0.216, rel=0.01)
+    assert float(gland["axis_1_mm"]) == pytest.approx(6.0, abs=0.5)
+    assert (gland["interval_low_ml"], gland["flags"], gland["true_volume_ml"]) == ("", "", "0.2000")
+    assert (cyst["volume_ml"], cyst["centroid_r_mm"], cyst["flags"]) == ("0.0000", "", "empty")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_csv_holds_intervals_and_flags(tmp_path, rows):
+    path = tmp_path / "volumes.csv"
+
+    write_volumes_csv(path, rows)
+
+    with path.open(encoding="utf-8", newline="") as file:
+        first = next(csv.DictReader(file))
+    assert (first["interval_low_ml"], first["interval_high_ml"]) == ("15.0000", "27.5000")
+    assert first["flags"] == "holes unusual_spacing"
+    assert "true_volume_ml" not in first

@@ -1,0 +1,83 @@
+import io
+import re
+
+import pytest
+from pypdf import PdfReader
+
+from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.measurement import fonts
+from USLabelEfficientSegLib.measurement.pdf import pdf_bytes
+from USLabelEfficientSegLib.measurement.report import html_text, write_report
+from USLabelEfficientSegLib.measurement.report_document import report_document
+
+
+def text_of(reader):
+    return re.sub(r"\s+", " ", " ".join(page.extract_text() for page in reader.pages))
+
+
+@pytest.fixture(scope="module")
+def document(simulated_case, content):
+    cases = [simulated_case(str(n), f"Case {n:03.0f}", spacing=(1.0, 1.0, n)) for n in (1.0, 2.0)]
+    return report_document(content(cases))
+
+
+@pytest.fixture(scope="module")
+def reader(document):
+    return PdfReader(io.BytesIO(pdf_bytes(document)))
+
+
+def test_the_pdf_has_the_sections_of_the_page_in_the_same_order(document, reader):
+    headings = re.findall(r"<h2>([^<]*)</h2>", html_text(document))
+
+    assert headings == ["Summary", *(section.title for section in document.sections)]
+    assert [entry.title for entry in reader.outline] == headings
+
+
+def test_the_pdf_has_every_text_of_the_document(document, reader):
+    found = text_of(reader).replace(" ", "")
+
+    for text in document.texts():
+        for word in text.split():
+            assert word in found, text
+
+
+def test_the_pdf_has_every_picture_with_its_description(document, reader):
+    pictures = sum(len(page.images) for page in reader.pages)
+
+    assert pictures == html_text(document).count("<img")
+    assert pictures >= 8
+
+
+def test_all_fonts_are_embedded(reader):
+    fonts_found = [font.get_object() for page in reader.pages for font in page["/Resources"]["/Font"].values()]
+    descriptors = [font["/DescendantFonts"][0].get_object()["/FontDescriptor"].get_object() for font in fonts_found]
+
+    assert descriptors and all("/FontFile2" in descriptor for descriptor in descriptors)
+
+
+def test_names_in_other_alphabets_can_be_read(tmp_path, simulated_case, content):
+    organs = ("простата", "κύστη größer")
+    case = simulated_case()
+    rows = [row.__class__(**{**row.__dict__, "organ": organ}) for row, organ in zip(case.rows, organs, strict=True)]
+    shown = content([simulated_case(rows=rows)])
+    shown = shown.__class__(**{**shown.__dict__, "organs": organs})
+
+    write_report(tmp_path / "report.html", shown, pdf=tmp_path / "report.pdf")
+
+    text = text_of(PdfReader(tmp_path / "report.pdf"))
+    assert "простата" in text and "κύστη größer" in text
+    assert "простата" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_characters_without_a_font_are_refused_before_anything_is_written(tmp_path, simulated_case, content):
+    unknown = "\U0010fffd"  # of the private use area
+    with pytest.raises(InputError, match="needs a font with the characters"):
+        write_report(tmp_path / "report.html", content([simulated_case(label=unknown)]), pdf=tmp_path / "report.pdf")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fonts_of_the_computer_are_asked_for_what_dejavu_lacks(monkeypatch):
+    monkeypatch.setattr(fonts, "_characters", lambda path: frozenset("abc" if path == fonts.dejavu() else "abé漢"))
+
+    assert fonts.further_fonts(["abc"]) == []
+    assert len(fonts.further_fonts(["漢é"])) == 1

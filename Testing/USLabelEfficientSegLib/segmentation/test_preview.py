@@ -1,0 +1,59 @@
+"""Somebody may watch a student while it is trained; the student does not notice."""
+
+import shutil
+
+import pytest
+import torch
+
+from USLabelEfficientSegLib.imaging.files import read_label_map
+from USLabelEfficientSegLib.imaging.resampling import working_geometry
+from USLabelEfficientSegLib.pipeline import train
+from USLabelEfficientSegLib.segmentation import preview
+from USLabelEfficientSegLib.segmentation.model import MODEL_NAME
+from USLabelEfficientSegLib.study.checkpoint import load_checkpoint
+from USLabelEfficientSegLib.study.events import read_events
+from USLabelEfficientSegLib.study.provenance import read_settings
+from USLabelEfficientSegLib.study.study import Study
+from USLabelEfficientSegLib.study.watching import PREVIEW, watch_volume, watched_volume
+
+
+@pytest.fixture
+def studies(tmp_path, trained_study):
+    """A trained study and a copy that is to be trained from the student on."""
+    shutil.copytree(trained_study, tmp_path / "study")
+    study = Study.open(tmp_path / "study")
+    for name in ("student_1_1.safetensors", MODEL_NAME, "events.jsonl"):
+        (study.run_folder / name).unlink()
+    return Study.open(trained_study), study
+
+
+@pytest.mark.parametrize("watching", [True, False])
+def test_training_ends_with_the_same_weights_whether_it_is_watched_or_not(studies, monkeypatch, watching):
+    unwatched, study = studies
+    monkeypatch.setattr(preview, "SECONDS_BETWEEN_PREVIEWS", 0.0)
+    name = study.cases[1].name
+    watch_volume(study.folder, name if watching else None)
+
+    train(study, read_settings(study), torch.device("cpu"))
+
+    first, second = (load_checkpoint(each.run_folder / MODEL_NAME)[0] for each in (unwatched, study))
+    assert all(torch.equal(tensor, second[key]) for key, tensor in first.items()) and len(first) > 10
+    told = [event.step for event in read_events(study.events.path) if event.preview == PREVIEW]
+    assert told == ([1, 2, 3] if watching else [])
+    if watching:
+        shown = read_label_map(study.folder / PREVIEW)
+        assert shown.geometry.same_grid(working_geometry(study.read_volume(name).geometry, 32))
+        assert shown.voxels.max() <= len(study.organs)
+    else:
+        assert not (study.folder / PREVIEW).exists()
+
+
+def test_a_volume_that_is_not_in_the_study_is_not_watched(studies, monkeypatch):
+    _, study = studies
+    monkeypatch.setattr(preview, "SECONDS_BETWEEN_PREVIEWS", 0.0)
+    watch_volume(study.folder, "of another study")
+
+    train(study, read_settings(study), torch.device("cpu"))
+
+    assert watched_volume(study.folder) == "of another study"
+    assert not (study.folder / PREVIEW).exists()

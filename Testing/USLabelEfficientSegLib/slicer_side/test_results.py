@@ -1,0 +1,183 @@
+"""Results belong to the volumes that the job was started with, and never replace what is not theirs."""
+
+import time
+
+import numpy as np
+import pytest
+
+from USLabelEfficientSegLib.errors import Cancelled, InputError
+
+
+@pytest.fixture
+def volumes(host):
+    """Two volumes with a bright block each."""
+    from USLabelEfficientSegLib.imaging.volume import Geometry
+    from USLabelEfficientSegLib.slicer_side.volume_nodes import nodeFromVoxels
+
+    nodes = []
+    for name, start in (("a", 2), ("b", 5)):
+        voxels = np.zeros((12, 10, 8), dtype=np.uint8)
+        voxels[start : start + 4, 3:6, 2:5] = 200
+        voxels[0, 0, 0] = 1
+        geometry = Geometry(voxels.shape, (1.0, 2.0, 3.0), (5.0, 0.0, start), np.diag([1.0, -1.0, -1.0]))
+        nodes.append(nodeFromVoxels(name, voxels, geometry))
+    return nodes
+
+
+@pytest.fixture
+def job(volumes, quick_model, tmp_path):
+    """A segmentation of both volumes, not started; keyword arguments are those of the request."""
+    from USLabelEfficientSegLib.slicer_side.jobs import Job
+    from USLabelEfficientSegLib.slicer_side.results import SegmentationRequest, segment
+
+    def make(**options):
+        request = SegmentationRequest(quick_model, **options)
+        return Job("Segmentation", lambda job: segment(job, volumes, request, tmp_path / "logs"), "segment")
+
+    return make
+
+
+def run_until(job, condition):
+    import slicer
+
+    for _ in range(2000):
+        if condition():
+            return
+        assert job.step(), job.sentence
+        slicer.app.processEvents()
+        time.sleep(0.005)
+    raise AssertionError("nothing happened")
+
+
+def test_each_volume_gets_its_own_segmentation_beside_it(job, volumes, go_on):
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.study_session import UNCERTAINTY, madeFor, volumeOf
+
+    go_on()
+    results = job().wait()
+
+    assert [volumeOf(node) for node in results] == volumes
+    assert [node.GetName() for node in results] == ["a segmentation", "b segmentation"]
+    for node, volume in zip(results, volumes, strict=True):
+        segmentation = node.GetSegmentation()
+        assert [segmentation.GetNthSegment(n).GetName() for n in range(2)] == ["liver", "bladder"]
+        mask = slicer.util.arrayFromSegmentBinaryLabelmap(node, segmentation.GetNthSegmentID(0), volume)
+        np.testing.assert_array_equal(mask > 0, slicer.util.arrayFromVolume(volume) > 100)
+        assert len(madeFor(volume, UNCERTAINTY)) == 1
+        assert segmentation.ContainsRepresentation("Closed surface")
+
+
+def test_a_volume_that_is_removed_meanwhile_costs_only_its_own_result(job, volumes, go_on):
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.study_session import RESULT, madeFor, volumeOf
+
+    running = job(uncertainty=False)
+    run_until(running, lambda: bool(madeFor(None, RESULT)))
+    slicer.mrmlScene.RemoveNode(volumes[1])
+    go_on()
+
+    (result,) = running.wait()
+
+    assert volumeOf(result) is volumes[0]
+    assert madeFor(None, RESULT) == [result]
+
+
+def test_closing_the_scene_meanwhile_does_no_harm(job, volumes, go_on, host):
+    running = job()
+    run_until(running, lambda: running.progress == 0.5)
+    host.clear_scene()
+    go_on()
+
+    assert running.wait() == []
+
+
+def test_a_volume_that_is_changed_meanwhile_is_told(job, volumes, go_on):
+    running = job()
+    run_until(running, lambda: running.progress == 0.5)
+    volumes[1].SetSpacing(2.0, 2.0, 2.0)
+    go_on()
+
+    with pytest.raises(InputError, match="b: was changed while it was segmented; segment it again"):
+        running.wait()
+
+
+def test_segmentations_are_kept_unless_their_replacement_is_asked_for(job, volumes, go_on):
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.study_session import RESULT, UNCERTAINTY, madeFor
+
+    go_on()
+    own = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "a segmentation")
+    own.SetReferenceImageGeometryParameterFromVolumeNode(volumes[0])
+    job().wait()
+    job().wait()
+    assert len(madeFor(volumes[0], RESULT)) == 2
+
+    job(replace=True).wait()
+
+    assert len(madeFor(volumes[0], RESULT)) == len(madeFor(volumes[0], UNCERTAINTY)) == 1
+    assert own.GetScene() is slicer.mrmlScene and own.GetName() == "a segmentation"
+
+
+def test_cancelling_keeps_what_is_finished(job, volumes):
+    from USLabelEfficientSegLib.slicer_side.study_session import RESULT, madeFor
+
+    running = job()
+    run_until(running, lambda: bool(madeFor(None, RESULT)))
+    running.cancel()
+
+    with pytest.raises(Cancelled):
+        running.wait()
+    assert running.state == "cancelled" and len(madeFor(None, RESULT)) == 1
+
+
+def test_a_failure_tells_cause_remedy_and_log(job, quick_model):
+    quick_model.write_text("damaged")
+    running = job()
+
+    with pytest.raises(InputError, match=r"model: is damaged; train it again\. Log: .* segment\.log"):
+        running.wait()
+    assert running.state == "failed" and "is damaged" in running.log.read_text()
+
+
+def test_volumes_are_in_millilitres_under_the_transforms_of_their_volume(job, volumes, go_on):
+    import slicer
+    import vtk
+
+    from USLabelEfficientSegLib.slicer_side.results import computeVolumes
+
+    go_on()
+    results = job(uncertainty=False, show3D=False).wait()
+    doubled = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    matrix = vtk.vtkMatrix4x4()
+    for axis in range(3):
+        matrix.SetElement(axis, axis, 2.0)
+    doubled.SetMatrixTransformToParent(matrix)
+    for node in (volumes[1], results[1]):
+        node.SetAndObserveTransformNodeID(doubled.GetID())
+
+    table = computeVolumes(results)
+
+    cells = {(table.GetCellText(row, 0), table.GetCellText(row, 1)): table.GetCellText(row, 2) for row in range(4)}
+    assert float(cells["a segmentation", "liver"]) == pytest.approx(4 * 3 * 3 * 6 / 1000, abs=0.006)
+    assert float(cells["b segmentation", "liver"]) == pytest.approx(8 * 4 * 3 * 3 * 6 / 1000, abs=0.006)
+    assert float(cells["b segmentation", "bladder"]) == 0
+
+
+def test_the_expected_volume_is_given_until_the_segment_is_corrected(job, volumes, go_on):
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.results import computeVolumes
+
+    go_on()
+    node = job(uncertainty=False, show3D=False).wait()[0]
+    before = computeVolumes([node]).GetCellText(0, 3)
+    segment = node.GetSegmentation().GetNthSegmentID(0)
+    voxels = slicer.util.arrayFromSegmentBinaryLabelmap(node, segment, volumes[0]).copy()
+    voxels[0, 0, 0] = 1
+    slicer.util.updateSegmentBinaryLabelmapFromArray(voxels, node, segment, volumes[0])
+
+    assert float(before) > 0
+    assert computeVolumes([node]).GetCellText(0, 3) == ""

@@ -1,0 +1,140 @@
+"""Worker processes: their end is judged, their children are ended with them, and nothing blocks."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.slicer_side import worker as worker_module
+from USLabelEfficientSegLib.slicer_side.worker import Worker, explanation
+
+STUBBORN = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = "import signal as s, time; s.signal(s.SIGTERM, s.SIG_IGN); print('child', flush=True); time.sleep(600)"
+print("started", subprocess.Popen([sys.executable, "-c", child]).pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def stubborn(tmp_path, monkeypatch):
+    """A stand-in for Python that ignores the request to stop, as does its child."""
+    script = tmp_path / "python"
+    script.write_text(f"#!{sys.executable}\n{STUBBORN}")
+    script.chmod(0o755)
+    monkeypatch.setattr(worker_module, "python_executable", lambda: str(script))
+
+
+def wait_for(condition, seconds=20.0):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_command_ends_with_its_output_in_the_log(tmp_path):
+    worker = Worker(["--version"], tmp_path / "logs" / "version.log")
+
+    assert worker.wait(60).state == "done"
+    assert worker.log_text().startswith("uslabelseg ")
+
+
+def test_a_refused_command_tells_cause_and_remedy(tmp_path):
+    worker = Worker(["study", "show", str(tmp_path / "nothing")], tmp_path / "show.log")
+
+    outcome = worker.wait(60)
+
+    assert outcome.state == "failed"
+    assert "is not a study" in outcome.sentence and "give the folder" in outcome.sentence
+    assert not outcome.sentence.startswith("uslabelseg")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_cancel_ends_a_process_and_its_children_within_two_seconds_even_if_they_refuse(tmp_path, stubborn):
+    worker = Worker(["train"], tmp_path / "log")
+    wait_for(lambda: "started" in worker.log_text() and "child" in worker.log_text())
+    child = int(worker.log_text().split("started ")[1].split()[0])
+    assert worker.poll() is None and alive(child)
+
+    asked = time.monotonic()
+    worker.cancel()
+    assert time.monotonic() - asked < 0.05
+    outcome = worker.wait(5)
+
+    assert outcome.state == "cancelled" and time.monotonic() - asked < 2.0
+    assert not alive(child) and not alive(worker.pid)
+    assert worker.poll() is outcome
+
+
+def test_polling_never_blocks(tmp_path, stubborn):
+    worker = Worker(["train"], tmp_path / "log")
+    longest = 0.0
+    for _ in range(50):
+        before = time.perf_counter()
+        worker.poll()
+        longest = max(longest, time.perf_counter() - before)
+    worker.cancel()
+    worker.wait(5)
+
+    assert longest < 0.05
+
+
+def test_records_are_given_once_and_other_output_is_left_out(tmp_path, monkeypatch):
+    script = tmp_path / "python"
+    script.write_text("#!/bin/sh\necho '{\"a\": 1}'\necho words\necho '{\"a\": 2}'\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(worker_module, "python_executable", lambda: str(script))
+    worker = Worker([], tmp_path / "log")
+    worker.wait(10)
+
+    assert worker.records() == [{"a": 1}, {"a": 2}]
+    assert worker.records() == []
+
+
+@pytest.mark.parametrize(
+    ("code", "log", "sentence"),
+    [
+        (2, "Training ...\nuslabelseg: error: x: is damaged; restore it.\n", "x: is damaged; restore it."),
+        (1, "Traceback\nModuleNotFoundError: No module named 'monai'\n", "The Python package monai is missing"),
+        (-9, "", "memory ran out"),
+        (1, "Traceback\nKeyError: 'x'\n", "ended unexpectedly (KeyError: 'x')"),
+    ],
+)
+def test_failures_are_explained(code, log, sentence):
+    assert sentence in explanation(code, log)
+
+
+def test_a_log_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(InputError, match="cannot be started"):
+        Worker(["--version"], tmp_path / "file" / "log")
+
+
+@pytest.mark.skipif(not hasattr(os, "getpriority"), reason="no priorities of this kind")
+def test_the_worker_gives_way_to_slicer(tmp_path, stubborn):
+    worker = Worker(["train"], tmp_path / "log")
+    priority = os.getpriority(os.PRIO_PROCESS, worker.pid)
+    worker.cancel()
+    worker.wait(5)
+
+    assert priority > os.getpriority(os.PRIO_PROCESS, 0) or priority == 19
+
+
+def test_the_module_needs_nothing_that_slicer_does_not_bundle():
+    program = "import sys; sys.modules.update(dict.fromkeys(['pydantic', 'typer', 'torch', 'monai'])); "
+    program += "import USLabelEfficientSegLib.slicer_side.worker, USLabelEfficientSegLib.slicer_side.training_monitor"
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

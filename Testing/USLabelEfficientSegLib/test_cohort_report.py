@@ -1,0 +1,120 @@
+"""Reports of segmentation files, from files to sections."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from USLabelEfficientSegLib.cohort_report import cohort_cases, cohort_content, open_cohort
+from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.imaging.files import read_label_map, write_label_map
+from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
+from USLabelEfficientSegLib.measurement.measurement_files import write_measurements_of
+from USLabelEfficientSegLib.measurement.report_blocks import Table
+from USLabelEfficientSegLib.measurement.report_document import report_document
+from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
+from USLabelEfficientSegLib.segmentation.segments import segment_metadata
+
+ORGANS = ("solid", "fluid")
+LABELS = {f"simulated_000{n}": str(n) for n in range(3)}
+
+
+@pytest.fixture
+def cohort(tmp_path, simulated):
+    """Folders `images`, `labels` and `segmentations` (the labels, moved by a voxel) of three simulated volumes."""
+    shutil.copytree(simulated, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "segmentations").mkdir()
+    for path in (tmp_path / "labels").iterdir():
+        label_map = read_label_map(path)
+        moved = LabelMap(np.roll(label_map.voxels, 1, axis=0), label_map.geometry, label_map.name)
+        write_label_map(tmp_path / "segmentations" / path.name, moved, segment_metadata(moved, ORGANS))
+    return tmp_path
+
+
+def opened(folder, **options):
+    return open_cohort(folder / "segmentations", folder / "images", **options)
+
+
+def titles(document):
+    return [section.title for section in document.sections]
+
+
+def test_a_cohort_is_reported_with_agreement_and_changes(cohort):
+    (cohort / "visits.csv").write_text(
+        "case,subject,date\nsimulated_0000,Doe,2024-02-29\nsimulated_0002,Doe,2024-03-02\n"
+    )
+    found = opened(cohort, references=cohort / "labels", visits=cohort / "visits.csv")
+
+    document = report_document(cohort_content(found, "Cohort", show_names=False))
+
+    assert document.tiles["Segmented volumes"] == "3"
+    assert titles(document)[:4] == ["Organ volumes", "Quality flags", "Repeated scans", "Agreement with references"]
+    changes = next(block for block in document.sections[2].blocks if isinstance(block, Table))
+    assert [row[:4] for row in changes.rows] == [["1", organ, "Case 001 → Case 003", "2"] for organ in ORGANS]
+    assert not any(name in text for text in document.texts() for name in ("simulated_000", "Doe", "2024"))
+
+
+def test_what_was_measured_while_segmenting_is_taken_over(cohort):
+    file = cohort / "segmentations" / "simulated_0001.nrrd"
+    rows = [replace(row, interval_ml=(1.0, 2.0), interval_method="So.") for row in measure_files([file])]
+    write_measurements_of(file, rows)
+
+    cases = list(cohort_cases(opened(cohort), LABELS))
+
+    assert [case.label for case in cases] == ["0", "1", "2"]
+    assert [[row.interval_ml for row in case.rows] for case in cases] == [[None] * 2, [(1.0, 2.0)] * 2, [None] * 2]
+
+
+def test_references_may_be_a_table_of_volumes(cohort):
+    (cohort / "references.csv").write_text("volume_ml,organ,case\n12.5,solid,simulated_0001\n")
+
+    found = opened(cohort, references=cohort / "references.csv")
+    cases = {case.label: case for case in cohort_cases(found, LABELS)}
+
+    assert cases["1"].true_volumes_ml == {"solid": 12.5}
+    assert cases["0"].true_volumes_ml == {} and cases["1"].reference is None
+
+
+def test_organs_without_names_are_numbered(cohort):
+    for path in (cohort / "segmentations").iterdir():
+        write_label_map(path, read_label_map(path))
+
+    assert opened(cohort).organs == ["organ 1", "organ 2"]
+    assert opened(cohort, organs=["a", "b"]).organs == ["a", "b"]
+
+
+def test_files_that_do_not_fit_together_are_refused_in_a_sentence(cohort):
+    segmentation = cohort / "segmentations" / "simulated_0001.nrrd"
+    label_map = read_label_map(segmentation)
+
+    with pytest.raises(InputError, match="has no reference of any of these segmentations"):
+        opened(cohort, references=_csv(cohort, "case,organ,volume_ml\nother,solid,1\n"))
+    with pytest.raises(InputError, match="has no volume of solid, fluid"):
+        opened(cohort, references=_csv(cohort, "case,organ,volume_ml\nsimulated_0001,liver,1\n"))
+    write_label_map(segmentation, label_map, segment_metadata(label_map, ("liver", "cyst")))
+    with pytest.raises(InputError, match="is of liver, cyst, other segmentations of solid, fluid"):
+        opened(cohort)
+    (cohort / "images" / "simulated_0001.nrrd").unlink()
+    with pytest.raises(InputError, match="has no image simulated_0001"):
+        opened(cohort)
+
+
+@pytest.mark.parametrize(("folder", "message"), [
+    ("segmentations", "has another geometry than its image simulated_0001.nrrd"),
+    ("labels", "has another geometry than the segmentation of simulated_0001"),
+])  # fmt: skip
+def test_another_geometry_is_refused(cohort, folder, message):
+    path = cohort / folder / "simulated_0001.nrrd"
+    label_map = read_label_map(path)
+    geometry = Geometry(label_map.geometry.shape, label_map.geometry.spacing, (99.0, 0.0, 0.0), np.eye(3))
+    write_label_map(path, LabelMap(label_map.voxels, geometry, "moved"), segment_metadata(label_map, ORGANS))
+
+    with pytest.raises(InputError, match=message):
+        list(cohort_cases(opened(cohort, references=cohort / "labels"), LABELS))
+
+
+def _csv(folder, text):
+    path = folder / "references.csv"
+    path.write_text(text, encoding="utf-8")
+    return path

@@ -1,0 +1,407 @@
+"""Stand-ins for Slicer's MRML widgets: node selectors, tables and plots on a real scene.
+
+Properties and signals are those of Slicer's headers (Libs/MRML/Widgets).
+"""
+
+from typing import Any
+
+import slicer
+from PySide6 import QtCore, QtWidgets
+
+from .ctk_widgets import ctkCollapsibleButton, ctkDoubleSpinBox, ctkMenuButton, ctkSliderWidget
+from .pythonqt import stand_in
+from .stand_in import setter, stored
+
+Signal, Property = QtCore.Signal, QtCore.Property
+_NODE_ID = QtCore.Qt.UserRole
+_SCENE_EVENTS = ("NodeAddedEvent", "NodeRemovedEvent", "EndCloseEvent", "EndImportEvent", "EndBatchProcessEvent")
+
+
+@stand_in
+class qMRMLWidget(QtWidgets.QWidget):
+    """The top-level widget of a panel: hands the scene down."""
+
+    mrmlSceneChanged = Signal(object)
+    cpp_signals = ("mrmlSceneChanged(vtkMRMLScene*)",)
+    _scene: Any = None
+
+    def mrmlScene(self) -> Any:
+        return self._scene
+
+    def setMRMLScene(self, scene: Any) -> None:
+        self._scene = scene
+        self.mrmlSceneChanged.emit(scene)
+
+
+@stand_in
+class qSlicerWidget(qMRMLWidget):
+    """The older top-level widget."""
+
+
+@stand_in
+class qSlicerScriptedLoadableModuleWidget(qSlicerWidget):
+    """The C++ side of a scripted module's panel; `self()` is the Python side."""
+
+    _python: Any = None
+
+    def self(self) -> Any:
+        return self._python
+
+
+class _NodeSelector(QtWidgets.QWidget):
+    """Which nodes of a scene are offered."""
+
+    mrmlSceneChanged = Signal(object)
+    nodeTypes = stored("QStringList", [])
+    hideChildNodeTypes = stored("QStringList", [])
+    showChildNodeTypes = stored(bool, True)
+    showHidden = stored(bool, False)
+    addEnabled = stored(bool, True)
+    removeEnabled = stored(bool, True)
+    editEnabled = stored(bool, False)
+    renameEnabled = stored(bool, False)
+    noneEnabled = stored(bool, False)
+    noneDisplay = stored(str, "None")
+    selectNodeUponCreation = stored(bool, True)
+    baseName = stored(str, "")
+    interactionNodeSingletonTag = stored(str, "")
+    setNodeTypes = setter("nodeTypes")
+    setNoneEnabled = setter("noneEnabled")
+    _scene: Any = None
+    _observations: Any = None
+    _attributes: Any = ()
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        observations: list[tuple[Any, int]] = []
+        self._observations = observations
+        self.destroyed.connect(lambda: _stop(observations))
+
+    def mrmlScene(self) -> Any:
+        return self._scene
+
+    def setMRMLScene(self, scene: Any) -> None:
+        _stop(self._observations)
+        self._scene = scene
+        for name in _SCENE_EVENTS if scene is not None else ():
+            tag = scene.AddObserver(getattr(slicer.vtkMRMLScene, name), self._on_scene)
+            self._observations.append((scene, tag))
+        self._refresh()
+        self.mrmlSceneChanged.emit(scene)
+
+    def addAttribute(self, node_type: str, name: str, value: str | None = None) -> None:
+        """Offer nodes of a type only if they have an attribute (of this value)."""
+        self._attributes = (*self._attributes, (node_type, name, value))
+        self._refresh()
+
+    def _on_scene(self, *_: Any) -> None:
+        if not self._scene.IsBatchProcessing():
+            self._refresh()
+
+    def _refresh(self) -> None:
+        """Show the nodes as they are now."""
+
+    def _offered(self) -> list[Any]:
+        if self._scene is None:
+            return []
+        nodes = (self._scene.GetNthNode(index) for index in range(self._scene.GetNumberOfNodes()))
+        return [node for node in nodes if self._offers(node)]
+
+    def _offers(self, node: Any) -> bool:
+        if node.GetHideFromEditors() and not self.showHidden:
+            return False
+        types = self.nodeTypes or []
+        fits = any(node.IsA(t) for t in types) if self.showChildNodeTypes else node.GetClassName() in types
+        hidden = any(node.IsA(t) for t in self.hideChildNodeTypes or [])
+        required = [(name, value) for kind, name, value in self._attributes if node.IsA(kind)]
+        given = all(
+            node.GetAttribute(name) == value if value else node.GetAttribute(name) is not None
+            for name, value in required
+        )
+        return fits and given and not hidden
+
+
+def _stop(observations: list[tuple[Any, int]]) -> None:
+    while observations:
+        scene, tag = observations.pop()
+        scene.RemoveObserver(tag)
+
+
+@stand_in
+class qMRMLNodeComboBox(_NodeSelector):
+    """Choose a node, make one, or none."""
+
+    currentNodeChanged = Signal((object,), (bool,))
+    currentNodeIDChanged = Signal(str)
+    nodeActivated = Signal(object)
+    nodeAdded = Signal(object)
+    nodeAddedByUser = Signal(object)
+    nodeAboutToBeRemoved = Signal(object)
+    nodeAboutToBeEdited = Signal(object)
+    currentNodeRenamed = Signal(str)
+    cpp_signals = (
+        "currentNodeChanged(vtkMRMLNode*)", "currentNodeChanged(bool)", "currentNodeIDChanged(QString)",
+        "nodeActivated(vtkMRMLNode*)", "nodeAdded(vtkMRMLNode*)", "nodeAddedByUser(vtkMRMLNode*)",
+        "nodeAboutToBeRemoved(vtkMRMLNode*)", "nodeAboutToBeEdited(vtkMRMLNode*)", "currentNodeRenamed(QString)",
+    )  # fmt: skip
+    _combo: Any = None
+    _id = ""
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self._combo = QtWidgets.QComboBox()
+        layout.addWidget(self._combo)
+        self._combo.activated.connect(self._activated)
+
+    def _refresh(self) -> None:
+        if self._combo is None:  # a property set before the combo box exists
+            return
+        nodes = self._offered()
+        self._combo.clear()
+        if self.noneEnabled:
+            self._combo.addItem(self.noneDisplay, "")
+        for node in nodes:
+            self._combo.addItem(node.GetName(), node.GetID())
+        if self.addEnabled and self._scene is not None:
+            for kind in self.nodeTypes or []:
+                self._combo.addItem(f"Create new {self._scene.GetTagByClassName(kind)}", f"+{kind}")
+        ids = [node.GetID() for node in nodes]
+        first = "" if self.noneEnabled or not ids else ids[0]
+        self._select(self._id if self._id in ids else first)
+
+    def _select(self, node_id: str) -> None:
+        self._combo.setCurrentIndex(self._combo.findData(node_id))
+        if node_id == self._id:
+            return
+        self._id = node_id
+        node = self.currentNode()
+        self.currentNodeChanged[object].emit(node)
+        self.currentNodeChanged[bool].emit(node is not None)
+        self.currentNodeIDChanged.emit(node_id)
+
+    def _activated(self, index: int) -> None:
+        data = self._combo.itemData(index) or ""
+        if data.startswith("+"):
+            self.addNode(data[1:])
+        else:
+            self._select(data)
+        self.nodeActivated.emit(self.currentNode())
+
+    def addNode(self, node_type: str | None = None) -> Any:
+        kind = node_type or self.nodeTypes[0]
+        name = self.baseName or self._scene.GetTagByClassName(kind)
+        node = self._scene.AddNewNodeByClass(kind, self._scene.GenerateUniqueName(name))
+        self.nodeAddedByUser.emit(node)
+        if self.selectNodeUponCreation:
+            self._select(node.GetID())
+        return node
+
+    def currentNode(self) -> Any:
+        return self._scene.GetNodeByID(self._id) if self._scene is not None and self._id else None
+
+    def setCurrentNode(self, node: Any) -> None:
+        self._select(node.GetID() if node is not None and self._offers(node) else "")
+
+    def setCurrentNodeID(self, node_id: str) -> None:
+        self.setCurrentNode(self._scene.GetNodeByID(node_id) if node_id else None)
+
+    def nodeCount(self) -> int:
+        return len(self._offered())
+
+    def nodeFromIndex(self, index: int) -> Any:
+        return self._scene.GetNodeByID(self._combo.itemData(index) or "")
+
+    currentNodeID = Property(str, lambda self: self._id, setCurrentNodeID, notify=currentNodeIDChanged)
+
+
+@stand_in
+class qMRMLCheckableNodeComboBox(_NodeSelector):
+    """Tick any number of nodes. Slicer folds the list into a combo box; here it is open."""
+
+    checkedNodesChanged = Signal()
+    cpp_signals = ("checkedNodesChanged()",)
+    _list: Any = None
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self._list = QtWidgets.QListWidget()
+        self._list.setMaximumHeight(110)
+        layout.addWidget(self._list)
+        self._list.itemChanged.connect(lambda _: self.checkedNodesChanged.emit())
+
+    def _items(self) -> list[Any]:
+        return [self._list.item(row) for row in range(self._list.count)]
+
+    def _refresh(self) -> None:
+        if self._list is None:
+            return
+        checked = {item.data(_NODE_ID) for item in self._items() if item.checkState() == QtCore.Qt.Checked}
+        nodes = self._offered()
+        self._list.blockSignals(True)
+        self._list.clear()
+        for node in nodes:
+            item = QtWidgets.QListWidgetItem(node.GetName(), self._list)
+            item.setData(_NODE_ID, node.GetID())
+            item.setCheckState(QtCore.Qt.Checked if node.GetID() in checked else QtCore.Qt.Unchecked)
+        self._list.blockSignals(False)
+        if checked - {node.GetID() for node in nodes}:
+            self.checkedNodesChanged.emit()
+
+    def checkedNodes(self) -> list[Any]:
+        ids = [item.data(_NODE_ID) for item in self._items() if item.checkState() == QtCore.Qt.Checked]
+        return [self._scene.GetNodeByID(node_id) for node_id in ids]
+
+    def uncheckedNodes(self) -> list[Any]:
+        return [node for node in self._offered() if node not in self.checkedNodes()]
+
+    def allChecked(self) -> bool:
+        return not self.uncheckedNodes()
+
+    def noneChecked(self) -> bool:
+        return not self.checkedNodes()
+
+    def checkState(self, node: Any) -> QtCore.Qt.CheckState:
+        return self._item(node).checkState()
+
+    def setCheckState(self, node: Any, state: QtCore.Qt.CheckState) -> None:
+        self._item(node).setCheckState(state)
+
+    def _item(self, node: Any) -> Any:
+        return next(item for item in self._items() if item.data(_NODE_ID) == node.GetID())
+
+
+@stand_in
+class qMRMLTableView(QtWidgets.QTableView):
+    """The cells of a table node."""
+
+    mrmlSceneChanged = Signal(object)
+    cpp_signals = ("mrmlSceneChanged(vtkMRMLScene*)",)
+    transposed = stored(bool, False)
+    firstRowLocked = stored(bool, False)
+    firstColumnLocked = stored(bool, False)
+    _scene: Any = None
+    _node: Any = None
+    _observations: Any = None
+    _model: Any = None
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        self._model = _TableModel(self)
+        self.setModel(self._model)
+        observations: list[tuple[Any, int]] = []
+        self._observations = observations
+        self.destroyed.connect(lambda: _stop(observations))
+
+    def mrmlScene(self) -> Any:
+        return self._scene
+
+    def setMRMLScene(self, scene: Any) -> None:
+        self._scene = scene
+        self.mrmlSceneChanged.emit(scene)
+
+    def mrmlTableNode(self) -> Any:
+        return self._node
+
+    def setMRMLTableNode(self, node: Any) -> None:
+        _stop(self._observations)
+        self._node = node
+        if node is not None:
+            self._observations.append((node, node.AddObserver("ModifiedEvent", lambda *_: self._model.show(node))))
+        self._model.show(node)
+
+
+class _TableModel(QtCore.QAbstractTableModel):
+    """Names of the columns as headings (Slicer shows them so when the node locks its first row), cells as text."""
+
+    _headings: Any = ()
+    _cells: Any = ()
+
+    def show(self, node: Any) -> None:
+        self.beginResetModel()
+        table = node.GetTable() if node is not None else None
+        columns = range(table.GetNumberOfColumns()) if table is not None else ()
+        self._headings = [node.GetColumnName(c) for c in columns]
+        rows = range(table.GetNumberOfRows()) if columns else ()
+        self._cells = [[node.GetCellText(r, c) for c in columns] for r in rows]
+        self.endResetModel()
+
+    def rowCount(self, parent: Any = None) -> int:
+        return len(self._cells)
+
+    def columnCount(self, parent: Any = None) -> int:
+        return len(self._headings)
+
+    def data(self, index: QtCore.QModelIndex, role: int = QtCore.Qt.DisplayRole) -> Any:
+        return self._cells[index.row()][index.column()] if role == QtCore.Qt.DisplayRole else None
+
+    def headerData(self, section: int, orientation: Any, role: int = QtCore.Qt.DisplayRole) -> Any:
+        if role != QtCore.Qt.DisplayRole:
+            return None
+        return self._headings[section] if orientation == QtCore.Qt.Horizontal else section + 1
+
+
+@stand_in
+class qMRMLSliderWidget(ctkSliderWidget):
+    """A slider that knows the scene's units."""
+
+    quantity = stored(str, "")
+    unitAwareProperties = stored(int, 0)
+    _scene: Any = None
+
+    def setMRMLScene(self, scene: Any) -> None:
+        self._scene = scene
+
+
+@stand_in
+class qMRMLSpinBox(ctkDoubleSpinBox):
+    """A spin box that knows the scene's units."""
+
+    quantity = stored(str, "")
+    _scene: Any = None
+
+    def setMRMLScene(self, scene: Any) -> None:
+        self._scene = scene
+
+
+@stand_in
+class qMRMLCollapsibleButton(ctkCollapsibleButton):
+    """A folding section that hands the scene down."""
+
+    _scene: Any = None
+
+    def setMRMLScene(self, scene: Any) -> None:
+        self._scene = scene
+
+
+@stand_in
+class qMRMLSegmentationShow3DButton(ctkMenuButton):
+    """Shows the segments' surfaces in the 3-D view."""
+
+    _node: Any = None
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        self.setText("Show 3D")
+        self.setCheckable(True)
+        self.toggled.connect(self._toggled)
+
+    def setSegmentationNode(self, node: Any) -> None:
+        self._node = node
+
+    def segmentationNode(self) -> Any:
+        return self._node
+
+    def _toggled(self, shown: bool) -> None:
+        if self._node is None:
+            return
+        if shown:
+            self._node.CreateClosedSurfaceRepresentation()
+        else:
+            self._node.RemoveClosedSurfaceRepresentation()
+
+
+MRML_WIDGETS = {name: value for name, value in list(globals().items()) if name.startswith(("qMRML", "qSlicer"))}

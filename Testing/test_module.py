@@ -1,0 +1,274 @@
+"""The module in the host, by clicks: the whole story, a random user, Slicer's patience, scripts without panel."""
+
+import doctest
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from random_user import MODULE, NAME, RandomUser, child_processes, observers
+
+from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice
+from USLabelEfficientSegLib.study.events import read_events
+from USLabelEfficientSegLib.study.study import Study
+
+NOT_BUNDLED = [
+    "torch",
+    "monai",
+    "pydantic",
+    "typer",
+    "rich",
+    "safetensors",
+    "jinja2",
+    "matplotlib",
+    "highdicom",
+    "fpdf",
+]
+OPENING = """
+import sys, time
+sys.modules.update(dict.fromkeys({blocked!r}))
+import slicer_host
+slicer_host.start()
+import slicer
+started = time.process_time()
+widget = slicer_host.load_module({module!r})
+slicer.util.selectModule("USLabelEfficientSeg")
+print("seconds", time.process_time() - started)
+assert widget.ui.studyButton.text and not widget.ui.trainButton.enabled
+assert not slicer_host.errors
+"""
+
+
+class Story:
+    """The panel with a user who waits."""
+
+    def __init__(self, host):
+        import slicer
+
+        self.host = host
+        self.widget = host.load_module(MODULE)
+        slicer.util.selectModule("Data")
+        slicer.util.selectModule(NAME)
+        self.ui, self.panel = self.widget.ui, self.widget.panel
+        self.longest_step = 0.0
+
+    def click(self, name):
+        button = getattr(self.ui, name)
+        assert button.enabled, f"{name}: {button.toolTip}"
+        button.click()
+        self.host.process_events(0.05)
+
+    def until(self, condition, seconds=180):
+        """Let Slicer run until something has happened; measures how long it thinks between two events."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "nothing happened"
+            assert not self.host.errors, self.host.errors[0]
+            thinking = time.thread_time()
+            self.host.process_events()
+            self.longest_step = max(self.longest_step, time.thread_time() - thinking)
+            time.sleep(0.005)
+        self.host.process_events(0.05)
+
+    def idle(self):
+        return not self.panel.runner.busy
+
+    def close(self):
+        import slicer
+
+        slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(NAME)
+
+
+@pytest.fixture
+def story(host):
+    made = Story(host)
+    yield made
+    made.close()
+
+
+def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path, monkeypatch):
+    import qt
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.selftest import TINY_PRESET
+    from USLabelEfficientSegLib.slicer_side.study_session import LABELS, RESULT, madeFor, volumeOf
+
+    ui, panel, folder = story.ui, story.panel, tmp_path / "prostate study"
+    changes = {**TINY_PRESET, "teacher.steps": 300}
+    ui.changesEdit.text = " ".join(f"{name}={value}".replace(" ", "") for name, value in changes.items())
+
+    # Data
+    story.click("exampleButton")
+    ui.studyFolderEdit.currentPath = str(folder)
+    host.process_events(0.05)
+    assert [ui.organTable.item(row, 0).text() for row in range(2)] == ["organ A", "organ B"]
+    story.click("studyButton")
+    story.until(story.idle)
+    assert "6 volumes and 4 labelled slices" in ui.dataStatus.text
+    assert Study.open(folder).slice_axis == 2
+
+    # Labels
+    story.click("nextSliceButton")
+    story.until(story.idle)
+    case, shown = panel.labels.case, panel.labels.shown_slice()
+    assert case in ui.suggestionLabel.text and panel.labels.editor.activeEffect().name == "Paint"
+    assert panel.labels.editor.segmentationNode() is panel.session.labelNode(panel.session.volumeNode(case))
+    story.click("emptySliceButton")
+    assert LabelledSlice(*shown) in Study.open(folder).read_labels(case).labelled_slices()
+    story.click("removeSliceButton")
+    assert Study.open(folder).summary()["labelled_slices"] == 4
+    story.click("keepSliceButton")
+    assert "5 of 240 slices" in ui.labelFractionLabel.text
+
+    # Train, cancel, resume
+    story.click("trainButton")
+    story.until(lambda: any(stage.name == "teacher" for stage in panel.train.monitor.stages) or story.idle())
+    assert not ui.segmentButton.enabled and "is running" in ui.trainButton.toolTip
+    asked = time.monotonic()
+    story.click("cancelTrainButton")
+    story.until(story.idle)
+    assert time.monotonic() - asked < 2.5  # 2 s, and a machine that is busy with other tests
+    assert not child_processes()
+    assert ui.trainButton.text == "Resume training" and "stopped" in ui.trainStatus.text
+    story.longest_step = 0.0
+    story.click("trainButton")
+    story.until(story.idle)
+    assert story.longest_step < 0.1
+    assert ui.trainStatus.text.startswith("Trained") and not ui.trainButton.enabled
+    assert "nothing has changed" in ui.trainButton.toolTip
+    story.click("lossButton")
+    assert panel.parameters.lossChart.GetNumberOfPlotSeriesNodes() > 0
+
+    # Segment and measure
+    ui.segmentList.item(0).setCheckState(qt.Qt.Checked)
+    host.process_events(0.05)
+    story.click("segmentButton")
+    story.until(story.idle)
+    (result,) = madeFor(None, RESULT)
+    assert volumeOf(result).GetName() == "simulated_0000"
+    assert result.GetSegmentation().GetNthSegment(1).GetName() == "organ B"
+    story.click("measureButton")
+    assert ui.volumesTable.rowCount == 2 and float(ui.volumesTable.item(0, 2).text()) >= 0
+    monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", lambda *_: str(tmp_path / "volumes.csv"))
+    story.click("saveCsvButton")
+    assert "organ A" in (tmp_path / "volumes.csv").read_text()
+
+    # Improve
+    assert ui.resultSelector.currentNode() is result
+    story.click("correctButton")
+    assert panel.labels.editor.segmentationNode() is result
+    story.click("useSliceButton")
+    assert Study.open(folder).summary()["labelled_slices"] == 6
+    assert ui.improveTrainButton.text == "Train with the new labels"
+    before = (folder / "run" / "model.safetensors").read_bytes()
+    story.click("improveTrainButton")
+    story.until(story.idle)
+    assert (folder / "run" / "model.safetensors").read_bytes() != before
+    repeated = [event.stage for event in read_events(panel.session.events) if event.message == "already trained"]
+    assert "teacher" in repeated  # what was learnt without labels stays
+
+    # Save the scene and open it again
+    slicer.util.saveScene(str(tmp_path / "scene.mrb"))
+    host.clear_scene()
+    assert ui.labelTable.item(0, 0).text() == "simulated_0000 (not loaded)"
+    panel.logic.session = None
+    slicer.util.loadScene(str(tmp_path / "scene.mrb"))
+    host.process_events(0.2)
+    assert panel.session is not None and panel.session.folder == folder
+    assert [ui.labelTable.item(row, 1).text() for row in range(6)].count("0") == 3
+    assert ui.volumesTable.rowCount == 2 and len(madeFor(None, LABELS)) == 3
+    assert "6 volumes and 6 labelled slices" in ui.dataStatus.text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_random_user_meets_no_exception_and_leaves_no_process_and_no_observer(host, tmp_path, monkeypatch, seed):
+    import slicer
+
+    monkeypatch.setattr(slicer.util, "confirmYesNoDisplay", lambda *_, **__: seed % 2 == 0)
+    before = observers()
+    user = RandomUser(seed, tmp_path)
+    try:
+        user.act(40)
+    finally:
+        user.close()
+
+    assert len(user.done) == 40
+    assert not child_processes()
+    assert observers() == before
+
+
+def test_the_examples_of_the_logic_run(story, tmp_path):
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.selftest import TINY_PRESET
+    from USLabelEfficientSegLib.slicer_side.simulated_data import ORGANS, createSimulatedStudy
+    from USLabelEfficientSegLib.slicer_side.study_session import volumeOf
+
+    volume_nodes = createSimulatedStudy(2)
+    nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    label_node = next(node for node in nodes if volumeOf(node) is volume_nodes[0])
+    logic = story.widget.logic
+    names = {
+        "logic": logic, "studyFolder": tmp_path / "study", "volumeNodes": volume_nodes, "labelNode": label_node,
+        "organs": ORGANS, "tinyPreset": TINY_PRESET,
+    }  # fmt: skip
+    run, finder = 0, doctest.DocTestParser()
+    for method in ("pretrainTeacher", "distillStudent", "segment", "computeVolumes"):
+        text = getattr(type(logic), method).__doc__
+        example = finder.get_doctest(text, names, method, None, 0)
+        results = doctest.DocTestRunner().run(example, clear_globs=False)
+        names |= example.globs
+        assert results.failed == 0, method
+        run += results.attempted
+    assert run >= 8
+
+
+def test_opening_the_module_is_quick_and_imports_nothing_that_slicer_does_not_bundle():
+    program = OPENING.format(blocked=NOT_BUNDLED, module=str(MODULE))
+    path = [str(MODULE.parent), str(Path(__file__).parent)]
+    program = f"import sys; sys.path[:0] = {path!r}\n{program}"
+    done = [subprocess.run([sys.executable, "-c", program], capture_output=True, text=True) for _ in range(2)][-1]
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert float(done.stdout.split("seconds")[1]) < 0.3
+
+
+def test_every_control_has_a_tooltip_and_every_disabled_button_says_why(story):
+    import qt
+
+    story.host.process_events(0.05)
+    controls = (qt.QPushButton, qt.QComboBox, qt.QCheckBox, qt.QLineEdit, qt.QListWidget, qt.QTableWidget)
+    named = {name: widget for name, widget in vars(story.ui).items() if type(widget) in controls}
+    assert len(named) > 30
+    for name, widget in named.items():
+        assert len(widget.toolTip) > 10, name
+    for name, widget in named.items():
+        if type(widget) is qt.QPushButton and not widget.enabled:
+            assert widget.toolTip.rstrip().endswith((".", "!")), name
+
+
+def test_a_drawn_label_is_saved_without_being_asked(story, host, tmp_path):
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.simulated_data import ORGANS, createSimulatedStudy
+    from USLabelEfficientSegLib.slicer_side.study_session import volumeOf
+
+    story.widget.logic.createStudy(tmp_path / "study", createSimulatedStudy(1), ORGANS)
+    panel = story.panel
+    panel.labels.adopt_drawn_labels()
+    panel.refresh()
+    labelled = panel.session.labelling("simulated_0000").items()[0]
+    panel.labels.show_slice("simulated_0000", labelled.axis, labelled.index)
+    node = panel.labels.editor.segmentationNode()
+    segment = node.GetSegmentation().GetNthSegmentID(0)
+
+    voxels = slicer.util.arrayFromSegmentBinaryLabelmap(node, segment, volumeOf(node)).copy()
+    voxels[labelled.index, 3:9, 4:11] = 1
+    slicer.util.updateSegmentBinaryLabelmapFromArray(voxels, node, segment, volumeOf(node))
+    host.process_events(1.3)
+
+    stored = Study.open(tmp_path / "study").read_labels("simulated_0000").voxels
+    np.testing.assert_array_equal(np.take(stored, labelled.index, axis=labelled.axis)[4:11, 3:9], 1)

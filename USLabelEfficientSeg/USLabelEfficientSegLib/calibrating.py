@@ -1,0 +1,120 @@
+"""What a trained model must know of itself to give intervals and warnings: the last stage of training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .errors import InputError
+from .imaging.files import read_label_map, read_volume
+from .imaging.volume import Geometry
+from .measurement.volumes import organ_volumes
+from .segmentation.calibration import OwnVolumes, calibration_from_slices, calibration_from_volumes
+from .segmentation.inference import predict, predict_inputs
+from .segmentation.model import SegmentationModel
+from .segmentation.slice_residuals import slice_residuals
+from .segmentation.training_statistics import IntensityFeatures, training_statistics
+from .study.training_volumes import TrainingVolume
+from .training_run import Run, stop_if
+
+_FEWEST_LABELLED = 3
+_LEAST_SHARE = 1e-6
+
+
+def calibrated(run: Run, model: SegmentationModel) -> SegmentationModel:
+    """The model with its volumes' calibration on the labelled slices, and with statistics of the study.
+
+    With fewer than three labelled volumes there is no calibration.
+    """
+    axis = run.study.slice_axis
+    features, shares, profiles = [], [], []
+    for number, volume in enumerate(run.volumes, start=1):
+        stop_if(run.cancelled, f"calibration stopped after {number - 1} of {len(run.volumes)} volumes")
+        probability = predict_inputs(model, volume.inputs, volume.sector, run.device).probability[1:].numpy()
+        features.append(IntensityFeatures(volume.grey.numpy(), volume.sector.numpy()))
+        shares.append(np.maximum(probability.mean(axis=(1, 2, 3), dtype=np.float64), _LEAST_SHARE))
+        profiles.append(probability.sum(axis=tuple({1, 2, 3} - {axis + 1}), dtype=np.float64))
+        run.study.events.emit("calibration", number, len(run.volumes))
+    geometries = [
+        Geometry(case.image.shape, case.image.spacing, (0.0, 0.0, 0.0), np.eye(3)) for case in run.study.cases
+    ]
+    extents_ml = [geometry.voxel_volume_ml * np.prod(geometry.shape) for geometry in geometries]
+    volumes_ml = np.array(shares) * np.array(extents_ml)[:, None]
+    labelled = [index for index, volume in enumerate(run.volumes) if volume.labels is not None]
+    calibration = None
+    if len(labelled) >= _FEWEST_LABELLED:
+        targets = [volume.labels for volume in run.volumes if volume.labels is not None]
+        beyond = _beyond_labels(run.volumes, profiles, axis)
+        log_shares = np.log(np.array(shares)[labelled]).mean(axis=0)
+        own = [
+            OwnVolumes(float(variance), float(log_share), float(share))
+            for variance, log_share, share in zip(np.log(volumes_ml).var(axis=0), log_shares, beyond, strict=True)
+        ]
+        positions = [volume.position for volume in run.volumes if volume.labels is not None]
+        calibration = calibration_from_slices(slice_residuals(targets, positions, axis, run.settings.seed), own)
+    statistics = training_statistics(volumes_ml, geometries, features, model.max_voxels)
+    return replace(model, calibration=calibration, statistics=statistics)
+
+
+def calibrated_on_volumes(
+    model: SegmentationModel, images: Mapping[str, Path], references: Mapping[str, Path], device: torch.device
+) -> SegmentationModel:
+    """The model with a calibration on fully labelled volumes that it was not trained on.
+
+    Args:
+        model: what segments them.
+        images: files by name.
+        references: label maps by the names of their images.
+        device: where to compute.
+
+    Raises:
+        InputError: an image without a reference, another geometry, a volume of the training, too few volumes.
+    """
+    trained_on = set(dict(model.provenance.get("labels", {})))
+    rows = []
+    for name, path in images.items():
+        if name not in references:
+            raise InputError(path, "has no reference of the same name", "add it or leave the image out")
+        if name in trained_on:
+            raise InputError(path, "has the name of a volume whose labels the model knows", "give held-out volumes")
+        prediction = predict(model, read_volume(path), device)
+        reference = read_label_map(references[name])
+        if not reference.geometry.same_grid(prediction.geometry):
+            raise InputError(references[name], "has another geometry than its image", "give it on the image's grid")
+        true = np.array([row.volume_ml for row in organ_volumes(reference, model.organs)])
+        rows.append(_log_ratios(true, np.array(prediction.volumes_ml())))
+    return replace(model, calibration=calibration_from_volumes(np.array(rows)))
+
+
+def _log_ratios(true: NDArray[np.float64], predicted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log of true over predicted volume of each organ; nan where one of them is 0."""
+    known = (true > 0) & (predicted > 0)
+    return np.where(known, np.log(np.where(known, true, 1) / np.where(known, predicted, 1)), np.nan)
+
+
+def _beyond_labels(
+    volumes: list[TrainingVolume], profiles: list[NDArray[np.float64]], axis: int
+) -> NDArray[np.float64]:
+    """Share of each organ that is predicted beyond the outermost labelled slices, in the anatomy's frame."""
+    others = tuple({0, 1, 2} - {axis})
+    places = [volume.position[axis].movedim(axis, 0)[:, 0, 0].numpy() for volume in volumes]
+    labelled = np.concatenate(
+        [
+            place[(volume.labels.weight > 0).numpy().any(axis=others)]
+            for volume, place in zip(volumes, places, strict=True)
+            if volume.labels is not None
+        ]
+    )
+    # A place is a slice's centre: half a slice more on either side.
+    half = max(float(np.ptp(place)) / (2 * (len(place) - 1)) for place in places)
+    first, last = labelled.min() - half, labelled.max() + half
+    outside, total = 0.0, _LEAST_SHARE
+    for profile, place in zip(profiles, places, strict=True):  # (organs, slices)
+        outside = outside + profile[:, (place < first) | (place > last)].sum(axis=1)
+        total = total + profile.sum(axis=1)
+    return np.asarray(outside / total)

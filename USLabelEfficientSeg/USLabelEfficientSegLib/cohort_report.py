@@ -1,0 +1,188 @@
+"""The report of a cohort: segmentations in files with their images, whoever made them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from . import __version__
+from .errors import InputError
+from .evaluation.agreement_section import agreement_section
+from .evaluation.metrics import dice
+from .evaluation.reference_volumes import read_reference_volumes
+from .imaging.files import find_images, read_volume
+from .imaging.volume import LabelMap
+from .measurement.cohort import Visit, changes, check_visits, read_visits
+from .measurement.repeats_section import repeats_section
+from .measurement.report_blocks import Section
+from .measurement.report_content import CaseSummary, ReportCase, ReportContent, case_labels
+from .measurement.segmentation_files import find_segmentations, measure_files, organ_names, read_segmentation
+from .measurement.volumes import label_counts, organ_volumes
+from .segmentation.training_statistics import TrainingStatistics
+from .study.files import sha256_of
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """What a report of segmentation files is made from.
+
+    Args:
+        segmentations: files by the name of their image.
+        images: files or DICOM folders by name; those without segmentation are passed over.
+        organs: names, by label.
+        statistics: of the volumes that the model learnt from, where they are known.
+        reference_maps: label maps of an expert, by name.
+        reference_volumes_ml: volumes of another measurement, by case and organ; they count more than those of maps.
+        visits: which cases are repeated scans of which subject.
+    """
+
+    segmentations: Mapping[str, Path]
+    images: Mapping[str, Path]
+    organs: Sequence[str]
+    statistics: TrainingStatistics | None = None
+    reference_maps: Mapping[str, Path] = field(default_factory=dict)
+    reference_volumes_ml: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    visits: Sequence[Visit] = ()
+
+
+def open_cohort(
+    segmentations: Path,
+    images: Path,
+    *,
+    organs: Sequence[str] | None = None,
+    statistics: TrainingStatistics | None = None,
+    references: Path | None = None,
+    visits: Path | None = None,
+) -> Cohort:
+    """Find the files of a cohort.
+
+    Args:
+        segmentations: folder of label maps; what was measured when they were made is used, see `measure_files`.
+        images: folder of the images of the same names.
+        organs: names of the organs, by default those in the files.
+        statistics: of the volumes that the model learnt from.
+        references: folder of label maps, or CSV of volumes (see `read_reference_volumes`).
+        visits: CSV of repeated scans (see `read_visits`).
+
+    Raises:
+        InputError: no segmentations, one without an image, different organs, no reference of any case, a visit of
+            an unknown one, or a file that cannot be read.
+    """
+    found, of_name = find_segmentations(segmentations), find_images(images)
+    for name, path in found.items():
+        if name not in of_name:
+            raise InputError(path, f"has no image {name} in {images}", "add the image or remove the segmentation")
+    maps: Mapping[str, Path] = {}
+    volumes_ml: Mapping[str, Mapping[str, float]] = {}
+    if references is not None:
+        if references.is_dir():
+            maps = find_segmentations(references)
+        else:
+            volumes_ml = read_reference_volumes(references)
+        if not found.keys() & {*maps, *volumes_ml}:
+            problem = "has no reference of any of these segmentations"
+            raise InputError(references, problem, "give references of the same names")
+    scans = read_visits(visits) if visits else []
+    check_visits(scans, found)
+    names = list(organs or _organs(found))
+    if volumes_ml and not any(set(names) & of_case.keys() for of_case in volumes_ml.values()):
+        raise InputError(references or "references", f"has no volume of {', '.join(names)}", "use the same organ names")
+    return Cohort(
+        found,
+        of_name,
+        names,
+        statistics,
+        maps,
+        volumes_ml,
+        scans,
+    )
+
+
+def cohort_content(cohort: Cohort, title: str, *, show_names: bool) -> ReportContent:
+    """What a report of the cohort shows; names of cases and subjects only if asked for."""
+    labels = case_labels(list(cohort.segmentations), show_names)
+
+    def comparisons(cases: Sequence[CaseSummary]) -> list[Section]:
+        return comparison_sections(cases, cohort.organs, cohort.visits, show_names=show_names)
+
+    return ReportContent(
+        title,
+        cohort.organs,
+        cohort_cases(cohort, labels),
+        comparisons,
+        provenance={"library version": __version__},
+    )
+
+
+def comparison_sections(
+    cases: Sequence[CaseSummary], organs: Sequence[str], visits: Sequence[Visit], *, show_names: bool
+) -> list[Section]:
+    """Repeated scans and agreement with references, as far as there are any."""
+    found = changes([row for case in cases for row in case.rows], visits)
+    labels = {case.name: case.label for case in cases}
+    return [repeats_section(found, labels, show_names=show_names), agreement_section(cases, organs)]
+
+
+def cohort_cases(cohort: Cohort, labels: Mapping[str, str]) -> Iterator[ReportCase]:
+    """The cases under their labels, read one at a time.
+
+    Raises:
+        InputError: a file cannot be read, does not fit its image, or has changed since it was measured.
+    """
+    for name, path in cohort.segmentations.items():
+        image = cohort.images[name]
+        volume, label_map = read_volume(image), read_segmentation(path)
+        if not volume.geometry.same_grid(label_map.geometry):
+            problem = f"has another geometry than its image {image.name}"
+            raise InputError(path, problem, "give the image that was segmented")
+        reference, true_ml, overlap = _reference(cohort, name, label_map)
+        rows = measure_files([path], cohort.organs, images=cohort.images, statistics=cohort.statistics)
+        yield ReportCase(labels[name], volume, label_map, rows, reference, true_ml, overlap, _checksum(image))
+
+
+def _reference(
+    cohort: Cohort, name: str, label_map: LabelMap
+) -> tuple[LabelMap | None, dict[str, float], dict[str, float]]:
+    """The reference map of a case, its volumes and its overlap by organ, as far as there are any."""
+    volumes_ml = dict(cohort.reference_volumes_ml.get(name, {}))
+    if name not in cohort.reference_maps:
+        return None, volumes_ml, {}
+    reference = read_segmentation(cohort.reference_maps[name])
+    if not reference.geometry.same_grid(label_map.geometry):
+        problem = f"has another geometry than the segmentation of {name}"
+        raise InputError(cohort.reference_maps[name], problem, "give both on the grid of the same image")
+    of_map = {row.organ: row.volume_ml for row in organ_volumes(reference, cohort.organs)}
+    return reference, {**of_map, **volumes_ml}, overlaps(label_map, reference, cohort.organs)
+
+
+def overlaps(prediction: LabelMap, reference: LabelMap, organs: Sequence[str]) -> dict[str, float]:
+    """Dice of every organ."""
+    return {
+        organ: dice(prediction.voxels == label, reference.voxels == label)
+        for label, organ in enumerate(organs, start=1)
+    }
+
+
+def _organs(segmentations: Mapping[str, Path]) -> list[str]:
+    """Names in the files, or else `organ 1`, ... up to the highest label of them all."""
+    named = {tuple(names): path for path in segmentations.values() if (names := organ_names(path))}
+    if len(named) > 1:
+        (first, _), (other, path), *_ = named.items()
+        problem = f"is of {', '.join(other)}, other segmentations of {', '.join(first)}"
+        raise InputError(path, problem, "report segmentations of one model at a time")
+    if named:
+        return list(next(iter(named)))
+    highest = max(int(np.flatnonzero(label_counts(read_segmentation(path))).max()) for path in segmentations.values())
+    return [f"organ {label}" for label in range(1, max(highest, 1) + 1)]
+
+
+def _checksum(image: Path) -> str:
+    """SHA-256 of a file, or of those of a folder's files in the order of their names."""
+    if image.is_file():
+        return sha256_of(image)
+    checksums = "".join(sha256_of(file) for file in sorted(image.iterdir()) if file.is_file())
+    return hashlib.sha256(checksums.encode()).hexdigest()

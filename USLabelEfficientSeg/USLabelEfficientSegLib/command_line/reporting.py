@@ -1,0 +1,193 @@
+"""What is filed: reports for people, DICOM for archives."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import InputError
+from .options import DeviceName, OrganNames, parse_organs
+
+if TYPE_CHECKING:
+    from ..measurement.report_content import ReportContent
+
+ShowNames = Annotated[
+    bool, typer.Option("--show-names", help="Tell the names of cases and subjects, which may identify patients.")
+]
+Images = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Images of the segmentations, of the same names.", show_default=False)
+]
+_COHORT_TITLE = "Organ volumes"
+
+
+def report(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="STUDY|SEGMENTATIONS", help="A trained study, or a folder of segmentations.", show_default=False
+        ),
+    ],
+    output: Annotated[Path, typer.Option(metavar="FILE", help="The report (HTML).", show_default=False)],
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write the same as PDF, too, beside the HTML file.")] = False,
+    images: Images = None,
+    references: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR|CSV",
+            help="What the segmentations are compared with: label maps of the same names, or a table with the "
+            "columns case, organ, volume_ml.",
+            show_default=False,
+        ),
+    ] = None,
+    visits: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="Repeated scans: a table with the columns case, subject, and date (2024-02-29) or order (1, 2, ...).",
+            show_default=False,
+        ),
+    ] = None,
+    study: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="STUDY",
+            help="The study that the segmentations were made with, to tell its settings and checksums.",
+            show_default=False,
+        ),
+    ] = None,
+    organs: OrganNames = None,
+    show_names: ShowNames = False,
+    device: DeviceName = "auto",
+) -> None:
+    """Write a report: organ volumes with intervals and quality flags, pictures, agreement, changes, provenance.
+
+    Of a trained study: its own volumes, segmented now. Of a folder of segmentations: these, with their images, be it
+    one or a cohort; what `segment` has measured, with prediction intervals, is taken over unless a segmentation was
+    edited since. The report is one file that any browser shows without a network. It numbers the cases in the order
+    of their names, and holds no names and no dates of scans, unless --show-names is given.
+
+    \b
+    Examples:
+      uslabelseg report my-study --output report.html --pdf
+      uslabelseg report segmentations --images volumes --references expert-labels --output report.html
+      uslabelseg report segmentations --images volumes --visits visits.csv --study my-study --output report.html
+    """
+    from ..measurement.report import write_report
+    from ..study.manifest import MANIFEST_NAME
+
+    pdf_file = output.with_suffix(".pdf") if pdf else None
+    if pdf_file == output:
+        raise InputError(
+            output, "is the name of a PDF", "give the name of the HTML file; --pdf writes the PDF beside it"
+        )
+    if (source / MANIFEST_NAME).exists():
+        given = {"--images": images, "--references": references, "--study": study, "--organs": organs}
+        for option, value in given.items():
+            if value is not None:
+                raise InputError(option, "is for a folder of segmentations, not for a study", "leave it out")
+        content = _of_study(source, visits, device, show_names)
+    else:
+        content = _of_segmentations(source, images, references, visits, study, organs, show_names)
+    document = write_report(output, content, pdf=pdf_file)
+    files = f"{output} and {pdf_file}" if pdf_file else f"{output}"
+    print(f"Report of {document.tiles['Segmented volumes']} volumes: {files}")
+
+
+def _of_study(folder: Path, visits: Path | None, device: str, show_names: bool) -> "ReportContent":
+    from ..cohort_report import comparison_sections
+    from ..measurement.cohort import check_visits, read_visits
+    from ..measurement.report_content import case_labels
+    from ..segmentation.model import choose_device
+    from ..segmentation.segment_files import load_model
+    from ..study.memory import tune_memory
+    from ..study.study import Study
+    from ..study_report import report_content, segmented_cases
+
+    where = choose_device(device)
+    opened, model = Study.open(folder), load_model(folder)
+    scans, names = read_visits(visits) if visits else [], [case.name for case in opened.cases]
+    check_visits(scans, names)
+    tune_memory()
+    labels = case_labels(names, show_names)
+    return report_content(
+        opened,
+        "Segmentation study",
+        segmented_cases(opened, model, where, labels),
+        lambda cases: comparison_sections(cases, model.organs, scans, show_names=show_names),
+    )
+
+
+def _of_segmentations(
+    folder: Path,
+    images: Path | None,
+    references: Path | None,
+    visits: Path | None,
+    study: Path | None,
+    organs: str | None,
+    show_names: bool,
+) -> "ReportContent":
+    from ..cohort_report import cohort_content, open_cohort
+
+    if images is None:
+        problem = "is no study, and of segmentations the images are needed, too"
+        raise InputError(folder, problem, "give the folder of a study, or that of the images with --images")
+    if study is None:
+        cohort = open_cohort(folder, images, organs=parse_organs(organs), references=references, visits=visits)
+        return cohort_content(cohort, _COHORT_TITLE, show_names=show_names)
+
+    from ..segmentation.segment_files import load_model
+    from ..study.study import Study
+    from ..study_report import report_content
+
+    opened, model = Study.open(study), load_model(study)
+    cohort = open_cohort(
+        folder,
+        images,
+        organs=parse_organs(organs) or model.organs,
+        statistics=model.statistics,
+        references=references,
+        visits=visits,
+    )
+    content = cohort_content(cohort, _COHORT_TITLE, show_names=show_names)
+    return report_content(opened, content.title, content.cases, content.comparisons)
+
+
+def export_dicom(
+    segmentations: Annotated[
+        Path, typer.Argument(metavar="SEGMENTATIONS", help="Folder of segmentations.", show_default=False)
+    ],
+    images: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR",
+            help="The DICOM images that were segmented, by name: files, or a folder for each series.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the DICOM files.", show_default=False)],
+    organs: OrganNames = None,
+) -> None:
+    """Write segmentations and measurements as DICOM objects that belong to the images.
+
+    What `segment` has measured is taken over. NAME_SEG.dcm is the segmentation, NAME_SR.dcm a measurement report (TID
+    1500) with volumes, prediction intervals and quality flags that refers to it. Both refer to the source images, and
+    carry the name, id and study of their patient, as DICOM objects must.
+
+    \b
+    Example:
+      uslabelseg segment my-study dicom-volumes --output segmentations --probability
+      uslabelseg export-dicom segmentations --images dicom-volumes --output dicom
+    """
+    from ..cohort_report import cohort_cases, open_cohort
+
+    try:
+        from ..dicom_export.export import export_case
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != "highdicom":
+            raise
+        raise InputError("DICOM export", "needs highdicom", "pip install us-label-efficient-seg[dicom]") from None
+    cohort = open_cohort(segmentations, images, organs=parse_organs(organs))
+    labels = {name: name for name in cohort.segmentations}
+    for case in cohort_cases(cohort, labels):
+        files = export_case(cohort.images[case.label], case.prediction, case.rows, output)
+        print(f"{files.segmentation} and {files.report.name}", flush=True)

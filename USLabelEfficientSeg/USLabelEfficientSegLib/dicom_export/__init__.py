@@ -1,0 +1,1 @@
+"""Segmentations and measurements as DICOM objects that belong to the images they were made from."""

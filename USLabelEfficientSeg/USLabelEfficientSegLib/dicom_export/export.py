@@ -1,0 +1,61 @@
+"""DICOM files of a segmented volume: NAME_SEG.dcm and NAME_SR.dcm."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+
+from ..errors import InputError
+from ..imaging.files import read_volume
+from ..imaging.volume import LabelMap
+from ..measurement.measurements import OrganMeasurement
+from ..study.files import atomic_write_bytes
+from .objects import measurement_report, segmentation_object
+from .source import read_source
+
+
+@dataclass(frozen=True)
+class DicomFiles:
+    """The files of one case."""
+
+    segmentation: Path
+    report: Path
+
+
+def export_case(image: Path, label_map: LabelMap, rows: Sequence[OrganMeasurement], folder: Path) -> DicomFiles:
+    """Write segmentation and measurement report of a DICOM image; patient and study are those of the image.
+
+    Args:
+        image: the DICOM file, or the folder of the series, that was segmented.
+        label_map: its segmentation.
+        rows: what was measured of every organ, in the order of their labels.
+        folder: of the files, made if need be.
+
+    Raises:
+        InputError: no DICOM, attributes missing or invalid, a segmentation of another image, no room to write.
+    """
+    geometry = read_volume(image).geometry
+    if not geometry.same_grid(label_map.geometry):
+        problem = f"has another geometry than the segmentation {label_map.name}"
+        raise InputError(image, problem, "give the image that was segmented")
+    source = read_source(image, geometry)
+    try:
+        segmentation = segmentation_object(source, label_map, [row.organ for row in rows])
+        report = measurement_report(source, segmentation, rows)
+        contents = [_file_content(dataset) for dataset in (segmentation, report)]
+    except ValueError as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        problem = f"has attributes that cannot be taken over ({reason})"
+        raise InputError(image, problem, "export the images again from the scanner or archive") from error
+    files = DicomFiles(folder / f"{label_map.name}_SEG.dcm", folder / f"{label_map.name}_SR.dcm")
+    for path, content in zip((files.segmentation, files.report), contents, strict=True):
+        atomic_write_bytes(path, content)
+    return files
+
+
+def _file_content(dataset: Dataset) -> bytes:
+    buffer = io.BytesIO()
+    dataset.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()

@@ -1,0 +1,124 @@
+"""The section of a report on agreement with references: statistics, charts, and the Dice of every case."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..measurement.report_blocks import Block, Paragraph, Picture, PictureRow, Section, Table, number
+from ..measurement.report_content import CaseSummary
+from ..measurement.report_document import marker_legend
+from ..measurement.volume_charts import VolumePoint, bland_altman_png, scatter_png
+from .agreement import MINIMAL_CASES, Estimate, VolumeAgreement, volume_agreement
+
+TITLE = "Agreement with references"
+_CHART_MM = 87.0
+_EXPLANATION = (
+    "Differences are measured minus reference volume. Bias is their mean; 95 % of differences lie between the limits "
+    "of agreement, bias ± 1.96 standard deviations (Bland and Altman, Statistical Methods in Medical Research 1999). "
+    "Percent is of the mean of both volumes. ICC(2,1) is the intraclass correlation for absolute agreement, ICC(3,1) "
+    "that for consistency, of single measurements (Shrout and Fleiss, Psychological Bulletin 1979; intervals: McGraw "
+    "and Wong, Psychological Methods 1996). In brackets: 95 % confidence intervals."
+)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    case: str
+    point: VolumePoint
+    dice: float | None
+
+
+def agreement_section(cases: Sequence[CaseSummary], organs: Sequence[str]) -> Section:
+    """Agreement of all cases with a reference volume; empty without any.
+
+    An organ with fewer than three of them has no statistics, which the section says.
+    """
+    pairs = {
+        organ: [
+            _Pair(case.label, VolumePoint.of(row, case.true_volumes_ml[organ]), case.dice.get(organ))
+            for case in cases
+            for row in case.rows
+            if row.organ == organ and organ in case.true_volumes_ml
+        ]
+        for organ in organs
+    }
+    points = [pair.point for found in pairs.values() for pair in found]
+    if not points:
+        return Section(TITLE, [])
+    statistics = {
+        organ: volume_agreement([p.point.measured_ml for p in found], [p.point.true_ml or 0.0 for p in found])
+        for organ, found in pairs.items()
+        if len(found) >= MINIMAL_CASES
+    }
+    limits = {
+        label: (found.limits_ml.lower.value, found.limits_ml.bias.value, found.limits_ml.upper.value)
+        for label, organ in enumerate(organs, start=1)
+        if (found := statistics.get(organ))
+    }
+    few = [organ for organ, found in pairs.items() if 0 < len(found) < MINIMAL_CASES]
+    blocks: list[Block] = [Paragraph(_EXPLANATION)]
+    if few:
+        text = f"Fewer than {MINIMAL_CASES} references, hence no statistics: {', '.join(few)}."
+        blocks.append(Paragraph(text))
+    if statistics:
+        blocks.append(_statistics_table(statistics))
+    coverage = _coverage(points)
+    if coverage:
+        blocks.append(Paragraph(coverage))
+    bars = " Bars are prediction intervals." if coverage else ""
+    dashed = f"On the dashed line both are equal.{bars}"
+    lines = "Solid line: bias; dashed lines: limits of agreement."
+    scatter = Picture(scatter_png(points), f"Measured against reference volume. {dashed}", "Scatter plot.", _CHART_MM)
+    differences = bland_altman_png(points, limits)
+    if sum(map(bool, pairs.values())) == 1:
+        charts: list[Block] = [
+            PictureRow([scatter, Picture(differences, f"Bland-Altman plot. {lines}", "Bland-Altman plot.", _CHART_MM)])
+        ]
+    else:
+        caption = f"Bland-Altman plots, one for each organ. {lines}"
+        charts = [scatter, Picture(differences, caption, "Bland-Altman plots.", 2 * _CHART_MM)]
+    return Section(TITLE, [*blocks, *charts, marker_legend(organs), *_dice_blocks(pairs)])
+
+
+def _statistics_table(statistics: dict[str, VolumeAgreement]) -> Table:
+    rows = []
+    for organ, found in statistics.items():
+        rows += [
+            [organ, "Cases", str(found.cases)],
+            [organ, "Bias, ml", _estimate(found.limits_ml.bias)],
+            [organ, "Lower limit of agreement, ml", _estimate(found.limits_ml.lower)],
+            [organ, "Upper limit of agreement, ml", _estimate(found.limits_ml.upper)],
+        ]
+        if found.limits_percent:
+            rows += [
+                [organ, "Bias, %", _estimate(found.limits_percent.bias, 1)],
+                [organ, "Lower limit of agreement, %", _estimate(found.limits_percent.lower, 1)],
+                [organ, "Upper limit of agreement, %", _estimate(found.limits_percent.upper, 1)],
+            ]
+        rows += [
+            [organ, "ICC(2,1), absolute agreement", _estimate(found.absolute, 3)],
+            [organ, "ICC(3,1), consistency", _estimate(found.consistency, 3)],
+        ]
+    return Table(("Organ", "Statistic", "Value"), rows, (0, 1))
+
+
+def _estimate(estimate: Estimate, decimals: int | None = None) -> str:
+    bounds = " to ".join(number(value, decimals) for value in (estimate.lower, estimate.upper))
+    return f"{number(estimate.value, decimals)} ({bounds})"
+
+
+def _coverage(points: Sequence[VolumePoint]) -> str | None:
+    """How many reference volumes lie in the prediction intervals, of those that have one."""
+    inside = [p.interval_ml[0] <= (p.true_ml or 0.0) <= p.interval_ml[1] for p in points if p.interval_ml]
+    if not inside:
+        return None
+    return f"{sum(inside)} of {len(inside)} reference volumes lie in their 90 % prediction interval."
+
+
+def _dice_blocks(pairs: dict[str, list[_Pair]]) -> list[Block]:
+    organs = [organ for organ, found in pairs.items() if any(pair.dice is not None for pair in found)]
+    if not organs:
+        return []
+    cases = dict.fromkeys(pair.case for organ in organs for pair in pairs[organ])
+    of_case = {organ: {pair.case: pair.dice for pair in pairs[organ]} for organ in organs}
+    rows = [[case, *(number(of_case[organ].get(case), 3) for organ in organs)] for case in cases]
+    return [Table(("Case", *(f"Dice, {organ}" for organ in organs)), rows)]

@@ -1,0 +1,40 @@
+"""Segment image files and measure what was found while the model and the image are at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..segmentation.model import SegmentationModel
+from ..segmentation.segment_files import segment_files
+from .measure import measure_prediction
+from .measurement_files import write_measurements_of
+from .measurements import OrganMeasurement
+
+
+@dataclass(frozen=True)
+class MeasuredFile:
+    """A segmentation that was written, and what was measured of every organ."""
+
+    path: Path
+    rows: list[OrganMeasurement]
+
+
+def segment_and_measure(
+    model: SegmentationModel,
+    images: Mapping[str, Path],
+    output: Path,
+    device: torch.device,
+    *,
+    probability: bool = False,
+    uncertainty: bool = False,
+) -> Iterator[MeasuredFile]:
+    """Segment images as `segment_files` does, and write `NAME_measurements.json` beside each segmentation."""
+    results = segment_files(model, images, output, device, probability=probability, uncertainty=uncertainty)
+    for result in results:
+        rows = measure_prediction(model, result.prediction, result.label_map)
+        write_measurements_of(result.path, rows)
+        yield MeasuredFile(result.path, rows)

@@ -1,0 +1,77 @@
+"""What is measured of an organ: volumes, shape, place, prediction interval and quality flags.
+
+Definitions, and how 3D Slicer's Segment Statistics names the same quantities, are in `shape` and `surface`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .volumes import OrganVolume
+
+
+class Flag(StrEnum):
+    """A reason not to take a measurement at its face value; the value is its name in files."""
+
+    EMPTY = "empty"
+    CUT_BY_EDGE = "cut_by_edge"
+    SEVERAL_COMPONENTS = "several_components"
+    HOLES = "holes"
+    UNCERTAIN_BOUNDARY = "uncertain_boundary"
+    OUTSIDE_TRAINING_RANGE = "outside_training_range"
+    UNUSUAL_INTENSITIES = "unusual_intensities"
+    UNUSUAL_SPACING = "unusual_spacing"
+
+    @property
+    def sentence(self) -> str:
+        """What it means, for the clinician who reads the number."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Flag.EMPTY: "The organ was not found in this image, so its volume is 0 ml; check the image before using this.",
+    Flag.CUT_BY_EDGE: "The organ reaches the edge of the imaged region; its true volume is at least the given one.",
+    Flag.SEVERAL_COMPONENTS: "The segmentation consists of separate pieces; check that each belongs to the organ.",
+    Flag.HOLES: "The segmentation has holes inside, which are not counted in the volume; check that they are real.",
+    Flag.UNCERTAIN_BOUNDARY: "The boundary of the organ is very uncertain; check the contours before using the volume.",
+    Flag.OUTSIDE_TRAINING_RANGE: "The organ is much smaller or larger than those the model has learnt from.",
+    Flag.UNUSUAL_INTENSITIES: "The image looks unlike those the model has learnt from; check the contours with care.",
+    Flag.UNUSUAL_SPACING: "The voxel spacing or the field of view differs much from those the model has learnt from; "
+    "check that the image carries its true spacing in mm.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrganMeasurement(OrganVolume):
+    """Everything measured of one organ in one case; of an absent organ lengths and volumes are 0.
+
+    Attributes:
+        label: of the organ in the segmentation, from 1.
+        surface_volume_ml: volume inside the closed surface of the organ, unsmoothed.
+        surface_area_mm2: area of the same surface.
+        axes_mm: side lengths of the box along the organ's principal axes, longest first.
+        extents_ras_mm: side lengths of the box along the patient's axes: right-left, posterior-anterior,
+            inferior-superior.
+        max_diameter_mm: largest distance between two points of the surface.
+        centroid_ras_mm: centre of mass in RAS millimetres, None of an absent organ.
+        ellipsoid_volume_ml: pi/6 times the three `axes_mm`, the clinic's ellipsoid formula.
+        interval_ml: 90 % prediction interval of the true volume; None where the model was not calibrated.
+        interval_method: one sentence on how that interval was made; None where there is none.
+        flags: reasons for caution, in the order of `Flag`.
+    """
+
+    label: int
+    surface_volume_ml: float
+    surface_area_mm2: float
+    axes_mm: tuple[float, float, float]
+    extents_ras_mm: tuple[float, float, float]
+    max_diameter_mm: float
+    centroid_ras_mm: tuple[float, float, float] | None
+    ellipsoid_volume_ml: float
+    interval_ml: tuple[float, float] | None = None
+    interval_method: str | None = None
+    flags: tuple[Flag, ...] = ()
+
+    @property
+    def is_lower_bound(self) -> bool:
+        """Whether part of the organ lies outside the image, so that it is at least as large as measured."""
+        return Flag.CUT_BY_EDGE in self.flags

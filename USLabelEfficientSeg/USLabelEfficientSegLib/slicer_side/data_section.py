@@ -1,0 +1,318 @@
+"""Section 1, Data: the study folder, its volumes and its organs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ctk
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from ..errors import InputError
+from . import study_session
+from .dependencies import ensureDependencies
+from .jobs import Job
+from .section import (
+    Section,
+    allow,
+    checked_nodes,
+    fill_node_list,
+    on_click,
+    set_headings,
+    silent,
+    tell,
+    text_item,
+    ultrasound_nodes,
+)
+from .segmentation_nodes import Organ, organsNamed
+from .simulated_data import ORGANS as EXAMPLE_ORGANS
+from .simulated_data import createSimulatedStudy
+from .study_session import StudySession
+from .volume_nodes import sequenceFrames
+
+if TYPE_CHECKING:
+    from .panel import Panel
+
+MANIFEST = "study.json"
+
+
+class DataSection(Section):
+    """Which study, which volumes, which organs."""
+
+    def __init__(self, panel: Panel) -> None:
+        super().__init__(panel)
+        ui = self.ui
+        ui.studyFolderEdit.filters = ctk.ctkPathLineEdit.Dirs
+        set_headings(ui.organTable, [_("Organ"), _("Colour"), _("Terminology")])
+        ui.studyFolderEdit.connect("currentPathChanged(QString)", self._on_folder)
+        ui.volumeList.connect("itemChanged(QListWidgetItem*)", self._on_ticked)
+        ui.organTable.connect("itemChanged(QTableWidgetItem*)", self._on_organ_named)
+        ui.organTable.connect("cellClicked(int,int)", self._on_organ_clicked)
+        ui.organTable.connect("itemSelectionChanged()", self.refresh)
+        ui.sequenceSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.refresh)
+        for button, action in (
+            (ui.addFolderButton, self._add_folder),
+            (ui.exampleButton, self._load_example),
+            (ui.addFramesButton, self._add_frames),
+            (ui.addOrganButton, self._add_organ),
+            (ui.removeOrganButton, self._remove_organ),
+            (ui.studyButton, self._act),
+        ):
+            on_click(button, ui.dataStatus, action)
+
+    # What the user has chosen
+
+    def folder(self) -> Path | None:
+        """The folder that is given."""
+        text = self.panel.parameters.studyFolder.strip()
+        return Path(text) if text else None
+
+    def organs(self) -> list[Organ]:
+        """The organs as listed: those of the open study, or those of the study to be made."""
+        if self.panel.session is not None:
+            return self.panel.session.organs()
+        stored = json.loads(self.panel.parameters.organs or "[]")
+        organs = [Organ(organ["name"], tuple(organ["colour"]), organ["terminology"]) for organ in stored]
+        return organs or organsNamed([_("organ")])
+
+    def ticked(self) -> list[Any]:
+        """Volumes that belong, or are to belong, to the study."""
+        return [node for node in self.panel.parameters.volumes if node is not None]
+
+    def newcomers(self) -> list[Any]:
+        """Ticked volumes that the open study does not hold."""
+        session = self.panel.session
+        return [] if session is None else [node for node in self.ticked() if session.caseOf(node) is None]
+
+    # What the panel shows
+
+    def refresh(self) -> None:
+        """Show folder, volumes, organs, and what can be done with them."""
+        parameters, ui, session = self.panel.parameters, self.ui, self.panel.session
+        if parameters is None:
+            return
+        if ui.studyFolderEdit.currentPath != parameters.studyFolder:
+            with silent(ui.studyFolderEdit):
+                ui.studyFolderEdit.currentPath = parameters.studyFolder
+        ours = [node for node in ultrasound_nodes() if session is not None and session.caseOf(node) is not None]
+        fill_node_list(ui.volumeList, ultrasound_nodes(), self.ticked(), ours)
+        self._show_organs()
+        ui.sequenceRow.visible = bool(slicer.util.getNodesByClass("vtkMRMLSequenceNode"))
+        allow(
+            ui.addFramesButton,
+            _("Add the frames of this sequence as volumes."),
+            None if ui.sequenceSelector.currentNode() is not None else _("Choose a sequence first."),
+        )
+        fixed = None if session is None else _("The organs of a study are fixed; make a new study for other organs.")
+        allow(ui.addOrganButton, _("Add an organ to the list."), fixed)
+        chosen = None if ui.organTable.currentRow() >= 0 else _("Choose an organ in the list first.")
+        last = None if ui.organTable.rowCount > 1 else _("A study needs an organ; change its name instead.")
+        allow(ui.removeOrganButton, _("Remove the chosen organ from the list."), fixed or last or chosen)
+        ui.sliceAxisCombo.enabled = session is None
+        self._show_study_button()
+        if session is not None and not self.panel.runner.busy:
+            tell(ui.dataStatus, self._overview(session))
+
+    def _show_study_button(self) -> None:
+        text, tip, reason, _action = self._offer()
+        self.ui.studyButton.text = text
+        allow(self.ui.studyButton, tip, reason or self.panel.why_busy())
+
+    def _offer(self) -> tuple[str, str, str | None, Any]:
+        """What the button does: text, tooltip, why not, action."""
+        folder, session = self.folder(), self.panel.session
+        if folder is None:
+            return _("Create study"), "", _("Give a study folder first."), None
+        if session is not None and session.folder == folder:
+            if self.newcomers():
+                return _("Add volumes to the study"), _("Copy the newly ticked volumes into it."), None, self._add
+            missing = [case for case in session.cases() if session.volumeNode(case) is None]
+            reason = None if missing else _("The study is open, and all of its volumes are loaded.")
+            return _("Load its volumes"), _("Load the volumes and labels of the study."), reason, self._load
+        if (folder / MANIFEST).is_file():
+            return _("Open study"), _("Load the volumes and labels of this study."), None, self._open
+        if not self.ticked():
+            return _("Create study"), "", _("Tick the volumes that belong to the study first."), None
+        return _("Create study"), _("Copy the ticked volumes into the study folder."), None, self._create
+
+    def _overview(self, session: StudySession) -> str:
+        summary = session.study.summary()
+        return _("Study with {volumes} volumes and {slices} labelled slices ({percent:.2g} % of all).").format(
+            volumes=summary["volumes"], slices=summary["labelled_slices"], percent=100 * summary["label_fraction"]
+        )
+
+    def _show_organs(self) -> None:
+        organs, table = self.organs(), self.ui.organTable
+        with silent(table):
+            table.setRowCount(len(organs))
+            for row, organ in enumerate(organs):
+                colour = text_item("")
+                colour.setBackground(qt.QBrush(qt.QColor.fromRgbF(*organ.colour)))
+                colour.setToolTip(_("Click to choose another colour."))
+                cells = [text_item(organ.name, self.panel.session is None), colour, text_item(_term(organ))]
+                for column, cell in enumerate(cells):
+                    table.setItem(row, column, cell)
+
+    # What the user does
+
+    def _on_folder(self, path: str) -> None:
+        if self.panel.parameters is not None:
+            self.panel.parameters.studyFolder = path
+            self.panel.refresh_soon()
+
+    def _on_ticked(self) -> None:
+        if self.panel.parameters is not None:
+            self.panel.parameters.volumes = checked_nodes(self.ui.volumeList)
+            self.panel.refresh_soon()
+
+    def _on_organ_named(self, item: Any) -> None:
+        organs = self.organs()
+        name = item.text().strip()
+        others = {organ.name for row, organ in enumerate(organs) if row != item.row()}
+        if item.column() == 0 and name and name not in others and "," not in name:
+            known = organsNamed([*(organ.name for organ in organs[: item.row()]), name])[-1]
+            organs[item.row()] = Organ(name, organs[item.row()].colour, known.terminology)
+            self._keep(organs)
+        self._show_organs()
+
+    def _on_organ_clicked(self, row: int, column: int) -> None:
+        if column != 1:
+            return
+        organs = self.organs()
+        organ = organs[row]
+        colour = qt.QColorDialog.getColor(qt.QColor.fromRgbF(*organ.colour), slicer.util.mainWindow(), organ.name)
+        if colour.isValid():
+            organs[row] = Organ(organ.name, (colour.redF(), colour.greenF(), colour.blueF()), organ.terminology)
+            self._keep(organs)
+
+    def _add_organ(self) -> None:
+        names = [organ.name for organ in self.organs()]
+        number = len(names) + 1
+        while _("organ {number}").format(number=number) in names:
+            number += 1
+        added = organsNamed([*names, _("organ {number}").format(number=number)])[-1]
+        self._keep([*self.organs(), added])
+
+    def _remove_organ(self) -> None:
+        row = self.ui.organTable.currentRow()
+        self._keep([organ for number, organ in enumerate(self.organs()) if number != row])
+
+    def _keep(self, organs: list[Organ]) -> None:
+        if self.panel.session is not None:
+            self.panel.session.setAppearance(organs)
+        stored = [{"name": o.name, "colour": list(o.colour), "terminology": o.terminology} for o in organs]
+        self.panel.parameters.organs = json.dumps(stored)
+        self.refresh()
+
+    def _add_folder(self) -> None:
+        folder = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Folder of ultrasound volumes"))
+        if folder:
+            self.add_folder(Path(folder))
+
+    def add_folder(self, folder: Path) -> None:
+        """Load all volumes of a folder, and tick them."""
+        from ..imaging.files import find_images, read_volume
+        from .volume_nodes import nodeFromVoxels
+
+        images = find_images(folder)
+
+        def steps(job: Job) -> study_session.Steps:
+            loaded = []
+            for number, (name, path) in enumerate(images.items()):
+                job.progress = number / len(images)
+                volume = read_volume(path)
+                loaded.append(nodeFromVoxels(name, volume.voxels, volume.geometry))
+                yield
+            return loaded
+
+        def done(job: Job) -> str:
+            self._tick(job.result)
+            return _("Loaded {count} volumes.").format(count=len(job.result))
+
+        self.panel.run(Job(_("Loading volumes"), steps, "load"), self.ui.dataStatus, done)
+
+    def _load_example(self) -> None:
+        slicer.app.setOverrideCursor(qt.Qt.WaitCursor)
+        try:
+            nodes = createSimulatedStudy()
+        finally:
+            slicer.app.restoreOverrideCursor()
+        if self.panel.session is None:
+            self._keep(organsNamed(EXAMPLE_ORGANS))
+        self._tick(nodes)
+        tell(self.ui.dataStatus, _("Loaded simulated volumes. Give a new study folder, and press Create study."))
+
+    def _add_frames(self) -> None:
+        self._tick(sequenceFrames(self.ui.sequenceSelector.currentNode()))
+
+    def _tick(self, nodes: list[Any]) -> None:
+        parameters = self.panel.parameters
+        if parameters is not None:
+            here = [node for node in nodes if study_session.inScene(node)]
+            parameters.volumes = [*self.ticked(), *(node for node in here if node not in self.ticked())]
+            self.panel.refresh()
+
+    def _act(self) -> None:
+        action = self._offer()[3]
+        if action is not None:
+            ensureDependencies()
+            action()
+
+    def _create(self) -> None:
+        folder, organs, nodes = self.folder(), self.organs(), self.ticked()
+        assert folder is not None
+        axis = self.panel.parameters.sliceAxis.value
+        job = Job(
+            _("Making the study"),
+            lambda job: study_session.createStudy(job, folder, nodes, organs, axis),
+            "create",
+        )
+
+        def done(job: Job) -> str:
+            self.panel.logic.session = job.result
+            self.panel.labels.adopt_drawn_labels()
+            return self._overview(job.result)
+
+        self.panel.run(job, self.ui.dataStatus, done)
+
+    def _open(self) -> None:
+        folder = self.folder()
+        assert folder is not None
+        self.open(folder)
+
+    def open(self, folder: Path, load: bool = True) -> None:
+        """Open a study, and load what the scene does not hold of it.
+
+        Raises:
+            InputError: no study, or another job is running.
+        """
+        if self.panel.runner.busy:
+            raise InputError(folder, "cannot be opened now", self.panel.why_busy() or "")
+        self.panel.logic.session = StudySession(folder)
+        self.panel.logic.session.takeLabelsIfFree()
+        self.panel.parameters.studyFolder = str(folder)
+        self.panel.train.study_opened()
+        if load:
+            self._load()
+        self.panel.refresh()
+
+    def _load(self) -> None:
+        session = self.panel.session
+        assert session is not None
+        job = Job(_("Loading the study"), session.load, "load")
+        self.panel.run(job, self.ui.dataStatus, lambda job: self._overview(session))
+
+    def _add(self) -> None:
+        session, nodes = self.panel.session, self.newcomers()
+        assert session is not None
+        job = Job(_("Adding volumes"), lambda job: study_session.addVolumes(job, session, nodes), "add")
+        self.panel.run(job, self.ui.dataStatus, lambda job: self._overview(session))
+
+
+def _term(organ: Organ) -> str:
+    """The organ's name in its terminology, of `context~category~type~...` with `code^scheme^meaning` parts."""
+    parts = organ.terminology.split("~")
+    return parts[2].split("^")[-1] if len(parts) > 2 else ""

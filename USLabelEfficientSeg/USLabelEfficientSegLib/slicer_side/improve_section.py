@@ -1,0 +1,75 @@
+"""Section 6, Improve: corrected slices become labels, and training goes on with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from ..errors import InputError
+from . import study_session
+from .section import Section, allow, on_click, tell
+from .slice_views import shownSlice
+
+if TYPE_CHECKING:
+    from .panel import Panel
+
+
+class ImproveSection(Section):
+    """Turns corrections into labels."""
+
+    def __init__(self, panel: Panel) -> None:
+        super().__init__(panel)
+        ui = self.ui
+        ui.resultSelector.addAttribute("vtkMRMLSegmentationNode", study_session.ROLE, study_session.RESULT)
+        ui.resultSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.panel.refresh_soon)
+        for button, action in (
+            (ui.correctButton, self._correct),
+            (ui.useSliceButton, self._use_slice),
+            (ui.improveTrainButton, self._train),
+        ):
+            on_click(button, ui.improveStatus, action)
+
+    def offer(self, results: Sequence[Any]) -> None:
+        """Suggest a new segmentation for correction."""
+        if results:
+            self.ui.resultSelector.setCurrentNode(results[0])
+
+    def refresh(self) -> None:
+        """Show what can be done with the chosen segmentation and the slice that is shown."""
+        result, train = self.ui.resultSelector.currentNode(), self.panel.train
+        reason = None if result is not None else _("Choose a segmentation first.")
+        allow(self.ui.correctButton, _("Open it in the editor of section 2, and show its volume."), reason)
+        allow(
+            self.ui.useSliceButton,
+            _("The slice in the red view is right now: learn from it."),
+            self.panel.why_no_study() or reason,
+        )
+        self.ui.improveTrainButton.text = train.offer
+        allow(self.ui.improveTrainButton, _("Go on with training, now with the corrected slices."), train.why_not)
+
+    def _correct(self) -> None:
+        result = self.ui.resultSelector.currentNode()
+        volume_node, labels = study_session.volumeOf(result), self.panel.labels
+        if volume_node is None:
+            raise InputError(result.GetName(), "has no volume in the scene", "load its volume first")
+        labels.edit(result, volume_node)
+        slicer.util.setSliceViewerLayers(background=volume_node, fit=True)
+        tell(self.ui.improveStatus, _("Correct a slice with the brush in section 2, then press Use this slice."))
+
+    def _use_slice(self) -> None:
+        session, result = self.panel.session, self.ui.resultSelector.currentNode()
+        assert session is not None
+        shown = shownSlice(self.panel.labels.slice_node(), study_session.volumeOf(result))
+        if shown is None:
+            raise InputError(_("The red view"), "shows no whole slice of this volume", "press Correct it first")
+        case = session.useResultSlice(result, *shown)
+        session.saveLabels(case, self.panel.runner.busy)
+        text = _("Slice {number} of {case} is a label now.").format(number=shown[1] + 1, case=case)
+        tell(self.ui.improveStatus, text)
+        self.panel.refresh()
+
+    def _train(self) -> None:
+        self.panel.train.train()

@@ -1,0 +1,234 @@
+"""Work that takes time, without blocking Slicer: small steps in Slicer, everything heavy in a worker process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import qt
+import slicer
+
+from ..errors import Cancelled, InputError
+from .worker import Worker
+
+Steps = Generator[None, None, Any]
+State = Literal["running", "done", "cancelled", "failed"]
+
+
+class Job:
+    """A piece of work that is done in steps of some milliseconds, each followed by a `yield`.
+
+    Example::
+
+        def steps(job):
+            yield from job.work(["report", "C:/study", "--output", "report.html"], Path("C:/study/logs"))
+            return "report.html"
+
+        job = Job("Writing the report", steps)
+        while job.step():
+            slicer.app.processEvents()
+        print(job.state, job.result)
+
+    Attributes:
+        title: what is done, for the user.
+        state: "running" until the end.
+        sentence: of a failed job its cause and remedy.
+        log: all that the worker has printed, None before it was started.
+        progress: from 0 to 1, None while it is unknown.
+        result: what the steps returned.
+    """
+
+    def __init__(self, title: str, steps: Callable[[Job], Steps], kind: str = "") -> None:
+        self.title = title
+        self.kind = kind
+        self.state: State = "running"
+        self.sentence = ""
+        self.log: Path | None = None
+        self.progress: float | None = None
+        self.result: Any = None
+        self._worker: Worker | None = None
+        self._cancelled = False
+        self._steps = steps(self)
+
+    @property
+    def running(self) -> bool:
+        """Whether there is anything left to do."""
+        return self.state == "running"
+
+    @property
+    def cancelling(self) -> bool:
+        """Whether the user has asked to stop and the worker has not ended yet."""
+        return self.running and self._cancelled
+
+    def step(self) -> bool:
+        """Do one step. Returns whether the job goes on."""
+        if not self.running:
+            return False
+        try:
+            if self._cancelled and self._worker is None:
+                self._steps.close()
+                raise Cancelled("stopped by the user")
+            next(self._steps)
+        except StopIteration as end:
+            self.state, self.result = "done", end.value
+        except Cancelled:
+            self.state = "cancelled"
+        except InputError as error:
+            self.state, self.sentence = "failed", str(error)
+        except BaseException:
+            self.end()
+            raise
+        return self.running
+
+    def cancel(self) -> None:
+        """Ask to stop; the job ends within two seconds of further steps."""
+        self._cancelled = True
+        if self._worker is not None:
+            self._worker.cancel()
+
+    def end(self) -> None:
+        """Stop at once and wait for the worker's end, for two seconds at most: Slicer or its scene is closing."""
+        if self.running:
+            self.cancel()
+            if self._worker is not None:
+                self._worker.wait(2.0)
+            self._steps.close()
+            self.state = "cancelled"
+
+    def wait(self) -> Any:
+        """Do all steps, with Slicer's window alive, and return the result: for scripts.
+
+        Raises:
+            Cancelled: the job was cancelled.
+            InputError: it failed.
+        """
+        while self.step():
+            slicer.app.processEvents()
+            time.sleep(0.02)
+        if self.state == "cancelled":
+            raise Cancelled(f"{self.title}: stopped by the user")
+        if self.state == "failed":
+            raise WorkError(self.sentence if self.log is None else f"{self.sentence} Log: {self.log}")
+        return self.result
+
+    def work(
+        self, arguments: Sequence[str], logs: Path, watch: Callable[[Worker], None] | None = None
+    ) -> Iterator[None]:
+        """Steps that run a command of the library to its end; `watch` is called at each of them and after the end.
+
+        Raises:
+            Cancelled: it was cancelled.
+            InputError: it failed, with the worker's own cause and remedy.
+        """
+        self.log = logs / f"{datetime.now():%Y-%m-%d %H-%M-%S} {self.kind or arguments[0]}.log"
+        self._worker = worker = Worker(arguments, self.log)
+        try:
+            while (outcome := worker.poll()) is None:
+                if watch is not None:
+                    watch(worker)
+                yield
+            if watch is not None:
+                watch(worker)
+        finally:
+            if worker.poll() is None:
+                worker.cancel()
+                worker.wait(2.0)
+            self._worker = None
+        if outcome.state == "cancelled":
+            raise Cancelled("stopped by the user")
+        if outcome.state == "failed":
+            raise WorkError(outcome.sentence)
+
+
+class WorkError(InputError):
+    """A worker failed; its own sentence tells cause and remedy."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("calculation", sentence, "see the log")
+        self.sentence = sentence
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+class JobRunner:
+    """Does the steps of one job at a time on Slicer's event loop, and tells those who listen.
+
+    Attributes:
+        job: the running job or, when there is none, the last one.
+        listeners: called after every step and after the end, for a progress bar.
+    """
+
+    MILLISECONDS = 50
+
+    def __init__(self) -> None:
+        self.job: Job | None = None
+        self.listeners: list[Callable[[], None]] = []
+        self._finished: Callable[[Job], None] | None = None
+        self._stepping = False
+        self._timer = qt.QTimer()
+        self._timer.setInterval(self.MILLISECONDS)
+        self._timer.connect("timeout()", self._step)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is running."""
+        return self.job is not None and self.job.running
+
+    def start(self, job: Job, finished: Callable[[Job], None] | None = None) -> None:
+        """Do a job while Slicer goes on; `finished` is called with it at its end, whatever the end is.
+
+        Raises:
+            InputError: another job is running.
+        """
+        self._accept(job)
+        self._finished = finished
+        self._timer.start()
+        self._tell()
+
+    def run(self, job: Job) -> Any:
+        """Do a job and return its result: for scripts. Raises as `Job.wait` does."""
+        self._accept(job)
+        self._finished = None
+        try:
+            return job.wait()
+        finally:
+            self._tell()
+
+    def stop(self) -> None:
+        """End the running job now, at most two seconds later: Slicer, or the panel, is closing."""
+        if self.job is not None and self.job.running:
+            self.job.end()
+            self._end()
+
+    def _accept(self, job: Job) -> None:
+        if self.job is not None and self.job.running:
+            raise InputError(self.job.title, "is still running", "wait for its end or cancel it")
+        self.job = job
+
+    def _step(self) -> None:
+        if self._stepping or self.job is None:  # a step that lets the event loop run must not be entered again
+            return
+        self._stepping = True
+        try:
+            running = self.job.step()
+        finally:
+            self._stepping = False
+            if not self.job.running:
+                self._end()
+        if running:
+            self._tell()
+
+    def _end(self) -> None:
+        self._timer.stop()
+        finished, self._finished = self._finished, None
+        if finished is not None and self.job is not None:
+            finished(self.job)
+        self._tell()
+
+    def _tell(self) -> None:
+        for listener in list(self.listeners):
+            listener()

@@ -1,0 +1,376 @@
+"""Section 2, Labels: the next slice to label, Slicer's Segment Editor, and what is labelled so far."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import qt
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from ..errors import InputError
+from . import study_session
+from .dependencies import ensureDependencies
+from .jobs import Job
+from .section import Section, allow, fill_table, on_click, reported, set_headings, silent, tell
+from .slice_suggestions import SuggestedSlice
+from .slice_views import shownSlice, showSlice
+from .study_session import StudySession
+
+if TYPE_CHECKING:
+    from .panel import Panel
+
+EDITOR_TAG = "USLabelEfficientSeg"
+SECONDS_TO_SAVE = 1.0  # after the last stroke of the brush
+_PLANES = {0: "I", 1: "J", 2: "K"}
+
+
+class LabelsSection(Section):
+    """Labels of the study's volumes. What is drawn in a labelled slice is saved to the study at once."""
+
+    def __init__(self, panel: Panel) -> None:
+        super().__init__(panel)
+        ui = self.ui
+        self._case: str | None = None
+        self._observed: list[tuple[Any, int]] = []
+        self._unsaved: set[str] = set()
+        set_headings(ui.labelTable, [_("Volume"), _("Labelled"), _("Share")])
+        set_headings(ui.sliceTable, [_("Labelled slice"), _("Shows")])
+        self.editor = slicer.qMRMLSegmentEditorWidget()
+        self.editor.setMaximumNumberOfUndoStates(10)
+        self.editor.setSegmentationNodeSelectorVisible(False)
+        self.editor.setSourceVolumeNodeSelectorVisible(False)
+        self.editor.setSwitchToSegmentationsButtonVisible(False)
+        self.editor.setAddRemoveSegmentButtonsVisible(False)
+        self.editor.setEffectNameOrder(["Paint", "Draw", "Erase", "Scissors"])
+        self.editor.unorderedEffectsVisible = False
+        ui.editorContainer.layout().addWidget(self.editor)
+        self._save_timer = _single_shot(int(1000 * SECONDS_TO_SAVE), self.save_now)
+        self._slice_timer = _single_shot(30, self._show_slice_buttons)
+        ui.labelTable.connect("itemSelectionChanged()", self._on_volume_chosen)
+        ui.sliceTable.connect("cellClicked(int,int)", self._on_slice_chosen)
+        for button, action in (
+            (ui.nextSliceButton, self._next_slice),
+            (ui.keepSliceButton, self._keep),
+            (ui.emptySliceButton, self._keep_empty),
+            (ui.removeSliceButton, self._remove),
+        ):
+            on_click(button, ui.labelsStatus, action)
+
+    # What is shown
+
+    @property
+    def case(self) -> str | None:
+        """The volume that is being labelled, by its name in the study."""
+        session = self.panel.session
+        if session is None or self._case not in session.cases() or session.volumeNode(self._case) is None:
+            return None
+        return self._case
+
+    def shown_slice(self, volumeNode: Any = None) -> tuple[int, int] | None:
+        """(axis, index) of the slice of the labelled volume, or of another, that the red slice view shows."""
+        session = self.panel.session
+        if volumeNode is None and session is not None and self.case is not None:
+            volumeNode = session.volumeNode(self.case)
+        if volumeNode is None:
+            return None
+        return shownSlice(self.slice_node(), volumeNode)
+
+    def refresh(self) -> None:
+        """Show the volumes with their labelled slices, and what can be done with the slice that is shown."""
+        session = self.panel.session
+        rows = [] if session is None else [_row(session, case) for case in session.cases()]
+        fill_table(self.ui.labelTable, rows)
+        with silent(self.ui.labelTable):
+            if session is not None and self.case is not None:
+                self.ui.labelTable.selectRow(session.cases().index(self.case))
+            else:
+                self.ui.labelTable.clearSelection()
+        self._show_labelled_slices()
+        self.ui.labelFractionLabel.text = "" if session is None else _fraction(session)
+        allow(
+            self.ui.nextSliceButton,
+            _("Show the slice whose label would teach most, ready to be painted."),
+            self.panel.why_no_study() or self._why_no_suggestion(),
+        )
+        self._show_slice_buttons()
+
+    def _why_no_suggestion(self) -> str | None:
+        session, runner = self.panel.session, self.panel.runner
+        if not runner.busy or (session is not None and len(session.suggestions)):
+            return None
+        return _("{reason} Meanwhile you may label any slice that you choose yourself.").format(
+            reason=self.panel.why_busy()
+        )
+
+    def _show_labelled_slices(self) -> None:
+        session, case = self.panel.session, self.case
+        if session is None or case is None:
+            fill_table(self.ui.sliceTable, [])
+            return
+        rows = []
+        for labelled, organs in session.labelledSlices(case):
+            place = _("Slice {number} across {plane}").format(number=labelled.index + 1, plane=_PLANES[labelled.axis])
+            rows.append([place, ", ".join(organs) or _("no organ")])
+        fill_table(self.ui.sliceTable, rows)
+
+    def _show_slice_buttons(self) -> None:
+        session, case, shown = self.panel.session, self.case, None
+        reason = self.panel.why_no_study()
+        if reason is None and case is None:
+            reason = _("Choose a volume in the table, or press Next slice to label.")
+        if reason is None:
+            shown = self.shown_slice()
+            if shown is None:
+                reason = _("The red view shows no whole slice of this volume; press Next slice, or click a slice.")
+        allow(self.ui.keepSliceButton, _("What is painted on this slice is complete: learn from it."), reason)
+        allow(
+            self.ui.emptySliceButton, _("Record that this slice shows none of the organs: that, too, teaches."), reason
+        )
+        marked = False
+        if session is not None and case is not None and shown is not None:
+            marked = any((s.axis, s.index) == shown for s in session.labelling(case).items())
+            self.ui.keepSliceButton.text = _("Label is kept") if marked else _("Keep as label")
+        not_marked = None if marked else _("The slice that is shown is not labelled.")
+        allow(self.ui.removeSliceButton, _("Do not learn from this slice any more."), reason or not_marked)
+
+    # What the user does
+
+    def show_volume(self, case: str) -> None:
+        """Show a volume in the slice views and its labels in the editor."""
+        session = self.panel.session
+        assert session is not None
+        self.save_now()
+        labels = session.labelling(case)
+        self._case = case
+        self.ui.suggestionLabel.text = ""
+        self._observe(labels.segmentationNode)
+        slicer.util.setSliceViewerLayers(background=labels.volumeNode, fit=True)
+        study_session.showOnly(labels.segmentationNode)
+        self._prepare_editor()
+        self.editor.setSegmentationNode(labels.segmentationNode)
+        self.editor.setSourceVolumeNode(labels.volumeNode)
+        self.panel.train.watch(case)
+
+    def show_slice(self, case: str, axis: int, index: int) -> None:
+        """Show a slice of a volume in the red view."""
+        session = self.panel.session
+        assert session is not None
+        if case != self._case:
+            self.show_volume(case)
+        showSlice(self.slice_node(), session.volumeNode(case), axis, index)
+        self.refresh()
+
+    def edit(self, segmentationNode: Any, volumeNode: Any) -> None:
+        """Give the editor another segmentation than the labels: a result to correct."""
+        self.save_now()
+        study_session.showOnly(segmentationNode)
+        self._prepare_editor()
+        self.editor.setSegmentationNode(segmentationNode)
+        self.editor.setSourceVolumeNode(volumeNode)
+        self.editor.setActiveEffectByName("Paint")
+
+    def slice_node(self) -> Any:
+        """The node of the slice view in which slices are shown and labelled."""
+        return slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()
+
+    def save_now(self) -> None:
+        """Save what was drawn since the last time."""
+        self._save_timer.stop()
+        session, unsaved = self.panel.session, self._unsaved
+        self._unsaved = set()
+        with reported(self.ui.labelsStatus):
+            for case in unsaved:
+                if session is not None and session.volumeNode(case) is not None:
+                    session.saveLabels(case, self.panel.runner.busy)
+        if unsaved and self.panel.parameters is not None:
+            self.panel.refresh_soon()
+
+    def adopt_drawn_labels(self) -> None:
+        """Labels that were drawn on the volumes before the study was made become labels of the study."""
+        from .labelling import LabelledSlices
+
+        session = self.panel.session
+        assert session is not None
+        names = {organ.name for organ in session.organs()}
+        for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
+            volume_node = study_session.volumeOf(node)
+            case = session.caseOf(volume_node)
+            if case is None or session.labelNode(volume_node) is not None:
+                continue
+            segmentation = node.GetSegmentation()
+            drawn = {segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())}
+            if names <= drawn and LabelledSlices(node, volume_node).items():
+                study_session.attach(node, volume_node, study_session.LABELS)
+                session.saveLabels(case, self.panel.runner.busy)
+
+    def leave(self) -> None:
+        """Save, let the editor go, and observe nothing any more."""
+        self.save_now()
+        self._slice_timer.stop()
+        self.editor.setActiveEffectByName("")
+        self.editor.uninstallKeyboardShortcuts()
+        self.editor.removeViewObservations()
+        for subject, tag in self._observed:
+            subject.RemoveObserver(tag)
+        self._observed = []
+
+    def enter(self) -> None:
+        """The user comes back: take up the editor again."""
+        session = self.panel.session
+        self.editor.setupViewObservations()
+        self.editor.installKeyboardShortcuts()
+        if session is not None and self.case is not None:
+            self._observe(session.labelling(self.case).segmentationNode)
+
+    def forget(self) -> None:
+        """The scene is closed, and with it everything that was shown."""
+        self.leave()
+        self._case = None
+        self.ui.suggestionLabel.text = ""
+        self.editor.setSegmentationNode(None)
+        self.editor.setMRMLSegmentEditorNode(None)
+
+    def _on_volume_chosen(self) -> None:
+        session, row = self.panel.session, self.ui.labelTable.currentRow()
+        with reported(self.ui.labelsStatus):
+            if session is not None and 0 <= row < len(session.cases()):
+                case = session.cases()[row]
+                if session.volumeNode(case) is None:
+                    raise InputError(case, "is not loaded", "press Load its volumes in section 1")
+                self.show_volume(case)
+        self.panel.refresh()
+
+    def _on_slice_chosen(self, row: int, _column: int) -> None:
+        session, case = self.panel.session, self.case
+        if session is not None and case is not None:
+            labelled = session.labelling(case).items()[row]
+            self.show_slice(case, labelled.axis, labelled.index)
+
+    def _next_slice(self) -> None:
+        session = self.panel.session
+        assert session is not None
+        self.save_now()
+        suggested = session.suggestions.next(self._is_labelled)
+        if suggested is not None:
+            self._show_suggestion(suggested)
+            return
+        ensureDependencies()
+        job = Job(_("Looking for the slice to label next"), lambda job: study_session.suggest(job, session), "suggest")
+
+        def done(job: Job) -> str:
+            if not self.panel.shown or self.panel.session is not session:
+                return _("Slices to label are found.")
+            suggested = session.suggestions.next(self._is_labelled)
+            if suggested is None:
+                return _("No slice is left to be labelled.")
+            self._show_suggestion(suggested)
+            return ""
+
+        self.panel.run(job, self.ui.labelsStatus, done)
+
+    def _is_labelled(self, suggested: SuggestedSlice) -> bool:
+        session = self.panel.session
+        if session is None or session.volumeNode(suggested.case) is None:
+            return True  # not loaded: it cannot be shown
+        items = session.labelling(suggested.case).items()
+        return any((s.axis, s.index) == (suggested.axis, suggested.index) for s in items)
+
+    def _show_suggestion(self, suggested: SuggestedSlice) -> None:
+        self.show_slice(suggested.case, suggested.axis, suggested.index)
+        self.editor.setActiveEffectByName("Paint")
+        text = _("{case}, slice {number}: {reason}.").format(
+            case=suggested.case, number=suggested.index + 1, reason=suggested.reason.rstrip(".")
+        )
+        self.ui.suggestionLabel.text = text
+
+    def _keep(self) -> None:
+        session, case, axis, index = self._here()
+        session.labelling(case).mark(axis, index)
+        self._save(case, _("Slice {number} is labelled.").format(number=index + 1))
+
+    def _keep_empty(self) -> None:
+        session, case, axis, index = self._here()
+        session.labelling(case).markEmpty(axis, index, session.organs())
+        self._save(case, _("Slice {number} is labelled: no organ is visible there.").format(number=index + 1))
+
+    def _remove(self) -> None:
+        session, case, axis, index = self._here()
+        session.labelling(case).remove(axis, index)
+        self._save(case, _("Slice {number} is not labelled any more.").format(number=index + 1))
+
+    def _here(self) -> tuple[StudySession, str, int, int]:
+        session, case, shown = self.panel.session, self.case, self.shown_slice()
+        if session is None or case is None or shown is None:
+            raise InputError(_("The red view"), "shows no slice of a volume of the study", "press Next slice to label")
+        return session, case, *shown
+
+    def _save(self, case: str, sentence: str) -> None:
+        self._unsaved.add(case)
+        tell(self.ui.labelsStatus, sentence)
+        self.save_now()
+        self.panel.refresh()
+
+    def _prepare_editor(self) -> None:
+        """Give the editor its node in the scene, as Slicer's own Segment Editor does."""
+        scene = slicer.mrmlScene
+        node = scene.GetSingletonNode(EDITOR_TAG, "vtkMRMLSegmentEditorNode")
+        if node is None:
+            node = scene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
+            node.UnRegister(None)
+            node.SetSingletonTag(EDITOR_TAG)
+            node = scene.AddNode(node)
+        if self.editor.mrmlSegmentEditorNode() is not node:
+            self.editor.setMRMLSegmentEditorNode(node)
+        if self.editor.mrmlScene() is not scene:
+            self.editor.setMRMLScene(scene)
+
+    def _observe(self, segmentation_node: Any) -> None:
+        """Follow the brush, and the slice that is shown."""
+        for subject, tag in self._observed:
+            subject.RemoveObserver(tag)
+        segmentation = segmentation_node.GetSegmentation()
+        drawn, moved = segmentation.SourceRepresentationModified, vtk.vtkCommand.ModifiedEvent
+        self._observed = [
+            (segmentation, segmentation.AddObserver(drawn, self._on_drawn)),
+            (self.slice_node(), self.slice_node().AddObserver(moved, self._on_slice_moved)),
+        ]
+
+    def _on_drawn(self, *_arguments: Any) -> None:
+        if self._case is not None:
+            self._unsaved.add(self._case)
+            self._save_timer.start()
+
+    def _on_slice_moved(self, *_arguments: Any) -> None:
+        self._slice_timer.start()
+
+
+def _single_shot(milliseconds: int, action: Any) -> Any:
+    timer = qt.QTimer()
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    timer.connect("timeout()", action)
+    return timer
+
+
+def _row(session: StudySession, case: str) -> list[str]:
+    """Name, labelled slices and their share of a volume."""
+    record = session.study.case(case)
+    count = 0 if record.labels is None else len(record.labels.slices)
+    slices = record.image.shape[session.study.slice_axis]
+    if session.volumeNode(case) is None:
+        return [_("{case} (not loaded)").format(case=case), str(count), f"{100 * count / slices:.1f} %"]
+    node = session.labelNode(session.volumeNode(case))
+    if node is not None:
+        count = len(session.labelling(case).items())
+    return [case, str(count), f"{100 * count / slices:.1f} %"]
+
+
+def _fraction(session: StudySession) -> str:
+    rows = [int(_row(session, case)[1]) for case in session.cases()]
+    axis = session.study.slice_axis
+    slices = sum(case.image.shape[axis] for case in session.study.cases)
+    return _("{labelled} of {slices} slices are labelled: {percent:.2g} %.").format(
+        labelled=sum(rows), slices=slices, percent=100 * sum(rows) / slices
+    )

@@ -1,0 +1,48 @@
+"""The student's current prediction, outlined over the volume that the user looks at while training runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import slicer
+
+from .segmentation_nodes import segmentationFromLabelMap
+from .study_session import PREVIEW as ROLE_PREVIEW
+from .study_session import StudySession, attach, madeFor
+from .volume_nodes import nodeFromVoxels
+
+MrmlNode = Any
+
+
+def show_preview(session: StudySession, file: str) -> MrmlNode | None:
+    """Replace the preview in the scene by the one in a file of the study; None when its volume is not loaded.
+
+    Args:
+        session: the study.
+        file: path of a label map relative to the study's folder, as the event of training tells it.
+    """
+    from ..imaging.files import read_label_map
+    from ..study.watching import watched_volume
+
+    case = watched_volume(session.folder)
+    volume_node = None if case is None else session.volumeNode(case)
+    if volume_node is None:
+        return None
+    label_map = read_label_map(session.folder / file)
+    remove_preview()
+    # The preview has the coarse grid of the network: a volume of that grid, for a moment, tells it to Slicer.
+    grid = nodeFromVoxels("preview grid", label_map.voxels, label_map.geometry, volume_node)
+    node = segmentationFromLabelMap(label_map.voxels, grid, session.organs(), "Found so far")
+    attach(node, volume_node, ROLE_PREVIEW)
+    slicer.mrmlScene.RemoveNode(grid)
+    node.SetSaveWithScene(False)
+    display = node.GetDisplayNode()
+    display.SetVisibility2DFill(False)
+    display.SetSliceIntersectionThickness(2)
+    return node
+
+
+def remove_preview() -> None:
+    """Take the preview out of the scene."""
+    for node in madeFor(None, ROLE_PREVIEW):
+        slicer.mrmlScene.RemoveNode(node)

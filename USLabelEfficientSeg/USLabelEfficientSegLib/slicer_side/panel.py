@@ -1,0 +1,147 @@
+"""The panel of the module: its six sections, the study they work on, and the job that is running."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import qt
+from slicer.i18n import tr as _
+
+from .data_section import MANIFEST, DataSection
+from .improve_section import ImproveSection
+from .jobs import Job, JobRunner
+from .labels_section import LabelsSection
+from .measure_section import MeasureSection
+from .section import Section, reported, tell
+from .segment_section import SegmentSection
+from .study_session import StudySession
+from .train_section import TrainSection
+
+
+class Panel:
+    """Binds the widgets of the .ui file to a study.
+
+    Args:
+        ui: the widgets by their names.
+        logic: holds the open study (`logic.session`) and the jobs (`logic.runner`).
+
+    Attributes:
+        parameters: the parameter node, None while a scene is being closed.
+        shown: whether the user is in this module; elsewhere the views are left alone.
+    """
+
+    def __init__(self, ui: Any, logic: Any) -> None:
+        self.ui = ui
+        self.logic = logic
+        self.parameters: Any = None
+        self.shown = True
+        self._refreshing = False
+        self._soon = qt.QTimer()
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(20)
+        self._soon.connect("timeout()", self.refresh)
+        self.data = DataSection(self)
+        self.labels = LabelsSection(self)
+        self.train = TrainSection(self)
+        self.segment = SegmentSection(self)
+        self.measure = MeasureSection(self)
+        self.improve = ImproveSection(self)
+        self.sections: list[Section] = [
+            self.data, self.labels, self.train, self.segment, self.measure, self.improve,
+        ]  # fmt: skip
+        self.runner.listeners.append(self._on_progress)
+
+    @property
+    def session(self) -> StudySession | None:
+        """The open study."""
+        session: StudySession | None = self.logic.session
+        return session
+
+    @property
+    def runner(self) -> JobRunner:
+        """Does the jobs."""
+        runner: JobRunner = self.logic.runner
+        return runner
+
+    def why_busy(self) -> str | None:
+        """Why no other job can be started now, None when one can."""
+        if not self.runner.busy or self.runner.job is None:
+            return None
+        return _("{what} is running; wait for its end or cancel it.").format(what=self.runner.job.title)
+
+    def why_no_study(self) -> str | None:
+        """Why there is no study to work on, None when there is one."""
+        return None if self.session is not None else _("Create or open a study in section 1 first.")
+
+    def run(self, job: Job, label: Any, done: Callable[[Job], str]) -> None:
+        """Start a job, and show in `label` how it ends.
+
+        Args:
+            job: what to do.
+            label: for the end: what `done` says, or the cause and remedy of a failure.
+            done: called with the finished job; takes over its result.
+        """
+
+        def finished(job: Job) -> None:
+            if job.state == "done":
+                with reported(label):
+                    tell(label, done(job))
+            elif job.state == "cancelled":
+                tell(label, _("{what} was stopped.").format(what=job.title))
+            else:
+                tell(label, job.sentence, bad=True)
+            self.refresh()
+
+        tell(label, f"{job.title} …")
+        self.runner.start(job, finished)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show what is so now."""
+        if self.parameters is None or not self.shown or self._refreshing:
+            return
+        self._refreshing = True
+        try:
+            for section in self.sections:
+                section.refresh()
+        finally:
+            self._refreshing = False
+
+    def refresh_soon(self, *_arguments: Any) -> None:
+        """Refresh once after a burst of changes, such as the loading of a scene."""
+        self._soon.start()
+
+    def reopen(self) -> None:
+        """A scene was loaded: open the study that it was saved with, unless something is running."""
+        folder = Path(self.parameters.studyFolder)
+        known = self.session is not None and self.session.folder == folder
+        if self.parameters.studyFolder and not known and not self.runner.busy and (folder / MANIFEST).is_file():
+            with reported(self.ui.dataStatus):
+                self.data.open(folder, load=False)
+
+    def enter(self) -> None:
+        """The user comes to this module."""
+        self.shown = True
+        self.labels.enter()
+        self.refresh()
+
+    def leave(self) -> None:
+        """The user goes to another module; what is running goes on."""
+        self.shown = False
+        for section in self.sections:
+            section.leave()
+
+    def close(self) -> None:
+        """The panel is destroyed: end the running job, keep what was drawn."""
+        self._soon.stop()
+        self.parameters = None
+        self.leave()
+        self.runner.stop()
+        self.runner.listeners.remove(self._on_progress)
+
+    def _on_progress(self) -> None:
+        if self.parameters is not None:
+            self.train.show_progress()
+            self.segment.show_progress()

@@ -1,0 +1,158 @@
+"""What the sections of the panel share: buttons that say why they cannot be pressed, and sentences for the user."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from ..errors import Cancelled, InputError
+
+if TYPE_CHECKING:
+    from .panel import Panel
+
+Widget = Any
+
+
+class Section:
+    """One part of the panel. Its widgets show the state of the study; `refresh` brings them up to date.
+
+    Args:
+        panel: gives access to the widgets, the study, and the jobs.
+    """
+
+    def __init__(self, panel: Panel) -> None:
+        self.panel = panel
+        self.ui = panel.ui
+
+    def refresh(self) -> None:
+        """Show what is so now. Called after everything that may have changed something."""
+
+    def leave(self) -> None:
+        """The user goes to another module, or the panel is closed: leave nothing behind in the views."""
+
+
+def allow(button: Widget, tip: str, reason: str | None = None) -> None:
+    """Enable a button, or disable it and say why in its tooltip."""
+    button.enabled = not reason
+    button.toolTip = reason or tip
+
+
+def tell(label: Widget, sentence: str, bad: bool = False) -> None:
+    """Show a sentence in a label; a bad one in red."""
+    text = html.escape(sentence)
+    label.text = f'<span style="color: #c0392b">{text}</span>' if bad and text else text
+
+
+@contextmanager
+def reported(label: Widget) -> Iterator[None]:
+    """Show what the user did wrong, with its remedy, in `label`; what the program did wrong in a message box."""
+    with slicer.util.tryWithErrorDisplay(_("This did not work.")):
+        try:
+            yield
+        except Cancelled:
+            tell(label, _("Stopped."))
+        except InputError as error:
+            tell(label, str(error), bad=True)
+
+
+def on_click(button: Widget, label: Widget, action: Callable[[], None]) -> None:
+    """Do something when a button is pressed, and show in `label` what goes wrong."""
+
+    def clicked() -> None:
+        with reported(label):
+            action()
+
+    button.connect("clicked()", clicked)
+
+
+@contextmanager
+def silent(widget: Widget) -> Iterator[None]:
+    """Change a widget without its signals."""
+    was = widget.blockSignals(True)
+    try:
+        yield
+    finally:
+        widget.blockSignals(was)
+
+
+def text_item(text: str, editable: bool = False) -> Any:
+    """A cell of a table."""
+    item = qt.QTableWidgetItem(text)
+    if not editable:
+        item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable)
+    return item
+
+
+def fill_table(table: Widget, rows: list[list[str]]) -> None:
+    """Show rows of text, keeping the selected row; cells that are right already are left alone."""
+    with silent(table):
+        table.setRowCount(len(rows))
+        for r, row in enumerate(rows):
+            for c, text in enumerate(row):
+                item = table.item(r, c)
+                if item is None:
+                    table.setItem(r, c, text_item(text))
+                elif item.text() != text:
+                    item.setText(text)
+
+
+def set_headings(table: Widget, headings: list[str]) -> None:
+    """Columns of a table, the first one wide."""
+    table.setColumnCount(len(headings))
+    table.setHorizontalHeaderLabels(headings)
+    header = table.horizontalHeader()
+    header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+    header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
+    table.verticalHeader().hide()
+    table.verticalHeader().setDefaultSectionSize(24)
+    table.setWordWrap(False)
+
+
+def checked_nodes(list_widget: Widget) -> list[Any]:
+    """The nodes that are ticked in a list made by `fill_node_list`, those that still exist."""
+    items = [list_widget.item(row) for row in range(list_widget.count)]
+    nodes = [
+        slicer.mrmlScene.GetNodeByID(item.data(qt.Qt.UserRole)) for item in items if item.checkState() == qt.Qt.Checked
+    ]
+    return [node for node in nodes if node is not None]
+
+
+def fill_node_list(list_widget: Widget, nodes: list[Any], checked: list[Any], fixed: list[Any]) -> None:
+    """Show nodes with check boxes; those in `fixed` are ticked and cannot be unticked."""
+    wanted = [(node.GetID(), node.GetName(), node in checked or node in fixed, node in fixed) for node in nodes]
+    shown = [list_widget.item(row) for row in range(list_widget.count)]
+    found = [
+        (i.data(qt.Qt.UserRole), i.text(), i.checkState() == qt.Qt.Checked, not i.flags() & qt.Qt.ItemIsUserCheckable)
+        for i in shown
+    ]
+    if found == wanted:
+        return
+    with silent(list_widget):
+        list_widget.clear()
+        for node_id, name, is_checked, is_fixed in wanted:
+            item = qt.QListWidgetItem(name)
+            item.setData(qt.Qt.UserRole, node_id)
+            flags = qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable
+            item.setFlags(flags if is_fixed else flags | qt.Qt.ItemIsUserCheckable)
+            item.setCheckState(qt.Qt.Checked if is_checked else qt.Qt.Unchecked)
+            list_widget.addItem(item)
+
+
+def ultrasound_nodes() -> list[Any]:
+    """The volumes of the scene that may be ultrasound: no label maps, no uncertainty, nothing hidden."""
+    from .study_session import ROLE
+
+    return [
+        node
+        for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+        if not node.IsA("vtkMRMLLabelMapVolumeNode")
+        and not node.GetHideFromEditors()
+        and node.GetAttribute(ROLE) is None
+        and node.GetImageData() is not None
+    ]

@@ -1,0 +1,43 @@
+"""The slices that the panel suggests to label next: asked for a dozen at a time, since asking takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class SuggestedSlice:
+    """A slice worth labelling, and why."""
+
+    case: str
+    axis: int
+    index: int
+    reason: str
+
+
+class Suggestions:
+    """A queue of suggested slices, most useful first."""
+
+    def __init__(self) -> None:
+        self._slices: list[SuggestedSlice] = []
+
+    def __len__(self) -> int:
+        return len(self._slices)
+
+    def fill(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Take over what `uslabelseg suggest --json` gave."""
+        self._slices = [SuggestedSlice(r["volume"], r["axis"], r["index"], r["reason"]) for r in records]
+
+    def clear(self) -> None:
+        """Forget them: a new model would suggest others."""
+        self._slices = []
+
+    def next(self, labelled: Callable[[SuggestedSlice], bool]) -> SuggestedSlice | None:
+        """Take the next slice that is not labelled meanwhile; None when they are used up."""
+        while self._slices:
+            suggested = self._slices.pop(0)
+            if not labelled(suggested):
+                return suggested
+        return None

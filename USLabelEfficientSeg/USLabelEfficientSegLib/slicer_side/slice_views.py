@@ -1,0 +1,57 @@
+"""Which slice of a volume a slice view shows, and showing one: exact for oblique and transformed volumes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import slicer
+
+from ..errors import InputError
+from .volume_nodes import ijkToWorld
+
+MrmlNode = Any
+
+_ASKEW = 1e-3  # of a unit vector: what a view may be turned against the volume and still show its slice
+
+
+def showSlice(sliceNode: MrmlNode, volumeNode: MrmlNode, axis: int, index: int) -> None:
+    """Turn a slice view into the plane of the volume's slice `index` of array axis `axis`.
+
+    Args:
+        sliceNode: vtkMRMLSliceNode of the view, for example
+            `slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()`.
+
+    Raises:
+        InputError: no such slice, or a volume under a transform that bends it.
+    """
+    check_slice(volumeNode, axis, index)
+    matrix = ijkToWorld(volumeNode)
+    sliceNode.RotateToAxes(slicer.util.vtkMatrixFromArray(matrix), axis)
+    centre = (np.array(volumeNode.GetImageData().GetDimensions()) - 1) / 2
+    centre[axis] = index
+    sliceNode.JumpSliceByOffsetting(*(matrix @ [*centre, 1])[:3])
+
+
+def shownSlice(sliceNode: MrmlNode, volumeNode: MrmlNode) -> tuple[int, int] | None:
+    """(axis, index) of the volume's slice that a view shows; None when it cuts the volume askew or misses it."""
+    world_to_ijk = np.linalg.inv(ijkToWorld(volumeNode))
+    view = slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS())
+    in_plane = world_to_ijk[:3, :3] @ view[:3, :2]
+    in_plane /= np.linalg.norm(in_plane, axis=0)
+    flat = np.flatnonzero(np.abs(in_plane).max(axis=1) < _ASKEW)
+    if len(flat) != 1:
+        return None
+    axis = int(flat[0])
+    index = round(float((world_to_ijk @ view[:, 3])[axis]))
+    inside = 0 <= index < volumeNode.GetImageData().GetDimensions()[axis]
+    return (axis, index) if inside else None
+
+
+def check_slice(volumeNode: MrmlNode, axis: int, index: int) -> None:
+    """Raise `InputError` when a volume has no such slice."""
+    shape = volumeNode.GetImageData().GetDimensions()
+    if axis not in (0, 1, 2) or not 0 <= index < shape[axis]:
+        size = " x ".join(str(n) for n in shape)
+        problem = f"has no slice {index} of axis {axis} (size {size})"
+        raise InputError(volumeNode.GetName(), problem, "choose a slice of the volume")

@@ -1,0 +1,146 @@
+"""Results in Slicer's own views: a table of volumes, curves of the losses, a map of the uncertainty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import slicer
+import vtk
+from numpy.typing import NDArray
+
+from ..measurement.volumes import OrganVolume
+from ..study.events import Event
+from .segmentation_nodes import organsNamed
+from .volume_nodes import geometryOfNode, nodeFromVoxels
+
+MrmlNode = Any
+
+CASE, ORGAN, VOLUME, EXPECTED, VOXELS = "Case", "Organ", "Volume [ml]", "Expected volume [ml]", "Voxels"
+_EXPLANATIONS = {
+    CASE: "The volume that was segmented",
+    ORGAN: "The segment",
+    VOLUME: "Voxels of the segment times the volume of a voxel",
+    EXPECTED: "Sum of the organ's probabilities; empty where a segment was drawn or corrected by hand",
+    VOXELS: "Number of voxels of the segment",
+}
+_LOSS = "USLabelEfficientSeg.Loss"  # node reference from a chart to the curves of all stages, and their attribute
+
+
+def volumesTableNode(rows: Sequence[OrganVolume], tableNode: MrmlNode | None = None) -> MrmlNode:
+    """Fill a table node with organ volumes in ml, one row a case and organ, in the order given.
+
+    Args:
+        rows: the measured volumes.
+        tableNode: whose content is replaced; by default a new node named "Organ volumes".
+    """
+    if tableNode is None:
+        tableNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", "Organ volumes")
+    modified = tableNode.StartModify()
+    tableNode.RemoveAllColumns()
+    expected = ["" if row.probability_volume_ml is None else f"{row.probability_volume_ml:.2f}" for row in rows]
+    _add_column(tableNode, vtk.vtkStringArray(), CASE, [row.case for row in rows])
+    _add_column(tableNode, vtk.vtkStringArray(), ORGAN, [row.organ for row in rows])
+    _add_column(tableNode, vtk.vtkDoubleArray(), VOLUME, [round(row.volume_ml, 2) for row in rows])
+    _add_column(tableNode, vtk.vtkStringArray(), EXPECTED, expected)
+    _add_column(tableNode, vtk.vtkIntArray(), VOXELS, [row.voxel_count for row in rows])
+    for name, text in _EXPLANATIONS.items():
+        tableNode.SetColumnDescription(name, text)
+    tableNode.SetUseColumnTitleAsColumnHeader(True)
+    tableNode.SetLocked(True)
+    tableNode.EndModify(modified)
+    return tableNode
+
+
+def lossPlotNodes(events: Iterable[Event], chartNode: MrmlNode | None = None) -> MrmlNode:
+    """A plot chart with a curve for every loss of the stage that is trained now, over its steps.
+
+    Call it again with all events so far and the chart it returned: tables and curves are updated in place. Curves
+    of earlier stages stay in the scene. Where training was resumed from an earlier step, the later event counts.
+
+    Args:
+        events: of a training, oldest first.
+        chartNode: updated; by default a new vtkMRMLPlotChartNode.
+    """
+    values: dict[str, dict[str, dict[int, float]]] = {}
+    for event in events:
+        for loss, value in event.losses.items():
+            values.setdefault(event.stage, {}).setdefault(loss, {})[event.step] = value
+            current = event.stage
+    if chartNode is None:
+        chartNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotChartNode", "Training losses")
+        chartNode.SetXAxisTitle("Step")
+        chartNode.SetYAxisTitle("Loss")
+    if not values:
+        return chartNode
+    modified = chartNode.StartModify()
+    series = {stage: _stage_series(chartNode, stage, losses) for stage, losses in values.items()}
+    shown = [node.GetID() for node in series[current]]
+    if [chartNode.GetNthPlotSeriesNodeID(n) for n in range(chartNode.GetNumberOfPlotSeriesNodes())] != shown:
+        chartNode.RemoveAllPlotSeriesNodeIDs()
+        for series_id in shown:
+            chartNode.AddAndObservePlotSeriesNodeID(series_id)
+    chartNode.SetTitle(f"Training: {current.replace('_', ' ')}")
+    chartNode.EndModify(modified)
+    return chartNode
+
+
+def uncertaintyNode(values: NDArray[np.generic], volumeNode: MrmlNode, name: str) -> MrmlNode:
+    """Add the uncertainty of a segmentation as a volume node, beside its volume.
+
+    Certain voxels are transparent, uncertain ones glow from red to white, on the same scale for every volume.
+
+    Args:
+        values: (I, J, K) in [0, 1] on the grid of the volume.
+        volumeNode: whose transforms and place in the subject hierarchy the new node shares.
+        name: of the node.
+    """
+    node = nodeFromVoxels(name, values.astype(np.float32), geometryOfNode(volumeNode), volumeNode)
+    display = node.GetDisplayNode()
+    colours = slicer.modules.colors.logic().GetColorTableNodeID(slicer.vtkMRMLColorTableNode.Iron)
+    display.SetAndObserveColorNodeID(colours)
+    display.SetAutoWindowLevel(False)
+    display.SetWindowLevelMinMax(0.0, 1.0)
+    display.SetThreshold(0.1, 1.0)
+    display.SetApplyThreshold(True)
+    return node
+
+
+def _add_column(tableNode: MrmlNode, column: Any, name: str, values: Sequence[Any]) -> None:
+    column.SetName(name)
+    for value in values:
+        column.InsertNextValue(value)
+    tableNode.AddColumn(column)
+
+
+def _stage_series(chartNode: MrmlNode, stage: str, losses: dict[str, dict[int, float]]) -> list[MrmlNode]:
+    """The curves of a stage, made or updated, in the order in which the losses first appeared."""
+    known = {
+        node.GetAttribute(_LOSS): node
+        for n in range(chartNode.GetNumberOfNodeReferences(_LOSS))
+        if (node := chartNode.GetNthNodeReference(_LOSS, n)) is not None
+    }
+    made = []
+    for look, (loss, by_step) in zip(organsNamed(list(losses)), losses.items(), strict=True):
+        key = f"{stage}: {loss}".replace("_", " ")
+        node = known.get(key) or _new_series(chartNode, key, look.colour)
+        steps = sorted(by_step)
+        columns = [np.array(steps), np.array([by_step[step] for step in steps])]
+        slicer.util.updateTableFromArray(node.GetTableNode(), columns, ["step", "loss"])
+        made.append(node)
+    return made
+
+
+def _new_series(chartNode: MrmlNode, key: str, colour: tuple[float, float, float]) -> MrmlNode:
+    table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", key)
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotSeriesNode", key)
+    node.SetAndObserveTableNodeID(table.GetID())
+    node.SetXColumnName("step")
+    node.SetYColumnName("loss")
+    node.SetPlotType(slicer.vtkMRMLPlotSeriesNode.PlotTypeScatter)
+    node.SetMarkerStyle(slicer.vtkMRMLPlotSeriesNode.MarkerStyleNone)
+    node.SetColor(colour)
+    node.SetAttribute(_LOSS, key)
+    chartNode.AddNodeReferenceID(_LOSS, node.GetID())
+    return node

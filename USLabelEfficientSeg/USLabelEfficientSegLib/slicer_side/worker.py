@@ -1,0 +1,218 @@
+"""A command of the library in a process of its own: Slicer stays responsive, and a crash takes nothing with it.
+
+What the worker prints goes straight into a log file. There is no pipe that has to be drained, that can fill up and
+block, or that breaks when Slicer is closed; the log is complete whatever happens.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ..errors import InputError
+
+SECONDS_TO_SAVE = 1.4  # between the request to stop and the end by force
+BAD_INPUT = 2  # exit codes of the command line
+CANCELLED = 130
+_ERROR_PREFIX = "uslabelseg: error: "
+_LIBRARY = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a worker ended, and for a failure the cause and the remedy in a sentence."""
+
+    state: Literal["done", "cancelled", "failed"]
+    sentence: str = ""
+
+
+class Worker:
+    """A running `uslabelseg` command and everything that it has started.
+
+    Example::
+
+        worker = Worker(["train", "C:/studies/prostate"], Path("C:/studies/prostate/logs/train.log"))
+        while (outcome := worker.poll()) is None:
+            slicer.app.processEvents()
+
+    Args:
+        arguments: of `uslabelseg`.
+        log: where its output goes; an existing file is replaced.
+        environment: variables that differ from those of this process.
+
+    Raises:
+        InputError: the log cannot be written, or there is no Python to run.
+    """
+
+    def __init__(self, arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.arguments = tuple(arguments)
+        self.log = log
+        self._stop_by: float | None = None
+        self._outcome: Outcome | None = None
+        self._records_read = 0
+        command = [python_executable(), "-m", "USLabelEfficientSegLib.cli", *arguments]
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("wb") as output:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=_environment(environment or {}),
+                    **_process_group(),
+                )
+        except OSError as error:
+            problem = f"the calculation cannot be started ({error.strerror or error})"
+            raise InputError(log, problem, "choose a folder that you may write to") from error
+        _give_way_to_slicer(self._process.pid)
+
+    @property
+    def pid(self) -> int:
+        """Number of the process, which leads a process group of its own."""
+        return self._process.pid
+
+    @property
+    def cancelling(self) -> bool:
+        """Whether the worker was asked to stop."""
+        return self._stop_by is not None
+
+    def poll(self) -> Outcome | None:
+        """How the worker ended, or None while it, or a process that it has started, still runs.
+
+        Never blocks. A worker that does not stop when asked is ended by force here, so poll until there is an outcome.
+        """
+        if self._outcome is not None:
+            return self._outcome
+        code = self._process.poll()
+        if self._stop_by is not None and (code is None or _group_lives(self.pid)):
+            if time.monotonic() < self._stop_by:
+                return None
+            _end_by_force(self._process)
+            code = self._process.poll()
+        if code is None:
+            return None
+        self._outcome = self._judge(code)
+        return self._outcome
+
+    def cancel(self) -> None:
+        """Ask the worker to save and stop; `poll` ends it and its children when it has not done so in time."""
+        if self._stop_by is None and self._outcome is None:
+            self._stop_by = time.monotonic() + SECONDS_TO_SAVE
+            _ask_to_stop(self._process)
+
+    def wait(self, seconds: float | None = None) -> Outcome | None:
+        """Block until the end, or for so many seconds; for scripts, and for closing Slicer."""
+        until = None if seconds is None else time.monotonic() + seconds
+        while (outcome := self.poll()) is None and (until is None or time.monotonic() < until):
+            time.sleep(0.02)
+        return outcome
+
+    def records(self) -> list[dict[str, Any]]:
+        """The JSON objects that the worker has printed, one a line, since the last call."""
+        lines = self.log_text().split("\n")[:-1]
+        new, self._records_read = lines[self._records_read :], len(lines)
+        return [json.loads(line) for line in new if line.startswith("{") and line.endswith("}")]
+
+    def log_text(self) -> str:
+        """All that the worker has printed so far."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def _judge(self, code: int) -> Outcome:
+        if self.cancelling or code == CANCELLED:
+            return Outcome("cancelled")
+        if code == 0:
+            return Outcome("done")
+        return Outcome("failed", explanation(code, self.log_text()))
+
+
+def explanation(code: int, log: str) -> str:
+    """Cause and remedy of a failure, from the exit code and what was printed."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    refused = [line.removeprefix(_ERROR_PREFIX) for line in lines if line.startswith(_ERROR_PREFIX)]
+    if code == BAD_INPUT and refused:
+        return refused[-1]
+    last = lines[-1] if lines else "no message"
+    if last.startswith("ModuleNotFoundError"):
+        package = last.rpartition("'")[0].rpartition("'")[2]
+        return f"The Python package {package} is missing; press Install in the section Train, then start again."
+    if code in (-9, 137):
+        return (
+            "The system ended the calculation, most likely because memory ran out; close other programs or choose "
+            "a smaller preset. Training continues from where it was."
+        )
+    return f"The calculation ended unexpectedly ({last}); look at the log, and start again to continue."
+
+
+def python_executable() -> str:
+    """Python of Slicer when it is on the path, as it is inside Slicer; else the one that runs this."""
+    return shutil.which("PythonSlicer") or sys.executable
+
+
+def _environment(changes: Mapping[str, str]) -> dict[str, str]:
+    path = os.pathsep.join(filter(None, [str(_LIBRARY), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", **changes}
+
+
+if sys.platform == "win32":
+
+    def _process_group() -> dict[str, Any]:
+        below_normal = subprocess.BELOW_NORMAL_PRIORITY_CLASS
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW | below_normal}
+
+    def _give_way_to_slicer(pid: int) -> None:
+        """Done by the creation flags."""
+
+    def _ask_to_stop(process: subprocess.Popen[bytes]) -> None:
+        # Windows cannot ask a process without a console; training resumes from its last checkpoint.
+        _end_by_force(process)
+
+    def _end_by_force(process: subprocess.Popen[bytes]) -> None:
+        subprocess.run(
+            ["taskkill", "/PID", str(process.pid), "/T", "/F"],
+            capture_output=True,
+            creationflags=subprocess.CREATE_NO_WINDOW,
+            check=False,
+        )
+
+    def _group_lives(pid: int) -> bool:
+        return False  # taskkill has waited for the tree
+
+else:
+
+    def _process_group() -> dict[str, Any]:
+        return {"start_new_session": True}
+
+    def _give_way_to_slicer(pid: int) -> None:
+        try:
+            os.setpriority(os.PRIO_PGRP, pid, min(19, os.getpriority(os.PRIO_PROCESS, 0) + 10))
+        except ProcessLookupError:  # it has ended already, which `poll` will tell
+            return
+
+    def _ask_to_stop(process: subprocess.Popen[bytes]) -> None:
+        _signal_group(process.pid, signal.SIGTERM)
+
+    def _end_by_force(process: subprocess.Popen[bytes]) -> None:
+        _signal_group(process.pid, signal.SIGKILL)
+
+    def _signal_group(pid: int, number: int) -> None:
+        try:
+            os.killpg(pid, number)
+        except ProcessLookupError:  # all have ended
+            return
+
+    def _group_lives(pid: int) -> bool:
+        try:
+            os.killpg(pid, 0)
+        except ProcessLookupError:
+            return False
+        return True

@@ -1,0 +1,49 @@
+"""Labels that are drawn while the study is trained: left in an inbox, taken over when the study is free.
+
+Training holds the study's lock for hours; an annotator goes on meanwhile, and nothing that was drawn may be lost.
+"""
+
+from ..annotation.sparse_labels import UNLABELLED, SparseLabels
+from ..errors import InputError
+from ..imaging.files import read_label_map, write_label_map
+from ..imaging.volume import LabelMap
+from .files import writing
+from .study import Study
+
+FOLDER = "new_labels"
+
+
+def leave_labels(study: Study, name: str, labels: SparseLabels) -> None:
+    """Leave all labels of a case for the study; they replace those left before. Needs no lock.
+
+    Raises:
+        InputError: labels of other organs than the study's or on another grid than the image; no room to write.
+    """
+    record = study.case(name).image
+    if labels.organs != study.organs or labels.geometry.shape != record.shape:
+        problem = f"are of {', '.join(labels.organs)} on {labels.geometry.shape} voxels"
+        raise InputError(f"labels of {name}", problem, f"label {', '.join(study.organs)} on {record.shape} voxels")
+    path = study.folder / FOLDER / record.file.rpartition("/")[2]
+    with writing(path):
+        path.parent.mkdir(exist_ok=True)
+    write_label_map(path, LabelMap(labels.voxels, labels.geometry, name))
+
+
+def take_labels(study: Study) -> list[str]:
+    """Take over the labels in the inbox, and return the names of their cases. The caller holds the lock.
+
+    A case whose new labels hold no labelled slice becomes unlabelled.
+    """
+    taken = []
+    for case in study.cases:
+        path = study.folder / FOLDER / case.image.file.rpartition("/")[2]
+        if not path.exists():
+            continue
+        label_map = read_label_map(path)
+        if (label_map.voxels == UNLABELLED).all():
+            study.remove_labels(case.name)
+        else:
+            study.set_labels(case.name, SparseLabels(label_map.voxels, label_map.geometry, study.organs))
+        path.unlink()
+        taken.append(case.name)
+    return taken

@@ -1,0 +1,107 @@
+"""Whether 90 % intervals hold the true volume in 90 % of held-out volumes, and how wide they are.
+
+    python benchmarks/interval_coverage.py STUDY IMAGES LABELS
+    python benchmarks/interval_coverage.py STUDY --simulate 40 DIR
+
+STUDY is a trained study; IMAGES and LABELS hold volumes and dense label maps of the same names, of which those of the
+study are left out. With --simulate, subjects that the demo does not use are simulated into DIR first. Two
+calibrations are compared: that of the study's labelled slices, and split conformal prediction on random halves.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from USLabelEfficientSegLib.demo import DemoDesign, simulate_folder
+from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, read_volume
+from USLabelEfficientSegLib.measurement.volumes import organ_volumes
+from USLabelEfficientSegLib.segmentation.calibration import VolumeCalibration, calibration_from_volumes
+from USLabelEfficientSegLib.segmentation.inference import predict
+from USLabelEfficientSegLib.segmentation.model import SegmentationModel, choose_device
+from USLabelEfficientSegLib.segmentation.segment_files import load_model
+from USLabelEfficientSegLib.study.memory import tune_memory
+from USLabelEfficientSegLib.study.study import Study
+
+FIRST_SUBJECT = 600  # the demo of seed 0 uses those from 0 and from 500
+SPLITS = 200
+
+
+def simulated(folder: Path, count: int) -> tuple[Path, Path]:
+    """Folders of images and labels of simulated subjects that no demo of seed 0 has seen."""
+    subjects = range(FIRST_SUBJECT, FIRST_SUBJECT + count)
+    simulate_folder(folder, subjects, DemoDesign(), lambda event: None, lambda: False)
+    return folder / "images", folder / "labels"
+
+
+def volumes_of(
+    model: SegmentationModel, images: Path, labels: Path, left_out: set[str]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Predicted and true volumes (n, organs) in ml."""
+    device, references = choose_device("auto"), find_images(labels)
+    predicted, true = [], []
+    for name, path in find_images(images).items():
+        if name not in left_out:
+            predicted.append(predict(model, read_volume(path), device).volumes_ml())
+            true.append([row.volume_ml for row in organ_volumes(read_label_map(references[name]), model.organs)])
+    return np.array(predicted), np.array(true)
+
+
+def covered(
+    calibration: VolumeCalibration, predicted: NDArray[np.float64], true: NDArray[np.float64]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Whether each interval (n, organs) holds the true volume, and its width as a share of the predicted volume."""
+    hits, widths = np.empty(true.shape, dtype=bool), np.empty(true.shape)
+    for case, organ in np.ndindex(*true.shape):
+        interval = calibration.interval_ml(organ, predicted[case, organ])
+        assert interval is not None
+        hits[case, organ] = interval[0] <= true[case, organ] <= interval[1]
+        widths[case, organ] = (interval[1] - interval[0]) / predicted[case, organ]
+    return hits, widths
+
+
+def show(name: str, organs: tuple[str, ...], hits: NDArray[np.bool_], widths: NDArray[np.float64]) -> None:
+    """One line an organ, and one for all."""
+    for organ, hit, width in zip(organs, hits.T, widths.T, strict=True):
+        print(f"{name:24}{organ:12}coverage {hit.mean():.3f} ({hit.size} volumes), mean width {width.mean():.0%}")
+    print(f"{name:24}{'all':12}coverage {hits.mean():.3f}, mean width {widths.mean():.0%}", flush=True)
+
+
+def main() -> None:
+    """Print coverage and width of both calibrations."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("study", type=Path)
+    parser.add_argument("folders", type=Path, nargs="+", metavar="IMAGES LABELS or DIR")
+    parser.add_argument("--simulate", type=int, metavar="N")
+    arguments = parser.parse_args()
+    tune_memory()
+    model, study = load_model(arguments.study), Study.open(arguments.study)
+    if model.calibration is None:
+        parser.error("the model has no calibration")
+    if arguments.simulate is None:
+        images, labels = arguments.folders
+    else:
+        images, labels = simulated(arguments.folders[0], arguments.simulate)
+    predicted, true = volumes_of(model, images, labels, {case.name for case in study.cases})
+    errors = np.log(true / predicted)
+    for organ, error in zip(model.organs, errors.T, strict=True):
+        middle = f"median {np.exp(np.median(error)):.2f}"
+        print(f"{organ}: true over predicted volume: {middle}, standard deviation of its logarithm {error.std():.2f}")
+    show("labelled slices", model.organs, *covered(model.calibration, predicted, true))
+
+    rng = np.random.default_rng(0)
+    hits, widths = [], []
+    for _ in range(SPLITS):
+        order = rng.permutation(len(true))
+        first, second = order[: len(order) // 2 + 1], order[len(order) // 2 + 1 :]
+        hit, width = covered(calibration_from_volumes(errors[first]), predicted[second], true[second])
+        hits.append(hit)
+        widths.append(width)
+    show(f"conformal on {len(true) // 2 + 1}", model.organs, np.concatenate(hits), np.concatenate(widths))
+
+
+if __name__ == "__main__":
+    main()
