@@ -10,7 +10,8 @@ demo: $(READY)
 	$(BIN)/uslabelseg demo demo-study
 
 test: $(READY) lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest Testing/USLabelEfficientSegLib
+	$(BIN)/python -m pytest Testing/slicer_host Testing/test_module.py Testing/test_packaging.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ Properties and signals are those of Slicer's headers (Libs/MRML/Widgets).
 
 from typing import Any
 
+import shiboken6
 import slicer
 from PySide6 import QtCore, QtWidgets
 
@@ -95,7 +96,9 @@ class _NodeSelector(QtWidgets.QWidget):
         self._refresh()
 
     def _on_scene(self, *_: Any) -> None:
-        if not self._scene.IsBatchProcessing():
+        if not shiboken6.isValid(self):  # its window is gone, and Qt did not tell
+            _stop(object.__getattribute__(self, "_observations"))
+        elif not self._scene.IsBatchProcessing():
             self._refresh()
 
     def _refresh(self) -> None:
