@@ -36,10 +36,12 @@ def metadata(variable):
 
 
 def packaged_files(python):
-    """Files of the module's folder that Slicer needs, Python or other, without caches."""
+    """Files of the module's folder that Slicer needs, Python or other, without caches and what pip leaves there."""
     files = (path.relative_to(MODULE) for path in MODULE.rglob("*") if path.is_file())
     hidden = ("__pycache__", ".")
-    kept = [path for path in files if not any(part.startswith(hidden) for part in path.parts)]
+    kept = [
+        path for path in files if not any(part.startswith(hidden) or part.endswith(".egg-info") for part in path.parts)
+    ]
     return {path.as_posix() for path in kept if (path.suffix == ".py") == python and path.name != "CMakeLists.txt"}
 
 
