@@ -129,13 +129,13 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     asked = time.monotonic()
     story.click("cancelTrainButton")
     story.until(story.idle)
-    assert time.monotonic() - asked < 5.0  # 2 s, and a machine that is busy with other tests
+    assert time.monotonic() - asked < 2.5  # 2 s, and a machine that is busy with other tests
     assert not child_processes()
     assert ui.trainButton.text == "Resume training" and "stopped" in ui.trainStatus.text
     story.longest_step = 0.0
     story.click("trainButton")
     story.until(story.idle)
-    assert story.longest_step < 1.0  # `benchmarks/slicer_event_loop.py` measures it on a quiet machine
+    assert story.longest_step < 0.1
     assert ui.trainStatus.text.startswith("Trained") and not ui.trainButton.enabled
     assert "nothing has changed" in ui.trainButton.toolTip
     story.click("lossButton")

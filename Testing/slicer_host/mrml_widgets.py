@@ -3,6 +3,7 @@
 Properties and signals are those of Slicer's headers (Libs/MRML/Widgets).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import shiboken6
@@ -108,20 +109,30 @@ class _NodeSelector(QtWidgets.QWidget):
         if self._scene is None:
             return []
         nodes = (self._scene.GetNthNode(index) for index in range(self._scene.GetNumberOfNodes()))
-        return [node for node in nodes if self._offers(node)]
+        return list(filter(self._filter(), nodes))
 
-    def _offers(self, node: Any) -> bool:
-        if node.GetHideFromEditors() and not self.showHidden:
-            return False
-        types = self.nodeTypes or []
-        fits = any(node.IsA(t) for t in types) if self.showChildNodeTypes else node.GetClassName() in types
-        hidden = any(node.IsA(t) for t in self.hideChildNodeTypes or [])
-        required = [(name, value) for kind, name, value in self._attributes if node.IsA(kind)]
-        given = all(
-            node.GetAttribute(name) == value if value else node.GetAttribute(name) is not None
-            for name, value in required
-        )
-        return fits and given and not hidden
+    def _filter(self) -> Callable[[Any], bool]:
+        """Whether a node is offered."""
+        # Read once, not for every node: a property is looked up by way of Qt.
+        types, hidden = self.nodeTypes or [], self.hideChildNodeTypes or []
+        show_children, show_hidden, attributes = self.showChildNodeTypes, self.showHidden, self._attributes
+
+        def offers(node: Any) -> bool:
+            if node.GetHideFromEditors() and not show_hidden:
+                return False
+            fits = any(node.IsA(kind) for kind in types) if show_children else node.GetClassName() in types
+            return (
+                fits
+                and not any(node.IsA(kind) for kind in hidden)
+                and all(_has(node, name, value) for kind, name, value in attributes if node.IsA(kind))
+            )
+
+        return offers
+
+
+def _has(node: Any, attribute: str, value: str | None) -> bool:
+    found = node.GetAttribute(attribute)
+    return found == value if value else found is not None
 
 
 def _stop(observations: list[tuple[Any, int]]) -> None:
@@ -205,7 +216,7 @@ class qMRMLNodeComboBox(_NodeSelector):
         return self._scene.GetNodeByID(self._id) if self._scene is not None and self._id else None
 
     def setCurrentNode(self, node: Any) -> None:
-        self._select(node.GetID() if node is not None and self._offers(node) else "")
+        self._select(node.GetID() if node is not None and self._filter()(node) else "")
 
     def setCurrentNodeID(self, node_id: str) -> None:
         self.setCurrentNode(self._scene.GetNodeByID(node_id) if node_id else None)
