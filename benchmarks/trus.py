@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from USLabelEfficientSegLib.benchmark_run import read_minutes, stopwatch
 from USLabelEfficientSegLib.command_line.options import parse_changes
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.evaluation.evaluate import CaseMetrics, evaluate_case
@@ -117,27 +116,6 @@ def evaluate(model: SegmentationModel, data: Path, cases: set[str], device: torc
         prediction = predict(model, read_volume(images[case]), device)
         rows = evaluate_case(prediction.label_map(), read_label_map(labels[case]), ORGANS)
         yield from (Result(*both) for both in zip(rows, prediction.volumes_ml(), strict=True))
-
-
-@contextmanager
-def stopwatch(path: Path) -> Iterator[None]:
-    """Add the minutes that the block takes to those in `path`, also when it is interrupted."""
-    wall, processor = time.monotonic(), time.process_time()
-    try:
-        yield
-    finally:
-        minutes, processor_minutes = read_minutes(path)
-        minutes += (time.monotonic() - wall) / 60
-        processor_minutes += (time.process_time() - processor) / 60
-        atomic_write_json(path, [minutes, processor_minutes])
-
-
-def read_minutes(path: Path) -> tuple[float, float]:
-    """Minutes and processor minutes so far."""
-    if not path.exists():
-        return 0.0, 0.0
-    minutes, processor_minutes = json.loads(path.read_text())
-    return minutes, processor_minutes
 
 
 def progress_printer() -> Callable[[Event], None]:
