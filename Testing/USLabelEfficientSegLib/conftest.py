@@ -55,3 +55,19 @@ def trained_study(tmp_path_factory, simulated, tiny_changes):
     study = Study.create(folder, images, labels, organs=ORGANS, label_fraction=0.2)
     train(study, changed(Settings(), tiny_changes), torch.device("cpu"))
     return folder
+
+
+@pytest.fixture
+def call(capfd):
+    """Run a command in this process; returns exit code, standard output and error output."""
+
+    from USLabelEfficientSegLib.cli import main
+
+    def run(*arguments):
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main([str(argument) for argument in arguments])
+        output = capfd.readouterr()
+        return stop.value.code, output.out, output.err
+
+    return run

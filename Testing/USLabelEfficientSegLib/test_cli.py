@@ -24,20 +24,6 @@ COMMANDS = ("demo", "study create", "study show", "train", "segment", "measure",
 
 
 @pytest.fixture
-def call(capfd):
-    """Run a command in this process; returns exit code, standard output and error output."""
-
-    def run(*arguments):
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main([str(argument) for argument in arguments])
-        output = capfd.readouterr()
-        return stop.value.code, output.out, output.err
-
-    return run
-
-
-@pytest.fixture
 def refused(call, tmp_path):
     """Assert that a command is refused with one clear line and changes nothing in the test's folder."""
 

@@ -5,22 +5,6 @@ import shutil
 
 import pytest
 
-from USLabelEfficientSegLib.cli import main
-
-
-@pytest.fixture
-def call(capfd):
-    """Run a command in this process; returns exit code, standard output and error output."""
-
-    def run(*arguments):
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main([str(argument) for argument in arguments])
-        output = capfd.readouterr()
-        return stop.value.code, output.out, output.err
-
-    return run
-
 
 @pytest.fixture
 def refused(call, tmp_path):
