@@ -1,6 +1,8 @@
 """The module in the host, by clicks: the whole story, a random user, Slicer's patience, scripts without panel."""
 
 import doctest
+import json
+import os
 import subprocess
 import sys
 import time
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from random_user import MODULE, NAME, RandomUser, child_processes, observers
+from random_user import MODULE, NAME, TINY_PRESET, RandomUser, child_processes, make_study, observers
 
 from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice
 from USLabelEfficientSegLib.study.events import read_events
@@ -93,7 +95,7 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     import slicer
 
     from USLabelEfficientSegLib.slicer_side.selftest import TINY_PRESET
-    from USLabelEfficientSegLib.slicer_side.study_session import LABELS, RESULT, madeFor, volumeOf
+    from USLabelEfficientSegLib.slicer_side.study_nodes import LABELS, RESULT, madeFor, volumeOf
 
     ui, panel, folder = story.ui, story.panel, tmp_path / "prostate study"
     changes = {**TINY_PRESET, "teacher.steps": 300}
@@ -162,12 +164,20 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     story.click("useSliceButton")
     assert Study.open(folder).summary()["labelled_slices"] == 6
     assert ui.improveTrainButton.text == "Train with the new labels"
+    ui.anewCheckBox.checked = True
+    host.process_events(0.05)
+    assert "starts anew" in ui.estimateLabel.text
+    ui.anewCheckBox.checked = False
+    host.process_events(0.05)
+    assert "continues from the current model" in ui.estimateLabel.text
     before = (folder / "run" / "model.safetensors").read_bytes()
     story.click("improveTrainButton")
     story.until(story.idle)
     assert (folder / "run" / "model.safetensors").read_bytes() != before
     repeated = [event.stage for event in read_events(panel.session.events) if event.message == "already trained"]
     assert "teacher" in repeated  # what was learnt without labels stays
+    assert "continuing" in [stage.name for stage in panel.train.monitor.stages]
+    assert "continued_from" in json.loads((folder / "run" / "run.json").read_text())
 
     # Save the scene and open it again
     slicer.util.saveScene(str(tmp_path / "scene.mrb"))
@@ -180,6 +190,82 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     assert [ui.labelTable.item(row, 1).text() for row in range(6)].count("0") == 3
     assert ui.volumesTable.rowCount == 2 and len(madeFor(None, LABELS)) == 3
     assert "6 volumes and 6 labelled slices" in ui.dataStatus.text
+
+
+SLICER_THAT_IS_KILLED = """
+import os, sys
+from pathlib import Path
+from USLabelEfficientSegLib.slicer_side.worker import Worker
+folder = Path(sys.argv[1])
+worker = Worker(["train", str(folder), *sys.argv[2:]], folder / "logs" / "2026-01-01 00-00-00 train.log")
+print(worker.pid, flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def left_behind(folder, *settings):
+    """The number of a training process whose Slicer was killed."""
+    arguments = [f"--set={pair}" for pair in (*TINY_PRESET.split(), *settings)]
+    path = os.pathsep.join([str(MODULE.parent), os.environ.get("PYTHONPATH", "")])
+    program = [sys.executable, "-c", SLICER_THAT_IS_KILLED, str(folder), *arguments]
+    done = subprocess.run(program, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
+    assert done.returncode == -9, done.stderr
+    return int(done.stdout)
+
+
+def lives(pid):
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_a_training_that_outlives_a_killed_slicer_is_followed_and_can_be_cancelled(story, tmp_path):
+    from USLabelEfficientSegLib.study.lock import holder_of
+
+    ui, panel, folder = story.ui, story.panel, tmp_path / "study"
+    make_study(folder)
+    pid = left_behind(folder, "teacher.steps=100000")
+    story.until(lambda: holder_of(folder / "lock") is not None)
+    ui.changesEdit.text = TINY_PRESET.replace("teacher.steps=40", "teacher.steps=100000")
+    ui.studyFolderEdit.currentPath = str(folder)
+    story.host.process_events(0.05)
+
+    story.click("studyButton")
+    assert "being trained already" in ui.trainStatus.text and "is running" in ui.trainButton.toolTip
+    story.until(lambda: "teacher" in [stage.name for stage in panel.train.monitor.stages])
+    assert lives(pid) and all(panel.session.volumeNode(case) is not None for case in panel.session.cases())
+    panel.labels.show_slice(panel.session.cases()[0], 2, 3)
+    story.host.process_events(0.05)
+    story.click("emptySliceButton")  # in the inbox: the study is being written
+    asked = time.monotonic()
+    story.click("cancelTrainButton")
+    story.until(story.idle)
+
+    assert time.monotonic() - asked < 2.5
+    assert not lives(pid) and holder_of(folder / "lock") is None
+    assert "stopped" in ui.trainStatus.text and ui.trainButton.text == "Train with the new labels"
+    assert LabelledSlice(2, 3) in Study.open(folder).read_labels(panel.session.cases()[0]).labelled_slices()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_a_training_that_outlives_a_killed_slicer_is_finished_and_its_model_used(story, tmp_path):
+    from USLabelEfficientSegLib.study.lock import holder_of
+
+    ui, panel, folder = story.ui, story.panel, tmp_path / "study"
+    make_study(folder)
+    pid = left_behind(folder)
+    story.until(lambda: holder_of(folder / "lock") is not None)
+    ui.changesEdit.text = TINY_PRESET
+    ui.studyFolderEdit.currentPath = str(folder)
+    story.host.process_events(0.05)
+
+    story.click("studyButton")
+    assert panel.train.training is not None
+    story.until(story.idle)
+
+    assert not lives(pid)
+    assert ui.trainStatus.text.startswith("Trained") and panel.session.model is not None
+    assert "nothing has changed" in ui.trainButton.toolTip
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
@@ -205,7 +291,7 @@ def test_the_examples_of_the_logic_run(story, tmp_path):
 
     from USLabelEfficientSegLib.slicer_side.selftest import TINY_PRESET
     from USLabelEfficientSegLib.slicer_side.simulated_data import ORGANS, createSimulatedStudy
-    from USLabelEfficientSegLib.slicer_side.study_session import volumeOf
+    from USLabelEfficientSegLib.slicer_side.study_nodes import volumeOf
 
     volume_nodes = createSimulatedStudy(2)
     nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
@@ -254,7 +340,7 @@ def test_a_drawn_label_is_saved_without_being_asked(story, host, tmp_path):
     import slicer
 
     from USLabelEfficientSegLib.slicer_side.simulated_data import ORGANS, createSimulatedStudy
-    from USLabelEfficientSegLib.slicer_side.study_session import volumeOf
+    from USLabelEfficientSegLib.slicer_side.study_nodes import volumeOf
 
     story.widget.logic.createStudy(tmp_path / "study", createSimulatedStudy(1), ORGANS)
     panel = story.panel

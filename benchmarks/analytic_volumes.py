@@ -3,7 +3,16 @@
     python benchmarks/analytic_volumes.py --cases 40
 
 Every shape is at least 10 voxels across where it is thinnest, on grids with spacings from 0.2 to 2 mm in oblique
-directions. Probabilities are the share of a voxel that the shape fills.
+directions. Probabilities are the share of a voxel that the shape fills. The label map holds the voxels of which the
+shape fills more than half: what a threshold makes of these probabilities, as it makes the masks that the library
+measures. (Taking voxels whose centre lies inside gives errors of the same size. The library's own masks may have a
+threshold below one half, see `segmentation.decision`, and are then larger than the organ on purpose.)
+
+What remains is not an error of the measurement but of the mask, which has lost where in a voxel the surface lies. It
+averages out over a curved surface. The faces of a box can happen to be parallel to planes of voxels, and then all
+voxels of a face are rounded the same way: up to half a voxel of ten on each face, whatever the definition. So a few
+boxes in a thousand exceed 1.5 %, and the share of all cases that do is printed beside the largest error. No such limit
+binds the probability-weighted volume, which is the one that reports give.
 """
 
 from __future__ import annotations
@@ -24,7 +33,8 @@ from USLabelEfficientSegLib.measurement.measure import measure_case
 FEWEST_VOXELS = 10
 MOST_VOXELS = 14
 SPACINGS_MM = (0.2, 2.0)
-SUBVOXELS = 4
+SUBVOXELS = 5  # an odd number: no voxel is filled by exactly one half
+LIMIT_PERCENT = 1.5
 Points = NDArray[np.float64]
 
 
@@ -99,13 +109,12 @@ def random_case(solid: Solid, rng: np.random.Generator) -> tuple[LabelMap, NDArr
         lps = geometry.index_to_physical(np.moveaxis(np.indices(geometry.shape), 0, -1) + offset)
         return solid.inside((lps - middle) @ pose / scale)
 
-    voxels = filled(np.zeros(3)).astype(np.uint8)
     share = np.zeros(geometry.shape, dtype=np.float32)
     steps = (np.arange(SUBVOXELS) + 0.5) / SUBVOXELS - 0.5
     for offset in np.array(np.meshgrid(steps, steps, steps)).reshape(3, -1).T:
         share += filled(offset)
     share /= SUBVOXELS**3
-    label_map = LabelMap(voxels, geometry, "solid")
+    label_map = LabelMap((share > 0.5).astype(np.uint8), geometry, "solid")
     return label_map, np.stack([1 - share, share]), solid.volume * scale**3 / 1000
 
 
@@ -124,8 +133,13 @@ def errors_percent(name: str, cases: int, seed: int) -> NDArray[np.float64]:
 
 def line(name: str, errors: NDArray[np.float64]) -> str:
     """Errors (cases, 3) of a shape for people."""
-    cells = [f"{np.abs(e).max():.2f}, {np.quantile(np.abs(e), 0.95):.2f} ({e.mean():+.2f})" for e in errors.T]
-    return f"{name:12}" + "".join(f"{cell:>22}" for cell in cells)
+    sizes = np.abs(errors)
+    columns = zip(sizes.max(axis=0), np.quantile(sizes, 0.95, axis=0), np.sqrt((errors**2).mean(axis=0)), strict=True)
+    cells = [
+        f"{largest:.2f}, {most:.2f}, {usual:.2f} ({mean:+.2f})"
+        for (largest, most, usual), mean in zip(columns, errors.mean(axis=0), strict=True)
+    ]
+    return f"{name:12}" + "".join(f"{cell:>27}" for cell in cells)
 
 
 def large_label_map() -> LabelMap:
@@ -147,14 +161,17 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=40, help="of each shape")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    print("largest |error|, that of 95 % of the cases, (mean error), in percent")
-    print(f"{'':12}{'voxels':>22}{'probabilities':>22}{'surface':>22}")
+    print("largest |error|, that of 95 % of the cases, root mean square (mean error), in percent")
+    print(f"{'':12}{'voxels':>27}{'probabilities':>27}{'surface':>27}")
     every = []
     for name in SOLIDS:
         errors = errors_percent(name, arguments.cases, arguments.seed)
         every.append(errors)
         print(line(name, errors), flush=True)
-    print(line("all", np.concatenate(every)))
+    together = np.concatenate(every)
+    print(line("all", together))
+    exceeding = np.abs(together[:, 0]) > LIMIT_PERCENT
+    print(f"voxel volume more than {LIMIT_PERCENT} % wrong: {exceeding.sum()} of {len(exceeding)} cases")
 
     label_map = large_label_map()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -23,7 +23,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import SimpleITK
 import torch
 from monai.networks.nets import UNet
 from scipy.ndimage import binary_fill_holes
@@ -33,7 +32,7 @@ from trus import TEST_SPLIT, VALIDATION_SPLIT, held_out_cases
 
 from USLabelEfficientSegLib.command_line.options import parse_changes
 from USLabelEfficientSegLib.divergence.averaging import update_average
-from USLabelEfficientSegLib.divergence.images import TrainingImages, network_input, prepare_images
+from USLabelEfficientSegLib.divergence.images import TrainingImages, image_pixel_size, network_input, prepare_images
 from USLabelEfficientSegLib.divergence.losses import supervised_loss
 from USLabelEfficientSegLib.divergence.prediction import predict_images
 from USLabelEfficientSegLib.divergence.training import (
@@ -47,6 +46,8 @@ from USLabelEfficientSegLib.divergence.training import (
 from USLabelEfficientSegLib.divergence.unext import UNeXt
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.evaluation.metrics import dice, surface_distances
+from USLabelEfficientSegLib.imaging.image_files import read_image, read_image_labels
+from USLabelEfficientSegLib.imaging.pixel_sizes import read_pixel_sizes
 from USLabelEfficientSegLib.measurement.planar import fitted_ellipse
 from USLabelEfficientSegLib.segmentation.model import choose_device
 from USLabelEfficientSegLib.study.events import EventLog
@@ -108,17 +109,18 @@ class HeadResult:
 
 def read_heads(data: Path) -> list[Head]:
     """All images of the folder."""
-    heads = []
+    heads, sizes = [], read_pixel_sizes(data / "cases.csv")
     with (data / "cases.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            image, mask = (_read_png(data / kind / row["file"]) for kind in ("images", "labels"))
+            image = read_image(data / "images" / row["file"], sizes)
+            mask = read_image_labels(data / "labels" / row["file"], image.geometry)
             heads.append(
                 Head(
                     row["file"],
                     row["subject"],
-                    image.float() / 255,
-                    mask > 0,
-                    (float(row["pixel_height_mm"]), float(row["pixel_width_mm"])),
+                    torch.from_numpy(image.voxels[..., 0].T.astype(np.float32) / 255),
+                    torch.from_numpy(mask.voxels[..., 0].T > 0),
+                    image_pixel_size(image.geometry),
                     float(row["head_circumference_mm"]),
                 )
             )
@@ -337,12 +339,6 @@ def write_results(path: Path, results: Sequence[HeadResult]) -> None:
         writer = csv.DictWriter(file, asdict(results[0]))
         writer.writeheader()
         writer.writerows(asdict(result) for result in results)
-
-
-def _read_png(path: Path) -> Tensor:
-    if not path.is_file():
-        raise InputError(path, "does not exist", "give a folder as --help describes")
-    return torch.from_numpy(SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path))))
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,16 +142,18 @@ def uncertain_boundary(one: Scan, rng: np.random.Generator) -> Scan:
     return replace(one, boundary_mm=rng.uniform(0.5, 1.0) * radius)
 
 
-def outside_training_range(one: Scan, rng: np.random.Generator) -> Scan:
-    """The organ at 2.5 to 4 times its volume, or at a quarter to 40 % of it."""
-    factor = rng.uniform(2.5, 4.0) if rng.random() < 0.5 else rng.uniform(0.25, 0.4)
+def outside_training_range(statistics: TrainingStatistics, one: Scan, rng: np.random.Generator) -> Scan:
+    """The organ at 1.3 to 2 times the largest volume of the training, or at a half to 1 / 1.3 of the smallest."""
+    smallest, largest = statistics.volumes_ml[0]
+    factor = rng.uniform(1.3, 2.0)
+    wanted = largest * factor if rng.random() < 0.5 else smallest / factor
+    step = (wanted / (np.count_nonzero(one.labels == 1) * np.prod(SPACING) / 1000)) ** (-1 / 3)
     first, last = organ_box(one.labels)
     centre = (first + last - 1) / 2
-    step = factor ** (-1 / 3)
-    larger = ndimage.affine_transform(
+    resized = ndimage.affine_transform(
         (one.labels == 1).astype(np.float32), np.full(3, step), centre * (1 - step), order=1
     )
-    return replace(one, labels=np.where(larger > 0.5, 1, np.where(one.labels == 2, 2, 0)).astype(np.uint8))
+    return replace(one, labels=np.where(resized > 0.5, 1, np.where(one.labels == 2, 2, 0)).astype(np.uint8))
 
 
 def unusual_intensities(one: Scan, rng: np.random.Generator) -> Scan:
@@ -196,14 +199,14 @@ def on_grid(one: Scan, voxels: NDArray[np.generic], labels: NDArray[np.uint8]) -
     return replace(one, image=UltrasoundVolume(voxels, geometry, one.image.name), labels=labels)
 
 
-SPOILT: dict[str, tuple[Flag, Callable[[Scan, np.random.Generator], Scan]]] = {
+Spoil = Callable[[Scan, np.random.Generator], Scan]
+SPOILT: dict[str, tuple[Flag, Spoil]] = {
     "empty": (Flag.EMPTY, empty),
     "cut by the volume": (Flag.CUT_BY_EDGE, cut_by_volume),
     "cut by the sector": (Flag.CUT_BY_EDGE, cut_by_sector),
     "several components": (Flag.SEVERAL_COMPONENTS, several_components),
     "holes": (Flag.HOLES, holes),
     "uncertain boundary": (Flag.UNCERTAIN_BOUNDARY, uncertain_boundary),
-    "outside training range": (Flag.OUTSIDE_TRAINING_RANGE, outside_training_range),
     "unusual intensities": (Flag.UNUSUAL_INTENSITIES, unusual_intensities),
     "unusual spacing": (Flag.UNUSUAL_SPACING, unusual_spacing),
 }
@@ -223,8 +226,10 @@ def rates(volumes: int, training: int) -> dict[str, tuple[float, float]]:
     statistics = statistics_of(range(training))
     clean = [scan(HELD_OUT + number) for number in range(volumes)]
     raised = [one.flags(statistics) for one in clean]
+    outside: Spoil = partial(outside_training_range, statistics)
+    spoilt = {**SPOILT, "outside training range": (Flag.OUTSIDE_TRAINING_RANGE, outside)}
     found = {}
-    for number, (name, (flag, spoil)) in enumerate(SPOILT.items()):
+    for number, (name, (flag, spoil)) in enumerate(spoilt.items()):
         rng = np.random.default_rng(number)
         hits = [flag in spoil(one, rng).flags(statistics) for one in clean]
         found[name] = float(np.mean(hits)), float(np.mean([flag in flags for flags in raised]))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import csv
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,10 +19,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import training_options
 
-from USLabelEfficientSegLib.benchmark_run import read_minutes, stopwatch
 from USLabelEfficientSegLib.command_line.options import parse_changes
 from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.evaluation.benchmark_clock import read_minutes, stopwatch
 from USLabelEfficientSegLib.evaluation.evaluate import CaseMetrics, evaluate_case
 from USLabelEfficientSegLib.evaluation.metrics import volume_error_percent
 from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, read_volume
@@ -33,7 +33,6 @@ from USLabelEfficientSegLib.segmentation.model import SegmentationModel, choose_
 from USLabelEfficientSegLib.study.events import Event
 from USLabelEfficientSegLib.study.files import atomic_write_json
 from USLabelEfficientSegLib.study.manifest import MANIFEST_NAME
-from USLabelEfficientSegLib.study.memory import tune_memory
 from USLabelEfficientSegLib.study.settings import changed, preset
 from USLabelEfficientSegLib.study.study import Study
 
@@ -226,24 +225,10 @@ def line(summary: SeedSummary) -> str:
 
 def main() -> None:
     """Parse the command line and run."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[0, 1, 2])
-    parser.add_argument("--preset", default="quick")
+    parser = training_options.training_parser(__doc__)
     parser.add_argument("--label-fraction", type=float, default=0.005)
     parser.add_argument("--test-share", type=float, default=0.2, help="of the cases that are held out")
-    parser.add_argument(
-        "--validation", action="store_true", help="hold out a part of the training subjects; never see the test set"
-    )
-    parser.add_argument("--set", action="append", metavar="NAME=VALUE", help="change a setting of the preset")
-    parser.add_argument("--device", default="auto")
-    arguments = parser.parse_args()
-    tune_memory()
-    try:
-        run(arguments)
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    training_options.main(parser, run)
 
 
 if __name__ == "__main__":

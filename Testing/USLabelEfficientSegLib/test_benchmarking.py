@@ -1,20 +1,32 @@
 import json
+import multiprocessing
 import shutil
+import signal
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from USLabelEfficientSegLib.benchmark_run import Design, run_job, sparse_study
+from USLabelEfficientSegLib.benchmark_run import Asked, run_job
+from USLabelEfficientSegLib.benchmark_study import sparse_study
 from USLabelEfficientSegLib.benchmarking import open_benchmark, organs_of, planned_jobs, run_benchmark
 from USLabelEfficientSegLib.cli import main
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.evaluation.benchmark_data import read_dataset
+from USLabelEfficientSegLib.evaluation.benchmark_design import Design
+from USLabelEfficientSegLib.evaluation.benchmark_methods import ABLATION, VARIANTS
 from USLabelEfficientSegLib.evaluation.benchmark_results import Job, read_results, result_path
 from USLabelEfficientSegLib.evaluation.peers import nnunet
-from USLabelEfficientSegLib.imaging.files import read_label_map, write_label_map
+from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, write_label_map
+from USLabelEfficientSegLib.pipeline import train
+from USLabelEfficientSegLib.study.settings import Settings, changed
+from USLabelEfficientSegLib.study.study import Study
 from USLabelEfficientSegLib.training_run import TEACHER_NAME
 
 ORGANS = ("solid", "fluid")
+OUR_JOB = Job("ours", 0.2, "random", 0)
 
 
 @pytest.fixture
@@ -22,8 +34,8 @@ def design(simulated, tiny_changes):
     return Design(data=simulated, organs=ORGANS, steps=2, changes=tiny_changes, test_share=0.3)
 
 
-def run(job, output, design, **options):
-    return run_job(job, output=output, design=design, device="cpu", degradations=False, **options)
+def run(job, output, design, **asked):
+    return run_job(job, output=output, design=design, device="cpu", asked=Asked(**asked))
 
 
 def test_every_kind_of_method_is_trained_judged_and_cleared_away(tmp_path, design):
@@ -43,8 +55,8 @@ def test_all_methods_get_the_labels_that_the_seed_or_the_suggestion_gives(tmp_pa
     dataset = read_dataset(design.data)
     training = design.split(dataset).training
 
-    def labelled(name, choice, seed):
-        study = sparse_study(tmp_path / name, dataset, training, design, Job("ours", 0.1, choice, seed))
+    def labelled(name, choice, seed, method="ours"):
+        study = sparse_study(tmp_path / name, dataset, training, design, Job(method, 0.1, choice, seed))
         for case in study.cases:
             if case.labels is not None:
                 sparse, dense = study.read_labels(case.name).voxels, read_label_map(dataset.labels[case.name]).voxels
@@ -58,6 +70,8 @@ def test_all_methods_get_the_labels_that_the_seed_or_the_suggestion_gives(tmp_pa
     assert len(first) == len(suggested) == 3
     assert {name for name, _ in suggested} == set(training)
     assert labelled("suggested", "suggested", 0) == suggested
+    assert labelled("of a rival", "suggested", 0, "cps") == suggested
+    assert labelled("random of a rival", "random", 0, "cps") == first
 
 
 def test_degraded_images_are_judged_as_well_and_only_when_asked_for(tmp_path, design):
@@ -65,26 +79,133 @@ def test_degraded_images_are_judged_as_well_and_only_when_asked_for(tmp_path, de
     ((_, plain),) = run_benchmark(tmp_path, design, jobs, device="cpu")
     assert not list(run_benchmark(tmp_path, design, jobs, device="cpu"))
 
-    ((_, degraded),) = run_benchmark(tmp_path, design, jobs, device="cpu", degradations=True)
+    asked = Asked(degradations=True)
+    ((_, degraded),) = run_benchmark(tmp_path, design, jobs, device="cpu", asked=asked)
 
     assert not plain.has_degradations
-    assert len(degraded.cases) == len(plain.cases) * (1 + 5 * 3)
+    # six degradations of the image and, as the volumes are simulated, other probes
+    assert len(degraded.cases) == len(plain.cases) * (1 + 6 * 3 + 3)
     assert [row.dice for row in degraded.plain] == [row.dice for row in plain.plain]
-    assert not list(run_benchmark(tmp_path, design, jobs, device="cpu", degradations=True))
+    assert not list(run_benchmark(tmp_path, design, jobs, device="cpu", asked=asked))
 
 
-def test_our_method_continues_where_it_was_stopped(tmp_path, design):
-    job = Job("ours", 0.2, "random", 0)
-    run_folder = tmp_path / "work" / job.name / "study" / "run"
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, simulated, tiny_changes):
+    """The design, and the run of our method that nobody stopped and nobody watched."""
+    design = Design(data=simulated, organs=ORGANS, steps=2, changes=tiny_changes, test_share=0.3, validation=True)
+    return design, run(OUR_JOB, tmp_path_factory.mktemp("whole"), design)
+
+
+def expected_ml(result):
+    return [row.expected_ml for row in result.cases]
+
+
+def test_our_method_continues_where_it_was_stopped(tmp_path, finished):
+    design, whole = finished
+    run_folder = tmp_path / "work" / OUR_JOB.name / "study" / "run"
     teacher = run_folder / TEACHER_NAME
 
     with pytest.raises(Cancelled):
-        run(job, tmp_path, design, cancelled=teacher.exists)
-    assert not result_path(tmp_path, job).exists()
+        run(OUR_JOB, tmp_path, design, cancelled=teacher.exists)
+    assert not result_path(tmp_path, OUR_JOB).exists()
     assert teacher.exists() and not list(run_folder.glob("student*"))
 
-    stopped, whole = run(job, tmp_path, design), run(job, tmp_path / "whole", design)
-    assert [row.expected_ml for row in stopped.cases] == [row.expected_ml for row in whole.cases]
+    assert expected_ml(run(OUR_JOB, tmp_path, design)) == expected_ml(whole)
+
+
+def test_a_killed_benchmark_continues_to_the_same_result(tmp_path, finished):
+    design, whole = finished
+    teacher = tmp_path / "work" / OUR_JOB.name / "study" / "run" / TEACHER_NAME
+    options = {"output": tmp_path, "design": design, "device": "cpu", "asked": Asked()}
+    process = multiprocessing.get_context("spawn").Process(target=run_job, args=(OUR_JOB,), kwargs=options)
+    process.start()
+    while not teacher.exists():
+        assert process.is_alive()
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert not result_path(tmp_path, OUR_JOB).exists()
+
+    ((job, result),) = run_benchmark(tmp_path, design, [OUR_JOB], device="cpu")
+
+    assert job == OUR_JOB and expected_ml(result) == expected_ml(whole)
+    assert read_results(tmp_path) == [result] and not list((tmp_path / "work").iterdir())
+
+
+def test_dice_over_time_is_measured_without_changing_the_result(tmp_path, finished):
+    design, whole = finished
+    rival = Job("labels-3d", 0.2, "random", 0)
+    jobs = [OUR_JOB, rival]
+    ours, theirs = (
+        result for _, result in run_benchmark(tmp_path, design, jobs, device="cpu", asked=Asked(curve=True))
+    )
+
+    assert expected_ml(ours) == expected_ml(whole)
+    assert [point.stage for point in ours.curve] == ["student 1.1"] * 3  # three steps
+    assert [(point.stage, point.share) for point in theirs.curve] == [("training", 0.5), ("training", 1.0)]
+    assert theirs.curve[-1].dice == pytest.approx(np.mean([row.dice for row in theirs.cases]))
+    assert ours.curve[-1].dice == pytest.approx(np.mean([row.dice for row in ours.cases]))
+    assert 0 < ours.curve[0].seconds < ours.curve[-1].seconds <= 60 * ours.minutes
+    assert not list(run_benchmark(tmp_path, design, jobs, device="cpu", asked=Asked(curve=True)))
+
+    on_test_subjects = replace(design, validation=False)
+    with pytest.raises(InputError, match="would be measured on test subjects"):
+        run_benchmark(tmp_path, on_test_subjects, jobs, device="cpu", asked=Asked(curve=True))
+
+
+def test_every_switch_of_the_ablation_changes_what_is_learnt(tmp_path, simulated, tiny_changes):
+    """The same settings twice give the same student bit for bit, so that a difference is that of the switch."""
+    images, labels = simulated / "images", simulated / "labels"
+    base = {**tiny_changes, "working_grid.max_voxels": 16, "student.rounds": 2}
+
+    def student_of(folder, changes):
+        settings = changed(Settings(), {**base, **changes})
+        last, seen, weights = f"student {settings.student.rounds}.1", [], {}
+
+        def observe(stage, share, model):
+            seen.append(stage)
+            (network,) = model().networks
+            weights.update({key: value.clone() for key, value in network.state_dict().items()})
+
+        study = Study.create(tmp_path / folder, images, labels, organs=ORGANS, label_fraction=0.05)
+        with pytest.raises(Cancelled):  # before calibration, which comes after the students
+            train(
+                study,
+                settings,
+                torch.device("cpu"),
+                observer=observe,
+                cancelled=lambda: seen.count(last) == settings.student.steps - 1,
+            )
+        return torch.cat([value.double().flatten() for _, value in sorted(weights.items())])
+
+    # The prior takes most of the time of so small a training: it is there where it or its alignment is at stake.
+    quick = {"location_prior": False}
+    on_prior = {"ours-no-location", "ours-no-alignment"}
+    with_prior, without = student_of("with", {}), student_of("without", quick)
+    assert torch.equal(student_of("again", quick), without)
+    assert on_prior < set(ABLATION)
+    for name in ABLATION[1:]:
+        other = student_of(name, {**({} if name in on_prior else quick), **VARIANTS[name].changes})
+        assert not torch.equal(other, with_prior if name in on_prior else without), name
+
+
+def test_training_images_are_degraded_each_in_its_own_way_the_same_in_every_run(tmp_path, design):
+    design = replace(design, training_degradation="noise")
+    dataset = read_dataset(design.data)
+    training = design.split(dataset).training
+
+    def images(name, job):
+        study = sparse_study(tmp_path / name, dataset, training, design, job)
+        return [study.read_volume(case).voxels for case in training]
+
+    first, other = images("first", Job("ours", 0.2, "random", 0)), images("other", Job("cps", 0.2, "suggested", 1))
+    for case, voxels, same in zip(training, first, other, strict=True):
+        np.testing.assert_array_equal(voxels, same)
+        assert np.abs(voxels - read_volume(dataset.images[case]).voxels.astype(float)).mean() > 0.5
+    assert design.record(dataset)["training_degradation"] == "noise"
+    with pytest.raises(InputError, match="degradation rain: does not exist; choose among gain,"):
+        replace(design, training_degradation="rain")
 
 
 def test_nnunet_waits_for_its_predictions(tmp_path, design):
@@ -158,6 +279,9 @@ def test_the_command_writes_a_page_and_repeats_nothing(tmp_path, simulated, capf
         (("--methods", "cps", "--steps", "9"), "holds a benchmark with other"),
         (("--set", "student.stepz=3"), "'student.stepz' is wrong"),
         (("--set", "seed=3"), "--set seed: would be the same for all runs"),
+        (("--over-time",), "--over-time: would look at the test subjects"),
+        (("--training-degradation", "rain"), "degradation rain: does not exist"),
+        (("--ablation", "--methods", "magic"), "method magic: does not exist"),
     ):
         code, text = call(*wrong)
         assert code == 2

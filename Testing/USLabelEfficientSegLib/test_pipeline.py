@@ -10,22 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from trained_studies import CPU, assert_same_weights, label_another_slice, stages, weights
 
 from USLabelEfficientSegLib.errors import Cancelled, InputError
-from USLabelEfficientSegLib.imaging.files import read_label_map, write_label_map
 from USLabelEfficientSegLib.imaging.normalisation import Frame
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
-from USLabelEfficientSegLib.imaging.volume import LabelMap
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation.inference import predict
 from USLabelEfficientSegLib.segmentation.model import MODEL_NAME, SegmentationModel
-from USLabelEfficientSegLib.study.checkpoint import load_checkpoint
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.settings import Settings, changed
 from USLabelEfficientSegLib.study.study import Study
 from USLabelEfficientSegLib.training_run import FEWEST_STUDENT_STEPS, aligned, open_run
 
-CPU = torch.device("cpu")
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "kill_and_resume.py"
 
 
@@ -54,37 +51,6 @@ def trained(tmp_path, trained_study):
     """A trained study of its own for each test."""
     shutil.copytree(trained_study, tmp_path / "study")
     return Study.open(tmp_path / "study")
-
-
-def weights(study):
-    return load_checkpoint(study.run_folder / MODEL_NAME)[0]
-
-
-def assert_same_weights(study, other):
-    first, second = weights(study), weights(other)
-    assert first.keys() == second.keys() and len(first) > 10
-    for name, tensor in first.items():
-        assert torch.equal(tensor, second[name]), name
-
-
-def stages(study, since=0):
-    """The stages of a study's events in order, and whether each was trained or found trained."""
-    found = {}
-    for event in read_events(study.events.path)[since:]:
-        found[event.stage] = found.get(event.stage, False) or event.message != "already trained"
-    return found
-
-
-def label_another_slice(study):
-    """Label the next slice of the first labelled case, as an annotator would who has edited the file."""
-    case = next(case for case in study.cases if case.labels is not None)
-    path = study.folder / case.labels.file
-    label_map = read_label_map(path)
-    free = next(k for k in range(label_map.voxels.shape[2]) if (label_map.voxels[:, :, k] == 255).all())
-    voxels = label_map.voxels.copy()
-    voxels[:, :, free] = 0
-    voxels[8:14, 9:15, free] = 1
-    write_label_map(path, LabelMap(voxels, label_map.geometry, label_map.name))
 
 
 def test_from_a_few_labelled_slices_to_the_volumes_of_an_unseen_subject(trained_study):
@@ -196,12 +162,12 @@ def test_a_finished_training_is_not_repeated(trained, settings):
     assert all(torch.equal(tensor, before[name]) for name, tensor in weights(trained).items())
 
 
-def test_a_new_label_keeps_the_teacher_and_trains_everything_after_it_anew(trained, settings):
+def test_from_the_teacher_a_new_label_trains_everything_after_it_anew(trained, settings):
     before, events = weights(trained), len(read_events(trained.events.path))
     teacher = (trained.run_folder / "teacher.safetensors").read_bytes()
     label_another_slice(trained)
 
-    train(trained, settings, CPU)
+    train(trained, settings, CPU, from_teacher=True)
 
     repeated = stages(trained, events)
     assert repeated["teacher"] is False
@@ -213,10 +179,10 @@ def test_a_new_label_keeps_the_teacher_and_trains_everything_after_it_anew(train
     assert any("labels have changed" in message for message in messages)
 
 
-def test_after_a_new_label_the_result_is_that_of_a_study_which_always_had_it(trained, study, settings):
+def test_from_the_teacher_the_result_is_that_of_a_study_which_always_had_the_label(trained, study, settings):
     for either in (trained, study):
         label_another_slice(either)
-        train(either, settings, CPU)
+        train(either, settings, CPU, from_teacher=True)
 
     assert_same_weights(trained, study)
 

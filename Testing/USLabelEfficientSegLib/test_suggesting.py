@@ -3,6 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
+import SimpleITK
 
 from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
 from USLabelEfficientSegLib.cli import main
@@ -23,7 +24,7 @@ def trained(tmp_path, trained_study):
 
 
 def places(suggestions):
-    return [(s.volume, s.index) for s in suggestions]
+    return [(s.volume, s.axis, s.index) for s in suggestions]
 
 
 def test_before_any_label_slices_come_from_different_volumes(unlabelled):
@@ -31,8 +32,9 @@ def test_before_any_label_slices_come_from_different_volumes(unlabelled):
     suggestions = suggest(unlabelled, 3)
 
     assert {s.volume for s in suggestions} == {case.name for case in unlabelled.cases}
-    assert all(s.axis == 2 and 0 <= s.index < 16 for s in suggestions)
-    assert all("simple image descriptors" in s.reason for s in suggestions)
+    assert [s.axis for s in suggestions] == [0, 1, 2]
+    assert all(0.25 * n < s.index < 0.75 * n for s, n in zip(suggestions, (24, 24, 16), strict=True))
+    assert all("no model yet" in s.reason for s in suggestions)
     assert places(suggest(unlabelled, 3)) == places(suggestions)
     assert sorted(path.name for path in unlabelled.folder.rglob("*")) == before
 
@@ -41,7 +43,7 @@ def test_labelled_slices_are_not_suggested_again(unlabelled):
     first = suggest(unlabelled, 2)
     for s in first:
         labels = SparseLabels.unlabelled(unlabelled.read_volume(s.volume).geometry, unlabelled.organs)
-        labels.set_slice(s.axis, s.index, np.zeros((24, 24), dtype=np.uint8))
+        labels.set_slice(s.axis, s.index, np.zeros_like(labels.voxels.take(s.index, s.axis)))
         unlabelled.set_labels(s.volume, labels)
 
     everything = suggest(unlabelled, 1000)
@@ -57,7 +59,7 @@ def test_a_single_volume_can_be_asked_for(unlabelled):
     suggestions = suggest(unlabelled, 4, volume=name)
 
     assert {s.volume for s in suggestions} == {name}
-    assert len({s.index for s in suggestions}) == 4
+    assert len(set(places(suggestions))) == 4
     with pytest.raises(InputError, match="no volume named nobody"):
         suggest(unlabelled, 1, volume="nobody")
 
@@ -65,12 +67,23 @@ def test_a_single_volume_can_be_asked_for(unlabelled):
 def test_a_trained_study_uses_its_teacher_and_its_model(trained):
     with_model = suggest(trained, 3)
     (trained.run_folder / MODEL_NAME).unlink()
-    with_teacher = suggest(trained, 3)
+    without_model = suggest(trained, 3)
 
     assert all("times as unsure" in s.reason and "teacher's features" in s.reason for s in with_model)
-    assert all("typical" in s.reason and "teacher's features" in s.reason for s in with_teacher)
-    labelled = {(case.name, index) for case in trained.cases if case.labels for _, index in case.labels.slices}
-    assert not labelled & {*places(with_model), *places(with_teacher)}
+    assert all("no model yet" in s.reason for s in without_model)
+    labelled = {(case.name, *place) for case in trained.cases if case.labels for place in case.labels.slices}
+    assert not labelled & {*places(with_model), *places(without_model)}
+
+
+def test_thick_slices_are_labelled_only_as_they_were_acquired(tmp_path, simulated):
+    for path in (simulated / "images").iterdir():
+        image = SimpleITK.ReadImage(str(path))
+        image.SetSpacing((1.0, 1.0, 4.0))
+        (tmp_path / "images").mkdir(exist_ok=True)
+        SimpleITK.WriteImage(image, str(tmp_path / "images" / path.name))
+    study = Study.create(tmp_path / "study", tmp_path / "images")
+
+    assert {s.axis for s in suggest(study, 6)} == {2}
 
 
 def test_the_command_prints_a_table_or_json(unlabelled, capfd):
@@ -82,7 +95,7 @@ def test_the_command_prints_a_table_or_json(unlabelled, capfd):
     code, output = call("--count", "2", "--json")
     found = json.loads(output.out)
     assert code == 0
-    assert [(s["volume"], s["index"]) for s in found] == places(suggest(unlabelled, 2))
+    assert [(s["volume"], s["axis"], s["index"]) for s in found] == places(suggest(unlabelled, 2))
     assert all(set(s) == {"volume", "axis", "index", "reason"} for s in found)
 
     code, output = call("--count", "1000", "--device", "cpu")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import shiboken6
 import slicer
 from PySide6 import QtGui, QtWidgets
 
@@ -123,10 +124,13 @@ def install() -> None:
 def load_module(path: Path) -> Any:
     """Import a scripted module's file, make its description and its panel, and run `setup()`.
 
+    A panel that was loaded before from the same file is unloaded first.
+
     Returns:
         The Python widget. The panel is `widget.parent`; `slicer.modules.NAMEWidget` is the widget, too.
     """
     name = path.stem
+    _close_panel(name)
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(name, path)
@@ -145,6 +149,20 @@ def load_module(path: Path) -> Any:
     slicer.app.startupCompleted.emit()
     module._representation = _open_panel(name, getattr(python, f"{name}Widget"))
     return getattr(slicer.modules, f"{name}Widget")
+
+
+def _close_panel(name: str) -> None:
+    """Unload a module and delete its panel, here and now.
+
+    Panel and Python widget refer to each other. Left to the garbage collector, the widgets would be destroyed at any
+    moment and in whichever thread it runs, which Qt does not survive for long.
+    """
+    module = getattr(slicer.modules, name.lower(), None)
+    if isinstance(module, ScriptedModule) and module._representation is not None:
+        slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(name)
+        panel, module._representation = module._representation, None
+        if shiboken6.isValid(panel):
+            shiboken6.delete(panel)
 
 
 def _open_panel(name: str, make: Callable[[Any], Any]) -> Any:

@@ -31,3 +31,10 @@ def setter(name: str) -> Any:
         self.setProperty(name, value)
 
     return put
+
+
+def stop_observing(observations: list[tuple[Any, int]]) -> None:
+    """Let go of what a widget observes: (subject, tag) pairs, which are taken out of the list."""
+    while observations:
+        subject, tag = observations.pop()
+        subject.RemoveObserver(tag)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 import pytest
+import shiboken6
 import SimpleITK as sitk  # noqa: N813 - the name that its users know
 
 UI = """<ui version="4.0"><class>Panel</class><widget class="qMRMLWidget" name="Panel"><layout class="QVBoxLayout">
@@ -89,6 +90,17 @@ def volume(name, shape=(8, 9, 10)):
     import slicer
 
     return slicer.util.addVolumeFromArray(np.arange(np.prod(shape)).reshape(shape).astype(np.int16), name=name)
+
+
+def test_a_module_that_is_loaded_again_deletes_its_earlier_panel_at_once(host, panel, tmp_path):
+    selector = panel.ui.selector
+    before = panel.parent
+
+    again = host.load_module(tmp_path / "Panel.py")
+    volume("scan")  # the selector of the earlier panel hears of it no more
+
+    assert not shiboken6.isValid(before) and not shiboken6.isValid(selector)
+    assert shiboken6.isValid(again.parent) and again.ui.selector.nodeCount() == 1
 
 
 def test_a_module_goes_through_its_life_cycle(host, panel):

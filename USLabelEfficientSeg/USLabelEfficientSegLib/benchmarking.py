@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .annotation.sparse_labels import classes_in
-from .benchmark_run import Design, run_job
+from .benchmark_run import Asked, run_job
 from .errors import InputError
 from .evaluation.benchmark_data import Dataset, read_dataset
+from .evaluation.benchmark_design import Design
 from .evaluation.benchmark_methods import check_methods, uses_all_labels
 from .evaluation.benchmark_results import Job, JobResult, is_done
 from .evaluation.benchmark_schedule import in_processes, in_turn, on_cluster
 from .imaging.files import read_label_map
-from .study.events import Listener
 from .study.files import atomic_write_json, writing
 
 RECORD_NAME = "benchmark.json"
@@ -74,11 +74,9 @@ def run_benchmark(
     jobs: Sequence[Job],
     *,
     device: str = "auto",
-    degradations: bool = False,
+    asked: Asked | None = None,
     workers: int = 1,
     cluster: str | None = None,
-    listener: Listener | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[Job, JobResult | None]]:
     """Do all runs that are not done yet, and give each with its result, None where nnU-Net has to be run first.
 
@@ -87,21 +85,23 @@ def run_benchmark(
         design: what all runs share.
         jobs: the runs, see `planned_jobs`.
         device: where networks are trained.
-        degradations: segment degraded images as well.
+        asked: what is wanted besides; its listener hears of runs in this process alone.
         workers: parallel processes.
         cluster: address of a dask scheduler whose workers share this file system; they take the place of processes.
-        listener: receives progress, of runs in this process.
-        cancelled: asked often.
 
     Raises:
         Cancelled: the user asked to stop.
-        InputError: see `run_job`.
+        InputError: a curve on test subjects, which are for the final table alone; see also `run_job`.
     """
-    left = [job for job in jobs if not is_done(output, job, degradations=degradations)]
-    run = partial(run_job, output=output, design=design, device=device, degradations=degradations)
+    asked = asked or Asked()
+    if asked.curve and not design.validation:
+        raise InputError("Dice over time", "would be measured on test subjects", "judge by validation subjects")
+    left = [job for job in jobs if not is_done(output, job, degradations=asked.degradations, curve=asked.curve)]
+    run = partial(run_job, output=output, design=design, device=device)
+    elsewhere = Asked(asked.degradations, asked.curve)  # nobody can be asked or told from another process
     if cluster is not None:
-        return on_cluster(left, run, cluster, cancelled)
+        return on_cluster(left, partial(run, asked=elsewhere), cluster, asked.cancelled)
     if workers > 1:
         threads = max(1, (os.cpu_count() or 1) // workers)
-        return in_processes(left, partial(run, threads=threads), workers, cancelled)
-    return in_turn(left, partial(run, listener=listener, cancelled=cancelled), cancelled)
+        return in_processes(left, partial(run, asked=elsewhere, threads=threads), workers, asked.cancelled)
+    return in_turn(left, partial(run, asked=asked), asked.cancelled)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .errors import InputError
 from .imaging.files import read_label_map, read_volume
+from .imaging.normalisation import position_channels
 from .imaging.volume import Geometry
 from .measurement.volumes import organ_volumes
 from .segmentation.calibration import OwnVolumes, calibration_from_slices, calibration_from_volumes
@@ -55,8 +56,8 @@ def calibrated(run: Run, model: SegmentationModel) -> SegmentationModel:
             OwnVolumes(float(variance), float(log_share), float(share))
             for variance, log_share, share in zip(np.log(volumes_ml).var(axis=0), log_shares, beyond, strict=True)
         ]
-        positions = [volume.position for volume in run.volumes if volume.labels is not None]
-        calibration = calibration_from_slices(slice_residuals(targets, positions, axis, run.settings.seed), own)
+        positions = [position_channels(volume.shape) for volume in run.volumes if volume.labels is not None]
+        calibration = calibration_from_slices(slice_residuals(targets, positions, run.settings.seed), own)
     statistics = training_statistics(volumes_ml, geometries, features, model.max_voxels)
     return replace(model, calibration=calibration, statistics=statistics)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from .study.manifest import MANIFEST_NAME
 from .study.settings import Settings
 from .study.study import Study
 from .study_report import report_content
+from .suggesting import write_suggested_labels
 
 RECORD_NAME = "demo.json"
 _SUBJECTS_PER_SEED = 1000
@@ -169,14 +171,11 @@ def simulate_folder(
 
 
 def sparse_study(folder: Path, training: Path, organs: Sequence[str], design: DemoDesign, seed: int) -> Study:
-    """The study of the training volumes, with all labels hidden but those of a few slices."""
+    """The study of the training volumes, with all labels hidden but those of the slices that are suggested first."""
     if (folder / MANIFEST_NAME).exists():
         return Study.open(folder)
-    return Study.create(
-        folder,
-        training / "images",
-        training / "labels",
-        organs=organs,
-        label_fraction=design.label_fraction,
-        seed=seed,
-    )
+    with tempfile.TemporaryDirectory() as temporary:
+        images, chosen = training / "images", Path(temporary) / "labels"
+        unlabelled = Study.create(Path(temporary) / "unlabelled", images, organs=organs)
+        write_suggested_labels(chosen, unlabelled, find_images(training / "labels"), design.label_fraction, seed)
+        return Study.create(folder, images, chosen, organs=organs)

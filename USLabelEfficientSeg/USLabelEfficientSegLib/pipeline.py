@@ -8,7 +8,8 @@ takes the place of the first stages, see `divergence_teacher`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -36,9 +37,10 @@ from .teacher.slice_head import SliceHead, predict_slices, slice_boxes
 from .teacher.slice_head_training import train_slice_head
 from .teacher.slices import SliceSource, in_slice_axes
 from .teacher.vit import VisionTransformer
-from .training_run import TEACHER_NAME, Run, aligned, forget_run, open_run
+from .training_run import TEACHER_NAME, Observer, Run, aligned, forget_run, open_run
 
 Stage = Literal["teacher", "slice-head", "pseudo-labels", "student"]
+CONTINUED = "continued"  # name of the round of students that learn on
 
 
 def train(
@@ -48,11 +50,14 @@ def train(
     *,
     until: Stage = "student",
     restart: bool = False,
+    from_teacher: bool = False,
     cancelled: Callable[[], bool] | None = None,
+    observer: Observer | None = None,
 ) -> SegmentationModel | None:
     """Train a study, or go on with its training: teacher -> slice head -> pseudo-labels -> students.
 
     The teacher of the method `information-divergence` learns from the labelled slices itself: it has no slice head.
+    A study that has a model, and labels or volumes which that has not seen, continues from it: its students learn on.
 
     Args:
         study: volumes and sparse labels.
@@ -60,7 +65,10 @@ def train(
         device: where networks are trained.
         until: the last stage to do.
         restart: forget what earlier runs left.
+        from_teacher: forget what earlier runs have learnt from labels, instead of continuing from their model.
         cancelled: asked after every step; the stage saves its state and raises `Cancelled`.
+        observer: told after every step of a student the stage, the share of it that is done, and what gives the model
+            that this student alone would be now; it must not change the model.
 
     Returns:
         The model, which lies in the study as well; None if `until` is an earlier stage.
@@ -69,6 +77,8 @@ def train(
         InputError: no labelled slice, a run with other settings, a damaged file, a full disk, or a stage that the
             method does not have.
     """
+    if study.dimension == 2:
+        raise InputError(study.folder, "is a study of 2-D images", "train it with `uslabelseg train`")
     of_pair = settings.method == "information-divergence"
     if of_pair and until == "slice-head":
         raise InputError("stage slice-head", f"is no part of the method {settings.method}", "choose another stage")
@@ -79,20 +89,50 @@ def train(
             )
         if restart:
             forget_run(study)
-        run = open_run(study, settings, device, cancelled)
+        run = replace(open_run(study, settings, device, cancelled, from_teacher), observer=observer)
         if until != "teacher":
             run = aligned(run)
-        volumes = taught_by_pair(run, until) if of_pair else taught_by_vit(run, until)
-        if volumes is None or until == "pseudo-labels":
+        students = (
+            new_students(run, until) if run.earlier is None else continued_students(run, run.earlier.model, until)
+        )
+        if students is None:
             return None
-        students = distilled_students(run, volumes, round_number=1)
-        for round_number in range(2, settings.student.rounds + 1):
-            volumes = renewed(run, volumes, students, round_number)
-            students = distilled_students(run, volumes, round_number)
         model = calibrated(run, trained_model(run, students))
         model.save(study.run_folder / MODEL_NAME)
         study.events.emit("finished", 1, 1, seconds_left=0.0)
         return model
+
+
+def new_students(run: Run, until: Stage) -> list[nn.Module] | None:
+    """From the volumes and the labels to students; None if `until` comes before them."""
+    of_pair = run.settings.method == "information-divergence"
+    volumes = taught_by_pair(run, until) if of_pair else taught_by_vit(run, until)
+    if volumes is None or until == "pseudo-labels":
+        return None
+    students = distilled_students(run, volumes, "1")
+    for round_number in range(2, run.settings.student.rounds + 1):
+        volumes = renewed(run, volumes, students, f"{round_number}")
+        students = distilled_students(run, volumes, f"{round_number}")
+    return students
+
+
+def continued_students(run: Run, earlier: SegmentationModel, until: Stage) -> list[nn.Module] | None:
+    """One more round instead: an earlier model is the teacher, and its students learn on from all labels.
+
+    None if `until` comes before the students.
+    """
+    if until == "slice-head":
+        remedy = "choose another stage or --from-teacher"
+        raise InputError(f"stage {until}", "is no part of a training that continues from a model", remedy)
+    teacher = pretrained_teacher(run) if run.settings.method == "cross-dimensional" else None
+    if until == "teacher":
+        return None
+    networks = [network.to(run.device) for network in earlier.networks]
+    volumes = renewed(run, run.volumes, networks, CONTINUED)
+    if teacher is not None:
+        cache, axis = feature_cache(run, teacher), run.study.slice_axis
+        volumes = [replace(v, features=cache.features(v.grey, v.spacing, axis)) for v in volumes]
+    return None if until == "pseudo-labels" else distilled_students(run, volumes, CONTINUED, networks)
 
 
 def taught_by_vit(run: Run, until: Stage) -> list[TrainingVolume] | None:
@@ -114,7 +154,7 @@ def taught_by_pair(run: Run, until: Stage) -> list[TrainingVolume] | None:
 
 def pretrained_teacher(run: Run) -> VisionTransformer:
     """Stage 1: a ViT learns from all slices of all volumes, without labels."""
-    settings = run.settings.teacher
+    settings = run.teacher_settings
     source = SliceSource(
         [volume.grey for volume in run.volumes],
         [volume.spacing for volume in run.volumes],
@@ -129,6 +169,7 @@ def pretrained_teacher(run: Run) -> VisionTransformer:
         events=run.study.events,
         device=run.device,
         initial_weights=run.initial_teacher,
+        start=None if run.earlier_teacher is None else run.earlier_teacher.path,
         cancelled=run.cancelled,
     )
 
@@ -136,17 +177,19 @@ def pretrained_teacher(run: Run) -> VisionTransformer:
 def slice_head(run: Run, teacher: VisionTransformer) -> SliceHead:
     """Stage 2: a small head on the teacher's frozen features learns from the labelled slices."""
     settings = run.settings.slice_head
-    labelled = [volume for volume in run.volumes if volume.labels is not None]
     samples = [
         encode_views(
             teacher,
-            labelled_slices(volume, run.study.slice_axis),
+            slices,
             run.settings.teacher.slice_size,
             settings.views,
             ViewRanges(rotation_degrees=settings.rotation_degrees, shift=settings.shift),
-            run.generator(f"views of {volume.name}"),
+            run.generator(f"views of {volume.name} along {axis}"),
         )
-        for volume in labelled
+        for volume in run.volumes
+        if volume.labels is not None
+        for axis in range(3)
+        if len(slices := labelled_slices(volume, axis))
     ]
     return train_slice_head(
         of_equal_shape(samples),
@@ -156,7 +199,6 @@ def slice_head(run: Run, teacher: VisionTransformer) -> SliceHead:
         seed=run.settings.seed,
         events=run.study.events,
         device=run.device,
-        slice_axis=run.study.slice_axis,
         prior=run.location_prior,
         cancelled=run.cancelled,
     )
@@ -166,7 +208,7 @@ def pseudo_labelled(run: Run, teacher: VisionTransformer, head: SliceHead) -> li
     """Stages 3 and 4: the teacher's slice predictions, refined in 3-D, and its features for distillation."""
     axis, slice_size = run.study.slice_axis, run.settings.teacher.slice_size
     rows, columns = in_slice_axes(axis)
-    cache = FeatureCache(run.folder / "features", teacher, slice_size)
+    cache = feature_cache(run, teacher)
 
     def taught(volume: TrainingVolume) -> TrainingVolume:
         boxes = slice_boxes(volume.shape[axis], axis, volume.frame)
@@ -196,10 +238,21 @@ def pseudo_labelled(run: Run, teacher: VisionTransformer, head: SliceHead) -> li
     return run.each_volume("pseudo-labels", taught)
 
 
-def distilled_students(run: Run, volumes: Sequence[TrainingVolume], round_number: int) -> list[nn.Module]:
-    """Stage 5: 3-D students learn from true labels, pseudo-labels and the teacher's correlations."""
+def feature_cache(run: Run, teacher: VisionTransformer) -> FeatureCache:
+    """The teacher's features of whole volumes, computed once and kept in the run folder."""
+    return FeatureCache(run.folder / "features", teacher, run.settings.teacher.slice_size)
+
+
+def distilled_students(
+    run: Run, volumes: Sequence[TrainingVolume], round_name: str, start: Sequence[nn.Module] | None = None
+) -> list[nn.Module]:
+    """Stage 5: 3-D students learn from true labels, pseudo-labels and the teacher's correlations.
+
+    Those of a continued training start from the students in `start`, and draw other samples than those did.
+    """
     settings = run.student_settings
-    of_teacher = round_number == 1
+    of_teacher = round_name == "1"
+    name = f"student {round_name}" if start is None else f"student {round_name} {run.identity}"
     if not settings.uncertainty_weights:
         volumes = [volume.equally_trusted() for volume in volumes]
     by_name = {volume.name: volume for volume in volumes}
@@ -210,24 +263,37 @@ def distilled_students(run: Run, volumes: Sequence[TrainingVolume], round_number
             settings,
             mirrored_axes=run.mirrored,
             pseudo_label_weight=settings.teacher_label_weight if of_teacher else settings.pseudo_label_weight,
-            prior=run.location_prior,
-            stage=(stage := f"student {round_number}.{member}"),
-            checkpoint_path=run.folder / f"student_{round_number}_{member}.safetensors",
-            seed=step_seed(run.settings.seed, f"student {round_number}", member),
+            prior=run.location_prior if start is None else None,
+            start=None if start is None else start[member - 1],
+            stage=(stage := f"student {round_name}.{member}"),
+            checkpoint_path=run.folder / f"student_{round_name}_{member}.safetensors",
+            seed=step_seed(run.settings.seed, name, member),
             identity={"run": run.identity},
             events=run.study.events,
             device=run.device,
             cancelled=run.cancelled,
-            after_step=LivePreview(
-                run.study, by_name, lambda student: trained_model(run, [student]), (stage, settings.steps), run.device
-            ),
+            after_step=observed(run, by_name, stage, settings.steps),
         )
         for member in range(1, settings.members + 1)
     ]
 
 
+def observed(
+    run: Run, volumes: Mapping[str, TrainingVolume], stage: str, steps: int
+) -> Callable[[int, nn.Module], None]:
+    """What is to be called with a student after every step: the live preview, and the run's observer."""
+    preview = LivePreview(run.study, volumes, lambda student: trained_model(run, [student]), (stage, steps), run.device)
+
+    def after_step(step: int, student: nn.Module) -> None:
+        preview(step, student)
+        if run.observer is not None:
+            run.observer(stage, (step + 1) / steps, lambda: trained_model(run, [student]))
+
+    return after_step
+
+
 def renewed(
-    run: Run, volumes: Sequence[TrainingVolume], students: Sequence[nn.Module], round_number: int
+    run: Run, volumes: Sequence[TrainingVolume], students: Sequence[nn.Module], round_name: str
 ) -> list[TrainingVolume]:
     """The students' own predictions, which see all three dimensions, replace the teacher's pseudo-labels."""
     model = trained_model(run, students)
@@ -237,11 +303,11 @@ def renewed(
         def predict() -> FusedPrediction:
             return predict_inputs(model, volume.inputs, volume.sector, run.device)
 
-        path = run.folder / "pseudo_labels" / f"round_{round_number}" / f"{volume.name}.safetensors"
+        path = run.folder / "pseudo_labels" / f"round_{round_name}" / f"{volume.name}.safetensors"
         prediction = stored_prediction(path, run.identity, predict)
         return volume.taught(prediction.probability, prediction.weight, features[volume.name])
 
-    return run.each_volume(f"pseudo-labels {round_number}", taught)
+    return run.each_volume(f"pseudo-labels {round_name}", taught)
 
 
 def trained_model(run: Run, students: Sequence[nn.Module]) -> SegmentationModel:
@@ -259,5 +325,6 @@ def trained_model(run: Run, students: Sequence[nn.Module]) -> SegmentationModel:
             "settings": run.settings.model_dump(mode="json"),
             "images": image_checksums(run.study),
             "labels": label_checksums(run.study),
+            **({} if run.earlier is None else {"continued_from": run.earlier.record}),
         },
     )

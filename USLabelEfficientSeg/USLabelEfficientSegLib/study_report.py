@@ -47,11 +47,10 @@ def report_content(
     metrics: Table | None = None,
 ) -> ReportContent:
     """What a report of a trained study shows: labels, training, settings and provenance besides the `cases`."""
-    events, settings, starts = read_events(study.events.path), read_settings(study), read_starts(study)
+    events = read_events(study.events.path)
     summary = study.summary()
     slices = sum(case.image.shape[study.slice_axis] for case in study.cases)
     fraction = f"{100 * study.label_fraction():.2g} %"
-    last = starts[-1] if starts else {"versions": {}}
     return ReportContent(
         title=title,
         organs=study.organs,
@@ -64,13 +63,26 @@ def report_content(
             **(highlights or {}),
         },
         metrics=metrics,
-        settings={name: str(value) for name, value in flat_settings(settings).items()} if settings else {},
-        provenance={
-            **{name: str(last[name]) for name in ("time", "device", "platform", "cpus") if name in last},
-            **{f"{name} version": str(version) for name, version in last["versions"].items()},
-            "weights (SHA-256)": sha256_of(study.run_folder / MODEL_NAME),
-        },
+        settings=settings_of(study),
+        provenance=provenance_of(study),
     )
+
+
+def settings_of(study: Study) -> dict[str, str]:
+    """Settings of the study's run by their dotted names, as text."""
+    settings = read_settings(study)
+    return {name: str(value) for name, value in flat_settings(settings).items()} if settings else {}
+
+
+def provenance_of(study: Study) -> dict[str, str]:
+    """When, where and with what software the study was trained, and the checksum of its model, as text."""
+    starts = read_starts(study)
+    last = starts[-1] if starts else {"versions": {}}
+    return {
+        **{name: str(last[name]) for name in ("time", "device", "platform", "cpus") if name in last},
+        **{f"{name} version": str(version) for name, version in last["versions"].items()},
+        "weights (SHA-256)": sha256_of(study.run_folder / MODEL_NAME),
+    }
 
 
 def training_seconds(events: Sequence[Event]) -> float:

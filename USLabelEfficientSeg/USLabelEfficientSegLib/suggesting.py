@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .annotation.first_slices import Candidate, choose_first_slices
 from .annotation.slice_descriptors import describe_volume, slice_features
+from .annotation.sparse_labels import SparseLabels
 from .annotation.suggestion import Choice, choose_slices
+from .errors import InputError
+from .imaging.files import read_label_map, write_label_map
 from .imaging.resampling import resample_axes
-from .imaging.volume import UltrasoundVolume
+from .imaging.volume import LabelMap, UltrasoundVolume
 from .segmentation.inference import predict
 from .segmentation.model import MODEL_NAME, SegmentationModel
 from .study.checkpoint import load_checkpoint
+from .study.files import writing
 from .study.loop import is_complete
+from .study.manifest import Case
 from .study.provenance import read_settings
 from .study.settings import Settings
 from .study.study import Study
@@ -27,6 +35,7 @@ from .teacher.vit import VisionTransformer
 from .training_run import TEACHER_NAME
 
 _VIT_IN_CHECKPOINT = ("modules/model/vit.", "modules/teacher/0.")  # of masked modelling, of DINO
+MOST_OBLONG = 3.0  # ratio of the sides of a pixel that can still be labelled on
 LEAST_SECTOR = 0.25  # of the largest slice of the volume: what shows less is not worth labelling
 
 
@@ -45,9 +54,10 @@ def suggest(
 ) -> list[Suggestion]:
     """The slices most worth labelling next, most useful first.
 
-    Slices are compared in the feature space of the study's pretrained teacher, or by simple image descriptors when
-    there is none. Once the study has a model, slices count as much as it is unsure about them. A slice that is
-    labelled is never suggested, nor one that shows less than a quarter of its volume's largest slice.
+    Before there is a model these are cuts through the middle of typical volumes, along all axes in turn (see
+    `annotation.first_slices`). Once the study has a model, they are slices along the study's slice axis that stand
+    for many others in the feature space of the teacher, and count as much as the model is unsure about them. A slice
+    that is labelled is never suggested, nor one that shows less than a quarter of its volume's largest slice.
 
     Args:
         study: volumes and sparse labels; nothing is written.
@@ -57,15 +67,77 @@ def suggest(
         device: where teacher and model run; the CPU by default.
 
     Raises:
-        InputError: no such volume, no slice left, or a count below 1.
+        InputError: a study of 2-D images, no such volume, no slice left, or a count below 1.
     """
-    device = device or torch.device("cpu")
-    axis = study.slice_axis
+    if study.dimension == 2:
+        raise InputError(study.folder, "is a study of 2-D images", "label any image; only slices can be suggested")
     cases = study.cases if volume is None else (study.case(volume),)
-    teacher, settings = _teacher(study, device)
-    model_path = study.run_folder / MODEL_NAME
-    model = SegmentationModel.load(model_path) if model_path.exists() else None
+    path = study.run_folder / MODEL_NAME
+    if not path.exists():
+        return _first(study, cases, count, seed)
+    return _unsure(study, cases, count, SegmentationModel.load(path), seed, device or torch.device("cpu"))
 
+
+def write_suggested_labels(
+    folder: Path, unlabelled: Study, labels: Mapping[str, Path], fraction: float, seed: int
+) -> None:
+    """Of dense labels, write those of the slices that are suggested first, to a new folder of sparse label maps.
+
+    Args:
+        folder: the new folder.
+        unlabelled: the study of the images, without labels.
+        labels: dense label map of each case by name.
+        fraction: how many slices, as a share of the slices along the study's axis, as in `annotation.protocol`.
+        seed: of the choice.
+    """
+    slices = sum(case.image.shape[unlabelled.slice_axis] for case in unlabelled.cases)
+    chosen: dict[str, list[tuple[int, int]]] = {}
+    for suggestion in suggest(unlabelled, max(1, round(fraction * slices)), seed=seed):
+        chosen.setdefault(suggestion.volume, []).append((suggestion.axis, suggestion.index))
+    with writing(folder):
+        folder.mkdir()
+        for case, places in chosen.items():
+            dense = read_label_map(labels[case])
+            sparse = SparseLabels(dense.voxels, dense.geometry, unlabelled.organs).keep(places)
+            write_label_map(folder / f"{case}.nrrd", LabelMap(sparse.voxels, dense.geometry, case))
+
+
+def _first(study: Study, cases: Sequence[Case], count: int, seed: int) -> list[Suggestion]:
+    """Suggestions without a model."""
+    candidates = []
+    for case in cases:
+        image = study.read_volume(case.name)
+        described = {
+            axis: describe_volume(image.voxels, axis)
+            for axis in range(3)
+            if axis == study.slice_axis or _looks_right(image.geometry.spacing, axis)
+        }
+        candidates.append(
+            Candidate(
+                described[study.slice_axis].whole,
+                {axis: slices.sector_share >= LEAST_SECTOR for axis, slices in described.items()},
+                [] if case.labels is None else list(case.labels.slices),
+            )
+        )
+    reason = "no model yet: a cut through the middle of a typical volume, along the axis with the fewest labels"
+    return [
+        Suggestion(cases[number].name, axis, index, reason)
+        for number, (axis, index) in choose_first_slices(candidates, count, seed=seed)
+    ]
+
+
+def _looks_right(spacing: Sequence[float], axis: int) -> bool:
+    """Whether pixels of slices along `axis` are square enough to label on them."""
+    rows, columns = (spacing[side] for side in in_slice_axes(axis))
+    return max(rows, columns) <= MOST_OBLONG * min(rows, columns)
+
+
+def _unsure(
+    study: Study, cases: Sequence[Case], count: int, model: SegmentationModel, seed: int, device: torch.device
+) -> list[Suggestion]:
+    """Suggestions where the model is unsure."""
+    axis = study.slice_axis
+    teacher, settings = _teacher(study, device)
     described, labelled, unsure = [], [], []
     for case in cases:
         image = study.read_volume(case.name)
@@ -74,12 +146,11 @@ def suggest(
         known = np.zeros(case.image.shape[axis], dtype=bool)
         known[[index for a, index in case.labels.slices if a == axis] if case.labels is not None else []] = True
         labelled.append(known)
-        if model is not None:
-            unsure.append(_uncertainty(model, image, axis, device))
+        unsure.append(_uncertainty(model, image, axis, device))
 
     numbers = np.repeat(np.arange(len(cases)), [len(known) for known in labelled])
     indices = np.concatenate([np.arange(len(known)) for known in labelled])
-    uncertainty = np.concatenate(unsure) if unsure else None
+    uncertainty = np.concatenate(unsure)
     choices = choose_slices(
         slice_features(described),
         numbers,
@@ -96,13 +167,12 @@ def suggest(
     ]
 
 
-def _reason(choice: Choice, space: str, uncertainty: NDArray[np.floating] | None) -> str:
+def _reason(choice: Choice, space: str, uncertainty: NDArray[np.floating]) -> str:
     percent = f"{100 * choice.share:.0f}" if choice.share >= 0.01 else "less than 1"
-    share = f"nearest to {percent} % of all slices in {space}"
-    if uncertainty is None:
-        return f"typical and unlike what is labelled: {share}"
     ratio = uncertainty[choice.row] / max(float(uncertainty.mean()), 1e-12)
-    return f"the model is {ratio:.1f} times as unsure as on average here: {share}"
+    return (
+        f"the model is {ratio:.1f} times as unsure as on average here: nearest to {percent} % of all slices in {space}"
+    )
 
 
 def _teacher(study: Study, device: torch.device) -> tuple[VisionTransformer | None, Settings]:

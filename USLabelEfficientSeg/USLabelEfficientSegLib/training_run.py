@@ -12,8 +12,11 @@ import torch
 
 from .divergence.swin_unet import SwinUnet
 from .divergence.swin_weights import load_swin_weights
+from .earlier_training import TEACHER_NAME as TEACHER_NAME
+from .earlier_training import EarlierModel, EarlierTeacher, set_aside
 from .errors import Cancelled
 from .imaging.normalisation import Frame
+from .segmentation.model import SegmentationModel
 from .student.build import StudentDesign
 from .student.symmetry import mirror_axes
 from .study.alignment import Template, align_group
@@ -21,24 +24,20 @@ from .study.checkpoint import load_checkpoint, save_checkpoint
 from .study.files import writing
 from .study.location_prior import LocationPrior, fit_location_prior
 from .study.loop import step_seed
-from .study.provenance import (
-    digest,
-    image_checksums,
-    label_checksums,
-    labels_changed,
-    read_settings,
-    start_run,
-)
-from .study.settings import Settings, StudentSettings
+from .study.provenance import digest, image_checksums, label_checksums, start_run
+from .study.settings import Settings, StudentSettings, TeacherSettings
 from .study.study import Study
 from .study.training_volumes import TrainingVolume, prepare_volume
 from .teacher.checkpoints import load_vit
 from .teacher.pretraining import check_patches
 from .teacher.vit import VisionTransformer
 
-TEACHER_NAME = "teacher.safetensors"
 FEWEST_STUDENT_STEPS = 150
+CONTINUED_SHARE = 0.5  # of the steps, when the weights are those of an earlier training
+CONTINUED_LEARNING_RATE = 0.3  # of the students', which a larger one would lead away from what they know
 ALIGNMENT_NAME = "alignment.safetensors"
+
+Observer = Callable[[str, float, Callable[[], SegmentationModel]], None]
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,9 @@ class Run:
         initial_teacher: pretrained weights to start the teacher from, None for random ones.
         cancelled: asked often; the run stops soon after it says so.
         template: what the volumes were aligned to, None before or without.
+        earlier: the model that the training continues from, None if it learns from the labels anew.
+        earlier_teacher: the teacher that is to see more volumes now, None if it has seen them all.
+        observer: told about students after every step, see `pipeline.train`.
     """
 
     study: Study
@@ -64,6 +66,9 @@ class Run:
     initial_teacher: VisionTransformer | None
     cancelled: Callable[[], bool] | None
     template: Template | None = None
+    earlier: EarlierModel | None = None
+    earlier_teacher: EarlierTeacher | None = None
+    observer: Observer | None = None
 
     @property
     def folder(self) -> Path:
@@ -73,11 +78,14 @@ class Run:
     @property
     def identity(self) -> str:
         """Fingerprint of everything that the labelled stages depend on."""
-        return digest([self.settings.model_dump(mode="json"), image_checksums(self.study), label_checksums(self.study)])
+        made_from = [self.settings.model_dump(mode="json"), image_checksums(self.study), label_checksums(self.study)]
+        return digest(made_from if self.earlier is None else [*made_from, self.earlier.sha256])
 
     @property
     def design(self) -> StudentDesign:
-        """Of the students: the study's classes and its typical voxel."""
+        """Of the students: that of the earlier model, or the study's classes and its typical voxel."""
+        if self.earlier is not None:
+            return self.earlier.model.design
         spacing = torch.tensor([volume.spacing for volume in self.volumes]).median(dim=0).values.tolist()
         return StudentDesign(
             network=self.settings.student.network,
@@ -89,13 +97,23 @@ class Run:
 
     @property
     def student_settings(self) -> StudentSettings:
-        """The student's settings with no more steps than the labelled slices are good for."""
-        settings = self.settings.student
-        if not settings.steps_per_labelled_slice:
+        """The student's settings with no more steps than labels and earlier training leave to be done."""
+        settings, steps = self.settings.student, self.settings.student.steps
+        if settings.steps_per_labelled_slice:
+            slices = sum(len(case.labels.slices) for case in self.study.cases if case.labels is not None)
+            steps = min(steps, max(FEWEST_STUDENT_STEPS, round(settings.steps_per_labelled_slice * slices)))
+        if self.earlier is None:
+            return settings.model_copy(update={"steps": steps})
+        learning_rate = CONTINUED_LEARNING_RATE * settings.learning_rate
+        return settings.model_copy(update={"steps": _continued(steps), "learning_rate": learning_rate})
+
+    @property
+    def teacher_settings(self) -> TeacherSettings:
+        """The teacher's settings, with fewer steps if it has studied most of the volumes before."""
+        settings = self.settings.teacher
+        if self.earlier_teacher is None:
             return settings
-        slices = sum(len(case.labels.slices) for case in self.study.cases if case.labels is not None)
-        enough = max(FEWEST_STUDENT_STEPS, round(settings.steps_per_labelled_slice * slices))
-        return settings.model_copy(update={"steps": min(settings.steps, enough)})
+        return settings.model_copy(update={"steps": _continued(settings.steps)})
 
     @cached_property
     def location_prior(self) -> LocationPrior | None:
@@ -119,8 +137,14 @@ class Run:
         return made
 
 
-def open_run(study: Study, settings: Settings, device: torch.device, cancelled: Callable[[], bool] | None) -> Run:
-    """Record the run, and bring the study's volumes and sparse labels to the working grid."""
+def open_run(
+    study: Study,
+    settings: Settings,
+    device: torch.device,
+    cancelled: Callable[[], bool] | None,
+    from_teacher: bool = False,
+) -> Run:
+    """Record the run, and bring the study's volumes and sparse labels to the working grid; see `pipeline.train`."""
     study.check_files()
     initial_teacher = None
     if settings.teacher.weights is not None:  # before anything is written: the file may be a wrong one
@@ -129,9 +153,9 @@ def open_run(study: Study, settings: Settings, device: torch.device, cancelled: 
     if settings.divergence.transformer_weights is not None:
         weights = Path(settings.divergence.transformer_weights)
         load_swin_weights(SwinUnet(2, width=settings.divergence.transformer_width), weights)
-    if labels_changed(study) and read_settings(study) == settings:
-        _forget_labelled_stages(study)
-    start_run(study, settings, str(device))
+    set_aside(study, settings, from_teacher)
+    earlier, earlier_teacher = EarlierModel.of(study), EarlierTeacher.of(study)
+    start_run(study, settings, str(device), continued_from=None if earlier is None else earlier.record)
     volumes = []
     for number, case in enumerate(study.cases, start=1):
         stop_if(cancelled, f"reading stopped after {number - 1} of {len(study.cases)} volumes")
@@ -139,15 +163,18 @@ def open_run(study: Study, settings: Settings, device: torch.device, cancelled: 
         volumes.append(prepare_volume(study.read_volume(case.name), labels, settings.working_grid.max_voxels))
         study.events.emit("reading volumes", number, len(study.cases))
     mirrored = mirror_axes([volume.grey for volume in volumes])
-    return Run(study, settings, device, volumes, mirrored, initial_teacher, cancelled)
+    return Run(
+        study, settings, device, volumes, mirrored, initial_teacher, cancelled,
+        earlier=earlier, earlier_teacher=earlier_teacher,
+    )  # fmt: skip
 
 
 def aligned(run: Run) -> Run:
     """The run with each volume's anatomy lined up with that of the others, see `study.alignment`.
 
-    Without a location prior positions need not agree, and nothing is aligned.
+    Without a location prior positions need not agree, and nothing is aligned. The frame of an earlier model stays.
     """
-    if run.location_prior is None or not run.settings.alignment:
+    if not run.settings.location_prior or not run.settings.alignment:
         return run
     path = run.folder / ALIGNMENT_NAME
     if path.exists():
@@ -160,7 +187,14 @@ def aligned(run: Run) -> Run:
         stop_if(run.cancelled, f"alignment stopped after {step - 1} of {steps} steps")
         run.study.events.emit("alignment", step, steps)
 
-    frames, template = align_group([volume.grey for volume in run.volumes], run.location_prior, progress)
+    if run.earlier is not None and run.earlier.model.template is not None:
+        frames, template = [], run.earlier.model.template
+        for number, volume in enumerate(run.volumes, start=1):
+            progress(number, len(run.volumes))
+            frames.append(template.frame_of(volume.grey))
+    else:
+        assert run.location_prior is not None
+        frames, template = align_group([volume.grey for volume in run.volumes], run.location_prior, progress)
     record = {"run": run.identity, "frames": [[frame.shift, frame.scale] for frame in frames]}
     save_checkpoint(path, {"edges": template.edges, "window": template.window}, record)
     return _in_frames(run, frames, template)
@@ -188,10 +222,5 @@ def stop_if(cancelled: Callable[[], bool] | None, message: str) -> None:
         raise Cancelled(f"{message}; the same command continues it")
 
 
-def _forget_labelled_stages(study: Study) -> None:
-    """Keep the teacher, which has seen no label, and remove what was learnt from labels that have changed since."""
-    for path in study.run_folder.glob("*.safetensors"):
-        if path.name != TEACHER_NAME:
-            path.unlink()
-    message = "labels have changed: all but the teacher is trained anew"
-    study.events.emit("reading volumes", 0, len(study.cases), message=message)
+def _continued(steps: int) -> int:
+    return max(1, round(CONTINUED_SHARE * steps))

@@ -93,5 +93,5 @@ def test_a_missing_image_is_named(heads, tmp_path, monkeypatch):
 
     (tmp_path / "cases.csv").write_text((heads / "cases.csv").read_text())
 
-    with pytest.raises(InputError, match=r"000_HC\.png: does not exist"):
+    with pytest.raises(InputError, match=r"000_HC\.png: cannot be read \(no such file"):
         fetal_head.read_heads(tmp_path)

@@ -1,5 +1,6 @@
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from matplotlib.image import imread
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.evaluation.benchmark_figures import dice_against_fraction_png
 from USLabelEfficientSegLib.evaluation.benchmark_methods import (
+    ABLATION,
     VARIANTS,
     check_methods,
     description_of,
@@ -15,7 +17,7 @@ from USLabelEfficientSegLib.evaluation.benchmark_methods import (
     title_of,
 )
 from USLabelEfficientSegLib.evaluation.benchmark_page import write_report
-from USLabelEfficientSegLib.evaluation.benchmark_results import CaseResult, Job, JobResult
+from USLabelEfficientSegLib.evaluation.benchmark_results import CaseResult, CurvePoint, Job, JobResult
 from USLabelEfficientSegLib.study.settings import changed, preset
 
 RECORD = {
@@ -76,6 +78,39 @@ def test_the_report_holds_tables_figures_and_a_page(tmp_path, results):
     assert "arXiv 2106.01226" in page  # what a rival is
 
 
+def test_the_report_tells_how_long_each_method_takes_to_be_as_good_as_the_best_rival(tmp_path, results):
+    assert "over time" not in write_report(tmp_path / "without", results, RECORD).read_text(encoding="utf-8").lower()
+    assert not (tmp_path / "without" / "times.csv").exists()
+    curves = {"ours": [(0.5, 20.0, 0.55), (1.0, 40.0, 0.7)], "cps": [(0.5, 50.0, 0.5), (1.0, 100.0, 0.6)]}
+    timed = [
+        replace(r, curve=tuple(CurvePoint("training", *point) for point in curves[r.job.method]))
+        for r in results
+        if r.job.method in curves and r.job.choice == "random"
+    ]
+
+    page = write_report(tmp_path, timed, RECORD).read_text(encoding="utf-8")
+
+    assert "The best rival in the end is Cross pseudo supervision." in page
+    assert "| Method | Dice in the end | Seconds | Seconds to 0.600 |" in page
+    assert (
+        "| Ours | 0.700 | 40 | 40 | 40 |" in page and "| Cross pseudo supervision | 0.600 | 100 | 100 | 100 |" in page
+    )
+    assert "(times_0.01.png)" in page and imread(tmp_path / "times_0.01.png").ndim == 3
+    with (tmp_path / "times.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * len(timed)
+    assert rows[0]["seed"] == "0" and float(rows[0]["seconds"]) == 20.0
+
+
+def test_the_report_tells_what_degradations_cost(tmp_path, results):
+    page = write_report(tmp_path, results, RECORD).read_text(encoding="utf-8")
+    assert "| Dice at full strength | as they are | noise | gain |" in page
+    assert "| Ours | 0.705 | – | 0.455 |" in page  # noise was tried at half strength alone
+    assert "is degraded" not in page
+    record = {**RECORD, "training_degradation": "noise"}
+    assert "Every training image is degraded (noise)" in write_report(tmp_path, results, record).read_text()
+
+
 def test_rivals_alone_and_the_ceiling_alone_make_a_report(tmp_path, results):
     for name, chosen in (("rival", results[:1]), ("ceiling", [results[-2]])):
         page = write_report(tmp_path / name, chosen, RECORD).read_text(encoding="utf-8")
@@ -93,6 +128,22 @@ def test_variants_are_changes_of_existing_settings(name):
     settings = preset(name)
     for variant in VARIANTS.values():
         assert changed(settings, variant.changes).preset == name
+
+
+def test_the_ablation_takes_away_one_part_at_a_time():
+    assert set(ABLATION) == {"ours"} | {
+        f"ours-{part}"
+        for part in (
+            "no-pretraining",
+            "one-axis",
+            "no-refinement",
+            "no-uncertainty",
+            "no-distillation",
+            "no-location",
+            "no-alignment",
+            "one-round",
+        )
+    }
 
 
 def test_every_method_has_a_title_of_its_own_and_a_description():

@@ -1,10 +1,13 @@
+import json
 import math
+from dataclasses import replace
 
 import pytest
 
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.evaluation.benchmark_results import (
     CaseResult,
+    CurvePoint,
     Job,
     JobResult,
     is_done,
@@ -34,6 +37,28 @@ def test_a_result_survives_its_file_undefined_distances_included(tmp_path):
     assert read.cases[0] == row()
     assert math.isnan(read.cases[1].hausdorff_95_mm)
     assert read.cases[0].volume_error_percent == pytest.approx(10.0)
+
+
+def test_a_result_keeps_its_curve_and_one_without_is_done_only_if_nobody_asks_for_it(tmp_path):
+    write_result(tmp_path, result(row()))
+    assert read_results(tmp_path)[0].curve == ()
+    assert not is_done(tmp_path, JOB, degradations=False, curve=True)
+
+    points = (CurvePoint("training", 0.5, 12.5, 0.4), CurvePoint("training", 1.0, 25.0, 0.6))
+    write_result(tmp_path, replace(result(row()), curve=points))
+
+    assert read_results(tmp_path)[0].curve == points
+    assert is_done(tmp_path, JOB, degradations=False, curve=True)
+    assert not is_done(tmp_path, JOB, degradations=True, curve=True)
+
+
+def test_results_of_before_curves_were_measured_are_still_read(tmp_path):
+    write_result(tmp_path, result(row()))
+    path = result_path(tmp_path, JOB)
+    content = json.loads(path.read_text())
+    del content["curve"]
+    path.write_text(json.dumps(content))
+    assert read_result(path) == result(row())
 
 
 def test_a_run_is_done_when_all_that_is_wanted_is_there(tmp_path):

@@ -1,14 +1,27 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from USLabelEfficientSegLib.evaluation.degradations import DEGRADATIONS, STRENGTHS, degrade
+from USLabelEfficientSegLib.evaluation.degradations import (
+    DEGRADATIONS,
+    SIMULATED_PROBE,
+    STRENGTHS,
+    degrade,
+    degraded_views,
+)
 from USLabelEfficientSegLib.imaging.sector import sector_mask
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
 
 
 @pytest.fixture(scope="module")
-def volume():
-    return simulate_volume(3, shape=(40, 42, 32), spacing=(2.0, 2.0, 2.0)).volume
+def case():
+    return simulate_volume(3, shape=(40, 42, 32), spacing=(2.0, 2.0, 2.0))
+
+
+@pytest.fixture(scope="module")
+def volume(case):
+    return case.volume
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS)
@@ -38,3 +51,29 @@ def test_geometry_range_and_the_outside_of_the_sector_stay(volume, name):
 def test_a_shadow_darkens_what_lies_deeper(volume):
     loss = volume.voxels.astype(float) - degrade(volume, "shadow", 1.0, seed=0).voxels
     assert loss[:, -10:].mean() > 5 * max(loss[:, :3].mean(), 0.1)
+
+
+def test_another_probe_blurs_the_deeper_the_more(volume):
+    """Neighbouring beams agree more with each other than before, most of all far from the probe."""
+    degraded = degrade(volume, "other-probe", 1.0, seed=0)
+    sector = sector_mask(volume.voxels.astype(np.float32))
+
+    def roughness(image, depth):
+        steps = np.diff(image.voxels.astype(float), axis=0)[:, depth]
+        inside = (sector[1:] & sector[:-1])[:, depth]
+        return np.abs(steps[inside]).mean()
+
+    near, far = slice(8, 20), slice(26, 38)
+    ratios = [roughness(degraded, depth) / roughness(volume, depth) for depth in (near, far)]
+    assert ratios[1] < ratios[0] < 1
+
+
+def test_every_view_is_degraded_and_simulated_subjects_are_seen_through_other_probes(case):
+    views = degraded_views(case.volume, case.label_map, seed=0)
+    assert [(name, strength) for name, strength, _ in views] == [
+        (name, strength) for name in (*DEGRADATIONS, SIMULATED_PROBE) for strength in STRENGTHS
+    ]
+    as_it_is, low_cost = (make().voxels for name, _, make in views[-3::2])
+    np.testing.assert_array_equal(as_it_is, case.volume.voxels)  # the good probe
+    assert not np.array_equal(low_cost, case.volume.voxels)
+    assert len(degraded_views(replace(case.volume, name="patient7"), case.label_map, seed=0)) == len(views) - 3

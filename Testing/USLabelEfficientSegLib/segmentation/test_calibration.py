@@ -20,8 +20,8 @@ def residuals(log_ratios, slices=1, log_shares=(-3.0, -3.0)):
 
 def half_width(*arguments):
     ((low, high),) = calibration_from_slices(*([one] for one in arguments)).factors
-    assert low == pytest.approx(1 / high)
-    return np.log(high)
+    assert low < 1 < high and low * high < 1  # the predicted volume is a mean, which lies above the median
+    return np.log(high / low) / 2
 
 
 @pytest.mark.parametrize("count", [9, 12, 18, 19, 40])
@@ -63,6 +63,30 @@ def test_intervals_from_slices_cover_subjects_whose_sizes_vary_as_the_slices_sho
         hits.append(np.abs(rng.normal(0, 0.35, 50)) <= half)
 
     assert 0.86 <= np.mean(hits) <= 0.94
+
+
+def test_the_interval_lies_about_the_median_of_what_the_model_holds_possible():
+    """The mean of a log-normal variable exceeds its median by half its variance, here that of sizes between people."""
+    rng = np.random.default_rng(2)
+    hits = []
+    for _ in range(600):
+        areas = rng.normal(0, 0.35 / 0.7, 12)
+        ((low, high),) = calibration_from_slices(
+            [residuals(areas)], [OwnVolumes(0.0, -3.0 + areas.mean(), 0.0)]
+        ).factors
+        true_over_mean = np.exp(rng.normal(-(0.35**2) / 2, 0.35, 50))
+        hits.append([(true_over_mean < low).mean(), (true_over_mean > high).mean()])
+
+    below, above = np.mean(hits, axis=0)
+    assert 0.03 <= below <= 0.07 and 0.03 <= above <= 0.07
+
+
+def test_a_difference_from_the_prior_that_chance_explains_does_not_widen_the_interval():
+    spread = np.tile([-0.3, 0.3], 10)
+
+    usual, near, far = (half_width(residuals(spread), OwnVolumes(0.0, share, 0.0)) for share in (-3.0, -2.94, -2.7))
+
+    assert near == usual < far
 
 
 def test_wider_residuals_fewer_subjects_and_disagreement_widen_the_interval():

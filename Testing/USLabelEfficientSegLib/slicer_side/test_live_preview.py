@@ -40,8 +40,8 @@ def test_the_preview_lies_where_it_was_found_and_replaces_the_one_before(session
     import slicer
 
     from USLabelEfficientSegLib.slicer_side.live_preview import remove_preview, show_preview
-    from USLabelEfficientSegLib.slicer_side.study_session import PREVIEW as ROLE
-    from USLabelEfficientSegLib.slicer_side.study_session import madeFor
+    from USLabelEfficientSegLib.slicer_side.study_nodes import PREVIEW as ROLE
+    from USLabelEfficientSegLib.slicer_side.study_nodes import madeFor
 
     geometry = write_preview(session)
     watch_volume(session.folder, "a")

@@ -52,7 +52,7 @@ def run_until(job, condition):
 def test_each_volume_gets_its_own_segmentation_beside_it(job, volumes, go_on):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.study_session import UNCERTAINTY, madeFor, volumeOf
+    from USLabelEfficientSegLib.slicer_side.study_nodes import UNCERTAINTY, madeFor, volumeOf
 
     go_on()
     results = job().wait()
@@ -71,7 +71,7 @@ def test_each_volume_gets_its_own_segmentation_beside_it(job, volumes, go_on):
 def test_a_volume_that_is_removed_meanwhile_costs_only_its_own_result(job, volumes, go_on):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.study_session import RESULT, madeFor, volumeOf
+    from USLabelEfficientSegLib.slicer_side.study_nodes import RESULT, madeFor, volumeOf
 
     running = job(uncertainty=False)
     run_until(running, lambda: bool(madeFor(None, RESULT)))
@@ -106,7 +106,7 @@ def test_a_volume_that_is_changed_meanwhile_is_told(job, volumes, go_on):
 def test_segmentations_are_kept_unless_their_replacement_is_asked_for(job, volumes, go_on):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.study_session import RESULT, UNCERTAINTY, madeFor
+    from USLabelEfficientSegLib.slicer_side.study_nodes import RESULT, UNCERTAINTY, madeFor
 
     go_on()
     own = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "a segmentation")
@@ -122,7 +122,7 @@ def test_segmentations_are_kept_unless_their_replacement_is_asked_for(job, volum
 
 
 def test_cancelling_keeps_what_is_finished(job, volumes):
-    from USLabelEfficientSegLib.slicer_side.study_session import RESULT, madeFor
+    from USLabelEfficientSegLib.slicer_side.study_nodes import RESULT, madeFor
 
     running = job()
     run_until(running, lambda: bool(madeFor(None, RESULT)))
@@ -181,3 +181,14 @@ def test_the_expected_volume_is_given_until_the_segment_is_corrected(job, volume
 
     assert float(before) > 0
     assert computeVolumes([node]).GetCellText(0, 3) == ""
+
+
+def test_only_the_result_of_the_volume_in_the_views_is_shown(job, volumes, go_on):
+    import slicer
+
+    slicer.util.setSliceViewerLayers(background=volumes[1])
+    go_on()
+
+    first, second = job(uncertainty=False).wait()
+
+    assert not first.GetDisplayVisibility() and second.GetDisplayVisibility()

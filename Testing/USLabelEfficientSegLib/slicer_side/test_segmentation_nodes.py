@@ -233,3 +233,37 @@ def test_reading_a_segmentation_leaves_no_nodes_behind(node, organs):
     labelMapFromSegmentation(segmentation, node, organs)
 
     assert slicer.mrmlScene.GetNumberOfNodes() == before
+
+
+@pytest.mark.parametrize("transformed", [False, True])
+def test_slices_are_read_and_changed_as_whole_masks_are(node, organs, transformed):
+    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import (
+        labelsOfSlice,
+        organMasks,
+        organSlices,
+        segmentationFromLabelMap,
+        setSliceLabels,
+    )
+
+    rng = np.random.default_rng(4)
+    labels = rng.integers(0, 3, SHAPE).astype(np.uint8)
+    segmentation = segmentationFromLabelMap(labels, node, organs, "drawn")
+    if transformed:  # the segmentation alone: its grid and the volume's match no more
+        put_under_transform(rng, node)
+        segmentation.SetAndObserveTransformNodeID(None)
+    places = [(0, 4), (1, 0), (2, 6)]
+    masks = organMasks(segmentation, node, organs)
+    for (axis, index), of_slice in zip(places, organSlices(segmentation, node, organs, places), strict=True):
+        for organ in organs:
+            np.testing.assert_array_equal(of_slice[organ.name], np.take(masks[organ.name], index, axis=axis))
+    if transformed:
+        return
+    np.testing.assert_array_equal(labelsOfSlice(segmentation, node, organs, 1, 3), labels[:, 3])
+
+    wanted = rng.integers(0, 3, (SHAPE[0], SHAPE[2])).astype(np.uint8)
+    setSliceLabels(segmentation, node, organs, 1, 3, wanted)
+    labels[:, 3] = wanted
+    for label, mask in enumerate(organMasks(segmentation, node, organs).values(), start=1):
+        np.testing.assert_array_equal(mask, labels == label)
+    maps = {segmentation.GetSegmentation().GetNthSegment(n).GetRepresentation("Binary labelmap") for n in range(2)}
+    assert len(maps) == 1  # still shared: nothing overlaps

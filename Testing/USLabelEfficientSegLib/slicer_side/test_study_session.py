@@ -22,7 +22,7 @@ def session(volumes, tmp_path):
     """A study of two simulated volumes that are in the scene."""
     from USLabelEfficientSegLib.slicer_side.jobs import Job
     from USLabelEfficientSegLib.slicer_side.segmentation_nodes import organsNamed
-    from USLabelEfficientSegLib.slicer_side.study_session import createStudy
+    from USLabelEfficientSegLib.slicer_side.study_jobs import createStudy
 
     organs = organsNamed(ORGANS)
     return Job("", lambda job: createStudy(job, tmp_path / "study", volumes, organs, 2), "create").wait()
@@ -40,7 +40,7 @@ def test_volumes_are_copied_exactly_and_know_their_case(session, volumes):
 
 
 def test_a_volume_of_another_study_is_not_taken_for_ones_own(session, volumes):
-    from USLabelEfficientSegLib.slicer_side.study_session import STUDY
+    from USLabelEfficientSegLib.slicer_side.study_nodes import STUDY
 
     volumes[0].SetAttribute(STUDY, "another time")
 
@@ -50,7 +50,7 @@ def test_a_volume_of_another_study_is_not_taken_for_ones_own(session, volumes):
 def test_volumes_of_one_name_become_different_cases(host, volumes, tmp_path):
     from USLabelEfficientSegLib.slicer_side.jobs import Job
     from USLabelEfficientSegLib.slicer_side.segmentation_nodes import organsNamed
-    from USLabelEfficientSegLib.slicer_side.study_session import createStudy
+    from USLabelEfficientSegLib.slicer_side.study_jobs import createStudy
 
     for node in volumes:
         node.SetName("a/b")
@@ -63,7 +63,7 @@ def test_volumes_of_one_name_become_different_cases(host, volumes, tmp_path):
 
 def test_a_folder_that_is_not_empty_is_refused_before_anything_is_copied(volumes, tmp_path):
     from USLabelEfficientSegLib.slicer_side.jobs import Job
-    from USLabelEfficientSegLib.slicer_side.study_session import createStudy
+    from USLabelEfficientSegLib.slicer_side.study_jobs import createStudy
 
     (tmp_path / "letter.txt").write_text("mine")
     with pytest.raises(InputError, match="is not empty; choose a new folder"):
@@ -120,7 +120,7 @@ def test_colours_and_terminology_stay_with_the_study(session):
 
 def test_a_corrected_slice_of_a_result_becomes_a_label(session, volumes):
     from USLabelEfficientSegLib.slicer_side.segmentation_nodes import segmentationFromLabelMap
-    from USLabelEfficientSegLib.slicer_side.study_session import RESULT, attach
+    from USLabelEfficientSegLib.slicer_side.study_nodes import RESULT, attach
 
     voxels = np.zeros((48, 48, 40), dtype=np.uint8)
     voxels[5:9, 7:30, 11] = 1
@@ -138,7 +138,7 @@ def test_a_corrected_slice_of_a_result_becomes_a_label(session, volumes):
 def test_volumes_join_the_study(session, host):
     from USLabelEfficientSegLib.imaging.simulator import simulate_volume
     from USLabelEfficientSegLib.slicer_side.jobs import Job
-    from USLabelEfficientSegLib.slicer_side.study_session import addVolumes
+    from USLabelEfficientSegLib.slicer_side.study_jobs import addVolumes
     from USLabelEfficientSegLib.slicer_side.volume_nodes import nodeFromVoxels
 
     case = simulate_volume(9, shape=(20, 18, 16), spacing=(4.0, 4.0, 4.0)).volume
@@ -158,3 +158,35 @@ def test_suggestions_are_used_up_in_order_and_labelled_ones_left_out(host):
     assert queue.next(lambda s: s.index == 4).index == 8
     assert len(queue) == 1
     assert queue.next(lambda s: True) is None and queue.next(lambda s: False) is None
+
+
+def test_what_is_new_since_the_training_and_what_it_would_continue_from(session, volumes):
+    from USLabelEfficientSegLib.slicer_side.jobs import Job
+    from USLabelEfficientSegLib.slicer_side.study_jobs import addVolumes
+    from USLabelEfficientSegLib.study.provenance import start_run
+    from USLabelEfficientSegLib.study.settings import preset
+
+    assert session.news() == "" and not session.continues()
+    start_run(session.study, preset("quick"), "cpu")
+    assert session.news() == "" and session.trainedWith("quick", "cross-dimensional", {})
+    session.labelling("simulated_0001").markEmpty(2, 5, session.organs())
+    session.saveLabels("simulated_0001", studyIsBusy=False)
+    assert session.news() == "labels" and not session.continues()
+    (session.study.run_folder / "continued_from.safetensors").write_text("")
+    assert session.continues()
+
+    volumes[0].SetAttribute("USLabelEfficientSeg.Study", "")
+    volumes[0].SetName("another")
+    Job("", lambda job: addVolumes(job, session, [volumes[0]])).wait()
+    assert session.news() == "volumes" and session.trainedWith("quick", "cross-dimensional", {})
+    assert not session.trainedWith("standard", "cross-dimensional", {})
+
+
+def test_labels_go_to_the_inbox_when_another_program_writes_the_study(session):
+    session.labelling("simulated_0001").markEmpty(2, 5, session.organs())
+
+    with Study.open(session.folder).lock(), pytest.raises(InputError, match="is being written by process"):
+        session.saveLabels("simulated_0001", studyIsBusy=False)
+    session.takeLabels()
+
+    assert Study.open(session.folder).read_labels("simulated_0001").labelled_slices() == [LabelledSlice(2, 5)]

@@ -66,3 +66,17 @@ def test_a_training_from_scratch_starts_new_curves(tmp_path):
     assert curves(monitor) == {"teacher": {"masked": ([2], [3.0])}}
     assert (monitor.preview, monitor.previews) == ("preview/now.nrrd", 1)
     assert (monitor.current.step, monitor.current.seconds_left) == (3, 8.0)
+
+
+def test_a_training_that_continues_from_a_model_shows_its_own_stages_alone(tmp_path):
+    log, monitor = EventLog(tmp_path / "events.jsonl"), TrainingMonitor(tmp_path / "events.jsonl")
+    for stage in ("reading volumes", "slice head", "student 1.1", "finished"):
+        log.emit(stage, 1, 1)
+    monitor.update()
+    log.emit("continuing", 1, 1)
+    log.emit("reading volumes", 1, 1)
+    log.emit("student continued.1", 1, 4)
+    monitor.update()
+
+    assert [stage.name for stage in monitor.stages] == ["continuing", "reading volumes", "student continued.1"]
+    assert monitor.stages[0].done and not monitor.finished

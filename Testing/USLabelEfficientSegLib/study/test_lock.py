@@ -10,7 +10,7 @@ import pytest
 
 import USLabelEfficientSegLib
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.study.lock import StudyLock
+from USLabelEfficientSegLib.study.lock import StudyLock, holder_of
 
 HOLD = """
 import sys, time
@@ -100,3 +100,28 @@ def test_racing_writers_never_hold_the_lock_together(tmp_path: Path) -> None:
         racer.communicate(timeout=60)
         assert racer.returncode == 0
     assert (tmp_path / "counter").read_text() == "150"
+
+
+def test_who_holds_a_lock_is_told_without_taking_it(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert holder_of(path) is None
+    with run(HOLD, path) as process:
+        assert process.stdout is not None and process.stdout.readline() == "locked\n"
+        holder = holder_of(path)
+        assert holder is not None and holder.pid == process.pid and holder.is_here
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert json.loads(path.read_text())["pid"] == process.pid, "a killed holder cannot empty the file"
+    assert holder_of(path) is None
+    with StudyLock(path, Path("prostate")):
+        assert (me := holder_of(path)) is not None and me.pid == os.getpid()
+    assert holder_of(path) is None
+
+
+def test_a_holder_on_another_computer_is_believed(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    path.write_text(json.dumps({"pid": 7, "host": "elsewhere", "since": "2026-01-01"}))
+
+    holder = holder_of(path)
+
+    assert holder is not None and holder.pid == 7 and not holder.is_here

@@ -1,12 +1,18 @@
+import numpy as np
 import pytest
 import torch
 
+from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
+from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
+from USLabelEfficientSegLib.study.training_volumes import prepare_volume
 from USLabelEfficientSegLib.teacher.labelled_slices import (
     HeadSamples,
     LabelledSlices,
     ViewRanges,
     class_weights,
     encode_views,
+    labelled_slices,
+    of_equal_shape,
     random_view,
 )
 from USLabelEfficientSegLib.teacher.slice_head import slice_boxes
@@ -92,3 +98,24 @@ def test_class_weights_balance_within_the_bound_and_ignore_absent_classes() -> N
     weights = class_weights([samples], bound=10)
     mean = 100 / 3
     torch.testing.assert_close(weights, torch.tensor([mean / 49, 10.0, mean / 50, 1.0]))
+
+
+def test_a_slice_of_another_axis_labels_no_slice_that_it_crosses() -> None:
+    shape = (12, 14, 10)
+    voxels = np.full(shape, 255, dtype=np.uint8)
+    voxels[4] = 1
+    geometry = Geometry(shape, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
+    image = UltrasoundVolume(np.random.default_rng(0).random(shape, dtype=np.float32), geometry, "a")
+    volume = prepare_volume(image, SparseLabels(voxels, geometry, ("organ",)), 40)
+
+    assert [len(labelled_slices(volume, axis)) for axis in range(3)] == [1, 0, 0]
+    assert torch.all(labelled_slices(volume, 0).target[:, 1] == 1)
+
+
+def test_slices_of_two_axes_never_share_a_batch() -> None:
+    def samples(axis: int) -> HeadSamples:
+        return HeadSamples(torch.zeros(3, 4, 2, 2), torch.zeros(3, 2, 8, 8), torch.ones(3, 8, 8), slice_boxes(3, axis))
+
+    groups = of_equal_shape([samples(0), samples(2), samples(0)])
+
+    assert sorted(len(group) for group in groups) == [3, 6]

@@ -68,7 +68,7 @@ def test_class_weights_do_not_bias_the_probabilities() -> None:
 
 def test_probabilities_are_at_the_slices_pixels_and_sum_to_one() -> None:
     head = SliceHead(5, organs=3, upsample=8)
-    probabilities = predict_slices(head, torch.randn(7, 5, 2, 3).half(), (13, 21))
+    probabilities = predict_slices(head, torch.randn(7, 5, 2, 3).half(), (13, 21), slice_boxes(7, 2))
     assert probabilities.shape == (7, 4, 13, 21)
     torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(7, 13, 21))
 
@@ -76,7 +76,7 @@ def test_probabilities_are_at_the_slices_pixels_and_sum_to_one() -> None:
 def test_positions_are_in_the_order_of_the_volumes_axes() -> None:
     features, frame = torch.zeros(5, 2, 4, 3), Frame((0.1, -0.2, 0.3), (1.1, 0.9, 1.2))
     for axis, shape in ((0, (5, 4, 3)), (1, (4, 5, 3)), (2, (4, 3, 5))):
-        position = position_maps(features, slice_boxes(5, axis, frame), axis).movedim(0, axis + 1)
+        position = position_maps(features, slice_boxes(5, axis, frame)).movedim(0, axis + 1)
         torch.testing.assert_close(position, position_channels(shape, frame))
 
 
@@ -121,7 +121,7 @@ def train(folder: Path, **more: object) -> SliceHead:
 def test_head_learns_several_organs_from_slices_of_two_shapes(tmp_path: Path) -> None:
     head = train(tmp_path)
     for part in two_shapes():
-        predicted = predict_slices(head, part.features, part.target.shape[-2:]).argmax(dim=1)
+        predicted = predict_slices(head, part.features, part.target.shape[-2:], part.boxes).argmax(dim=1)
         centre = predicted[:, 2::4, 2::4] == part.target.argmax(dim=1)[:, 2::4, 2::4]
         assert float(centre.float().mean()) > 0.9
 

@@ -64,6 +64,10 @@ class SparseLabels:
             for index in np.flatnonzero(known.all(axis=_others(a)))
         ]
 
+    def of_slice(self, labelled: LabelledSlice) -> NDArray[np.uint8]:
+        """The labels of a slice, a view of the voxels; its axes are the other two array axes, in their order."""
+        return self.voxels[_slice(labelled.axis, labelled.index)]
+
     @property
     def is_dense(self) -> bool:
         """Whether every voxel is labelled."""
@@ -97,8 +101,12 @@ class SparseLabels:
 
     def keep_slices(self, axis: int, indices: Iterable[int]) -> "SparseLabels":
         """A copy in which only the given slices of `axis` are labelled; the rest is hidden."""
+        return self.keep((axis, index) for index in indices)
+
+    def keep(self, places: Iterable[tuple[int, int]]) -> "SparseLabels":
+        """A copy in which only the given slices (axis, index) are labelled; the rest is hidden."""
         kept = SparseLabels.unlabelled(self.geometry, self.organs)
-        for index in indices:
+        for axis, index in places:
             where = _slice(axis, index)
             kept.voxels[where] = self.voxels[where]
         return kept
@@ -137,11 +145,12 @@ def classes_in(voxels: NDArray[np.uint8]) -> list[int]:
 
 
 def _check_classes(subject: str, voxels: NDArray[np.integer], organs: tuple[str, ...]) -> None:
-    unknown = voxels[(voxels > len(organs)) & (voxels != UNLABELLED)]
-    if unknown.size:
+    known = voxels <= len(organs)
+    known |= voxels == UNLABELLED
+    if not known.all():
         raise InputError(
             subject,
-            f"hold class {unknown[0]}, but there are only {len(organs)} organs",
+            f"hold class {voxels[~known][0]}, but there are only {len(organs)} organs",
             "name an organ for every class",
         )
 

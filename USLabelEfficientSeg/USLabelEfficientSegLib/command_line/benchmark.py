@@ -13,6 +13,7 @@ from .options import Changes, DeviceName, OrganNames, parse_changes, parse_organ
 from .progress import duration, shown_progress
 
 _CHOICES = ("random", "suggested")
+_METHODS = "ours,labels-2d,labels-3d,mean-teacher,ua-mt,cps,ict,orthogonal,full-3d"
 
 T = TypeVar("T")
 
@@ -26,8 +27,12 @@ def benchmark(
     ],
     output: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the results.", show_default=False)],
     methods: Annotated[
-        str, typer.Option(metavar="A,B", help="Methods; `help` lists them.")
-    ] = "ours,labels-2d,labels-3d,mean-teacher,ua-mt,cps,ict,orthogonal,full-3d",
+        str | None,
+        typer.Option(metavar="A,B", help="Methods; `help` lists them. By default ours and most rivals."),
+    ] = None,
+    ablation: Annotated[
+        bool, typer.Option("--ablation", help="Ours, and ours without each of its parts; with --methods, these too.")
+    ] = False,
     label_fractions: Annotated[str, typer.Option(metavar="F,F", help="Shares of slices that are labelled.")] = "0.005",
     seeds: Annotated[str, typer.Option(metavar="N,N", help="Seeds of labels and training.")] = "0,1,2",
     label_choices: Annotated[
@@ -49,7 +54,14 @@ def benchmark(
         typer.Option("--validation", help="Hold out a part of the training subjects; leave the test subjects alone."),
     ] = False,
     degradations: Annotated[
-        bool, typer.Option("--degradations", help="Segment degraded images as well: gain, noise, shadow, ...")
+        bool, typer.Option("--degradations", help="Segment degraded images as well: gain, noise, other probe, ...")
+    ] = False,
+    training_degradation: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Degrade the training images, e.g. by other-probe.", show_default=False),
+    ] = None,
+    over_time: Annotated[
+        bool, typer.Option("--over-time", help="Measure Dice during the training; needs --validation.")
     ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Parallel processes.")] = 1,
     cluster: Annotated[
@@ -71,17 +83,19 @@ def benchmark(
       uslabelseg benchmark data --methods ours,mean-teacher --label-fractions 0.001,0.005 --output table
       uslabelseg benchmark data --seconds 300 --workers 4 --output table
       uslabelseg benchmark data --label-choices random,suggested --methods ours --output choice
+      uslabelseg benchmark data --ablation --validation --output ablation
     """
-    from ..evaluation.benchmark_methods import description_of, method_names
+    from ..evaluation.benchmark_methods import ABLATION, description_of, method_names
 
     if methods == "help":
         for name in method_names():
             print(f"{name}: {description_of(name)}")
         return
 
-    from ..benchmark_run import Design
+    from ..benchmark_run import Asked
     from ..benchmarking import open_benchmark, organs_of, planned_jobs, run_benchmark
     from ..evaluation.benchmark_data import read_dataset
+    from ..evaluation.benchmark_design import Design
     from ..evaluation.benchmark_methods import NNUNET
     from ..evaluation.benchmark_page import write_report
     from ..evaluation.benchmark_results import read_results
@@ -89,6 +103,8 @@ def benchmark(
 
     if seconds is not None and steps is not None:
         raise InputError("--seconds and --steps", "are both given", "give one of them")
+    if over_time and not validation:
+        raise InputError("--over-time", "would look at the test subjects", "add --validation")
     if slice_axis not in (0, 1, 2):
         raise InputError(f"--slice-axis {slice_axis}", "is not an array axis", "choose 0, 1 or 2")
     choices = _listed("--label-choices", label_choices, str)
@@ -99,7 +115,10 @@ def benchmark(
     for fraction in fractions:
         if not 0 < fraction <= 1:
             raise InputError(f"label fraction {fraction:g}", "is outside (0, 1]", "give a fraction such as 0.005")
-    jobs = planned_jobs(_listed("--methods", methods, str), fractions, choices, _listed("--seeds", seeds, int))
+    if methods is None:
+        methods = "" if ablation else _METHODS
+    names = _listed("--methods", ",".join([*(ABLATION if ablation else ()), methods]), str)
+    jobs = planned_jobs(names, fractions, choices, _listed("--seeds", seeds, int))
     choose_device(device)
     data = read_dataset(dataset)
     design = Design(
@@ -112,6 +131,7 @@ def benchmark(
         slice_axis=slice_axis,
         test_share=test_share,
         validation=validation,
+        training_degradation=training_degradation,
     )
     record = open_benchmark(output, design)
     print(f"{len(jobs)} runs, {sum(len(part) for part in record['cases'].values())} cases.", flush=True)
@@ -122,11 +142,9 @@ def benchmark(
                 design,
                 jobs,
                 device=device,
-                degradations=degradations,
+                asked=Asked(degradations, over_time, listener, interruption),
                 workers=workers,
                 cluster=cluster,
-                listener=listener,
-                cancelled=interruption,
             )
             for job, result in runs:
                 if result is None:

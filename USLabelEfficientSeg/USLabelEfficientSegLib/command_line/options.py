@@ -23,6 +23,21 @@ OrganNames = Annotated[
     ),
 ]  # fmt: skip
 
+PixelTable = Annotated[
+    Path | None,
+    typer.Option(
+        "--pixel-sizes", metavar="FILE.csv", show_default=False,
+        help="Of 2-D images: table with the columns filename and pixel size(mm).",
+    ),
+]  # fmt: skip
+PixelSize = Annotated[
+    float | None,
+    typer.Option(
+        "--pixel-size", metavar="MM", show_default=False,
+        help="Of 2-D images that neither tell it themselves nor are in the table.",
+    ),
+]  # fmt: skip
+
 
 def parse_changes(pairs: Sequence[str] | None) -> dict[str, Any]:
     """Values by dotted name from `NAME=VALUE`; a value is JSON where it can be, such as 3 or [8,16,24], else text."""

@@ -9,6 +9,7 @@ from ..errors import InputError
 from .options import DeviceName, OrganNames, parse_organs
 
 if TYPE_CHECKING:
+    from ..measurement.planar_report import ImageReport
     from ..measurement.report_content import ReportContent
 
 ShowNames = Annotated[
@@ -64,7 +65,8 @@ def report(
     Of a trained study: its own volumes, segmented now. Of a folder of segmentations: these, with their images, be it
     one or a cohort; what `segment` has measured, with prediction intervals, is taken over unless a segmentation was
     edited since. The report is one file that any browser shows without a network. It numbers the cases in the order
-    of their names, and holds no names and no dates of scans, unless --show-names is given.
+    of their names, and holds no names and no dates of scans, unless --show-names is given. Of 2-D images it shows
+    areas, fitted ellipses and their circumferences.
 
     \b
     Examples:
@@ -73,7 +75,8 @@ def report(
       uslabelseg report segmentations --images volumes --visits visits.csv --study my-study --output report.html
     """
     from ..measurement.report import write_report
-    from ..study.manifest import MANIFEST_NAME
+    from ..study.manifest import MANIFEST_NAME, read_manifest
+    from .image_results import dimension_of_results
 
     pdf_file = output.with_suffix(".pdf") if pdf else None
     if pdf_file == output:
@@ -85,12 +88,71 @@ def report(
         for option, value in given.items():
             if value is not None:
                 raise InputError(option, "is for a folder of segmentations, not for a study", "leave it out")
+        if read_manifest(source).dimension == 2:
+            _report_images(_of_image_study(source, visits, device, show_names), output, pdf_file)
+            return
         content = _of_study(source, visits, device, show_names)
+    elif source.is_dir() and dimension_of_results([source]) == 2:
+        found = _of_image_segmentations(source, images, references, visits, study, organs, show_names)
+        _report_images(found, output, pdf_file)
+        return
     else:
         content = _of_segmentations(source, images, references, visits, study, organs, show_names)
     document = write_report(output, content, pdf=pdf_file)
     files = f"{output} and {pdf_file}" if pdf_file else f"{output}"
     print(f"Report of {document.tiles['Segmented volumes']} volumes: {files}")
+
+
+def _report_images(content: "ImageReport", output: Path, pdf: Path | None) -> None:
+    from ..measurement.planar_report import image_report_document
+    from ..measurement.report import write_document
+
+    document = image_report_document(content)
+    write_document(output, document, pdf=pdf)
+    files = f"{output} and {pdf}" if pdf else f"{output}"
+    print(f"Report of {document.tiles['Segmented images']} images: {files}")
+
+
+def _of_image_study(folder: Path, visits: Path | None, device: str, show_names: bool) -> "ImageReport":
+    from ..image_report import study_content
+    from ..segmentation.model import choose_device
+    from ..segmentation.segment_images import load_image_model
+    from ..study.memory import tune_memory
+    from ..study.study import Study
+
+    _refuse_visits(visits)
+    where, opened, model = choose_device(device), Study.open(folder), load_image_model(folder)
+    tune_memory()
+    return study_content(opened, model, where, show_names=show_names)
+
+
+def _of_image_segmentations(
+    folder: Path,
+    images: Path | None,
+    references: Path | None,
+    visits: Path | None,
+    study: Path | None,
+    organs: str | None,
+    show_names: bool,
+) -> "ImageReport":
+    from ..image_report import cohort_content, with_training
+    from ..segmentation.segment_images import load_image_model
+    from ..study.study import Study
+
+    _refuse_visits(visits)
+    if images is None:
+        raise InputError(folder, "holds segmentations, and their images are needed, too", "give them with --images")
+    if references is not None and not references.is_dir():
+        raise InputError(references, "is not a folder", "give the folder of the labels of 2-D images")
+    opened = None if study is None else Study.open(study)
+    names = parse_organs(organs) or (None if study is None else load_image_model(study).organs)
+    content = cohort_content(folder, images, references=references, organs=names, show_names=show_names)
+    return content if opened is None else with_training(content, opened)
+
+
+def _refuse_visits(visits: Path | None) -> None:
+    if visits is not None:
+        raise InputError("--visits", "is for volumes, and these are 2-D images", "leave it out")
 
 
 def _of_study(folder: Path, visits: Path | None, device: str, show_names: bool) -> "ReportContent":

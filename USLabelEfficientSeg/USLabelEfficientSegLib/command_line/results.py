@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ..errors import InputError
-from .options import DeviceName, OrganNames, parse_organs
+from . import image_results
+from .options import DeviceName, OrganNames, PixelSize, PixelTable, parse_organs
 from .progress import duration
 
 if TYPE_CHECKING:
@@ -36,25 +37,39 @@ def segment(
     ] = False,
     device: DeviceName = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print each result as a line of JSON for programs.")] = False,
+    pixel_sizes: PixelTable = None,
+    pixel_size: PixelSize = None,
 ) -> None:
-    """Find the organs in ultrasound volumes.
+    """Find the organs in ultrasound volumes or 2-D images.
 
     Each volume NAME gives NAME.nrrd, a label map on exactly the grid of the volume, with the names of the organs
     (3D Slicer shows them when the file is renamed to NAME.seg.nrrd), and NAME_measurements.json: volumes with their
     90 % prediction intervals, and reasons for caution. With --probability the volume of an organ can be measured
     more exactly than by counting voxels after the segmentation was corrected.
 
+    With the model of a study of 2-D images, areas and the circumferences of the fitted ellipses are measured. PNG,
+    JPEG and other files without pixel size need --pixel-sizes or --pixel-size.
+
     \b
     Examples:
       uslabelseg segment my-study patient7.nii.gz --output segmentations
       uslabelseg segment my-study new-volumes --output segmentations --probability --uncertainty
+      uslabelseg segment heads new-png --pixel-sizes sizes.csv --output segmentations
     """
+    from ..imaging.pixel_sizes import read_pixel_sizes
     from ..measurement.measured_segmentation import segment_and_measure
     from ..segmentation.model import choose_device
     from ..segmentation.segment_files import images_by_name, load_model
+    from ..segmentation.segment_images import model_dimension
     from ..study.memory import tune_memory
 
-    where = choose_device(device)
+    where, sizes = choose_device(device), read_pixel_sizes(pixel_sizes, pixel_size)
+    if model_dimension(model) == 2:
+        image_results.segment(
+            model, images, output, where, sizes, probability=probability, uncertainty=uncertainty, as_json=as_json
+        )
+        return
+    image_results.refuse_pixel_sizes(sizes)
     found = images_by_name(images)
     trained = load_model(model)
     tune_memory()
@@ -75,7 +90,7 @@ def measure(
         list[Path],
         typer.Argument(metavar="SEGMENTATION...", help="Files or folders of segmentations.", show_default=False),
     ],
-    output: Annotated[Path, typer.Option(metavar="FILE", help="Table of volumes (CSV).", show_default=False)],
+    output: Annotated[Path, typer.Option(metavar="FILE", help="Table of volumes or areas (CSV).", show_default=False)],
     organs: OrganNames = None,
     images: Annotated[
         Path | None,
@@ -85,22 +100,34 @@ def measure(
         Path | None,
         typer.Option(metavar="MODEL", help="Trained study or model file, to warn of organs unlike those it knows."),
     ] = None,
+    pixel_sizes: PixelTable = None,
+    pixel_size: PixelSize = None,
 ) -> None:
     """Measure the volume of every organ in millilitres, its shape and place, and reasons for caution.
 
     Volumes are the counted voxels, the inside of the closed surface and, where NAME_probability.nrrd lies beside a
     segmentation, the sum of the probabilities, which is less biased at uncertain boundaries. What `segment` has
     measured, with its intervals, is taken over for segmentations that were not edited since. A FILE that ends in
-    .json is written for programs.
+    .json is written for programs. Of segmented 2-D images areas, perimeters and fitted ellipses are measured.
 
     \b
-    Example:
+    Examples:
       uslabelseg measure segmentations --output volumes.csv
+      uslabelseg measure head-segmentations --output areas.csv
     """
     from ..imaging.files import find_images
+    from ..imaging.pixel_sizes import read_pixel_sizes
     from ..measurement.measurement_files import write_measurements, write_volumes_csv
     from ..measurement.segmentation_files import measure_files
 
+    sizes = read_pixel_sizes(pixel_sizes, pixel_size)
+    if image_results.dimension_of_results(segmentations) == 2:
+        for option, value in {"--images": images, "--model": model}.items():
+            if value is not None:
+                raise InputError(option, "is for volumes, and these are 2-D images", "leave it out")
+        image_results.measure(segmentations, output, parse_organs(organs), sizes)
+        return
+    image_results.refuse_pixel_sizes(sizes)
     known = None if images is None else find_images(images)
     statistics = None
     if model is not None:
@@ -124,12 +151,14 @@ def calibrate(
         Path, typer.Argument(metavar="REFERENCES", help="Folder of their complete label maps.", show_default=False)
     ],
     device: DeviceName = "auto",
+    pixel_sizes: PixelTable = None,
+    pixel_size: PixelSize = None,
 ) -> None:
-    """Calibrate the intervals of a model on held-out volumes that are labelled completely.
+    """Calibrate the intervals of a model on held-out volumes or 2-D images that are labelled completely.
 
     Training calibrates them on the labelled slices, which is cautious. At least 9 volumes that the model was not
     trained on give intervals that are exact for volumes of their kind; from 19 on they correct a bias of the model,
-    too. Training the study again calibrates on slices again.
+    too. Training the study again calibrates on slices again. A model of 2-D images has no intervals without this.
 
     \b
     Example:
@@ -137,12 +166,18 @@ def calibrate(
     """
     from ..calibrating import calibrated_on_volumes
     from ..imaging.files import find_images
+    from ..imaging.pixel_sizes import read_pixel_sizes
     from ..segmentation.model import MODEL_NAME, choose_device
     from ..segmentation.segment_files import load_model
+    from ..segmentation.segment_images import model_dimension
     from ..study.memory import tune_memory
     from ..study.study import Study
 
-    where = choose_device(device)
+    where, sizes = choose_device(device), read_pixel_sizes(pixel_sizes, pixel_size)
+    if model_dimension(model) == 2:
+        image_results.calibrate(model, images, references, where, sizes)
+        return
+    image_results.refuse_pixel_sizes(sizes)
     trained, found, labels = load_model(model), find_images(images), find_images(references)
     tune_memory()
     better = calibrated_on_volumes(trained, found, labels, where)
@@ -170,29 +205,42 @@ def evaluate(
     ],
     output: Annotated[Path, typer.Option(metavar="FILE", help="Table of metrics (CSV).", show_default=False)],
     organs: OrganNames = None,
+    pixel_sizes: PixelTable = None,
+    pixel_size: PixelSize = None,
 ) -> None:
     """Compare segmentations with references that an expert has drawn.
 
     Writes Dice overlap, surface distances (HD95, average) and volume errors of each case and organ, and beside
-    them a summary FILE_summary.csv. Files are paired by name; references without a segmentation are left out.
+    them a summary FILE_summary.csv; of 2-D images the errors of area and circumference. Files are paired by name;
+    references without a segmentation are left out.
 
     \b
     Example:
       uslabelseg evaluate segmentations expert-labels --output metrics.csv
     """
     from ..evaluation.evaluate import evaluate_pairs, organs_of, pair_folders, summarise, write_metrics_csv
+    from ..imaging.pixel_sizes import read_pixel_sizes
 
+    sizes = read_pixel_sizes(pixel_sizes, pixel_size)
     if not predictions.is_dir() or not references.is_dir():
         missing = references if predictions.is_dir() else predictions
         raise InputError(missing, "is not a folder", "give the folder of the label maps")
+    if image_results.dimension_of_results([predictions]) == 2:
+        _tell_left_out(image_results.evaluate(predictions, references, output, parse_organs(organs), sizes))
+        return
+    image_results.refuse_pixel_sizes(sizes)
     pairs, left_out = pair_folders(predictions, references)
     rows = evaluate_pairs(pairs, parse_organs(organs) or organs_of(pairs))
     summary_path = write_metrics_csv(output, rows)
-    if left_out:
-        have = "reference has" if len(left_out) == 1 else "references have"
-        print(f"{len(left_out)} {have} no prediction and {'is' if len(left_out) == 1 else 'are'} left out.")
+    _tell_left_out(len(left_out))
     print_summary(summarise(rows))
     print(f"Wrote {output} and {summary_path}")
+
+
+def _tell_left_out(count: int) -> None:
+    if count:
+        have = "reference has" if count == 1 else "references have"
+        print(f"{count} {have} no prediction and {'is' if count == 1 else 'are'} left out.")
 
 
 def volume_text(row: "OrganMeasurement") -> str:

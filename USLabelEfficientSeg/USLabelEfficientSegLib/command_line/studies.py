@@ -2,49 +2,67 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from .options import OrganNames, StudyFolder, parse_organs
+from .options import OrganNames, PixelSize, PixelTable, StudyFolder, parse_organs
 
-app = typer.Typer(rich_markup_mode=None, help="Make a study from a folder of ultrasound volumes, and look at it.")
+app = typer.Typer(rich_markup_mode=None, help="Make a study from a folder of ultrasound images, and look at it.")
+
+Images = Annotated[
+    Path,
+    typer.Option(
+        metavar="DIR", help="Volumes or 2-D images: NRRD, NIfTI, MetaImage, GIPL, DICOM; PNG, JPEG, BMP, TIFF.",
+        show_default=False,
+    ),
+]  # fmt: skip
 
 
 @app.command()
 def create(
     study: StudyFolder,
-    images: Annotated[
-        Path, typer.Option(metavar="DIR", help="Volumes: NRRD, NIfTI, MetaImage, GIPL, DICOM.", show_default=False)
-    ],
+    images: Images,
     labels: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Label maps, each with the name of its volume: 0 background, 1, 2, ... organs, 255 not labelled.",
+            help="Label maps, each with the name of its image: 0 background, 1, 2, ... organs, 255 not labelled; of "
+            "2-D images also masks of 0 and 255 for one organ.",
         ),
     ] = None,
     label_fraction: Annotated[
         float | None,
-        typer.Option(metavar="F", help="Keep this fraction of the labelled slices and hide the others."),
+        typer.Option(metavar="F", help="Keep this fraction of the labelled slices or images and hide the others."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the choice of these slices.")] = 0,
     slice_axis: Annotated[int, typer.Option(metavar="0|1|2", help="Array axis along which slices are labelled.")] = 2,
     organs: OrganNames = None,
+    dimension: Annotated[
+        Literal["2", "3"] | None,
+        typer.Option(help="2 for 2-D images, 3 for volumes; by default what the files are.", show_default=False),
+    ] = None,
+    pixel_sizes: PixelTable = None,
+    pixel_size: PixelSize = None,
 ) -> None:
-    """Make a study of the volumes in a folder.
+    """Make a study of the volumes or 2-D images in a folder.
 
     Images and labels are checked, then copied into the new folder STUDY, which can be moved to another machine.
     A slice counts as labelled when none of its voxels is 255: label a few slices completely and leave the rest
     at 255. To try how few labels suffice, give complete labels and a label fraction.
 
+    A folder of 2-D images gives a study of images, each labelled completely or not at all. NRRD, NIfTI, MetaImage and
+    calibrated DICOM files tell how large their pixels are; of all others a table or --pixel-size has to tell it.
+
     \b
     Examples:
       uslabelseg study create my-study --images volumes --labels labels --organs "liver,kidney"
       uslabelseg study create trial --images volumes --labels labels --label-fraction 0.005 --seed 1
+      uslabelseg study create heads --images png --labels masks --pixel-sizes sizes.csv --organs head
     """
+    from ..imaging.pixel_sizes import read_pixel_sizes
     from ..study.study import Study
 
     made = Study.create(
@@ -55,6 +73,8 @@ def create(
         slice_axis=slice_axis,
         label_fraction=label_fraction,
         seed=seed,
+        dimension=None if dimension is None else 2 if dimension == "2" else 3,
+        pixel_sizes=read_pixel_sizes(pixel_sizes, pixel_size),
     )
     summary = made.summary()
     print(f"Made {study}: {_overview(summary)}.")
@@ -64,21 +84,23 @@ def create(
 @app.command()
 def add(
     study: StudyFolder,
-    images: Annotated[
-        Path, typer.Option(metavar="DIR", help="Volumes: NRRD, NIfTI, MetaImage, GIPL, DICOM.", show_default=False)
-    ],
+    images: Images,
+    pixel_sizes: PixelTable = None,
+    pixel_size: PixelSize = None,
 ) -> None:
-    """Add volumes to a study. A study that is trained already has to be trained anew with them: --restart.
+    """Add volumes or images to a study. A study that is trained already has to be trained anew with them: --restart.
 
     \b
     Example:
       uslabelseg study add my-study --images more-volumes
     """
+    from ..imaging.pixel_sizes import read_pixel_sizes
     from ..study.study import Study
 
     opened = Study.open(study)
+    sizes = read_pixel_sizes(pixel_sizes, pixel_size)
     with opened.lock():
-        names = opened.add_images(images)
+        names = opened.add_images(images, sizes)
     print(f"Added {', '.join(names)} to {study}: {_overview(opened.summary())}.")
 
 
@@ -87,7 +109,7 @@ def show(
     study: StudyFolder,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Show what a study holds: volumes, organs, labelled slices and how far it is trained.
+    """Show what a study holds: volumes or images, organs, labelled slices and how far it is trained.
 
     \b
     Example:
@@ -106,19 +128,26 @@ def show(
     print(f"{study}: {_overview(summary)}.")
     print("Training: " + ("{stage}, {step} of {of}".format_map(last) if last else "not started"))
     for organ, counts in summary["organs"].items():
-        print(f"  {organ}: on {counts['labelled_slices']} labelled slices")
-    table = Table("Volume", "Voxels", "Spacing, mm", "Labelled slices")
+        print(f"  {organ}: on {counts['labelled_slices']} labelled {'slices' if opened.dimension == 3 else 'images'}")
+    headings = ("Volume", "Voxels", "Spacing, mm", "Labelled slices")
+    table = Table(*(headings if opened.dimension == 3 else ("Image", "Pixels", "Pixel size, mm", "Labelled")))
     for case in summary["cases"]:
+        labelled = len(case["labelled_slices"])
         table.add_row(
             case["name"],
-            " x ".join(map(str, case["shape"])),
-            " x ".join(f"{spacing:.3g}" for spacing in case["spacing"]),
-            str(len(case["labelled_slices"])),
+            " x ".join(map(str, case["shape"][: opened.dimension])),
+            " x ".join(f"{spacing:.3g}" for spacing in case["spacing"][: opened.dimension]),
+            str(labelled) if opened.dimension == 3 else "yes" if labelled else "no",
         )
     Console().print(table)
 
 
 def _overview(summary: dict) -> str:
+    if summary["dimension"] == 2:
+        return (
+            f"{summary['volumes']} images, {summary['labelled_volumes']} of them labelled "
+            f"({100 * summary['label_fraction']:.2g} %), organs {', '.join(summary['organs'])}"
+        )
     return (
         f"{summary['volumes']} volumes, {summary['labelled_slices']} labelled slices "
         f"({100 * summary['label_fraction']:.2g} %) in {summary['labelled_volumes']} of them, "

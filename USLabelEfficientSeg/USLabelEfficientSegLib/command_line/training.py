@@ -2,8 +2,10 @@
 
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,6 +13,12 @@ from ..errors import Cancelled, InputError
 from .interruption import CANCELLED, Interruption
 from .options import Changes, DeviceName, StudyFolder, parse_changes
 from .progress import duration, shown_progress
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..study.settings import Settings
+    from ..study.study import Study
 
 
 def train(
@@ -33,6 +41,14 @@ def train(
         Literal["teacher", "slice-head", "pseudo-labels", "student"], typer.Option(help="The last stage to do.")
     ] = "student",
     restart: Annotated[bool, typer.Option("--restart", help="Forget earlier training and start anew.")] = False,
+    from_teacher: Annotated[
+        bool,
+        typer.Option(
+            "--from-teacher",
+            help="Keep only the teacher, which has seen no label, and learn from all labels anew; by default training "
+            "continues from the study's model when labels or volumes are new.",
+        ),
+    ] = False,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random; 0 by default.")] = None,
     teacher_weights: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Start the teacher from a public DINO checkpoint.")
@@ -53,6 +69,9 @@ def train(
     information-divergence two 2-D networks of different kind, UNeXt and Swin-Unet, teach each other instead, and are
     the teacher; the correlations of the first method's teacher are then no part of the training. Training can be
     stopped at any time with Ctrl-C, or die with the machine: the same command continues it with the same settings.
+    After its end, and with new or corrected labels or more volumes, the same command continues from the model.
+
+    A study of 2-D images is trained with information-divergence alone: UNeXt is its model.
 
     \b
     Examples:
@@ -64,7 +83,7 @@ def train(
     from ..divergence.swin_unet import WIDTH, SwinUnet
     from ..divergence.swin_weights import load_swin_weights
     from ..pipeline import train as train_study
-    from ..segmentation.model import MODEL_NAME, choose_device
+    from ..segmentation.model import choose_device
     from ..study import provenance
     from ..study.memory import tune_memory
     from ..study.settings import changed
@@ -86,24 +105,66 @@ def train(
         chosen["divergence.transformer_width"] = WIDTH  # the only one with public weights
     if method is not None:
         chosen["method"] = method
+    if opened.dimension == 2:
+        given = {"--stage": stage != "student", "--from-teacher": from_teacher, "--teacher-weights": teacher_weights}
+        for option, value in given.items():
+            if value:
+                raise InputError(option, f"is for volumes, and {study} is a study of 2-D images", "leave it out")
+        chosen.setdefault("method", "information-divergence")
     settings = changed(stored or preset_settings(preset or "quick"), chosen)
     where = choose_device(device)
+    if opened.dimension == 2:
+        _train_images(opened, settings, where, restart=restart, as_json=events)
+        return
     if (stage != "teacher" or settings.method != "cross-dimensional") and not any(case.labels for case in opened.cases):
         raise InputError(study, "has no labelled slice", "label a slice of a volume, or train with --stage teacher")
     tune_memory()
+    anew = [name for name, on in (("--restart", restart), ("--from-teacher", from_teacher)) if on]
+    with _training(opened, settings, where, anew, as_json=events) as interruption:
+        train_study(
+            opened, settings, where, until=stage, restart=restart, from_teacher=from_teacher, cancelled=interruption
+        )
+    if stage == "student":
+        _tell_model(opened, as_json=events)
 
-    out = sys.stderr if events else sys.stdout
-    print(f"Training {study}: preset {settings.preset}, seed {settings.seed}, on {where}.", file=out, flush=True)
+
+def _train_images(
+    study: "Study", settings: "Settings", device: "torch.device", *, restart: bool, as_json: bool
+) -> None:
+    from ..image_training import check_trainable, train_images
+    from ..study.memory import tune_memory
+
+    check_trainable(study, settings)
+    tune_memory()
+    with _training(study, settings, device, ["--restart"] if restart else [], as_json=as_json) as interruption:
+        train_images(study, settings, device, restart=restart, cancelled=interruption)
+    _tell_model(study, as_json=as_json)
+
+
+@contextmanager
+def _training(
+    study: "Study", settings: "Settings", device: "torch.device", given: Sequence[str], *, as_json: bool
+) -> Iterator[Interruption]:
+    """Tell what is trained and how long it took, show progress, and stop on Ctrl-C."""
+    out = sys.stderr if as_json else sys.stdout
+    method = f"method {settings.method}, " if study.dimension == 2 else ""
+    chosen = f"{method}preset {settings.preset}, seed {settings.seed}"
+    print(f"Training {study.folder}: {chosen}, on {device}.", file=out, flush=True)
     started = time.monotonic()
     try:
-        with Interruption() as interruption, shown_progress(as_json=events) as listener:
-            opened.events.listen(listener)
-            train_study(opened, settings, where, until=stage, restart=restart, cancelled=interruption)
+        with Interruption() as interruption, shown_progress(as_json=as_json) as listener:
+            study.events.listen(listener)
+            yield interruption
     except Cancelled as stop:
-        same = "the same command without --restart" if restart else "the same command"
+        same = f"the same command without {' and '.join(given)}" if given else "the same command"
         print(f"uslabelseg: {stop.args[0].split(';')[0]}; {same} continues from here", file=sys.stderr)
         raise typer.Exit(CANCELLED) from None
     print(f"Done in {duration(time.monotonic() - started)}.", file=out)
-    if stage == "student":
-        print(f"Model: {opened.run_folder / MODEL_NAME}", file=out)
-        print(f"Next: uslabelseg segment {study} IMAGE... --output segmentations", file=out)
+
+
+def _tell_model(study: "Study", *, as_json: bool) -> None:
+    from ..study.study import MODEL_NAME
+
+    out = sys.stderr if as_json else sys.stdout
+    print(f"Model: {study.run_folder / MODEL_NAME}", file=out)
+    print(f"Next: uslabelseg segment {study.folder} IMAGE... --output segmentations", file=out)

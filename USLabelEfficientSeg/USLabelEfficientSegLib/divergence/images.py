@@ -6,15 +6,18 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..imaging.volume import Geometry, UltrasoundImage
 from ..teacher.slices import network_shape, resize_slices
 from ..teacher.vit import IMAGENET_MEAN, IMAGENET_STD
 
 Size = tuple[int, int]
 UNLABELLED = -1
+GREY_PERCENTILES = (0.5, 99.5)
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,18 @@ def one_hot(label: Tensor, classes: int) -> tuple[Tensor, Tensor]:
     weight = (label != UNLABELLED).float()
     probability = F.one_hot(label.long().clamp(min=0), classes).movedim(-1, 0).float()
     return probability * weight, weight
+
+
+def image_grey(image: UltrasoundImage) -> Tensor:
+    """Grey values (rows, columns) of an image in [0, 1], whatever its gain and unit: nearly the whole range of them."""
+    pixels = image.voxels[..., 0].T.astype(np.float32)
+    low, high = np.percentile(pixels, GREY_PERCENTILES)
+    return torch.from_numpy((pixels - low) / max(high - low, 1e-6)).clamp(0, 1)
+
+
+def image_pixel_size(geometry: Geometry) -> tuple[float, float]:
+    """Spacing in mm of the rows and the columns of an image, as `prepare_images` wants it."""
+    return geometry.spacing[1], geometry.spacing[0]
 
 
 def network_input(grey: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Figures of a benchmark: Dice against the label fraction, volume agreement, Dice under degradations."""
+"""Figures of a benchmark: Dice against label fraction and time, volume agreement, Dice under degradations."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
+from ..imaging.simulator import PROBES
 from .benchmark_methods import OURS, method_names, title_of, uses_all_labels
 from .benchmark_results import UNDEGRADED, JobResult
-from .benchmark_statistics import Arm, ArmSummary, group_by_arm, summarise_arm
+from .benchmark_statistics import Arm, ArmSummary, degraded_dice, group_by_arm, summarise_arm
+from .benchmark_times import mean_curve
+from .degradations import SIMULATED_PROBE, STRENGTHS
 
 _DOTS_PER_INCH = 150
 # Okabe and Ito's colours, dark enough for lines; with markers they also work in grey.
@@ -87,35 +90,64 @@ def volume_agreement_png(results: Sequence[JobResult], label_fraction: float) ->
     return _png(figure)
 
 
-def degradation_png(results: Sequence[JobResult], label_fraction: float) -> bytes | None:
+def degradation_png(results: Sequence[JobResult]) -> bytes | None:
     """Mean Dice against the strength of every degradation, a line for each method; None where none was measured."""
-    chosen = [
-        result
-        for result in results
-        if result.has_degradations
-        and (result.job.label_fraction == label_fraction or uses_all_labels(result.job.method))
-    ]
-    if not chosen:
+    arms = degraded_dice(results)
+    if not arms:
         return None
-    names = list(dict.fromkeys(row.degradation for r in chosen for row in r.cases if row.degradation != UNDEGRADED))
+    names = list(dict.fromkeys(name for dice in arms.values() for name, _ in dice if name != UNDEGRADED))
     figure, grid = _grid(len(names), side=2.1, legend=2.4)
-    for arm, runs in group_by_arm(chosen).items():
+    for arm, dice in arms.items():
         for axes, name in zip(grid, names, strict=True):
-            values: dict[float, list[float]] = {}
-            for run in runs.values():
-                for row in run.cases:
-                    if row.degradation in (name, UNDEGRADED):
-                        values.setdefault(row.strength, []).append(row.dice)
-            strengths = sorted(values)
-            dice = [np.mean(values[strength]) for strength in strengths]
-            axes.plot(strengths, dice, label=_label(arm.method, arm.choice), **_style(arm.method, arm.choice))
+            points = sorted((strength, mean) for (found, strength), mean in dice.items() if found == name)
+            if name == SIMULATED_PROBE:  # no stronger or weaker version of the probe that made the image
+                points = [(STRENGTHS.index(strength), mean) for strength, mean in points]
+            else:
+                points = [(0.0, dice[UNDEGRADED, 0.0]), *points]
+            x, y = zip(*points, strict=True) if points else ((), ())
+            axes.plot(x, y, label=_label(arm.method, arm.choice), **_style(arm.method, arm.choice))
     for axes, name in zip(grid, names, strict=True):
         axes.set_title(name, fontsize=8, loc="left")
         axes.set(xlim=(-0.03, 1.03), ylim=(0, 1))
         _plain(axes)
         axes.set_xlabel("strength", fontsize=8)
         axes.set_ylabel("Dice", fontsize=8)
+        if name == SIMULATED_PROBE:
+            axes.set_xticks(range(len(PROBES)), list(PROBES))
+            axes.set(xlim=(-0.3, len(PROBES) - 0.7))
+            axes.set_xlabel("quality", fontsize=8)
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside right center", fontsize=7, frameon=False)
+    return _png(figure)
+
+
+def dice_over_time_png(results: Sequence[JobResult], label_fraction: float, target: float | None) -> bytes | None:
+    """Mean Dice against seconds of training, a line for each method; None where it was not measured.
+
+    Args:
+        results: of all runs.
+        label_fraction: of the methods that are shown; those that use all labels are left out.
+        target: the Dice that all are timed to, drawn as a line.
+    """
+    curves = {
+        arm: curve
+        for arm, runs in group_by_arm(results).items()
+        if arm.label_fraction == label_fraction and not uses_all_labels(arm.method)
+        if (curve := mean_curve(list(runs.values())))
+    }
+    if not curves:
+        return None
+    figure = Figure(figsize=(7.2, 3.6), dpi=_DOTS_PER_INCH, layout="constrained")
+    axes = figure.subplots()
+    for arm, curve in curves.items():
+        style = _style(arm.method, arm.choice)
+        axes.plot([p.seconds for p in curve], [p.dice for p in curve], label=_label(arm.method, arm.choice), **style)
+    if target is not None:
+        axes.axhline(target, color="#555555", linewidth=1.0, linestyle=":", label="best rival in the end")
+    axes.set_xlim(left=0)
+    axes.set_xlabel("Seconds of training", fontsize=8)
+    axes.set_ylabel("Dice on validation subjects", fontsize=8)
+    _plain(axes)
+    figure.legend(loc="outside right center", fontsize=7, frameon=False)
     return _png(figure)
 
 

@@ -43,6 +43,9 @@ VARIANTS = {
         "Ours, no distillation", {"student.correlation_weight": 0.0}, "No correlation distillation."
     ),
     "ours-no-location": Variant("Ours, no location prior", {"location_prior": False}, "Every place is alike at first."),
+    "ours-no-alignment": Variant(
+        "Ours, no alignment", {"alignment": False}, "Positions are those in the image, volumes are not lined up."
+    ),
     "ours-one-round": Variant(
         "Ours, one round", {"student.rounds": 1}, "The student learns from the teacher's pseudo-labels alone."
     ),
@@ -73,6 +76,9 @@ VARIANTS = {
         "preset `full` is faithful.",
     ),
 }
+
+
+ABLATION = (OURS, *(name for name in VARIANTS if name.startswith(("ours-no-", "ours-one-"))))
 
 
 def check_methods(names: Sequence[str]) -> None:

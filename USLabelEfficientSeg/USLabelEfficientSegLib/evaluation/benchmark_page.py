@@ -11,19 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from ..study.files import atomic_write_bytes, atomic_write_text
-from .benchmark_figures import degradation_png, dice_against_fraction_png, volume_agreement_png
+from .benchmark_figures import degradation_png, dice_against_fraction_png, dice_over_time_png, volume_agreement_png
 from .benchmark_methods import OURS, description_of, method_names, title_of, uses_all_labels
 from .benchmark_results import JobResult
-from .benchmark_statistics import Arm, ArmSummary, Comparison, compare, group_by_arm, summarise_arm
+from .benchmark_statistics import ArmSummary, Comparison, compare, degraded_dice, group_by_arm, summarise_arm
+from .benchmark_tables import arm_title, comparison_table, degradation_table, summary_table, time_table
+from .benchmark_times import times_to_best_rival
 
 PAGE_NAME = "benchmark.md"
 
 
 def write_report(output: Path, results: Sequence[JobResult], record: Mapping[str, Any]) -> Path:
-    """Write `cases.csv`, `summary.csv`, `comparisons.csv`, figures and `benchmark.md` into a benchmark's folder.
+    """Write `cases.csv`, `summary.csv`, `comparisons.csv`, `times.csv`, figures and `benchmark.md`.
 
     Args:
-        output: the folder.
+        output: the benchmark's folder.
         results: of all runs that are done, at least one.
         record: the benchmark's design, for the page.
 
@@ -36,59 +38,20 @@ def write_report(output: Path, results: Sequence[JobResult], record: Mapping[str
     methods = list(dict.fromkeys(result.job.method for result in results))
     reference = OURS if OURS in methods else methods[0]
     comparisons = compare(results, reference)
+    curve = [{**asdict(r.job), **asdict(point)} for r in results for point in r.curve]
 
     _write_csv(output / "cases.csv", _case_rows(results))
     _write_csv(output / "summary.csv", [{**asdict(s.arm), **_without(asdict(s), "arm")} for s in summaries])
     if comparisons:
         _write_csv(output / "comparisons.csv", [_comparison_row(comparison) for comparison in comparisons])
+    if curve:
+        _write_csv(output / "times.csv", curve)
 
-    figures = {"dice.png": dice_against_fraction_png(results)}
+    lines = _introduction(record)
     fractions = sorted({s.arm.label_fraction for s in summaries if not uses_all_labels(s.arm.method)} or {1.0})
     for fraction in fractions:
-        figures[f"volumes_{fraction:g}.png"] = volume_agreement_png(results, fraction)
-        degraded = degradation_png(results, fraction)
-        if degraded is not None:
-            figures[f"degradations_{fraction:g}.png"] = degraded
-    for name, png in figures.items():
-        atomic_write_bytes(output / name, png)
-
-    page = output / PAGE_NAME
-    atomic_write_text(page, page_text(record, summaries, comparisons, methods, reference, list(figures)))
-    return page
-
-
-def page_text(
-    record: Mapping[str, Any],
-    summaries: Sequence[ArmSummary],
-    comparisons: Sequence[Comparison],
-    methods: Sequence[str],
-    reference: str,
-    figures: Sequence[str],
-) -> str:
-    """The page: how it was measured, a table for each label fraction, comparisons, figures, the methods."""
-    cases = record["cases"]
-    budget = f"{record['seconds']:g} seconds" if record["seconds"] is not None else f"{record['steps']} steps"
-    held_out = "a validation part of the training subjects" if record["validation"] else "held-out test subjects"
-    changes = ", ".join(f"`{name}={value}`" for name, value in record["changes"].items())
-    lines = [
-        "# Benchmark",
-        "",
-        f"{len(cases['training'])} cases to train on, {len(cases['held_out'])} cases of {held_out} to judge by. Rivals "
-        f"train for {budget}; our own method and its variants take what the preset `{record['preset']}`"
-        f"{f' with {changes}' if changes else ''} takes, see the minutes. All methods have the same labels for the "
-        "same seed, the same grid, random poses and intensities, and the same rule from probabilities to masks.",
-        "",
-    ]
-    fractions = sorted({s.arm.label_fraction for s in summaries if not uses_all_labels(s.arm.method)})
-    for fraction in fractions or [1.0]:
-        shown = [s for s in summaries if s.arm.label_fraction == fraction or uses_all_labels(s.arm.method)]
-        lines += [f"## {100 * fraction:g} % of the slices labelled", "", *_summary_table(shown), ""]
-        compared = [comparison for comparison in comparisons if comparison.first.label_fraction == fraction]
-        if compared:
-            lines += [*_comparison_table(compared), ""]
-        lines += [f"![Volumes](volumes_{fraction:g}.png)", ""]
-        if f"degradations_{fraction:g}.png" in figures:
-            lines += [f"![Dice under degradations](degradations_{fraction:g}.png)", ""]
+        lines += _of_fraction(output, fraction, results, summaries, comparisons)
+    atomic_write_bytes(output / "dice.png", dice_against_fraction_png(results))
     lines += [
         "## Dice against the label fraction",
         "",
@@ -103,57 +66,69 @@ def page_text(
         *(f"- **{title_of(name)}** (`{name}`): {description_of(name)}" for name in methods),
         "",
     ]
-    return "\n".join(lines)
+    page = output / PAGE_NAME
+    atomic_write_text(page, "\n".join(lines))
+    return page
 
 
-def _summary_table(summaries: Sequence[ArmSummary]) -> list[str]:
-    rows = [
-        [
-            _arm(s.arm),
-            str(s.seeds),
-            f"{s.labelled_slices:g}",
-            f"{s.dice:.3f}",
-            _number(s.dice_sd, 3),
-            f"{s.dice_lowest:.3f}",
-            _number(s.hausdorff_95_mm, 1),
-            _number(s.volume_error, 0),
-            _number(s.volume_bias, 0, signed=True),
-            _number(s.minutes, 1),
-        ]
-        for s in sorted(summaries, key=lambda s: -s.dice)
+def _introduction(record: Mapping[str, Any]) -> list[str]:
+    cases = record["cases"]
+    budget = f"{record['seconds']:g} seconds" if record["seconds"] is not None else f"{record['steps']} steps"
+    held_out = "a validation part of the training subjects" if record["validation"] else "held-out test subjects"
+    changes = ", ".join(f"`{name}={value}`" for name, value in record["changes"].items())
+    degradation = record.get("training_degradation")
+    return [
+        "# Benchmark",
+        "",
+        f"{len(cases['training'])} cases to train on, {len(cases['held_out'])} cases of {held_out} to judge by. Rivals "
+        f"train for {budget}; our own method and its variants take what the preset `{record['preset']}`"
+        f"{f' with {changes}' if changes else ''} takes, see the minutes. All methods have the same labels for the "
+        "same seed, the same grid, random poses and intensities, and the same rule from probabilities to masks."
+        + (f" Every training image is degraded ({degradation}) to a random strength." if degradation else ""),
+        "",
     ]
-    heading = ["Method", "Seeds", "Slices", "Dice", "SD over seeds", "Lowest seed", "HD95, mm"]
-    return _table([*heading, "Volume error, %", "Volume bias, %", "Minutes"], rows)
 
 
-def _comparison_table(comparisons: Sequence[Comparison]) -> list[str]:
-    rows = [
-        [
-            f"{_arm(c.first)} against {_arm(c.second)}",
-            _number(c.difference, 3, signed=True),
-            _number(c.difference_sd, 3),
-            str(c.seeds),
-            str(c.cases),
-            f"{c.p_adjusted:.2g}",
+def _of_fraction(
+    output: Path,
+    fraction: float,
+    results: Sequence[JobResult],
+    summaries: Sequence[ArmSummary],
+    comparisons: Sequence[Comparison],
+) -> list[str]:
+    """What the page tells about one label fraction; its figures are written."""
+    shown = [s for s in summaries if s.arm.label_fraction == fraction or uses_all_labels(s.arm.method)]
+    lines = [f"## {100 * fraction:g} % of the slices labelled", "", *summary_table(shown), ""]
+    compared = [comparison for comparison in comparisons if comparison.first.label_fraction == fraction]
+    if compared:
+        lines += [*comparison_table(compared), ""]
+    lines += _figure(output, f"volumes_{fraction:g}.png", "Volumes", volume_agreement_png(results, fraction))
+
+    timed = times_to_best_rival(results, fraction)
+    over_time = dice_over_time_png(results, fraction, None if timed is None else timed[0].dice)
+    if over_time is not None:
+        lines += ["### Dice over time", ""]
+        if timed is not None:
+            lines += [f"The best rival in the end is {arm_title(timed[0].arm)}.", "", *time_table(*timed), ""]
+        lines += [
+            *_figure(output, f"times_{fraction:g}.png", "Dice over time", over_time),
+            "Measured off the clock after an eighth, a quarter, half and all of a rival's training, and of the "
+            "training of each student of our own method, which is shown alone; mean over seeds. What our method does "
+            "before its first student shows no Dice, and its time counts.",
+            "",
         ]
-        for c in comparisons
-    ]
-    return _table(["Comparison", "Difference in Dice", "SD over seeds", "Seeds", "Cases", "p"], rows)
+
+    few = [r for r in results if r.job.label_fraction == fraction or uses_all_labels(r.job.method)]
+    degraded = degradation_png(few)
+    if degraded is not None:
+        lines += ["### Degraded images", "", *degradation_table(degraded_dice(few)), ""]
+        lines += _figure(output, f"degradations_{fraction:g}.png", "Dice under degradations", degraded)
+    return lines
 
 
-def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    align = ["---", *["---:"] * (len(heading) - 1)]
-    return ["| " + " | ".join(cells) + " |" for cells in (heading, align, *rows)]
-
-
-def _arm(arm: Arm) -> str:
-    return title_of(arm.method) + (", suggested slices" if arm.choice == "suggested" else "")
-
-
-def _number(value: float, decimals: int, *, signed: bool = False) -> str:
-    if math.isnan(value):
-        return "–"
-    return f"{value:{'+' if signed else ''}.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+def _figure(output: Path, name: str, title: str, png: bytes) -> list[str]:
+    atomic_write_bytes(output / name, png)
+    return [f"![{title}]({name})", ""]
 
 
 def _case_rows(results: Sequence[JobResult]) -> list[dict[str, Any]]:

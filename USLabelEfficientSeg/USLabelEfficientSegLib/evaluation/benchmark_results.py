@@ -57,6 +57,16 @@ class CaseResult:
 
 
 @dataclass(frozen=True)
+class CurvePoint:
+    """Mean Dice of the held-out cases when a method had trained for `seconds`: a share of its `stage` was done."""
+
+    stage: str
+    share: float
+    seconds: float
+    dice: float
+
+
+@dataclass(frozen=True)
 class JobResult:
     """What a run gave.
 
@@ -67,6 +77,7 @@ class JobResult:
         processor_minutes: of all cores together.
         steps: of training, None where a method counts otherwise.
         cases: of all held-out cases.
+        curve: Dice while it was trained, by rising time; empty where nobody asked for it.
     """
 
     job: Job
@@ -75,6 +86,7 @@ class JobResult:
     processor_minutes: float
     steps: int | None
     cases: tuple[CaseResult, ...]
+    curve: tuple[CurvePoint, ...] = ()
 
     @property
     def plain(self) -> list[CaseResult]:
@@ -104,7 +116,9 @@ def read_result(path: Path) -> JobResult:
         cases = tuple(CaseResult(**{name: _number(value) for name, value in row.items()}) for row in data.pop("cases"))
         job = Job(**data.pop("job"))
         steps = data.pop("steps")
-        return JobResult(job=job, cases=cases, steps=steps, **{name: _number(value) for name, value in data.items()})
+        curve = tuple(CurvePoint(**point) for point in data.pop("curve", ()))
+        numbers = {name: _number(value) for name, value in data.items()}
+        return JobResult(job=job, cases=cases, steps=steps, curve=curve, **numbers)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(path, "is no result of a benchmark", "delete it, and the run is repeated") from error
 
@@ -114,10 +128,13 @@ def read_results(output: Path) -> list[JobResult]:
     return [read_result(path) for path in sorted((output / RESULTS_FOLDER).glob("*.json"))]
 
 
-def is_done(output: Path, job: Job, *, degradations: bool) -> bool:
-    """Whether the result of a run exists, with degradations if they are wanted."""
+def is_done(output: Path, job: Job, *, degradations: bool, curve: bool = False) -> bool:
+    """Whether the result of a run exists, with degradations and with its curve if they are wanted."""
     path = result_path(output, job)
-    return path.exists() and (not degradations or read_result(path).has_degradations)
+    if not path.exists():
+        return False
+    result = read_result(path)
+    return (not degradations or result.has_degradations) and (not curve or bool(result.curve))
 
 
 def _without_nan(value: Any) -> Any:

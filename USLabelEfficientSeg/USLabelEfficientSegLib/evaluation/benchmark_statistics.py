@@ -137,6 +137,16 @@ def holm(values: Sequence[float]) -> list[float]:
     return adjusted
 
 
+def degraded_dice(results: Sequence[JobResult]) -> dict[Arm, dict[tuple[str, float], float]]:
+    """Of each arm with degraded images, mean Dice by degradation and strength, the images as they are included."""
+    found: dict[Arm, dict[tuple[str, float], list[float]]] = {}
+    for arm, runs in group_by_arm([result for result in results if result.has_degradations]).items():
+        values = found.setdefault(arm, {})
+        for row in (row for run in runs.values() for row in run.cases):
+            values.setdefault((row.degradation, row.strength), []).append(row.dice)
+    return {arm: {key: float(np.mean(dice)) for key, dice in values.items()} for arm, values in found.items()}
+
+
 def dice_by_case(results: Sequence[JobResult]) -> dict[str, float]:
     """Mean Dice of every case over organs and runs."""
     values: dict[str, list[float]] = {}

@@ -1,22 +1,26 @@
-"""Image-level degradations of a volume, to see how fast a method loses accuracy: each has a strength from 0 to 1.
+"""Degradations of a volume, to see how fast a method loses accuracy: each has a strength from 0 to 1.
 
 They act on grey values as a scanner shows them, log-compressed: a gain in dB is an offset, and what lies outside the
-sector stays as dark as it is.
+sector stays as dark as it is. Simulated subjects are also seen through other probes, see `simulated_probes`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, uniform_filter
 
 from ..imaging.resampling import resample_axes
 from ..imaging.sector import sector_mask
-from ..imaging.volume import UltrasoundVolume
+from ..imaging.simulator import PROBES
+from ..imaging.volume import LabelMap, UltrasoundVolume
+from .simulated_probes import simulated_subject
 
 STRENGTHS = (0.25, 0.5, 1.0)
+SIMULATED_PROBE = "simulated-probe"
 
 Greys = NDArray[np.float32]
 Degradation = Callable[[Greys, float, np.random.Generator], Greys]
@@ -66,12 +70,39 @@ def resolution(grey: Greys, strength: float, rng: np.random.Generator) -> Greys:
     return resample_axes(resample_axes(grey, (i, j, k)), (i_full, j_full, k_full))
 
 
+def other_probe(grey: Greys, strength: float, rng: np.random.Generator) -> Greys:
+    """A cheaper probe, approximated: clutter, a beam that widens with depth (the second axis), coarser speckle.
+
+    At full strength clutter and point spread grow as from the simulator's good probe to its low-cost one; variances
+    of point spreads add up, hence the root. It blurs what is log-compressed already; the same amount of contrast as
+    it takes away comes back as speckle (the logarithm of a Rayleigh envelope) of that point spread.
+    """
+    lateral, axial, elevation = grey.shape
+
+    def spread(beam: float) -> list[float]:
+        """Standard deviations in voxels, of a beam and of half a percent along the pulse."""
+        shares = ((beam, lateral), (0.005, axial), (beam, elevation))
+        return [strength**0.5 * share * n for share, n in shares]
+
+    around = uniform_filter(grey, [max(3, lateral // 4), 3, max(3, elevation // 4)])
+    grey = np.maximum(grey, around - (1 - 0.65 * strength))  # at last 20 dB below what is around, in a display of 56
+    depth = np.linspace(0, 1, axial)[:, None]
+    near, far = (gaussian_filter(grey, spread(beam)) for beam in (0.01, 0.02))
+    blurred = near + depth * (far - near)
+    scatter = [gaussian_filter(rng.standard_normal(grey.shape), spread(0.015)) for _ in range(2)]
+    speckle = np.log(np.hypot(*scatter) + 1e-9)
+    speckle = (speckle - speckle.mean()) / speckle.std()
+    lost = (grey - blurred).std(axis=(0, 2), keepdims=True)
+    return np.asarray(blurred + lost * speckle, dtype=np.float32)
+
+
 DEGRADATIONS: dict[str, Degradation] = {
     "gain": gain,
     "noise": noise,
     "shadow": shadow,
     "drop-out": drop_out,
     "resolution": resolution,
+    "other-probe": other_probe,
 }
 
 
@@ -86,3 +117,21 @@ def degrade(volume: UltrasoundVolume, name: str, strength: float, seed: int) -> 
     grey = np.clip((voxels - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)
     changed = np.clip(DEGRADATIONS[name](grey, strength, np.random.default_rng(seed)), 0, 1)
     return UltrasoundVolume(np.where(sector, low + changed * (high - low), voxels), volume.geometry, volume.name)
+
+
+def degraded_views(
+    image: UltrasoundVolume, reference: LabelMap, seed: int
+) -> list[tuple[str, float, Callable[[], UltrasoundVolume]]]:
+    """Name, strength and maker of every degraded view of an image; with other probes where it is a simulated one."""
+    views: list[tuple[str, float, Callable[[], UltrasoundVolume]]] = [
+        (name, strength, partial(degrade, image, name, strength, seed))
+        for name in DEGRADATIONS
+        for strength in STRENGTHS
+    ]
+    subject = simulated_subject(image, reference)
+    if subject is not None:
+        views += [
+            (SIMULATED_PROBE, strength, partial(subject, probe))
+            for strength, probe in zip(STRENGTHS, PROBES, strict=True)
+        ]
+    return views

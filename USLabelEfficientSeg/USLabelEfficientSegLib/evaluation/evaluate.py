@@ -10,9 +10,10 @@ out of the summary's numbers.
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -183,6 +184,30 @@ def organs_of(pairs: Sequence[CasePair]) -> list[str]:
 
 def summarise(rows: Sequence[CaseMetrics]) -> list[MetricSummary]:
     """Mean, sample SD and median of every metric, by organ and, if there are several, for all together."""
+    return summarised(rows, _SUMMARISED)
+
+
+class Row(Protocol):
+    """One organ in one case."""
+
+    @property
+    def case(self) -> str:
+        """Its name."""
+
+    @property
+    def organ(self) -> str:
+        """Its name."""
+
+    @property
+    def missed(self) -> bool:
+        """Whether just one of prediction and reference holds the organ."""
+
+
+AnyRow = TypeVar("AnyRow", bound=Row)
+
+
+def summarised(rows: Sequence[AnyRow], metrics: Mapping[str, Callable[[AnyRow], float]]) -> list[MetricSummary]:
+    """Mean, sample SD and median of metrics, by organ and, if there are several, for all together."""
     organs = list(dict.fromkeys(row.organ for row in rows))
     groups = {organ: [row for row in rows if row.organ == organ] for organ in organs}
     if len(organs) > 1:
@@ -190,17 +215,22 @@ def summarise(rows: Sequence[CaseMetrics]) -> list[MetricSummary]:
     return [
         _summarise_values(organ, metric, np.array([value_of(row) for row in group]), sum(row.missed for row in group))
         for organ, group in groups.items()
-        for metric, value_of in _SUMMARISED.items()
+        for metric, value_of in metrics.items()
     ]
 
 
 def write_metrics_csv(path: Path, rows: Sequence[CaseMetrics]) -> Path:
     """Write the rows to `path` and their summary to `*_summary.csv` beside it; returns its path."""
-    case_cells = [[row.case, row.organ, *_cells(getattr(row, name) for name in _CASE_COLUMNS)] for row in rows]
-    _write_csv(path, ["case", "organ", *_CASE_COLUMNS], case_cells)
+    return write_tables(path, rows, _CASE_COLUMNS, summarise(rows))
+
+
+def write_tables(path: Path, rows: Sequence[Row], columns: Sequence[str], summaries: Sequence[MetricSummary]) -> Path:
+    """Write the attributes `columns` of rows to `path`, summaries to `*_summary.csv` beside it; returns its path."""
+    case_cells = [[row.case, row.organ, *_cells(getattr(row, name) for name in columns)] for row in rows]
+    _write_csv(path, ["case", "organ", *columns], case_cells)
     summary_path = path.with_name(f"{path.stem}_summary{path.suffix}")
     summary_cells = [
-        [s.organ, s.metric, *_cells([s.mean, s.std, s.median]), str(s.cases), str(s.missed)] for s in summarise(rows)
+        [s.organ, s.metric, *_cells([s.mean, s.std, s.median]), str(s.cases), str(s.missed)] for s in summaries
     ]
     _write_csv(summary_path, ["organ", "metric", "mean", "std", "median", "cases", "missed"], summary_cells)
     return summary_path

@@ -98,8 +98,41 @@ def read_frames(path: Path) -> list[tuple[NDArray[np.generic], Geometry]]:
     if not planes:
         raise InputError(path, "holds no DICOM image", "give a DICOM image or the folder of a series")
     if len(planes) == 1:
-        raise InputError(path, "is a single 2-D frame", "give the folder with all slices of the series")
+        remedy = "give the folder with all slices of the series, or make a study of 2-D images (--dimension 2)"
+        raise InputError(path, "is a single 2-D frame", remedy)
     return _stack(planes, path)
+
+
+def read_image(path: Path) -> tuple[NDArray[np.generic], tuple[float, float] | None]:
+    """Read a DICOM file, or a folder of one, that holds a single frame.
+
+    Returns:
+        The pixels (I, J, 1) or (I, J, 1, 3 colours), and their spacing along i and j in mm as far as it is told.
+
+    Raises:
+        InputError: damaged, or several frames.
+    """
+    images = list(_images(path))
+    if len(images) != 1 or not _is_single_frame(images[0][1]):
+        problem = "is no 2-D image but a volume, a film or a series"
+        raise InputError(path, problem, "export the frame of interest as a file of its own")
+    file, dataset = images[0]
+    with _readable(file):
+        check_voxel_count((int(dataset.Columns), int(dataset.Rows)), str(file))
+        pixels = _pixels(dataset, file)
+        colours = pixels.shape[-1:] if dataset.SamplesPerPixel > 1 else ()
+        frame = pixels.reshape(dataset.Rows, dataset.Columns, *colours)
+        return np.ascontiguousarray(np.swapaxes(frame, 0, 1)[:, :, None]), _told_spacing(dataset, 0)
+
+
+def is_loose_frame(path: Path) -> bool:
+    """Whether a file or folder holds a single frame that is no slice of a series with positions."""
+    images = list(_images(path, pixels=False))
+    return len(images) == 1 and _is_single_frame(images[0][1]) and not images[0][1].get("ImagePositionPatient")
+
+
+def _is_single_frame(dataset: Dataset) -> bool:
+    return int(dataset.get("NumberOfFrames") or 1) == 1
 
 
 def read_headers(path: Path) -> list[Header]:
@@ -195,7 +228,8 @@ def _placements(dataset: Dataset, count: int, file: Path) -> list[tuple[Sequence
         if position and orientation:
             return [(position, orientation)]
         problem = "does not say where its slice lies (no Image Position and Orientation)"
-        raise InputError(file, problem, "export the volume as Enhanced US Volume, NRRD or NIfTI")
+        remedy = "export the volume as Enhanced US Volume, NRRD or NIfTI, or study 2-D images alone (--dimension 2)"
+        raise InputError(file, problem, remedy)
     step = dataset.get("SpacingBetweenSlices")
     if not step:
         problem = "is a film whose frames have no position in space (no Spacing Between Slices)"
@@ -206,7 +240,16 @@ def _placements(dataset: Dataset, count: int, file: Path) -> list[tuple[Sequence
 
 
 def _pixel_spacing(dataset: Dataset, frame: int, file: Path) -> tuple[float, float]:
-    """Spacing along i and j in mm: of the functional group, the image, or its one calibrated region."""
+    """Spacing along i and j in mm."""
+    spacing = _told_spacing(dataset, frame)
+    if spacing is None:
+        problem = "does not say how large its pixels are (no Pixel Spacing)"
+        raise InputError(file, problem, "export it with its calibration")
+    return spacing
+
+
+def _told_spacing(dataset: Dataset, frame: int) -> tuple[float, float] | None:
+    """Spacing along i and j in mm: of the functional group, the image, or its one calibrated region; None without."""
     measures = _group(dataset, frame, "PixelMeasuresSequence")
     if spacing := measures.get("PixelSpacing") or dataset.get("PixelSpacing"):
         return float(spacing[1]), float(spacing[0])
@@ -215,10 +258,7 @@ def _pixel_spacing(dataset: Dataset, frame: int, file: Path) -> tuple[float, flo
         for region in dataset.get("SequenceOfUltrasoundRegions") or ()
         if region.PhysicalUnitsXDirection == region.PhysicalUnitsYDirection == _CENTIMETRES
     }
-    if len(regions) != 1:
-        problem = "does not say how large its pixels are (no Pixel Spacing)"
-        raise InputError(file, problem, "export it with its calibration")
-    return regions.pop()
+    return regions.pop() if len(regions) == 1 else None
 
 
 def _pixels(dataset: Dataset, file: Path) -> NDArray[np.generic]:

@@ -1,4 +1,4 @@
-"""Volumes and label maps as files: NRRD, NIfTI, MetaImage, GIPL and DICOM.
+"""Volumes and label maps as files: NRRD, NIfTI, MetaImage, GIPL and DICOM. 2-D images are in `image_files`.
 
 Voxels are indexed [i, j, k] in memory, the order of SimpleITK's `GetSize`.
 """
@@ -22,8 +22,10 @@ from .units import check_millimetres
 from .volume import Geometry, LabelMap, UltrasoundVolume, check_voxel_count
 
 READ_SUFFIXES = (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd", ".gipl", ".gipl.gz")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")  # of 2-D images without pixel size
 WRITE_SUFFIXES = (".nrrd", ".nii", ".nii.gz", ".mha")
 _FORMATS = "NRRD, NIfTI, MetaImage, GIPL or DICOM"
+PLANAR_REMEDY = "give 3-D volumes, or make a study of 2-D images alone (study create --dimension 2)"
 _LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 _STDERR = 2
 _stderr_lock = threading.Lock()
@@ -48,6 +50,26 @@ def read_volume(path: Path | str) -> UltrasoundVolume:
         problem = f"holds {len(frames)} volumes over time (4-D)"
         raise InputError(path, problem, "save the time point of interest as its own 3-D file")
     return _as_volume(path, frames[0], image_name(path))
+
+
+def read_geometry(path: Path | str) -> Geometry:
+    """The grid of a 3-D image file, from its header alone.
+
+    Raises:
+        InputError: missing, unreadable, or 2-D.
+    """
+    path, reader = Path(path), sitk.ImageFileReader()
+    with reading(path):
+        check_format(path, READ_SUFFIXES)
+        reader.SetFileName(str(path))
+        try:
+            with quiet():
+                reader.ReadImageInformation()
+        except RuntimeError:
+            raise InputError(path, "is damaged or not what its suffix says", "copy or export the file again") from None
+        if reader.GetDimension() < 3:
+            raise InputError(path, "is a 2-D image", "give a 3-D volume")
+        return _geometry_of(reader)
 
 
 def split_frames(path: Path | str) -> list[UltrasoundVolume]:
@@ -77,7 +99,7 @@ def read_label_map(path: Path | str) -> LabelMap:
         labels = voxels.astype(np.uint8)
     if not np.array_equal(labels, voxels):
         raise InputError(path, "holds values that are not labels", "give integers from 0 to 255")
-    with _about(path):
+    with about(path):
         return LabelMap(labels, geometry, image_name(path))
 
 
@@ -100,17 +122,19 @@ def write_map(path: Path | str, values: NDArray[np.float32], geometry: Geometry)
     _write(Path(path), values, geometry)
 
 
-def find_images(folder: Path | str) -> dict[str, Path]:
+def find_images(folder: Path | str, *, pictures: bool = False) -> dict[str, Path]:
     """The images directly in a folder by name, sorted: files of a known format and sub-folders with DICOM.
 
-    Hidden files and files of other kinds are passed over.
+    Hidden files and files of other kinds are passed over, and so are pictures unless `pictures` asks for them.
 
     Raises:
         InputError: not a folder, no images, or two images of the same name.
     """
     folder = Path(folder)
+    suffixes = (*READ_SUFFIXES, *PICTURE_SUFFIXES) if pictures else READ_SUFFIXES
     try:
-        entries = sorted(entry for entry in folder.iterdir() if _is_image(entry))
+        entries = sorted(entry for entry in folder.iterdir() if _is_image(entry, suffixes))
+        others = () if entries or pictures else tuple(folder.iterdir())
     except OSError as error:
         problem = f"cannot be read ({_reason(error)})"
         raise InputError(error.filename or folder, problem, "give a readable folder of images") from None
@@ -121,8 +145,11 @@ def find_images(folder: Path | str) -> dict[str, Path]:
             problem = f"has two images of the name {name} ({images[name].name} and {entry.name})"
             raise InputError(folder, problem, "rename or remove one of them")
         images[name] = entry
+    if any(_suffix(entry) in PICTURE_SUFFIXES for entry in others):
+        raise InputError(folder, "holds no volumes, only 2-D images", PLANAR_REMEDY)
     if not images:
-        raise InputError(folder, "holds no images", f"put {_FORMATS} files into it")
+        formats = f"PNG, JPEG, BMP, TIFF, {_FORMATS}" if pictures else _FORMATS
+        raise InputError(folder, "holds no images", f"put {formats} files into it")
     return dict(sorted(images.items()))
 
 
@@ -132,27 +159,32 @@ def image_name(path: Path) -> str:
     return name if path.is_dir() else name[: len(name) - len(_suffix(path))]
 
 
-def _is_image(entry: Path) -> bool:
+def _is_image(entry: Path, suffixes: tuple[str, ...]) -> bool:
     if entry.name.startswith("."):
         return False
-    return (_suffix(entry) in READ_SUFFIXES and entry.is_file()) or dicom.is_dicom(entry)
+    return (_suffix(entry) in suffixes and entry.is_file()) or dicom.is_dicom(entry)
 
 
 def _suffix(path: Path) -> str:
     name = path.name.lower()
-    known = [suffix for suffix in (*READ_SUFFIXES, ".dcm") if name.endswith(suffix)]
+    known = [suffix for suffix in (*READ_SUFFIXES, *PICTURE_SUFFIXES, ".dcm") if name.endswith(suffix)]
     return max(known, key=len, default="")
 
 
 def _as_volume(path: Path, frame: Frame, name: str) -> UltrasoundVolume:
     voxels, geometry = frame
+    with about(path):
+        return UltrasoundVolume(grey_voxels(voxels), geometry, name)
+
+
+def grey_voxels(voxels: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Grey (I, J, K) of (I, J, K) or colours (I, J, K, 3 or 4), in a type that images have in memory."""
     if voxels.ndim == 4:
         voxels = _luminance(voxels)
     if voxels.dtype not in (np.uint8, np.int8, np.uint16, np.int16):
         with np.errstate(over="ignore"):
             voxels = voxels.astype(np.float32)
-    with _about(path):
-        return UltrasoundVolume(voxels, geometry, name)
+    return voxels
 
 
 def _luminance(colours: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -163,18 +195,19 @@ def _luminance(colours: NDArray[np.generic]) -> NDArray[np.generic]:
 
 def _read_frames(path: Path) -> list[Frame]:
     """The time points of an image: voxels (I, J, K) or (I, J, K, colours), with their grid."""
+    with reading(path):
+        if dicom.is_dicom(path):
+            return dicom.read_frames(path)
+        check_format(path, READ_SUFFIXES)
+        return read_with_itk(path)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what the system says while reading a file into one sentence that names it."""
     try:
-        with _about(path):
-            if dicom.is_dicom(path):
-                return dicom.read_frames(path)
-            if path.is_dir():
-                problem = "is a folder without DICOM images"
-                raise InputError(path, problem, "give an image file or the folder of a DICOM series")
-            with path.open("rb"):  # tells about a missing file or permission in plain words
-                pass
-            if _suffix(path) not in READ_SUFFIXES:
-                raise InputError(path, "is not of a format that can be read", f"convert it to {_FORMATS}")
-            return _read_with_itk(path)
+        with about(path):
+            yield
     except OSError as error:
         problem = f"cannot be read ({_reason(error)})"
         raise InputError(path, problem, "check the path and its permissions") from None
@@ -182,17 +215,41 @@ def _read_frames(path: Path) -> list[Frame]:
         raise InputError(path, "does not fit into memory", "crop the image or close other programs") from None
 
 
-def _read_with_itk(path: Path) -> list[Frame]:
+def check_format(path: Path, suffixes: tuple[str, ...]) -> None:
+    """Refuse a folder, a missing file (`OSError`), and a file without one of the suffixes."""
+    if path.is_dir():
+        problem = "is a folder without DICOM images"
+        raise InputError(path, problem, "give an image file or the folder of a DICOM series")
+    with path.open("rb"):  # tells about a missing file or permission in plain words
+        pass
+    if _suffix(path) in suffixes:
+        return
+    if _suffix(path) in PICTURE_SUFFIXES:
+        raise InputError(path, "is a 2-D image", PLANAR_REMEDY)
+    raise InputError(path, "is not of a format that can be read", f"convert it to {_FORMATS}")
+
+
+def read_with_itk(path: Path, *, planar: bool = False) -> list[Frame]:
+    """Read a file with SimpleITK: the volume of each time point, or with `planar` the one slice of a 2-D image.
+
+    The spacing of a picture means nothing.
+
+    Raises:
+        InputError: damaged, too large, of another dimension, or without a spacing in mm.
+    """
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
-        with _quiet():
+        with quiet():
             reader.ReadImageInformation()
             size = reader.GetSize()
-            if len(size) < 3:
-                raise InputError(path, "is a 2-D image", "give a 3-D volume")
+            if planar and max(size[2:], default=1) > 1:
+                problem = f"is no 2-D image but a volume of {' x '.join(map(str, size))} voxels"
+                raise InputError(path, problem, "keep volumes and 2-D images in folders of their own")
+            if not planar and len(size) < 3:
+                raise InputError(path, "is a 2-D image", PLANAR_REMEDY)
             check_voxel_count(size, path.name)
-            check_millimetres(path)
+            check_millimetres(path, 2 if planar else 3)
             if _suffix(path) in UNCHECKED_BY_ITK:
                 check_complete(path)
             image = reader.Execute()
@@ -212,12 +269,21 @@ def _read_with_itk(path: Path) -> list[Frame]:
     return [(np.array(frame.transpose(order), order="C"), geometry) for frame in frames]
 
 
-def _geometry_of(image: sitk.Image) -> Geometry:
-    """The first three axes of a 3-D or 4-D image."""
+def _geometry_of(image: sitk.Image | sitk.ImageFileReader) -> Geometry:
+    """The first three axes of a 3-D or 4-D image; a 2-D image lies at k = 0, 1 mm thick."""
     dimension = image.GetDimension()
-    i, j, k = image.GetSize()[:3]
-    direction = np.array(image.GetDirection()).reshape(dimension, dimension)[:3, :3]
-    return Geometry((i, j, k), image.GetSpacing()[:3], image.GetOrigin()[:3], direction)
+    direction = np.eye(3)
+    axes = min(dimension, 3)
+    direction[:axes, :axes] = np.array(image.GetDirection()).reshape(dimension, dimension)[:3, :3]
+    i, j, k = (*image.GetSize(), 1)[:3]
+    x, y, z = (*image.GetOrigin(), 0.0)[:3]
+    return Geometry((i, j, k), (*image.GetSpacing(), 1.0)[:3], (x, y, z), direction)
+
+
+def _is_flat(geometry: Geometry) -> bool:
+    """Whether a geometry says no more than that of a 2-D image."""
+    across = (geometry.shape[2], geometry.spacing[2], geometry.origin[2], *geometry.direction[:, 2])
+    return across == (1, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
 def _write(
@@ -227,10 +293,12 @@ def _write(
     if suffix not in WRITE_SUFFIXES:
         problem = "has a suffix that cannot be written"
         raise InputError(path, problem, f"use one of {', '.join(WRITE_SUFFIXES)}")
-    image = sitk.GetImageFromArray(np.ascontiguousarray(voxels.T), isVector=voxels.ndim == 4)
-    image.SetSpacing(geometry.spacing)
-    image.SetOrigin(geometry.origin)
-    image.SetDirection(geometry.direction.ravel().tolist())
+    axes = 2 if _is_flat(geometry) else 3
+    grid = voxels[..., 0] if axes == 2 else voxels
+    image = sitk.GetImageFromArray(np.ascontiguousarray(grid.T), isVector=voxels.ndim == 4)
+    image.SetSpacing(geometry.spacing[:axes])
+    image.SetOrigin(geometry.origin[:axes])
+    image.SetDirection(geometry.direction[:axes, :axes].ravel().tolist())
     for name, text in (metadata or {}).items():
         image.SetMetaData(name, text)
     # A short name of its own: the target's may already be as long as the file system allows.
@@ -238,7 +306,7 @@ def _write(
     try:
         with partial.open("wb"):  # tells about a missing folder or permission in plain words
             pass
-        with _quiet():
+        with quiet():
             sitk.WriteImage(image, str(partial), useCompression=True)
             # A full disk is not always reported while writing: see whether everything arrived.
             if suffix in UNCHECKED_BY_ITK:
@@ -263,7 +331,7 @@ def _reason(error: OSError) -> str:
 
 
 @contextmanager
-def _about(path: Path) -> Iterator[None]:
+def about(path: Path) -> Iterator[None]:
     """Let an error of the voxels or the geometry name the file; one that names a file already passes."""
     try:
         yield
@@ -274,7 +342,7 @@ def _about(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep ITK's libraries from printing to the error stream: what matters comes as an exception."""
     # One at a time: a second redirection would take the first one's for the real error stream.
     with _stderr_lock, open(os.devnull, "wb") as nowhere:

@@ -1,6 +1,6 @@
 """Whether an image file holds all the voxels that its header declares.
 
-ITK reads a truncated NIfTI or GIPL file without complaint and leaves the missing voxels to chance; its
+ITK reads a truncated NIfTI, GIPL, JPEG or BMP file without complaint and leaves the missing voxels to chance; its
 readers of the other formats notice by themselves.
 """
 
@@ -14,20 +14,26 @@ from typing import BinaryIO, cast
 
 from ..errors import InputError
 
-UNCHECKED_BY_ITK = (".nii", ".nii.gz", ".gipl", ".gipl.gz")
+UNCHECKED_BY_ITK = (".nii", ".nii.gz", ".gipl", ".gipl.gz", ".jpg", ".jpeg", ".bmp")
 _CHUNK = 1 << 24
+_CAMERA_BYTES = 1 << 16  # that some devices append to a JPEG
+_JPEG_END = b"\xff\xd9"
 _GIPL_HEADER_BYTES = 256
 _GIPL_VOXEL_BITS = {7: 8, 8: 8, 15: 16, 16: 16, 31: 32, 32: 32, 64: 32, 65: 64}
 
 
 def check_complete(path: Path) -> None:
-    """Refuse a NIfTI or GIPL file (compressed or not) that is shorter than its header says, or corrupt.
+    """Refuse a NIfTI or GIPL file (compressed or not), a JPEG or BMP that is shorter than it should be, or corrupt.
 
     Raises:
         InputError: the file is cut short, fails its checksum, or its header is damaged.
         OSError: the file cannot be opened.
     """
     remedy = "copy or export the file again"
+    if path.suffix.lower() in (".jpg", ".jpeg", ".bmp"):
+        if not _picture_is_complete(path):
+            raise InputError(path, "is cut short", remedy)
+        return
     try:
         with _open(path) as file:
             header = file.read(540)
@@ -41,6 +47,14 @@ def check_complete(path: Path) -> None:
         raise InputError(path, "is damaged", remedy) from None
     if held < declared:
         raise InputError(path, f"is cut short ({held} of {declared} bytes)", remedy)
+
+
+def _picture_is_complete(path: Path) -> bool:
+    """Whether a JPEG ends with its end marker (zeros may follow), a BMP with the size that it tells."""
+    data = path.read_bytes()
+    if data.startswith(b"BM"):
+        return len(data) >= struct.unpack_from("<I", data.ljust(6, b"\0"), 2)[0]
+    return _JPEG_END in data[-_CAMERA_BYTES:]
 
 
 def _open(path: Path) -> BinaryIO:

@@ -20,8 +20,8 @@ _NIFTI_UNITS = {0: "mm", 1: "metres", 2: "mm", 3: "micrometres"}  # 0: not told,
 _QUOTED = re.compile(r'"([^"]*)"|(\S+)')
 
 
-def check_millimetres(path: Path) -> None:
-    """Refuse a NRRD, MetaImage or NIfTI file that has no spacing or has it in another unit than mm.
+def check_millimetres(path: Path, axes: int = 3) -> None:
+    """Refuse a NRRD, MetaImage or NIfTI file that has no spacing on so many axes or has it in another unit than mm.
 
     Raises:
         InputError: the spacing is missing, not positive, or in another unit.
@@ -29,11 +29,11 @@ def check_millimetres(path: Path) -> None:
     """
     name = path.name.lower()
     if name.endswith(_NRRD):
-        spacing, units = _of_nrrd(_text_header(path, b"\n\n"))
+        spacing, units = _of_nrrd(_text_header(path, b"\n\n"), axes)
     elif name.endswith(_META):
-        spacing, units = _of_meta(_text_header(path, b"ElementDataFile"))
+        spacing, units = _of_meta(_text_header(path, b"ElementDataFile"), axes)
     elif name.endswith(_NIFTI):
-        spacing, units = _of_nifti(path)
+        spacing, units = _of_nifti(path, axes)
     else:
         return
     if not spacing:
@@ -57,8 +57,8 @@ def _text_header(path: Path, end: bytes) -> dict[str, str]:
     return fields
 
 
-def _of_nrrd(fields: dict[str, str]) -> tuple[bool, list[str]]:
-    """Whether there is a spacing on three axes, and its units as far as told."""
+def _of_nrrd(fields: dict[str, str], axes: int) -> tuple[bool, list[str]]:
+    """Whether there is a spacing on so many axes, and its units as far as told."""
     vectors = [part for part in re.findall(r"\([^)]*\)|none", fields.get("space directions", "")) if part != "none"]
     spacings = [] if vectors else fields.get("spacings", "").split()
     lengths = [math.hypot(*map(_number, vector.strip("()").split(","))) for vector in vectors]
@@ -66,16 +66,17 @@ def _of_nrrd(fields: dict[str, str]) -> tuple[bool, list[str]]:
     told = fields.get("space units") if vectors else fields.get("units")
     units = [first or second for first, second in _QUOTED.findall(told or "")]
     space_units = [unit for unit in units if unit and unit not in ("???", "none")]
-    return sum(length > 0 for length in lengths) >= 3, space_units
+    return sum(length > 0 for length in lengths) >= axes, space_units
 
 
-def _of_meta(fields: dict[str, str]) -> tuple[bool, list[str]]:
+def _of_meta(fields: dict[str, str], axes: int) -> tuple[bool, list[str]]:
     lengths = [_number(part) for part in (fields.get("elementspacing") or fields.get("elementsize") or "").split()]
     unit = fields.get("distanceunits", "")
-    return len(lengths) >= 3 and all(length > 0 for length in lengths[:3]), [unit] if unit not in ("", "?") else []
+    told = len(lengths) >= axes and all(length > 0 for length in lengths[:axes])
+    return told, [unit] if unit not in ("", "?") else []
 
 
-def _of_nifti(path: Path) -> tuple[bool, list[str]]:
+def _of_nifti(path: Path, axes: int) -> tuple[bool, list[str]]:
     with path.open("rb") as file:
         compressed = file.read(2) == b"\x1f\x8b"
     try:
@@ -91,7 +92,7 @@ def _of_nifti(path: Path) -> tuple[bool, list[str]]:
             units = struct.unpack_from(order + "i", header, 500)[0]
         else:
             continue
-        return all(length > 0 for length in lengths), [_NIFTI_UNITS.get(units & 7, "an unknown unit")]
+        return all(length > 0 for length in lengths[:axes]), [_NIFTI_UNITS.get(units & 7, "an unknown unit")]
     return True, []  # no NIfTI header, which is told in other words
 
 

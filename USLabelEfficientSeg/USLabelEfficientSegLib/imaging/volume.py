@@ -95,12 +95,21 @@ class UltrasoundVolume:
     name: str
 
     def __post_init__(self) -> None:
-        _check_shape(self.voxels, self.geometry, self.name)
+        _check_shape(self.voxels, self.geometry, self.name, planar=isinstance(self, UltrasoundImage))
         low, high = float(self.voxels.min()), float(self.voxels.max())
         if not np.isfinite([low, high]).all():
             raise InputError(self.name, "holds NaN or infinite values", "export the image again without them")
         if low == high:
             raise InputError(self.name, f"has the value {low:g} in every voxel", "export the image again")
+
+
+@dataclass
+class UltrasoundImage(UltrasoundVolume):
+    """A grey 2-D ultrasound image: one slice (I, J, 1), i from left to right, j downwards; the spacing of k is 1 mm.
+
+    Raises:
+        InputError: as for `UltrasoundVolume`, except that the third axis has one voxel.
+    """
 
 
 @dataclass
@@ -123,7 +132,18 @@ class LabelMap:
     def __post_init__(self) -> None:
         if self.voxels.dtype != np.uint8:
             raise InputError(self.name, f"is a label map of type {self.voxels.dtype}", "give labels as uint8")
-        _check_shape(self.voxels, self.geometry, self.name)
+        _check_shape(self.voxels, self.geometry, self.name, planar=isinstance(self, ImageLabels))
+
+
+@dataclass
+class ImageLabels(LabelMap):
+    """The labels (I, J, 1) of an `UltrasoundImage`, as in a `LabelMap`."""
+
+
+def label_map_of(voxels: NDArray[np.uint8], geometry: Geometry, name: str) -> LabelMap:
+    """The label map of a volume or, where there is one slice, the labels of a 2-D image; raises as they do."""
+    kind = ImageLabels if geometry.shape[2] == 1 else LabelMap
+    return kind(voxels, geometry, name)
 
 
 def check_voxel_count(shape: Sequence[int], name: str) -> None:
@@ -137,9 +157,11 @@ def check_voxel_count(shape: Sequence[int], name: str) -> None:
         raise InputError(name, problem, "crop or downsample the image")
 
 
-def _check_shape(voxels: NDArray[np.generic], geometry: Geometry, name: str) -> None:
-    if voxels.ndim != 3 or min(voxels.shape) < 2:
-        size = " x ".join(str(n) for n in voxels.shape)
+def _check_shape(voxels: NDArray[np.generic], geometry: Geometry, name: str, *, planar: bool) -> None:
+    size = " x ".join(str(n) for n in voxels.shape)
+    if planar and (voxels.ndim != 3 or min(voxels.shape[:2]) < 2 or voxels.shape[2] != 1):
+        raise InputError(name, f"is no 2-D image (size {size})", "give one image, at least 2 pixels on both axes")
+    if not planar and (voxels.ndim != 3 or min(voxels.shape) < 2):
         raise InputError(name, f"is no volume (size {size})", "give 3-D data, at least 2 voxels on every axis")
     if voxels.shape != geometry.shape:
         problem = f"has voxels of shape {voxels.shape} on a grid of {geometry.shape}"

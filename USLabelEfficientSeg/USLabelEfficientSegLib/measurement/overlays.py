@@ -7,11 +7,14 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from contourpy import contour_generator
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 from PIL import Image
@@ -76,9 +79,8 @@ def overlay_png(
     width, height = sum(w for w, _ in sizes), max(h for _, h in sizes)
     gaps = _GAP_INCH * (len(views) - 1)
     inch_per_mm = min((_WIDTH_INCH - gaps) / width, _PANEL_HEIGHT_INCH / height)
-    figure = Figure((width * inch_per_mm + gaps, height * inch_per_mm + _TITLE_INCH), dpi=_DOTS_PER_INCH)
-    # One pair of axes in mm for the whole picture: setting up axes takes longer than drawing into them.
-    axes = figure.add_axes((0, 0, 1, 1))
+    figure, axes = _empty_page()
+    figure.set_size_inches(width * inch_per_mm + gaps, height * inch_per_mm + _TITLE_INCH)
     window = np.percentile(volume.voxels[::2, ::2, ::2].astype(np.float32), (0.5, 99.5))
     left = 0.0
     for view, size in zip(views, sizes, strict=True):
@@ -93,8 +95,23 @@ def overlay_png(
         left += size[0] + _GAP_INCH / inch_per_mm
     _draw_scale_bar(axes, sizes[0])
     axes.set(xlim=(0, figure.get_figwidth() / inch_per_mm), ylim=(height, -_TITLE_INCH / inch_per_mm))
-    axes.set_axis_off()
     return _png(figure)
+
+
+def _empty_page() -> tuple[Figure, Axes]:
+    """A figure and axes all over it. They are used again: setting up axes takes longer than drawing into them."""
+    figure, axes = _page()
+    for artist in (*axes.images, *axes.lines, *axes.collections, *axes.texts):
+        artist.remove()
+    return figure, axes
+
+
+@cache
+def _page() -> tuple[Figure, Axes]:
+    figure = Figure(dpi=_DOTS_PER_INCH)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    return figure, axes
 
 
 def _middle(label_map: LabelMap, label: int) -> tuple[int, int, int] | None:
@@ -143,17 +160,17 @@ def _draw_outlines(axes: Axes, view: View, labels: NDArray[np.uint8], left: floa
     x = left + (np.arange(padded.shape[1]) - 0.5) * view.pixel_mm[0]
     y = (np.arange(padded.shape[0]) - 0.5) * view.pixel_mm[1]
     for label in np.unique(labels[labels > 0]):
-        outline = axes.contour(
-            x,
-            y,
-            padded == label,
-            levels=[0.5],
-            colors=REFERENCE_COLOUR if dashed else organ_colour(int(label)),
+        paths = map(Path, *contour_generator(x, y, padded == label, line_type="SeparateCode").lines(0.5))
+        outline = PathCollection(
+            list(paths),
+            facecolors="none",
+            edgecolors=REFERENCE_COLOUR if dashed else organ_colour(int(label)),
             linewidths=1.1 if dashed else 1.7,
             linestyles=[(0, (3, 3))] if dashed else "solid",
         )
         if not dashed:
             outline.set_path_effects([withStroke(linewidth=2.6, foreground="black")])
+        axes.add_collection(outline, autolim=False)
 
 
 def _draw_scale_bar(axes: Axes, size_mm: tuple[float, float]) -> None:
@@ -180,7 +197,7 @@ def _png(figure: Figure) -> bytes:
     picture = Image.fromarray(nearest[levels[..., 0], levels[..., 1], levels[..., 2]])
     picture.putpalette(palette.tobytes())
     buffer = io.BytesIO()
-    picture.save(buffer, format="png", optimize=True)
+    picture.save(buffer, format="png")
     return buffer.getvalue()
 
 

@@ -23,6 +23,18 @@ _PIECE_SHARE = 0.02
 _HOLE_SHARE = 0.005
 _BLUR_PIXELS = 1.0
 
+#: what flags mean of an organ in an image, for the clinician who reads the number
+SENTENCES = {
+    Flag.EMPTY: "The organ was not found in this image, so its area is 0; check the image before using this.",
+    Flag.CUT_BY_EDGE: "The organ reaches the edge of the image; its true area and circumference are at least these.",
+    Flag.SEVERAL_COMPONENTS: "The segmentation consists of separate pieces; the ellipse is that of the largest one.",
+    Flag.HOLES: "The segmentation has holes inside, which are not counted in the area; check that they are real.",
+    Flag.UNCERTAIN_BOUNDARY: "The boundary of the organ is very uncertain; check the contour before using the numbers.",
+    Flag.OUTSIDE_TRAINING_RANGE: "The organ is much smaller or larger than those the model has learnt from.",
+    Flag.UNUSUAL_SPACING: "The pixels are much smaller or larger than those the model has learnt from; check that the "
+    "pixel size is right.",
+}
+
 
 @dataclass(frozen=True)
 class Ellipse:
@@ -56,8 +68,11 @@ class PlanarMeasurement:
         area_mm2: of the pixels.
         probability_area_mm2: sum of the probabilities, None without them.
         perimeter_mm: length of the outline, those of holes included.
-        ellipse: fitted to the organ, None of an absent one.
+        ellipse: fitted to the largest piece of the organ, None of an absent one.
         flags: reasons for caution, in the order of `Flag`.
+        area_interval_mm2, circumference_interval_mm: 90 % prediction intervals of the true values; None where the
+            model was not calibrated.
+        interval_method: one sentence on how those intervals were made; None where there are none.
     """
 
     case: str
@@ -69,6 +84,19 @@ class PlanarMeasurement:
     perimeter_mm: float
     ellipse: Ellipse | None
     flags: tuple[Flag, ...] = ()
+    area_interval_mm2: tuple[float, float] | None = None
+    circumference_interval_mm: tuple[float, float] | None = None
+    interval_method: str | None = None
+
+    @property
+    def circumference_mm(self) -> float:
+        """Of the fitted ellipse, 0 of an absent organ."""
+        return 0.0 if self.ellipse is None else self.ellipse.circumference_mm
+
+    @property
+    def is_lower_bound(self) -> bool:
+        """Whether part of the organ lies outside the image, so that it is at least as large as measured."""
+        return Flag.CUT_BY_EDGE in self.flags
 
     @property
     def best_mm2(self) -> float:
@@ -120,7 +148,7 @@ def measure_planar(
                 np.count_nonzero(mask) * area,
                 weighted,
                 perimeter_mm(mask, spacing) if present else 0.0,
-                fitted_ellipse(mask, spacing) if present else None,
+                fitted_ellipse(_largest_piece(mask), spacing) if present else None,
                 _flags(mask),
             )
         )
@@ -139,6 +167,11 @@ def fitted_ellipse(mask: NDArray[np.bool_], spacing: tuple[float, float]) -> Ell
     minor = 2 * float(np.sqrt(area / (np.pi * ratio)))
     angle = float(np.degrees(np.arctan2(directions[1, 1], directions[0, 1]))) % 180
     return Ellipse((float(centre[0]), float(centre[1])), (minor * ratio, minor), angle)
+
+
+def _largest_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    pieces, _ = ndimage.label(mask, np.ones((3, 3)))
+    return np.asarray(pieces == 1 + np.bincount(pieces.ravel())[1:].argmax())
 
 
 def perimeter_mm(mask: NDArray[np.bool_], spacing: tuple[float, float]) -> float:

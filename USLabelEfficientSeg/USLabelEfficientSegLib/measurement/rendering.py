@@ -65,7 +65,7 @@ def organs_png(label_map: LabelMap) -> bytes | None:
     size = len(sides) * _SIZE, -(-len(painted) // _SUPERSAMPLING)
     picture = Image.fromarray(painted).resize(size, Image.Resampling.BOX).quantize(_COLOURS)
     buffer = io.BytesIO()
-    picture.save(buffer, format="png", optimize=True)
+    picture.save(buffer, format="png")
     return buffer.getvalue()
 
 
@@ -115,7 +115,7 @@ def _painted(surface: ClosedSurface, pixels: int) -> tuple[NDArray[np.float32], 
         first, second = np.indices((count + 1, count + 1)).reshape(2, -1) / count
         inside = first + second <= 1 + 1e-9
         weights = np.column_stack([first, second, 1 - first - second])[inside].astype(np.float32)
-        samples = np.einsum("sc,tcv->tsv", weights, values[seen[steps == count]]).reshape(-1, 4)
+        samples = np.tensordot(weights, values[seen[steps == count]], axes=(1, 1)).reshape(-1, 4)
         column, row = samples[:, 0].astype(int), (pixels - 1 - samples[:, 1]).astype(int)
         place = row.clip(0, pixels - 1) * pixels + column.clip(0, pixels - 1)
         order = np.argsort(samples[:, 2])

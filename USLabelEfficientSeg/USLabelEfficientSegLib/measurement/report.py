@@ -32,6 +32,12 @@ def write_report(path: Path, content: ReportContent, *, pdf: Path | None = None)
         InputError: a case cannot be read, no font has the characters of a name (PDF), no room or permission to write.
     """
     document = report_document(content)
+    write_document(path, document, pdf=pdf)
+    return document
+
+
+def write_document(path: Path, document: Document, *, pdf: Path | None = None) -> None:
+    """Write a report as HTML and, if wanted, as PDF, atomically. Raises `InputError` as `write_report` does."""
     page = None
     if pdf is not None:
         from .pdf import pdf_bytes  # only who wants a PDF needs its library
@@ -40,7 +46,6 @@ def write_report(path: Path, content: ReportContent, *, pdf: Path | None = None)
     atomic_write_text(path, html_text(document))
     if pdf is not None and page is not None:
         atomic_write_bytes(pdf, page)
-    return document
 
 
 def html_text(document: Document) -> str:

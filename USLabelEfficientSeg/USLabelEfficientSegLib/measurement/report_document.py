@@ -31,7 +31,7 @@ from .volume_charts import VolumePoint, volumes_png
 
 _TEXT_MM = 180.0  # width of the text on A4
 _UNKNOWN = number(None)
-_NOTICE = (
+NOTICE = (
     "For research use only. This is not a medical device. Its results must not be used for diagnosis or treatment; "
     "check every outline against the images."
 )
@@ -93,7 +93,7 @@ def report_document(content: ReportContent) -> Document:
     return Document(
         content.title,
         f"3-D ultrasound segmentation and organ volumes · {date.today().isoformat()}",
-        _NOTICE,
+        NOTICE,
         _tiles(content, cases),
         [section for section in sections if section.blocks],
         "For research use only. Not a medical device.",

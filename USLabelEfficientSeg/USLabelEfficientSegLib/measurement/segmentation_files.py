@@ -28,14 +28,14 @@ SEGMENTATION_SUFFIX = "_segmentation"
 _LABELS = {str(label) for label in range(1, UNLABELLED)}
 
 
-def find_segmentations(folder: Path) -> dict[str, Path]:
-    """Segmentations of a folder by the name of their image, sorted.
+def find_segmentations(folder: Path, *, pictures: bool = False) -> dict[str, Path]:
+    """Segmentations of a folder by the name of their image, sorted; PNG and the like only if `pictures` asks for them.
 
     Raises:
         InputError: there is none, or one image has two.
     """
     found: dict[str, Path] = {}
-    for file_name, path in find_images(folder).items():
+    for file_name, path in find_images(folder, pictures=pictures).items():
         if file_name.endswith((PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX)):
             continue
         name = file_name.removesuffix(SEGMENTATION_SUFFIX)

@@ -3,8 +3,12 @@
 A surface through the midpoints between voxels of a mask is a staircase: its area is some 8 % too large and it cuts
 the corners of the organ. A Gaussian of less than a voxel evens the stairs out, but moves the surface inwards where the
 organ is convex. So the surface is then moved outwards along its normals, everywhere by the same small distance, until
-it encloses the volume of the voxels: on the whole nothing is lost, whatever the shape. 3D Slicer's Segment Statistics
-measures the surface that it displays, smoothed by default; this one is not.
+it encloses the volume of the voxels: on the whole nothing is lost, whatever the shape.
+
+3D Slicer's Segment Statistics (`ClosedSurfaceSegmentStatisticsPlugin`) takes volume and area of the surface that Slicer
+displays by vtkMassProperties. Of an ellipsoid 20 voxels across its volume is within 1 % of this one with the default
+smoothing of 0.5, and 6 % smaller with 1. Its `LabelmapSegmentStatisticsPlugin.volume_cm3` is the voxel volume of
+`volumes` exactly; but it reads the label map as it is stored, so that a transform that enlarges does not count there.
 """
 
 from dataclasses import dataclass

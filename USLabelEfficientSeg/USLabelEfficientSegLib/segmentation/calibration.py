@@ -5,14 +5,22 @@ Errors of a volume are multiplicative, so all of it works on log(true / predicte
 From labelled slices (`calibration_from_slices`): with residuals r of slice areas against a prediction that has not
 seen the subject, n of an organ,
 
-    s^2 = (4 * 0.3^2 + n 0.84^2 var(r)) / (4 + n) - var(log V) + e^2 + d^2,    log V_true in log V +- t(n + 3) s.
+    B = (8 * 0.35^2 + n 0.7^2 var(r)) / (8 + n),    U = B - var(log V),
+    log V_true in log V - U/2 +- t(n + 7) sqrt(U + e^2 + d^2).
 
-Organs commonly differ by about 30 % between people, which counts as much as four residuals; a slice's area differs
-by a little more than the organ's volume does (0.84, measured on simulated and real volumes). What the model tells
-subjects apart by, the variance of its own volumes, is explained and taken off. e is the jackknife error of leaving
-subjects out. The mean of r says how much too large the prediction is that r is against, the location prior; d is how
-much the model's volumes differ from the prior's beyond that. What the model predicts beyond the outermost labelled
-slices is extrapolation: the lower bound does without it.
+B is the variance of the organ's volume between people: commonly 35 % or so, which counts as much as eight residuals;
+of a single slice's area 0.7 of the deviation is the organ's size, the rest is its place. What the model tells subjects
+apart by, the variance of its own volumes, is explained and taken off. Its volume, a sum of probabilities, is the mean
+of what it holds possible, and the median of a log-normal variable lies half its variance below the mean.
+
+The errors that all volumes have in common are the other terms. e is the jackknife error of leaving subjects out. The
+mean of r says how much too large the prediction is that r is against, the location prior; d is how much the model's
+volumes differ from the prior's beyond that, less than the error of that mean. What the model predicts beyond the
+outermost labelled slices is extrapolation: the lower bound does without it.
+
+The promise is one over label draws as well as over subjects: a dozen slices by chance from like-sized organs make an
+interval that is too narrow for all new subjects alike. The three constants were chosen so that 90 % hold over 43 random
+draws of 15 slices from real volumes, with the location prior as the model.
 
 From labelled volumes (`calibration_from_volumes`): split conformal prediction, exact whatever the model is like
 (Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World, 2005; Lei et al., JASA 2018).
@@ -33,9 +41,9 @@ from ..errors import InputError
 from .slice_residuals import SliceResiduals
 
 LEVEL = 0.9
-_USUAL_SPREAD = 0.3
-_USUAL_COUNT = 4
-_SIZE_OF_AREA = 0.84
+_USUAL_SPREAD = 0.35
+_USUAL_COUNT = 8
+_SIZE_OF_AREA = 0.7
 _LARGEST_RESIDUAL = 0.8  # an area more than 2.2 times off tells of a misplaced organ rather than of its size
 _LEAST_UNEXPLAINED = 0.25  # of the variance between subjects: no model of a few slices explains more
 _FEWEST_RESIDUALS = 3
@@ -130,13 +138,15 @@ def calibration_from_volumes(log_ratios: NDArray[np.float64]) -> VolumeCalibrati
 def _factors(residuals: SliceResiduals, own: OwnVolumes) -> tuple[float, float]:
     """Lower and upper factor of one organ, see the module's equation."""
     areas = np.clip(residuals.log_ratios, -_LARGEST_RESIDUAL, _LARGEST_RESIDUAL)
-    count, bias = len(areas), areas.mean()
+    count, bias, variance = len(areas), areas.mean(), areas.var(ddof=1)
     # The more slices of a subject are labelled, the more of its residual is size: all of it in the end.
     size = _SIZE_OF_AREA**2
     sizes = (areas - bias) ** 2 * size / (size + (1 - size) / residuals.slices)
     between = (_USUAL_COUNT * _USUAL_SPREAD**2 + sizes.sum() * count / (count - 1)) / (_USUAL_COUNT + count)
     unexplained = max(between - own.variance, _LEAST_UNEXPLAINED * between)
     left_out = residuals.log_shares
-    learning = (len(left_out) - 1) * left_out.var() + (own.log_share - left_out.mean() - bias) ** 2
-    half = stats.t.ppf((1 + LEVEL) / 2, _USUAL_COUNT + count - 1) * np.sqrt(unexplained + learning)
-    return float(np.exp(-half) * (1 - own.beyond)), float(np.exp(half))
+    differs = (own.log_share - left_out.mean() - bias) ** 2
+    common = (len(left_out) - 1) * left_out.var() + max(0.0, differs - variance / count)
+    half = stats.t.ppf((1 + LEVEL) / 2, _USUAL_COUNT + count - 1) * np.sqrt(unexplained + common)
+    median = -unexplained / 2
+    return float(np.exp(median - half) * (1 - own.beyond)), float(np.exp(median + half))

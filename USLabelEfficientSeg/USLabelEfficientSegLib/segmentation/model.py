@@ -19,6 +19,7 @@ from .calibration import VolumeCalibration
 from .training_statistics import TrainingStatistics
 
 FORMAT = 2  # 1 knew neither calibration nor statistics nor a template
+IMAGE_MODEL = "image_model"  # what describes a model of 2-D images in the metadata of its file
 _EDGES, _WINDOW = "template/edges", "template/window"
 
 
@@ -84,6 +85,8 @@ class SegmentationModel:
             InputError: missing, damaged, not a model, or of a newer version.
         """
         tensors, metadata = load_checkpoint(path)
+        if IMAGE_MODEL in metadata:
+            raise InputError(path, "is a model of 2-D images", "give the model of a study of volumes")
         try:
             model = metadata["model"]
             if model["format"] > FORMAT:

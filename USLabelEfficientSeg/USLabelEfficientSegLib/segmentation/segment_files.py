@@ -43,14 +43,26 @@ def load_model(path: Path) -> SegmentationModel:
     if not path.is_dir():
         return SegmentationModel.load(path)
     study = Study.open(path)
+    file = model_file(study)
+    model = SegmentationModel.load(file)
+    check_organs(file, model.organs, study)
+    return model
+
+
+def model_file(study: Study) -> Path:
+    """The model of a study. Raises `InputError` when it is not trained yet."""
     file = study.run_folder / MODEL_NAME
     if not file.exists():
-        raise InputError(path, "is not trained to the end yet", f"train it with `uslabelseg train {path}`")
-    model = SegmentationModel.load(file)
-    if model.organs != study.organs:
-        problem = f"was trained for {', '.join(model.organs)}, but the study is of {', '.join(study.organs)}"
+        problem = "is not trained to the end yet"
+        raise InputError(study.folder, problem, f"train it with `uslabelseg train {study.folder}`")
+    return file
+
+
+def check_organs(file: Path, organs: tuple[str, ...], study: Study) -> None:
+    """Refuse the model of a study that has got other organs since."""
+    if organs != study.organs:
+        problem = f"was trained for {', '.join(organs)}, but the study is of {', '.join(study.organs)}"
         raise InputError(file, problem, "train the study with --restart")
-    return model
 
 
 def images_by_name(paths: Iterable[Path]) -> dict[str, Path]:
@@ -97,7 +109,7 @@ def segment_files(
             the same path; later: no room or permission to write.
     """
     suffixes = {PROBABILITY_SUFFIX: probability, UNCERTAINTY_SUFFIX: uncertainty}
-    _check_names(images, output, suffixes)
+    check_names(images, output, suffixes)
     if len(images) > 1:  # a single one is read before anything is written anyhow
         for path in images.values():
             read_volume(path)
@@ -119,7 +131,7 @@ def segment_files(
         yield SegmentedFile(file, volumes_ml, prediction, label_map)
 
 
-def _check_names(images: Mapping[str, Path], output: Path, suffixes: Mapping[str, bool]) -> None:
+def check_names(images: Mapping[str, Path], output: Path, suffixes: Mapping[str, bool]) -> None:
     """Refuse results that would replace each other (also where case does not count) or an image."""
     sources = {path.resolve() for path in images.values()}
     results: dict[str, str] = {}

@@ -3,7 +3,9 @@
 A trained student knows its labelled slices by heart, so its errors on them say nothing about the next patient. But
 subjects are exchangeable: whatever was learnt without a subject errs on it as it will err on a new one. For every
 labelled volume in turn a location prior (`study.location_prior`, fitted within a second) is therefore fitted to
-the labels of the others, and its areas are compared with the labelled ones.
+the labels of the others, and its areas are compared with the labelled ones. Positions are those in the volume: the
+frames of `study.alignment` were fitted with the help of the labels of all subjects, the one left out among them, and
+residuals in them came out 40 % too small.
 """
 
 from __future__ import annotations
@@ -22,7 +24,6 @@ from ..study.targets import SoftTarget
 FOLDS = 15
 _CENTRAL = 0.35  # of the largest predicted area: slices further out tell about the organ's place, not its size
 _STEADY = 0.2  # of the same, added to both areas: an organ that ends early has no logarithm
-_LABELLED = 1e-3  # weight above which a slice of the working grid holds labels
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,13 @@ class SliceResiduals:
 def slice_residuals(
     targets: Sequence[SoftTarget],
     positions: Sequence[Tensor],
-    axis: int,
     seed: int,
 ) -> list[SliceResiduals]:
     """Leave labelled volumes out in turn, up to 15 times, and compare the location prior of the others with them.
 
     Args:
         targets: sparse labels of the labelled volumes on their working grids, at least two.
-        positions: (3, I, J, K) of their voxels in the anatomy.
-        axis: array axis along which slices are labelled.
+        positions: (3, I, J, K) of their voxels; no label may have had a part in them.
         seed: of the folds.
 
     Returns:
@@ -70,7 +69,7 @@ def slice_residuals(
             shares.append(np.log(expected.mean(axis=(1, 2, 3))))
             if index in fold:
                 for organ in organs:
-                    found = _compare(target, organ, expected[organ], axis)
+                    found = _compare(target, organ, expected[organ])
                     residuals[organ] += [found] if found else []
         for organ, share in zip(organs, np.mean(shares, axis=0), strict=True):
             log_shares[organ].append(float(share))
@@ -86,17 +85,20 @@ def _expected(prior: LocationPrior, position: Tensor) -> NDArray[np.float32]:
     return np.asarray(prior(position[None])[0].softmax(dim=0)[1:].numpy())
 
 
-def _compare(target: SoftTarget, organ: int, expected: NDArray[np.float32], axis: int) -> tuple[float, int] | None:
+def _compare(target: SoftTarget, organ: int, expected: NDArray[np.float32]) -> tuple[float, int] | None:
     """Log-ratio of the labelled to the expected area in the organ's middle part, and the slices it is from."""
-    across = tuple({0, 1, 2} - {axis})
-    weight = target.weight.numpy()
-    share = weight.mean(axis=across)
-    profile = expected.sum(axis=across)
-    chosen = (share > _LABELLED) & (profile >= _CENTRAL * profile.max())
-    if not chosen.any():
+    weight, weighted = target.weight.numpy(), target.weighted[organ + 1].numpy()
+    true = predicted = steady = slices = 0.0
+    for axis in range(3):
+        across = tuple({0, 1, 2} - {axis})
+        profile = expected.sum(axis=across)
+        chosen = target.labelled_along(axis).numpy() & (profile >= _CENTRAL * profile.max())
+        # A native slice may be spread over several of the working grid: weights count it once.
+        share = float(weight.mean(axis=across)[chosen].sum())
+        true += float(weighted.sum(axis=across)[chosen].sum())
+        predicted += float((weight * expected).sum(axis=across)[chosen].sum())
+        steady += _STEADY * float(profile.max()) * share
+        slices += share
+    if not slices:
         return None
-    # A native slice may be spread over several of the working grid: weights count it once.
-    true = float(target.weighted[organ + 1].numpy().sum(axis=across)[chosen].sum())
-    predicted = float((weight * expected).sum(axis=across)[chosen].sum())
-    steady = _STEADY * float(profile.max() * share[chosen].sum())
-    return float(np.log((true + steady) / (predicted + steady))), max(1, round(float(share[chosen].sum())))
+    return float(np.log((true + steady) / (predicted + steady))), max(1, round(slices))

@@ -21,7 +21,7 @@ from ..imaging.volume import Geometry, UltrasoundVolume
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _PLACES = (6, 6, 6)
 _LEAST_SPREAD = 0.02
-_LEAST_LIMIT = 4.0  # standard deviations
+_LEAST_LIMIT = 3.5  # standard deviations
 _BEYOND_LIMIT = 1.2
 _BEYOND_VOLUMES = 1.15
 _BEYOND_GRID = 1.5

@@ -12,9 +12,9 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..errors import InputError
-from . import study_session
+from . import study_jobs, study_nodes
 from .dependencies import ensureDependencies
-from .jobs import Job
+from .jobs import Job, Steps
 from .section import (
     Section,
     allow,
@@ -219,7 +219,7 @@ class DataSection(Section):
 
         images = find_images(folder)
 
-        def steps(job: Job) -> study_session.Steps:
+        def steps(job: Job) -> Steps:
             loaded = []
             for number, (name, path) in enumerate(images.items()):
                 job.progress = number / len(images)
@@ -251,7 +251,7 @@ class DataSection(Section):
     def _tick(self, nodes: list[Any]) -> None:
         parameters = self.panel.parameters
         if parameters is not None:
-            here = [node for node in nodes if study_session.inScene(node)]
+            here = [node for node in nodes if study_nodes.inScene(node)]
             parameters.volumes = [*self.ticked(), *(node for node in here if node not in self.ticked())]
             self.panel.refresh()
 
@@ -267,7 +267,7 @@ class DataSection(Section):
         axis = self.panel.parameters.sliceAxis.value
         job = Job(
             _("Making the study"),
-            lambda job: study_session.createStudy(job, folder, nodes, organs, axis),
+            lambda job: study_jobs.createStudy(job, folder, nodes, organs, axis),
             "create",
         )
 
@@ -295,7 +295,7 @@ class DataSection(Section):
         self.panel.logic.session.takeLabelsIfFree()
         self.panel.parameters.studyFolder = str(folder)
         self.panel.train.study_opened()
-        if load:
+        if not self.panel.train.follow(load) and load:
             self._load()
         self.panel.refresh()
 
@@ -308,7 +308,7 @@ class DataSection(Section):
     def _add(self) -> None:
         session, nodes = self.panel.session, self.newcomers()
         assert session is not None
-        job = Job(_("Adding volumes"), lambda job: study_session.addVolumes(job, session, nodes), "add")
+        job = Job(_("Adding volumes"), lambda job: study_jobs.addVolumes(job, session, nodes), "add")
         self.panel.run(job, self.ui.dataStatus, lambda job: self._overview(session))
 
 

@@ -9,7 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..errors import InputError
-from . import study_session
+from . import study_nodes
 from .section import Section, allow, on_click, tell
 from .slice_views import shownSlice
 
@@ -23,7 +23,7 @@ class ImproveSection(Section):
     def __init__(self, panel: Panel) -> None:
         super().__init__(panel)
         ui = self.ui
-        ui.resultSelector.addAttribute("vtkMRMLSegmentationNode", study_session.ROLE, study_session.RESULT)
+        ui.resultSelector.addAttribute("vtkMRMLSegmentationNode", study_nodes.ROLE, study_nodes.RESULT)
         ui.resultSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.panel.refresh_soon)
         for button, action in (
             (ui.correctButton, self._correct),
@@ -52,7 +52,7 @@ class ImproveSection(Section):
 
     def _correct(self) -> None:
         result = self.ui.resultSelector.currentNode()
-        volume_node, labels = study_session.volumeOf(result), self.panel.labels
+        volume_node, labels = study_nodes.volumeOf(result), self.panel.labels
         if volume_node is None:
             raise InputError(result.GetName(), "has no volume in the scene", "load its volume first")
         labels.edit(result, volume_node)
@@ -62,7 +62,7 @@ class ImproveSection(Section):
     def _use_slice(self) -> None:
         session, result = self.panel.session, self.ui.resultSelector.currentNode()
         assert session is not None
-        shown = shownSlice(self.panel.labels.slice_node(), study_session.volumeOf(result))
+        shown = shownSlice(self.panel.labels.slice_node(), study_nodes.volumeOf(result))
         if shown is None:
             raise InputError(_("The red view"), "shows no whole slice of this volume", "press Correct it first")
         case = session.useResultSlice(result, *shown)

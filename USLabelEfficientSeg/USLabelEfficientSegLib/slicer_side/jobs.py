@@ -12,6 +12,7 @@ import qt
 import slicer
 
 from ..errors import Cancelled, InputError
+from .adopted_worker import AdoptedWorker
 from .worker import Worker
 
 Steps = Generator[None, None, Any]
@@ -49,7 +50,7 @@ class Job:
         self.log: Path | None = None
         self.progress: float | None = None
         self.result: Any = None
-        self._worker: Worker | None = None
+        self._worker: Worker | AdoptedWorker | None = None
         self._cancelled = False
         self._steps = steps(self)
 
@@ -92,8 +93,9 @@ class Job:
     def end(self) -> None:
         """Stop at once and wait for the worker's end, for two seconds at most: Slicer or its scene is closing."""
         if self.running:
-            self.cancel()
-            if self._worker is not None:
+            self._cancelled = True
+            if isinstance(self._worker, Worker):  # one that Slicer has not started goes on without it
+                self._worker.cancel()
                 self._worker.wait(2.0)
             self._steps.close()
             self.state = "cancelled"
@@ -123,19 +125,26 @@ class Job:
             Cancelled: it was cancelled.
             InputError: it failed, with the worker's own cause and remedy.
         """
-        self.log = logs / f"{datetime.now():%Y-%m-%d %H-%M-%S} {self.kind or arguments[0]}.log"
-        self._worker = worker = Worker(arguments, self.log)
+        worker = Worker(arguments, logs / f"{datetime.now():%Y-%m-%d %H-%M-%S} {self.kind or arguments[0]}.log")
         try:
-            while (outcome := worker.poll()) is None:
+            for _ in self.attend(worker):
                 if watch is not None:
                     watch(worker)
                 yield
-            if watch is not None:
-                watch(worker)
         finally:
             if worker.poll() is None:
                 worker.cancel()
                 worker.wait(2.0)
+        if watch is not None:
+            watch(worker)
+
+    def attend(self, worker: Worker | AdoptedWorker) -> Iterator[None]:
+        """Steps until a worker ends; cancelling the job cancels it. Raises like `work`."""
+        self.log, self._worker = worker.log, worker
+        try:
+            while (outcome := worker.poll()) is None:
+                yield
+        finally:
             self._worker = None
         if outcome.state == "cancelled":
             raise Cancelled("stopped by the user")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..annotation.sparse_labels import UNLABELLED, LabelledSlice, SparseLabels
-from .segmentation_nodes import Organ, check_disjoint, organMasks, segmentationFromLabelMap, setSliceLabels
+from .segmentation_nodes import Organ, check_disjoint, organSlices, segmentationFromLabelMap, setSliceLabels
 from .slice_views import check_slice
 from .volume_nodes import geometryOfNode
 
@@ -78,11 +78,13 @@ class LabelledSlices:
         Raises:
             InputError: an organ without a segment, or organs that overlap in a labelled slice.
         """
-        masks = organMasks(self.segmentationNode, self.volumeNode, organs)
-        labels = SparseLabels.unlabelled(geometryOfNode(self.volumeNode), [organ.name for organ in organs])
-        for s in self.items():
+        geometry, items = geometryOfNode(self.volumeNode), self.items()
+        # In the order in which files keep voxels: turning a large volume around takes longer than writing it.
+        voxels = np.full(geometry.shape, UNLABELLED, dtype=np.uint8, order="F")
+        labels = SparseLabels(voxels, geometry, tuple(organ.name for organ in organs))
+        slices = organSlices(self.segmentationNode, self.volumeNode, organs, [(s.axis, s.index) for s in items])
+        for s, shown in zip(items, slices, strict=True):
             where = tuple(s.index if axis == s.axis else slice(None) for axis in range(3))
-            shown = {name: mask[where] for name, mask in masks.items()}
             check_disjoint(f"slice {s.index} of {self.volumeNode.GetName()}", shown)
             labels.voxels[where] = 0
             for label, mask in enumerate(shown.values(), start=1):

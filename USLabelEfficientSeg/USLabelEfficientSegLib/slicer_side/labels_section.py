@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import qt
 import slicer
-import vtk
 from slicer.i18n import tr as _
 
 from ..errors import InputError
-from . import study_session
+from . import study_jobs, study_nodes
 from .dependencies import ensureDependencies
 from .jobs import Job
+from .label_editor import LabelEditor
 from .section import Section, allow, fill_table, on_click, reported, set_headings, silent, tell
 from .slice_suggestions import SuggestedSlice
 from .slice_views import shownSlice, showSlice
@@ -21,7 +21,6 @@ from .study_session import StudySession
 if TYPE_CHECKING:
     from .panel import Panel
 
-EDITOR_TAG = "USLabelEfficientSeg"
 SECONDS_TO_SAVE = 1.0  # after the last stroke of the brush
 _PLANES = {0: "I", 1: "J", 2: "K"}
 
@@ -33,19 +32,10 @@ class LabelsSection(Section):
         super().__init__(panel)
         ui = self.ui
         self._case: str | None = None
-        self._observed: list[tuple[Any, int]] = []
         self._unsaved: set[str] = set()
         set_headings(ui.labelTable, [_("Volume"), _("Labelled"), _("Share")])
         set_headings(ui.sliceTable, [_("Labelled slice"), _("Shows")])
-        self.editor = slicer.qMRMLSegmentEditorWidget()
-        self.editor.setMaximumNumberOfUndoStates(10)
-        self.editor.setSegmentationNodeSelectorVisible(False)
-        self.editor.setSourceVolumeNodeSelectorVisible(False)
-        self.editor.setSwitchToSegmentationsButtonVisible(False)
-        self.editor.setAddRemoveSegmentButtonsVisible(False)
-        self.editor.setEffectNameOrder(["Paint", "Draw", "Erase", "Scissors"])
-        self.editor.unorderedEffectsVisible = False
-        ui.editorContainer.layout().addWidget(self.editor)
+        self.editing = LabelEditor(ui.editorContainer, self.slice_node, self._on_drawn, self._on_slice_moved)
         self._save_timer = _single_shot(int(1000 * SECONDS_TO_SAVE), self.save_now)
         self._slice_timer = _single_shot(30, self._show_slice_buttons)
         ui.labelTable.connect("itemSelectionChanged()", self._on_volume_chosen)
@@ -59,6 +49,11 @@ class LabelsSection(Section):
             on_click(button, ui.labelsStatus, action)
 
     # What is shown
+
+    @property
+    def editor(self) -> Any:
+        """Slicer's segment editor."""
+        return self.editing.widget
 
     @property
     def case(self) -> str | None:
@@ -145,12 +140,10 @@ class LabelsSection(Section):
         labels = session.labelling(case)
         self._case = case
         self.ui.suggestionLabel.text = ""
-        self._observe(labels.segmentationNode)
         slicer.util.setSliceViewerLayers(background=labels.volumeNode, fit=True)
-        study_session.showOnly(labels.segmentationNode)
-        self._prepare_editor()
-        self.editor.setSegmentationNode(labels.segmentationNode)
-        self.editor.setSourceVolumeNode(labels.volumeNode)
+        study_nodes.showOnly(labels.segmentationNode)
+        self.editing.show(labels.segmentationNode, labels.volumeNode)
+        self.editing.observe(labels.segmentationNode)
         self.panel.train.watch(case)
 
     def show_slice(self, case: str, axis: int, index: int) -> None:
@@ -165,15 +158,17 @@ class LabelsSection(Section):
     def edit(self, segmentationNode: Any, volumeNode: Any) -> None:
         """Give the editor another segmentation than the labels: a result to correct."""
         self.save_now()
-        study_session.showOnly(segmentationNode)
-        self._prepare_editor()
-        self.editor.setSegmentationNode(segmentationNode)
-        self.editor.setSourceVolumeNode(volumeNode)
+        study_nodes.showOnly(segmentationNode)
+        self.editing.show(segmentationNode, volumeNode)
         self.editor.setActiveEffectByName("Paint")
 
     def slice_node(self) -> Any:
         """The node of the slice view in which slices are shown and labelled."""
-        return slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()
+        return self.slice_view().mrmlSliceNode()
+
+    def slice_view(self) -> Any:
+        """The view itself."""
+        return slicer.app.layoutManager().sliceWidget("Red")
 
     def save_now(self) -> None:
         """Save what was drawn since the last time."""
@@ -195,42 +190,35 @@ class LabelsSection(Section):
         assert session is not None
         names = {organ.name for organ in session.organs()}
         for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
-            volume_node = study_session.volumeOf(node)
+            volume_node = study_nodes.volumeOf(node)
             case = session.caseOf(volume_node)
             if case is None or session.labelNode(volume_node) is not None:
                 continue
             segmentation = node.GetSegmentation()
             drawn = {segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())}
             if names <= drawn and LabelledSlices(node, volume_node).items():
-                study_session.attach(node, volume_node, study_session.LABELS)
+                study_nodes.attach(node, volume_node, study_nodes.LABELS)
                 session.saveLabels(case, self.panel.runner.busy)
 
     def leave(self) -> None:
         """Save, let the editor go, and observe nothing any more."""
         self.save_now()
         self._slice_timer.stop()
-        self.editor.setActiveEffectByName("")
-        self.editor.uninstallKeyboardShortcuts()
-        self.editor.removeViewObservations()
-        for subject, tag in self._observed:
-            subject.RemoveObserver(tag)
-        self._observed = []
+        self.editing.leave()
 
     def enter(self) -> None:
         """The user comes back: take up the editor again."""
         session = self.panel.session
-        self.editor.setupViewObservations()
-        self.editor.installKeyboardShortcuts()
+        self.editing.enter()
         if session is not None and self.case is not None:
-            self._observe(session.labelling(self.case).segmentationNode)
+            self.editing.observe(session.labelling(self.case).segmentationNode)
 
     def forget(self) -> None:
         """The scene is closed, and with it everything that was shown."""
         self.leave()
         self._case = None
         self.ui.suggestionLabel.text = ""
-        self.editor.setSegmentationNode(None)
-        self.editor.setMRMLSegmentEditorNode(None)
+        self.editing.forget()
 
     def _on_volume_chosen(self) -> None:
         session, row = self.panel.session, self.ui.labelTable.currentRow()
@@ -257,7 +245,7 @@ class LabelsSection(Section):
             self._show_suggestion(suggested)
             return
         ensureDependencies()
-        job = Job(_("Looking for the slice to label next"), lambda job: study_session.suggest(job, session), "suggest")
+        job = Job(_("Looking for the slice to label next"), lambda job: study_jobs.suggest(job, session), "suggest")
 
         def done(job: Job) -> str:
             if not self.panel.shown or self.panel.session is not session:
@@ -311,31 +299,6 @@ class LabelsSection(Section):
         tell(self.ui.labelsStatus, sentence)
         self.save_now()
         self.panel.refresh()
-
-    def _prepare_editor(self) -> None:
-        """Give the editor its node in the scene, as Slicer's own Segment Editor does."""
-        scene = slicer.mrmlScene
-        node = scene.GetSingletonNode(EDITOR_TAG, "vtkMRMLSegmentEditorNode")
-        if node is None:
-            node = scene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
-            node.UnRegister(None)
-            node.SetSingletonTag(EDITOR_TAG)
-            node = scene.AddNode(node)
-        if self.editor.mrmlSegmentEditorNode() is not node:
-            self.editor.setMRMLSegmentEditorNode(node)
-        if self.editor.mrmlScene() is not scene:
-            self.editor.setMRMLScene(scene)
-
-    def _observe(self, segmentation_node: Any) -> None:
-        """Follow the brush, and the slice that is shown."""
-        for subject, tag in self._observed:
-            subject.RemoveObserver(tag)
-        segmentation = segmentation_node.GetSegmentation()
-        drawn, moved = segmentation.SourceRepresentationModified, vtk.vtkCommand.ModifiedEvent
-        self._observed = [
-            (segmentation, segmentation.AddObserver(drawn, self._on_drawn)),
-            (self.slice_node(), self.slice_node().AddObserver(moved, self._on_slice_moved)),
-        ]
 
     def _on_drawn(self, *_arguments: Any) -> None:
         if self._case is not None:

@@ -7,8 +7,9 @@ from typing import Any
 import slicer
 
 from .segmentation_nodes import segmentationFromLabelMap
-from .study_session import PREVIEW as ROLE_PREVIEW
-from .study_session import StudySession, attach, madeFor
+from .study_nodes import PREVIEW as ROLE_PREVIEW
+from .study_nodes import attach, madeFor
+from .study_session import StudySession
 from .volume_nodes import nodeFromVoxels
 
 MrmlNode = Any

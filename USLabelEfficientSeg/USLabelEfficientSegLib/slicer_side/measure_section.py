@@ -1,4 +1,4 @@
-"""Section 5, Measure: organ volumes in millilitres, as a table, a CSV file and a report."""
+"""Section 5, Measure: organ volumes in millilitres, as table, CSV, report and DICOM, and beside references."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from . import study_session
+from . import study_jobs, study_nodes
+from .agreement import BLAND_ALTMAN, agreementNodes, compare
+from .dependencies import ensureDependencies
+from .dicom_results import cameAsDicom, exportDicom
 from .jobs import Job
 from .results import computeVolumes
-from .section import Section, allow, fill_table, on_click, set_headings, tell
-from .tables_and_plots import CASE, EXPECTED, ORGAN, VOLUME
+from .section import Section, allow, checked_nodes, fill_node_list, fill_table, on_click, set_headings, tell
+from .tables_and_plots import CASE, EXPECTED, ORGAN, VOLUME, showChart
 
 if TYPE_CHECKING:
     from .panel import Panel
@@ -27,28 +30,37 @@ class MeasureSection(Section):
         ui = self.ui
         self._measured: list[Any] = []
         set_headings(ui.volumesTable, [_("Segmentation"), _("Organ"), _("Volume, ml"), _("Expected, ml")])
+        set_headings(
+            ui.agreementTable, [_("Organ"), _("Cases"), _("Bias, ml"), _("Limits, ml"), _("ICC(2,1)"), _("Dice")]
+        )
         ui.volumesTable.connect("cellClicked(int,int)", self._on_row)
+        ui.referenceList.connect("itemChanged(QListWidgetItem*)", lambda item: self.panel.refresh_soon())
+        ui.referenceFileEdit.connect("currentPathChanged(QString)", lambda path: self.panel.refresh_soon())
         for button, action in (
             (ui.measureButton, self._measure),
             (ui.saveCsvButton, self._save),
             (ui.reportButton, self._report),
+            (ui.dicomButton, self._export_dicom),
+            (ui.agreementButton, self._compare),
         ):
             on_click(button, ui.measureStatus, action)
 
     def segmentations(self) -> list[Any]:
         """What can be measured: the segmentations of this module whose volume is there."""
-        made = study_session.madeFor(None, study_session.RESULT)
-        return [node for node in made if study_session.volumeOf(node) is not None]
+        made = study_nodes.madeFor(None, study_nodes.RESULT)
+        return [node for node in made if study_nodes.volumeOf(node) is not None]
 
     def refresh(self) -> None:
         """Show the table and what can be done with it."""
         ui, session, table = self.ui, self.panel.session, self.panel.parameters.volumesTable
-        self._measured = [node for node in self._measured if study_session.inScene(node)]
+        self._measured = [node for node in self._measured if study_nodes.inScene(node)]
         rows = [] if table is None else [_cells(table, row) for row in range(table.GetNumberOfRows())]
         fill_table(ui.volumesTable, rows)
         nothing = None if self.segmentations() else _("There is no segmentation yet; see section 4.")
         allow(ui.measureButton, _("Measure all segmentations that this module has made."), nothing)
         allow(ui.saveCsvButton, _("Save the table for a spreadsheet."), None if rows else _("Measure first."))
+        self._refresh_dicom(nothing)
+        self._refresh_agreement(nothing)
         untrained = None
         if session is None or session.model is None:
             untrained = self.panel.why_no_study() or _("The study is not trained to the end yet; see section 3.")
@@ -79,21 +91,79 @@ class MeasureSection(Section):
     def _report(self) -> None:
         session = self.panel.session
         assert session is not None
-        output = session.folder / "report.html"
-        job = Job(_("Writing the report"), lambda job: study_session.report(job, session, output), "report")
+        output, pdf = session.folder / "report.html", self.ui.pdfCheckBox.checked
+        job = Job(_("Writing the report"), lambda job: study_jobs.report(job, session, output, pdf), "report")
 
         def done(job: Job) -> str:
-            qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(output)))
-            return _("Report: {path}").format(path=output)
+            qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(job.result)))
+            return _("Report: {path}").format(path=job.result)
 
         self.panel.run(job, self.ui.measureStatus, done)
+
+    def _refresh_dicom(self, nothing: str | None) -> None:
+        none_came = None
+        if not any(cameAsDicom(study_nodes.volumeOf(node)) for node in self.segmentations()):
+            none_came = _("No segmented volume was loaded from DICOM.")
+        allow(
+            self.ui.dicomButton,
+            _("Write segmentations (SEG) and measurements (SR) that belong to the DICOM images."),
+            nothing or none_came or self.panel.why_busy(),
+        )
+
+    def _export_dicom(self) -> None:
+        path = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Folder for the DICOM files"))
+        if not path:
+            return
+        ensureDependencies()
+        nodes = [node for node in self.segmentations() if cameAsDicom(study_nodes.volumeOf(node))]
+        session = self.panel.session
+        logs = session.logs if session is not None else Path(slicer.app.temporaryPath) / "USLabelEfficientSeg"
+        job = Job(_("Exporting DICOM"), lambda job: exportDicom(job, nodes, Path(path), logs), "export-dicom")
+
+        def done(job: Job) -> str:
+            return _("{count} DICOM files in {path}.").format(count=len(job.result), path=path)
+
+        self.panel.run(job, self.ui.measureStatus, done)
+
+    def references(self) -> list[Any]:
+        """What may be an expert's segmentation: those drawn on a volume, but for the module's own."""
+        return [
+            node
+            for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+            if node.GetAttribute(study_nodes.ROLE) is None
+            and not node.GetHideFromEditors()
+            and study_nodes.volumeOf(node) is not None
+        ]
+
+    def _refresh_agreement(self, nothing: str | None) -> None:
+        ui, table = self.ui, self.panel.parameters.agreementTable
+        fill_node_list(ui.referenceList, self.references(), checked_nodes(ui.referenceList), [])
+        fill_table(ui.agreementTable, [] if table is None else _agreement_cells(table))
+        missing = None
+        if not checked_nodes(ui.referenceList) and not ui.referenceFileEdit.currentPath:
+            missing = _("Tick a segmentation by an expert, or choose a table of reference volumes.")
+        tip = _("Show a Bland-Altman plot, a scatter plot and the limits of agreement.")
+        allow(ui.agreementButton, tip, nothing or missing)
+
+    def _compare(self) -> None:
+        from ..evaluation.reference_volumes import read_reference_volumes
+
+        parameters, file = self.panel.parameters, self.ui.referenceFileEdit.currentPath
+        volumes_ml = read_reference_volumes(Path(file)) if file else {}
+        compared = compare(self.segmentations(), checked_nodes(self.ui.referenceList), volumes_ml)
+        parameters.agreementTable = table = agreementNodes(compared, parameters.agreementTable)
+        showChart(table.GetNodeReference(BLAND_ALTMAN))
+        cases = len({one.case for one in compared})
+        text = _("Compared {cases} segmentations. The plot view offers the scatter plot, too.").format(cases=cases)
+        tell(self.ui.measureStatus, text)
+        self.panel.refresh()
 
     def _on_row(self, row: int, _column: int) -> None:
         name = self.ui.volumesTable.item(row, 0).text()
         for node in self.segmentations():
             if node.GetName() == name:
-                slicer.util.setSliceViewerLayers(background=study_session.volumeOf(node), fit=True)
-                study_session.showOnly(node)
+                slicer.util.setSliceViewerLayers(background=study_nodes.volumeOf(node), fit=True)
+                study_nodes.showOnly(node)
 
 
 def _cells(table: Any, row: int) -> list[str]:
@@ -102,3 +172,14 @@ def _cells(table: Any, row: int) -> list[str]:
     return [
         table.GetCellText(row, columns[name]) if name in columns else "" for name in (CASE, ORGAN, VOLUME, EXPECTED)
     ]
+
+
+def _agreement_cells(table: Any) -> list[list[str]]:
+    """Organ, cases, bias, limits of agreement, ICC and Dice of a row of the table node."""
+    rows = []
+    for row in range(table.GetNumberOfRows()):
+        organ, cases, bias, lower, upper, absolute, _consistency, overlap = (
+            table.GetCellText(row, column) for column in range(table.GetNumberOfColumns())
+        )
+        rows.append([organ, cases, bias, f"{lower} … {upper}" if lower else "–", absolute or "–", overlap or "–"])
+    return rows

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import slicer
 
 from ..errors import InputError
 from .jobs import Job, Steps
+from .measured_organs import EDITED, ResultVolume, keepMeasured, measuredOf
 from .segmentation_nodes import Organ, organMasks, organsNamed, segmentationFromLabelMap
-from .study_session import RESULT, UNCERTAINTY, attach, inScene, madeFor, stage, temporaryFolder, volumeOf
+from .study_jobs import stage, temporaryFolder
+from .study_nodes import RESULT, UNCERTAINTY, attach, inScene, isShown, madeFor, volumeOf
 from .tables_and_plots import uncertaintyNode, volumesTableNode
 from .volume_nodes import geometryOfNode, worldGeometry
 from .worker import Worker
 
 MrmlNode = Any
-
-EXPECTED = "USLabelEfficientSeg.ExpectedVolumes"  # attribute: voxels and ml of each organ as the model found them
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,8 @@ def computeVolumes(segmentationNodes: Iterable[MrmlNode], tableNode: MrmlNode | 
     """Organ volumes in ml of segmentation nodes, as a table node with one row a volume and organ.
 
     The counted volume is that of the segments' voxels on the grid of their volume, under its transforms. Where a
-    segment still is as the model made it, the sum of its probabilities is given as well.
+    segment still is as the model made it, the sum of its probabilities, the 90 % prediction interval and flags are
+    given as well.
 
     Args:
         segmentationNodes: each with a volume that it belongs to.
@@ -87,24 +86,33 @@ def computeVolumes(segmentationNodes: Iterable[MrmlNode], tableNode: MrmlNode | 
     Raises:
         InputError: a segmentation whose volume is missing.
     """
-    from ..measurement.volumes import OrganVolume
+    return volumesTableNode([row for node in segmentationNodes for row in organVolumes(node)], tableNode)
 
+
+def organVolumes(segmentationNode: MrmlNode) -> list[ResultVolume]:
+    """Volume of every segment of a segmentation node under its name, see `computeVolumes`."""
+    volume_node = volumeOf(segmentationNode)
+    if volume_node is None:
+        raise InputError(segmentationNode.GetName(), "has no volume in the scene", "load its volume, or remove it")
+    segmentation = segmentationNode.GetSegmentation()
+    segments = [segmentation.GetNthSegment(n) for n in range(segmentation.GetNumberOfSegments())]
+    organs = [Organ(segment.GetName(), segment.GetColor()) for segment in segments]
+    masks, voxel_ml = organMasks(segmentationNode, volume_node, organs), worldGeometry(volume_node).voxel_volume_ml
+    measured = measuredOf(segmentationNode, masks, voxel_ml)
     rows = []
-    for node in segmentationNodes:
-        volume_node = volumeOf(node)
-        if volume_node is None:
-            raise InputError(node.GetName(), "has no volume in the scene", "load its volume, or remove it")
-        segmentation = node.GetSegmentation()
-        segments = [segmentation.GetNthSegment(n) for n in range(segmentation.GetNumberOfSegments())]
-        organs = [Organ(segment.GetName(), segment.GetColor()) for segment in segments]
-        expected = json.loads(node.GetAttribute(EXPECTED) or "{}")
-        voxel_ml = worldGeometry(volume_node).voxel_volume_ml
-        for name, mask in organMasks(node, volume_node, organs).items():
-            count = int(mask.sum())
-            found = expected.get(name, {})
-            weighted = found["ml"] if found.get("voxels") == count else None
-            rows.append(OrganVolume(node.GetName(), name, count, count * voxel_ml, weighted))
-    return volumesTableNode(rows, tableNode)
+    for name, mask in masks.items():
+        count = int(mask.sum())
+        row = ResultVolume(segmentationNode.GetName(), name, count, count * voxel_ml)
+        if name in measured:
+            found = measured[name]
+            row = replace(row, cautions=(EDITED,)) if found is None else replace(
+                row,
+                probability_volume_ml=found.probability_volume_ml,
+                interval_ml=found.interval_ml,
+                cautions=tuple(found.flags),
+            )
+        rows.append(row)
+    return rows
 
 
 def _taken_over(
@@ -115,28 +123,29 @@ def _taken_over(
     for record in records:
         file = Path(record["file"])
         volume_node = by_name[file.name.removesuffix(".nrrd")]
-        made.append(_result(file, volume_node, record["volumes_ml"], request) if inScene(volume_node) else None)
+        made.append(_result(file, volume_node, request) if inScene(volume_node) else None)
     return made
 
 
-def _result(file: Path, volumeNode: MrmlNode, volumesMl: dict[str, float], request: SegmentationRequest) -> MrmlNode:
+def _result(file: Path, volumeNode: MrmlNode, request: SegmentationRequest) -> MrmlNode:
     from ..imaging.files import read_label_map, read_volume
+    from ..measurement.measurement_files import read_measurements_of
 
-    label_map = read_label_map(file)
+    label_map, rows = read_label_map(file), read_measurements_of(file)
+    if rows is None:
+        raise InputError(volumeNode.GetName(), "was segmented, but not measured", "segment it again")
     if not label_map.geometry.same_grid(geometryOfNode(volumeNode)):
         raise InputError(volumeNode.GetName(), "was changed while it was segmented", "segment it again")
     looks = {organ.name: organ for organ in request.organs}
-    organs = [looks.get(organ.name, organ) for organ in organsNamed(list(volumesMl))]
+    organs = [looks.get(organ.name, organ) for organ in organsNamed([row.organ for row in rows])]
     if request.replace:
         for old in [*madeFor(volumeNode, RESULT), *madeFor(volumeNode, UNCERTAINTY)]:
             slicer.mrmlScene.RemoveNode(old)
     node = segmentationFromLabelMap(label_map.voxels, volumeNode, organs, f"{volumeNode.GetName()} segmentation")
     attach(node, volumeNode, RESULT)
-    counts = np.bincount(label_map.voxels.ravel(), minlength=len(organs) + 1)
-    expected = {
-        organ.name: {"voxels": int(counts[label]), "ml": volumesMl[organ.name]} for label, organ in enumerate(organs, 1)
-    }
-    node.SetAttribute(EXPECTED, json.dumps(expected))
+    node.SetDisplayVisibility(isShown(volumeNode))  # several volumes lie in the same place
+    masks = {row.organ: label_map.voxels == row.label for row in rows}
+    keepMeasured(node, rows, masks, label_map.geometry.voxel_volume_ml)
     if request.uncertainty:
         values = read_volume(file.with_name(f"{file.name.removesuffix('.nrrd')}_uncertainty.nrrd")).voxels
         uncertainty = uncertaintyNode(values, volumeNode, f"{volumeNode.GetName()} uncertainty")

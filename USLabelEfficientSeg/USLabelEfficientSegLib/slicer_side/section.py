@@ -146,7 +146,7 @@ def fill_node_list(list_widget: Widget, nodes: list[Any], checked: list[Any], fi
 
 def ultrasound_nodes() -> list[Any]:
     """The volumes of the scene that may be ultrasound: no label maps, no uncertainty, nothing hidden."""
-    from .study_session import ROLE
+    from .study_nodes import ROLE
 
     return [
         node

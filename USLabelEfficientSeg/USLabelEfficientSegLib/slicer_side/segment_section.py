@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import slicer
 from slicer.i18n import tr as _
 
-from . import study_session
+from . import study_nodes
 from .dependencies import ensureDependencies
 from .jobs import Job
 from .results import SegmentationRequest, segment
@@ -96,7 +96,7 @@ class SegmentSection(Section):
         assert model is not None
         ensureDependencies()
         replace = False
-        earlier = [node for node in nodes if study_session.madeFor(node, study_session.RESULT)]
+        earlier = [node for node in nodes if study_nodes.madeFor(node, study_nodes.RESULT)]
         if earlier:
             question = _(
                 "{names} already has a segmentation by this module. Replace it? With No, both are kept."
@@ -124,11 +124,16 @@ class SegmentSection(Section):
         self.panel.run(job, self.ui.segmentStatus, done)
 
     def _show(self, results: Sequence[Any]) -> None:
-        """Show the first result on its volume; the others can be chosen in section 5."""
-        if results:
-            study_session.showOnly(results[0])
-        if results and self.panel.shown:
-            slicer.util.setSliceViewerLayers(background=study_session.volumeOf(results[0]), fit=True)
+        """Of the results show the one of the volume in the views, or the first; others can be chosen in section 5."""
+        if not results:
+            return
+        background = self.panel.labels.slice_view().mrmlSliceCompositeNode().GetBackgroundVolumeID()
+        of_shown = [node for node in results if study_nodes.volumeOf(node).GetID() == background]
+        result = (of_shown or results)[0]
+        study_nodes.showOnly(result)
+        if self.panel.shown and not of_shown:
+            slicer.util.setSliceViewerLayers(background=study_nodes.volumeOf(result), fit=True)
+        if self.panel.shown:
             slicer.util.resetThreeDViews()
 
     def _cancel(self) -> None:

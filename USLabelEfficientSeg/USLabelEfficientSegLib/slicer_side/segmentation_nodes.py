@@ -131,10 +131,39 @@ def organMasks(
     Raises:
         InputError: an organ without a segment or with several.
     """
-    segments = {organ.name: _segment_id(segmentationNode, organ) for organ in organs}
-    reference = _oriented_image(volumeNode, None)
-    transform = _transform_between(segmentationNode, volumeNode)
-    return {name: _mask(segmentationNode, segment, reference, transform) for name, segment in segments.items()}
+    geometryOfNode(volumeNode)  # refuses a volume without voxels
+    (masks,) = _masks(segmentationNode, volumeNode, organs, [_oriented_image(volumeNode, None)])
+    return masks
+
+
+def organSlices(
+    segmentationNode: MrmlNode, volumeNode: MrmlNode, organs: Sequence[Organ], slices: Sequence[tuple[int, int]]
+) -> list[dict[str, NDArray[np.bool_]]]:
+    """Like `organMasks`, but only of some slices: it takes milliseconds, however large the volume is.
+
+    Args:
+        slices: array axis of the volume that each is perpendicular to, and its index along that axis.
+
+    Returns:
+        For each slice the 2-D mask of every organ, its axes the other two array axes in their order.
+    """
+    geometryOfNode(volumeNode)  # refuses a volume without voxels
+    references = [_slice_image(volumeNode, axis, index, None) for axis, index in slices]
+    masks = _masks(segmentationNode, volumeNode, organs, references)
+    return [
+        {name: mask.squeeze(axis) for name, mask in of_slice.items()}
+        for (axis, _), of_slice in zip(slices, masks, strict=True)
+    ]
+
+
+def labelsOfSlice(
+    segmentationNode: MrmlNode, volumeNode: MrmlNode, organs: Sequence[Organ], axis: int, index: int
+) -> NDArray[np.uint8]:
+    """Like `labelMapFromSegmentation`, but only of one slice of the volume; raises the same."""
+    (masks,) = organSlices(segmentationNode, volumeNode, organs, [(axis, index)])
+    check_disjoint(segmentationNode.GetName(), masks)
+    labels = [label * mask.astype(np.uint8) for label, mask in enumerate(masks.values(), start=1)]
+    return np.sum(labels, axis=0, dtype=np.uint8)
 
 
 def setSliceLabels(
@@ -155,18 +184,23 @@ def setSliceLabels(
     Raises:
         InputError: labels of another shape than the slice, or an organ without a segment.
     """
-    masks = organMasks(segmentationNode, volumeNode, organs)
-    where = tuple(index if a == axis else slice(None) for a in range(3))
-    for label, organ in enumerate(organs, start=1):
-        mask = masks[organ.name]
-        if mask[where].shape != labels.shape:
-            problem = f"has {mask[where].shape} pixels in slice {index} of axis {axis}, its labels {labels.shape}"
-            raise InputError(volumeNode.GetName(), problem, "give one label a pixel")
-        if np.array_equal(mask[where], labels == label):
-            continue
-        mask[where] = labels == label
-        segment = _segment_id(segmentationNode, organ)
-        slicer.util.updateSegmentBinaryLabelmapFromArray(mask.T.astype(np.uint8), segmentationNode, segment, volumeNode)
+    shape = tuple(int(n) for n in np.delete(geometryOfNode(volumeNode).shape, axis))
+    if labels.shape != shape:
+        problem = f"has {shape} pixels in slice {index} of axis {axis}, its labels {labels.shape}"
+        raise InputError(volumeNode.GetName(), problem, "give one label a pixel")
+    (masks,) = organSlices(segmentationNode, volumeNode, organs, [(axis, index)])
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    wrong = {organ.name: masks[organ.name] & (labels != label) for label, organ in enumerate(organs, start=1)}
+    missing = {organ.name: ~masks[organ.name] & (labels == label) for label, organ in enumerate(organs, start=1)}
+    # Erased first, so that organs that share a label map never overlap, which would move one to a map of its own.
+    for organ in organs:
+        if wrong[organ.name].any():
+            kept = _slice_image(volumeNode, axis, index, np.where(wrong[organ.name], 0, 255))
+            _change(segmentationNode, volumeNode, organ, kept, logic.MODE_MERGE_MIN)
+    for organ in organs:
+        if missing[organ.name].any():
+            added = _slice_image(volumeNode, axis, index, missing[organ.name])
+            _change(segmentationNode, volumeNode, organ, added, logic.MODE_MERGE_MASK)
 
 
 def check_disjoint(subject: str, masks: dict[str, NDArray[np.bool_]]) -> None:
@@ -188,26 +222,77 @@ def _segment_id(segmentationNode: MrmlNode, organ: Organ) -> str:
     return str(found[0])
 
 
-def _mask(
-    segmentationNode: MrmlNode, segmentId: str, reference: Any, transform: vtk.vtkAbstractTransform | None
-) -> NDArray[np.bool_]:
-    image, resampled = slicer.vtkOrientedImageData(), slicer.vtkOrientedImageData()
+def _masks(
+    segmentationNode: MrmlNode, volumeNode: MrmlNode, organs: Sequence[Organ], references: Sequence[Any]
+) -> list[dict[str, NDArray[np.bool_]]]:
+    """For each reference grid the mask of every organ."""
+    segments = {organ.name: _segment_id(segmentationNode, organ) for organ in organs}
+    images = {name: _label_image(segmentationNode, segment) for name, segment in segments.items()}
+    transform = _transform_between(segmentationNode, volumeNode)
+    return [
+        {name: _resampled(image, reference, transform) == value for name, (image, value) in images.items()}
+        for reference in references
+    ]
+
+
+def _label_image(segmentationNode: MrmlNode, segmentId: str) -> tuple[Any, int]:
+    """The label map that a segment is part of, and its value there."""
+    segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
     if segmentationNode.GetSegmentation().ContainsRepresentation(_BINARY_LABELMAP):
-        segmentationNode.GetBinaryLabelmapRepresentation(segmentId, image)
-    else:  # drawn as a surface only: converted without changing the node
-        logic = slicer.vtkSlicerSegmentationsModuleLogic
-        logic.GetSegmentBinaryLabelmapRepresentation(segmentationNode, segmentId, image, False)
-    resample = slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage
-    if not resample(image, reference, resampled, False, False, transform):
-        raise RuntimeError(f"segment {segmentId} of {segmentationNode.GetName()} could not be read")
-    voxels = numpy_support.vtk_to_numpy(resampled.GetPointData().GetScalars())
-    return np.array(voxels.reshape(resampled.GetDimensions(), order="F") != 0)
+        return segment.GetRepresentation(_BINARY_LABELMAP), segment.GetLabelValue()
+    image = slicer.vtkOrientedImageData()  # drawn as a surface only: converted without changing the node
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    logic.GetSegmentBinaryLabelmapRepresentation(segmentationNode, segmentId, image, False)
+    return image, 1
+
+
+def _resampled(image: Any, reference: Any, transform: vtk.vtkAbstractTransform | None) -> NDArray[np.integer]:
+    """The labels of an image on a reference grid: those of the nearest voxels, 0 beyond the image."""
+    tools = slicer.vtkOrientedImageDataResample
+    if transform is None and tools.DoGeometriesMatch(image, reference):
+        return _cut(image, reference)
+    resampled = slicer.vtkOrientedImageData()
+    if not tools.ResampleOrientedImageToReferenceOrientedImage(image, reference, resampled, False, False, transform):
+        raise RuntimeError("a segment could not be read")
+    return _voxels(resampled)
+
+
+def _cut(image: Any, reference: Any) -> NDArray[np.integer]:
+    """The part of an image that a reference of the same geometry, but another extent, covers."""
+    labels = np.zeros(reference.GetDimensions(), dtype=np.int32 if image.GetScalarSize() > 1 else np.uint8, order="F")
+    here, there = (np.reshape(one.GetExtent(), (3, 2)) for one in (image, reference))
+    first, last = np.maximum(here[:, 0], there[:, 0]), np.minimum(here[:, 1], there[:, 1])
+    if (first <= last).all():
+        source, target = (
+            tuple(slice(a, b) for a, b in zip(first - one[:, 0], last - one[:, 0] + 1, strict=True))
+            for one in (here, there)
+        )
+        labels[target] = _voxels(image)[source]
+    return labels
+
+
+def _voxels(image: Any) -> NDArray[np.integer]:
+    """A view of an image's voxels (I, J, K)."""
+    voxels = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
+    return np.asarray(voxels.reshape(image.GetDimensions(), order="F"))
+
+
+def _change(segmentationNode: MrmlNode, volumeNode: MrmlNode, organ: Organ, change: Any, mode: int) -> None:
+    """Merge an image on the volume's grid into an organ's segment."""
+    transform = _transform_between(volumeNode, segmentationNode)
+    if transform is not None:
+        slicer.vtkOrientedImageDataResample.TransformOrientedImage(change, transform)
+    logic, segment = slicer.vtkSlicerSegmentationsModuleLogic, _segment_id(segmentationNode, organ)
+    # Named as such, the others may be overwritten; else they would be moved to label maps of their own beforehand.
+    others = [name for name in segmentationNode.GetSegmentation().GetSegmentIDs() if name != segment]
+    if not logic.SetBinaryLabelmapToSegment(change, segmentationNode, segment, mode, change.GetExtent(), False, others):
+        raise RuntimeError(f"segment {organ.name} of {segmentationNode.GetName()} could not be changed")
 
 
 def _oriented_image(volumeNode: MrmlNode, voxels: NDArray[np.uint8] | None) -> Any:
     """A vtkOrientedImageData on the grid of a volume; without voxels it is a grid only."""
     image, matrix = slicer.vtkOrientedImageData(), vtk.vtkMatrix4x4()
-    image.SetDimensions(geometryOfNode(volumeNode).shape)
+    image.SetDimensions(volumeNode.GetImageData().GetDimensions())
     if voxels is not None:
         scalars = numpy_support.numpy_to_vtk(voxels.ravel(order="F"), deep=True)
         scalars.SetName("ImageScalars")
@@ -217,9 +302,22 @@ def _oriented_image(volumeNode: MrmlNode, voxels: NDArray[np.uint8] | None) -> A
     return image
 
 
-def _transform_between(segmentationNode: MrmlNode, volumeNode: MrmlNode) -> vtk.vtkAbstractTransform | None:
-    """From the segmentation's coordinates to the volume's; None when both are under the same transform."""
-    source, target = segmentationNode.GetParentTransformNode(), volumeNode.GetParentTransformNode()
+def _slice_image(volumeNode: MrmlNode, axis: int, index: int, pixels: NDArray[np.generic] | None) -> Any:
+    """A slice of a volume's grid as a vtkOrientedImageData; without pixels it is a grid only."""
+    shape = volumeNode.GetImageData().GetDimensions()
+    bounds = [(index, index) if a == axis else (0, n - 1) for a, n in enumerate(shape)]
+    image = _oriented_image(volumeNode, None)
+    image.SetExtent([bound for pair in bounds for bound in pair])
+    if pixels is not None:
+        scalars = numpy_support.numpy_to_vtk(pixels.astype(np.uint8).ravel(order="F"), deep=True)
+        scalars.SetName("ImageScalars")
+        image.GetPointData().SetScalars(scalars)
+    return image
+
+
+def _transform_between(sourceNode: MrmlNode, targetNode: MrmlNode) -> vtk.vtkAbstractTransform | None:
+    """From one node's coordinates to the other's; None when both are under the same transform."""
+    source, target = sourceNode.GetParentTransformNode(), targetNode.GetParentTransformNode()
     if source is target:
         return None
     transform = vtk.vtkGeneralTransform()

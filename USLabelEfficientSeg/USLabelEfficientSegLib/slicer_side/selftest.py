@@ -8,7 +8,7 @@ from typing import Any
 import slicer
 
 from .simulated_data import ORGANS, createSimulatedStudy
-from .study_session import volumeOf
+from .study_nodes import volumeOf
 
 MrmlNode = Any
 

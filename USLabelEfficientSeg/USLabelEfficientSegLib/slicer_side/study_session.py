@@ -8,33 +8,29 @@ when it ends.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import slicer
 
 from ..errors import InputError
 from .jobs import Job, Steps
 from .segmentation_nodes import Organ
 from .slice_suggestions import Suggestions
-from .volume_nodes import nodeFromVoxels, ultrasoundVolumeFromNode
+from .study_nodes import CASE, LABELS, STUDY, attach, madeFor, volumeOf
+from .volume_nodes import nodeFromVoxels
 
 if TYPE_CHECKING:
     from ..annotation.sparse_labels import LabelledSlice, SparseLabels
+    from ..study.lock import Holder
     from ..study.study import Study
     from .labelling import LabelledSlices
 
 MrmlNode = Any
 
-CASE = "USLabelEfficientSeg.Case"  # attribute of a volume node: its name in the study
-STUDY = "USLabelEfficientSeg.Study"  # attribute: which study, by the time of its creation
-ROLE = "USLabelEfficientSeg.Role"  # attribute of a node that this module has made: what it is
-VOLUME = "USLabelEfficientSeg.Volume"  # node reference from a segmentation to its volume
-LABELS, RESULT, PREVIEW, UNCERTAINTY = "labels", "result", "preview", "uncertainty"
+EARLIER_MODEL_NAME = "continued_from.safetensors"  # as `earlier_training` has it, which needs torch
 APPEARANCE = "organs.json"  # in the study folder: colours and terminology, which the library needs not know
 
 
@@ -185,24 +181,34 @@ class StudySession:
 
     def _remember(self, case: str, labels: SparseLabels) -> None:
         """Which organs the labelled slices show."""
+        from ..annotation.sparse_labels import classes_in
+
         self._shown[case] = {}
         for labelled in self.labelling(case).items():
-            classes = np.unique(np.take(labels.voxels, labelled.index, axis=labelled.axis))
-            self._shown[case][labelled] = [labels.organs[value - 1] for value in classes if value]
+            classes = classes_in(labels.of_slice(labelled)[None])
+            self._shown[case][labelled] = [labels.organs[value - 1] for value in classes]
 
     def saveLabels(self, case: str, studyIsBusy: bool) -> None:
         """Store the labels of a case in the study folder at once; while it is trained, in its inbox.
 
         Raises:
-            InputError: organs overlap in a labelled slice, or the folder cannot be written.
+            InputError: organs overlap in a labelled slice, the folder cannot be written, or another program is
+                writing the study: then the labels are in the inbox.
         """
-        from ..study.inbox import leave_labels
+        from ..study.inbox import leave_labels, put_labels
 
         labels = self.labelling(case).sparseLabels(self.organs())
         self._remember(case, labels)
-        leave_labels(self._study, case, labels)
-        if not studyIsBusy:
-            self.takeLabels()
+        if studyIsBusy:
+            leave_labels(self._study, case, labels)
+            return
+        self.refresh()
+        try:
+            with self._study.lock():
+                put_labels(self._study, case, labels)
+        except InputError:
+            leave_labels(self._study, case, labels)
+            raise
 
     def takeLabels(self) -> None:
         """Take over what was left in the inbox while the study was trained.
@@ -227,7 +233,7 @@ class StudySession:
         Raises:
             InputError: the volume is not of this study, or organs overlap in the result.
         """
-        from .segmentation_nodes import labelMapFromSegmentation
+        from .segmentation_nodes import labelsOfSlice
 
         volume_node = volumeOf(resultNode)
         case = self.caseOf(volume_node)
@@ -235,8 +241,8 @@ class StudySession:
             name = resultNode.GetName() if volume_node is None else volume_node.GetName()
             raise InputError(name, "is not a volume of this study", "add it to the study in section 1 first")
         organs = self.organs()
-        voxels = labelMapFromSegmentation(resultNode, volume_node, organs)
-        self.labelling(case).setLabels(axis, index, np.take(voxels, index, axis=axis), organs)
+        labels = labelsOfSlice(resultNode, volume_node, organs, axis, index)
+        self.labelling(case).setLabels(axis, index, labels, organs)
         return case
 
     # Training
@@ -248,8 +254,8 @@ class StudySession:
         return "partly" if (self.folder / "run" / "run.json").exists() else ""
 
     def trainedWith(self, preset: str, method: str, changes: Mapping[str, Any]) -> bool:
-        """Whether what is trained so far goes with these settings and with the volumes of the study."""
-        from ..study.provenance import image_checksums, read_settings
+        """Whether what is trained so far goes with these settings and with volumes of the study."""
+        from ..study.provenance import image_checksums, images_added, read_settings
         from ..study.settings import changed
         from ..study.settings import preset as preset_settings
 
@@ -258,140 +264,24 @@ class StudySession:
             return True
         record = json.loads((self.folder / "run" / "run.json").read_text(encoding="utf-8"))
         same_volumes = record["data"]["images"] == image_checksums(self._study)
-        return same_volumes and stored == changed(preset_settings(preset), {"method": method, **changes})
+        return (same_volumes or images_added(self._study)) and stored == changed(
+            preset_settings(preset), {"method": method, **changes}
+        )
 
-    def labelsAreNew(self) -> bool:
-        """Whether labels have changed since the last training."""
-        from ..study.provenance import labels_changed
+    def news(self) -> Literal["volumes", "labels", ""]:
+        """What is new since the last training was started."""
+        from ..study.provenance import images_added, labels_changed
 
-        return labels_changed(self._study)
+        if images_added(self._study):
+            return "volumes"
+        return "labels" if labels_changed(self._study) else ""
 
+    def continues(self) -> bool:
+        """Whether there is a model for training with news to continue from, or training continues from one already."""
+        return self.model is not None or (self._study.run_folder / EARLIER_MODEL_NAME).exists()
 
-def attach(node: MrmlNode, volumeNode: MrmlNode, role: str) -> None:
-    """Note on a segmentation or uncertainty node what it is and of which volume."""
-    node.SetAttribute(ROLE, role)
-    node.SetNodeReferenceID(VOLUME, volumeNode.GetID())
+    def writer(self) -> Holder | None:
+        """The process that is writing the study now, for example a training that Slicer's end has left behind."""
+        from ..study.lock import holder_of
 
-
-def volumeOf(segmentationNode: MrmlNode) -> MrmlNode | None:
-    """The volume of a segmentation of this module, or the one that the segmentation was drawn on."""
-    return segmentationNode.GetNodeReference(VOLUME) or segmentationNode.GetNodeReference(
-        slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
-    )
-
-
-def madeFor(volumeNode: MrmlNode | None, role: str) -> list[MrmlNode]:
-    """Nodes that this module has made in a role, for one volume or for all."""
-    return [
-        node
-        for node in slicer.util.getNodesByClass("vtkMRMLDisplayableNode")
-        if node.GetAttribute(ROLE) == role and (volumeNode is None or node.GetNodeReference(VOLUME) is volumeNode)
-    ]
-
-
-def showOnly(*nodes: MrmlNode) -> None:
-    """Show these labels or results in the views, and hide all others that this module has made."""
-    for role in (LABELS, RESULT):
-        for node in madeFor(None, role):
-            node.SetDisplayVisibility(node in nodes)
-
-
-def inScene(node: MrmlNode) -> bool:
-    """Whether a node is still in Slicer's scene."""
-    return node.GetScene() is slicer.mrmlScene
-
-
-def stage(volumeNodes: Iterable[MrmlNode], folder: Path) -> Steps:
-    """Steps that write volume nodes into a folder for a worker; returns the nodes by the name of their file."""
-    from ..imaging.files import write_volume
-    from ..study.creation import safe_stems
-
-    nodes = list(volumeNodes)
-    folder.mkdir(parents=True, exist_ok=True)
-    names = safe_stems(node.GetName() for node in nodes)
-    for node, name in zip(nodes, names, strict=True):
-        if not inScene(node):
-            raise InputError(node.GetName(), "was removed", "choose the volumes again")
-        write_volume(folder / f"{name}.nrrd", ultrasoundVolumeFromNode(node))
-        yield
-    return dict(zip(names, nodes, strict=True))
-
-
-def createStudy(job: Job, folder: Path, volumeNodes: Sequence[MrmlNode], organs: Sequence[Organ], axis: int) -> Steps:
-    """Steps that make a study of volume nodes; returns its session.
-
-    Raises:
-        InputError: while they run: no volumes, no organs, a folder that is not empty, an unusable volume.
-    """
-    if not volumeNodes:
-        raise InputError("study", "has no volumes", "tick one volume or more")
-    if folder.exists() and any(folder.iterdir()):
-        raise InputError(folder, "is not empty", "choose a new folder for the study")
-    with temporaryFolder() as temporary:
-        staging = Path(temporary)
-        by_name = yield from stage(volumeNodes, staging / "images")
-        job.progress = 0.5
-        names = ",".join(organ.name for organ in organs)
-        arguments = ["study", "create", str(folder), "--images", str(staging / "images"), "--organs", names]
-        yield from job.work([*arguments, "--slice-axis", str(axis)], staging / "logs")
-    session = StudySession(folder)
-    session.setAppearance(organs)
-    for name, node in by_name.items():
-        if inScene(node):
-            session.bind(node, name)
-    return session
-
-
-def addVolumes(job: Job, session: StudySession, volumeNodes: Sequence[MrmlNode]) -> Steps:
-    """Steps that add volume nodes to a study."""
-    with temporaryFolder() as temporary:
-        staging = Path(temporary)
-        by_name = yield from stage(volumeNodes, staging / "images")
-        yield from job.work(["study", "add", str(session.folder), "--images", str(staging / "images")], session.logs)
-    session.refresh()
-    for name, node in by_name.items():
-        if inScene(node):
-            session.bind(node, name)
-
-
-def train(
-    job: Job,
-    session: StudySession,
-    *,
-    preset: str,
-    method: str = "cross-dimensional",
-    device: str = "auto",
-    changes: Mapping[str, Any] | None = None,
-    until: str = "student",
-    restart: bool = False,
-) -> Steps:
-    """Steps that train a study, or go on with its training; see `uslabelseg train`."""
-    session.takeLabels()
-    settings = [f"--set={name}={json.dumps(value)}" for name, value in (changes or {}).items()]
-    arguments = ["train", str(session.folder), "--preset", preset, "--method", method, "--device", device]
-    arguments += ["--stage", until, *settings, *(["--restart"] if restart else [])]
-    try:
-        yield from job.work(arguments, session.logs)
-    finally:
-        session.takeLabelsIfFree()  # those that were drawn meanwhile
-        session.suggestions.clear()
-
-
-def suggest(job: Job, session: StudySession, count: int = 12) -> Steps:
-    """Steps that find the slices most worth labelling next."""
-    session.takeLabels()
-    yield from job.work(["suggest", str(session.folder), "--count", str(count), "--json"], session.logs)
-    assert job.log is not None
-    text = job.log.read_text(encoding="utf-8")
-    session.suggestions.fill(json.loads(text[text.index("[") :]))
-
-
-def report(job: Job, session: StudySession, output: Path) -> Steps:
-    """Steps that write the report of a trained study; returns its path."""
-    yield from job.work(["report", str(session.folder), "--output", str(output)], session.logs)
-    return output
-
-
-def temporaryFolder() -> TemporaryDirectory[str]:
-    """A folder in the place that the user has set for temporary files, removed at the end of a `with` block."""
-    return TemporaryDirectory(dir=slicer.app.temporaryPath, ignore_cleanup_errors=True)
+        return holder_of(self.folder / "lock")

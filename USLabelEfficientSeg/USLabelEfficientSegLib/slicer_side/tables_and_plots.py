@@ -10,25 +10,30 @@ import slicer
 import vtk
 from numpy.typing import NDArray
 
-from ..measurement.volumes import OrganVolume
 from ..study.events import Event
+from .measured_organs import ResultVolume
 from .segmentation_nodes import organsNamed
 from .volume_nodes import geometryOfNode, nodeFromVoxels
 
 MrmlNode = Any
 
 CASE, ORGAN, VOLUME, EXPECTED, VOXELS = "Case", "Organ", "Volume [ml]", "Expected volume [ml]", "Voxels"
+LOW, HIGH, CAUTIONS = "90 % interval, low [ml]", "90 % interval, high [ml]", "Cautions"
 _EXPLANATIONS = {
     CASE: "The volume that was segmented",
     ORGAN: "The segment",
     VOLUME: "Voxels of the segment times the volume of a voxel",
     EXPECTED: "Sum of the organ's probabilities; empty where a segment was drawn or corrected by hand",
+    LOW: "The true volume is above this and below the next with 90 % probability; empty where a model gives no "
+    "interval, or the segment was edited since",
+    HIGH: "Upper end of the same interval",
     VOXELS: "Number of voxels of the segment",
+    CAUTIONS: "Reasons to look before the number is used; edited: by hand since the model found it, so no interval",
 }
 _LOSS = "USLabelEfficientSeg.Loss"  # node reference from a chart to the curves of all stages, and their attribute
 
 
-def volumesTableNode(rows: Sequence[OrganVolume], tableNode: MrmlNode | None = None) -> MrmlNode:
+def volumesTableNode(rows: Sequence[ResultVolume], tableNode: MrmlNode | None = None) -> MrmlNode:
     """Fill a table node with organ volumes in ml, one row a case and organ, in the order given.
 
     Args:
@@ -39,12 +44,16 @@ def volumesTableNode(rows: Sequence[OrganVolume], tableNode: MrmlNode | None = N
         tableNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", "Organ volumes")
     modified = tableNode.StartModify()
     tableNode.RemoveAllColumns()
-    expected = ["" if row.probability_volume_ml is None else f"{row.probability_volume_ml:.2f}" for row in rows]
-    _add_column(tableNode, vtk.vtkStringArray(), CASE, [row.case for row in rows])
-    _add_column(tableNode, vtk.vtkStringArray(), ORGAN, [row.organ for row in rows])
-    _add_column(tableNode, vtk.vtkDoubleArray(), VOLUME, [round(row.volume_ml, 2) for row in rows])
-    _add_column(tableNode, vtk.vtkStringArray(), EXPECTED, expected)
-    _add_column(tableNode, vtk.vtkIntArray(), VOXELS, [row.voxel_count for row in rows])
+    intervals = [row.interval_ml or (None, None) for row in rows]
+    addColumn(tableNode, vtk.vtkStringArray(), CASE, [row.case for row in rows])
+    addColumn(tableNode, vtk.vtkStringArray(), ORGAN, [row.organ for row in rows])
+    addColumn(tableNode, vtk.vtkDoubleArray(), VOLUME, [round(row.volume_ml, 2) for row in rows])
+    addColumn(tableNode, vtk.vtkStringArray(), EXPECTED, [_cell(row.probability_volume_ml) for row in rows])
+    addColumn(tableNode, vtk.vtkStringArray(), LOW, [_cell(low) for low, _ in intervals])
+    addColumn(tableNode, vtk.vtkStringArray(), HIGH, [_cell(high) for _, high in intervals])
+    addColumn(tableNode, vtk.vtkIntArray(), VOXELS, [row.voxel_count for row in rows])
+    cautions = [", ".join(caution.replace("_", " ") for caution in row.cautions) for row in rows]
+    addColumn(tableNode, vtk.vtkStringArray(), CAUTIONS, cautions)
     for name, text in _EXPLANATIONS.items():
         tableNode.SetColumnDescription(name, text)
     tableNode.SetUseColumnTitleAsColumnHeader(True)
@@ -86,6 +95,13 @@ def lossPlotNodes(events: Iterable[Event], chartNode: MrmlNode | None = None) ->
     return chartNode
 
 
+def showChart(chartNode: MrmlNode) -> None:
+    """Show a plot chart in a layout with a plot view."""
+    slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalPlotView)
+    for view in slicer.util.getNodesByClass("vtkMRMLPlotViewNode"):
+        view.SetPlotChartNodeID(chartNode.GetID())
+
+
 def uncertaintyNode(values: NDArray[np.generic], volumeNode: MrmlNode, name: str) -> MrmlNode:
     """Add the uncertainty of a segmentation as a volume node, beside its volume.
 
@@ -107,11 +123,16 @@ def uncertaintyNode(values: NDArray[np.generic], volumeNode: MrmlNode, name: str
     return node
 
 
-def _add_column(tableNode: MrmlNode, column: Any, name: str, values: Sequence[Any]) -> None:
+def addColumn(tableNode: MrmlNode, column: Any, name: str, values: Sequence[Any]) -> None:
+    """Append a column of `values` to a table node."""
     column.SetName(name)
     for value in values:
         column.InsertNextValue(value)
     tableNode.AddColumn(column)
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
 
 
 def _stage_series(chartNode: MrmlNode, stage: str, losses: dict[str, dict[int, float]]) -> list[MrmlNode]:

@@ -5,29 +5,27 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import time
 from typing import TYPE_CHECKING, Any
 
-import qt
 import slicer
 from slicer.i18n import tr as _
 
 from ..errors import InputError
-from . import study_session
+from . import study_jobs
 from .dependencies import ensureDependencies
-from .jobs import Job
-from .live_preview import remove_preview, show_preview
+from .jobs import Job, Steps
+from .live_preview import remove_preview
 from .section import Section, allow, on_click, silent, tell
 from .study_session import StudySession
 from .tables_and_plots import lossPlotNodes
-from .training_monitor import StageProgress, TrainingMonitor
+from .training_monitor import TrainingMonitor
+from .training_progress import TrainingProgress
 from .training_time import in_words, seconds_on_processor
 from .worker import Worker
 
 if TYPE_CHECKING:
     from .panel import Panel
 
-SECONDS_BETWEEN_CURVES = 2.0
 _AUTOMATIC = "auto"
 
 
@@ -37,12 +35,11 @@ class TrainSection(Section):
     def __init__(self, panel: Panel) -> None:
         super().__init__(panel)
         ui = self.ui
-        self.monitor: TrainingMonitor | None = None
+        self.progress = TrainingProgress(panel)
         self.offer = _("Train")  # what the button says
+        self.continued = False  # whether it would continue from the current model
+        self.how = ""  # a sentence on whether it would continue from the current model
         self.why_not: str | None = None  # why training cannot be started now
-        self._bars: dict[str, Any] = {}
-        self._shown_previews = 0
-        self._curves_at = 0.0
         with silent(ui.deviceCombo):
             ui.deviceCombo.addItem(_("Automatic"), _AUTOMATIC)
             ui.deviceCombo.addItem(_("Processor"), "cpu")
@@ -52,12 +49,17 @@ class TrainSection(Section):
             (ui.detectButton, self._detect),
             (ui.trainButton, self.train),
             (ui.cancelTrainButton, self._cancel),
-            (ui.lossButton, self._show_curves),
+            (ui.lossButton, self.progress.show_curves),
             (ui.logButton, self._show_log),
         ):
             on_click(button, ui.trainStatus, action)
 
     # What is shown
+
+    @property
+    def monitor(self) -> TrainingMonitor | None:
+        """Follows the events of the open study."""
+        return self.progress.monitor
 
     @property
     def training(self) -> Job | None:
@@ -67,13 +69,7 @@ class TrainSection(Section):
 
     def study_opened(self) -> None:
         """Show how far another study is."""
-        session = self.panel.session
-        self.monitor = None if session is None else TrainingMonitor(session.events)
-        for bar in self._bars.values():
-            bar.deleteLater()
-        self._bars = {}
-        if self.monitor is not None and self.monitor.update():
-            self._show_stages()
+        self.progress.study_opened()
 
     def refresh(self) -> None:
         """Show what can be done, and about how long it would take."""
@@ -93,44 +89,56 @@ class TrainSection(Section):
         for control in (ui.presetCombo, ui.methodCombo, ui.deviceCombo, ui.changesEdit):
             control.enabled = job is None
         allow(ui.detectButton, _("Look for graphics cards; takes some seconds."), self.panel.why_busy())
-        curves = self.monitor is not None and any(stage.losses for stage in self.monitor.stages)
-        allow(ui.lossButton, _("Show how the errors fall, in a plot view."), None if curves else _("No training yet."))
+        reason = None if self.progress.curves else _("No training yet.")
+        allow(ui.lossButton, _("Show how the errors fall, in a plot view."), reason)
         allow(ui.logButton, _("Show all that was reported."), None if self._log() else _("There is no log yet."))
         self._show_estimate()
-        if self.monitor is not None:
-            self._show_stages()
+        self.progress.show_stages(running=job is not None)
 
     def _look_at_training(self) -> None:
         """Find out whether training would begin, go on or be repeated, and what stands in its way."""
-        session = self.panel.session
-        self.offer, self.why_not = _("Train"), self.panel.why_no_study()
+        session, anew = self.panel.session, self.panel.parameters.anew
+        self.offer, self.how, self.why_not = _("Train"), "", self.panel.why_no_study()
+        self.continued = False
+        self.ui.anewCheckBox.visible = session is not None and session.continues()
         if session is None:
             return
         try:
-            trained, new_labels = session.trained(), session.labelsAreNew()
+            trained, news = session.trained(), session.news()
             same = not trained or self._same_settings(session)
         except InputError as error:
             self.why_not = str(error)
             return
         if trained and same:
-            self.offer = _("Train with the new labels") if new_labels else _("Resume training")
-        if trained == "fully" and same and not new_labels:
-            self.offer = _("Train")
-            self.why_not = _("The study is trained, and nothing has changed since. Label more slices to improve it.")
+            self.offer = {
+                "labels": _("Train with the new labels"), "volumes": _("Train with the new volumes"),
+            }.get(news, _("Resume training"))  # fmt: skip
+            self.how = self._how(session, news, anew)
+        if trained == "fully" and same and not news:
+            self.offer = _("Train anew") if anew else _("Train")
+            if not anew:
+                self.why_not = _(
+                    "The study is trained, and nothing has changed since. Label more slices to improve it."
+                )
         if not any(case.labels for case in session.study.cases):
             self.why_not = _("Label a slice in section 2 first.")
         self.why_not = self.panel.why_busy() or self.why_not
 
+    def _how(self, session: StudySession, news: str, anew: bool) -> str:
+        """Whether training would continue from the current model."""
+        if session.continues() and not anew:
+            if session.trained() == "fully" and not news:
+                return ""
+            self.continued = True
+            return _("Training continues from the current model, with a quarter of the steps of a whole training.")
+        if news or anew:
+            return _("Training starts anew from your labels; what was learnt without labels is kept.")
+        return _("Training goes on where it was stopped.")
+
     def show_progress(self) -> None:
         """Bring bars, curves and preview up to date; called many times a second."""
-        session, job = self.panel.session, self.training
-        if session is None or self.monitor is None or job is None:
-            return
-        if self.monitor.update():
-            self._show_stages()
-            if time.monotonic() - self._curves_at > SECONDS_BETWEEN_CURVES:
-                self._update_curves()
-            self._show_preview(session)
+        if self.panel.session is not None and self.training is not None:
+            self.progress.update()
 
     def watch(self, case: str | None) -> None:
         """Ask for previews of the volume that the user looks at."""
@@ -160,40 +168,10 @@ class TrainSection(Section):
     def leave(self) -> None:
         """Training goes on while the user is elsewhere."""
 
-    def _show_stages(self) -> None:
-        assert self.monitor is not None
-        for stage in self.monitor.stages:
-            if stage.name == "finished":
-                continue
-            if stage.name not in self._bars:
-                bar = qt.QProgressBar()
-                bar.setTextVisible(True)
-                bar.setAlignment(qt.Qt.AlignCenter)
-                bar.toolTip = _("Steps done of this stage, and the time left on this computer.")
-                self.ui.stageContainer.layout().addWidget(bar)
-                self._bars[stage.name] = bar
-            bar = self._bars[stage.name]
-            bar.setMaximum(max(stage.of, 1))
-            bar.setValue(stage.step)
-            bar.setFormat(f"{stage_title(stage.name)}: {_how_far(stage, self.training is not None)}")
-
-    def _update_curves(self) -> None:
-        self._curves_at = time.monotonic()
-        parameters, monitor = self.panel.parameters, self.monitor
-        if monitor is not None and parameters.lossChart is not None:
-            parameters.lossChart = lossPlotNodes(monitor.events(), parameters.lossChart)
-
-    def _show_preview(self, session: StudySession) -> None:
-        assert self.monitor is not None
-        new = self.monitor.previews != self._shown_previews
-        self._shown_previews = self.monitor.previews
-        if new and self.monitor.preview is not None and self.panel.parameters.preview:
-            show_preview(session, self.monitor.preview)
-
     def _show_estimate(self) -> None:
         parameters, session = self.panel.parameters, self.panel.session
         volumes = len(self.panel.data.ticked()) if session is None else len(session.cases())
-        seconds = seconds_on_processor(parameters.preset.value, max(volumes, 1))
+        seconds = seconds_on_processor(parameters.preset.value, max(volumes, 1), self.continued)
         if seconds is None:
             text = _("This preset is meant for a graphics card; a processor would take days (not measured).")
         else:
@@ -204,7 +182,7 @@ class TrainSection(Section):
             text += " " + _("With a graphics card it is faster; how much was not measured.")
         if importlib.util.find_spec("torch") is None:
             text += " " + _("Software that is missing will be installed first, after asking you.")
-        self.ui.estimateLabel.text = text
+        self.ui.estimateLabel.text = f"{self.how} {text}".strip()
 
     def _same_settings(self, session: StudySession) -> bool:
         parameters = self.panel.parameters
@@ -218,10 +196,10 @@ class TrainSection(Section):
         assert session is not None
         self.panel.labels.save_now()
         ensureDependencies()
-        restart = False
+        restart, anew = False, parameters.anew and session.continues()
         if session.trained() and not self._same_settings(session):
             question = _(
-                "This study was trained with other settings or other volumes. Train it anew? "
+                "This study was trained with other settings. Train it anew? "
                 "What it has learnt so far is forgotten; your labels stay."
             )
             if not slicer.util.confirmYesNoDisplay(question):
@@ -234,7 +212,7 @@ class TrainSection(Section):
             parameters.lossChart = lossPlotNodes([])
         job = Job(
             _("Training"),
-            lambda job: study_session.train(
+            lambda job: study_jobs.train(
                 job,
                 session,
                 preset=parameters.preset.value,
@@ -242,22 +220,37 @@ class TrainSection(Section):
                 device=parameters.device,
                 changes=changes,
                 restart=restart,
+                fromTeacher=anew,
             ),
             "train",
         )
+        parameters.anew = False  # asked for once: what comes next continues again
         self.panel.run(job, self.ui.trainStatus, self._done)
 
-    def _done(self, job: Job) -> str:
-        self.show_end()
-        return _("Trained. Go on to section 4, and let it find the organs.")
+    def follow(self, load: bool) -> bool:
+        """Follow a training of the opened study that is running already; whether there is one.
 
-    def show_end(self) -> None:
-        """The training has ended: last bars and curves, no preview."""
-        if self.monitor is not None:
-            self.monitor.update()
-            self._show_stages()
-            self._update_curves()
-        remove_preview()
+        Args:
+            load: bring the volumes of the study into the scene meanwhile.
+        """
+        session, parameters = self.panel.session, self.panel.parameters
+        assert session is not None
+        worker = study_jobs.runningTraining(session)
+        if worker is None:
+            return False
+        if parameters.lossChart is None:
+            parameters.lossChart = lossPlotNodes([])
+
+        def steps(job: Job) -> Steps:
+            return study_jobs.follow(job, session, worker, session.load(job) if load else iter(()))
+
+        self.panel.run(Job(_("Training"), steps, "train"), self.ui.trainStatus, self._done)
+        tell(self.ui.trainStatus, _("This study is being trained already; you may cancel that here."))
+        return True
+
+    def _done(self, job: Job) -> str:
+        self.progress.end()
+        return _("Trained. Go on to section 4, and let it find the organs.")
 
     def _cancel(self) -> None:
         if self.training is not None:
@@ -267,9 +260,9 @@ class TrainSection(Section):
 
     def _detect(self) -> None:
         ensureDependencies()
-        logs = study_session.temporaryFolder()
+        logs = study_jobs.temporaryFolder()
 
-        def steps(job: Job) -> study_session.Steps:
+        def steps(job: Job) -> Steps:
             from pathlib import Path
 
             found: list[dict[str, Any]] = []
@@ -304,15 +297,6 @@ class TrainSection(Section):
             if not shown:
                 remove_preview()
 
-    def _show_curves(self) -> None:
-        parameters, monitor = self.panel.parameters, self.monitor
-        assert monitor is not None
-        parameters.lossChart = lossPlotNodes(monitor.events(), parameters.lossChart)
-        manager = slicer.app.layoutManager()
-        manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalPlotView)
-        for view in slicer.util.getNodesByClass("vtkMRMLPlotViewNode"):
-            view.SetPlotChartNodeID(parameters.lossChart.GetID())
-
     def _log(self) -> Any:
         job, session = self.panel.runner.job, self.panel.session
         if job is not None and job.log is not None and job.log.exists():
@@ -324,35 +308,3 @@ class TrainSection(Section):
         log = self._log()
         text = log.read_text(encoding="utf-8", errors="replace")
         slicer.util.infoDisplay(str(log), windowTitle=_("Log"), detailedText=text)
-
-
-def stage_title(name: str) -> str:
-    """What a stage does, in words of its user."""
-    if name.startswith("student "):
-        number, _dot, part = name.removeprefix("student ").partition(".")
-        title = _("Learning in 3-D, round {number}").format(number=number)
-        return title if part == "1" else title + _(", network {part}").format(part=part)
-    if name.startswith("pseudo-labels "):
-        return _("Improving the proposals")
-    return {
-        "reading volumes": _("Reading the volumes"),
-        "teacher": _("Studying all slices, without labels"),
-        "slice head": _("Learning from your labels"),
-        "pseudo-labels": _("Proposing labels for all slices"),
-        "calibration": _("Checking how sure it may be"),
-        "alignment": _("Lining the volumes up"),
-        "divergence": _("Two networks teach each other"),
-    }.get(name, name.capitalize())
-
-
-def _how_far(stage: StageProgress, running: bool) -> str:
-    if stage.done:
-        return _("done")
-    if stage.step == 0:
-        return _("waiting") if running else _("to be continued")
-    percent = f"{100 * stage.step // stage.of} %"
-    if not running:
-        return _("{percent}, stopped").format(percent=percent)
-    if not stage.seconds_left:
-        return percent
-    return _("{percent}, {time} left").format(percent=percent, time=in_words(stage.seconds_left))

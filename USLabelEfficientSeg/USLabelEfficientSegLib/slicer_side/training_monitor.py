@@ -114,9 +114,12 @@ class TrainingMonitor:
         return [Event(stage, step, self._stages[stage].of, losses=losses) for (stage, step), losses in points.items()]
 
     def _take(self, event: Event) -> None:
+        if event.stage == "continuing":  # from here on another training
+            self._stages.clear()
         if event.stage == "reading volumes" and event.step <= 1:  # a start: what is done will be told again
             for stage in self._stages.values():
-                stage.step, stage.seconds_left = 0, None
+                if stage.name != "continuing":  # told once
+                    stage.step, stage.seconds_left = 0, None
         if event.preview is not None:
             self.preview = event.preview
             self.previews += 1

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +24,7 @@ from ..errors import InputError
 SECONDS_TO_SAVE = 1.4  # between the request to stop and the end by force
 BAD_INPUT = 2  # exit codes of the command line
 CANCELLED = 130
-_ERROR_PREFIX = "uslabelseg: error: "
+ERROR_PREFIX = "uslabelseg: error: "
 _LIBRARY = Path(__file__).parents[2]
 
 
@@ -94,10 +95,10 @@ class Worker:
         if self._outcome is not None:
             return self._outcome
         code = self._process.poll()
-        if self._stop_by is not None and (code is None or _group_lives(self.pid)):
+        if self._stop_by is not None and (code is None or group_lives(self.pid)):
             if time.monotonic() < self._stop_by:
                 return None
-            _end_by_force(self._process)
+            end_by_force(self.pid)
             code = self._process.poll()
         if code is None:
             return None
@@ -108,7 +109,7 @@ class Worker:
         """Ask the worker to save and stop; `poll` ends it and its children when it has not done so in time."""
         if self._stop_by is None and self._outcome is None:
             self._stop_by = time.monotonic() + SECONDS_TO_SAVE
-            _ask_to_stop(self._process)
+            ask_to_stop(self.pid)
 
     def wait(self, seconds: float | None = None) -> Outcome | None:
         """Block until the end, or for so many seconds; for scripts, and for closing Slicer."""
@@ -138,7 +139,7 @@ class Worker:
 def explanation(code: int, log: str) -> str:
     """Cause and remedy of a failure, from the exit code and what was printed."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    refused = [line.removeprefix(_ERROR_PREFIX) for line in lines if line.startswith(_ERROR_PREFIX)]
+    refused = [line.removeprefix(ERROR_PREFIX) for line in lines if line.startswith(ERROR_PREFIX)]
     if code == BAD_INPUT and refused:
         return refused[-1]
     last = lines[-1] if lines else "no message"
@@ -172,19 +173,21 @@ if sys.platform == "win32":
     def _give_way_to_slicer(pid: int) -> None:
         """Done by the creation flags."""
 
-    def _ask_to_stop(process: subprocess.Popen[bytes]) -> None:
-        # Windows cannot ask a process without a console; training resumes from its last checkpoint.
-        _end_by_force(process)
+    def ask_to_stop(pid: int) -> None:
+        """End the process and its children: Windows cannot ask one without a console; training resumes anyway."""
+        end_by_force(pid)
 
-    def _end_by_force(process: subprocess.Popen[bytes]) -> None:
+    def end_by_force(pid: int) -> None:
+        """End the process and its children."""
         subprocess.run(
-            ["taskkill", "/PID", str(process.pid), "/T", "/F"],
+            ["taskkill", "/PID", str(pid), "/T", "/F"],
             capture_output=True,
             creationflags=subprocess.CREATE_NO_WINDOW,
             check=False,
         )
 
-    def _group_lives(pid: int) -> bool:
+    def group_lives(pid: int) -> bool:
+        """Whether the process, or a child of it, is still there."""
         return False  # taskkill has waited for the tree
 
 else:
@@ -198,19 +201,23 @@ else:
         except ProcessLookupError:  # it has ended already, which `poll` will tell
             return
 
-    def _ask_to_stop(process: subprocess.Popen[bytes]) -> None:
-        _signal_group(process.pid, signal.SIGTERM)
+    def ask_to_stop(pid: int) -> None:
+        """Ask the process, and its children if it leads a group of its own, to save and stop."""
+        _signal(pid, signal.SIGTERM)
 
-    def _end_by_force(process: subprocess.Popen[bytes]) -> None:
-        _signal_group(process.pid, signal.SIGKILL)
+    def end_by_force(pid: int) -> None:
+        """End the process, and its children if it leads a group of its own."""
+        _signal(pid, signal.SIGKILL)
 
-    def _signal_group(pid: int, number: int) -> None:
+    def _signal(pid: int, number: int) -> None:
         try:
             os.killpg(pid, number)
-        except ProcessLookupError:  # all have ended
-            return
+        except ProcessLookupError:  # all have ended, or it was started in a terminal and belongs to the group of that
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
-    def _group_lives(pid: int) -> bool:
+    def group_lives(pid: int) -> bool:
+        """Whether a process of the group that this one leads is still there."""
         try:
             os.killpg(pid, 0)
         except ProcessLookupError:

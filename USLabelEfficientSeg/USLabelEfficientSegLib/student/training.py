@@ -33,6 +33,7 @@ from .correlation import correlation_distillation, random_positions
 from .network import ResidualStudent
 
 AVERAGE_DECAY = 0.99
+SETTLED = 1_000  # steps after which the average has its full decay: trained weights are worth keeping
 LABELLED_SHARE = 0.5
 GRADIENT_NORM = 5.0
 
@@ -61,6 +62,7 @@ def train_student(
     device: torch.device,
     pseudo_label_weight: float,
     prior: LocationPrior | None = None,
+    start: nn.Module | None = None,
     cancelled: Callable[[], bool] | None = None,
     after_step: Callable[[int, nn.Module], None] | None = None,
 ) -> nn.Module:
@@ -79,6 +81,7 @@ def train_student(
         device: where the student is trained.
         pseudo_label_weight: factor a.
         prior: log-odds by position that the student's logits are added to; None: every place is alike.
+        start: a trained student of the same design whose weights, and prior, the training starts from.
         cancelled: asked after every step.
         after_step: called after every step with its number and the averaged student, which it must not change.
 
@@ -88,7 +91,9 @@ def train_student(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build_student(design)
-    if prior is not None and isinstance(network, ResidualStudent):
+    if start is not None:
+        network.load_state_dict(start.state_dict())
+    elif prior is not None and isinstance(network, ResidualStudent):
         network.prior.load_state_dict(prior.state_dict())
     memory_format = torch.channels_last_3d if device.type == "cuda" else torch.contiguous_format
     network = network.to(device).requires_grad_(True).train()
@@ -128,7 +133,7 @@ def train_student(
             seen |= losses
         nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
         optimizer.step()
-        update_average(average, network, step, AVERAGE_DECAY)
+        update_average(average, network, step + (0 if start is None else SETTLED), AVERAGE_DECAY)
         if after_step is not None:
             after_step(step, average)
         return seen

@@ -16,9 +16,33 @@ from ..annotation.protocol import choose_labelled_slices
 from ..annotation.sparse_labels import SparseLabels, classes_in
 from ..errors import InputError
 from ..imaging.files import find_images, read_label_map, read_volume, write_label_map, write_volume
-from ..imaging.volume import Geometry, LabelMap, UltrasoundVolume
+from ..imaging.image_files import Dimension, dimension_of_folder, read_image, read_image_labels
+from ..imaging.pixel_sizes import UNTOLD, PixelSizes
+from ..imaging.volume import Geometry, LabelMap, UltrasoundVolume, label_map_of
 from .files import sha256_of, sync_folder, temporary_path, writing
 from .manifest import Case, ImageRecord, LabelRecord, Manifest, write_manifest
+
+_IMAGE_AXIS = 2  # of which an image is the only slice
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """How the files of a study are read."""
+
+    dimension: Dimension
+    pixel_sizes: PixelSizes
+    organs: int | None = None
+
+    def find(self, folder: Path) -> dict[str, Path]:
+        return find_images(folder, pictures=self.dimension == 2)
+
+    def image(self, path: Path) -> UltrasoundVolume:
+        return read_volume(path) if self.dimension == 3 else read_image(path, self.pixel_sizes)
+
+    def labels(self, path: Path, geometry: Geometry) -> LabelMap:
+        if self.dimension == 3:
+            return read_label_map(path)
+        return read_image_labels(path, geometry, self.pixel_sizes, organs=self.organs)
 
 
 @dataclass(frozen=True)
@@ -42,6 +66,8 @@ def create_study(
     slice_axis: int,
     label_fraction: float | None,
     seed: int,
+    dimension: Dimension | None,
+    pixel_sizes: PixelSizes,
 ) -> None:
     """Build a study folder; see `Study.create`."""
     if slice_axis not in (0, 1, 2):
@@ -51,7 +77,11 @@ def create_study(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(folder, "already exists and is not an empty folder", "choose another folder for the new study")
 
-    sources = _examine(images, labels)
+    reader = _Reader(dimension or dimension_of_folder(images), pixel_sizes, None if organs is None else len(organs))
+    if reader.dimension == 3 and pixel_sizes != UNTOLD:
+        raise InputError("pixel sizes", "are for 2-D images, and these are volumes", "leave them out")
+    slice_axis = _IMAGE_AXIS if reader.dimension == 2 else slice_axis
+    sources = _examine(reader, images, labels)
     names = _organ_names(sources, organs)
     kept = None if label_fraction is None else _protocol(sources, slice_axis, label_fraction, seed)
 
@@ -64,11 +94,12 @@ def create_study(
             (building / "labels").mkdir()
             stems = safe_stems(source.name for source in sources)
             cases = tuple(
-                _store(building, source, stem, names, slice_axis, kept)
+                _store(building, reader, source, stem, names, slice_axis, kept)
                 for source, stem in zip(sources, stems, strict=True)
             )
             manifest = Manifest(
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
+                dimension=reader.dimension,
                 slice_axis=slice_axis,
                 organs=names,
                 label_fraction=label_fraction,
@@ -85,18 +116,20 @@ def create_study(
         sync_folder(folder.parent)
 
 
-def stored_images(folder: Path, images: Path, manifest: Manifest) -> tuple[Case, ...]:
+def stored_images(folder: Path, images: Path, manifest: Manifest, pixel_sizes: PixelSizes) -> tuple[Case, ...]:
     """Copy the images of a folder into an existing study; see `Study.add_images`."""
-    sources = _examine(images, None)
+    reader = _Reader(manifest.dimension, pixel_sizes)
+    sources = _examine(reader, images, None)
     known = {case.name for case in manifest.cases}
+    kind = "a volume" if manifest.dimension == 3 else "an image"
     for source in sources:
         if source.name in known:
-            raise InputError(source.image, f"has the same name as a volume of the study {folder}", "rename it")
+            raise InputError(source.image, f"has the same name as {kind} of the study {folder}", "rename it")
     present = [Path(case.image.file).name.removesuffix(".nrrd") for case in manifest.cases]
     stems = safe_stems([*present, *(source.name for source in sources)])[len(present) :]
     with writing(folder):
         return tuple(
-            _store(folder, source, stem, manifest.organs, manifest.slice_axis, None)
+            _store(folder, reader, source, stem, manifest.organs, manifest.slice_axis, None)
             for source, stem in zip(sources, stems, strict=True)
         )
 
@@ -104,7 +137,7 @@ def stored_images(folder: Path, images: Path, manifest: Manifest) -> tuple[Case,
 def label_record(folder: Path, file: str, labels: SparseLabels, slice_axis: int) -> LabelRecord:
     """What the manifest says of a label file that has just been written."""
     slices = labels.labelled_slices(slice_axis if labels.is_dense else None)
-    shown = [set(classes_in(np.take(labels.voxels, [s.index], axis=s.axis))) for s in slices]
+    shown = [set(classes_in(labels.of_slice(s)[None])) for s in slices]
     return LabelRecord(
         file=file,
         sha256=sha256_of(folder / file),
@@ -131,10 +164,10 @@ def safe_stems(names: Iterable[str]) -> list[str]:
     return stems
 
 
-def _examine(images: Path, labels: Path | None) -> list[_Source]:
+def _examine(reader: _Reader, images: Path, labels: Path | None) -> list[_Source]:
     """Read everything once, so that whatever is wrong is found before anything is written."""
-    image_paths = find_images(images)
-    label_paths = {} if labels is None else find_images(labels)
+    image_paths = reader.find(images)
+    label_paths = {} if labels is None else reader.find(labels)
     for name, path in label_paths.items():
         if name not in image_paths:
             raise InputError(
@@ -144,12 +177,12 @@ def _examine(images: Path, labels: Path | None) -> list[_Source]:
             )
     sources = []
     for name, path in image_paths.items():
-        geometry = read_volume(path).geometry
+        geometry = reader.image(path).geometry
         label_path = label_paths.get(name)
         if label_path is None:
             sources.append(_Source(name, path, None, geometry))
             continue
-        label = read_label_map(label_path)
+        label = reader.labels(label_path, geometry)
         classes = classes_in(label.voxels)
         sparse = SparseLabels(label.voxels, label.geometry, _numbered_organs(max(classes, default=0)))
         sparse.validate(str(label_path), geometry)
@@ -202,6 +235,7 @@ def _protocol(sources: Sequence[_Source], axis: int, fraction: float, seed: int)
 
 def _store(
     folder: Path,
+    reader: _Reader,
     source: _Source,
     stem: str,
     organs: tuple[str, ...],
@@ -209,9 +243,9 @@ def _store(
     kept: dict[str, list[int]] | None,
 ) -> Case:
     file = f"images/{stem}.nrrd"
-    volume = read_volume(source.image)
+    volume = reader.image(source.image)
     write_volume(folder / file, volume)
-    _check_copy(source.image, volume, read_volume(folder / file))
+    _check_copy(source.image, volume, _Reader(reader.dimension, UNTOLD).image(folder / file))
     image = ImageRecord(
         file=file,
         sha256=sha256_of(folder / file),
@@ -221,11 +255,11 @@ def _store(
     indices = None if kept is None else kept.get(source.name, [])
     if source.label is None or indices == []:
         return Case(name=source.name, image=image)
-    labels = SparseLabels(read_label_map(source.label).voxels, volume.geometry, organs)
+    labels = SparseLabels(reader.labels(source.label, volume.geometry).voxels, volume.geometry, organs)
     if indices is not None:
         labels = labels.keep_slices(slice_axis, indices)
     label_file = f"labels/{stem}.nrrd"
-    write_label_map(folder / label_file, LabelMap(labels.voxels, volume.geometry, source.name))
+    write_label_map(folder / label_file, label_map_of(labels.voxels, volume.geometry, source.name))
     return Case(name=source.name, image=image, labels=label_record(folder, label_file, labels, slice_axis))
 
 

@@ -29,6 +29,19 @@ def leave_labels(study: Study, name: str, labels: SparseLabels) -> None:
     write_label_map(path, LabelMap(labels.voxels, labels.geometry, name))
 
 
+def put_labels(study: Study, name: str, labels: SparseLabels) -> None:
+    """Replace the labels of a case, and what the inbox holds of it. The caller holds the lock.
+
+    Raises:
+        InputError: labels that do not fit; no room to write.
+    """
+    if (labels.voxels == UNLABELLED).all():
+        study.remove_labels(name)
+    else:
+        study.set_labels(name, labels)
+    (study.folder / FOLDER / study.case(name).image.file.rpartition("/")[2]).unlink(missing_ok=True)
+
+
 def take_labels(study: Study) -> list[str]:
     """Take over the labels in the inbox, and return the names of their cases. The caller holds the lock.
 
@@ -40,10 +53,6 @@ def take_labels(study: Study) -> list[str]:
         if not path.exists():
             continue
         label_map = read_label_map(path)
-        if (label_map.voxels == UNLABELLED).all():
-            study.remove_labels(case.name)
-        else:
-            study.set_labels(case.name, SparseLabels(label_map.voxels, label_map.geometry, study.organs))
-        path.unlink()
+        put_labels(study, case.name, SparseLabels(label_map.voxels, label_map.geometry, study.organs))
         taken.append(case.name)
     return taken

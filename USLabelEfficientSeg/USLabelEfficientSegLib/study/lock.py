@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,43 @@ else:
     import fcntl
 
 _WINDOWS_LOCKED_BYTE = 1 << 30  # far behind the text, which other processes must be able to read
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who is writing a study.
+
+    Attributes:
+        pid: number of the process.
+        host: name of its computer.
+    """
+
+    pid: int
+    host: str
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the process runs on this computer."""
+        return self.host == socket.gethostname()
+
+
+def holder_of(path: Path) -> Holder | None:
+    """Who holds the lock file of a study now; None when nobody does. Of another computer its text is believed."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    try:
+        told = _read_holder(descriptor)
+        if not told:
+            return None
+        holder = Holder(int(str(told["pid"])), str(told["host"]))
+        if holder.is_here and _try_lock(descriptor):  # its process died
+            _unlock(descriptor)
+            return None
+        return holder
+    finally:
+        os.close(descriptor)
 
 
 class StudyLock:

@@ -49,7 +49,7 @@ class LabelRecord(Section):
 
 
 class Case(Section):
-    """A volume by its name, with its labels if it has any."""
+    """A volume or 2-D image by its name, with its labels if it has any."""
 
     name: str = Field(min_length=1)
     image: ImageRecord
@@ -61,6 +61,7 @@ class Manifest(Section):
 
     format: Literal[1] = FORMAT
     created: str
+    dimension: Literal[2, 3] = Field(default=3, description="2: each case is one image, a slice along axis 2")
     slice_axis: SliceAxis
     organs: tuple[str, ...] = Field(min_length=1, max_length=254)
     label_fraction: float | None = Field(default=None, gt=0, le=1, description="asked for when labels were hidden")

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,15 +19,21 @@ from .study import Study
 _PACKAGES = ("torch", "monai", "numpy", "scipy", "SimpleITK", "safetensors", "pydantic")
 
 
-def start_run(study: Study, settings: Settings, device: str) -> None:
+def start_run(study: Study, settings: Settings, device: str, continued_from: Mapping[str, Any] | None = None) -> None:
     """Record the start, or the continuation, of training. The caller holds the study's lock.
+
+    Args:
+        study: what is trained.
+        settings: of the training.
+        device: where it computes.
+        continued_from: checksum and provenance of the model that it continues from; None: it starts anew.
 
     Raises `InputError` when the run in the study was started with other settings.
     """
     path = study.run_folder / "run.json"
     starts: list[dict[str, Any]] = []
     if path.exists():
-        stored, starts, _ = _read(path)
+        stored, starts, *_ = _read(path)
         difference = _difference(stored, settings)
         if difference:
             raise InputError(
@@ -35,6 +42,7 @@ def start_run(study: Study, settings: Settings, device: str) -> None:
     record = {
         "settings": settings.model_dump(mode="json"),
         "data": {"images": image_checksums(study), "labels": label_checksums(study)},
+        **({} if continued_from is None else {"continued_from": continued_from}),
         "starts": [
             *starts,
             {"time": datetime.now(UTC).isoformat(timespec="seconds"), "device": device, **_environment()},
@@ -61,6 +69,21 @@ def labels_changed(study: Study) -> bool:
     return path.exists() and _read(path)[2] != label_checksums(study)
 
 
+def images_added(study: Study) -> bool:
+    """Whether the study has got more volumes since its run was last started, and lost or changed none."""
+    path = study.run_folder / "run.json"
+    if not path.exists():
+        return False
+    before, now = _read(path)[3], image_checksums(study)
+    return len(now) > len(before) and before.items() <= now.items()
+
+
+def read_continued_from(study: Study) -> dict[str, Any] | None:
+    """Checksum and provenance of the model that the study's run continues from, None when it started anew."""
+    path = study.run_folder / "run.json"
+    return _read(path)[4] if path.exists() else None
+
+
 def flat_settings(settings: Settings) -> dict[str, Any]:
     """Every setting by its dotted name, such as `student.steps`."""
     return _flat(settings.model_dump())
@@ -81,14 +104,18 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _read(path: Path) -> tuple[Settings, list[dict[str, Any]], dict[str, str]]:
-    """Settings, starts, and the labels' checksums."""
+def _read(
+    path: Path,
+) -> tuple[Settings, list[dict[str, Any]], dict[str, str], dict[str, str], dict[str, Any] | None]:
+    """Settings, starts, the labels' and the images' checksums, and what it continues from."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        settings, starts, labels = record["settings"], list(record["starts"]), dict(record["data"]["labels"])
+        settings, starts = record["settings"], list(record["starts"])
+        labels, images = dict(record["data"]["labels"]), dict(record["data"]["images"])
+        continued_from = record.get("continued_from")
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(path, "is damaged", "train anew with --restart and a --preset") from error
-    return parse_settings(path, settings), starts, labels
+    return parse_settings(path, settings), starts, labels, images, continued_from
 
 
 def _difference(old: Settings, new: Settings) -> str:

@@ -1,14 +1,17 @@
-"""A study: one folder with volumes, sparse labels, settings, progress, weights; safe to copy and to kill."""
+"""A study: one folder with images, sparse labels, settings, progress, weights; safe to copy and to kill."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..annotation.sparse_labels import SparseLabels
 from ..errors import InputError
-from ..imaging.files import read_label_map, read_volume, write_label_map
-from ..imaging.volume import LabelMap, UltrasoundVolume
+from ..imaging.files import read_geometry, read_label_map, read_volume, write_label_map
+from ..imaging.image_files import Dimension, read_image, read_image_labels
+from ..imaging.pixel_sizes import UNTOLD, PixelSizes
+from ..imaging.volume import UltrasoundVolume, label_map_of
 from .creation import create_study, label_record, stored_images
 from .events import EventLog
 from .files import remove_temporaries, sha256_of
@@ -37,6 +40,8 @@ class Study:
         slice_axis: int = 2,
         label_fraction: float | None = None,
         seed: int = 0,
+        dimension: Dimension | None = None,
+        pixel_sizes: PixelSizes = UNTOLD,
     ) -> "Study":
         """Make a study of the images in a folder and the labels of the same names in another.
 
@@ -44,18 +49,23 @@ class Study:
 
         Args:
             folder: the new study; must not exist or be empty.
-            images: folder of volumes `NAME.ext`.
-            labels: folder of label maps `NAME.ext`: 0 background, n the n-th organ, 255 unlabelled.
+            images: folder of volumes or 2-D images `NAME.ext`.
+            labels: folder of label maps `NAME.ext`: 0 background, n the n-th organ, 255 unlabelled (of volumes only;
+                for the labels of 2-D images see `read_image_labels`).
             organs: their names, in the order of their classes; by default "organ 1", ... for each class.
             slice_axis: array axis along which slices were acquired or annotated.
-            label_fraction: hide dense labels but for this fraction of their slices; hidden labels and those
-                that are already sparse are not stored. By default labels are taken as they are.
+            label_fraction: hide dense labels but for this fraction of their slices, of 2-D images whole labels;
+                hidden labels and those that are already sparse are not stored. By default labels are taken as they
+                are.
             seed: of the choice of these slices.
+            dimension: 3 for volumes, 2 for images; by default what the files are.
+            pixel_sizes: of 2-D images whose files do not tell them.
 
         Raises:
-            InputError: bad image; a label without an image, with another geometry or without a labelled
-                slice; a class that, of two or more labels, only one has (probably a mistake; naming organs
-                allows it); a fraction outside (0, 1]; no room or permission to write.
+            InputError: bad image, volumes and 2-D images together, unknown pixel size; a label without an image,
+                with another geometry or without a labelled slice; a class that, of two or more labels, only one has
+                (probably a mistake; naming organs allows it); a fraction outside (0, 1]; no room or permission to
+                write.
         """
         create_study(
             folder,
@@ -65,6 +75,8 @@ class Study:
             slice_axis=slice_axis,
             label_fraction=label_fraction,
             seed=seed,
+            dimension=dimension,
+            pixel_sizes=pixel_sizes,
         )
         return cls.open(folder)
 
@@ -84,13 +96,18 @@ class Study:
 
     @property
     def cases(self) -> tuple[Case, ...]:
-        """The volumes, sorted by name."""
+        """The volumes or images, sorted by name."""
         return self._manifest.cases
 
     @property
     def organs(self) -> tuple[str, ...]:
         """Names of the organs; organ `n` (from 0) has the label value `n + 1`."""
         return self._manifest.organs
+
+    @property
+    def dimension(self) -> Dimension:
+        """3 for a study of volumes, 2 for one of images; an image is a volume of one slice along `slice_axis`."""
+        return self._manifest.dimension
 
     @property
     def slice_axis(self) -> int:
@@ -107,12 +124,16 @@ class Study:
         for case in self.cases:
             if case.name == name:
                 return case
-        raise InputError(self.folder, f"has no volume named {name}", "see `study show` for the names")
+        raise InputError(
+            self.folder,
+            f"has no {'volume' if self.dimension == 3 else 'image'} named {name}",
+            "see `study show` for the names",
+        )
 
     def read_volume(self, name: str) -> UltrasoundVolume:
-        """The image of a case."""
-        volume = read_volume(self.folder / self.case(name).image.file)
-        return UltrasoundVolume(volume.voxels, volume.geometry, name)
+        """The image of a case, an `UltrasoundImage` if the study is 2-D."""
+        read = read_volume if self.dimension == 3 else read_image
+        return replace(read(self.folder / self.case(name).image.file), name=name)
 
     def read_labels(self, name: str) -> SparseLabels | None:
         """The sparse labels of a case, or None when nothing of it is labelled."""
@@ -128,10 +149,12 @@ class Study:
                 f"is of {', '.join(labels.organs)}",
                 f"label {', '.join(self.organs)} as the study does",
             )
-        volume = self.read_volume(name)
-        labels.validate(name, volume.geometry)
+        # Of a volume the header alone: an annotator waits for this after every slice.
+        header = self.dimension == 3
+        geometry = read_geometry(self.folder / case.image.file) if header else self.read_volume(name).geometry
+        labels.validate(name, geometry)
         file = f"labels/{Path(case.image.file).name}"
-        write_label_map(self.folder / file, LabelMap(labels.voxels, volume.geometry, name))
+        write_label_map(self.folder / file, label_map_of(labels.voxels, geometry, name))
         self._replace(case.model_copy(update={"labels": label_record(self.folder, file, labels, self.slice_axis)}))
 
     def remove_labels(self, name: str) -> None:
@@ -141,12 +164,12 @@ class Study:
             self._replace(self.case(name).model_copy(update={"labels": None}))
             (self.folder / record.file).unlink(missing_ok=True)
 
-    def add_images(self, images: Path) -> list[str]:
-        """Add the volumes of a folder, without labels; returns their names. The caller holds `lock()`.
+    def add_images(self, images: Path, pixel_sizes: PixelSizes = UNTOLD) -> list[str]:
+        """Add the images of a folder, without labels; returns their names. The caller holds `lock()`.
 
         Raises `InputError`, before anything is written: a bad image, or a name that the study has already.
         """
-        added = stored_images(self.folder, images, self._manifest)
+        added = stored_images(self.folder, images, self._manifest, pixel_sizes)
         cases = sorted((*self.cases, *added), key=lambda case: case.name)
         self._manifest = self._manifest.model_copy(update={"cases": tuple(cases)})
         write_manifest(self.folder, self._manifest)
@@ -184,6 +207,7 @@ class Study:
         return {
             "folder": str(self.folder),
             "created": self._manifest.created,
+            "dimension": self.dimension,
             "slice_axis": self.slice_axis,
             "volumes": len(self.cases),
             "labelled_volumes": len(records),
@@ -206,7 +230,7 @@ class Study:
         }
 
     def _read_labels(self, record: LabelRecord) -> SparseLabels:
-        label = read_label_map(self.folder / record.file)
+        label = (read_label_map if self.dimension == 3 else read_image_labels)(self.folder / record.file)
         return SparseLabels(label.voxels, label.geometry, self.organs)
 
     def _replace(self, changed: Case) -> None:

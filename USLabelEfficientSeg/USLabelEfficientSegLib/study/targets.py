@@ -15,7 +15,7 @@ from torch import Tensor
 from ..annotation.sparse_labels import UNLABELLED, SparseLabels
 from ..imaging.resampling import resample_axes
 
-_LEAST_WEIGHT = 1e-3  # mean weight of a voxel
+_LEAST_WEIGHT = 1e-3  # of a voxel that counts as labelled, and mean weight of one in the loss
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,10 @@ class SoftTarget:
     def probability(self) -> Tensor:
         """Class probabilities (C, I, J, K); 0 where nothing is known."""
         return self.weighted / self.weight.clamp_min(1e-6)
+
+    def labelled_along(self, axis: int) -> Tensor:
+        """Which slices along `axis` (n,) are labelled; one of another axis that crosses them labels but a line."""
+        return (self.weight.movedim(axis, 0) > _LEAST_WEIGHT).flatten(1).float().mean(dim=1) > 0.5
 
 
 def label_target(labels: SparseLabels, shape: tuple[int, int, int]) -> SoftTarget:

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..study.training_volumes import TrainingVolume
 from .augmentation import gain_and_contrast, uniform
 from .features import encode_slices
-from .slice_head import slice_boxes
+from .slice_head import slice_axis_of, slice_boxes
 from .slices import in_slice_axes
 from .vit import VisionTransformer
 
@@ -36,6 +36,9 @@ class LabelledSlices:
     weight: Tensor
     boxes: Tensor
     pixel_size: tuple[float, float]
+
+    def __len__(self) -> int:
+        return len(self.images)
 
 
 @dataclass(frozen=True)
@@ -75,11 +78,11 @@ class HeadSamples:
 
 
 def labelled_slices(volume: TrainingVolume, axis: int) -> LabelledSlices:
-    """The slices of a volume along `axis` in which anything is labelled. Raises `ValueError` without labels."""
+    """The slices of a volume that are labelled along `axis`, perhaps none. Raises `ValueError` without labels."""
     if volume.labels is None:
         raise ValueError(f"{volume.name} has no labels")
     weight = volume.labels.weight.movedim(axis, 0)
-    chosen = weight.flatten(1).any(dim=1)
+    chosen = volume.labels.labelled_along(axis)
     rows, columns = in_slice_axes(axis)
     return LabelledSlices(
         images=volume.grey.movedim(axis, 0)[chosen],
@@ -151,10 +154,11 @@ def class_weights(samples: list[HeadSamples], bound: float = 10.0) -> Tensor:
 
 
 def of_equal_shape(samples: Sequence[HeadSamples]) -> list[HeadSamples]:
-    """Join samples whose slices and features have the same shapes, so that they can share a batch."""
+    """Join samples of the same slice axis whose slices and features have the same shapes: they can share a batch."""
     groups: dict[tuple[int, ...], list[HeadSamples]] = {}
     for part in samples:
-        groups.setdefault((*part.features.shape[1:], *part.target.shape[1:]), []).append(part)
+        kind = (slice_axis_of(part.boxes), *part.features.shape[1:], *part.target.shape[1:])
+        groups.setdefault(kind, []).append(part)
     return [
         HeadSamples(
             torch.cat([part.features for part in group]),

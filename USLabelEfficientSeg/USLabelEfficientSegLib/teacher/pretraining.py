@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..study.events import EventLog
-from ..study.loop import StepFunction, TrainingState, run_training
+from ..study.loop import StepFunction, TrainingState, load_modules, run_training
 from ..study.schedules import warmup_cosine
 from ..study.settings import TeacherSettings
 from .augmentation import MultiCrop, gain_and_contrast, random_resized_crop
@@ -52,6 +52,7 @@ def pretrain_teacher(
     events: EventLog,
     device: torch.device,
     initial_weights: VisionTransformer | None = None,
+    start: Path | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> VisionTransformer:
     """Train the teacher on the slices of `source`, resuming from `checkpoint_path`.
@@ -64,6 +65,7 @@ def pretrain_teacher(
         events: receives progress.
         device: where the ViT is trained.
         initial_weights: start from this ViT (its architecture replaces that of the settings).
+        start: checkpoint of an earlier training of the same teacher, on fewer volumes, to start from.
         cancelled: asked after every step.
 
     Returns:
@@ -78,6 +80,8 @@ def pretrain_teacher(
         check_patches(vit, settings)
         make = masked_objective if settings.objective == "masked" else dino_objective
         objective = make(copy.deepcopy(vit).train().requires_grad_(True), source, settings, device)
+    if start is not None:
+        load_modules(start, objective.state.modules)
     run_training(
         stage=STAGE,
         steps=settings.steps,
@@ -88,7 +92,7 @@ def pretrain_teacher(
         events=events,
         settings={
             **settings.model_dump(mode="json"),
-            "initial_weights": weights_digest(vit),
+            "initial_weights": weights_digest(objective.vit),
             "slices": source.digest(),
         },
         learning_rate=lambda step: warmup_cosine(

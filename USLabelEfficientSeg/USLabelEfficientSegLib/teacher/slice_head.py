@@ -24,7 +24,6 @@ class SliceHead(nn.Module):
         in_channels: channels of the features.
         organs: number of organs.
         upsample: patch size of the ViT.
-        slice_axis: volume axis that the slices are perpendicular to, for the location prior.
         hidden: channels between the convolutions.
         prior: log-odds by position that the head's logits are added to; None: every place is alike.
     """
@@ -34,13 +33,11 @@ class SliceHead(nn.Module):
         in_channels: int,
         organs: int,
         upsample: int,
-        slice_axis: int = 2,
         hidden: int = 64,
         prior: LocationPrior | None = None,
     ) -> None:
         super().__init__()
         self.upsample = upsample
-        self.slice_axis = slice_axis
         self.layers = nn.Sequential(nn.Conv2d(in_channels, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, organs, 1))
         self.prior = LocationPrior(organs)
         if prior is not None:
@@ -61,7 +58,7 @@ class SliceHead(nn.Module):
         """
         features = (features - self.feature_mean.view(1, -1, 1, 1)) / self.feature_scale.view(1, -1, 1, 1)
         seen = F.pad(self.layers(features), (0, 0, 0, 0, 1, 0))
-        expected = self.prior(position_maps(features, boxes, self.slice_axis))
+        expected = self.prior(position_maps(features, boxes))
         return F.interpolate(seen + expected, scale_factor=self.upsample, mode="bilinear")
 
     def balanced_logits(self, features: Tensor, boxes: Tensor) -> Tensor:
@@ -99,33 +96,35 @@ def slice_boxes(count: int, slice_axis: int, frame: Frame | None = None) -> Tens
     return boxes
 
 
-def position_maps(features: Tensor, boxes: Tensor, slice_axis: int) -> Tensor:
+def slice_axis_of(boxes: Tensor) -> int:
+    """The volume axis that slices with these boxes (n, 3, 2) are perpendicular to: across it they are flat."""
+    return int((boxes[0, :, 1] - boxes[0, :, 0]).abs().argmin())
+
+
+def position_maps(features: Tensor, boxes: Tensor) -> Tensor:
     """Coordinates (n, 3, h, w) of the patches of slices in the anatomy, in the order of the volume's axes."""
     height, width = features.shape[2:]
     low, high = boxes.to(features)[..., None, None].unbind(dim=2)
     share = features.new_zeros(1, 3, height, width)
-    rows, columns = in_slice_axes(slice_axis)
+    rows, columns = in_slice_axes(slice_axis_of(boxes))
     share[:, rows] = ((torch.arange(height) + 0.5) / height).to(features).view(1, -1, 1)
     share[:, columns] = ((torch.arange(width) + 0.5) / width).to(features).view(1, 1, -1)
     return low + (high - low) * share
 
 
 @torch.inference_mode()
-def predict_slices(
-    head: SliceHead, features: Tensor, slice_shape: Sequence[int], boxes: Tensor | None = None
-) -> Tensor:
+def predict_slices(head: SliceHead, features: Tensor, slice_shape: Sequence[int], boxes: Tensor) -> Tensor:
     """Class probabilities (n, organs + 1, H, W) of slices at their own pixels.
 
     Args:
         head: trained slice head; runs on the device that it is on.
         features: (n, C, h, w) of any float type, e.g. `torch.from_numpy(cache.features(...))`.
         slice_shape: rows and columns of the slices.
-        boxes: (n, 3, 2) see `slice_boxes`; all slices of one volume in order when None.
+        boxes: (n, 3, 2) see `slice_boxes`.
 
     Returns:
         float32 on the CPU.
     """
-    boxes = slice_boxes(len(features), head.slice_axis) if boxes is None else boxes
     device = head.class_weights.device
     pixels = math.prod(features.shape[-2:]) * head.upsample**2
     step = max(1, (1 << 22) // pixels)  # bounds memory

@@ -43,14 +43,13 @@ def train_slice_head(
     events: EventLog,
     device: torch.device,
     stage: str = "slice head",
-    slice_axis: int = 2,
     prior: LocationPrior | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> SliceHead:
     """Train a slice head, resuming from `checkpoint_path`.
 
     Args:
-        samples: encoded labelled slices, one entry a slice shape.
+        samples: encoded labelled slices, one entry a slice shape and axis.
         patch_size: of the ViT that made the features.
         settings: hidden channels, steps, ...
         checkpoint_path: where state and result are kept.
@@ -58,7 +57,7 @@ def train_slice_head(
         events: receives progress.
         device: where the head is trained.
         stage: name in events and checkpoint, to tell several heads apart.
-        slice_axis, prior: see `SliceHead`.
+        prior: see `SliceHead`.
         cancelled: asked after every step.
 
     Returns:
@@ -70,7 +69,7 @@ def train_slice_head(
     channels, organs = samples[0].features.shape[1], samples[0].target.shape[1] - 1
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        head = SliceHead(channels, organs, patch_size, slice_axis, settings.hidden, prior)
+        head = SliceHead(channels, organs, patch_size, settings.hidden, prior)
     mean, scale = feature_statistics([part.features for part in samples])
     head.feature_mean.copy_(mean)
     head.feature_scale.copy_(scale)
@@ -80,7 +79,7 @@ def train_slice_head(
     sizes = torch.tensor([float(len(part)) for part in samples])
 
     def step_function(step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        # One shape a batch, each as often as it has samples.
+        # One shape and axis a batch, each as often as it has samples.
         part = samples[int(torch.multinomial(sizes, 1, generator=generator))]
         rows = torch.randint(len(part), (settings.batch_size,), generator=generator)
         logits = head.balanced_logits(part.features[rows].to(device, torch.float32), part.boxes[rows].to(device))

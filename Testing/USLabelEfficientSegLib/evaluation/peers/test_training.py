@@ -1,4 +1,5 @@
 import math
+import time
 from dataclasses import replace
 
 import pytest
@@ -80,6 +81,26 @@ def test_a_budget_of_seconds_ends_in_time(task):
 
     assert steps == len(told) >= 1
     assert told[0] < 0.1 and told == sorted(told) and told[-1] < 1
+
+
+def test_what_is_done_after_a_step_is_not_part_of_the_budget(task):
+    spent = []
+
+    def slow(share, peer):
+        assert peer.predictors() == (peer.average,)
+        time.sleep(0.2)
+        spent.append(share)
+
+    plain, steps = train_peer(PEERS["labels-3d"].make, task, Budget(steps=2), 0)
+    watched, _ = train_peer(PEERS["labels-3d"].make, task, Budget(steps=2), 0, after_step=slow)
+    assert spent == [0.5, 1.0]
+    assert torch.equal(probabilities(plain, task.volumes[1]), probabilities(watched, task.volumes[1]))
+
+    spent.clear()
+    started = time.monotonic()
+    _, steps = train_peer(PEERS["labels-3d"].make, task, Budget(seconds=0.5), 0, after_step=slow)
+    assert len(spent) == steps and spent[-1] == 1.0
+    assert time.monotonic() - started > 0.5 + 0.2 * steps
 
 
 def test_a_budget_is_either_seconds_or_steps():

@@ -85,9 +85,9 @@ def commands(folder: Path) -> str:
     }
     test = shlex.quote(str(folder.resolve() / "raw" / DATASET / "imagesTs"))
     return f"""set -e
-# In an environment of its own: pip install nnunetv2
+# In an environment of its own: pip install nnunetv2. Arguments are those of training and prediction: -device cpu, ...
 export nnUNet_raw={inside["raw"]} nnUNet_preprocessed={inside["preprocessed"]} nnUNet_results={inside["results"]}
 nnUNetv2_plan_and_preprocess -d {NUMBER} --verify_dataset_integrity -c 3d_fullres
-nnUNetv2_train {NUMBER} 3d_fullres all
-nnUNetv2_predict -d {NUMBER} -c 3d_fullres -f all -i {test} -o {inside["predictions"]}
+nnUNetv2_train {NUMBER} 3d_fullres all "$@"
+nnUNetv2_predict -d {NUMBER} -c 3d_fullres -f all -i {test} -o {inside["predictions"]} "$@"
 """

@@ -151,6 +151,7 @@ def train_peer(
     budget: Budget,
     seed: int,
     on_step: Callable[[float], None] | None = None,
+    after_step: Callable[[float, Peer], None] | None = None,
 ) -> tuple[tuple[nn.Module, ...], int]:
     """Train a rival until its budget is spent.
 
@@ -160,6 +161,8 @@ def train_peer(
         budget: seconds or steps.
         seed: of weights and samples.
         on_step: called before every step with the share of the budget that is spent.
+        after_step: called after every step with that share and the rival, which it must not change; like that of
+            `on_step`, its time is not part of the budget.
 
     Returns:
         Its predictors in evaluation mode, and the steps it did.
@@ -174,10 +177,11 @@ def train_peer(
         peer = make(task)
         rate, decay = peer.learning_rate, task.settings.weight_decay
         optimizer = torch.optim.AdamW(peer.network.parameters(), rate, weight_decay=decay)
-        started, step = time.monotonic(), 0
-        while (progress := budget.spent(step, time.monotonic() - started)) < 1:
+        seconds, step = 0.0, 0
+        while (progress := budget.spent(step, seconds)) < 1:
             if on_step is not None:
                 on_step(progress)
+            started = time.monotonic()
             generator = torch.Generator().manual_seed(value := step_seed(seed, "peer", step))
             torch.manual_seed(value)
             for group in optimizer.param_groups:
@@ -189,4 +193,7 @@ def train_peer(
             optimizer.step()
             peer.update_average(step)
             step += 1
+            seconds += time.monotonic() - started
+            if after_step is not None:
+                after_step(budget.spent(step, seconds), peer)
     return tuple(network.eval() for network in peer.predictors()), step

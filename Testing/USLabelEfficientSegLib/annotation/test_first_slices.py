@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from USLabelEfficientSegLib.annotation.first_slices import Candidate, choose_first_slices
+from USLabelEfficientSegLib.errors import InputError
+
+
+def candidates(count=9, shape=(20, 30, 40), labelled=(), axes=(0, 1, 2)):
+    random = np.random.default_rng(0)
+    usable = {axis: np.ones(shape[axis], dtype=bool) for axis in axes}
+    return [Candidate(random.normal(size=4), usable, labelled) for _ in range(count)]
+
+
+def test_axes_take_turns_and_volumes_are_not_used_twice():
+    chosen = choose_first_slices(candidates(), 9)
+
+    assert len({number for number, _ in chosen}) == 9
+    assert [axis for _, (axis, _) in chosen] == [0, 1, 2] * 3
+
+
+def test_slices_lie_in_the_middle_of_what_is_usable_and_differ():
+    volumes = candidates(12, (100, 100, 100))
+    volumes = [Candidate(v.appearance, {0: np.arange(100) >= 60}, ()) for v in volumes]
+
+    indices = [index for _, (_, index) in choose_first_slices(volumes, 12)]
+
+    assert all(72 <= index <= 88 for index in indices)
+    assert indices[0] == 79 or indices[0] == 80
+    assert len(set(indices)) > 8
+
+
+def test_asking_one_at_a_time_goes_on_where_it_was():
+    volumes = candidates(5)
+    for turn in range(12):
+        number, place = choose_first_slices(volumes, 1)[0]
+        assert place[0] == turn % 3
+        volumes[number] = Candidate(
+            volumes[number].appearance, volumes[number].usable, (*volumes[number].labelled, place)
+        )
+
+    counts = [len(volume.labelled) for volume in volumes]
+    assert max(counts) - min(counts) <= 1
+    assert all(len(set(volume.labelled)) == len(volume.labelled) for volume in volumes)
+
+
+def test_typical_volumes_come_first():
+    volumes = candidates(11)
+    usual = np.zeros(4)
+    for number in range(10):
+        volumes[number] = Candidate(usual + 0.01 * number, volumes[number].usable, ())
+    volumes[10] = Candidate(usual + 100, volumes[10].usable, ())
+
+    assert choose_first_slices(volumes, 1)[0][0] in range(10)
+
+
+def test_only_allowed_axes_are_used_and_everything_can_be_asked_for():
+    volumes = candidates(2, (3, 4, 5), axes=(2,))
+
+    chosen = choose_first_slices(volumes, 100)
+
+    assert len(set(chosen)) == len(chosen) == 10
+    assert {axis for _, (axis, _) in chosen} == {2}
+
+
+def test_nothing_left_or_nothing_asked_for_is_refused():
+    with pytest.raises(InputError, match="no slice left"):
+        choose_first_slices([Candidate(np.zeros(2), {2: np.zeros(5, dtype=bool)}, ())], 1)
+    with pytest.raises(InputError, match="not at least 1"):
+        choose_first_slices(candidates(), 0)

@@ -1,0 +1,155 @@
+"""Areas of 2-D images in files, and what is measured while they are segmented."""
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from simulated_heads import write_png
+
+from USLabelEfficientSegLib.divergence.unext import UNeXt
+from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.imaging.files import write_label_map, write_map
+from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
+from USLabelEfficientSegLib.imaging.volume import Geometry, ImageLabels
+from USLabelEfficientSegLib.measurement.measured_images import measure_image
+from USLabelEfficientSegLib.measurement.measurements import Flag
+from USLabelEfficientSegLib.measurement.planar import SENTENCES
+from USLabelEfficientSegLib.measurement.planar_files import (
+    measure_image_files,
+    read_measurements_of,
+    write_areas_csv,
+    write_measurements_of,
+    write_planar_measurements,
+)
+from USLabelEfficientSegLib.segmentation.image_calibration import ImageCalibration, ImageStatistics
+from USLabelEfficientSegLib.segmentation.image_model import ImageModel, ImagePrediction
+from USLabelEfficientSegLib.segmentation.segments import segment_metadata
+
+SPACING = (0.5, 0.4)
+GRID = Geometry((120, 100, 1), (*SPACING, 1.0), (0.0, 0.0, 0.0), np.eye(3))
+AXES_MM = (40.0, 24.0)
+
+
+def ellipse_labels(name="a", label=1):
+    i, j = np.indices((120, 100))
+    inside = np.hypot((i - 60) * SPACING[0] / (AXES_MM[0] / 2), (j - 50) * SPACING[1] / (AXES_MM[1] / 2)) <= 1
+    return ImageLabels((label * inside).astype(np.uint8)[..., None], GRID, name)
+
+
+@pytest.fixture
+def segmented(tmp_path):
+    labels = ellipse_labels()
+    write_label_map(tmp_path / "a.nrrd", labels, segment_metadata(labels, ["head"]))
+    probability = np.stack([labels.voxels == 0, labels.voxels]).astype(np.float32)
+    write_map(tmp_path / "a_probability.nrrd", 0.1 + 0.8 * probability, GRID)
+    return tmp_path
+
+
+def test_a_segmentation_is_measured_with_its_probabilities_and_names(segmented):
+    (row,) = measure_image_files([segmented])
+
+    area = np.pi / 4 * AXES_MM[0] * AXES_MM[1]
+    assert (row.case, row.organ) == ("a", "head")
+    assert row.area_mm2 == pytest.approx(area, rel=0.01)
+    assert row.probability_area_mm2 == pytest.approx(0.8 * row.area_mm2 + 0.1 * 120 * 100 * 0.2, rel=1e-5)
+    assert row.ellipse.axes_mm == pytest.approx(AXES_MM, rel=0.01)
+    assert row.circumference_mm == pytest.approx(102.1, rel=0.01)  # Ramanujan's approximation
+
+
+def test_masks_of_other_programs_are_measured_if_their_pixel_size_is_known(tmp_path):
+    path = write_png(tmp_path / "a.png", 255 * ellipse_labels().voxels[..., 0].T)
+
+    with pytest.raises(InputError, match="does not say how large its pixels are"):
+        measure_image_files([path])
+    (row,) = measure_image_files([path], ["head"], PixelSizes({"a": SPACING}))
+    assert row.ellipse.axes_mm == pytest.approx(AXES_MM, rel=0.01) and row.organ == "head"
+
+
+def test_the_table_has_units_and_empty_cells_for_what_is_unknown(segmented, tmp_path):
+    rows = measure_image_files([segmented])
+    absent = replace(rows[0], case="b", pixel_count=0, ellipse=None, flags=(Flag.EMPTY, Flag.HOLES))
+
+    write_areas_csv(tmp_path / "areas.csv", [*rows, absent])
+
+    with (tmp_path / "areas.csv").open(newline="") as file:
+        first, second = csv.DictReader(file)
+    assert float(first["circumference_mm"]) == pytest.approx(rows[0].circumference_mm, abs=1e-3)
+    assert first["area_interval_low_mm2"] == "" and second["ellipse_major_axis_mm"] == ""
+    assert second["flags"] == "empty holes"
+
+
+def test_measurements_are_taken_over_until_the_segmentation_is_edited(segmented):
+    row = replace(measure_image_files([segmented])[0], circumference_interval_mm=(90.0, 110.0), interval_method="tried")
+    write_measurements_of(segmented / "a.nrrd", [row])
+
+    assert measure_image_files([segmented]) == [row]
+    write_label_map(segmented / "a.nrrd", ellipse_labels())
+    assert read_measurements_of(segmented / "a.nrrd") is None
+    assert measure_image_files([segmented])[0].circumference_interval_mm is None
+
+
+def test_json_for_programs_holds_the_circumference(segmented, tmp_path):
+    write_planar_measurements(tmp_path / "areas.json", measure_image_files([segmented]))
+
+    (record,) = json.loads((tmp_path / "areas.json").read_text())["measurements"]
+    assert record["circumference_mm"] == pytest.approx(102.1, rel=0.01) and record["flags"] == []
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 1, "measurements": [{"volume_ml": 3}]}'])
+def test_measurements_that_are_none_are_refused(segmented, text):
+    (segmented / "a_measurements.json").write_text(text)
+
+    with pytest.raises(InputError, match="holds no measurements of a 2-D image"):
+        measure_image_files([segmented])
+
+
+def test_two_segmentations_of_one_image_are_refused(segmented, tmp_path):
+    (tmp_path / "more").mkdir()
+    write_label_map(tmp_path / "more" / "a_segmentation.nrrd", ellipse_labels())
+
+    with pytest.raises(InputError, match="is of the same image as"):
+        measure_image_files([segmented / "a.nrrd", tmp_path / "more"])
+
+
+def test_probabilities_of_another_kind_are_refused(segmented):
+    write_label_map(segmented / "a_probability.nrrd", ellipse_labels())
+
+    with pytest.raises(InputError, match="holds no class probabilities of a 2-D image"):
+        measure_image_files([segmented / "a.nrrd"])
+
+
+def measured(probability=None, statistics=None, calibration=None):
+    labels = ellipse_labels()
+    inside = labels.voxels.astype(np.float32)
+    shares = np.stack([1 - inside, inside]) if probability is None else probability(inside)
+    model = ImageModel(UNeXt(2), ("head",), 32, False, statistics=statistics, calibration=calibration)
+    return measure_image(model, ImagePrediction(shares, GRID, "a"), labels)[0]
+
+
+def test_a_calibrated_model_gives_intervals_and_its_method():
+    torch.manual_seed(0)
+    calibration = ImageCalibration(area=((0.8, 1.3),), circumference=((0.9, 1.2),), method="tried")
+
+    row = measured(calibration=calibration)
+
+    assert row.area_interval_mm2 == pytest.approx((0.8 * row.best_mm2, 1.3 * row.best_mm2))
+    assert row.circumference_interval_mm == pytest.approx((0.9 * row.circumference_mm, 1.2 * row.circumference_mm))
+    assert row.interval_method == "tried"
+
+
+def test_flags_warn_of_what_the_model_has_not_learnt():
+    usual = ImageStatistics(areas_mm2=((700.0, 800.0),), pixel_mm=(0.4, 0.5))
+    assert measured(statistics=usual).flags == ()
+
+    other = ImageStatistics(areas_mm2=((7000.0, 8000.0),), pixel_mm=(4.0, 5.0))
+    assert measured(statistics=other).flags == (Flag.OUTSIDE_TRAINING_RANGE, Flag.UNUSUAL_SPACING)
+
+    unsure = measured(lambda inside: np.stack([1 - 0.3 * inside, 0.3 * inside]))
+    assert unsure.flags == (Flag.UNCERTAIN_BOUNDARY,)
+
+
+def test_every_flag_that_images_raise_is_explained():
+    assert set(SENTENCES) == set(Flag) - {Flag.UNUSUAL_INTENSITIES}

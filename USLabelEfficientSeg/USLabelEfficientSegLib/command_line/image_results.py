@@ -1,0 +1,166 @@
+"""What the commands of `results` do with 2-D images."""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from ..errors import InputError
+from .progress import duration
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..evaluation.evaluate import MetricSummary
+    from ..imaging.pixel_sizes import PixelSizes
+    from ..measurement.planar import PlanarMeasurement
+
+
+def dimension_of_results(paths: Sequence[Path]) -> int:
+    """2 if the first segmentation among files and folders is of a 2-D image, else 3; pictures count last."""
+    from ..imaging.files import PICTURE_SUFFIXES
+    from ..imaging.image_files import dimension_of
+
+    for path in paths:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        for file in sorted(files, key=lambda file: file.suffix.lower() in PICTURE_SUFFIXES):
+            dimension = dimension_of(file) if file.is_file() else None
+            if dimension is not None:
+                return dimension
+    return 3  # whoever reads these files tells what is wrong with them
+
+
+def segment(
+    model: Path,
+    images: Sequence[Path],
+    output: Path,
+    device: "torch.device",
+    sizes: "PixelSizes",
+    *,
+    probability: bool,
+    uncertainty: bool,
+    as_json: bool,
+) -> None:
+    """Segment and measure images, and print a line for each."""
+    from ..measurement.measured_images import measured_images
+    from ..segmentation.segment_images import load_image_model, pictures_by_name, segment_images
+    from ..study.memory import tune_memory
+
+    found, trained = pictures_by_name(images), load_image_model(model)
+    tune_memory()
+    started = time.monotonic()
+    results = segment_images(
+        trained, found, output, device, pixel_sizes=sizes, probability=probability, uncertainty=uncertainty
+    )
+    for result in measured_images(trained, results):
+        if as_json:
+            areas = {row.organ: row.best_mm2 for row in result.rows}
+            circumferences = {row.organ: row.circumference_mm for row in result.rows}
+            record = {"file": str(result.path), "areas_mm2": areas, "circumferences_mm": circumferences}
+            print(json.dumps(record), flush=True)
+            continue
+        measured = ", ".join(_text(row) for row in result.rows)
+        print(f"{result.path}: {measured} ({duration(time.monotonic() - started)})", flush=True)
+        print_flags(result.rows)
+        started = time.monotonic()
+
+
+def measure(segmentations: Sequence[Path], output: Path, organs: Sequence[str] | None, sizes: "PixelSizes") -> None:
+    """Measure segmentations of 2-D images into a table or, for programs, a JSON file."""
+    from ..measurement.planar_files import measure_image_files, write_areas_csv, write_planar_measurements
+
+    rows = measure_image_files(segmentations, organs, sizes)
+    (write_planar_measurements if output.suffix == ".json" else write_areas_csv)(output, rows)
+    print(f"{output}: {len(rows)} areas of {len({row.case for row in rows})} segmentations")
+    print_flags(rows)
+
+
+def calibrate(model: Path, images: Path, references: Path, device: "torch.device", sizes: "PixelSizes") -> None:
+    """Calibrate a model on held-out labelled images, and store it."""
+    from contextlib import nullcontext
+
+    from ..image_calibrating import calibrated_on_images
+    from ..imaging.files import find_images
+    from ..segmentation.segment_files import model_file
+    from ..segmentation.segment_images import load_image_model
+    from ..study.memory import tune_memory
+    from ..study.study import Study
+
+    trained = load_image_model(model)
+    found, labels = find_images(images, pictures=True), find_images(references, pictures=True)
+    tune_memory()
+    better = calibrated_on_images(trained, found, labels, device, sizes)
+    study = Study.open(model) if model.is_dir() else None
+    file = model if study is None else model_file(study)
+    with nullcontext() if study is None else study.lock():
+        better.save(file)
+    assert better.calibration is not None
+    for organ, area, length in zip(
+        better.organs, better.calibration.area, better.calibration.circumference, strict=True
+    ):
+        ranges = f"area is {area[0]:.2f} to {area[1]:.2f} times, circumference {length[0]:.2f} to {length[1]:.2f} times"
+        print(f"{organ}: the true {ranges} the measured one (90 %)")
+    print(f"{file}: calibrated on {len(found)} images")
+
+
+def evaluate(
+    predictions: Path, references: Path, output: Path, organs: Sequence[str] | None, sizes: "PixelSizes"
+) -> int:
+    """Compare segmentations with references; returns how many references had no prediction."""
+    from ..evaluation.evaluate_images import evaluate_image_folders, summarise_images, write_image_metrics_csv
+
+    rows, left_out = evaluate_image_folders(predictions, references, organs, sizes)
+    summary_path = write_image_metrics_csv(output, rows)
+    _print_summary(summarise_images(rows))
+    print(f"Wrote {output} and {summary_path}")
+    return len(left_out)
+
+
+def refuse_pixel_sizes(sizes: "PixelSizes") -> None:
+    """Pixel sizes are not silently ignored where nothing needs them."""
+    from ..imaging.pixel_sizes import UNTOLD
+
+    if sizes != UNTOLD:
+        raise InputError(
+            "--pixel-sizes and --pixel-size", "are for 2-D images, and these are volumes", "leave them out"
+        )
+
+
+def print_flags(rows: Sequence["PlanarMeasurement"]) -> None:
+    """Reasons for caution, a line each."""
+    from ..measurement.planar import SENTENCES
+
+    for row in rows:
+        for flag in row.flags:
+            print(f"  caution, {row.case}, {row.organ}: {SENTENCES[flag]}", flush=True)
+
+
+def _text(row: "PlanarMeasurement") -> str:
+    area, length = f"{row.best_mm2:.0f} mm2", f"{row.circumference_mm:.1f} mm"
+    if row.area_interval_mm2 is not None and row.circumference_interval_mm is not None:
+        area += " (90 %: {:.0f} to {:.0f})".format(*row.area_interval_mm2)
+        length += " (90 %: {:.1f} to {:.1f})".format(*row.circumference_interval_mm)
+    return f"{row.organ} area {area}, circumference {length}"
+
+
+def _print_summary(summaries: Sequence["MetricSummary"]) -> None:
+    values = {(summary.organ, summary.metric): summary for summary in summaries}
+    table = Table("Organ", "Dice", "HD95, mm", "ASD, mm", "|Area error|, %", "|Circumf. error|, mm", "Cases", "Missed")
+    for organ in dict.fromkeys(summary.organ for summary in summaries):
+        dice = values[organ, "dice"]
+        table.add_row(
+            organ,
+            f"{dice.mean:.3f}",
+            f"{values[organ, 'hausdorff_95_mm'].mean:.2f}",
+            f"{values[organ, 'average_surface_distance_mm'].mean:.2f}",
+            f"{values[organ, 'absolute_area_error_percent'].median:.1f}",
+            f"{values[organ, 'absolute_circumference_error_mm'].mean:.2f}",
+            str(dice.cases),
+            str(dice.missed),
+        )
+    Console().print(table)
+    print("Mean over the cases; median for the area error.")

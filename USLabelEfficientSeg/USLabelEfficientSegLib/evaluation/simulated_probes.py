@@ -1,0 +1,39 @@
+"""Simulated subjects seen again through another probe: the image changes, the anatomy and its labels do not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from ..imaging.simulator import simulate_volume
+from ..imaging.simulator.anatomy import ORGAN_PLANS
+from ..imaging.volume import LabelMap, UltrasoundVolume
+
+_NAME = re.compile(r"simulated_(\d+)")
+
+
+def simulated_subject(image: UltrasoundVolume, reference: LabelMap) -> Callable[[str], UltrasoundVolume] | None:
+    """What each probe of the simulator shows of the subject of `image`; None for an image that is no simulated one.
+
+    A simulated volume tells its subject by its name. That the subject is the same is checked: its labels, simulated
+    again, must agree with `reference` in every voxel.
+    """
+    found, organs = _NAME.fullmatch(image.name), int(reference.voxels.max())
+    if found is None or not 1 <= organs <= len(ORGAN_PLANS):
+        return None
+    geometry = image.geometry
+    simulate = partial(
+        simulate_volume,
+        int(found[1]),
+        shape=geometry.shape,
+        spacing=geometry.spacing,
+        organ_count=organs,
+        direction=geometry.direction,
+        origin=geometry.origin,
+    )
+    if not np.array_equal(simulate().label_map.voxels, reference.voxels):
+        return None
+    return lambda probe: simulate(probe=probe).volume

@@ -1,0 +1,65 @@
+"""Calibration of a model of 2-D images on labelled images that it was not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .errors import InputError
+from .imaging.image_files import read_image, read_image_labels
+from .imaging.pixel_sizes import PixelSizes
+from .measurement.planar_files import measure_labels
+from .segmentation.image_calibration import calibration_from_images
+from .segmentation.image_model import ImageModel, predict_image
+
+
+def calibrated_on_images(
+    model: ImageModel,
+    images: Mapping[str, Path],
+    references: Mapping[str, Path],
+    device: torch.device,
+    pixel_sizes: PixelSizes,
+) -> ImageModel:
+    """The model with a calibration on labelled images.
+
+    Args:
+        model: what segments them.
+        images: files by name.
+        references: labels by the names of their images.
+        device: where to compute.
+        pixel_sizes: of images whose files do not tell them.
+
+    Raises:
+        InputError: an image without a reference, a reference of another size, an image whose label the model knows,
+            too few images.
+    """
+    trained_on = set(dict(model.provenance.get("labels", {})))
+    ratios = []
+    for name, path in images.items():
+        if name not in references:
+            raise InputError(path, "has no reference of the same name", "add it or leave the image out")
+        if name in trained_on:
+            raise InputError(path, "has the name of an image whose label the model knows", "give held-out images")
+        image = read_image(path, pixel_sizes)
+        prediction = predict_image(model, image, device)
+        reference = read_image_labels(references[name], image.geometry, pixel_sizes, organs=len(model.organs))
+        measured = measure_labels(prediction.labels(), model.organs, prediction.probability)
+        true = measure_labels(reference, model.organs)
+        ratios.append(
+            [
+                (_log_ratio(t.area_mm2, m.best_mm2), _log_ratio(t.circumference_mm, m.circumference_mm))
+                if m.pixel_count
+                else (np.nan, np.nan)
+                for t, m in zip(true, measured, strict=True)
+            ]
+        )
+    areas, circumferences = np.moveaxis(np.array(ratios), 2, 0)
+    return replace(model, calibration=calibration_from_images(areas, circumferences))
+
+
+def _log_ratio(true: float, measured: float) -> float:
+    return float(np.log(true / measured)) if true > 0 and measured > 0 else float("nan")

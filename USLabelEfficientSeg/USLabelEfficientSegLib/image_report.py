@@ -1,0 +1,133 @@
+"""The report of 2-D images: those of a trained study, or segmentations in files with their images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from . import __version__
+from .cohort_report import overlaps
+from .errors import InputError
+from .image_training import read_image_of
+from .imaging.files import find_images
+from .imaging.image_files import read_image
+from .imaging.pixel_sizes import PixelSizes
+from .imaging.volume import ImageLabels
+from .measurement.measured_images import measure_image
+from .measurement.planar_files import (
+    find_image_segmentations,
+    measure_image_files,
+    measure_labels,
+    read_image_segmentation,
+)
+from .measurement.planar_report import ImageCase, ImageReport
+from .measurement.report_content import case_labels
+from .measurement.segmentation_files import organ_names
+from .segmentation.image_model import ImageModel, predict_image
+from .study.events import read_events
+from .study.files import sha256_of
+from .study.study import Study
+from .study_report import provenance_of, settings_of, training_seconds
+
+_OF_IMAGES = ("preset", "seed", "method", "divergence.")  # settings that matter
+TITLE = "Areas and circumferences"
+
+
+def study_content(study: Study, model: ImageModel, device: torch.device, *, show_names: bool) -> ImageReport:
+    """What a report of a trained study shows: all its images, segmented now; their labels are the references."""
+    labels = case_labels([case.name for case in study.cases], show_names)
+    content = ImageReport("Segmentation study of 2-D images", study.organs, _study_cases(study, model, device, labels))
+    return with_training(content, study)
+
+
+def with_training(content: ImageReport, study: Study) -> ImageReport:
+    """The report with labels, training, settings and provenance of the study that its model is from."""
+    events, summary = read_events(study.events.path), study.summary()
+    labelled = f"{summary['labelled_volumes']} of {summary['volumes']} ({100 * study.label_fraction():.2g} %)"
+    minutes = f"{training_seconds(events) / 60:.1f} min"
+    return replace(
+        content,
+        events=events,
+        highlights={"Labelled images": labelled, "Training time": minutes},
+        settings={name: value for name, value in settings_of(study).items() if name.startswith(_OF_IMAGES)},
+        provenance=provenance_of(study),
+    )
+
+
+def cohort_content(
+    segmentations: Path,
+    images: Path,
+    *,
+    references: Path | None,
+    organs: Sequence[str] | None,
+    show_names: bool,
+) -> ImageReport:
+    """What a report of segmentations in files shows; what `segment` has measured is taken over.
+
+    Args:
+        segmentations: folder; its files tell the pixel sizes where the images do not.
+        images: folder of the images of the same names.
+        references: folder of labels by an expert, by name.
+        organs: names of the organs, by default those in the first file.
+        show_names: tell the names of the cases.
+
+    Raises:
+        InputError: no segmentations, one without an image, or no reference of any of them.
+    """
+    found, of_name = find_image_segmentations(segmentations), find_images(images, pictures=True)
+    for name, path in found.items():
+        if name not in of_name:
+            raise InputError(path, f"has no image {name} in {images}", "add the image or remove the segmentation")
+    referred = {} if references is None else find_image_segmentations(references)
+    if references is not None and not found.keys() & referred.keys():
+        problem = "has no reference of any of these segmentations"
+        raise InputError(references, problem, "give references of the same names")
+    first = next(iter(found.values()))
+    names = list(organs or organ_names(first) or [row.organ for row in measure_image_files([segmentations])])
+    names = list(dict.fromkeys(names))
+    labels = case_labels(list(found), show_names)
+    cases = _cohort_cases(found, of_name, referred, names, labels)
+    return ImageReport(TITLE, names, cases, provenance={"library version": __version__})
+
+
+def _study_cases(
+    study: Study, model: ImageModel, device: torch.device, labels: Mapping[str, str]
+) -> Iterator[ImageCase]:
+    for case in study.cases:
+        image, annotation = read_image_of(study, case.name), study.read_labels(case.name)
+        prediction = predict_image(model, image, device)
+        found = prediction.labels()
+        rows = measure_image(model, prediction, found)
+        made = ImageCase(labels[case.name], image, found, rows, checksum=case.image.sha256)
+        if annotation is not None:
+            made = _compared(made, ImageLabels(annotation.voxels, image.geometry, case.name), study.organs)
+        yield made
+
+
+def _cohort_cases(
+    segmentations: Mapping[str, Path],
+    images: Mapping[str, Path],
+    references: Mapping[str, Path],
+    organs: Sequence[str],
+    labels: Mapping[str, str],
+) -> Iterator[ImageCase]:
+    for name, path in segmentations.items():
+        found = read_image_segmentation(path)
+        image = read_image(images[name], PixelSizes({name: found.geometry.spacing[:2]}, source=path))
+        if not image.geometry.same_grid(found.geometry):
+            problem = f"has other pixels than its image {images[name].name}"
+            raise InputError(path, problem, "give the image that was segmented")
+        rows = measure_image_files([path], organs)
+        checksum = sha256_of(images[name]) if images[name].is_file() else None
+        made = ImageCase(labels[name], image, found, rows, checksum=checksum)
+        if name in references:
+            made = _compared(made, read_image_segmentation(references[name], found.geometry), organs)
+        yield made
+
+
+def _compared(case: ImageCase, reference: ImageLabels, organs: Sequence[str]) -> ImageCase:
+    true_rows = measure_labels(reference, organs)
+    return replace(case, reference=reference, true_rows=true_rows, dice=overlaps(case.prediction, reference, organs))

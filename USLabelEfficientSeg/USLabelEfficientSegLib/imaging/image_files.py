@@ -1,0 +1,172 @@
+"""2-D images and their labels as files: PNG, JPEG, BMP, TIFF, NRRD, NIfTI, MetaImage, GIPL and DICOM.
+
+In memory an image is a volume of one slice, see `UltrasoundImage`. It has a position in space only if its file is a
+3-D file of one slice.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813 - the name that its users know
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..errors import InputError
+from . import dicom
+from .files import (
+    PICTURE_SUFFIXES,
+    READ_SUFFIXES,
+    about,
+    check_format,
+    find_images,
+    grey_voxels,
+    image_name,
+    quiet,
+    read_with_itk,
+    reading,
+)
+from .pixel_sizes import UNTOLD, PixelSizes
+from .volume import Geometry, ImageLabels, UltrasoundImage
+
+MASK = 255  # of the organ in a black and white label
+_OUTLINE_PIXELS = 4  # an outline is at most about this thick
+
+Dimension = Literal[2, 3]
+
+
+def read_image(path: Path | str, sizes: PixelSizes = UNTOLD) -> UltrasoundImage:
+    """Read a 2-D ultrasound image; colour becomes grey (luminance of ITU-R BT.601).
+
+    Args:
+        path: the file, or a folder with one DICOM file.
+        sizes: tells the pixel size where the file does not.
+
+    Raises:
+        InputError: missing, unreadable, cut short, not finite, constant, a volume, or of unknown pixel size.
+    """
+    path = Path(path)
+    voxels, own = _read(path)
+    with about(path):
+        return UltrasoundImage(grey_voxels(voxels), _sized(path, voxels, own, sizes), image_name(path))
+
+
+def read_image_labels(
+    path: Path | str, geometry: Geometry | None = None, sizes: PixelSizes = UNTOLD, *, organs: int | None = None
+) -> ImageLabels:
+    """Read the labels of a 2-D image as uint8: 0 background, 1..254 organs.
+
+    A black and white label, of 0 and 255 alone, is the mask of the only organ and becomes 0 and 1.
+
+    Args:
+        path: the file.
+        geometry: of the image: that of a label in a format without pixel size, which must have as many pixels.
+        sizes: tells the pixel size where neither file nor geometry does.
+        organs: how many there are, if that is known.
+
+    Raises:
+        InputError: as for `read_image` (a constant label is fine), values that are no labels, a mask where there are
+            several organs, an outline instead of a filled organ, or another size than the image.
+    """
+    path = Path(path)
+    voxels, own = _read(path)
+    if voxels.ndim == 4:
+        if np.ptp(voxels[..., :3], axis=-1).any():
+            raise InputError(path, "is not a label (colour)", "give one class number a pixel, 0 for background")
+        voxels = voxels[..., 0]
+    if geometry is not None and voxels.shape[:2] != geometry.shape[:2]:
+        sides = " x ".join(map(str, voxels.shape[:2]))
+        problem = f"has {sides} pixels, its image {geometry.shape[0]} x {geometry.shape[1]}"
+        raise InputError(path, problem, "give the label at the pixels of its image")
+    if own is None and geometry is not None:
+        own = geometry
+    with about(path):
+        labels = _class_numbers(path, voxels)
+        if organs is not None and organs > 1 and (voxels == MASK).any():
+            problem = f"is black and white, but there are {organs} organs"
+            raise InputError(path, problem, "give class numbers 0, 1, 2, ...")
+        return ImageLabels(labels, _sized(path, voxels, own, sizes), image_name(path))
+
+
+def dimension_of(path: Path) -> Dimension | None:
+    """Whether a file or DICOM folder is a 2-D image or a volume, by its header; None if it cannot be read.
+
+    Slices of a DICOM series, which have a position in space, count as parts of a volume.
+    """
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        return 2
+    if dicom.is_dicom(path):
+        return 2 if dicom.is_loose_frame(path) else 3
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        with quiet():
+            reader.ReadImageInformation()
+    except RuntimeError:
+        return None
+    return 3 if max(reader.GetSize()[2:], default=1) > 1 else 2
+
+
+def dimension_of_folder(folder: Path) -> Dimension:
+    """Whether a folder holds 2-D images or volumes.
+
+    Raises:
+        InputError: no images, or both.
+    """
+    files = find_images(folder, pictures=True)
+    found: dict[Dimension | None, str] = {}
+    for path in files.values():
+        found.setdefault(dimension_of(path), path.name)
+    if 2 in found and 3 in found:
+        problem = f"holds volumes ({found[3]}) and 2-D images ({found[2]})"
+        raise InputError(folder, problem, "put them into two folders, and make a study of each")
+    return 2 if 2 in found else 3
+
+
+def _read(path: Path) -> tuple[NDArray[np.generic], Geometry | None]:
+    """Pixels (I, J, 1) or (I, J, 1, colours), and their grid if the file tells its pixel size."""
+    with reading(path):
+        if dicom.is_dicom(path):
+            pixels, spacing = dicom.read_image(path)
+            return pixels, None if spacing is None else _grid(pixels, spacing)
+        check_format(path, (*READ_SUFFIXES, *PICTURE_SUFFIXES))
+        pixels, geometry = read_with_itk(path, planar=True)[0]
+        return pixels, None if path.suffix.lower() in PICTURE_SUFFIXES else geometry
+
+
+def _sized(path: Path, voxels: NDArray[np.generic], own: Geometry | None, sizes: PixelSizes) -> Geometry:
+    if own is None:
+        return _grid(voxels, sizes.of(path, None))
+    sizes.of(path, own.spacing[:2])  # a table that says otherwise is not ignored
+    return own
+
+
+def _grid(voxels: NDArray[np.generic], spacing: tuple[float, float]) -> Geometry:
+    i, j = voxels.shape[:2]
+    return Geometry((i, j, 1), (*spacing, 1.0), (0.0, 0.0, 0.0), np.eye(3))
+
+
+def _class_numbers(path: Path, voxels: NDArray[np.generic]) -> NDArray[np.uint8]:
+    with np.errstate(invalid="ignore"):
+        labels = voxels.astype(np.uint8)
+    values = np.unique(labels)
+    if not np.array_equal(labels, voxels) or (MASK in values and not set(values.tolist()) <= {0, MASK}):
+        shown = ", ".join(f"{value:g}" for value in np.unique(voxels)[:6].astype(float))
+        problem = f"holds grey values that are no labels ({shown}, ...)"
+        remedy = "give class numbers 0, 1, 2, ..., or 0 and 255 for one organ, in a format without loss such as PNG"
+        raise InputError(path, problem, remedy)
+    if MASK not in values:
+        return labels
+    mask = labels == MASK
+    if mask.all():
+        raise InputError(path, "has the value 255 in every pixel", "give 0 for background")
+    if _is_outline(mask[..., 0]):
+        raise InputError(path, "is the outline of an organ, not its area", "fill the outline")
+    return mask.astype(np.uint8)
+
+
+def _is_outline(mask: NDArray[np.bool_]) -> bool:
+    """Whether a mask is a thin line around an area much larger than itself."""
+    filled = ndimage.binary_fill_holes(mask)
+    core = ndimage.binary_erosion(mask, iterations=_OUTLINE_PIXELS)
+    return bool(not core.any() and np.count_nonzero(filled) > 2 * np.count_nonzero(mask))

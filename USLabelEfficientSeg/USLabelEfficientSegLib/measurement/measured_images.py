@@ -1,0 +1,75 @@
+"""Segment 2-D images and measure what was found, with the intervals and warnings that the model is able to give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..imaging.volume import ImageLabels
+from ..segmentation.decision import expected_dice
+from ..segmentation.image_calibration import Factors
+from ..segmentation.image_model import ImageModel, ImagePrediction
+from ..segmentation.segment_images import SegmentedImage
+from .measurements import Flag
+from .planar import PlanarMeasurement
+from .planar_files import measure_labels, write_measurements_of
+from .quality import uncertain
+
+
+@dataclass(frozen=True)
+class MeasuredImage:
+    """A segmentation that was written, and what was measured of every organ."""
+
+    path: Path
+    rows: list[PlanarMeasurement]
+
+
+def measured_images(model: ImageModel, results: Iterable[SegmentedImage]) -> Iterator[MeasuredImage]:
+    """Measure images as they are segmented, and write `NAME_measurements.json` beside each segmentation."""
+    for result in results:
+        rows = measure_image(model, result.prediction, result.labels)
+        write_measurements_of(result.path, rows)
+        yield MeasuredImage(result.path, rows)
+
+
+def measure_image(model: ImageModel, prediction: ImagePrediction, labels: ImageLabels) -> list[PlanarMeasurement]:
+    """Measure what a model has segmented.
+
+    Args:
+        model: what made the prediction.
+        prediction: of an image.
+        labels: the prediction's labels.
+    """
+    rows = measure_labels(labels, model.organs, prediction.probability)
+    return [_with_interval(_with_flags(row, model, prediction), model) for row in rows]
+
+
+def _with_flags(row: PlanarMeasurement, model: ImageModel, prediction: ImagePrediction) -> PlanarMeasurement:
+    flags, statistics = set(row.flags), model.statistics
+    if row.pixel_count and uncertain(expected_dice(prediction.probability[row.label])):
+        flags.add(Flag.UNCERTAIN_BOUNDARY)
+    if statistics is not None:
+        if row.pixel_count and not statistics.usual_area(row.label - 1, row.area_mm2):
+            flags.add(Flag.OUTSIDE_TRAINING_RANGE)
+        if not statistics.usual_pixels(prediction.geometry):
+            flags.add(Flag.UNUSUAL_SPACING)
+    return replace(row, flags=tuple(flag for flag in Flag if flag in flags))
+
+
+def _with_interval(row: PlanarMeasurement, model: ImageModel) -> PlanarMeasurement:
+    if model.calibration is None or row.pixel_count == 0:
+        return row
+    return replace(
+        row,
+        area_interval_mm2=_times(model.calibration.area[row.label - 1], row.best_mm2),
+        circumference_interval_mm=_times(model.calibration.circumference[row.label - 1], row.circumference_mm),
+        interval_method=model.calibration.method,
+    )
+
+
+def _times(factors: Factors, value: float) -> tuple[float, float]:
+    low, high = np.array(factors) * value
+    return float(low), float(high)

@@ -1,0 +1,173 @@
+"""Measurements of 2-D images as files: `areas.csv` for people, JSON for programs; and what is measured of files.
+
+The JSON files are those of `measurement_files`, with the fields of `PlanarMeasurement`. Segmenting writes one
+`NAME_measurements.json` beside each segmentation, with its checksum.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from .. import __version__
+from ..errors import InputError
+from ..imaging.files import image_name
+from ..imaging.image_files import read_image_labels
+from ..imaging.pixel_sizes import UNTOLD, PixelSizes
+from ..imaging.volume import Geometry, ImageLabels
+from ..segmentation.segments import PROBABILITY_SUFFIX
+from ..study.files import atomic_write_json, atomic_write_text, sha256_of
+from .measurement_files import FORMAT, MEASUREMENTS_SUFFIX
+from .planar import PlanarMeasurement, measure_planar
+from .segmentation_files import SEGMENTATION_SUFFIX, find_segmentations, organ_names
+
+CSV_HEADINGS = (
+    "case", "organ", "pixel_count", "area_mm2", "probability_area_mm2", "area_interval_low_mm2",
+    "area_interval_high_mm2", "perimeter_mm", "ellipse_major_axis_mm", "ellipse_minor_axis_mm", "circumference_mm",
+    "circumference_interval_low_mm", "circumference_interval_high_mm", "ellipse_centre_i_mm", "ellipse_centre_j_mm",
+    "ellipse_angle_degrees", "flags",
+)  # fmt: skip
+_ROWS = TypeAdapter(list[PlanarMeasurement])
+_NONE = (None, None)
+
+
+def find_image_segmentations(folder: Path) -> dict[str, Path]:
+    """Segmentations of 2-D images in a folder by the name of their image. Raises as `find_segmentations` does."""
+    return find_segmentations(folder, pictures=True)
+
+
+def read_image_segmentation(path: Path, geometry: Geometry | None = None, sizes: PixelSizes = UNTOLD) -> ImageLabels:
+    """A segmentation under the name of its image. Raises `InputError` as `read_image_labels` does."""
+    labels = read_image_labels(path, geometry, sizes)
+    return replace(labels, name=labels.name.removesuffix(SEGMENTATION_SUFFIX))
+
+
+def measure_image_files(
+    paths: Iterable[Path], organs: Sequence[str] | None = None, sizes: PixelSizes = UNTOLD
+) -> list[PlanarMeasurement]:
+    """Measure segmentations of 2-D images, files and all those in folders, as `measure_files` does volumes.
+
+    Args:
+        paths: files and folders.
+        organs: names of the organs.
+        sizes: tells the pixel sizes of masks in formats without one.
+
+    Raises:
+        InputError: a file cannot be read or measured, is no segmentation of a 2-D image, or is of one that another
+            file is of.
+    """
+    files = [file for path in paths for file in (find_image_segmentations(path).values() if path.is_dir() else [path])]
+    of_case: dict[str, Path] = {}
+    for file in files:
+        other = of_case.setdefault(image_name(file).removesuffix(SEGMENTATION_SUFFIX), file)
+        if other != file:
+            raise InputError(file, f"is of the same image as {other}", "measure one of them, or both in two runs")
+    unnamed = [] if organs else [file for file in files if not organ_names(file)]
+    highest = max((int(read_image_segmentation(file, sizes=sizes).voxels.max()) for file in unnamed), default=1)
+    rows = []
+    for file in files:
+        labels, stored = read_image_segmentation(file, sizes=sizes), read_measurements_of(file)
+        if stored is not None and (organs is None or len(organs) == len(stored)):
+            names = organs or [row.organ for row in stored]
+            rows += [replace(row, organ=name) for row, name in zip(stored, names, strict=True)]
+            continue
+        names = list(organs or organ_names(file)) or [f"organ {label}" for label in range(1, max(highest, 1) + 1)]
+        rows += measure_labels(labels, names, read_image_probabilities(file, labels.name))
+    return rows
+
+
+def measure_labels(
+    labels: ImageLabels, organs: Sequence[str], probabilities: NDArray[np.floating] | None = None
+) -> list[PlanarMeasurement]:
+    """`measure_planar` of the labels of an image; probabilities are (C, I, J, 1)."""
+    across = None if probabilities is None else probabilities[..., 0]
+    return measure_planar(labels.name, labels.voxels[..., 0], labels.geometry.spacing[:2], organs, across)
+
+
+def read_image_probabilities(segmentation: Path, name: str) -> NDArray[np.floating] | None:
+    """Class probabilities (C, I, J, 1) that lie beside the segmentation of the 2-D image `name`, if any.
+
+    Raises:
+        InputError: the file cannot be read or holds no floating-point class probabilities.
+    """
+    path = segmentation.parent / f"{name}{PROBABILITY_SUFFIX}.nrrd"
+    if not path.exists():
+        return None
+    remedy = "segment the image again with its probabilities"
+    try:
+        image = SimpleITK.ReadImage(str(path))
+    except RuntimeError as error:
+        raise InputError(path, "cannot be read", remedy) from error
+    classes, size = image.GetNumberOfComponentsPerPixel(), (*image.GetSize(), 1)[:3]
+    values = SimpleITK.GetArrayFromImage(image).reshape(*size[::-1], classes)
+    if size[2] != 1 or classes < 2 or not np.issubdtype(values.dtype, np.floating):
+        raise InputError(path, "holds no class probabilities of a 2-D image", remedy)
+    return np.ascontiguousarray(values.transpose(3, 2, 1, 0))
+
+
+def write_areas_csv(path: Path, rows: Sequence[PlanarMeasurement]) -> None:
+    """Write the rows as CSV (UTF-8), units in the headings; what is not known is an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_HEADINGS)
+    for row in rows:
+        ellipse = row.ellipse
+        numbers = [
+            row.area_mm2, row.probability_area_mm2, *(row.area_interval_mm2 or _NONE), row.perimeter_mm,
+            *(_NONE if ellipse is None else ellipse.axes_mm), row.circumference_mm,
+            *(row.circumference_interval_mm or _NONE), *(_NONE if ellipse is None else ellipse.centre_mm),
+            None if ellipse is None else ellipse.angle_degrees,
+        ]  # fmt: skip
+        cells = ["" if value is None else f"{value:.4f}" for value in numbers]
+        writer.writerow([row.case, row.organ, row.pixel_count, *cells, " ".join(row.flags)])
+    atomic_write_text(path, text.getvalue())
+
+
+def write_planar_measurements(path: Path, rows: Sequence[PlanarMeasurement]) -> None:
+    """Write measurements as JSON, atomically. Raises `InputError` as `atomic_write_json` does."""
+    atomic_write_json(path, _record(rows))
+
+
+def write_measurements_of(segmentation: Path, rows: Sequence[PlanarMeasurement]) -> None:
+    """Write the measurements of a segmentation file beside it."""
+    atomic_write_json(_beside(segmentation), _record(rows) | {"segmentation_sha256": sha256_of(segmentation)})
+
+
+def read_measurements_of(segmentation: Path) -> list[PlanarMeasurement] | None:
+    """What was measured when the file was segmented; None if nothing was or the file has been edited since.
+
+    Raises:
+        InputError: the file beside the segmentation is damaged, of a volume, or of a newer version.
+    """
+    path = _beside(segmentation)
+    if not path.exists():
+        return None
+    try:
+        record: Any = json.loads(path.read_text(encoding="utf-8"))
+        if record["format"] > FORMAT:
+            raise InputError(path, "was made by a newer version of this program", "update the program")
+        rows, checksum = _ROWS.validate_python(record["measurements"]), record.get("segmentation_sha256")
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", "check the path and its permissions") from None
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError, ValidationError) as error:
+        raise InputError(path, "holds no measurements of a 2-D image", "segment the image again") from error
+    return rows if checksum == sha256_of(segmentation) else None
+
+
+def _record(rows: Sequence[PlanarMeasurement]) -> dict[str, Any]:
+    measurements = [asdict(row) | {"circumference_mm": row.circumference_mm} for row in rows]
+    return {"format": FORMAT, "program": f"uslabelseg {__version__}", "measurements": measurements}
+
+
+def _beside(segmentation: Path) -> Path:
+    return segmentation.with_name(f"{image_name(segmentation)}{MEASUREMENTS_SUFFIX}")

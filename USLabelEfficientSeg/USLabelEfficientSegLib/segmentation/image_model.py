@@ -1,0 +1,146 @@
+"""A trained model of 2-D images in one file: UNeXt's weights and all that is needed to apply them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..divergence.images import image_grey, image_pixel_size
+from ..divergence.prediction import predict_images
+from ..divergence.unext import UNeXt
+from ..errors import InputError
+from ..imaging.volume import Geometry, ImageLabels, UltrasoundImage
+from ..study.checkpoint import load_checkpoint, save_checkpoint
+from .decision import decide, dice_threshold
+from .image_calibration import ImageCalibration, ImageStatistics
+from .model import IMAGE_MODEL
+
+FORMAT = 1
+_CRUMB = 0.1  # of the largest piece of an organ: smaller pieces and holes are noise
+
+
+@dataclass(frozen=True)
+class ImageModel:
+    """A network for 2-D images, and how an image is presented to it.
+
+    Args:
+        network: the moving average of UNeXt.
+        organs: names, in the order of the label values 1, 2, ...
+        image_size: pixels of the longer side at which it reads images.
+        mirrored: whether its prediction is averaged with that of the mirror image, as it was trained on both.
+        provenance: what reproduces the model: settings and data checksums.
+        statistics: of the images that it has learnt from.
+        calibration: of prediction intervals; None: there are none.
+    """
+
+    network: UNeXt
+    organs: tuple[str, ...]
+    image_size: int
+    mirrored: bool
+    provenance: dict[str, Any] = field(default_factory=dict)
+    statistics: ImageStatistics | None = None
+    calibration: ImageCalibration | None = None
+
+    def save(self, path: Path) -> None:
+        """Write the model to a safetensors file, atomically."""
+        description = {
+            "format": FORMAT,
+            "organs": list(self.organs),
+            "image_size": self.image_size,
+            "mirrored": self.mirrored,
+            "provenance": self.provenance,
+            "statistics": None if self.statistics is None else self.statistics.model_dump(mode="json"),
+            "calibration": None if self.calibration is None else self.calibration.model_dump(mode="json"),
+        }
+        save_checkpoint(path, self.network.state_dict(), {IMAGE_MODEL: description})
+
+    @classmethod
+    def load(cls, path: Path) -> ImageModel:
+        """Read a model; no code in the file is ever executed.
+
+        Raises:
+            InputError: missing, damaged, of volumes, not a model, or of a newer version.
+        """
+        tensors, metadata = load_checkpoint(path)
+        if "model" in metadata:
+            raise InputError(path, "is a model of volumes", "give the model of a study of 2-D images")
+        try:
+            model = metadata[IMAGE_MODEL]
+            if model["format"] > FORMAT:
+                raise InputError(path, "was made by a newer version of this program", "update the program")
+            network = UNeXt(len(model["organs"]) + 1)
+            network.load_state_dict(tensors)
+            statistics, calibration = model["statistics"], model["calibration"]
+            return cls(
+                network.eval(),
+                tuple(model["organs"]),
+                int(model["image_size"]),
+                bool(model["mirrored"]),
+                dict(model["provenance"]),
+                None if statistics is None else ImageStatistics.model_validate(statistics),
+                None if calibration is None else ImageCalibration.model_validate(calibration),
+            )
+        except InputError:
+            raise
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            problem = "is not a segmentation model of this program"
+            raise InputError(path, problem, "train a study or give a model that was exported from one") from error
+
+
+@dataclass(frozen=True)
+class ImagePrediction:
+    """What a model says of an image.
+
+    Attributes:
+        probability: (C, I, J, 1) float32, background first, sums to 1.
+        geometry: the image's grid.
+        name: the image's name.
+    """
+
+    probability: NDArray[np.float32]
+    geometry: Geometry
+    name: str
+
+    def labels(self) -> ImageLabels:
+        """The labels that maximise the expected Dice of each organ, see `decision`, without crumbs and pinholes."""
+        labels = decide(self.probability, [dice_threshold(organ) for organ in self.probability[1:]])
+        for label in range(1, len(self.probability)):
+            _tidy(labels[..., 0], label)
+        return ImageLabels(labels, self.geometry, self.name)
+
+    def uncertainty(self) -> NDArray[np.float32]:
+        """(I, J, 1) in [0, 1]: entropy of the probabilities over its largest possible value."""
+        entropy = -(self.probability * np.log(np.maximum(self.probability, 1e-12))).sum(axis=0)
+        return np.asarray(entropy / np.float32(np.log(len(self.probability))))
+
+
+def predict_image(model: ImageModel, image: UltrasoundImage, device: torch.device) -> ImagePrediction:
+    """Class probabilities of an image at its own pixels."""
+    network = model.network.to(device)
+    grey, pixel_size = image_grey(image)[None], image_pixel_size(image.geometry)
+    probability = predict_images(network, grey, pixel_size, model.image_size, mirrored=model.mirrored)[0]
+    return ImagePrediction(probability.movedim(2, 1)[..., None].contiguous().numpy(), image.geometry, image.name)
+
+
+def _tidy(labels: NDArray[np.uint8], label: int) -> None:
+    """Remove pieces and fill holes of an organ in labels (I, J) that are small beside its largest piece."""
+    pieces, count = ndimage.label(labels == label, np.ones((3, 3)))
+    if count == 0:
+        return
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    small = sizes < _CRUMB * sizes.max()
+    small[0] = False
+    labels[small[pieces]] = 0
+    organ = labels == label
+    holes, _ = ndimage.label(ndimage.binary_fill_holes(organ) & (labels == 0))
+    extents = np.bincount(holes.ravel())
+    tiny = extents < _CRUMB * sizes.max()
+    tiny[0] = False
+    labels[tiny[holes]] = label

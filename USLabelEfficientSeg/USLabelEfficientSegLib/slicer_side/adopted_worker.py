@@ -1,0 +1,83 @@
+"""A training that goes on although the Slicer that had started it has ended, or that was started in a terminal."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from ..study.events import read_events
+from ..study.lock import holder_of
+from .worker import ERROR_PREFIX, SECONDS_TO_SAVE, Outcome, ask_to_stop, end_by_force, group_lives
+
+SECONDS_TO_GO = 0.5  # after the end by force
+STOPPED = "continues from here"  # the command line's last words when it was asked to stop
+
+
+class AdoptedWorker:
+    """Like `Worker`, for a process that something else has started: it is known by the study that it writes.
+
+    Its exit code cannot be had. That it has ended is seen by the study's lock, which the system frees; how, by the
+    events of the study and by what it printed last.
+
+    Args:
+        pid: of the process that holds the lock of the study.
+        folder: of the study.
+        log: what it prints; None if that is not known.
+    """
+
+    def __init__(self, pid: int, folder: Path, log: Path | None) -> None:
+        self.pid = pid
+        self.folder = folder
+        self.log = log
+        self._stop_by: float | None = None
+        self._gone_by: float | None = None
+        self._outcome: Outcome | None = None
+
+    @property
+    def cancelling(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._stop_by is not None
+
+    def poll(self) -> Outcome | None:
+        """How it ended, None while it goes on. Never blocks; ends it by force when it does not stop when asked."""
+        if self._outcome is not None:
+            return self._outcome
+        now = time.monotonic()
+        holder = holder_of(self.folder / "lock")
+        if holder is not None and holder.pid == self.pid:
+            if self._stop_by is not None and now >= self._stop_by:
+                end_by_force(self.pid)
+            return None
+        if self._gone_by is None:  # the lock is free a moment before the process and its children have gone
+            self._gone_by = self._stop_by or now + SECONDS_TO_SAVE
+        if now < self._gone_by + SECONDS_TO_GO and group_lives(self.pid):
+            if now >= self._gone_by:
+                end_by_force(self.pid)
+            return None
+        self._outcome = self._judge()
+        return self._outcome
+
+    def cancel(self) -> None:
+        """Ask it to save and stop."""
+        if self._stop_by is None and self._outcome is None:
+            self._stop_by = time.monotonic() + SECONDS_TO_SAVE
+            ask_to_stop(self.pid)
+
+    def wait(self, seconds: float) -> Outcome | None:
+        """Block until the end, or for so many seconds."""
+        until = time.monotonic() + seconds
+        while (outcome := self.poll()) is None and time.monotonic() < until:
+            time.sleep(0.02)
+        return outcome
+
+    def _judge(self) -> Outcome:
+        events = read_events(self.folder / "run" / "events.jsonl")
+        if events and events[-1].stage == "finished":
+            return Outcome("done")
+        text = "" if self.log is None else self.log.read_text(encoding="utf-8", errors="replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if self.cancelling or (lines and lines[-1].endswith(STOPPED)):
+            return Outcome("cancelled")
+        refused = [line.removeprefix(ERROR_PREFIX) for line in lines if line.startswith(ERROR_PREFIX)]
+        ended = "The training ended before it was finished; look at the log, and start again to continue."
+        return Outcome("failed", refused[-1] if refused else ended)

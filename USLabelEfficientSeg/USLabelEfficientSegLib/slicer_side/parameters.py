@@ -1,0 +1,100 @@
+"""The settings of the panel as a parameter node: kept in the scene, bound to the widgets of the same names."""
+
+from enum import Enum
+
+from slicer import vtkMRMLPlotChartNode, vtkMRMLScalarVolumeNode, vtkMRMLTableNode
+from slicer.i18n import tr as _
+from slicer.parameterNodeWrapper import parameterNodeWrapper
+
+
+class Preset(Enum):
+    """How thorough the training is; the values are the names of the library's presets."""
+
+    QUICK = "quick"
+    STANDARD = "standard"
+    FULL = "full"
+
+    def label(self) -> str:
+        """What the panel calls it."""
+        return {
+            "quick": _("Quick – a laptop will do"),
+            "standard": _("Standard – workstation with graphics card"),
+            "full": _("Full – as published, days on a graphics card"),
+        }[self.value]
+
+
+class Method(Enum):
+    """How the labels of a few slices are spread; the values are the library's names."""
+
+    CROSS_DIMENSIONAL = "cross-dimensional"
+    INFORMATION_DIVERGENCE = "information-divergence"
+
+    def label(self) -> str:
+        """What the panel calls it."""
+        return {
+            "cross-dimensional": _("A teacher for slices guides a student for volumes"),
+            "information-divergence": _("Two networks for slices teach each other first"),
+        }[self.value]
+
+
+class ModelSource(Enum):
+    """Which model segments."""
+
+    STUDY = "study"
+    FILE = "file"
+
+    def label(self) -> str:
+        """What the panel calls it."""
+        return {"study": _("Model of this study"), "file": _("Model file")}[self.value]
+
+
+class SliceAxis(Enum):
+    """Array axis across which slices are suggested and counted."""
+
+    K = 2
+    J = 1
+    I = 0  # noqa: E741 - Slicer's name of the axis
+
+    def label(self) -> str:
+        """What the panel calls it."""
+        return {
+            2: _("As acquired: across the third axis (K)"),
+            1: _("Across the second axis (J)"),
+            0: _("Across the first axis (I)"),
+        }[self.value]
+
+
+@parameterNodeWrapper
+class USLabelEfficientSegParameterNode:
+    """All settings of the panel, saved with the scene.
+
+    studyFolder - The folder of the study.
+    volumes - Volumes that belong, or are to belong, to the study.
+    organs - Names, colours and terminology of the organs as JSON, until the study is made.
+    sliceAxis - Axis across which slices are suggested and counted.
+    preset, method, device, changes - How training is done.
+    anew - Whether the next training starts anew instead of continuing from the current model.
+    preview - Whether what is found so far is shown while training runs.
+    volumesToSegment, modelSource, modelFile - What is segmented, with which model.
+    uncertainty, show3D - What is made of a segmentation.
+    volumesTable, lossChart, agreementTable - Nodes that show results.
+    """
+
+    studyFolder: str
+    volumes: list[vtkMRMLScalarVolumeNode]
+    organs: str
+    sliceAxis: SliceAxis = SliceAxis.K
+    preset: Preset = Preset.QUICK
+    method: Method = Method.CROSS_DIMENSIONAL
+    device: str = "auto"
+    changes: str
+    anew: bool = False
+    preview: bool = True
+    volumesToSegment: list[vtkMRMLScalarVolumeNode]
+    modelSource: ModelSource = ModelSource.STUDY
+    modelFile: str
+    uncertainty: bool = True
+    show3D: bool = True
+    volumesTable: vtkMRMLTableNode
+    lossChart: vtkMRMLPlotChartNode
+    agreementTable: vtkMRMLTableNode

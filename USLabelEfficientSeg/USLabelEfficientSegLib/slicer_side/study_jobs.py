@@ -1,0 +1,148 @@
+"""What a study has done by a worker: its making, training, suggestions and report, each as steps of a job."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import slicer
+
+from ..errors import InputError
+from .adopted_worker import AdoptedWorker
+from .jobs import Job, Steps
+from .segmentation_nodes import Organ
+from .study_nodes import inScene
+from .study_session import StudySession
+from .volume_nodes import ultrasoundVolumeFromNode
+
+MrmlNode = Any
+
+
+def stage(volumeNodes: Iterable[MrmlNode], folder: Path) -> Steps:
+    """Steps that write volume nodes into a folder for a worker; returns the nodes by the name of their file."""
+    from ..imaging.files import write_volume
+    from ..study.creation import safe_stems
+
+    nodes = list(volumeNodes)
+    folder.mkdir(parents=True, exist_ok=True)
+    names = safe_stems(node.GetName() for node in nodes)
+    for node, name in zip(nodes, names, strict=True):
+        if not inScene(node):
+            raise InputError(node.GetName(), "was removed", "choose the volumes again")
+        write_volume(folder / f"{name}.nrrd", ultrasoundVolumeFromNode(node))
+        yield
+    return dict(zip(names, nodes, strict=True))
+
+
+def createStudy(job: Job, folder: Path, volumeNodes: Sequence[MrmlNode], organs: Sequence[Organ], axis: int) -> Steps:
+    """Steps that make a study of volume nodes; returns its session.
+
+    Raises:
+        InputError: while they run: no volumes, no organs, a folder that is not empty, an unusable volume.
+    """
+    if not volumeNodes:
+        raise InputError("study", "has no volumes", "tick one volume or more")
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(folder, "is not empty", "choose a new folder for the study")
+    with temporaryFolder() as temporary:
+        staging = Path(temporary)
+        by_name = yield from stage(volumeNodes, staging / "images")
+        job.progress = 0.5
+        names = ",".join(organ.name for organ in organs)
+        arguments = ["study", "create", str(folder), "--images", str(staging / "images"), "--organs", names]
+        yield from job.work([*arguments, "--slice-axis", str(axis)], staging / "logs")
+    session = StudySession(folder)
+    session.setAppearance(organs)
+    for name, node in by_name.items():
+        if inScene(node):
+            session.bind(node, name)
+    return session
+
+
+def addVolumes(job: Job, session: StudySession, volumeNodes: Sequence[MrmlNode]) -> Steps:
+    """Steps that add volume nodes to a study."""
+    with temporaryFolder() as temporary:
+        staging = Path(temporary)
+        by_name = yield from stage(volumeNodes, staging / "images")
+        yield from job.work(["study", "add", str(session.folder), "--images", str(staging / "images")], session.logs)
+    session.refresh()
+    for name, node in by_name.items():
+        if inScene(node):
+            session.bind(node, name)
+
+
+def train(
+    job: Job,
+    session: StudySession,
+    *,
+    preset: str,
+    method: str = "cross-dimensional",
+    device: str = "auto",
+    changes: Mapping[str, Any] | None = None,
+    until: str = "student",
+    restart: bool = False,
+    fromTeacher: bool = False,
+) -> Steps:
+    """Steps that train a study, or go on with its training; see `uslabelseg train`."""
+    session.takeLabels()
+    settings = [f"--set={name}={json.dumps(value)}" for name, value in (changes or {}).items()]
+    arguments = ["train", str(session.folder), "--preset", preset, "--method", method, "--device", device]
+    arguments += ["--stage", until, *settings, *(["--restart"] if restart else [])]
+    arguments += ["--from-teacher"] if fromTeacher else []
+    try:
+        yield from job.work(arguments, session.logs)
+    finally:
+        _training_ended(session)
+
+
+def follow(job: Job, session: StudySession, worker: AdoptedWorker, meanwhile: Iterator[None]) -> Steps:
+    """Steps that follow a training which is running already, and do `meanwhile` what else there is to do.
+
+    Cancelling the job stops the training; closing Slicer does not, for Slicer has not started it.
+    """
+    try:
+        for _ in job.attend(worker):
+            next(meanwhile, None)
+            yield
+        yield from meanwhile
+    finally:
+        _training_ended(session)
+
+
+def runningTraining(session: StudySession) -> AdoptedWorker | None:
+    """The training of a study that another program, or an earlier Slicer, has started on this computer."""
+    writer = session.writer()
+    if writer is None or not writer.is_here or writer.pid == os.getpid():
+        return None
+    logs = sorted(session.logs.glob("* train.log"))
+    return AdoptedWorker(writer.pid, session.folder, logs[-1] if logs else None)
+
+
+def _training_ended(session: StudySession) -> None:
+    session.takeLabelsIfFree()  # those that were drawn meanwhile
+    session.suggestions.clear()
+
+
+def suggest(job: Job, session: StudySession, count: int = 12) -> Steps:
+    """Steps that find the slices most worth labelling next."""
+    session.takeLabels()
+    yield from job.work(["suggest", str(session.folder), "--count", str(count), "--json"], session.logs)
+    assert job.log is not None
+    text = job.log.read_text(encoding="utf-8")
+    session.suggestions.fill(json.loads(text[text.index("[") :]))
+
+
+def report(job: Job, session: StudySession, output: Path, pdf: bool = False) -> Steps:
+    """Steps that write the report of a trained study (HTML); returns its path, or that of the `pdf` beside it."""
+    arguments = ["report", str(session.folder), "--output", str(output), *(["--pdf"] if pdf else [])]
+    yield from job.work(arguments, session.logs)
+    return output.with_suffix(".pdf") if pdf else output
+
+
+def temporaryFolder() -> TemporaryDirectory[str]:
+    """A folder in the place that the user has set for temporary files, removed at the end of a `with` block."""
+    return TemporaryDirectory(dir=slicer.app.temporaryPath, ignore_cleanup_errors=True)

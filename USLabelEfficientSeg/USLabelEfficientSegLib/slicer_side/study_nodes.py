@@ -1,0 +1,55 @@
+"""Nodes that belong to a study: attributes and references, saved with the scene, tell what each of them is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import slicer
+
+MrmlNode = Any
+
+CASE = "USLabelEfficientSeg.Case"  # attribute of a volume node: its name in the study
+STUDY = "USLabelEfficientSeg.Study"  # attribute: which study, by the time of its creation
+ROLE = "USLabelEfficientSeg.Role"  # attribute of a node that this module has made: what it is
+VOLUME = "USLabelEfficientSeg.Volume"  # node reference from a segmentation to its volume
+LABELS, RESULT, PREVIEW, UNCERTAINTY = "labels", "result", "preview", "uncertainty"
+
+
+def attach(node: MrmlNode, volumeNode: MrmlNode, role: str) -> None:
+    """Note on a segmentation or uncertainty node what it is and of which volume."""
+    node.SetAttribute(ROLE, role)
+    node.SetNodeReferenceID(VOLUME, volumeNode.GetID())
+
+
+def volumeOf(segmentationNode: MrmlNode) -> MrmlNode:
+    """The volume of a segmentation of this module, or the one that the segmentation was drawn on, or None."""
+    return segmentationNode.GetNodeReference(VOLUME) or segmentationNode.GetNodeReference(
+        slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
+    )
+
+
+def madeFor(volumeNode: MrmlNode | None, role: str) -> list[MrmlNode]:
+    """Nodes that this module has made in a role, for one volume or for all."""
+    return [
+        node
+        for node in slicer.util.getNodesByClass("vtkMRMLDisplayableNode")
+        if node.GetAttribute(ROLE) == role and (volumeNode is None or node.GetNodeReference(VOLUME) is volumeNode)
+    ]
+
+
+def showOnly(*nodes: MrmlNode) -> None:
+    """Show these labels or results in the views, and hide all others that this module has made."""
+    for role in (LABELS, RESULT):
+        for node in madeFor(None, role):
+            node.SetDisplayVisibility(node in nodes)
+
+
+def inScene(node: MrmlNode) -> bool:
+    """Whether a node is still in Slicer's scene."""
+    return node.GetScene() is slicer.mrmlScene
+
+
+def isShown(volumeNode: MrmlNode) -> bool:
+    """Whether a slice view shows a volume."""
+    composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    return any(node.GetBackgroundVolumeID() == volumeNode.GetID() for node in composites)
