@@ -15,7 +15,6 @@ import argparse
 import copy
 import csv
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import training_options
 from monai.networks.nets import UNet
 from scipy.ndimage import binary_fill_holes
 from scipy.ndimage import label as connected_components
@@ -44,7 +44,6 @@ from USLabelEfficientSegLib.divergence.training import (
     train_pair,
 )
 from USLabelEfficientSegLib.divergence.unext import UNeXt
-from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.evaluation.metrics import dice, surface_distances
 from USLabelEfficientSegLib.imaging.image_files import read_image, read_image_labels
 from USLabelEfficientSegLib.imaging.pixel_sizes import read_pixel_sizes
@@ -52,7 +51,6 @@ from USLabelEfficientSegLib.measurement.planar import fitted_ellipse
 from USLabelEfficientSegLib.segmentation.model import choose_device
 from USLabelEfficientSegLib.study.events import EventLog
 from USLabelEfficientSegLib.study.loop import TrainingState, run_training
-from USLabelEfficientSegLib.study.memory import tune_memory
 from USLabelEfficientSegLib.study.settings import DivergenceSettings, changed, preset
 
 CALIBRATION_STEPS = 8
@@ -343,33 +341,17 @@ def write_results(path: Path, results: Sequence[HeadResult]) -> None:
 
 def main() -> None:
     """Parse the command line and run."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument(
-        "--fractions", type=lambda text: [float(f) for f in text.split(",")], default=[0.005, 0.01, 0.05]
-    )
-    parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[0, 1, 2])
+    parser = training_options.training_parser(__doc__)
+    parser.add_argument("--fractions", type=training_options.list_of(float), default=[0.005, 0.01, 0.05])
     parser.add_argument("--seconds", type=float, default=1800, help="wall-clock of each training")
-    parser.add_argument("--preset", default="quick")
     parser.add_argument(
         "--methods",
-        type=lambda text: text.split(","),
+        type=training_options.list_of(str),
         default=["information divergence", "labelled u-net"],
         help="'information divergence', 'labelled u-net' or both, separated by a comma",
     )
     parser.add_argument("--ablation", action="store_true", help="IDL with each of its parts switched off instead")
-    parser.add_argument(
-        "--validation", action="store_true", help="hold out a part of the training subjects; never see the test set"
-    )
-    parser.add_argument("--set", action="append", metavar="NAME=VALUE", help="change a setting of the preset")
-    parser.add_argument("--device", default="auto")
-    arguments = parser.parse_args()
-    tune_memory()
-    try:
-        run(arguments)
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    training_options.main(parser, run)
 
 
 if __name__ == "__main__":

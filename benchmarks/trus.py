@@ -35,6 +35,7 @@ from USLabelEfficientSegLib.study.files import atomic_write_json
 from USLabelEfficientSegLib.study.manifest import MANIFEST_NAME
 from USLabelEfficientSegLib.study.settings import changed, preset
 from USLabelEfficientSegLib.study.study import Study
+from USLabelEfficientSegLib.suggesting import write_suggested_labels
 
 TEST_SPLIT, VALIDATION_SPLIT = 2026, 7
 ORGANS = ("prostate",)
@@ -84,24 +85,24 @@ def read_groups(path: Path) -> dict[str, str]:
         return {row["case"]: row["subject_group"] for row in csv.DictReader(file)}
 
 
-def sparse_study(folder: Path, data: Path, cases: set[str], fraction: float, seed: int) -> Study:
-    """The study of some cases with all labels hidden but those of a few slices; made once."""
+def sparse_study(folder: Path, data: Path, cases: set[str], fraction: float, seed: int, choice: str) -> Study:
+    """The study of some cases with all labels hidden but those of a few slices, random or suggested; made once."""
     if not (folder / MANIFEST_NAME).exists():
         with tempfile.TemporaryDirectory() as temporary:
-            for kind in ("images", "labels"):
-                (Path(temporary) / kind).mkdir()
-                for case, path in find_images(data / kind).items():
+            images, labels, chosen = (Path(temporary) / kind for kind in ("images", "labels", "chosen"))
+            for part in (images, labels):
+                part.mkdir()
+                for case, path in find_images(data / part.name).items():
                     if case in cases:
-                        shutil.copy(path, Path(temporary) / kind)
-            Study.create(
-                folder,
-                Path(temporary) / "images",
-                Path(temporary) / "labels",
-                organs=ORGANS,
-                slice_axis=SLICE_AXIS,
-                label_fraction=fraction,
-                seed=seed,
-            )
+                        shutil.copy(path, part)
+            if choice == "suggested":
+                unlabelled = Study.create(Path(temporary) / "study", images, organs=ORGANS, slice_axis=SLICE_AXIS)
+                write_suggested_labels(chosen, unlabelled, find_images(labels), fraction, seed)
+                Study.create(folder, images, chosen, organs=ORGANS, slice_axis=SLICE_AXIS)
+            else:
+                Study.create(
+                    folder, images, labels, organs=ORGANS, slice_axis=SLICE_AXIS, label_fraction=fraction, seed=seed
+                )
     study = Study.open(folder)
     if {case.name for case in study.cases} != cases:
         raise InputError(folder, "is a study of other cases", "choose another --output")
@@ -175,9 +176,11 @@ def run(arguments: argparse.Namespace) -> None:
 
     summaries = []
     for seed in arguments.seeds:
-        folder = arguments.output / f"{part}-seed-{seed}"
+        folder = arguments.output / f"{part}-{arguments.slices}-seed-{seed}"
         settings = changed(preset(arguments.preset), {**parse_changes(arguments.set), "seed": seed})
-        study = sparse_study(folder / "study", arguments.data, set(training), arguments.label_fraction, seed)
+        study = sparse_study(
+            folder / "study", arguments.data, set(training), arguments.label_fraction, seed, arguments.slices
+        )
         slices = study.summary()["labelled_slices"]
         print(f"seed {seed}: {slices} labelled slices, {study.label_fraction():.3%}", flush=True)
         study.events.listen(progress_printer())
@@ -191,11 +194,12 @@ def run(arguments: argparse.Namespace) -> None:
         print(line(summary), flush=True)
 
     atomic_write_json(
-        arguments.output / f"{part}-summary.json",
+        arguments.output / f"{part}-{arguments.slices}-summary.json",
         {
             "preset": arguments.preset,
             "changes": parse_changes(arguments.set),
             "label_fraction": arguments.label_fraction,
+            "slices": arguments.slices,
             "device": str(device),
             "cases": {"training": sorted(training), part: sorted(held_out)},
             "seeds": [asdict(summary) for summary in summaries],
@@ -227,6 +231,7 @@ def main() -> None:
     """Parse the command line and run."""
     parser = training_options.training_parser(__doc__)
     parser.add_argument("--label-fraction", type=float, default=0.005)
+    parser.add_argument("--slices", choices=["random", "suggested"], default="random", help="which ones are labelled")
     parser.add_argument("--test-share", type=float, default=0.2, help="of the cases that are held out")
     training_options.main(parser, run)
 

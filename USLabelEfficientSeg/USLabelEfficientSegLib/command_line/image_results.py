@@ -47,10 +47,11 @@ def segment(
 ) -> None:
     """Segment and measure images, and print a line for each."""
     from ..measurement.measured_images import measured_images
-    from ..segmentation.segment_images import load_image_model, pictures_by_name, segment_images
+    from ..segmentation.segment_files import images_by_name
+    from ..segmentation.segment_images import load_image_model, segment_images
     from ..study.memory import tune_memory
 
-    found, trained = pictures_by_name(images), load_image_model(model)
+    found, trained = images_by_name(images, dimension=2), load_image_model(model)
     tune_memory()
     started = time.monotonic()
     results = segment_images(
@@ -85,7 +86,7 @@ def calibrate(model: Path, images: Path, references: Path, device: "torch.device
 
     from ..image_calibrating import calibrated_on_images
     from ..imaging.files import find_images
-    from ..segmentation.segment_files import model_file
+    from ..segmentation.model import MODEL_NAME
     from ..segmentation.segment_images import load_image_model
     from ..study.memory import tune_memory
     from ..study.study import Study
@@ -95,7 +96,7 @@ def calibrate(model: Path, images: Path, references: Path, device: "torch.device
     tune_memory()
     better = calibrated_on_images(trained, found, labels, device, sizes)
     study = Study.open(model) if model.is_dir() else None
-    file = model if study is None else model_file(study)
+    file = model if study is None else study.run_folder / MODEL_NAME
     with nullcontext() if study is None else study.lock():
         better.save(file)
     assert better.calibration is not None

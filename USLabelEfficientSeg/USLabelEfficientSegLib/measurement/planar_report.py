@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 
 import numpy as np
 
@@ -28,7 +27,7 @@ from .report_blocks import (
     Table,
     number,
 )
-from .report_document import NOTICE, flag_name
+from .report_document import document, flag_name
 from .training_chart import training_curves_png
 
 _TEXT_MM = 180.0  # width of the text on A4
@@ -130,13 +129,8 @@ def image_report_document(content: ImageReport) -> Document:
         Section("Settings", [Pairs(content.settings)] if content.settings else []),
         _provenance_section(content, cases),
     ]
-    return Document(
-        content.title,
-        f"2-D ultrasound segmentation, areas and circumferences · {date.today().isoformat()}",
-        NOTICE,
-        _tiles(content, cases),
-        [section for section in sections if section.blocks],
-        "For research use only. Not a medical device.",
+    return document(
+        content.title, "2-D ultrasound segmentation, areas and circumferences", _tiles(content, cases), sections
     )
 
 

@@ -90,11 +90,16 @@ def report_document(content: ReportContent) -> Document:
         Section("Settings", [Pairs(content.settings)] if content.settings else []),
         _provenance_section(content, cases),
     ]
+    return document(content.title, "3-D ultrasound segmentation and organ volumes", _tiles(content, cases), sections)
+
+
+def document(title: str, subject: str, tiles: dict[str, str], sections: Sequence[Section]) -> Document:
+    """A report of today with those of the sections that hold anything."""
     return Document(
-        content.title,
-        f"3-D ultrasound segmentation and organ volumes · {date.today().isoformat()}",
+        title,
+        f"{subject} · {date.today().isoformat()}",
         NOTICE,
-        _tiles(content, cases),
+        tiles,
         [section for section in sections if section.blocks],
         "For research use only. Not a medical device.",
     )

@@ -6,9 +6,10 @@ probabilities, background first, as components; NAME_uncertainty.nrrd the uncert
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,12 +17,16 @@ import torch
 from ..errors import InputError
 from ..imaging.dicom import is_dicom
 from ..imaging.files import find_images, image_name, read_volume, write_label_map, write_map
+from ..imaging.image_files import Dimension, dimension_of
 from ..imaging.volume import LabelMap
 from ..study.files import writing
 from ..study.study import Study
+from .image_model import ImageModel
 from .inference import CoarsePrediction, predict
 from .model import MODEL_NAME, SegmentationModel
 from .segments import PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX, segment_metadata
+
+_Model = TypeVar("_Model", SegmentationModel, ImageModel)
 
 
 @dataclass(frozen=True)
@@ -35,46 +40,46 @@ class SegmentedFile:
 
 
 def load_model(path: Path) -> SegmentationModel:
-    """The model of a study folder or of a model file.
+    """The model of a study folder or of a model file, see `load_any`."""
+    return load_any(path, SegmentationModel.load)
+
+
+def load_any(path: Path, load: Callable[[Path], _Model]) -> _Model:
+    """What `load` makes of a model file or of the model of a study folder.
 
     Raises:
         InputError: the study is not trained, or now has other organs than its model; a file that is no model.
     """
     if not path.is_dir():
-        return SegmentationModel.load(path)
+        return load(path)
     study = Study.open(path)
-    file = model_file(study)
-    model = SegmentationModel.load(file)
-    check_organs(file, model.organs, study)
-    return model
-
-
-def model_file(study: Study) -> Path:
-    """The model of a study. Raises `InputError` when it is not trained yet."""
     file = study.run_folder / MODEL_NAME
     if not file.exists():
         problem = "is not trained to the end yet"
         raise InputError(study.folder, problem, f"train it with `uslabelseg train {study.folder}`")
-    return file
-
-
-def check_organs(file: Path, organs: tuple[str, ...], study: Study) -> None:
-    """Refuse the model of a study that has got other organs since."""
-    if organs != study.organs:
-        problem = f"was trained for {', '.join(organs)}, but the study is of {', '.join(study.organs)}"
+    model = load(file)
+    if model.organs != study.organs:
+        problem = f"was trained for {', '.join(model.organs)}, but the study is of {', '.join(study.organs)}"
         raise InputError(file, problem, "train the study with --restart")
+    return model
 
 
-def images_by_name(paths: Iterable[Path]) -> dict[str, Path]:
+def images_by_name(paths: Iterable[Path], dimension: Dimension = 3) -> dict[str, Path]:
     """The images among files, folders of a DICOM series and folders of images, by name, in their order.
+
+    Args:
+        paths: what the user names.
+        dimension: 2 to look for 2-D images, of which every DICOM file of a folder is one.
 
     Raises:
         InputError: a folder without images, or two images of the same name.
     """
     found: dict[str, Path] = {}
     for path in paths:
-        is_folder_of_images = path.is_dir() and not is_dicom(path)
-        for name, file in (find_images(path) if is_folder_of_images else {image_name(path): path}).items():
+        is_series = path.is_dir() and is_dicom(path) and (dimension == 3 or dimension_of(path) == 3)
+        is_folder_of_images = path.is_dir() and not is_series
+        files = find_images(path, pictures=dimension == 2) if is_folder_of_images else {image_name(path): path}
+        for name, file in files.items():
             if name in found:
                 problem = f"has the same name as {found[name]}, and so would its segmentation"
                 raise InputError(file, problem, "rename one of them or segment them into two folders")
@@ -115,11 +120,7 @@ def segment_files(
             read_volume(path)
     for name, path in images.items():
         prediction = predict(model, read_volume(path), device)
-        with writing(output):
-            output.mkdir(parents=True, exist_ok=True)
-        for suffix, wanted in suffixes.items():
-            if not wanted:
-                (output / f"{name}{suffix}.nrrd").unlink(missing_ok=True)
+        make_room(output, name, suffixes)
         # The label map comes last: where it is, everything is.
         if probability:
             write_map(output / f"{name}{PROBABILITY_SUFFIX}.nrrd", _fine_probability(prediction), prediction.geometry)
@@ -129,6 +130,15 @@ def segment_files(
         write_label_map(file, label_map, segment_metadata(label_map, model.organs))
         volumes_ml = dict(zip(model.organs, prediction.volumes_ml(), strict=True))
         yield SegmentedFile(file, volumes_ml, prediction, label_map)
+
+
+def make_room(output: Path, name: str, suffixes: Mapping[str, bool]) -> None:
+    """Make the folder if need be, and remove earlier maps of the same name that are not wanted now."""
+    with writing(output):
+        output.mkdir(parents=True, exist_ok=True)
+    for suffix, wanted in suffixes.items():
+        if not wanted:
+            (output / f"{name}{suffix}.nrrd").unlink(missing_ok=True)
 
 
 def check_names(images: Mapping[str, Path], output: Path, suffixes: Mapping[str, bool]) -> None:

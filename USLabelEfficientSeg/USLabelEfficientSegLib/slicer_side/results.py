@@ -105,11 +105,15 @@ def organVolumes(segmentationNode: MrmlNode) -> list[ResultVolume]:
         row = ResultVolume(segmentationNode.GetName(), name, count, count * voxel_ml)
         if name in measured:
             found = measured[name]
-            row = replace(row, cautions=(EDITED,)) if found is None else replace(
-                row,
-                probability_volume_ml=found.probability_volume_ml,
-                interval_ml=found.interval_ml,
-                cautions=tuple(found.flags),
+            row = (
+                replace(row, cautions=(EDITED,))
+                if found is None
+                else replace(
+                    row,
+                    probability_volume_ml=found.probability_volume_ml,
+                    interval_ml=found.interval_ml,
+                    cautions=tuple(found.flags),
+                )
             )
         rows.append(row)
     return rows

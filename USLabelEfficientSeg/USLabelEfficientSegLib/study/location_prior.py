@@ -21,7 +21,7 @@ from .targets import SoftTarget
 
 _TERMS = 10
 _PENALTY = 1e-6  # on squared coefficients, beside a mean log-likelihood
-_LARGEST = 6.0  # log-odds: no place is ever ruled out
+_LARGEST = 10.0  # log-odds: no place is ruled out, and a whole volume of small chances adds up to nothing
 _ITERATIONS = 200
 _MOST_VOXELS = 200_000
 
