@@ -33,6 +33,63 @@ def panel(host):
     slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(NAME)
 
 
+def measured(organ, volume_ml, **more):
+    """What a model may have measured of an organ."""
+    from USLabelEfficientSegLib.measurement.measurements import OrganMeasurement
+
+    shape = {"axes_mm": (9.0, 8.0, 7.0), "extents_ras_mm": (9.0, 8.0, 7.0), "max_diameter_mm": 9.0, "label": 1}
+    area = {"surface_volume_ml": volume_ml, "surface_area_mm2": 90.0, "centroid_ras_mm": (1.0, 2.0, 3.0)}
+    return OrganMeasurement("x", organ, 1, volume_ml, **shape, **area, ellipsoid_volume_ml=volume_ml, **more)
+
+
+def measure_as_model(node, **more):
+    """Let a result be one that a model has measured."""
+    from USLabelEfficientSegLib.slicer_side.measured_organs import keepMeasured
+    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import organMasks, organsNamed
+    from USLabelEfficientSegLib.slicer_side.study_nodes import volumeOf
+
+    masks = organMasks(node, volumeOf(node), organsNamed(["liver"]))
+    keepMeasured(node, [measured("liver", masks["liver"].sum() * 0.027, **more)], masks, 0.027)
+
+
+def erase_a_slice(node):
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.study_nodes import volumeOf
+
+    segment = node.GetSegmentation().GetNthSegmentID(0)
+    voxels = slicer.util.arrayFromSegmentBinaryLabelmap(node, segment, volumeOf(node)).copy()
+    voxels[2] = 0
+    slicer.util.updateSegmentBinaryLabelmapFromArray(voxels, node, segment, volumeOf(node))
+
+
+def test_the_table_shows_intervals_and_says_which_segment_was_edited(panel, host):
+    import slicer
+
+    from USLabelEfficientSegLib.measurement.measurements import Flag
+
+    ui = panel.ui
+    for number in range(2):
+        node = slicer.util.getNode(f"scan {number} segmentation")
+        measure_as_model(node, interval_ml=(2.5, 4.125), interval_method="made up", flags=(Flag.CUT_BY_EDGE,))
+    erase_a_slice(slicer.util.getNode("scan 1 segmentation"))
+    ui.measureButton.click()
+
+    texts = [[ui.volumesTable.item(row, column).text() for column in (0, 3, 4, 5)] for row in range(3)]
+    assert texts == [
+        ["scan 0 segmentation", "", "2.50 … 4.12", "cut by edge"],
+        ["scan 1 segmentation", "", "–", "edited"],
+        ["scan 2 segmentation", "", "–", ""],
+    ]
+    assert ui.volumesTable.horizontalHeaderItem(4).text() == "90 % interval, ml"
+    ui.volumesTable.cellClicked.emit(0, 0)
+    assert "its true volume is at least" in ui.measureStatus.text
+    ui.volumesTable.cellClicked.emit(1, 0)
+    assert "no interval" in ui.measureStatus.text
+    ui.volumesTable.cellClicked.emit(2, 0)
+    assert ui.measureStatus.text == ""
+
+
 def tick(ui, count):
     import qt
 
@@ -116,6 +173,32 @@ def test_dicom_is_exported_for_volumes_that_came_as_dicom(panel, host, tmp_path,
     assert [text for _, text in seen["images"]] == ["image 1", "image 2"]
     assert seen["organs"] == ["liver"] and seen["voxels"] == 6 * 5 * 4
     assert f"2 DICOM files in {tmp_path / 'dicom'}" in panel.ui.measureStatus.text and "1" in name
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_dicom_holds_the_interval_of_a_segment_until_it_is_edited(panel, tmp_path, edited):
+    import slicer
+
+    from USLabelEfficientSegLib.measurement.measurement_files import read_measurements_of
+    from USLabelEfficientSegLib.slicer_side.dicom_results import _stage_segmentation
+
+    node = slicer.util.getNode("scan 1 segmentation")
+    measure_as_model(node, interval_ml=(2.5, 4.125), interval_method="made up")
+    segmentation = node.GetSegmentation()
+    segmentation.AddEmptySegment("cyst", "cyst")
+    if edited:
+        erase_a_slice(node)
+    path = tmp_path / "scan.nrrd"
+    _stage_segmentation(node, path)
+
+    rows = read_measurements_of(path)
+    if edited:
+        assert rows is None  # the worker measures it anew
+    else:
+        assert [(row.case, row.organ, row.label, row.interval_ml) for row in rows] == [
+            ("scan", "liver", 1, (2.5, 4.125)),
+            ("scan", "cyst", 2, None),
+        ]
 
 
 def test_images_that_left_the_dicom_database_are_told(panel, host, monkeypatch, tmp_path):

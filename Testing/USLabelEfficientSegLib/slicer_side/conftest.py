@@ -12,6 +12,12 @@ from pathlib import Path
 sys.path[:0] = {path!r}
 from USLabelEfficientSegLib.imaging.files import find_images, read_volume, write_label_map, write_map
 from USLabelEfficientSegLib.imaging.volume import LabelMap
+from USLabelEfficientSegLib.measurement.measurement_files import write_measurements_of
+from USLabelEfficientSegLib.measurement.measurements import Flag, OrganMeasurement
+def measurement(label, organ, count, ml, **more):
+    shape = dict(surface_volume_ml=ml, surface_area_mm2=1.0, axes_mm=(1.0, 1.0, 1.0), extents_ras_mm=(1.0, 1.0, 1.0))
+    more = dict(max_diameter_mm=1.0, centroid_ras_mm=None, ellipsoid_volume_ml=ml) | more
+    return OrganMeasurement(name, organ, count, ml, 1.01 * ml, label=label, **shape, **more)
 command, model, images, *options = sys.argv[3:]
 if Path(model).read_text() == "damaged":
     print("uslabelseg: error: model: is damaged; train it again.")
@@ -26,8 +32,14 @@ for number, (name, path) in enumerate(sorted(find_images(Path(images)).items()))
     bright = (volume.voxels > 100).astype("uint8")
     write_map(output / f"{{name}}_uncertainty.nrrd", bright * 0.25 + 0.1, volume.geometry)
     write_label_map(output / f"{{name}}.nrrd", LabelMap(bright, volume.geometry, name))
-    ml = {{"liver": float(bright.sum()) * volume.geometry.voxel_volume_ml * 1.01, "bladder": 0.0}}
-    print(json.dumps({{"file": str(output / f"{{name}}.nrrd"), "volumes_ml": ml}}), flush=True)
+    ml = float(bright.sum()) * volume.geometry.voxel_volume_ml
+    interval = dict(interval_ml=(0.9 * ml, 1.2 * ml), interval_method="made up", flags=(Flag.CUT_BY_EDGE, Flag.HOLES))
+    rows = [measurement(1, "liver", int(bright.sum()), ml, **interval)]
+    rows.append(measurement(2, "bladder", 0, 0.0, flags=(Flag.EMPTY,)))
+    file = output / f"{{name}}.nrrd"
+    write_label_map(file, LabelMap(bright, volume.geometry, name))
+    write_measurements_of(file, rows)
+    print(json.dumps({{"file": str(file), "volumes_ml": {{row.organ: row.best_ml for row in rows}}}}), flush=True)
 """
 
 

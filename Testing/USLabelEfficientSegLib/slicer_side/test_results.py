@@ -166,21 +166,83 @@ def test_volumes_are_in_millilitres_under_the_transforms_of_their_volume(job, vo
     assert float(cells["b segmentation", "bladder"]) == 0
 
 
-def test_the_expected_volume_is_given_until_the_segment_is_corrected(job, volumes, go_on):
+def row_of(table, row):
+    """Cells of a table node by the names of their columns."""
+    return {table.GetColumnName(column): table.GetCellText(row, column) for column in range(table.GetNumberOfColumns())}
+
+
+def edit(node, volume, segment_number=0):
     import slicer
 
+    segment = node.GetSegmentation().GetNthSegmentID(segment_number)
+    voxels = slicer.util.arrayFromSegmentBinaryLabelmap(node, segment, volume).copy()
+    voxels[0, 0, 0] = 1
+    voxels[tuple(np.argwhere(voxels)[-1])] = 0  # as many voxels as before
+    slicer.util.updateSegmentBinaryLabelmapFromArray(voxels, node, segment, volume)
+
+
+def test_expected_volume_interval_and_flags_are_given_until_the_segment_is_edited(job, volumes, go_on):
     from USLabelEfficientSegLib.slicer_side.results import computeVolumes
 
     go_on()
     node = job(uncertainty=False, show3D=False).wait()[0]
-    before = computeVolumes([node]).GetCellText(0, 3)
-    segment = node.GetSegmentation().GetNthSegmentID(0)
-    voxels = slicer.util.arrayFromSegmentBinaryLabelmap(node, segment, volumes[0]).copy()
-    voxels[0, 0, 0] = 1
-    slicer.util.updateSegmentBinaryLabelmapFromArray(voxels, node, segment, volumes[0])
+    before = [row_of(computeVolumes([node]), row) for row in range(2)]
+    ml = 4 * 3 * 3 * 6 / 1000
+    assert float(before[0]["Expected volume [ml]"]) == pytest.approx(1.01 * ml, abs=0.006)
+    assert float(before[0]["90 % interval, low [ml]"]) == pytest.approx(0.9 * ml, abs=0.006)
+    assert float(before[0]["90 % interval, high [ml]"]) == pytest.approx(1.2 * ml, abs=0.006)
+    assert before[0]["Cautions"] == "cut by edge, holes" and before[1]["Cautions"] == "empty"
+    assert before[1]["90 % interval, low [ml]"] == ""
 
-    assert float(before) > 0
-    assert computeVolumes([node]).GetCellText(0, 3) == ""
+    edit(node, volumes[0])
+
+    after = [row_of(computeVolumes([node]), row) for row in range(2)]
+    assert after[0]["Volume [ml]"] == before[0]["Volume [ml]"]
+    stale = ("Expected volume [ml]", "90 % interval, low [ml]", "90 % interval, high [ml]")
+    assert [after[0][name] for name in stale] == ["", "", ""]
+    assert after[0]["Cautions"] == "edited"
+    assert after[1] == before[1]  # the other organ is as it was
+
+
+def test_interval_and_expected_volume_follow_transform_and_scene(job, volumes, go_on, host, tmp_path):
+    import slicer
+    import vtk
+
+    from USLabelEfficientSegLib.slicer_side.results import organVolumes
+
+    go_on()
+    node = job(uncertainty=False, show3D=False).wait()[0]
+    slicer.util.saveScene(str(tmp_path / "scene.mrb"))
+    host.clear_scene()
+    slicer.util.loadScene(str(tmp_path / "scene.mrb"))
+    node, volume = slicer.util.getNode("a segmentation"), slicer.util.getNode("a")
+    native = organVolumes(node)[0]
+    doubled = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    matrix = vtk.vtkMatrix4x4()
+    matrix.SetElement(1, 1, 2.0)
+    doubled.SetMatrixTransformToParent(matrix)
+    for one in (volume, node):
+        one.SetAndObserveTransformNodeID(doubled.GetID())
+
+    row = organVolumes(node)[0]
+
+    assert native.interval_ml == pytest.approx((0.9 * native.volume_ml, 1.2 * native.volume_ml))
+    assert row.volume_ml == pytest.approx(2 * native.volume_ml)
+    assert row.interval_ml == pytest.approx((0.9 * row.volume_ml, 1.2 * row.volume_ml))
+    assert row.probability_volume_ml == pytest.approx(1.01 * row.volume_ml)
+
+
+def test_a_segment_drawn_by_hand_has_a_volume_only(job, volumes, go_on):
+    from USLabelEfficientSegLib.slicer_side.results import organVolumes
+
+    go_on()
+    node = job(uncertainty=False, show3D=False).wait()[0]
+    node.GetSegmentation().GetNthSegment(0).SetName("kidney")
+
+    row = organVolumes(node)[0]
+
+    assert row.organ == "kidney" and row.volume_ml > 0
+    assert row.probability_volume_ml is None and row.interval_ml is None and row.cautions == ()
 
 
 def test_only_the_result_of_the_volume_in_the_views_is_shown(job, volumes, go_on):

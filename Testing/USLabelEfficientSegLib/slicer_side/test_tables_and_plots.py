@@ -2,14 +2,17 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813 - the name that its users know
 
-from USLabelEfficientSegLib.measurement.volumes import OrganVolume
+from USLabelEfficientSegLib.slicer_side.measured_organs import ResultVolume
 from USLabelEfficientSegLib.study.events import Event
 
-ROWS = [OrganVolume("scan 1", "prostate", 1234, 12.3456, 12.1), OrganVolume("scan 1", "lesion", 10, 0.105)]
+ROWS = [
+    ResultVolume("scan 1", "prostate", 1234, 12.3456, 12.1, interval_ml=(10.25, 14.0), cautions=("cut_by_edge", "holes")),
+    ResultVolume("scan 1", "lesion", 10, 0.105, cautions=("edited",)),
+]
 
 
 def cells(table):
-    return [[table.GetCellText(row, column) for column in range(5)] for row in range(table.GetNumberOfRows())]
+    return [[table.GetCellText(row, column) for column in range(8)] for row in range(table.GetNumberOfRows())]
 
 
 def test_volumes_become_a_table_in_ml(host):
@@ -18,9 +21,11 @@ def test_volumes_become_a_table_in_ml(host):
     table = volumesTableNode(ROWS)
 
     headings = [table.GetColumnName(column) for column in range(table.GetNumberOfColumns())]
-    assert headings == ["Case", "Organ", "Volume [ml]", "Expected volume [ml]", "Voxels"]
-    assert cells(table)[0] == ["scan 1", "prostate", "12.35", "12.10", "1234"]
-    assert cells(table)[1][3] == ""
+    interval = ["90 % interval, low [ml]", "90 % interval, high [ml]"]
+    assert headings == ["Case", "Organ", "Volume [ml]", "Expected volume [ml]", *interval, "Voxels", "Cautions"]
+    expected = ["12.35", "12.10", "10.25", "14.00", "1234", "cut by edge, holes"]
+    assert cells(table)[0] == ["scan 1", "prostate", *expected]
+    assert cells(table)[1][3:] == ["", "", "", "10", "edited"]
     assert table.GetLocked()
 
 
@@ -43,6 +48,7 @@ def test_a_table_is_saved_as_csv(host, tmp_path):
 
     text = (tmp_path / "volumes.csv").read_text(encoding="utf-8")
     assert "Volume [ml]" in text.splitlines()[0]
+    assert "90 % interval, low [ml]" in text.splitlines()[0] and "10.25" in text and "edited" in text
     assert "12.35" in text
 
 

@@ -52,7 +52,7 @@ def test_uncertain_locations_have_the_share_of_the_labels_as_their_probability()
 
 def test_no_place_is_ever_ruled_out_and_an_unset_prior_says_nothing() -> None:
     organ = ellipsoid((0, 0, 0), (0.2, 0.2, 0.2))
-    prior = fit_location_prior([labelled([organ], [8])])
+    prior = fit_location_prior([labelled([organ], list(range(SHAPE[2])))])
     probability = predicted(prior)[1]
     assert probability.min() > 1e-5
     # ... and yet the many places where the organ hardly ever is add next to nothing to its volume.

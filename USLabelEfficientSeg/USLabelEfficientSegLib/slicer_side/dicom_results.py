@@ -18,7 +18,7 @@ from .measured_organs import measuredOf
 from .segmentation_nodes import labelMapFromSegmentation, organsNamed
 from .study_jobs import temporaryFolder
 from .study_nodes import volumeOf
-from .volume_nodes import geometryOfNode
+from .volume_nodes import geometryOfNode, ultrasoundVolumeFromNode
 
 MrmlNode = Any
 
@@ -79,8 +79,15 @@ def _stage_segmentation(node: MrmlNode, path: Path) -> None:
     write_label_map(path, label_map, segment_metadata(label_map, names))
     masks = {name: voxels == label for label, name in enumerate(names, start=1)}
     measured = measuredOf(node, masks, label_map.geometry.voxel_volume_ml)
+    kept = {name: row for name, row in measured.items() if row is not None}
+    if not kept:
+        return  # the worker measures all of them
+    anew = {}
+    if len(kept) < len(names):
+        image = ultrasoundVolumeFromNode(volume_node)
+        anew = {row.organ: row for row in measure_case(label_map, names, image=image)}
     rows = [
-        row if (kept := measured.get(row.organ)) is None else replace(kept, case=row.case, label=row.label)
-        for row in measure_case(label_map, names)
+        replace(kept[name], case=path.stem, label=label) if name in kept else anew[name]
+        for label, name in enumerate(names, start=1)
     ]
     write_measurements_of(path, rows)

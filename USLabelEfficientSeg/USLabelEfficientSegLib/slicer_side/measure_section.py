@@ -9,17 +9,21 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from ..measurement.measurements import Flag
 from . import study_jobs, study_nodes
 from .agreement import BLAND_ALTMAN, agreementNodes, compare
 from .dependencies import ensureDependencies
 from .dicom_results import cameAsDicom, exportDicom
 from .jobs import Job
+from .measured_organs import EDITED
 from .results import computeVolumes
 from .section import Section, allow, checked_nodes, fill_node_list, fill_table, on_click, set_headings, tell
-from .tables_and_plots import CASE, EXPECTED, ORGAN, VOLUME, showChart
+from .tables_and_plots import CASE, CAUTIONS, EXPECTED, HIGH, LOW, ORGAN, VOLUME, showChart
 
 if TYPE_CHECKING:
     from .panel import Panel
+
+CAUTIONS_COLUMN = 5  # of the table in the panel
 
 
 class MeasureSection(Section):
@@ -29,7 +33,8 @@ class MeasureSection(Section):
         super().__init__(panel)
         ui = self.ui
         self._measured: list[Any] = []
-        set_headings(ui.volumesTable, [_("Segmentation"), _("Organ"), _("Volume, ml"), _("Expected, ml")])
+        headings = [_("Segmentation"), _("Organ"), _("Volume, ml"), _("Expected, ml"), _("90 % interval, ml")]
+        set_headings(ui.volumesTable, [*headings, _("Cautions")])
         set_headings(
             ui.agreementTable, [_("Organ"), _("Cases"), _("Bias, ml"), _("Limits, ml"), _("ICC(2,1)"), _("Dice")]
         )
@@ -66,14 +71,16 @@ class MeasureSection(Section):
             untrained = self.panel.why_no_study() or _("The study is not trained to the end yet; see section 3.")
         allow(
             ui.reportButton,
-            _("Write pictures, organ volumes and all settings of the study to one file, and open it."),
+            _("Segment the study's volumes anew, and write pictures, organ volumes with intervals and all settings to "
+              "one file. What you corrected by hand is not in it."),
             untrained or self.panel.why_busy(),
         )
 
     def _measure(self) -> None:
         parameters = self.panel.parameters
         parameters.volumesTable = computeVolumes(self.segmentations(), parameters.volumesTable)
-        tell(self.ui.measureStatus, _("Expected: the sum of probabilities, less biased where borders are unsure."))
+        text = _("Expected: the sum of probabilities, less biased where borders are unsure. Click a row for its cautions.")
+        tell(self.ui.measureStatus, text)
         self.panel.refresh()
 
     def _save(self) -> None:
@@ -164,14 +171,23 @@ class MeasureSection(Section):
             if node.GetName() == name:
                 slicer.util.setSliceViewerLayers(background=study_nodes.volumeOf(node), fit=True)
                 study_nodes.showOnly(node)
+        cautions = self.ui.volumesTable.item(row, CAUTIONS_COLUMN).text()
+        tell(self.ui.measureStatus, " ".join(_sentence(caution) for caution in cautions.split(", ") if caution))
 
 
 def _cells(table: Any, row: int) -> list[str]:
-    """Segmentation, organ, counted and expected volume of a row of the table node."""
+    """Segmentation, organ, counted and expected volume, interval, and cautions of a row of the table node."""
     columns = {table.GetColumnName(column): column for column in range(table.GetNumberOfColumns())}
-    return [
-        table.GetCellText(row, columns[name]) if name in columns else "" for name in (CASE, ORGAN, VOLUME, EXPECTED)
-    ]
+    names = (CASE, ORGAN, VOLUME, EXPECTED, LOW, HIGH, CAUTIONS)
+    *volumes, low, high, cautions = (table.GetCellText(row, columns[n]) if n in columns else "" for n in names)
+    return [*volumes, f"{low} … {high}" if low else "–", cautions]
+
+
+def _sentence(caution: str) -> str:
+    """What a caution of the table means."""
+    if caution == EDITED:
+        return _("It was edited since the model found it, so there is no interval and no expected volume any more.")
+    return Flag(caution.replace(" ", "_")).sentence
 
 
 def _agreement_cells(table: Any) -> list[list[str]]:
