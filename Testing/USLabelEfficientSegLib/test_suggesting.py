@@ -8,9 +8,10 @@ import SimpleITK
 from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
 from USLabelEfficientSegLib.cli import main
 from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.imaging.files import find_images, read_label_map
 from USLabelEfficientSegLib.segmentation.model import MODEL_NAME
 from USLabelEfficientSegLib.study.study import Study
-from USLabelEfficientSegLib.suggesting import suggest
+from USLabelEfficientSegLib.suggesting import suggest, write_suggested_labels
 
 
 @pytest.fixture
@@ -105,3 +106,16 @@ def test_the_command_prints_a_table_or_json(unlabelled, capfd):
     code, output = call("--count", "0")
     assert code == 2
     assert output.err.startswith("uslabelseg: error: count 0") and output.err.count("\n") == 1
+
+
+def test_of_dense_labels_only_the_suggested_slices_are_written(tmp_path, simulated):
+    unlabelled = Study.create(tmp_path / "unlabelled", simulated / "images", organs=("solid", "fluid"))
+    write_suggested_labels(tmp_path / "few", unlabelled, find_images(simulated / "labels"), 0.1, seed=0)
+
+    study = Study.create(tmp_path / "sparse", simulated / "images", tmp_path / "few", organs=unlabelled.organs)
+    slices = sum(case.image.shape[2] for case in unlabelled.cases)
+    labelled = [(case.name, *place) for case in study.cases if case.labels for place in case.labels.slices]
+    assert sorted(labelled) == sorted(places(suggest(unlabelled, round(0.1 * slices))))
+    for name, axis, index in labelled:
+        dense = read_label_map(simulated / "labels" / f"{name}.nrrd").voxels.take(index, axis)
+        np.testing.assert_array_equal(study.read_labels(name).voxels.take(index, axis), dense)
