@@ -54,7 +54,7 @@ def suggest(
 ) -> list[Suggestion]:
     """The slices most worth labelling next, most useful first.
 
-    Before there is a model these are cuts through the middle of typical volumes, along all axes in turn (see
+    Before there is a model these are cuts through the middle of random volumes, along all axes in turn (see
     `annotation.first_slices`). Once the study has a model, they are slices along the study's slice axis that stand
     for many others in the feature space of the teacher, and count as much as the model is unsure about them. A slice
     that is labelled is never suggested, nor one that shows less than a quarter of its volume's largest slice.
@@ -114,12 +114,11 @@ def _first(study: Study, cases: Sequence[Case], count: int, seed: int) -> list[S
         }
         candidates.append(
             Candidate(
-                described[study.slice_axis].whole,
                 {axis: slices.sector_share >= LEAST_SECTOR for axis, slices in described.items()},
                 [] if case.labels is None else list(case.labels.slices),
             )
         )
-    reason = "no model yet: a cut through the middle of a typical volume, along the axis with the fewest labels"
+    reason = "no model yet: a cut through the middle of a volume drawn at random, along the axis with the fewest labels"
     return [
         Suggestion(cases[number].name, axis, index, reason)
         for number, (axis, index) in choose_first_slices(candidates, count, seed=seed)

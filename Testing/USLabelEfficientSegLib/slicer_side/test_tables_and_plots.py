@@ -6,7 +6,9 @@ from USLabelEfficientSegLib.slicer_side.measured_organs import ResultVolume
 from USLabelEfficientSegLib.study.events import Event
 
 ROWS = [
-    ResultVolume("scan 1", "prostate", 1234, 12.3456, 12.1, interval_ml=(10.25, 14.0), cautions=("cut_by_edge", "holes")),
+    ResultVolume(
+        "scan 1", "prostate", 1234, 12.3456, 12.1, interval_ml=(10.25, 14.0), cautions=("cut_by_edge", "holes")
+    ),
     ResultVolume("scan 1", "lesion", 10, 0.105, cautions=("edited",)),
 ]
 

@@ -1,9 +1,9 @@
-"""Which slices to label before any model can be asked: cuts through the middle of typical volumes, in all directions.
+"""Which slices to label before any model can be asked: cuts through the middle of random volumes, in all directions.
 
 An organ that is imaged on purpose lies around the middle of the picture. A cut there shows its outline, a cut near
 the edge often shows nothing; and since a slice tells nothing of the extent across it, the slice axes take turns. The
-volumes are those that stand for most others (the k-medoids of `choose_slices`, with a volume for each slice), and
-none is used twice before all are used once.
+volumes are drawn at random, none twice before all are drawn once: typical ones would teach as much about the mean, but
+too little about the spread of sizes, by which intervals are calibrated.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .suggestion import choose_slices
 
 _MIDDLE = 0.4  # share of the usable extent, around its centre, that slices are taken from
 _GOLDEN = (5**0.5 - 1) / 2  # its multiples spread evenly over [0, 1), however many there are
@@ -27,12 +26,10 @@ class Candidate:
     """A volume to choose slices of.
 
     Attributes:
-        appearance: (E,) descriptor of the whole volume, see `slice_descriptors`.
         usable: for each slice axis that may be labelled (n,) which of its slices show enough.
         labelled: slices that are labelled already, as (axis, index).
     """
 
-    appearance: NDArray[np.floating]
     usable: dict[int, NDArray[np.bool_]]
     labelled: Sequence[Place]
 
@@ -49,20 +46,19 @@ def choose_first_slices(volumes: Sequence[Candidate], count: int, *, seed: int =
         raise InputError(f"count {count}", "is not at least 1", "ask for one slice or more")
     taken = [set(volume.labelled) for volume in volumes]
     axes = sorted({axis for volume in volumes for axis in volume.usable})
+    order = np.random.default_rng(seed).permutation(len(volumes))
     chosen: list[tuple[int, Place]] = []
     while len(chosen) < count:
         free = [_free(volume, places) for volume, places in zip(volumes, taken, strict=True)]
-        open_to_choice = np.array([bool(axes_left) for axes_left in free])
-        if not open_to_choice.any():
+        left = [int(number) for number in order if free[number]]
+        if not left:
             break
-        used = np.array([len(places) for places in taken])
-        fewest = open_to_choice & (used == used[open_to_choice].min())
-        for number in _typical(volumes, fewest, used > 0, count - len(chosen), seed):
-            turns = {axis: sum(axis == a for places in taken for a, _ in places) for axis in axes}
-            axis = min(free[number], key=lambda a: (turns[a], a))
-            index = _near_the_middle(free[number][axis], turns[axis])
-            taken[number].add((axis, index))
-            chosen.append((number, (axis, index)))
+        number = min(left, key=lambda n: len(taken[n]))  # of those the first in the random order
+        turns = {axis: sum(axis == a for places in taken for a, _ in places) for axis in axes}
+        axis = min(free[number], key=lambda a: (turns[a], a))
+        place = axis, _near_the_middle(free[number][axis], turns[axis])
+        taken[number].add(place)
+        chosen.append((number, place))
     if not chosen:
         raise InputError("suggestion", "has no slice left: all that show something are labelled", "train with them")
     return chosen
@@ -77,21 +73,6 @@ def _free(volume: Candidate, taken: set[Place]) -> dict[int, NDArray[np.integer]
         if left.any():
             free[axis] = np.flatnonzero(left)
     return free
-
-
-def _typical(
-    volumes: Sequence[Candidate],
-    among: NDArray[np.bool_],
-    labelled: NDArray[np.bool_],
-    count: int,
-    seed: int,
-) -> list[int]:
-    """At most `count` volumes `among` which to choose, those that stand for most others first."""
-    features = np.stack([volume.appearance for volume in volumes])
-    choices = choose_slices(
-        features, np.arange(len(volumes)), count, labelled=labelled & ~among, usable=among, seed=seed
-    )
-    return [choice.row for choice in choices]
 
 
 def _near_the_middle(free: NDArray[np.integer], turn: int) -> int:

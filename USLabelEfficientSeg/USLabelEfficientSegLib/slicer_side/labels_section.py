@@ -15,7 +15,7 @@ from .jobs import Job
 from .label_editor import LabelEditor
 from .section import Section, allow, fill_table, on_click, reported, set_headings, silent, tell
 from .slice_suggestions import SuggestedSlice
-from .slice_views import shownSlice, showSlice
+from .slice_views import planeName, shownSlice, showSlice
 from .study_session import StudySession
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class LabelsSection(Section):
             return
         rows = []
         for labelled, organs in session.labelledSlices(case):
-            place = _("Slice {number} across {plane}").format(number=labelled.index + 1, plane=_PLANES[labelled.axis])
+            place = _place(session.volumeNode(case), labelled.axis, labelled.index)
             rows.append([place, ", ".join(organs) or _("no organ")])
         fill_table(self.ui.sliceTable, rows)
 
@@ -268,8 +268,11 @@ class LabelsSection(Section):
     def _show_suggestion(self, suggested: SuggestedSlice) -> None:
         self.show_slice(suggested.case, suggested.axis, suggested.index)
         self.editor.setActiveEffectByName("Paint")
-        text = _("{case}, slice {number}: {reason}.").format(
-            case=suggested.case, number=suggested.index + 1, reason=suggested.reason.rstrip(".")
+        session = self.panel.session
+        assert session is not None
+        place = _place(session.volumeNode(suggested.case), suggested.axis, suggested.index)
+        text = _("{case}, {place}, in the red view: {reason}.").format(
+            case=suggested.case, place=place, reason=suggested.reason.rstrip(".")
         )
         self.ui.suggestionLabel.text = text
 
@@ -315,6 +318,13 @@ def _single_shot(milliseconds: int, action: Any) -> Any:
     timer.setInterval(milliseconds)
     timer.connect("timeout()", action)
     return timer
+
+
+def _place(volumeNode: Any, axis: int, index: int) -> str:
+    """A slice in words: its number, its plane in the patient, and the axis of the volume that it is across."""
+    return _("{plane} slice {number} across {axis}").format(
+        plane=planeName(volumeNode, axis), number=index + 1, axis=_PLANES[axis]
+    )
 
 
 def _row(session: StudySession, case: str) -> list[str]:

@@ -42,7 +42,7 @@ class USLabelEfficientSegLogic(ScriptedLoadableModuleLogic):
         """Open a study folder; a `StudySession` is returned, and is from now on `logic.session`.
 
         Raises:
-            InputError: no study, a damaged one, or one of a newer version.
+            InputError: no study, a damaged one, one of a newer version, or one of 2-D images.
         """
         if self.session is None or self.session.folder != Path(studyFolder):
             self.session = StudySession(Path(studyFolder))

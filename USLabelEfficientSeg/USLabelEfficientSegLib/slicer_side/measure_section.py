@@ -71,15 +71,19 @@ class MeasureSection(Section):
             untrained = self.panel.why_no_study() or _("The study is not trained to the end yet; see section 3.")
         allow(
             ui.reportButton,
-            _("Segment the study's volumes anew, and write pictures, organ volumes with intervals and all settings to "
-              "one file. What you corrected by hand is not in it."),
+            _(
+                "Segment the study's volumes anew, and write pictures, organ volumes, intervals and all settings to "
+                "one file. What you corrected by hand is not in it."
+            ),
             untrained or self.panel.why_busy(),
         )
 
     def _measure(self) -> None:
         parameters = self.panel.parameters
         parameters.volumesTable = computeVolumes(self.segmentations(), parameters.volumesTable)
-        text = _("Expected: the sum of probabilities, less biased where borders are unsure. Click a row for its cautions.")
+        text = _(
+            "Expected: the sum of probabilities, less biased where borders are unsure. Click a row for its cautions."
+        )
         tell(self.ui.measureStatus, text)
         self.panel.refresh()
 

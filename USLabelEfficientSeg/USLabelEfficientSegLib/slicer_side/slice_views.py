@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import slicer
+from slicer.i18n import tr as _
 
 from ..errors import InputError
 from .volume_nodes import ijkToWorld
@@ -13,6 +14,7 @@ from .volume_nodes import ijkToWorld
 MrmlNode = Any
 
 _ASKEW = 1e-3  # of a unit vector: what a view may be turned against the volume and still show its slice
+_PLAIN = 0.9  # cosine of about 25 degrees: what a slice may be turned against the patient and still bear a plain name
 
 
 def showSlice(sliceNode: MrmlNode, volumeNode: MrmlNode, axis: int, index: int) -> None:
@@ -46,6 +48,17 @@ def shownSlice(sliceNode: MrmlNode, volumeNode: MrmlNode) -> tuple[int, int] | N
     index = round(float((world_to_ijk @ view[:, 3])[axis]))
     inside = 0 <= index < volumeNode.GetImageData().GetDimensions()[axis]
     return (axis, index) if inside else None
+
+
+def planeName(volumeNode: MrmlNode, axis: int) -> str:
+    """What a clinician calls the slices across an array axis: axial, coronal, sagittal, or oblique.
+
+    It is the patient's axis that they are cut across as far as the volume's file tells its pose.
+    """
+    across = np.cross(*np.delete(ijkToWorld(volumeNode)[:3, :3], axis, axis=1).T)
+    across = np.abs(across) / np.linalg.norm(across)
+    names = (_("sagittal"), _("coronal"), _("axial"))
+    return names[int(across.argmax())] if across.max() > _PLAIN else _("oblique")
 
 
 def check_slice(volumeNode: MrmlNode, axis: int, index: int) -> None:

@@ -47,7 +47,7 @@ class StudySession:
         folder: of the study.
 
     Raises:
-        InputError: no study, a damaged one, or one of a newer version.
+        InputError: no study, a damaged one, one of a newer version, or one of 2-D images.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -65,7 +65,13 @@ class StudySession:
         """Read the study again, after a job may have changed it."""
         from ..study.study import Study
 
-        self._study = Study.open(self.folder)
+        study = Study.open(self.folder)
+        if study.dimension == 2:
+            remedy = (
+                "work on it with the command line (uslabelseg train, segment, report), see 2-D images in the README"
+            )
+            raise InputError(self.folder, "is a study of 2-D images, and this panel works on volumes", remedy)
+        self._study = study
 
     @property
     def logs(self) -> Path:

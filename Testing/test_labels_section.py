@@ -1,0 +1,111 @@
+"""Section 2 of the panel in the host: suggested slices in all directions; and studies that it cannot open."""
+
+import numpy as np
+import pytest
+from random_user import MODULE, NAME, make_study
+from simulated_heads import write_heads
+
+from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice
+from USLabelEfficientSegLib.study.study import Study
+
+
+@pytest.fixture
+def panel(host):
+    """The panel without a study."""
+    import slicer
+
+    widget = host.load_module(MODULE)
+    slicer.util.selectModule(NAME)
+    yield widget.panel
+    slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(NAME)
+
+
+def wait(panel, host):
+    while panel.runner.busy:
+        host.process_events(0.02)
+    host.process_events(0.1)
+
+
+@pytest.mark.parametrize(("axis", "plane", "letter"), [(0, "sagittal", "I"), (1, "coronal", "J"), (2, "axial", "K")])
+def test_a_suggested_slice_of_any_direction_is_shown_named_and_counted(panel, host, tmp_path, axis, plane, letter):
+    import slicer
+
+    folder = tmp_path / "study"
+    make_study(folder)
+    panel.data.open(folder)
+    wait(panel, host)
+    session, ui = panel.session, panel.ui
+    case = session.cases()[0]
+    before, slices = session.study.summary()["labelled_slices"], 16 * len(session.cases())
+    assert f"{before} of {slices} slices" in ui.labelFractionLabel.text
+    session.suggestions.fill([{"volume": case, "axis": axis, "index": 5, "reason": "no model yet."}])
+
+    ui.nextSliceButton.click()
+    host.process_events(0.1)
+
+    node = session.volumeNode(case)
+    assert panel.labels.shown_slice() == (axis, 5)
+    directions = np.zeros((3, 3))
+    node.GetIJKToRASDirections(directions)
+    normal = slicer.util.arrayFromVTKMatrix(panel.labels.slice_node().GetSliceToRAS())[:3, 2]
+    assert abs(normal @ directions[:, axis]) == pytest.approx(1)
+    assert panel.labels.editor.activeEffect().name == "Paint"
+    assert panel.labels.editor.segmentationNode() is session.labelNode(node)
+    assert f"{case}, {plane} slice 6 across {letter}, in the red view: no model yet." == ui.suggestionLabel.text
+
+    rows = ui.sliceTable.rowCount
+    count = int(ui.labelTable.item(0, 1).text())
+    ui.emptySliceButton.click()
+    host.process_events(0.1)
+    assert LabelledSlice(axis, 5) in Study.open(folder).read_labels(case).labelled_slices()
+    assert f"{before + 1} of {slices} slices" in ui.labelFractionLabel.text
+    assert int(ui.labelTable.item(0, 1).text()) == count + 1
+    texts = [[ui.sliceTable.item(row, column).text() for column in range(2)] for row in range(ui.sliceTable.rowCount)]
+    assert len(texts) == rows + 1 and [f"{plane} slice 6 across {letter}", "no organ"] in texts
+
+
+def test_slices_that_lie_askew_in_the_patient_are_called_oblique(host):
+    from USLabelEfficientSegLib.imaging.volume import Geometry
+    from USLabelEfficientSegLib.slicer_side.slice_views import planeName
+    from USLabelEfficientSegLib.slicer_side.volume_nodes import nodeFromVoxels
+
+    def names(degrees):
+        c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+        turned = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+        geometry = Geometry((4, 5, 6), (1.0, 2.0, 3.0), (0.0, 0.0, 0.0), turned)
+        node = nodeFromVoxels("scan", np.arange(120, dtype=np.uint8).reshape(4, 5, 6), geometry)
+        return [planeName(node, axis) for axis in range(3)]
+
+    assert names(10) == ["sagittal", "coronal", "axial"]
+    assert names(45) == ["oblique", "oblique", "axial"]
+    assert names(90) == ["coronal", "sagittal", "axial"]
+
+
+def test_a_study_of_2d_images_is_refused_in_a_sentence_and_nothing_is_opened(panel, host, tmp_path):
+    import slicer
+
+    from USLabelEfficientSegLib.errors import InputError
+    from USLabelEfficientSegLib.imaging.pixel_sizes import read_pixel_sizes
+
+    write_heads(tmp_path / "source", count=2)
+    sizes = read_pixel_sizes(tmp_path / "source" / "sizes.csv", None)
+    folder = tmp_path / "heads"
+    Study.create(
+        folder, tmp_path / "source" / "images", tmp_path / "source" / "masks", organs=["head"], pixel_sizes=sizes
+    )
+    content = sorted(path.name for path in folder.rglob("*"))
+    panel.ui.studyFolderEdit.currentPath = str(folder)
+    host.process_events(0.1)
+    nodes = slicer.mrmlScene.GetNumberOfNodes()
+
+    panel.ui.studyButton.click()
+    wait(panel, host)
+
+    text = panel.ui.dataStatus.text
+    assert "is a study of 2-D images, and this panel works on volumes; work on it with the command line" in text
+    assert panel.session is None and not panel.ui.trainButton.enabled
+    assert slicer.mrmlScene.GetNumberOfNodes() == nodes
+    assert sorted(path.name for path in folder.rglob("*")) == content
+    with pytest.raises(InputError, match="2-D images"):
+        panel.logic.openStudy(folder)
+    assert panel.logic.session is None
