@@ -184,7 +184,9 @@ def _cells(table: Any, row: int) -> list[str]:
     columns = {table.GetColumnName(column): column for column in range(table.GetNumberOfColumns())}
     names = (CASE, ORGAN, VOLUME, EXPECTED, LOW, HIGH, CAUTIONS)
     *volumes, low, high, cautions = (table.GetCellText(row, columns[n]) if n in columns else "" for n in names)
-    return [*volumes, f"{low} … {high}" if low else "–", cautions]
+    # A narrow panel hides the last column: why an edited organ has no interval must be seen without scrolling.
+    missing = EDITED if EDITED in cautions else "–"
+    return [*volumes, f"{low} … {high}" if low else missing, cautions]
 
 
 def _sentence(caution: str) -> str:
