@@ -32,6 +32,7 @@ _WARNING_INK, _WARNING_FILL, _RULE = (138, 90, 0), (255, 248, 232), (213, 218, 2
 _LEGEND_BACKGROUND = (58, 63, 69)
 _CELL_PADDING = 0.9
 _CAPTION_ROOM = 10.0
+_HEADING_ROOM = 90.0  # mm, of a heading and the pictures below it
 _WIDEST_COLUMN = 45.0  # of natural width in mm; longer texts wrap
 
 
@@ -104,7 +105,7 @@ class _Pages(FPDF):
                 self._write(block.text, _SMALL if block.quiet else _BODY, _QUIET if block.quiet else _INK)
                 self.ln(2)
             case Heading():
-                self._keep_with_next(70)
+                self._keep_with_next(_HEADING_ROOM)
                 self.ln(2)
                 self._write(block.text, 10.5, bold=True)
                 self.ln(1)
