@@ -11,7 +11,7 @@ demo: $(READY)
 
 test: $(READY) lint
 	$(BIN)/python -m pytest Testing/USLabelEfficientSegLib
-	$(BIN)/python -m pytest Testing/slicer_host Testing/test_module.py Testing/test_packaging.py
+	$(BIN)/python -m pytest Testing/slicer_host $(wildcard Testing/test_*.py)
 
 lint: $(READY)
 	$(BIN)/ruff check .
