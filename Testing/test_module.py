@@ -274,12 +274,14 @@ def test_a_random_user_meets_no_exception_and_leaves_no_process_and_no_observer(
     import slicer
 
     monkeypatch.setattr(slicer.util, "confirmYesNoDisplay", lambda *_, **__: seed % 2 == 0)
+    host.close_module(MODULE)  # the panel of an earlier test goes when the user's is loaded
     before = observers()
     user = RandomUser(seed, tmp_path)
     try:
         user.act(40)
     finally:
         user.close()
+        host.close_module(MODULE)
 
     assert len(user.done) == 40
     assert not child_processes()

@@ -63,6 +63,11 @@ def load_module(path: Path | str) -> Any:
     return scripted_module.load_module(Path(path).absolute())
 
 
+def close_module(path: Path | str) -> None:
+    """Unload a module that `load_module` has loaded, and delete its panel; nothing happens if there is none."""
+    scripted_module.close_module(Path(path).stem)
+
+
 def process_events(seconds: float = 0.0) -> None:
     """Run the event loop for a while, at least until it is idle."""
     end = time.monotonic() + seconds

@@ -130,7 +130,7 @@ def load_module(path: Path) -> Any:
         The Python widget. The panel is `widget.parent`; `slicer.modules.NAMEWidget` is the widget, too.
     """
     name = path.stem
-    _close_panel(name)
+    close_module(name)
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(name, path)
@@ -151,7 +151,7 @@ def load_module(path: Path) -> Any:
     return getattr(slicer.modules, f"{name}Widget")
 
 
-def _close_panel(name: str) -> None:
+def close_module(name: str) -> None:
     """Unload a module and delete its panel, here and now.
 
     Panel and Python widget refer to each other. Left to the garbage collector, the widgets would be destroyed at any
