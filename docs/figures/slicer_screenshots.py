@@ -97,6 +97,7 @@ def main() -> None:
     import slicer
 
     from USLabelEfficientSegLib.slicer_side.segmentation_nodes import organMasks, organsNamed
+
     host.start()  # what follows needs Slicer's modules
     from USLabelEfficientSegLib.slicer_side.simulated_data import ORGANS
 
