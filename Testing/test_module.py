@@ -281,7 +281,6 @@ def test_a_random_user_meets_no_exception_and_leaves_no_process_and_no_observer(
         user.act(40)
     finally:
         user.close()
-        host.close_module(MODULE)
 
     assert len(user.done) == 40
     assert not child_processes()
