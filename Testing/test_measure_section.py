@@ -77,9 +77,9 @@ def test_the_table_shows_intervals_and_says_which_segment_was_edited(panel, host
 
     texts = [[ui.volumesTable.item(row, column).text() for column in (0, 3, 4, 5)] for row in range(3)]
     assert texts == [
-        ["scan 0 segmentation", "", "2.50 … 4.12", "cut by edge"],
-        ["scan 1 segmentation", "", "edited", "edited"],
-        ["scan 2 segmentation", "", "–", ""],
+        ["scan 0", "", "2.50 … 4.12", "cut by edge"],
+        ["scan 1", "", "edited", "edited"],
+        ["scan 2", "", "–", ""],
     ]
     assert ui.volumesTable.horizontalHeaderItem(4).text() == "90 % interval, ml"
     ui.volumesTable.cellClicked.emit(0, 0)

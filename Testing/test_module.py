@@ -347,3 +347,25 @@ def test_a_drawn_label_is_saved_without_being_asked(story, host, tmp_path):
 
     stored = Study.open(tmp_path / "study").read_labels("simulated_0000").voxels
     np.testing.assert_array_equal(np.take(stored, labelled.index, axis=labelled.axis)[4:11, 3:9], 1)
+
+
+def test_a_scene_that_is_loaded_before_the_module_is_opened_brings_its_study(host, tmp_path):
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.simulated_data import ORGANS, createSimulatedStudy
+
+    story = Story(host)
+    story.widget.logic.createStudy(tmp_path / "study", createSimulatedStudy(1), ORGANS)
+    story.panel.parameters.studyFolder = str(tmp_path / "study")
+    slicer.util.saveScene(str(tmp_path / "scene.mrb"))
+    host.close_module(MODULE)
+    host.clear_scene()
+
+    slicer.util.loadScene(str(tmp_path / "scene.mrb"))
+    story = Story(host)
+    host.process_events(0.1)
+
+    assert story.panel.session is not None and story.panel.session.folder == tmp_path / "study"
+    assert story.ui.studyButton.text == "Load its volumes" and not story.ui.studyButton.enabled
+    assert story.ui.labelTable.item(0, 0).text() == "simulated_0000"
+    story.close()

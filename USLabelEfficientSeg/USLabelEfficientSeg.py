@@ -78,6 +78,7 @@ class USLabelEfficientSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self.addObserver(scene, scene.NodeAddedEvent, self.panel.refresh_soon)
         self.addObserver(scene, scene.NodeRemovedEvent, self.panel.refresh_soon)
         self.initializeParameterNode()
+        self.panel.reopen()  # of a scene that was loaded before the module was opened
 
     def cleanup(self) -> None:
         """Called when Slicer closes or the module is reloaded: training stops and can be resumed."""

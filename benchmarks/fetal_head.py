@@ -12,50 +12,31 @@ all images of DATA. Settings are tuned with `--validation`, which never looks at
 from __future__ import annotations
 
 import argparse
-import copy
 import csv
 import statistics
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 import training_options
-from monai.networks.nets import UNet
+from fetal_head_data import Head, few_labels, read_heads, split
+from fetal_head_training import Train, train_for, train_unet, train_unext
 from scipy.ndimage import binary_fill_holes
 from scipy.ndimage import label as connected_components
-from torch import Tensor, nn
-from trus import TEST_SPLIT, VALIDATION_SPLIT, held_out_cases
+from torch import nn
 
 from USLabelEfficientSegLib.command_line.options import parse_changes
-from USLabelEfficientSegLib.divergence.averaging import update_average
-from USLabelEfficientSegLib.divergence.images import TrainingImages, image_pixel_size, network_input, prepare_images
-from USLabelEfficientSegLib.divergence.losses import supervised_loss
+from USLabelEfficientSegLib.divergence.images import network_input
 from USLabelEfficientSegLib.divergence.prediction import predict_images
-from USLabelEfficientSegLib.divergence.training import (
-    AVERAGE_DECAY,
-    GRADIENT_NORM,
-    draw_batch,
-    make_optimizer,
-    set_learning_rates,
-    train_pair,
-)
 from USLabelEfficientSegLib.divergence.unext import UNeXt
 from USLabelEfficientSegLib.evaluation.metrics import dice, surface_distances
-from USLabelEfficientSegLib.imaging.image_files import read_image, read_image_labels
-from USLabelEfficientSegLib.imaging.pixel_sizes import read_pixel_sizes
 from USLabelEfficientSegLib.measurement.planar import fitted_ellipse
 from USLabelEfficientSegLib.segmentation.model import choose_device
-from USLabelEfficientSegLib.study.events import EventLog
-from USLabelEfficientSegLib.study.loop import TrainingState, run_training
 from USLabelEfficientSegLib.study.settings import DivergenceSettings, changed, preset
 
-CALIBRATION_STEPS = 8
-UNET_LEARNING_RATE = 1e-3
-TEST_SHARE = 0.2
 #: rows of the ablation table: what is switched off
 ABLATIONS: dict[str, dict[str, object]] = {
     "all terms": {},
@@ -69,20 +50,6 @@ ABLATIONS: dict[str, dict[str, object]] = {
         "divergence.interpolation": 0,
     },
 }
-
-Train = Callable[[TrainingImages, DivergenceSettings, Path, int, torch.device], nn.Module]
-
-
-@dataclass(frozen=True)
-class Head:
-    """One image (h, w) in [0, 1] with its mask, pixel size in mm (rows, columns) and head circumference."""
-
-    name: str
-    subject: str
-    image: Tensor
-    mask: Tensor
-    pixel_size: tuple[float, float]
-    circumference_mm: float
 
 
 @dataclass(frozen=True)
@@ -103,124 +70,6 @@ class HeadResult:
     def circumference_error_mm(self) -> float:
         """Absolute error; an empty mask has circumference 0."""
         return abs(self.circumference_mm - self.reference_circumference_mm)
-
-
-def read_heads(data: Path) -> list[Head]:
-    """All images of the folder."""
-    heads, sizes = [], read_pixel_sizes(data / "cases.csv")
-    with (data / "cases.csv").open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            image = read_image(data / "images" / row["file"], sizes)
-            mask = read_image_labels(data / "labels" / row["file"], image.geometry)
-            heads.append(
-                Head(
-                    row["file"],
-                    row["subject"],
-                    torch.from_numpy(image.voxels[..., 0].T.astype(np.float32) / 255),
-                    torch.from_numpy(mask.voxels[..., 0].T > 0),
-                    image_pixel_size(image.geometry),
-                    float(row["head_circumference_mm"]),
-                )
-            )
-    return heads
-
-
-def few_labels(heads: Sequence[Head], count: int, seed: int, image_size: int) -> TrainingImages:
-    """All images, with the labels of `count` random ones."""
-    labelled = set(np.random.default_rng(seed).choice(len(heads), count, replace=False).tolist())
-    return prepare_images(
-        [head.image for head in heads],
-        [head.mask.long() if number in labelled else None for number, head in enumerate(heads)],
-        [head.pixel_size for head in heads],
-        classes=2,
-        image_size=image_size,
-    )
-
-
-def train_unext(
-    images: TrainingImages, settings: DivergenceSettings, folder: Path, seed: int, device: torch.device
-) -> nn.Module:
-    """IDL: both networks are trained, UNeXt is kept."""
-    pair = train_pair(
-        images,
-        settings,
-        checkpoint_path=folder / "pair.safetensors",
-        seed=seed,
-        events=EventLog(folder / "events.jsonl"),
-        device=device,
-    )
-    return pair.unext
-
-
-def train_unet(
-    images: TrainingImages, settings: DivergenceSettings, folder: Path, seed: int, device: torch.device
-) -> nn.Module:
-    """The rival: MONAI's residual U-Net on the labelled images alone, everything else alike."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = UNet(2, 3, images.classes, channels=(16, 32, 64, 128, 256), strides=(2, 2, 2, 2), num_res_units=2)
-    padded = PaddedToWholeCells(network, 16).to(device, memory_format=torch.channels_last)
-    average = copy.deepcopy(padded).eval().requires_grad_(False)
-    optimizer = make_optimizer({padded: UNET_LEARNING_RATE}, settings)
-
-    def step_function(step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        set_learning_rates(optimizer, step, settings)
-        batch = draw_batch(images, settings, 0, generator).to(device)
-        loss = supervised_loss(padded(network_input(batch.strong)), batch.target, batch.weight)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(padded.parameters(), GRADIENT_NORM)
-        optimizer.step()
-        update_average(average, padded, step, AVERAGE_DECAY)
-        return {"loss": loss}
-
-    run_training(
-        stage="u-net",
-        steps=settings.steps,
-        state=TrainingState({"network": padded, "average": average}, optimizer),
-        step_function=step_function,
-        checkpoint_path=folder / "unet.safetensors",
-        seed=seed,
-        events=EventLog(folder / "events.jsonl"),
-        settings={**settings.model_dump(mode="json"), "images": images.digest()},
-    )
-    return average
-
-
-class PaddedToWholeCells(nn.Module):
-    """Pads images to multiples of `side`, as a network with pooling wants, and crops its output."""
-
-    def __init__(self, network: nn.Module, side: int) -> None:
-        super().__init__()
-        self.network = network
-        self.side = side
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits of the size of the images."""
-        height, width = images.shape[2:]
-        padded = nn.functional.pad(images, (0, -width % self.side, 0, -height % self.side))
-        return self.network(padded)[:, :, :height, :width]
-
-
-def train_for(
-    seconds: float, train: Train, images: TrainingImages, settings: DivergenceSettings, seed: int, device: torch.device
-) -> tuple[nn.Module, int, float]:
-    """Train with as many steps as fit into the wall-clock, by the measured time of a few: network, steps, seconds."""
-    with tempfile.TemporaryDirectory() as temporary:
-
-        def timed(name: str, steps: int) -> tuple[nn.Module, float]:
-            started = time.monotonic()
-            # Every term from the first step on, or the first steps would be too fast to judge by.
-            early = {"interpolation_start": 0.0} if name != "run" else {}
-            chosen = settings.model_copy(update={"steps": steps, **early})
-            return train(images, chosen, Path(temporary) / name, seed, device), time.monotonic() - started
-
-        timed("warm-up", 2)
-        start = timed("start", 2)[1]
-        step_seconds = (timed("calibration", 2 + CALIBRATION_STEPS)[1] - start) / CALIBRATION_STEPS
-        steps = max(1, round((seconds - start) / step_seconds))
-        network, taken = timed("run", steps)
-        return network, steps, taken
 
 
 def evaluate(
@@ -280,19 +129,6 @@ def inference_seconds(network: nn.Module, repeats: int = 20) -> float:
             seconds.append(time.perf_counter() - started)
     torch.set_num_threads(threads)
     return statistics.median(seconds)
-
-
-def split(heads: Sequence[Head], validation: bool) -> tuple[list[Head], list[Head]]:
-    """Training and held-out images, of different subjects; with `validation` neither is of the test subjects."""
-    groups: Mapping[str, str] = {head.name: head.subject for head in heads}
-    held_out = held_out_cases(groups, TEST_SHARE, TEST_SPLIT)
-    if validation:
-        groups = {name: subject for name, subject in groups.items() if name not in held_out}
-        held_out = held_out_cases(groups, TEST_SHARE, VALIDATION_SPLIT)
-    return (
-        [head for head in heads if head.name in groups and head.name not in held_out],
-        [head for head in heads if head.name in held_out],
-    )
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ import csv
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ import training_options
 from USLabelEfficientSegLib.command_line.options import parse_changes
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.evaluation.benchmark_clock import read_minutes, stopwatch
+from USLabelEfficientSegLib.evaluation.benchmark_data import split_by_subject
 from USLabelEfficientSegLib.evaluation.evaluate import CaseMetrics, evaluate_case
 from USLabelEfficientSegLib.evaluation.metrics import volume_error_percent
 from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, read_volume
@@ -37,7 +38,6 @@ from USLabelEfficientSegLib.study.settings import changed, preset
 from USLabelEfficientSegLib.study.study import Study
 from USLabelEfficientSegLib.suggesting import write_suggested_labels
 
-TEST_SPLIT, VALIDATION_SPLIT = 2026, 7
 ORGANS = ("prostate",)
 SLICE_AXIS = 2
 
@@ -66,17 +66,6 @@ class SeedSummary:
     expected_volume_error_percent_median: float
     minutes: float
     processor_minutes: float
-
-
-def held_out_cases(groups: Mapping[str, str], share: float, split: int) -> set[str]:
-    """Cases of the first groups of a random order, until they are at least `share` of all cases."""
-    names = sorted(set(groups.values()))
-    held_out: set[str] = set()
-    for index in np.random.default_rng(split).permutation(len(names)):
-        if len(held_out) >= share * len(groups):
-            break
-        held_out |= {case for case, group in groups.items() if group == names[index]}
-    return held_out
 
 
 def read_groups(path: Path) -> dict[str, str]:
@@ -165,12 +154,9 @@ def summarise(seed: int, results: Sequence[Result], minutes: float, processor_mi
 def run(arguments: argparse.Namespace) -> None:
     """Train, segment and evaluate once a seed; print and store the numbers."""
     groups = read_groups(arguments.data / "cases.csv")
-    held_out = held_out_cases(groups, arguments.test_share, TEST_SPLIT)
-    training = {case: group for case, group in groups.items() if case not in held_out}
-    part = "test"
-    if arguments.validation:
-        held_out, part = held_out_cases(training, arguments.test_share, VALIDATION_SPLIT), "validation"
-        training = {case: group for case, group in training.items() if case not in held_out}
+    split = split_by_subject(groups, arguments.test_share, validation=arguments.validation)
+    training, held_out = set(split.training), set(split.held_out)
+    part = "validation" if arguments.validation else "test"
     device = choose_device(arguments.device)
     print(f"{len(training)} training cases, {len(held_out)} {part} cases, {device}", flush=True)
 
@@ -179,7 +165,7 @@ def run(arguments: argparse.Namespace) -> None:
         folder = arguments.output / f"{part}-{arguments.slices}-seed-{seed}"
         settings = changed(preset(arguments.preset), {**parse_changes(arguments.set), "seed": seed})
         study = sparse_study(
-            folder / "study", arguments.data, set(training), arguments.label_fraction, seed, arguments.slices
+            folder / "study", arguments.data, training, arguments.label_fraction, seed, arguments.slices
         )
         slices = study.summary()["labelled_slices"]
         print(f"seed {seed}: {slices} labelled slices, {study.label_fraction():.3%}", flush=True)

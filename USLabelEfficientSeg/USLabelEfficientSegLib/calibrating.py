@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from .errors import InputError
 from .imaging.files import read_label_map, read_volume
@@ -18,13 +19,29 @@ from .measurement.volumes import organ_volumes
 from .segmentation.calibration import OwnVolumes, calibration_from_slices, calibration_from_volumes
 from .segmentation.inference import predict, predict_inputs
 from .segmentation.model import SegmentationModel
+from .segmentation.probability_scaling import fit_scaling
 from .segmentation.slice_residuals import slice_residuals
 from .segmentation.training_statistics import IntensityFeatures, training_statistics
+from .study.targets import SoftTarget
 from .study.training_volumes import TrainingVolume
 from .training_run import Run, stop_if
 
 _FEWEST_LABELLED = 3
 _LEAST_SHARE = 1e-6
+
+
+def scaled(run: Run, model: SegmentationModel) -> SegmentationModel:
+    """The model with probabilities that agree with the labelled slices, see `segmentation.probability_scaling`."""
+    if not run.settings.probability_scaling:
+        return model
+    probabilities: list[Tensor] = []
+    targets: list[SoftTarget] = []
+    for volume in run.volumes:
+        if volume.labels is not None:
+            stop_if(run.cancelled, f"scaling stopped after {len(targets)} labelled volumes")
+            probabilities.append(predict_inputs(model, volume.inputs, volume.sector, run.device).probability)
+            targets.append(volume.labels)
+    return replace(model, scaling=fit_scaling(probabilities, targets))
 
 
 def calibrated(run: Run, model: SegmentationModel) -> SegmentationModel:

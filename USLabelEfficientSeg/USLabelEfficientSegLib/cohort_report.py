@@ -14,13 +14,19 @@ from .errors import InputError
 from .evaluation.agreement_section import agreement_section
 from .evaluation.metrics import dice
 from .evaluation.reference_volumes import read_reference_volumes
-from .imaging.files import find_images, read_volume
+from .imaging.files import read_volume
 from .imaging.volume import LabelMap
 from .measurement.cohort import Visit, changes, check_visits, read_visits
 from .measurement.repeats_section import repeats_section
 from .measurement.report_blocks import Section
 from .measurement.report_content import CaseSummary, ReportCase, ReportContent, case_labels
-from .measurement.segmentation_files import find_segmentations, measure_files, organ_names, read_segmentation
+from .measurement.segmentation_files import (
+    find_segmentations,
+    images_of,
+    measure_files,
+    organ_names_of,
+    read_segmentation,
+)
 from .measurement.volumes import label_counts, organ_volumes
 from .segmentation.training_statistics import TrainingStatistics
 from .study.files import sha256_of
@@ -72,10 +78,8 @@ def open_cohort(
         InputError: no segmentations, one without an image, different organs, no reference of any case, a visit of
             an unknown one, or a file that cannot be read.
     """
-    found, of_name = find_segmentations(segmentations), find_images(images)
-    for name, path in found.items():
-        if name not in of_name:
-            raise InputError(path, f"has no image {name} in {images}", "add the image or remove the segmentation")
+    found = find_segmentations(segmentations)
+    of_name = images_of(found, images)
     maps: Mapping[str, Path] = {}
     volumes_ml: Mapping[str, Mapping[str, float]] = {}
     if references is not None:
@@ -169,13 +173,8 @@ def overlaps(prediction: LabelMap, reference: LabelMap, organs: Sequence[str]) -
 
 def _organs(segmentations: Mapping[str, Path]) -> list[str]:
     """Names in the files, or else `organ 1`, ... up to the highest label of them all."""
-    named = {tuple(names): path for path in segmentations.values() if (names := organ_names(path))}
-    if len(named) > 1:
-        (first, _), (other, path), *_ = named.items()
-        problem = f"is of {', '.join(other)}, other segmentations of {', '.join(first)}"
-        raise InputError(path, problem, "report segmentations of one model at a time")
-    if named:
-        return list(next(iter(named)))
+    if names := organ_names_of(segmentations.values()):
+        return names
     highest = max(int(np.flatnonzero(label_counts(read_segmentation(path))).max()) for path in segmentations.values())
     return [f"organ {label}" for label in range(1, max(highest, 1) + 1)]
 

@@ -12,7 +12,6 @@ from . import __version__
 from .cohort_report import overlaps
 from .errors import InputError
 from .image_training import read_image_of
-from .imaging.files import find_images
 from .imaging.image_files import read_image
 from .imaging.pixel_sizes import PixelSizes
 from .imaging.volume import ImageLabels
@@ -25,7 +24,7 @@ from .measurement.planar_files import (
 )
 from .measurement.planar_report import ImageCase, ImageReport
 from .measurement.report_content import case_labels
-from .measurement.segmentation_files import organ_names
+from .measurement.segmentation_files import images_of, organ_names
 from .segmentation.image_model import ImageModel, predict_image
 from .study.events import read_events
 from .study.files import sha256_of
@@ -77,10 +76,8 @@ def cohort_content(
     Raises:
         InputError: no segmentations, one without an image, or no reference of any of them.
     """
-    found, of_name = find_image_segmentations(segmentations), find_images(images, pictures=True)
-    for name, path in found.items():
-        if name not in of_name:
-            raise InputError(path, f"has no image {name} in {images}", "add the image or remove the segmentation")
+    found = find_image_segmentations(segmentations)
+    of_name = images_of(found, images, pictures=True)
     referred = {} if references is None else find_image_segmentations(references)
     if references is not None and not found.keys() & referred.keys():
         problem = "has no reference of any of these segmentations"

@@ -8,25 +8,20 @@ takes the place of the first stages, see `divergence_teacher`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from .calibrating import calibrated
+from .calibrating import calibrated, scaled
 from .divergence_teacher import pseudo_labelled_by_pair, slice_pair
 from .errors import InputError
-from .pseudolabels.fusion import FusedPrediction
 from .pseudolabels.storage import stored_prediction
 from .pseudolabels.teacher_labels import teacher_pseudo_label
-from .segmentation.inference import predict_inputs
 from .segmentation.model import MODEL_NAME, SegmentationModel
-from .segmentation.preview import LivePreview
-from .student.training import train_student
-from .study.loop import step_seed
-from .study.provenance import image_checksums, label_checksums
+from .student_rounds import distilled_students, renewed, trained_model
 from .study.settings import Settings
 from .study.study import Study
 from .study.training_volumes import TrainingVolume
@@ -97,7 +92,7 @@ def train(
         )
         if students is None:
             return None
-        model = calibrated(run, trained_model(run, students))
+        model = calibrated(run, scaled(run, trained_model(run, students)))
         model.save(study.run_folder / MODEL_NAME)
         study.events.emit("finished", 1, 1, seconds_left=0.0)
         return model
@@ -112,7 +107,7 @@ def new_students(run: Run, until: Stage) -> list[nn.Module] | None:
     students = distilled_students(run, volumes, "1")
     for round_number in range(2, run.settings.student.rounds + 1):
         volumes = renewed(run, volumes, students, f"{round_number}")
-        students = distilled_students(run, volumes, f"{round_number}")
+        students = distilled_students(run, volumes, f"{round_number}", students)
     return students
 
 
@@ -241,90 +236,3 @@ def pseudo_labelled(run: Run, teacher: VisionTransformer, head: SliceHead) -> li
 def feature_cache(run: Run, teacher: VisionTransformer) -> FeatureCache:
     """The teacher's features of whole volumes, computed once and kept in the run folder."""
     return FeatureCache(run.folder / "features", teacher, run.settings.teacher.slice_size)
-
-
-def distilled_students(
-    run: Run, volumes: Sequence[TrainingVolume], round_name: str, start: Sequence[nn.Module] | None = None
-) -> list[nn.Module]:
-    """Stage 5: 3-D students learn from true labels, pseudo-labels and the teacher's correlations.
-
-    Those of a continued training start from the students in `start`, and draw other samples than those did.
-    """
-    settings = run.student_settings
-    of_teacher = round_name == "1"
-    name = f"student {round_name}" if start is None else f"student {round_name} {run.identity}"
-    if not settings.uncertainty_weights:
-        volumes = [volume.equally_trusted() for volume in volumes]
-    by_name = {volume.name: volume for volume in volumes}
-    return [
-        train_student(
-            volumes,
-            run.design,
-            settings,
-            mirrored_axes=run.mirrored,
-            pseudo_label_weight=settings.teacher_label_weight if of_teacher else settings.pseudo_label_weight,
-            prior=run.location_prior if start is None else None,
-            start=None if start is None else start[member - 1],
-            stage=(stage := f"student {round_name}.{member}"),
-            checkpoint_path=run.folder / f"student_{round_name}_{member}.safetensors",
-            seed=step_seed(run.settings.seed, name, member),
-            identity={"run": run.identity},
-            events=run.study.events,
-            device=run.device,
-            cancelled=run.cancelled,
-            after_step=observed(run, by_name, stage, settings.steps),
-        )
-        for member in range(1, settings.members + 1)
-    ]
-
-
-def observed(
-    run: Run, volumes: Mapping[str, TrainingVolume], stage: str, steps: int
-) -> Callable[[int, nn.Module], None]:
-    """What is to be called with a student after every step: the live preview, and the run's observer."""
-    preview = LivePreview(run.study, volumes, lambda student: trained_model(run, [student]), (stage, steps), run.device)
-
-    def after_step(step: int, student: nn.Module) -> None:
-        preview(step, student)
-        if run.observer is not None:
-            run.observer(stage, (step + 1) / steps, lambda: trained_model(run, [student]))
-
-    return after_step
-
-
-def renewed(
-    run: Run, volumes: Sequence[TrainingVolume], students: Sequence[nn.Module], round_name: str
-) -> list[TrainingVolume]:
-    """The students' own predictions, which see all three dimensions, replace the teacher's pseudo-labels."""
-    model = trained_model(run, students)
-    features = {volume.name: volume.features for volume in volumes}
-
-    def taught(volume: TrainingVolume) -> TrainingVolume:
-        def predict() -> FusedPrediction:
-            return predict_inputs(model, volume.inputs, volume.sector, run.device)
-
-        path = run.folder / "pseudo_labels" / f"round_{round_name}" / f"{volume.name}.safetensors"
-        prediction = stored_prediction(path, run.identity, predict)
-        return volume.taught(prediction.probability, prediction.weight, features[volume.name])
-
-    return run.each_volume(f"pseudo-labels {round_name}", taught)
-
-
-def trained_model(run: Run, students: Sequence[nn.Module]) -> SegmentationModel:
-    """The students of the last round vote; the file tells what they were made from."""
-    return SegmentationModel(
-        networks=tuple(students),
-        design=run.design,
-        organs=run.study.organs,
-        max_voxels=run.settings.working_grid.max_voxels,
-        window=run.settings.student.window,
-        overlap=run.settings.segmentation.overlap,
-        mirrored_axes=run.mirrored,
-        template=run.template,
-        provenance={
-            "settings": run.settings.model_dump(mode="json"),
-            "images": image_checksums(run.study),
-            "labels": label_checksums(run.study),
-            **({} if run.earlier is None else {"continued_from": run.earlier.record}),
-        },
-    )

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from .annotation.first_slices import Candidate, choose_first_slices
-from .annotation.slice_descriptors import describe_volume, slice_features
+from .annotation.slice_descriptors import describe_volume, sector_shares, slice_features
 from .annotation.sparse_labels import SparseLabels
 from .annotation.suggestion import Choice, choose_slices
 from .errors import InputError
@@ -107,17 +107,12 @@ def _first(study: Study, cases: Sequence[Case], count: int, seed: int) -> list[S
     candidates = []
     for case in cases:
         image = study.read_volume(case.name)
-        described = {
-            axis: describe_volume(image.voxels, axis)
-            for axis in range(3)
+        usable = {
+            axis: share >= LEAST_SECTOR
+            for axis, share in enumerate(sector_shares(image.voxels))
             if axis == study.slice_axis or _looks_right(image.geometry.spacing, axis)
         }
-        candidates.append(
-            Candidate(
-                {axis: slices.sector_share >= LEAST_SECTOR for axis, slices in described.items()},
-                [] if case.labels is None else list(case.labels.slices),
-            )
-        )
+        candidates.append(Candidate(usable, [] if case.labels is None else list(case.labels.slices)))
     reason = "no model yet: a cut through the middle of a volume drawn at random, along the axis with the fewest labels"
     return [
         Suggestion(cases[number].name, axis, index, reason)

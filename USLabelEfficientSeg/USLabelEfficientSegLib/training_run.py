@@ -181,6 +181,7 @@ def aligned(run: Run) -> Run:
         tensors, metadata = load_checkpoint(path)
         if metadata["run"] == run.identity:
             template = Template(tensors["edges"], tensors["window"])
+            run.study.events.emit("alignment", 1, 1, message="already trained")
             return _in_frames(run, [_frame(*bounds) for bounds in metadata["frames"]], template)
 
     def progress(step: int, steps: int) -> None:

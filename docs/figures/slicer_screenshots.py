@@ -1,7 +1,8 @@
 """Take the screenshots of the Slicer module: the real panel and real slice views, outside Slicer.
 
-The module is driven by clicks through a whole study on simulated volumes: data, labels, training, segmentation,
-corrections. Pictures go to `Resources/Screenshots`. Needs the extra `test`; takes some minutes.
+The module is driven by clicks through a whole study on simulated volumes, from loading them to reopening the saved
+scene; what a user would paint is copied from the simulator's true labels. Pictures go to `Resources/Screenshots`.
+Needs the extra `test`; takes about ten minutes.
 Run as `python docs/figures/slicer_screenshots.py` with the library installed.
 """
 
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +24,33 @@ sys.path.insert(0, str(ROOT / "Testing"))
 
 import slicer_host as host  # noqa: E402
 
+host.start()  # what follows needs Slicer's modules
+
+import qt  # noqa: E402
+import slicer  # noqa: E402
+
+from USLabelEfficientSegLib.imaging.simulator import simulate_volume  # noqa: E402
+from USLabelEfficientSegLib.slicer_side.segmentation_nodes import (  # noqa: E402
+    labelsOfSlice,
+    organsNamed,
+    setSliceLabels,
+)
+from USLabelEfficientSegLib.slicer_side.simulated_data import ORGANS  # noqa: E402
+from USLabelEfficientSegLib.slicer_side.slice_views import showSlice  # noqa: E402
+from USLabelEfficientSegLib.slicer_side.study_nodes import RESULT, UNCERTAINTY, madeFor, volumeOf  # noqa: E402
+
 SCREENSHOTS = ROOT / "Resources" / "Screenshots"
 MODULE = ROOT / "USLabelEfficientSeg" / "USLabelEfficientSeg.py"
 SECTIONS = ("data", "labels", "train", "segment", "measure", "improve")
 PATIENCE_S = 3600
-# A small study needs less training than the preset gives.
-SETTINGS = "teacher.steps=150 slice_head.steps=150 student.steps=200 student.members=1 student.rounds=1"
+PAINTED_SLICES = 4
+UNLABELLED_CASE = 5  # the volume that is looked at, none of whose slices is labelled
 
 
 class Tour:
     """The panel, clicked through from top to bottom."""
 
     def __init__(self) -> None:
-        host.start()
-        import slicer
-
         self.widget = host.load_module(MODULE)
         self.ui, self.panel = self.widget.ui, self.widget.panel
         slicer.util.selectModule("USLabelEfficientSeg")
@@ -63,77 +77,181 @@ class Tour:
         """Whether no job runs."""
         return not self.panel.runner.busy
 
-    def show(self, case: str, organ_voxels: np.ndarray) -> None:
-        """Let the three slice views cross in the middle of an organ."""
-        import slicer
+    def in_the_middle_of(self, stage: str) -> bool:
+        """Whether half of a training stage is done."""
+        if self.idle():
+            raise RuntimeError(f"{stage}: {self.ui.trainStatus.text}")
+        current = self.panel.train.monitor.current
+        return current is not None and current.name.startswith(stage) and current.step * 2 >= current.of
 
-        from USLabelEfficientSegLib.slicer_side.slice_views import showSlice
-
-        node = slicer.util.getNode(case)
-        slicer.util.setSliceViewerLayers(background=node)
-        centre = np.argwhere(organ_voxels).mean(axis=0).round().astype(int)
-        for name, axis in (("Red", 2), ("Yellow", 0), ("Green", 1)):
+    def show(self, volume_node: Any, position: np.ndarray, red_axis: int = 2) -> None:
+        """Let the three slice views of a volume cross in a voxel, the red one across an axis of the volume."""
+        slicer.util.setSliceViewerLayers(background=volume_node)
+        axes = [red_axis, *(axis for axis in range(3) if axis != red_axis)]
+        for name, axis in zip(("Red", "Yellow", "Green"), axes, strict=True):
             view = slicer.app.layoutManager().sliceWidget(name).mrmlSliceNode()
-            showSlice(view, node, axis, int(centre[axis]))
+            showSlice(view, volume_node, axis, int(position[axis]))
 
-    def picture(self, name: str, *sections: str) -> None:
+    def picture(self, name: str, *sections: str, height: int = 900) -> None:
         """Write NAME.png with only these sections of the panel open."""
         for section in SECTIONS:
             getattr(self.ui, f"{section}Section").collapsed = section not in sections
-        host.process_events(0.1)
-        host.render_window(self.widget, SCREENSHOTS / f"{name}.png")
+        host.process_events(0.2)
+        host.render_window(self.widget, SCREENSHOTS / f"{name}.png", size=(1500, height))
 
 
-def in_the_middle_of(stage: str, tour: Tour) -> bool:
-    """Whether half of a training stage is done."""
-    monitor = tour.panel.train.monitor
-    current = monitor.current if monitor is not None else None
-    return current is not None and current.name.startswith(stage) and current.step * 2 >= current.of
+@cache
+def truth_of(volume_node: Any) -> np.ndarray:
+    """The true labels of a simulated volume, on its grid."""
+    subject = int(volume_node.GetName()[-4:])
+    case = simulate_volume(
+        subject,
+        shape=volume_node.GetImageData().GetDimensions(),
+        spacing=volume_node.GetSpacing(),
+        probe=("good", "medium")[subject % 2],
+        organ_count=len(ORGANS),
+    )
+    if not np.array_equal(case.volume.voxels.T, slicer.util.arrayFromVolume(volume_node)):
+        raise RuntimeError(f"{volume_node.GetName()} is simulated in another way")
+    return case.label_map.voxels
+
+
+def middle(labels: np.ndarray) -> np.ndarray:
+    """The voxel in the middle of the first organ."""
+    return np.argwhere(labels == 1).mean(axis=0).round().astype(int)
+
+
+def paint(segmentation: Any, volume_node: Any, axis: int, index: int) -> None:
+    """What a user does with the brush: a slice as it truly is."""
+    labels = truth_of(volume_node).take(index, axis=axis)
+    setSliceLabels(segmentation, volume_node, organsNamed(ORGANS), axis, index, labels)
+
+
+def data(tour: Tour) -> None:
+    """Load six volumes and make a study of them."""
+    tour.click("exampleButton")
+    tour.ui.studyFolderEdit.currentPath = "prostate study"
+    tour.click("studyButton")
+    volume_node = slicer.util.getNode("simulated_0000")
+    position = middle(truth_of(volume_node))
+    position[2] = tour.panel.session.labelling("simulated_0000").items()[-1].index  # the example comes with labels
+    tour.show(volume_node, position)
+    tour.picture("data", "data")
+
+
+def labels(tour: Tour) -> None:
+    """Label slices that the panel suggests; the picture shows the last one."""
+    panel, painted = tour.panel, 0
+    while painted < PAINTED_SLICES:
+        tour.click("nextSliceButton")
+        volume_node = panel.session.volumeNode(panel.labels.case)
+        axis, index = panel.labels.shown_slice()
+        truth = truth_of(volume_node)
+        if not truth.take(index, axis=axis).any():
+            tour.click("emptySliceButton")
+            continue
+        paint(panel.labels.editor.segmentationNode(), volume_node, axis, index)
+        tour.click("keepSliceButton")
+        painted += 1
+        position = middle(truth)
+        position[axis] = index
+        tour.show(volume_node, position, axis)
+    tour.picture("labels", "labels")
+
+
+def train(tour: Tour) -> None:
+    """Train, cancel, resume; meanwhile look at a volume without labels."""
+    tour.ui.labelTable.selectRow(UNLABELLED_CASE)
+    volume_node = slicer.util.getNode(f"simulated_{UNLABELLED_CASE:04d}")
+    tour.show(volume_node, middle(truth_of(volume_node)))
+    tour.click("trainButton", until=lambda: tour.in_the_middle_of("student 1"))
+    tour.picture("train", "train")
+    tour.click("cancelTrainButton")
+    tour.picture("cancelled", "train")
+    tour.click("trainButton", until=lambda: tour.in_the_middle_of("student 2"))
+    tour.picture("resumed", "train")
+    tour.wait(tour.idle)
+
+
+def segment(tour: Tour) -> None:
+    """Find the organs in all volumes, and show where the module is not sure."""
+    for row in range(tour.ui.segmentList.count):
+        tour.ui.segmentList.item(row).setCheckState(qt.Qt.Checked)
+    tour.click("segmentButton")
+    volume_node = slicer.util.getNode(f"simulated_{UNLABELLED_CASE:04d}")
+    tour.show(volume_node, middle(truth_of(volume_node)))
+    (uncertainty,) = madeFor(volume_node, UNCERTAINTY)
+    slicer.util.setSliceViewerLayers(foreground=uncertainty, foregroundOpacity=0.5)
+    tour.picture("segment", "segment")
+    slicer.util.setSliceViewerLayers(foreground=None)
+
+
+def measure(tour: Tour) -> None:
+    """Organ volumes, one row clicked."""
+    tour.click("measureButton")
+    row = UNLABELLED_CASE * len(ORGANS)
+    tour.ui.volumesTable.selectRow(row)
+    tour.ui.volumesTable.cellClicked.emit(row, 0)
+    volume_node = slicer.util.getNode(f"simulated_{UNLABELLED_CASE:04d}")
+    tour.show(volume_node, middle(truth_of(volume_node)))
+    tour.picture("segmentation", "segment", "measure")
+
+
+def correct(tour: Tour) -> None:
+    """Correct the slice that is wrong in the most voxels, and make it a label."""
+    organs = organsNamed(ORGANS)
+    result = max(madeFor(None, RESULT), key=lambda node: wrong_voxels(node, organs).max())
+    index = int(wrong_voxels(result, organs).argmax())
+    volume_node = volumeOf(result)
+    tour.ui.resultSelector.setCurrentNode(result)
+    tour.click("correctButton")
+    position = middle(truth_of(volume_node))
+    position[2] = index
+    tour.show(volume_node, position)
+    tour.picture("correct", "improve")
+    paint(result, volume_node, 2, index)
+    tour.click("useSliceButton")
+    tour.picture("improve", "labels", "improve")
+
+
+def wrong_voxels(result: Any, organs: list[Any]) -> np.ndarray:
+    """How many voxels of each slice across the third axis a result has wrong."""
+    volume_node = volumeOf(result)
+    truth = truth_of(volume_node)
+    found = [labelsOfSlice(result, volume_node, organs, 2, index) for index in range(truth.shape[2])]
+    return np.count_nonzero(np.stack(found, axis=2) != truth, axis=(0, 1))
+
+
+def retrain(tour: Tour) -> None:
+    """Go on with training, and segment and measure anew."""
+    tour.picture("retrain", "train")
+    tour.click("improveTrainButton")
+    slicer.util.confirmYesNoDisplay = lambda *_, **__: True  # the earlier segmentations are replaced
+    tour.click("segmentButton")
+    tour.click("measureButton")
+
+
+def reopen(tour: Tour) -> None:
+    """Save the scene; open it, and then the module, as in a Slicer that was just started."""
+    volume_node = slicer.util.getNode(f"simulated_{UNLABELLED_CASE:04d}")
+    tour.show(volume_node, middle(truth_of(volume_node)))
+    slicer.util.saveScene("prostate.mrb")
+    host.close_module(MODULE)
+    host.clear_scene()
+    slicer.util.loadScene("prostate.mrb")
+    tour = Tour()
+    tour.picture("reopened", "data", "labels", "measure", height=1280)
 
 
 def main() -> None:
     """Click through a study and take the pictures."""
-    import qt
-    import slicer
-
-    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import organMasks, organsNamed
-
-    host.start()  # what follows needs Slicer's modules
-    from USLabelEfficientSegLib.slicer_side.simulated_data import ORGANS
-
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    tour, organs = Tour(), organsNamed(ORGANS)
-
-    def organ(segmentation: Any) -> np.ndarray:
-        return organMasks(segmentation, slicer.util.getNode("simulated_0000"), organs)[ORGANS[0]]
-
+    tour = Tour()
     with tempfile.TemporaryDirectory() as folder:
-        tour.click("exampleButton")
-        os.chdir(folder)  # the picture shows the name of the study, not where this computer keeps it
-        tour.ui.studyFolderEdit.currentPath = "prostate study"
-        tour.click("studyButton")
-        tour.show("simulated_0000", organ(slicer.util.getNode("simulated_0000 labels")))
-        tour.picture("data", "data")
-        tour.click("nextSliceButton")
-        tour.ui.labelTable.selectRow(0)
-        tour.show("simulated_0000", organ(slicer.util.getNode("simulated_0000 labels")))
-        tour.picture("labels", "labels")
-        tour.ui.changesEdit.text = SETTINGS
-        tour.click("trainButton", until=lambda: in_the_middle_of("student", tour) or tour.idle())
-        tour.picture("train", "train")
-        tour.wait(tour.idle)
-        for row in range(tour.ui.segmentList.count):
-            tour.ui.segmentList.item(row).setCheckState(qt.Qt.Checked)
-        tour.click("segmentButton")
-        tour.show("simulated_0000", organ(slicer.util.getNode("simulated_0000 segmentation")))
-        tour.click("measureButton")
-        tour.ui.volumesTable.cellClicked.emit(0, 0)
-        tour.show("simulated_0000", organ(slicer.util.getNode("simulated_0000 segmentation")))
-        tour.picture("segmentation", "segment", "measure")
-        tour.click("correctButton")
-        tour.show("simulated_0000", organ(slicer.util.getNode("simulated_0000 segmentation")))
-        tour.click("useSliceButton")
-        tour.picture("improve", "labels", "improve")
+        os.chdir(folder)  # pictures show the name of the study, not where this computer keeps it
+        for step in (data, labels, train, segment, measure, correct, retrain, reopen):
+            step(tour)
+        os.chdir(ROOT)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from USLabelEfficientSegLib.annotation.slice_descriptors import describe_volume, principal_components, slice_features
+from USLabelEfficientSegLib.annotation.slice_descriptors import (
+    describe_volume,
+    principal_components,
+    sector_shares,
+    slice_features,
+)
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
 
 
@@ -36,6 +41,13 @@ def test_slices_outside_the_sector_show_little():
 
     assert share[:4].max() < 0.25
     assert share[8:].min() > 0.9
+
+
+def test_the_sector_alone_tells_the_same_along_every_axis():
+    voxels = volume(0)
+
+    for axis, share in enumerate(sector_shares(voxels)):
+        np.testing.assert_array_equal(share, describe_volume(voxels, axis).sector_share)
 
 
 def test_features_of_a_network_replace_the_appearance():

@@ -59,8 +59,9 @@ def test_both_methods_are_trained_measured_and_written(heads, tmp_path):
 def test_the_mask_is_one_body_and_its_ellipse_the_head(heads, monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import fetal_head
+    from fetal_head_data import read_heads
 
-    head = fetal_head.read_heads(heads)[0]
+    head = read_heads(heads)[0]
     mask = head.mask.numpy()
     speckled = mask.copy()
     speckled[16, 24], speckled[0, 0] = False, True
@@ -77,11 +78,11 @@ def test_the_mask_is_one_body_and_its_ellipse_the_head(heads, monkeypatch):
 
 def test_training_and_held_out_images_are_of_different_subjects(heads, monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import fetal_head
+    from fetal_head_data import read_heads, split
 
-    everything = fetal_head.read_heads(heads)
-    test = {head.subject for head in fetal_head.split(everything, validation=False)[1]}
-    training, validation = fetal_head.split(everything, validation=True)
+    everything = read_heads(heads)
+    test = {head.subject for head in split(everything, validation=False)[1]}
+    training, validation = split(everything, validation=True)
 
     assert test and validation and not test & {head.subject for head in (*training, *validation)}
     assert not {head.subject for head in training} & {head.subject for head in validation}
@@ -89,9 +90,9 @@ def test_training_and_held_out_images_are_of_different_subjects(heads, monkeypat
 
 def test_a_missing_image_is_named(heads, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import fetal_head
+    from fetal_head_data import read_heads
 
     (tmp_path / "cases.csv").write_text((heads / "cases.csv").read_text())
 
     with pytest.raises(InputError, match=r"000_HC\.png: cannot be read \(no such file"):
-        fetal_head.read_heads(tmp_path)
+        read_heads(tmp_path)

@@ -141,6 +141,7 @@ def test_the_ablation_takes_away_one_part_at_a_time():
             "no-distillation",
             "no-location",
             "no-alignment",
+            "no-scaling",
             "one-round",
         )
     }

@@ -124,7 +124,7 @@ def test_predictions_of_different_organs_are_refused(folders):
     for file, organ in (("a.nrrd", "prostate"), ("b_segmentation.nrrd", "heart")):
         write_label_map(folders[0] / file, label_map(), {"Segment0_LabelValue": "1", "Segment0_Name": organ})
 
-    with pytest.raises(InputError, match="is of heart, other predictions of prostate"):
+    with pytest.raises(InputError, match="is of heart, other segmentations of prostate"):
         organs_of(pair_folders(*folders)[0])
 
 

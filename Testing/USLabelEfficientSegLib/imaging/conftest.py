@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from USLabelEfficientSegLib.imaging.volume import Geometry
+from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
 
 
 @pytest.fixture
@@ -12,3 +12,9 @@ def oblique_geometry() -> Geometry:
     about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
     direction = about_z @ about_x @ np.diag([1, 1, -1])
     return Geometry((12, 9, 7), (0.4, 0.55, 1.3), (-35.2, 81.75, -12.125), direction)
+
+
+@pytest.fixture
+def volume(oblique_geometry: Geometry) -> UltrasoundVolume:
+    voxels = np.random.default_rng(0).integers(0, 256, oblique_geometry.shape).astype(np.uint8)
+    return UltrasoundVolume(voxels, oblique_geometry, "case")

@@ -38,6 +38,20 @@ def test_the_centre_of_the_slice_is_in_the_middle_of_the_view(view):
     assert np.dot(distance, normal) == pytest.approx(0, abs=1e-6)
 
 
+def test_a_view_is_upright_whatever_it_has_shown_before(view):
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.slice_views import showSlice
+
+    node = slicer.util.addVolumeFromArray(np.arange(720, dtype=np.int16).reshape(8, 9, 10))
+    # Right and up in the view, in RAS: the patient's left is at the right, nose or head are at the top.
+    upright = {0: [[0, -1, 0], [0, 0, 1]], 1: [[-1, 0, 0], [0, 0, 1]], 2: [[-1, 0, 0], [0, 1, 0]]}
+    for axis in (1, 2, 0, 2, 1, 0, 1):
+        showSlice(view, node, axis, 3)
+        right_and_up = slicer.util.arrayFromVTKMatrix(view.GetSliceToRAS())[:3, :2].T
+        assert right_and_up == pytest.approx(np.array(upright[axis]))
+
+
 def test_a_view_across_the_volume_or_beside_it_shows_no_slice(view):
     import slicer
 

@@ -10,6 +10,7 @@ from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.study import files
 from USLabelEfficientSegLib.study.files import (
     atomic_write_bytes,
+    atomic_write_csv,
     atomic_write_json,
     atomic_write_text,
     remove_temporaries,
@@ -31,6 +32,11 @@ def test_file_is_replaced_as_a_whole_and_nothing_else_is_left(tmp_path: Path) ->
     atomic_write_json(path, {"organ": "größer"})
     assert path.read_text(encoding="utf-8") == '{\n  "organ": "größer"\n}\n'
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_table_has_a_line_a_row_and_empty_cells_for_none(tmp_path: Path) -> None:
+    atomic_write_csv(tmp_path / "a.csv", [["organ", "ml"], ["Prüfung, links", 1.5], ["none", None]])
+    assert (tmp_path / "a.csv").read_bytes().decode() == 'organ,ml\n"Prüfung, links",1.5\nnone,\n'
 
 
 def test_partial_writes_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

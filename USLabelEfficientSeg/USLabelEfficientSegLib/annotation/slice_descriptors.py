@@ -50,17 +50,33 @@ def describe_volume(voxels: NDArray[np.generic], axis: int, appearance: Floats |
             pixels of the volume's normalised grey values.
     """
     n = voxels.shape[axis]
-    i, j, k = (min(size, _SECTOR_SIDE) for size in voxels.shape)
-    coarse = resample_axes(voxels, (i, j, k))
-    sector = sector_mask(coarse)
+    coarse, sector = _coarse(voxels)
     inside = coarse[sector]
     grey = (coarse - inside.mean()) / (inside.std() + 1e-6) * sector
     if appearance is None:
         i, j, k = (n if a == axis else _SLICE_SIDE for a in range(3))
         appearance = np.moveaxis(resample_axes(grey, (i, j, k)), axis, 0).reshape(n, -1)
+    return DescribedVolume(appearance, resample_axes(grey, (_VOLUME_SIDE,) * 3).ravel(), _share(sector, axis, n))
+
+
+def sector_shares(voxels: NDArray[np.generic]) -> list[Floats]:
+    """For each axis of a volume (I, J, K) the `DescribedVolume.sector_share` of its slices."""
+    _, sector = _coarse(voxels)
+    return [_share(sector, axis, n) for axis, n in enumerate(voxels.shape)]
+
+
+def _coarse(voxels: NDArray[np.generic]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The volume with at most 48 voxels an axis, and where it carries image."""
+    i, j, k = (min(size, _SECTOR_SIDE) for size in voxels.shape)
+    coarse = resample_axes(voxels, (i, j, k))
+    return coarse, sector_mask(coarse)
+
+
+def _share(sector: NDArray[np.bool_], axis: int, n: int) -> Floats:
+    """Pixels of each of `n` slices that carry image, over those of the slice that has most, of a coarse sector."""
     area = sector.mean(axis=tuple(a for a in range(3) if a != axis))
-    share = np.interp((np.arange(n) + 0.5) / n, (np.arange(len(area)) + 0.5) / len(area), area / area.max())
-    return DescribedVolume(appearance, resample_axes(grey, (_VOLUME_SIDE,) * 3).ravel(), share)
+    places, known = (np.arange(n) + 0.5) / n, (np.arange(len(area)) + 0.5) / len(area)
+    return np.asarray(np.interp(places, known, area / area.max()))
 
 
 def slice_features(volumes: Sequence[DescribedVolume]) -> NDArray[np.float64]:

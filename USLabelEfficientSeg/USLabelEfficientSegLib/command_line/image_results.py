@@ -6,23 +6,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
-
 from ..errors import InputError
 from .progress import duration
+from .result_output import Column, print_flags, print_left_out, print_summary, save_model
 
 if TYPE_CHECKING:
     import torch
 
-    from ..evaluation.evaluate import MetricSummary
     from ..imaging.pixel_sizes import PixelSizes
     from ..measurement.planar import PlanarMeasurement
+
+_ERRORS = (
+    Column("|Area error|, %", "absolute_area_error_percent", lambda summary: f"{summary.median:.1f}"),
+    Column("|Circumf. error|, mm", "absolute_circumference_error_mm", lambda summary: f"{summary.mean:.2f}"),
+)
 
 
 def dimension_of_results(paths: Sequence[Path]) -> int:
     """2 if the first segmentation among files and folders is of a 2-D image, else 3; pictures count last."""
-    from ..imaging.files import PICTURE_SUFFIXES
+    from ..imaging.formats import PICTURE_SUFFIXES
     from ..imaging.image_files import dimension_of
 
     for path in paths:
@@ -47,6 +49,7 @@ def segment(
 ) -> None:
     """Segment and measure images, and print a line for each."""
     from ..measurement.measured_images import measured_images
+    from ..measurement.planar import SENTENCES
     from ..segmentation.segment_files import images_by_name
     from ..segmentation.segment_images import load_image_model, segment_images
     from ..study.memory import tune_memory
@@ -66,39 +69,33 @@ def segment(
             continue
         measured = ", ".join(_text(row) for row in result.rows)
         print(f"{result.path}: {measured} ({duration(time.monotonic() - started)})", flush=True)
-        print_flags(result.rows)
+        print_flags(result.rows, SENTENCES.__getitem__)
         started = time.monotonic()
 
 
 def measure(segmentations: Sequence[Path], output: Path, organs: Sequence[str] | None, sizes: "PixelSizes") -> None:
     """Measure segmentations of 2-D images into a table or, for programs, a JSON file."""
+    from ..measurement.planar import SENTENCES
     from ..measurement.planar_files import measure_image_files, write_areas_csv, write_planar_measurements
 
     rows = measure_image_files(segmentations, organs, sizes)
     (write_planar_measurements if output.suffix == ".json" else write_areas_csv)(output, rows)
     print(f"{output}: {len(rows)} areas of {len({row.case for row in rows})} segmentations")
-    print_flags(rows)
+    print_flags(rows, SENTENCES.__getitem__)
 
 
 def calibrate(model: Path, images: Path, references: Path, device: "torch.device", sizes: "PixelSizes") -> None:
     """Calibrate a model on held-out labelled images, and store it."""
-    from contextlib import nullcontext
-
     from ..image_calibrating import calibrated_on_images
     from ..imaging.files import find_images
-    from ..segmentation.model import MODEL_NAME
     from ..segmentation.segment_images import load_image_model
     from ..study.memory import tune_memory
-    from ..study.study import Study
 
     trained = load_image_model(model)
     found, labels = find_images(images, pictures=True), find_images(references, pictures=True)
     tune_memory()
     better = calibrated_on_images(trained, found, labels, device, sizes)
-    study = Study.open(model) if model.is_dir() else None
-    file = model if study is None else study.run_folder / MODEL_NAME
-    with nullcontext() if study is None else study.lock():
-        better.save(file)
+    file = save_model(model, better)
     assert better.calibration is not None
     for organ, area, length in zip(
         better.organs, better.calibration.area, better.calibration.circumference, strict=True
@@ -110,15 +107,16 @@ def calibrate(model: Path, images: Path, references: Path, device: "torch.device
 
 def evaluate(
     predictions: Path, references: Path, output: Path, organs: Sequence[str] | None, sizes: "PixelSizes"
-) -> int:
-    """Compare segmentations with references; returns how many references had no prediction."""
+) -> None:
+    """Compare segmentations with references, and print and write the metrics."""
     from ..evaluation.evaluate_images import evaluate_image_folders, summarise_images, write_image_metrics_csv
 
     rows, left_out = evaluate_image_folders(predictions, references, organs, sizes)
     summary_path = write_image_metrics_csv(output, rows)
-    _print_summary(summarise_images(rows))
+    print_summary(summarise_images(rows), _ERRORS)
+    print("Mean over the cases; median for the area error.")
     print(f"Wrote {output} and {summary_path}")
-    return len(left_out)
+    print_left_out(len(left_out))
 
 
 def refuse_pixel_sizes(sizes: "PixelSizes") -> None:
@@ -131,37 +129,9 @@ def refuse_pixel_sizes(sizes: "PixelSizes") -> None:
         )
 
 
-def print_flags(rows: Sequence["PlanarMeasurement"]) -> None:
-    """Reasons for caution, a line each."""
-    from ..measurement.planar import SENTENCES
-
-    for row in rows:
-        for flag in row.flags:
-            print(f"  caution, {row.case}, {row.organ}: {SENTENCES[flag]}", flush=True)
-
-
 def _text(row: "PlanarMeasurement") -> str:
     area, length = f"{row.best_mm2:.0f} mm2", f"{row.circumference_mm:.1f} mm"
     if row.area_interval_mm2 is not None and row.circumference_interval_mm is not None:
         area += " (90 %: {:.0f} to {:.0f})".format(*row.area_interval_mm2)
         length += " (90 %: {:.1f} to {:.1f})".format(*row.circumference_interval_mm)
     return f"{row.organ} area {area}, circumference {length}"
-
-
-def _print_summary(summaries: Sequence["MetricSummary"]) -> None:
-    values = {(summary.organ, summary.metric): summary for summary in summaries}
-    table = Table("Organ", "Dice", "HD95, mm", "ASD, mm", "|Area error|, %", "|Circumf. error|, mm", "Cases", "Missed")
-    for organ in dict.fromkeys(summary.organ for summary in summaries):
-        dice = values[organ, "dice"]
-        table.add_row(
-            organ,
-            f"{dice.mean:.3f}",
-            f"{values[organ, 'hausdorff_95_mm'].mean:.2f}",
-            f"{values[organ, 'average_surface_distance_mm'].mean:.2f}",
-            f"{values[organ, 'absolute_area_error_percent'].median:.1f}",
-            f"{values[organ, 'absolute_circumference_error_mm'].mean:.2f}",
-            str(dice.cases),
-            str(dice.missed),
-        )
-    Console().print(table)
-    print("Mean over the cases; median for the area error.")

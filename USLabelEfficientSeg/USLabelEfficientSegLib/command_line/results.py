@@ -2,22 +2,21 @@
 
 import json
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from ..errors import InputError
 from . import image_results
 from .options import DeviceName, OrganNames, PixelSize, PixelTable, parse_organs
 from .progress import duration
+from .result_output import Column, print_flags, print_left_out, print_summary, save_model
 
 if TYPE_CHECKING:
-    from ..evaluation.evaluate import MetricSummary
     from ..measurement.measurements import OrganMeasurement
+
+_ERRORS = (Column("|Volume error|, %", "absolute_volume_error_percent", lambda summary: f"{summary.median:.1f}"),)
 
 
 def segment(
@@ -79,9 +78,9 @@ def segment(
             volumes_ml = {row.organ: row.best_ml for row in result.rows}
             print(json.dumps({"file": str(result.path), "volumes_ml": volumes_ml}), flush=True)
             continue
-        volumes = ", ".join(volume_text(row) for row in result.rows)
+        volumes = ", ".join(_volume_text(row) for row in result.rows)
         print(f"{result.path}: {volumes} ({duration(time.monotonic() - started)})", flush=True)
-        print_flags(result.rows)
+        print_flags(result.rows, lambda flag: flag.sentence)
         started = time.monotonic()
 
 
@@ -139,7 +138,7 @@ def measure(
     rows = measure_files(segmentations, parse_organs(organs), images=known, statistics=statistics)
     (write_measurements if output.suffix == ".json" else write_volumes_csv)(output, rows)
     print(f"{output}: {len(rows)} volumes of {len({row.case for row in rows})} segmentations")
-    print_flags(rows)
+    print_flags(rows, lambda flag: flag.sentence)
 
 
 def calibrate(
@@ -167,11 +166,10 @@ def calibrate(
     from ..calibrating import calibrated_on_volumes
     from ..imaging.files import find_images
     from ..imaging.pixel_sizes import read_pixel_sizes
-    from ..segmentation.model import MODEL_NAME, choose_device
+    from ..segmentation.model import choose_device
     from ..segmentation.segment_files import load_model
     from ..segmentation.segment_images import model_dimension
     from ..study.memory import tune_memory
-    from ..study.study import Study
 
     where, sizes = choose_device(device), read_pixel_sizes(pixel_sizes, pixel_size)
     if model_dimension(model) == 2:
@@ -181,14 +179,7 @@ def calibrate(
     trained, found, labels = load_model(model), find_images(images), find_images(references)
     tune_memory()
     better = calibrated_on_volumes(trained, found, labels, where)
-    if model.is_dir():
-        study = Study.open(model)
-        file = study.run_folder / MODEL_NAME
-        with study.lock():
-            better.save(file)
-    else:
-        file = model
-        better.save(file)
+    file = save_model(model, better)
     assert better.calibration is not None
     for organ, factors in zip(better.organs, better.calibration.factors, strict=True):
         assert factors is not None
@@ -226,52 +217,21 @@ def evaluate(
         missing = references if predictions.is_dir() else predictions
         raise InputError(missing, "is not a folder", "give the folder of the label maps")
     if image_results.dimension_of_results([predictions]) == 2:
-        _tell_left_out(image_results.evaluate(predictions, references, output, parse_organs(organs), sizes))
+        image_results.evaluate(predictions, references, output, parse_organs(organs), sizes)
         return
     image_results.refuse_pixel_sizes(sizes)
     pairs, left_out = pair_folders(predictions, references)
     rows = evaluate_pairs(pairs, parse_organs(organs) or organs_of(pairs))
     summary_path = write_metrics_csv(output, rows)
-    _tell_left_out(len(left_out))
-    print_summary(summarise(rows))
+    print_left_out(len(left_out))
+    print_summary(summarise(rows), _ERRORS)
+    print("Mean over the cases; median for the volume error.")
     print(f"Wrote {output} and {summary_path}")
 
 
-def _tell_left_out(count: int) -> None:
-    if count:
-        have = "reference has" if count == 1 else "references have"
-        print(f"{count} {have} no prediction and {'is' if count == 1 else 'are'} left out.")
-
-
-def volume_text(row: "OrganMeasurement") -> str:
+def _volume_text(row: "OrganMeasurement") -> str:
     """Organ and volume, with its interval if there is one."""
     if row.interval_ml is None:
         return f"{row.organ} {row.best_ml:.1f} ml"
     low, high = row.interval_ml
     return f"{row.organ} {row.best_ml:.1f} ml (90 %: {low:.1f} to {high:.1f})"
-
-
-def print_flags(rows: Sequence["OrganMeasurement"]) -> None:
-    """Reasons for caution, a line each."""
-    for row in rows:
-        for flag in row.flags:
-            print(f"  caution, {row.case}, {row.organ}: {flag.sentence}", flush=True)
-
-
-def print_summary(summaries: Sequence["MetricSummary"]) -> None:
-    """The main metrics, a row an organ."""
-    values = {(summary.organ, summary.metric): summary for summary in summaries}
-    table = Table("Organ", "Dice", "HD95, mm", "ASD, mm", "|Volume error|, %", "Cases", "Missed")
-    for organ in dict.fromkeys(summary.organ for summary in summaries):
-        dice = values[organ, "dice"]
-        table.add_row(
-            organ,
-            f"{dice.mean:.3f}",
-            f"{values[organ, 'hausdorff_95_mm'].mean:.2f}",
-            f"{values[organ, 'average_surface_distance_mm'].mean:.2f}",
-            f"{values[organ, 'absolute_volume_error_percent'].median:.1f}",
-            str(dice.cases),
-            str(dice.missed),
-        )
-    Console().print(table)
-    print("Mean over the cases; median for the volume error.")

@@ -46,6 +46,9 @@ VARIANTS = {
     "ours-no-alignment": Variant(
         "Ours, no alignment", {"alignment": False}, "Positions are those in the image, volumes are not lined up."
     ),
+    "ours-no-scaling": Variant(
+        "Ours, no scaling", {"probability_scaling": False}, "Probabilities are the students' own."
+    ),
     "ours-one-round": Variant(
         "Ours, one round", {"student.rounds": 1}, "The student learns from the teacher's pseudo-labels alone."
     ),
@@ -58,6 +61,7 @@ VARIANTS = {
         "CDKD, published settings",
         {
             "location_prior": False,
+            "probability_scaling": False,
             "teacher.objective": "dino",
             "teacher.axes": "slice",
             "pseudo_labels.views": 20,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..study.files import atomic_write_bytes, atomic_write_text
+from ..study.files import atomic_write_bytes, atomic_write_csv, atomic_write_text
 from .benchmark_figures import degradation_png, dice_against_fraction_png, dice_over_time_png, volume_agreement_png
 from .benchmark_methods import OURS, description_of, method_names, title_of, uses_all_labels
 from .benchmark_results import JobResult
@@ -157,11 +155,8 @@ def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Rows of the same columns; nan becomes an empty cell."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(
-        {name: "" if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
+    cells = [
+        ["" if isinstance(value := row[name], float) and math.isnan(value) else value for name in rows[0]]
         for row in rows
-    )
-    atomic_write_text(path, text.getvalue())
+    ]
+    atomic_write_csv(path, [list(rows[0]), *cells])

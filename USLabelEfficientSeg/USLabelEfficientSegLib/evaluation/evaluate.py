@@ -8,8 +8,6 @@ surface distances are undefined, and so is a volume error in percent of an absen
 out of the summary's numbers.
 """
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +17,9 @@ import numpy as np
 
 from ..errors import InputError
 from ..imaging.volume import LabelMap
-from ..measurement.segmentation_files import find_segmentations, organ_names, read_segmentation
+from ..measurement.segmentation_files import find_segmentations, organ_names_of, read_segmentation
 from ..measurement.volumes import label_counts, organ_volumes
-from ..study.files import atomic_write_text
+from ..study.files import atomic_write_csv
 from .metrics import dice, surface_distances, volume_error_percent
 
 ALL_ORGANS = "all organs"
@@ -125,13 +123,15 @@ def evaluate_case(prediction: LabelMap, reference: LabelMap, organs: Sequence[st
     return rows
 
 
-def pair_folders(predictions: Path, references: Path) -> tuple[list[CasePair], list[str]]:
+def pair_folders(predictions: Path, references: Path, *, pictures: bool = False) -> tuple[list[CasePair], list[str]]:
     """Pairs of two folders by image name (`NAME.ext` or `NAME_segmentation.ext`), and the references left over.
+
+    PNG and the like count only if `pictures` asks for them.
 
     Raises:
         InputError: a prediction has no reference. The other way round is normal: a part was held out.
     """
-    predicted, referred = find_segmentations(predictions), find_segmentations(references)
+    predicted, referred = (find_segmentations(folder, pictures=pictures) for folder in (predictions, references))
     for name, path in predicted.items():
         if name not in referred:
             raise InputError(path, f"has no reference in {references}", "add it or remove the prediction")
@@ -162,16 +162,8 @@ def organs_of(pairs: Sequence[CasePair]) -> list[str]:
     Raises:
         InputError: the predictions are of different organs, or no file holds any organ.
     """
-    named = {tuple(names): pair.prediction for pair in pairs if (names := organ_names(pair.prediction))}
-    if len(named) > 1:
-        (first, _), (other, path), *_ = named.items()
-        raise InputError(
-            path,
-            f"is of {', '.join(other)}, other predictions of {', '.join(first)}",
-            "evaluate predictions of one model at a time",
-        )
-    if named:
-        return list(next(iter(named)))
+    if names := organ_names_of(pair.prediction for pair in pairs):
+        return names
     highest = max(
         int(np.flatnonzero(label_counts(read_segmentation(path))).max())
         for pair in pairs
@@ -227,12 +219,13 @@ def write_metrics_csv(path: Path, rows: Sequence[CaseMetrics]) -> Path:
 def write_tables(path: Path, rows: Sequence[Row], columns: Sequence[str], summaries: Sequence[MetricSummary]) -> Path:
     """Write the attributes `columns` of rows to `path`, summaries to `*_summary.csv` beside it; returns its path."""
     case_cells = [[row.case, row.organ, *_cells(getattr(row, name) for name in columns)] for row in rows]
-    _write_csv(path, ["case", "organ", *columns], case_cells)
+    atomic_write_csv(path, [["case", "organ", *columns], *case_cells])
     summary_path = path.with_name(f"{path.stem}_summary{path.suffix}")
     summary_cells = [
         [s.organ, s.metric, *_cells([s.mean, s.std, s.median]), str(s.cases), str(s.missed)] for s in summaries
     ]
-    _write_csv(summary_path, ["organ", "metric", "mean", "std", "median", "cases", "missed"], summary_cells)
+    headings = ["organ", "metric", "mean", "std", "median", "cases", "missed"]
+    atomic_write_csv(summary_path, [headings, *summary_cells])
     return summary_path
 
 
@@ -245,9 +238,3 @@ def _summarise_values(organ: str, metric: str, values: np.ndarray, missed: int) 
 
 def _cells(values: Iterable[float]) -> list[str]:
     return ["" if np.isnan(value) else f"{value:.4f}" for value in values]
-
-
-def _write_csv(path: Path, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([headings, *rows])
-    atomic_write_text(path, text.getvalue())

@@ -12,9 +12,9 @@ from pathlib import Path
 from ..errors import InputError
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
 from ..imaging.volume import ImageLabels
-from ..measurement.planar_files import find_image_segmentations, measure_labels, read_image_segmentation
+from ..measurement.planar_files import measure_labels, read_image_segmentation
 from ..measurement.segmentation_files import organ_names
-from .evaluate import MetricSummary, summarised, write_tables
+from .evaluate import MetricSummary, pair_folders, summarised, write_tables
 from .metrics import dice, surface_distances, volume_error_percent
 
 
@@ -103,22 +103,19 @@ def evaluate_image_folders(
     Raises:
         InputError: a prediction has no reference, or a case cannot be evaluated.
     """
-    predicted, referred = find_image_segmentations(predictions), find_image_segmentations(references)
-    for name, path in predicted.items():
-        if name not in referred:
-            raise InputError(path, f"has no reference in {references}", "add it or remove the prediction")
+    files, left_out = pair_folders(predictions, references, pictures=True)
 
     def pairs() -> Iterator[tuple[ImageLabels, ImageLabels]]:
-        for name, path in predicted.items():
-            prediction = read_image_segmentation(path, sizes=sizes)
-            yield prediction, read_image_segmentation(referred[name], prediction.geometry, sizes)
+        for pair in files:
+            prediction = read_image_segmentation(pair.prediction, sizes=sizes)
+            yield prediction, read_image_segmentation(pair.reference, prediction.geometry, sizes)
 
-    names = list(organs or organ_names(next(iter(predicted.values()))))
+    names = list(organs or organ_names(files[0].prediction))
     if not names:
         highest = max(int(labels.voxels.max()) for pair in pairs() for labels in pair)
         names = [f"organ {label}" for label in range(1, max(highest, 1) + 1)]
     rows = [row for prediction, reference in pairs() for row in evaluate_image(prediction, reference, names)]
-    return rows, [name for name in referred if name not in predicted]
+    return rows, left_out
 
 
 def summarise_images(rows: Sequence[ImageMetrics]) -> list[MetricSummary]:

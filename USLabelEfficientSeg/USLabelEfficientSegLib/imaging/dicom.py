@@ -25,6 +25,7 @@ from pydicom.pixels.processing import apply_rescale
 from pydicom.pixels.utils import pixel_array
 
 from ..errors import InputError
+from .stacking import Plane, stack
 from .volume import Geometry, check_voxel_count
 
 _GREY_OR_COLOUR = ("MONOCHROME2", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
@@ -32,9 +33,6 @@ _CENTIMETRES = 3  # Physical Units of an ultrasound region, PS3.3 C.8.5.5.1.15
 _POSITION_GROUP = {"Patient": "PlanePositionSequence", "Volume": "PlanePositionVolumeSequence"}
 _ORIENTATION_GROUP = {"Patient": "PlaneOrientationSequence", "Volume": "PlaneOrientationVolumeSequence"}
 _NO_POSITION, _NO_ROTATION = (0, 0, 0), (1, 0, 0, 0, 1, 0)
-_SAME_PLACE_MM = 1e-3
-_UNEVEN = 0.01  # of the slice distance
-_ASIDE = 0.1  # of the pixel spacing
 _BROKEN_FILE = (
     InvalidDicomError,
     EOFError,
@@ -45,17 +43,6 @@ _BROKEN_FILE = (
     RuntimeError,
     StructError,
 )
-
-
-@dataclass
-class Plane:
-    """One frame: its pixels (J, I) or (J, I, 3) and where they lie, in LPS millimetres."""
-
-    pixels: NDArray[np.generic]
-    position: NDArray[np.float64]  # of the centre of the first pixel
-    axes: NDArray[np.float64]  # (2, 3) unit vectors along i and j
-    spacing: tuple[float, float]  # along i and j
-    time: tuple[int, int, int]  # temporal position, instance number, frame: orders planes at the same place
 
 
 @dataclass(frozen=True)
@@ -100,7 +87,7 @@ def read_frames(path: Path) -> list[tuple[NDArray[np.generic], Geometry]]:
     if len(planes) == 1:
         remedy = "give the folder with all slices of the series, or make a study of 2-D images (--dimension 2)"
         raise InputError(path, "is a single 2-D frame", remedy)
-    return _stack(planes, path)
+    return stack(planes, path)
 
 
 def read_image(path: Path) -> tuple[NDArray[np.generic], tuple[float, float] | None]:
@@ -272,49 +259,3 @@ def _pixels(dataset: Dataset, file: Path) -> NDArray[np.generic]:
     pixels = pixel_array(dataset)
     rescaled = float(dataset.get("RescaleSlope", 1)) != 1 or float(dataset.get("RescaleIntercept", 0)) != 0
     return apply_rescale(pixels, dataset) if rescaled else pixels
-
-
-def _stack(planes: list[Plane], path: Path) -> list[tuple[NDArray[np.generic], Geometry]]:
-    """Sort the planes along their normal, and by time where several lie at the same place."""
-    first = planes[0]
-    if any(plane.pixels.shape != first.pixels.shape for plane in planes):
-        raise InputError(path, "has slices of different sizes", "put each series into its own folder")
-    if not all(np.allclose(plane.spacing, first.spacing, rtol=1e-4) for plane in planes):
-        raise InputError(path, "has slices of different spacing", "export it on a rectangular grid")
-    if not all(np.allclose(plane.axes, first.axes, atol=1e-4) for plane in planes):
-        raise InputError(path, "has slices turned against each other", "export it on a rectangular grid")
-    normal = np.cross(*first.axes)
-    positions = np.array([plane.position for plane in planes])
-    offset = positions - first.position
-    aside = offset - np.outer(offset @ normal, normal)
-    if np.abs(aside).max() > _ASIDE * min(first.spacing):
-        raise InputError(path, "has slices shifted against each other", "export it on a rectangular grid")
-
-    distance = offset @ normal
-    order = np.argsort(distance)
-    place = np.empty(len(planes), dtype=int)
-    place[order] = np.concatenate([[0], np.cumsum(np.diff(distance[order]) > _SAME_PLACE_MM)])
-    times = np.bincount(place)
-    if len(times) < 2:
-        raise InputError(path, "has all its frames at one place (a film over time)", "give a 3-D volume")
-    if times.min() != times.max():
-        raise InputError(path, "has several slices at one place", "remove the doubled slices")
-    levels = np.bincount(place, weights=distance) / times
-    steps = np.diff(levels)
-    if np.abs(steps - np.median(steps)).max() > _UNEVEN * np.median(steps):
-        problem = f"has slices {steps.min():.4g} to {steps.max():.4g} mm apart, uneven or with some missing"
-        raise InputError(path, problem, "export the complete series with even distances")
-
-    by_place = sorted(range(len(planes)), key=lambda index: (place[index], planes[index].time))
-    columns, rows = first.pixels.shape[1], first.pixels.shape[0]
-    geometry = Geometry(
-        (columns, rows, len(times)),
-        (*first.spacing, float(levels[-1] - levels[0]) / (len(times) - 1)),
-        tuple(planes[by_place[0]].position),
-        np.column_stack([*first.axes, normal]),
-    )
-    volumes = []
-    for time in range(times[0]):
-        stack = np.stack([planes[index].pixels for index in by_place[time :: times[0]]])
-        volumes.append((np.ascontiguousarray(np.swapaxes(stack, 0, 2)), geometry))
-    return volumes

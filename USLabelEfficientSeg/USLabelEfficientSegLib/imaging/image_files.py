@@ -14,18 +14,10 @@ from scipy import ndimage
 
 from ..errors import InputError
 from . import dicom
-from .files import (
-    PICTURE_SUFFIXES,
-    READ_SUFFIXES,
-    about,
-    check_format,
-    find_images,
-    grey_voxels,
-    image_name,
-    quiet,
-    read_with_itk,
-    reading,
-)
+from .file_errors import about, reading
+from .files import find_images, grey_voxels, image_name
+from .formats import PICTURE_SUFFIXES, READ_SUFFIXES, check_format
+from .itk_files import quiet, read_with_itk
 from .pixel_sizes import UNTOLD, PixelSizes
 from .volume import Geometry, ImageLabels, UltrasoundImage
 

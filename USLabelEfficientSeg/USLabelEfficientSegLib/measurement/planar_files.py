@@ -1,12 +1,8 @@
 """Measurements of 2-D images as files: `areas.csv` for people, JSON for programs; and what is measured of files.
 
-The JSON files are those of `measurement_files`, with the fields of `PlanarMeasurement`. Segmenting writes one
-`NAME_measurements.json` beside each segmentation, with its checksum.
+The JSON files are those of `measurement_record`, with the fields of `PlanarMeasurement`.
 """
 
-import csv
-import io
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,19 +11,24 @@ from typing import Any
 import numpy as np
 import SimpleITK
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from .. import __version__
 from ..errors import InputError
 from ..imaging.files import image_name
 from ..imaging.image_files import read_image_labels
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
 from ..imaging.volume import Geometry, ImageLabels
-from ..segmentation.segments import PROBABILITY_SUFFIX
-from ..study.files import atomic_write_json, atomic_write_text, sha256_of
-from .measurement_files import FORMAT, MEASUREMENTS_SUFFIX
+from ..study.files import atomic_write_csv
+from .measurement_record import RecordKind, read_record_of, write_record, write_record_of
 from .planar import PlanarMeasurement, measure_planar
-from .segmentation_files import SEGMENTATION_SUFFIX, find_segmentations, organ_names
+from .segmentation_files import (
+    PROBABILITY_REMEDY,
+    SEGMENTATION_SUFFIX,
+    find_segmentations,
+    organ_names,
+    probability_file,
+    read_probability_image,
+)
 
 CSV_HEADINGS = (
     "case", "organ", "pixel_count", "area_mm2", "probability_area_mm2", "area_interval_low_mm2",
@@ -35,7 +36,9 @@ CSV_HEADINGS = (
     "circumference_interval_low_mm", "circumference_interval_high_mm", "ellipse_centre_i_mm", "ellipse_centre_j_mm",
     "ellipse_angle_degrees", "flags",
 )  # fmt: skip
-_ROWS = TypeAdapter(list[PlanarMeasurement])
+_KIND = RecordKind(
+    TypeAdapter(list[PlanarMeasurement]), "holds no measurements of a 2-D image", "segment the image again"
+)
 _NONE = (None, None)
 
 
@@ -98,26 +101,20 @@ def read_image_probabilities(segmentation: Path, name: str) -> NDArray[np.floati
     Raises:
         InputError: the file cannot be read or holds no floating-point class probabilities.
     """
-    path = segmentation.parent / f"{name}{PROBABILITY_SUFFIX}.nrrd"
+    path = probability_file(segmentation, name)
     if not path.exists():
         return None
-    remedy = "segment the image again with its probabilities"
-    try:
-        image = SimpleITK.ReadImage(str(path))
-    except RuntimeError as error:
-        raise InputError(path, "cannot be read", remedy) from error
+    image = read_probability_image(path)
     classes, size = image.GetNumberOfComponentsPerPixel(), (*image.GetSize(), 1)[:3]
     values = SimpleITK.GetArrayFromImage(image).reshape(*size[::-1], classes)
     if size[2] != 1 or classes < 2 or not np.issubdtype(values.dtype, np.floating):
-        raise InputError(path, "holds no class probabilities of a 2-D image", remedy)
+        raise InputError(path, "holds no class probabilities of a 2-D image", PROBABILITY_REMEDY)
     return np.ascontiguousarray(values.transpose(3, 2, 1, 0))
 
 
 def write_areas_csv(path: Path, rows: Sequence[PlanarMeasurement]) -> None:
     """Write the rows as CSV (UTF-8), units in the headings; what is not known is an empty cell."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_HEADINGS)
+    lines: list[list[object]] = []
     for row in rows:
         ellipse = row.ellipse
         numbers = [
@@ -127,47 +124,24 @@ def write_areas_csv(path: Path, rows: Sequence[PlanarMeasurement]) -> None:
             None if ellipse is None else ellipse.angle_degrees,
         ]  # fmt: skip
         cells = ["" if value is None else f"{value:.4f}" for value in numbers]
-        writer.writerow([row.case, row.organ, row.pixel_count, *cells, " ".join(row.flags)])
-    atomic_write_text(path, text.getvalue())
+        lines.append([row.case, row.organ, row.pixel_count, *cells, " ".join(row.flags)])
+    atomic_write_csv(path, [CSV_HEADINGS, *lines])
 
 
 def write_planar_measurements(path: Path, rows: Sequence[PlanarMeasurement]) -> None:
-    """Write measurements as JSON, atomically. Raises `InputError` as `atomic_write_json` does."""
-    atomic_write_json(path, _record(rows))
+    """Write measurements as JSON, atomically. Raises `InputError` as `write_record` does."""
+    write_record(path, _fields(rows))
 
 
 def write_measurements_of(segmentation: Path, rows: Sequence[PlanarMeasurement]) -> None:
     """Write the measurements of a segmentation file beside it."""
-    atomic_write_json(_beside(segmentation), _record(rows) | {"segmentation_sha256": sha256_of(segmentation)})
+    write_record_of(segmentation, _fields(rows))
 
 
 def read_measurements_of(segmentation: Path) -> list[PlanarMeasurement] | None:
-    """What was measured when the file was segmented; None if nothing was or the file has been edited since.
-
-    Raises:
-        InputError: the file beside the segmentation is damaged, of a volume, or of a newer version.
-    """
-    path = _beside(segmentation)
-    if not path.exists():
-        return None
-    try:
-        record: Any = json.loads(path.read_text(encoding="utf-8"))
-        if record["format"] > FORMAT:
-            raise InputError(path, "was made by a newer version of this program", "update the program")
-        rows, checksum = _ROWS.validate_python(record["measurements"]), record.get("segmentation_sha256")
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", "check the path and its permissions") from None
-    except InputError:
-        raise
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
-        raise InputError(path, "holds no measurements of a 2-D image", "segment the image again") from error
-    return rows if checksum == sha256_of(segmentation) else None
+    """What was measured when the file was segmented, if it was not edited since; raises as `read_record_of` does."""
+    return read_record_of(segmentation, _KIND)
 
 
-def _record(rows: Sequence[PlanarMeasurement]) -> dict[str, Any]:
-    measurements = [asdict(row) | {"circumference_mm": row.circumference_mm} for row in rows]
-    return {"format": FORMAT, "program": f"uslabelseg {__version__}", "measurements": measurements}
-
-
-def _beside(segmentation: Path) -> Path:
-    return segmentation.with_name(f"{image_name(segmentation)}{MEASUREMENTS_SUFFIX}")
+def _fields(rows: Sequence[PlanarMeasurement]) -> list[dict[str, Any]]:
+    return [asdict(row) | {"circumference_mm": row.circumference_mm} for row in rows]

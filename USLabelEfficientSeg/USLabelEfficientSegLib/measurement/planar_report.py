@@ -8,18 +8,23 @@ import numpy as np
 from ..imaging.volume import ImageLabels, UltrasoundImage
 from ..segmentation.segments import organ_colour
 from ..study.events import Event
-from .measurements import Flag
+from .common_sections import (
+    INFORMATION_DIVERGENCE,
+    document,
+    flag_name,
+    flags_section,
+    method_section,
+    provenance_section,
+    settings_section,
+    training_section,
+)
 from .overlays import REFERENCE_COLOUR
 from .planar import SENTENCES, PlanarMeasurement
 from .planar_overlays import ELLIPSE_COLOUR, image_overlay_png
 from .report_blocks import (
-    Block,
-    Citations,
     Document,
-    Heading,
     Legend,
     LegendEntry,
-    Pairs,
     Paragraph,
     Picture,
     PictureRow,
@@ -27,16 +32,10 @@ from .report_blocks import (
     Table,
     number,
 )
-from .report_document import document, flag_name
-from .training_chart import training_curves_png
 
-_TEXT_MM = 180.0  # width of the text on A4
 _IN_A_ROW, _PICTURE_MM = 3, 56.0
 _UNKNOWN = number(None)
-_CITATIONS = (
-    "Wang et al. Leveraging Information Divergence for Robust Semi-Supervised Fetal Ultrasound Image Segmentation. "
-    "arXiv: 2509.06495",
-)
+_CITATIONS = (INFORMATION_DIVERGENCE,)
 _METHOD = (
     "Two networks of different kind, the convolutional UNeXt and the transformer Swin-Unet, are trained together: on "
     "the labelled images by their labels, on all others by each other's predictions and by the divergence of the "
@@ -119,15 +118,16 @@ def image_report_document(content: ImageReport) -> Document:
         InputError: a case cannot be read.
     """
     cases = [_summary(case) for case in content.cases]
+    rows = [row for case in cases for row in case.rows]
     sections = [
         _measurements_section(cases),
-        _flags_section(cases),
+        flags_section(rows, SENTENCES.__getitem__),
         _agreement_section(content.organs, cases),
         _pictures_section(content.organs, cases),
-        _training_section(content.events),
-        _method_section(cases),
-        Section("Settings", [Pairs(content.settings)] if content.settings else []),
-        _provenance_section(content, cases),
+        training_section(content.events, "Terms of the loss against training steps.", "Losses against training steps."),
+        method_section((_METHOD, _MEASURES), rows, _CITATIONS),
+        settings_section(content.settings),
+        provenance_section(content.provenance, {case.label: case.checksum for case in cases}),
     ]
     return document(
         content.title, "2-D ultrasound segmentation, areas and circumferences", _tiles(content, cases), sections
@@ -202,15 +202,6 @@ def _cells(case: _Summary, row: PlanarMeasurement) -> list[str]:
     ]
 
 
-def _flags_section(cases: Sequence[_Summary]) -> Section:
-    rows = [row for case in cases for row in case.rows]
-    counts = {flag: sum(flag in row.flags for row in rows) for flag in Flag}
-    raised = [[flag_name(flag), SENTENCES[flag], str(count)] for flag, count in counts.items() if count]
-    if not raised:
-        return Section("Quality flags", [Paragraph("None was raised.")] if rows else [])
-    return Section("Quality flags", [Table(["Flag", "Meaning", "Measurements"], raised, (0, 1))])
-
-
 def _agreement_section(organs: Sequence[str], cases: Sequence[_Summary]) -> Section:
     """Overlap and errors of each organ against the references."""
     rows = []
@@ -255,25 +246,3 @@ def _pictures_section(organs: Sequence[str], cases: Sequence[_Summary]) -> Secti
     pictures = [case.picture for case in cases]
     grid = [PictureRow(pictures[start : start + _IN_A_ROW]) for start in range(0, len(pictures), _IN_A_ROW)]
     return Section("Segmentations", [Legend(entries), *grid] if grid else [])
-
-
-def _training_section(events: Sequence[Event]) -> Section:
-    curves = training_curves_png(events)
-    if curves is None:
-        return Section("Training", [])
-    caption = "Terms of the loss against training steps."
-    return Section("Training", [Picture(curves, caption, "Losses against training steps.", _TEXT_MM)])
-
-
-def _method_section(cases: Sequence[_Summary]) -> Section:
-    sentences = dict.fromkeys(row.interval_method for case in cases for row in case.rows if row.interval_method)
-    intervals = [Paragraph(sentence) for sentence in sentences]
-    return Section("Method", [Paragraph(_METHOD), Paragraph(_MEASURES), *intervals, Citations(_CITATIONS)])
-
-
-def _provenance_section(content: ImageReport, cases: Sequence[_Summary]) -> Section:
-    checksums = {case.label: case.checksum for case in cases if case.checksum}
-    blocks: list[Block] = [Pairs(content.provenance)] if content.provenance else []
-    if checksums:
-        blocks += [Heading("Images, SHA-256"), Pairs(checksums)]
-    return Section("Provenance", blocks)

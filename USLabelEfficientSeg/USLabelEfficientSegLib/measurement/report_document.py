@@ -1,45 +1,35 @@
 """From segmented cases to the sections of a report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 
 from ..segmentation.segments import organ_colour
 from .chart_style import marker_character
-from .measurements import Flag, OrganMeasurement
+from .common_sections import (
+    INFORMATION_DIVERGENCE,
+    TEXT_MM,
+    document,
+    flag_name,
+    flags_section,
+    method_section,
+    provenance_section,
+    settings_section,
+    training_section,
+)
+from .measurements import OrganMeasurement
 from .overlays import MAXIMAL_ROWS, OverlayRow, overlay_rows
 from .rendering import SIDES, organs_png
-from .report_blocks import (
-    Block,
-    Citations,
-    Document,
-    Heading,
-    Legend,
-    LegendEntry,
-    Pairs,
-    Paragraph,
-    Picture,
-    Section,
-    Table,
-    number,
-)
+from .report_blocks import Block, Document, Heading, Legend, LegendEntry, Paragraph, Picture, Section, Table, number
 from .report_content import CaseSummary, ReportCase, ReportContent
-from .training_chart import training_curves_png
 from .volume_charts import VolumePoint, volumes_png
 
-_TEXT_MM = 180.0  # width of the text on A4
 _UNKNOWN = number(None)
-NOTICE = (
-    "For research use only. This is not a medical device. Its results must not be used for diagnosis or treatment; "
-    "check every outline against the images."
-)
 _CITATIONS = (
     "Zhang, Qin, Zhu, Ban, Anthony. Learning 3-D Ultrasound Segmentation under Extreme Label Deficiency. Ultrasound in "
     "Medicine & Biology, 2026. doi: 10.1016/j.ultrasmedbio.2025.12.014",
-    "Wang et al. Leveraging Information Divergence for Robust Semi-Supervised Fetal Ultrasound Image Segmentation. "
-    "arXiv: 2509.06495",
+    INFORMATION_DIVERGENCE,
 )
 _METHOD = (
     "Cross-dimensional knowledge distillation: a 2-D teacher learns from all slices without labels, then to outline "
@@ -79,30 +69,23 @@ def report_document(content: ReportContent) -> Document:
         cases.append(_summary(case))
         overlays = overlay_rows(case, content.organs)
         pictures.append(_Pictures(overlays, organs_png(case.prediction), case.reference is not None))
+    rows = [row for case in cases for row in case.rows]
     sections = [
         _volumes_section(content, cases),
-        _flags_section(cases),
+        flags_section(rows, lambda flag: flag.sentence),
         *content.comparisons(cases),
         _metrics_section(content),
         _pictures_section(content, cases, pictures),
-        _training_section(content),
-        _method_section(cases),
-        Section("Settings", [Pairs(content.settings)] if content.settings else []),
-        _provenance_section(content, cases),
+        training_section(
+            content.events,
+            "Loss against step of every training stage.",
+            "Losses against training steps, one chart a stage.",
+        ),
+        method_section((_METHOD, _VOLUMES), rows, _CITATIONS),
+        settings_section(content.settings),
+        provenance_section(content.provenance, {case.label: case.checksum for case in cases}),
     ]
     return document(content.title, "3-D ultrasound segmentation and organ volumes", _tiles(content, cases), sections)
-
-
-def document(title: str, subject: str, tiles: dict[str, str], sections: Sequence[Section]) -> Document:
-    """A report of today with those of the sections that hold anything."""
-    return Document(
-        title,
-        f"{subject} · {date.today().isoformat()}",
-        NOTICE,
-        tiles,
-        [section for section in sections if section.blocks],
-        "For research use only. Not a medical device.",
-    )
 
 
 def _summary(case: ReportCase) -> CaseSummary:
@@ -142,7 +125,7 @@ def _volumes_section(content: ReportContent, cases: Sequence[CaseSummary]) -> Se
     truth = " Short horizontal lines are the reference volumes." if _has_truth(points) else ""
     bars = " Bars are the intervals." if has_intervals else ""
     caption = f"Volume of every organ by case, in the order of the table.{bars}{truth}"
-    chart = Picture(volumes_png(points), caption, "Organ volumes in millilitres by case; the table has them.", _TEXT_MM)
+    chart = Picture(volumes_png(points), caption, "Organ volumes in millilitres by case; the table has them.", TEXT_MM)
     return Section("Organ volumes", [Paragraph(explanation), chart, marker_legend(content.organs), volume_table(cases)])
 
 
@@ -175,11 +158,6 @@ def _cells(label: str, row: OrganMeasurement, true_ml: float | None) -> list[str
     ]
 
 
-def flag_name(flag: Flag) -> str:
-    """A flag in words, for a table."""
-    return flag.value.replace("_", " ")
-
-
 def interval(lower: float, upper: float) -> str:
     """An interval in words: its bounds may be negative, so that a dash would not do."""
     return f"{number(lower)} to {number(upper)}"
@@ -195,15 +173,6 @@ def marker_legend(organs: Sequence[str]) -> Legend:
         LegendEntry(organ, organ_colour(label), marker_character(label)) for label, organ in enumerate(organs, start=1)
     ]
     return Legend(entries)
-
-
-def _flags_section(cases: Sequence[CaseSummary]) -> Section:
-    rows = [row for case in cases for row in case.rows]
-    counts = {flag: sum(flag in row.flags for row in rows) for flag in Flag}
-    raised = [[flag_name(flag), flag.sentence, str(count)] for flag, count in counts.items() if count]
-    if not raised:
-        return Section("Quality flags", [Paragraph("None was raised.")] if rows else [])
-    return Section("Quality flags", [Table(["Flag", "Meaning", "Measurements"], raised, (0, 1))])
 
 
 def _metrics_section(content: ReportContent) -> Section:
@@ -255,30 +224,6 @@ def _case_pictures(label: str, pictures: _Pictures) -> list[Picture]:
     if pictures.organs is not None:
         caption = f"{label}, from {SIDES[0]}, {SIDES[1]} and {SIDES[2]}"
         found.append(
-            Picture(pictures.organs, caption, f"{label}: the segmented organs as shaded surfaces.", 0.8 * _TEXT_MM)
+            Picture(pictures.organs, caption, f"{label}: the segmented organs as shaded surfaces.", 0.8 * TEXT_MM)
         )
     return found
-
-
-def _training_section(content: ReportContent) -> Section:
-    curves = training_curves_png(content.events)
-    if curves is None:
-        return Section("Training", [])
-    caption = "Loss against step of every training stage."
-    return Section(
-        "Training", [Picture(curves, caption, "Losses against training steps, one chart a stage.", _TEXT_MM)]
-    )
-
-
-def _method_section(cases: Sequence[CaseSummary]) -> Section:
-    sentences = dict.fromkeys(row.interval_method for case in cases for row in case.rows if row.interval_method)
-    intervals = [Paragraph(sentence) for sentence in sentences]
-    return Section("Method", [Paragraph(_METHOD), Paragraph(_VOLUMES), *intervals, Citations(_CITATIONS)])
-
-
-def _provenance_section(content: ReportContent, cases: Sequence[CaseSummary]) -> Section:
-    checksums: Mapping[str, str] = {case.label: case.checksum for case in cases if case.checksum}
-    blocks: list[Block] = [Pairs(content.provenance)] if content.provenance else []
-    if checksums:
-        blocks += [Heading("Images, SHA-256"), Pairs(checksums)]
-    return Section("Provenance", blocks)

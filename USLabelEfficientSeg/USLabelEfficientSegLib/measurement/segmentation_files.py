@@ -25,6 +25,7 @@ from .measurement_files import read_measurements_of
 from .measurements import OrganMeasurement
 
 SEGMENTATION_SUFFIX = "_segmentation"
+PROBABILITY_REMEDY = "segment the image again with its probabilities"
 _LABELS = {str(label) for label in range(1, UNLABELLED)}
 
 
@@ -124,22 +125,55 @@ def organ_names(path: Path) -> list[str]:
     return [by_label.get(label, f"organ {label}") for label in range(1, max(by_label, default=0) + 1)]
 
 
+def organ_names_of(paths: Iterable[Path]) -> list[str]:
+    """Organ names that segmentation files of one model hold; empty when none does.
+
+    Raises:
+        InputError: they are of different organs.
+    """
+    named = {tuple(names): path for path in paths if (names := organ_names(path))}
+    if len(named) > 1:
+        (first, _), (other, path), *_ = named.items()
+        problem = f"is of {', '.join(other)}, other segmentations of {', '.join(first)}"
+        raise InputError(path, problem, "take segmentations of one model at a time")
+    return list(next(iter(named), ()))
+
+
+def images_of(segmentations: Mapping[str, Path], folder: Path, *, pictures: bool = False) -> dict[str, Path]:
+    """All images of a folder by name. Raises `InputError` when there are none, or a segmentation lacks its image."""
+    images = find_images(folder, pictures=pictures)
+    for name, path in segmentations.items():
+        if name not in images:
+            raise InputError(path, f"has no image {name} in {folder}", "add the image or remove the segmentation")
+    return images
+
+
+def probability_file(segmentation: Path, name: str) -> Path:
+    """Where the class probabilities of a segmentation of the image `name` lie, if they were kept."""
+    return segmentation.parent / f"{name}{PROBABILITY_SUFFIX}.nrrd"
+
+
+def read_probability_image(path: Path) -> SimpleITK.Image:
+    """Class probabilities as SimpleITK holds them. Raises `InputError` when the file cannot be read."""
+    try:
+        return SimpleITK.ReadImage(str(path))
+    except RuntimeError as error:
+        raise InputError(path, "cannot be read", PROBABILITY_REMEDY) from error
+
+
 def read_probabilities(segmentation: Path, name: str) -> NDArray[np.floating] | None:
     """Class probabilities (C, I, J, K) that lie beside a segmentation of the image `name`, if any.
 
     Raises:
         InputError: the file cannot be read or holds no floating-point class probabilities.
     """
-    path = segmentation.parent / f"{name}{PROBABILITY_SUFFIX}.nrrd"
+    path = probability_file(segmentation, name)
     if not path.exists():
         return None
-    try:
-        image = SimpleITK.ReadImage(str(path))
-    except RuntimeError as error:
-        raise InputError(path, "cannot be read", "segment the image again with its probabilities") from error
+    image = read_probability_image(path)
     # SimpleITK's arrays are indexed [(c4), k, j, i, (components)].
     voxels = SimpleITK.GetArrayViewFromImage(image)
     if voxels.ndim != 4 or not np.issubdtype(voxels.dtype, np.floating):
-        raise InputError(path, "holds no class probabilities", "segment the image again with its probabilities")
+        raise InputError(path, "holds no class probabilities", PROBABILITY_REMEDY)
     by_class = voxels.transpose(0, 3, 2, 1) if image.GetDimension() == 4 else voxels.transpose(3, 2, 1, 0)
     return np.array(by_class, order="K")

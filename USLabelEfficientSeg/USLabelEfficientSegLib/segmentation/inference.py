@@ -128,6 +128,8 @@ def predict_inputs(model: SegmentationModel, inputs: Tensor, sector: Tensor, dev
             )
             votes.append(torch.as_tensor(logits)[0].float().softmax(dim=0).flip(flips))
     probability = torch.stack(votes).mean(dim=0)
+    if model.scaling is not None:
+        probability = model.scaling(probability)
     probability[1:] *= sector
     probability[0] = 1 - probability[1:].sum(dim=0)
     deviation = torch.stack(votes).std(dim=0, correction=0).amax(dim=0) * sector

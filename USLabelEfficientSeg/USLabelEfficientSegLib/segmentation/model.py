@@ -16,9 +16,10 @@ from ..study.alignment import Template
 from ..study.checkpoint import load_checkpoint, save_checkpoint
 from ..study.study import MODEL_NAME as MODEL_NAME
 from .calibration import VolumeCalibration
+from .probability_scaling import ProbabilityScaling
 from .training_statistics import TrainingStatistics
 
-FORMAT = 2  # 1 knew neither calibration nor statistics nor a template
+FORMAT = 3  # 2 knew no scaling, 1 neither calibration nor statistics nor a template
 IMAGE_MODEL = "image_model"  # what describes a model of 2-D images in the metadata of its file
 _EDGES, _WINDOW = "template/edges", "template/window"
 
@@ -39,6 +40,7 @@ class SegmentationModel:
         calibration: of the volumes' prediction intervals; None: there are none.
         statistics: of the volumes that the model has learnt from; None: unknown.
         template: what volumes are aligned to before positions are told; None: positions are those in the volume.
+        scaling: of the students' mean probabilities; None: they are as they are.
     """
 
     networks: tuple[nn.Module, ...]
@@ -52,6 +54,7 @@ class SegmentationModel:
     calibration: VolumeCalibration | None = None
     statistics: TrainingStatistics | None = None
     template: Template | None = None
+    scaling: ProbabilityScaling | None = None
 
     def save(self, path: Path) -> None:
         """Write the model to a safetensors file, atomically."""
@@ -74,6 +77,7 @@ class SegmentationModel:
             "provenance": self.provenance,
             "calibration": None if self.calibration is None else self.calibration.model_dump(mode="json"),
             "statistics": None if self.statistics is None else self.statistics.model_dump(mode="json"),
+            "scaling": None if self.scaling is None else self.scaling.model_dump(mode="json"),
         }
         save_checkpoint(path, tensors, {"model": description})
 
@@ -109,6 +113,7 @@ class SegmentationModel:
                 _read(VolumeCalibration, model.get("calibration")),
                 _read(TrainingStatistics, model.get("statistics")),
                 Template(tensors[_EDGES], tensors[_WINDOW]) if _EDGES in tensors else None,
+                _read(ProbabilityScaling, model.get("scaling")),
             )
         except InputError:
             raise

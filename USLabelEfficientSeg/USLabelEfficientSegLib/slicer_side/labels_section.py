@@ -13,16 +13,16 @@ from . import study_jobs, study_nodes
 from .dependencies import ensureDependencies
 from .jobs import Job
 from .label_editor import LabelEditor
+from .labels_overview import fraction_of, place_of, slice_rows, volume_rows
 from .section import Section, allow, fill_table, on_click, reported, set_headings, silent, tell
 from .slice_suggestions import SuggestedSlice
-from .slice_views import planeName, shownSlice, showSlice
+from .slice_views import shownSlice, showSlice
 from .study_session import StudySession
 
 if TYPE_CHECKING:
     from .panel import Panel
 
 SECONDS_TO_SAVE = 1.0  # after the last stroke of the brush
-_PLANES = {0: "I", 1: "J", 2: "K"}
 
 
 class LabelsSection(Section):
@@ -75,15 +75,14 @@ class LabelsSection(Section):
     def refresh(self) -> None:
         """Show the volumes with their labelled slices, and what can be done with the slice that is shown."""
         session = self.panel.session
-        rows = [] if session is None else [_row(session, case) for case in session.cases()]
-        fill_table(self.ui.labelTable, rows)
+        fill_table(self.ui.labelTable, [] if session is None else volume_rows(session))
         with silent(self.ui.labelTable):
             if session is not None and self.case is not None:
                 self.ui.labelTable.selectRow(session.cases().index(self.case))
             else:
                 self.ui.labelTable.clearSelection()
         self._show_labelled_slices()
-        self.ui.labelFractionLabel.text = "" if session is None else _fraction(session)
+        self.ui.labelFractionLabel.text = "" if session is None else fraction_of(session)
         allow(
             self.ui.nextSliceButton,
             _("Show the slice whose label would teach most, ready to be painted."),
@@ -101,14 +100,7 @@ class LabelsSection(Section):
 
     def _show_labelled_slices(self) -> None:
         session, case = self.panel.session, self.case
-        if session is None or case is None:
-            fill_table(self.ui.sliceTable, [])
-            return
-        rows = []
-        for labelled, organs in session.labelledSlices(case):
-            place = _place(session.volumeNode(case), labelled.axis, labelled.index)
-            rows.append([place, ", ".join(organs) or _("no organ")])
-        fill_table(self.ui.sliceTable, rows)
+        fill_table(self.ui.sliceTable, [] if session is None or case is None else slice_rows(session, case))
 
     def _show_slice_buttons(self) -> None:
         session, case, shown = self.panel.session, self.case, None
@@ -270,7 +262,7 @@ class LabelsSection(Section):
         self.editor.setActiveEffectByName("Paint")
         session = self.panel.session
         assert session is not None
-        place = _place(session.volumeNode(suggested.case), suggested.axis, suggested.index)
+        place = place_of(session.volumeNode(suggested.case), suggested.axis, suggested.index)
         text = _("{case}, {place}, in the red view: {reason}.").format(
             case=suggested.case, place=place, reason=suggested.reason.rstrip(".")
         )
@@ -318,32 +310,3 @@ def _single_shot(milliseconds: int, action: Any) -> Any:
     timer.setInterval(milliseconds)
     timer.connect("timeout()", action)
     return timer
-
-
-def _place(volumeNode: Any, axis: int, index: int) -> str:
-    """A slice in words: its number, its plane in the patient, and the axis of the volume that it is across."""
-    return _("{plane} slice {number} across {axis}").format(
-        plane=planeName(volumeNode, axis), number=index + 1, axis=_PLANES[axis]
-    )
-
-
-def _row(session: StudySession, case: str) -> list[str]:
-    """Name, labelled slices and their share of a volume."""
-    record = session.study.case(case)
-    count = 0 if record.labels is None else len(record.labels.slices)
-    slices = record.image.shape[session.study.slice_axis]
-    if session.volumeNode(case) is None:
-        return [_("{case} (not loaded)").format(case=case), str(count), f"{100 * count / slices:.1f} %"]
-    node = session.labelNode(session.volumeNode(case))
-    if node is not None:
-        count = len(session.labelling(case).items())
-    return [case, str(count), f"{100 * count / slices:.1f} %"]
-
-
-def _fraction(session: StudySession) -> str:
-    rows = [int(_row(session, case)[1]) for case in session.cases()]
-    axis = session.study.slice_axis
-    slices = sum(case.image.shape[axis] for case in session.study.cases)
-    return _("{labelled} of {slices} slices are labelled: {percent:.2g} %.").format(
-        labelled=sum(rows), slices=slices, percent=100 * sum(rows) / slices
-    )

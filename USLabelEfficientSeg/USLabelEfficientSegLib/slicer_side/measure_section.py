@@ -35,6 +35,7 @@ class MeasureSection(Section):
         self._measured: list[Any] = []
         headings = [_("Segmentation"), _("Organ"), _("Volume, ml"), _("Expected, ml"), _("90 % interval, ml")]
         set_headings(ui.volumesTable, [*headings, _("Cautions")])
+        ui.volumesTable.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.ResizeToContents)
         set_headings(
             ui.agreementTable, [_("Organ"), _("Cases"), _("Bias, ml"), _("Limits, ml"), _("ICC(2,1)"), _("Dice")]
         )
@@ -170,7 +171,8 @@ class MeasureSection(Section):
         self.panel.refresh()
 
     def _on_row(self, row: int, _column: int) -> None:
-        name = self.ui.volumesTable.item(row, 0).text()
+        table = self.panel.parameters.volumesTable
+        name = table.GetCellText(row, table.GetColumnIndex(CASE))
         for node in self.segmentations():
             if node.GetName() == name:
                 slicer.util.setSliceViewerLayers(background=study_nodes.volumeOf(node), fit=True)
@@ -183,10 +185,11 @@ def _cells(table: Any, row: int) -> list[str]:
     """Segmentation, organ, counted and expected volume, interval, and cautions of a row of the table node."""
     columns = {table.GetColumnName(column): column for column in range(table.GetNumberOfColumns())}
     names = (CASE, ORGAN, VOLUME, EXPECTED, LOW, HIGH, CAUTIONS)
-    *volumes, low, high, cautions = (table.GetCellText(row, columns[n]) if n in columns else "" for n in names)
+    name, *volumes, low, high, cautions = (table.GetCellText(row, columns[n]) if n in columns else "" for n in names)
     # A narrow panel hides the last column: why an edited organ has no interval must be seen without scrolling.
     missing = EDITED if EDITED in cautions else "–"
-    return [*volumes, f"{low} … {high}" if low else missing, cautions]
+    case = name.replace(" segmentation", "")  # all are; the panel has no room for it
+    return [case, *volumes, f"{low} … {high}" if low else missing, cautions]
 
 
 def _sentence(caution: str) -> str:

@@ -15,10 +15,10 @@ import numpy as np
 import slicer
 import vtk
 from numpy.typing import NDArray
-from vtk.util import numpy_support
 
 from ..errors import InputError
 from ..segmentation.segments import organ_colour
+from .oriented_images import labels_on, slice_image, volume_image
 from .terminology import terminology_of
 from .volume_nodes import geometryOfNode, placeBeside
 
@@ -87,7 +87,7 @@ def segmentationFromLabelMap(
     node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
     placeBeside(node, volumeNode)
     known = np.where((labelMap > 0) & (labelMap <= len(organs)), labelMap, 0)
-    shared = _oriented_image(volumeNode, known.astype(np.uint8))
+    shared = volume_image(volumeNode, known.astype(np.uint8))
     modified = node.StartModify()
     for label, organ in enumerate(organs, start=1):
         segment = slicer.vtkSegment()
@@ -132,7 +132,7 @@ def organMasks(
         InputError: an organ without a segment or with several.
     """
     geometryOfNode(volumeNode)  # refuses a volume without voxels
-    (masks,) = _masks(segmentationNode, volumeNode, organs, [_oriented_image(volumeNode, None)])
+    (masks,) = _masks(segmentationNode, volumeNode, organs, [volume_image(volumeNode)])
     return masks
 
 
@@ -148,7 +148,7 @@ def organSlices(
         For each slice the 2-D mask of every organ, its axes the other two array axes in their order.
     """
     geometryOfNode(volumeNode)  # refuses a volume without voxels
-    references = [_slice_image(volumeNode, axis, index, None) for axis, index in slices]
+    references = [slice_image(volumeNode, axis, index) for axis, index in slices]
     masks = _masks(segmentationNode, volumeNode, organs, references)
     return [
         {name: mask.squeeze(axis) for name, mask in of_slice.items()}
@@ -195,11 +195,11 @@ def setSliceLabels(
     # Erased first, so that organs that share a label map never overlap, which would move one to a map of its own.
     for organ in organs:
         if wrong[organ.name].any():
-            kept = _slice_image(volumeNode, axis, index, np.where(wrong[organ.name], 0, 255))
+            kept = slice_image(volumeNode, axis, index, np.where(wrong[organ.name], 0, 255))
             _change(segmentationNode, volumeNode, organ, kept, logic.MODE_MERGE_MIN)
     for organ in organs:
         if missing[organ.name].any():
-            added = _slice_image(volumeNode, axis, index, missing[organ.name])
+            added = slice_image(volumeNode, axis, index, missing[organ.name])
             _change(segmentationNode, volumeNode, organ, added, logic.MODE_MERGE_MASK)
 
 
@@ -230,7 +230,7 @@ def _masks(
     images = {name: _label_image(segmentationNode, segment) for name, segment in segments.items()}
     transform = _transform_between(segmentationNode, volumeNode)
     return [
-        {name: _resampled(image, reference, transform) == value for name, (image, value) in images.items()}
+        {name: labels_on(image, reference, transform) == value for name, (image, value) in images.items()}
         for reference in references
     ]
 
@@ -246,37 +246,6 @@ def _label_image(segmentationNode: MrmlNode, segmentId: str) -> tuple[Any, int]:
     return image, 1
 
 
-def _resampled(image: Any, reference: Any, transform: vtk.vtkAbstractTransform | None) -> NDArray[np.integer]:
-    """The labels of an image on a reference grid: those of the nearest voxels, 0 beyond the image."""
-    tools = slicer.vtkOrientedImageDataResample
-    if transform is None and tools.DoGeometriesMatch(image, reference):
-        return _cut(image, reference)
-    resampled = slicer.vtkOrientedImageData()
-    if not tools.ResampleOrientedImageToReferenceOrientedImage(image, reference, resampled, False, False, transform):
-        raise RuntimeError("a segment could not be read")
-    return _voxels(resampled)
-
-
-def _cut(image: Any, reference: Any) -> NDArray[np.integer]:
-    """The part of an image that a reference of the same geometry, but another extent, covers."""
-    labels = np.zeros(reference.GetDimensions(), dtype=np.int32 if image.GetScalarSize() > 1 else np.uint8, order="F")
-    here, there = (np.reshape(one.GetExtent(), (3, 2)) for one in (image, reference))
-    first, last = np.maximum(here[:, 0], there[:, 0]), np.minimum(here[:, 1], there[:, 1])
-    if (first <= last).all():
-        source, target = (
-            tuple(slice(a, b) for a, b in zip(first - one[:, 0], last - one[:, 0] + 1, strict=True))
-            for one in (here, there)
-        )
-        labels[target] = _voxels(image)[source]
-    return labels
-
-
-def _voxels(image: Any) -> NDArray[np.integer]:
-    """A view of an image's voxels (I, J, K)."""
-    voxels = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
-    return np.asarray(voxels.reshape(image.GetDimensions(), order="F"))
-
-
 def _change(segmentationNode: MrmlNode, volumeNode: MrmlNode, organ: Organ, change: Any, mode: int) -> None:
     """Merge an image on the volume's grid into an organ's segment."""
     transform = _transform_between(volumeNode, segmentationNode)
@@ -287,32 +256,6 @@ def _change(segmentationNode: MrmlNode, volumeNode: MrmlNode, organ: Organ, chan
     others = [name for name in segmentationNode.GetSegmentation().GetSegmentIDs() if name != segment]
     if not logic.SetBinaryLabelmapToSegment(change, segmentationNode, segment, mode, change.GetExtent(), False, others):
         raise RuntimeError(f"segment {organ.name} of {segmentationNode.GetName()} could not be changed")
-
-
-def _oriented_image(volumeNode: MrmlNode, voxels: NDArray[np.uint8] | None) -> Any:
-    """A vtkOrientedImageData on the grid of a volume; without voxels it is a grid only."""
-    image, matrix = slicer.vtkOrientedImageData(), vtk.vtkMatrix4x4()
-    image.SetDimensions(volumeNode.GetImageData().GetDimensions())
-    if voxels is not None:
-        scalars = numpy_support.numpy_to_vtk(voxels.ravel(order="F"), deep=True)
-        scalars.SetName("ImageScalars")
-        image.GetPointData().SetScalars(scalars)
-    volumeNode.GetIJKToRASMatrix(matrix)
-    image.SetGeometryFromImageToWorldMatrix(matrix)
-    return image
-
-
-def _slice_image(volumeNode: MrmlNode, axis: int, index: int, pixels: NDArray[np.generic] | None) -> Any:
-    """A slice of a volume's grid as a vtkOrientedImageData; without pixels it is a grid only."""
-    shape = volumeNode.GetImageData().GetDimensions()
-    bounds = [(index, index) if a == axis else (0, n - 1) for a, n in enumerate(shape)]
-    image = _oriented_image(volumeNode, None)
-    image.SetExtent([bound for pair in bounds for bound in pair])
-    if pixels is not None:
-        scalars = numpy_support.numpy_to_vtk(pixels.astype(np.uint8).ravel(order="F"), deep=True)
-        scalars.SetName("ImageScalars")
-        image.GetPointData().SetScalars(scalars)
-    return image
 
 
 def _transform_between(sourceNode: MrmlNode, targetNode: MrmlNode) -> vtk.vtkAbstractTransform | None:

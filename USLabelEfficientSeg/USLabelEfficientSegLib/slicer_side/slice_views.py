@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import slicer
+from numpy.typing import NDArray
 from slicer.i18n import tr as _
 
 from ..errors import InputError
@@ -18,7 +19,7 @@ _PLAIN = 0.9  # cosine of about 25 degrees: what a slice may be turned against t
 
 
 def showSlice(sliceNode: MrmlNode, volumeNode: MrmlNode, axis: int, index: int) -> None:
-    """Turn a slice view into the plane of the volume's slice `index` of array axis `axis`.
+    """Turn a slice view into the plane of the volume's slice `index` of array axis `axis`, the patient upright.
 
     Args:
         sliceNode: vtkMRMLSliceNode of the view, for example
@@ -29,6 +30,9 @@ def showSlice(sliceNode: MrmlNode, volumeNode: MrmlNode, axis: int, index: int) 
     """
     check_slice(volumeNode, axis, index)
     matrix = ijkToWorld(volumeNode)
+    # Slicer turns a view as little as it can: from plane to plane it would come to lie on its side.
+    upright = (sliceNode.SetOrientationToSagittal, sliceNode.SetOrientationToCoronal, sliceNode.SetOrientationToAxial)
+    upright[_across(volumeNode, axis).argmax()]()
     sliceNode.RotateToAxes(slicer.util.vtkMatrixFromArray(matrix), axis)
     centre = (np.array(volumeNode.GetImageData().GetDimensions()) - 1) / 2
     centre[axis] = index
@@ -55,10 +59,15 @@ def planeName(volumeNode: MrmlNode, axis: int) -> str:
 
     It is the patient's axis that they are cut across as far as the volume's file tells its pose.
     """
-    across = np.cross(*np.delete(ijkToWorld(volumeNode)[:3, :3], axis, axis=1).T)
-    across = np.abs(across) / np.linalg.norm(across)
+    across = _across(volumeNode, axis)
     names = (_("sagittal"), _("coronal"), _("axial"))
     return names[int(across.argmax())] if across.max() > _PLAIN else _("oblique")
+
+
+def _across(volumeNode: MrmlNode, axis: int) -> NDArray[np.floating]:
+    """Cosines, without sign, between the patient's axes and the normal of the slices across an array axis."""
+    normal = np.cross(*np.delete(ijkToWorld(volumeNode)[:3, :3], axis, axis=1).T)
+    return np.abs(normal) / np.linalg.norm(normal)
 
 
 def check_slice(volumeNode: MrmlNode, axis: int, index: int) -> None:

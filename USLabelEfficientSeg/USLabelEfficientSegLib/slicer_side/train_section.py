@@ -98,9 +98,12 @@ class TrainSection(Section):
     def _look_at_training(self) -> None:
         """Find out whether training would begin, go on or be repeated, and what stands in its way."""
         session, anew = self.panel.session, self.panel.parameters.anew
+        self.ui.anewCheckBox.visible = session is not None and session.continues()
+        if self.training is not None:  # what was offered is being done
+            self.why_not = self.panel.why_busy()
+            return
         self.offer, self.how, self.why_not = _("Train"), "", self.panel.why_no_study()
         self.continued = False
-        self.ui.anewCheckBox.visible = session is not None and session.continues()
         if session is None:
             return
         try:
@@ -240,6 +243,7 @@ class TrainSection(Section):
             return False
         if parameters.lossChart is None:
             parameters.lossChart = lossPlotNodes([])
+        self.offer, self.how, self.continued = _("Train"), "", False  # how it was started is not known here
 
         def steps(job: Job) -> Steps:
             return study_jobs.follow(job, session, worker, session.load(job) if load else iter(()))

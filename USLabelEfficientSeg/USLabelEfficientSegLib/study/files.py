@@ -1,19 +1,21 @@
 """Atomic writes: a reader sees the old file or the new one, never half of it, whatever happens in between."""
 
+import csv
 import errno
 import hashlib
+import io
 import json
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
 
-_TEMPORARY = re.compile(r"\.[0-9a-f]{16}(\..*)?")  # imaging/files.py names its own the same way
+_TEMPORARY = re.compile(r"\.[0-9a-f]{16}(\..*)?")  # imaging/itk_files.py names its own the same way
 
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -59,6 +61,13 @@ def atomic_write_text(path: Path, text: str) -> None:
 def atomic_write_json(path: Path, value: Any) -> None:
     """`atomic_write_bytes` for a JSON value, indented for human readers; NaN and infinity are refused."""
     atomic_write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def atomic_write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:
+    """`atomic_write_bytes` for a table of comma-separated cells, a line a row; None becomes an empty cell."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    atomic_write_text(path, text.getvalue())
 
 
 def temporary_path(folder: Path) -> Path:

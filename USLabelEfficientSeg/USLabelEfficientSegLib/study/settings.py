@@ -94,9 +94,9 @@ class StudentSettings(Section):
         default=(16, 32, 64), description="channels of the levels of the residual network"
     )
     window: int = Field(default=48, ge=16, le=512, description="largest side in voxels that it sees at once")
-    rounds: int = Field(default=2, ge=1, le=10, description="rounds of training")
+    rounds: int = Field(default=4, ge=1, le=10, description="rounds of training")
     members: int = Field(default=1, ge=1, le=20, description="students of a round, whose mean is its result")
-    steps: Annotated[int, Field(ge=1, le=10_000_000, description="training steps of a round, at most")] = 900
+    steps: Annotated[int, Field(ge=1, le=10_000_000, description="training steps of a round, at most")] = 600
     steps_per_labelled_slice: float = Field(
         default=20.0, ge=0, le=1e6, description="fewer steps for fewer labels, or they are learnt by heart; 0: all"
     )
@@ -174,6 +174,7 @@ class Settings(Section):
     method: MethodName = Field(default="cross-dimensional", description="the teacher of the 3-D student")
     location_prior: bool = Field(default=True, description="start from where the labelled slices show the organs")
     alignment: bool = Field(default=True, description="line the volumes up with each other, for the location prior")
+    probability_scaling: bool = Field(default=True, description="scale students' probabilities to the labelled slices")
     working_grid: WorkingGridSettings = WorkingGridSettings()
     teacher: TeacherSettings = TeacherSettings()
     slice_head: SliceHeadSettings = SliceHeadSettings()
@@ -194,11 +195,12 @@ _PRESETS: dict[PresetName, Settings] = {
             image_size=448, transformer_width=96, steps=10_000, labelled_images=8, unlabelled_images=8
         ),
         pseudo_labels=PseudoLabelSettings(views=10),
-        student=StudentSettings(widths=(24, 64, 96), window=96, members=3, steps=2_000, batch_size=2),
+        student=StudentSettings(widths=(24, 64, 96), window=96, rounds=2, members=3, steps=2_000, batch_size=2),
     ),
     "full": Settings(
         preset="full",
         location_prior=False,
+        probability_scaling=False,
         working_grid=WorkingGridSettings(max_voxels=256),
         teacher=TeacherSettings(
             objective="dino", architecture="small", slice_size=256, axes="slice", steps=100_000, batch_size=64,

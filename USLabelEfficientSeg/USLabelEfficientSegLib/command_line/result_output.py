@@ -1,0 +1,75 @@
+"""Where the commands of `results` end, with volumes and 2-D images alike: what is printed, and the model is stored."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from ..evaluation.evaluate import MetricSummary
+    from ..measurement.measurements import Flag, OrganMeasurement
+    from ..measurement.planar import PlanarMeasurement
+    from ..segmentation.image_model import ImageModel
+    from ..segmentation.model import SegmentationModel
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric in the table of an evaluation."""
+
+    heading: str
+    metric: str
+    text: Callable[["MetricSummary"], str]
+
+
+_AGREEMENT = (
+    Column("Dice", "dice", lambda summary: f"{summary.mean:.3f}"),
+    Column("HD95, mm", "hausdorff_95_mm", lambda summary: f"{summary.mean:.2f}"),
+    Column("ASD, mm", "average_surface_distance_mm", lambda summary: f"{summary.mean:.2f}"),
+)
+
+
+def print_summary(summaries: Sequence["MetricSummary"], errors: Sequence[Column]) -> None:
+    """Overlap, surface distances and the columns of `errors`, a row an organ."""
+    values = {(summary.organ, summary.metric): summary for summary in summaries}
+    columns = (*_AGREEMENT, *errors)
+    table = Table("Organ", *(column.heading for column in columns), "Cases", "Missed")
+    for organ in dict.fromkeys(summary.organ for summary in summaries):
+        cells = [column.text(values[organ, column.metric]) for column in columns]
+        dice = values[organ, "dice"]
+        table.add_row(organ, *cells, str(dice.cases), str(dice.missed))
+    Console().print(table)
+
+
+def print_left_out(count: int) -> None:
+    """How many references have no prediction."""
+    if count:
+        have = "reference has" if count == 1 else "references have"
+        print(f"{count} {have} no prediction and {'is' if count == 1 else 'are'} left out.")
+
+
+def print_flags(
+    rows: Iterable["OrganMeasurement"] | Iterable["PlanarMeasurement"], sentence_of: Callable[["Flag"], str]
+) -> None:
+    """Reasons for caution, a line each."""
+    for row in rows:
+        for flag in row.flags:
+            print(f"  caution, {row.case}, {row.organ}: {sentence_of(flag)}", flush=True)
+
+
+def save_model(path: Path, model: "SegmentationModel | ImageModel") -> Path:
+    """Store a model where it was loaded from, a model file or a study; returns the file."""
+    from ..segmentation.model import MODEL_NAME
+    from ..study.study import Study
+
+    if not path.is_dir():
+        model.save(path)
+        return path
+    study = Study.open(path)
+    file = study.run_folder / MODEL_NAME
+    with study.lock():
+        model.save(file)
+    return file
