@@ -96,7 +96,7 @@ class StudentSettings(Section):
     window: int = Field(default=48, ge=16, le=512, description="largest side in voxels that it sees at once")
     rounds: int = Field(default=4, ge=1, le=10, description="rounds of training")
     members: int = Field(default=1, ge=1, le=20, description="students of a round, whose mean is its result")
-    steps: Annotated[int, Field(ge=1, le=10_000_000, description="training steps of a round, at most")] = 600
+    steps: Annotated[int, Field(ge=1, le=10_000_000, description="training steps of a round, at most")] = 400
     steps_per_labelled_slice: float = Field(
         default=20.0, ge=0, le=1e6, description="fewer steps for fewer labels, or they are learnt by heart; 0: all"
     )
