@@ -95,7 +95,7 @@ for command in ([], ["train"], ["segment"], ["study", "create"]):
     assert not [heavy for heavy in {HEAVY!r} if heavy in sys.modules], command
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, cwd=ROOT.parent, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=300, cwd=ROOT.parent, check=False
     )
 
     assert done.returncode == 0, done.stderr
