@@ -2,12 +2,14 @@ import io
 import re
 
 import pytest
+from PIL import Image
 from pypdf import PdfReader
 
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.measurement import fonts
 from USLabelEfficientSegLib.measurement.pdf import pdf_bytes
 from USLabelEfficientSegLib.measurement.report import html_text, write_report
+from USLabelEfficientSegLib.measurement.report_blocks import Document, Paragraph, Picture, Section
 from USLabelEfficientSegLib.measurement.report_document import report_document
 
 
@@ -81,3 +83,17 @@ def test_fonts_of_the_computer_are_asked_for_what_dejavu_lacks(monkeypatch):
 
     assert fonts.further_fonts(["abc"]) == []
     assert len(fonts.further_fonts(["漢é"])) == 1
+
+
+@pytest.mark.parametrize("lines", range(0, 60, 6))
+def test_a_title_stands_on_the_page_of_the_picture_that_follows_it(lines):
+    file = io.BytesIO()
+    Image.new("L", (180, 120), 128).save(file, "png")
+    above = Section("Before", [Paragraph("A line.") for _ in range(lines)] or [Paragraph("One.")])
+    picture = Section("Curves", [Picture(file.getvalue(), "Caption", "A grey picture", 180.0)])
+    text = Document("Title", "Subtitle", "Notice", {"Cases": "1"}, [above, picture], "Footer")
+
+    pages = PdfReader(io.BytesIO(pdf_bytes(text))).pages
+
+    titled = [number for number, page in enumerate(pages) if "Curves" in page.extract_text()]
+    assert titled == [number for number, page in enumerate(pages) if page.images]

@@ -33,6 +33,7 @@ _LEGEND_BACKGROUND = (58, 63, 69)
 _CELL_PADDING = 0.9
 _CAPTION_ROOM = 10.0
 _HEADING_ROOM = 90.0  # mm, of a heading and the pictures below it
+_SECTION_ROOM, _TITLE_ROOM = 45.0, 18.0  # mm, of a section's title with and without what follows it
 _WIDEST_COLUMN = 45.0  # of natural width in mm; longer texts wrap
 
 
@@ -95,7 +96,8 @@ class _Pages(FPDF):
 
     def section(self, section: Section) -> None:
         """A section with all its blocks."""
-        self._section_title(section.title)
+        room = max(_SECTION_ROOM, _TITLE_ROOM + _height_of_pictures(section.blocks[0]))
+        self._section_title(section.title, room)
         for block in section.blocks:
             self._block(block)
 
@@ -124,8 +126,8 @@ class _Pages(FPDF):
                     self._write(f"[{number}] {item}", _SMALL, _QUIET)
                     self.ln(1)
 
-    def _section_title(self, title: str) -> None:
-        self._keep_with_next(45)
+    def _section_title(self, title: str, room: float = _SECTION_ROOM) -> None:
+        self._keep_with_next(room)
         self.ln(5)
         self.set_draw_color(*_ACCENT)
         self.set_line_width(0.5)
@@ -209,10 +211,7 @@ class _Pages(FPDF):
 
     def _pictures(self, pictures: Sequence[Picture]) -> None:
         """Pictures side by side, each with its caption below it."""
-        space = (_WIDTH - _GUTTER * (len(pictures) - 1)) / len(pictures)
-        images = [Image.open(io.BytesIO(picture.png)) for picture in pictures]
-        widths = [min(picture.width_mm, space) for picture in pictures]
-        heights = [width * image.height / image.width for width, image in zip(widths, images, strict=True)]
+        space, widths, heights = _sizes(pictures)
         self._keep_with_next(max(heights) + _CAPTION_ROOM)
         self._style(_SMALL, _QUIET)
         top, bottom = self.get_y(), 0.0
@@ -263,3 +262,17 @@ class _Pages(FPDF):
         """A new page, unless there is room for so many mm."""
         if self.will_page_break(height):
             self.add_page()
+
+
+def _sizes(pictures: Sequence[Picture]) -> tuple[float, list[float], list[float]]:
+    """Of pictures side by side: the room of each, their widths and their heights in mm."""
+    space = (_WIDTH - _GUTTER * (len(pictures) - 1)) / len(pictures)
+    images = [Image.open(io.BytesIO(picture.png)) for picture in pictures]
+    widths = [min(picture.width_mm, space) for picture in pictures]
+    return space, widths, [width * image.height / image.width for width, image in zip(widths, images, strict=True)]
+
+
+def _height_of_pictures(block: Block) -> float:
+    """How high the pictures of a block are with their captions, in mm; 0 for a block of another kind."""
+    pictures = [block] if isinstance(block, Picture) else block.pictures if isinstance(block, PictureRow) else ()
+    return max(_sizes(pictures)[2]) + _CAPTION_ROOM if pictures else 0.0
