@@ -109,3 +109,29 @@ def test_a_study_of_2d_images_is_refused_in_a_sentence_and_nothing_is_opened(pan
     with pytest.raises(InputError, match="2-D images"):
         panel.logic.openStudy(folder)
     assert panel.logic.session is None
+
+
+def test_a_correction_is_not_taken_for_a_label(panel, host, tmp_path):
+    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import segmentationFromLabelMap
+    from USLabelEfficientSegLib.slicer_side.study_nodes import RESULT, attach
+
+    folder = tmp_path / "study"
+    make_study(folder)
+    panel.data.open(folder)
+    wait(panel, host)
+    session, ui = panel.session, panel.ui
+    first, second = session.cases()
+    node = session.volumeNode(second)
+    result = segmentationFromLabelMap(np.ones((20, 18, 16), np.uint8), node, session.organs(), "result")
+    attach(result, node, RESULT)
+    panel.labels.show_slice(first, 2, 5)
+    panel.labels.edit(result, node)
+    host.process_events(0.1)
+
+    assert panel.labels.case == second and ui.labelTable.currentRow() == 1
+    for button in (ui.keepSliceButton, ui.emptySliceButton, ui.removeSliceButton):
+        assert not button.enabled and "being corrected" in button.toolTip
+
+    ui.labelTable.cellClicked.emit(1, 0)
+    host.process_events(0.1)
+    assert panel.labels.editor.segmentationNode() is session.labelNode(node) and ui.keepSliceButton.enabled

@@ -81,7 +81,7 @@ def test_the_table_shows_intervals_and_says_which_segment_was_edited(panel, host
         ["scan 1", "", "edited", "edited"],
         ["scan 2", "", "–", ""],
     ]
-    assert ui.volumesTable.horizontalHeaderItem(4).text() == "90 % interval, ml"
+    assert ui.volumesTable.horizontalHeaderItem(4).text() == "90 % interval,\nml"
     ui.volumesTable.cellClicked.emit(0, 0)
     assert "its true volume is at least" in ui.measureStatus.text
     ui.volumesTable.cellClicked.emit(1, 0)

@@ -26,7 +26,7 @@ from USLabelEfficientSegLib.segmentation.segment_files import load_model
 from USLabelEfficientSegLib.study.memory import tune_memory
 from USLabelEfficientSegLib.study.study import Study
 
-FIRST_SUBJECT = 600  # the demo of seed 0 uses those from 0 and from 500
+FIRST_SUBJECT = 600  # the demo of seed 0 uses those from 0 and from 700
 SPLITS = 200
 
 

@@ -2,7 +2,7 @@
 
 The module is driven by clicks through a whole study on simulated volumes, from loading them to reopening the saved
 scene; what a user would paint is copied from the simulator's true labels. Pictures go to `Resources/Screenshots`.
-Needs the extra `test`; takes about ten minutes.
+Needs the extra `test`; takes some minutes.
 Run as `python docs/figures/slicer_screenshots.py` with the library installed.
 """
 
@@ -43,6 +43,8 @@ SCREENSHOTS = ROOT / "Resources" / "Screenshots"
 MODULE = ROOT / "USLabelEfficientSeg" / "USLabelEfficientSeg.py"
 SECTIONS = ("data", "labels", "train", "segment", "measure", "improve")
 PATIENCE_S = 3600
+# A small study needs less training than the preset gives.
+SETTINGS = "working_grid.max_voxels=32 student.window=32 teacher.steps=60 slice_head.steps=60 student.steps=40"
 PAINTED_SLICES = 4
 UNLABELLED_CASE = 5  # the volume that is looked at, none of whose slices is labelled
 
@@ -92,12 +94,12 @@ class Tour:
             view = slicer.app.layoutManager().sliceWidget(name).mrmlSliceNode()
             showSlice(view, volume_node, axis, int(position[axis]))
 
-    def picture(self, name: str, *sections: str, height: int = 900) -> None:
+    def picture(self, name: str, *sections: str) -> None:
         """Write NAME.png with only these sections of the panel open."""
         for section in SECTIONS:
             getattr(self.ui, f"{section}Section").collapsed = section not in sections
         host.process_events(0.2)
-        host.render_window(self.widget, SCREENSHOTS / f"{name}.png", size=(1500, height))
+        host.render_window(self.widget, SCREENSHOTS / f"{name}.png")
 
 
 @cache
@@ -116,9 +118,16 @@ def truth_of(volume_node: Any) -> np.ndarray:
     return case.label_map.voxels
 
 
-def middle(labels: np.ndarray) -> np.ndarray:
+def middle_of(volume_node: Any) -> np.ndarray:
     """The voxel in the middle of the first organ."""
-    return np.argwhere(labels == 1).mean(axis=0).round().astype(int)
+    return np.argwhere(truth_of(volume_node) == 1).mean(axis=0).round().astype(int)
+
+
+def at_slice(volume_node: Any, axis: int, index: int) -> np.ndarray:
+    """The voxel of a slice that lies above the middle of the first organ."""
+    voxel = middle_of(volume_node)
+    voxel[axis] = index
+    return voxel
 
 
 def paint(segmentation: Any, volume_node: Any, axis: int, index: int) -> None:
@@ -133,9 +142,8 @@ def data(tour: Tour) -> None:
     tour.ui.studyFolderEdit.currentPath = "prostate study"
     tour.click("studyButton")
     volume_node = slicer.util.getNode("simulated_0000")
-    position = middle(truth_of(volume_node))
-    position[2] = tour.panel.session.labelling("simulated_0000").items()[-1].index  # the example comes with labels
-    tour.show(volume_node, position)
+    labelled = tour.panel.session.labelling("simulated_0000").items()[-1]  # the example comes with labels
+    tour.show(volume_node, at_slice(volume_node, labelled.axis, labelled.index))
     tour.picture("data", "data")
 
 
@@ -146,16 +154,13 @@ def labels(tour: Tour) -> None:
         tour.click("nextSliceButton")
         volume_node = panel.session.volumeNode(panel.labels.case)
         axis, index = panel.labels.shown_slice()
-        truth = truth_of(volume_node)
-        if not truth.take(index, axis=axis).any():
+        if not truth_of(volume_node).take(index, axis=axis).any():
             tour.click("emptySliceButton")
             continue
         paint(panel.labels.editor.segmentationNode(), volume_node, axis, index)
         tour.click("keepSliceButton")
         painted += 1
-        position = middle(truth)
-        position[axis] = index
-        tour.show(volume_node, position, axis)
+        tour.show(volume_node, at_slice(volume_node, axis, index), axis)
     tour.picture("labels", "labels")
 
 
@@ -163,7 +168,8 @@ def train(tour: Tour) -> None:
     """Train, cancel, resume; meanwhile look at a volume without labels."""
     tour.ui.labelTable.selectRow(UNLABELLED_CASE)
     volume_node = slicer.util.getNode(f"simulated_{UNLABELLED_CASE:04d}")
-    tour.show(volume_node, middle(truth_of(volume_node)))
+    tour.show(volume_node, middle_of(volume_node))
+    tour.ui.changesEdit.text = SETTINGS
     tour.click("trainButton", until=lambda: tour.in_the_middle_of("student 1"))
     tour.picture("train", "train")
     tour.click("cancelTrainButton")
@@ -179,7 +185,7 @@ def segment(tour: Tour) -> None:
         tour.ui.segmentList.item(row).setCheckState(qt.Qt.Checked)
     tour.click("segmentButton")
     volume_node = slicer.util.getNode(f"simulated_{UNLABELLED_CASE:04d}")
-    tour.show(volume_node, middle(truth_of(volume_node)))
+    tour.show(volume_node, middle_of(volume_node))
     (uncertainty,) = madeFor(volume_node, UNCERTAINTY)
     slicer.util.setSliceViewerLayers(foreground=uncertainty, foregroundOpacity=0.5)
     tour.picture("segment", "segment")
@@ -189,12 +195,17 @@ def segment(tour: Tour) -> None:
 def measure(tour: Tour) -> None:
     """Organ volumes, one row clicked."""
     tour.click("measureButton")
+    click_row(tour)
+    tour.picture("segmentation", "segment", "measure")
+
+
+def click_row(tour: Tour) -> None:
+    """Click a row of the table of volumes: the views show this volume and its segmentation."""
     row = UNLABELLED_CASE * len(ORGANS)
     tour.ui.volumesTable.selectRow(row)
     tour.ui.volumesTable.cellClicked.emit(row, 0)
     volume_node = slicer.util.getNode(f"simulated_{UNLABELLED_CASE:04d}")
-    tour.show(volume_node, middle(truth_of(volume_node)))
-    tour.picture("segmentation", "segment", "measure")
+    tour.show(volume_node, middle_of(volume_node))
 
 
 def correct(tour: Tour) -> None:
@@ -205,9 +216,7 @@ def correct(tour: Tour) -> None:
     volume_node = volumeOf(result)
     tour.ui.resultSelector.setCurrentNode(result)
     tour.click("correctButton")
-    position = middle(truth_of(volume_node))
-    position[2] = index
-    tour.show(volume_node, position)
+    tour.show(volume_node, at_slice(volume_node, 2, index))
     tour.picture("correct", "improve")
     paint(result, volume_node, 2, index)
     tour.click("useSliceButton")
@@ -233,14 +242,19 @@ def retrain(tour: Tour) -> None:
 
 def reopen(tour: Tour) -> None:
     """Save the scene; open it, and then the module, as in a Slicer that was just started."""
-    volume_node = slicer.util.getNode(f"simulated_{UNLABELLED_CASE:04d}")
-    tour.show(volume_node, middle(truth_of(volume_node)))
+    click_row(tour)
     slicer.util.saveScene("prostate.mrb")
     host.close_module(MODULE)
     host.clear_scene()
     slicer.util.loadScene("prostate.mrb")
     tour = Tour()
-    tour.picture("reopened", "data", "labels", "measure", height=1280)
+    click_row(tour)
+    tour.picture("reopened", "data", "measure")
+    tour.ui.labelTable.selectRow(0)
+    labelled = tour.panel.session.labelling("simulated_0000").items()[-1]
+    volume_node = slicer.util.getNode("simulated_0000")
+    tour.show(volume_node, at_slice(volume_node, labelled.axis, labelled.index))
+    tour.picture("reopened-labels", "labels")
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from USLabelEfficientSegLib.slicer_side.training_time import in_words, seconds_on_processor
+from USLabelEfficientSegLib.study.settings import preset
 
 
 @pytest.mark.parametrize(
@@ -13,6 +14,22 @@ def test_durations_are_told_in_the_unit_that_people_use(seconds, words):
     assert in_words(seconds) == words
 
 
-def test_only_the_measured_preset_is_estimated_and_more_volumes_take_longer():
-    assert 0 < seconds_on_processor("quick", 6) < seconds_on_processor("quick", 100) < 3600
-    assert seconds_on_processor("standard", 6) is None
+def test_only_the_measured_preset_is_estimated_and_more_volumes_and_labels_take_longer():
+    assert 0 < seconds_on_processor("quick", 6, 15) < seconds_on_processor("quick", 100, 15) < 3600
+    assert seconds_on_processor("quick", 6, 10) < seconds_on_processor("quick", 6, 15)
+    assert seconds_on_processor("standard", 6, 15) is None
+
+
+def test_the_measured_training_is_estimated_well_and_one_that_continues_is_much_shorter():
+    measured = 789
+
+    assert seconds_on_processor("quick", 125, 40) == pytest.approx(measured, rel=0.05)
+    assert seconds_on_processor("quick", 125, 40, continued=True) < measured / 4
+
+
+def test_the_estimate_knows_the_steps_of_the_preset():
+    settings = preset("quick").student
+    more, most = (seconds_on_processor("quick", 1, slices) for slices in (1000, 2000))
+
+    assert more == most
+    assert most == pytest.approx(62.1 + 0.3 * settings.rounds * settings.steps)

@@ -39,6 +39,7 @@ class LabelsSection(Section):
         self._save_timer = _single_shot(int(1000 * SECONDS_TO_SAVE), self.save_now)
         self._slice_timer = _single_shot(30, self._show_slice_buttons)
         ui.labelTable.connect("itemSelectionChanged()", self._on_volume_chosen)
+        ui.labelTable.connect("cellClicked(int,int)", self._on_volume_clicked)
         ui.sliceTable.connect("cellClicked(int,int)", self._on_slice_chosen)
         for button, action in (
             (ui.nextSliceButton, self._next_slice),
@@ -62,6 +63,12 @@ class LabelsSection(Section):
         if session is None or self._case not in session.cases() or session.volumeNode(self._case) is None:
             return None
         return self._case
+
+    @property
+    def correcting(self) -> bool:
+        """Whether the editor holds a result to be corrected instead of labels."""
+        node = self.editor.segmentationNode()
+        return node is not None and node.GetAttribute(study_nodes.ROLE) == study_nodes.RESULT
 
     def shown_slice(self, volumeNode: Any = None) -> tuple[int, int] | None:
         """(axis, index) of the slice of the labelled volume, or of another, that the red slice view shows."""
@@ -107,6 +114,8 @@ class LabelsSection(Section):
         reason = self.panel.why_no_study()
         if reason is None and case is None:
             reason = _("Choose a volume in the table, or press Next slice to label.")
+        if reason is None and self.correcting:  # what is painted now is not in the labels
+            reason = _("A segmentation is being corrected; see section 6. Click a volume to go on with its labels.")
         if reason is None:
             shown = self.shown_slice()
             if shown is None:
@@ -130,29 +139,37 @@ class LabelsSection(Section):
         assert session is not None
         self.save_now()
         labels = session.labelling(case)
-        self._case = case
-        self.ui.suggestionLabel.text = ""
+        self._choose(case)
         slicer.util.setSliceViewerLayers(background=labels.volumeNode, fit=True)
         study_nodes.showOnly(labels.segmentationNode)
         self.editing.show(labels.segmentationNode, labels.volumeNode)
         self.editing.observe(labels.segmentationNode)
+
+    def _choose(self, case: str | None) -> None:
+        """Another volume is worked on, None for one that is not of the study."""
+        self._case = case
+        self.ui.suggestionLabel.text = ""
+        tell(self.ui.labelsStatus, "")
         self.panel.train.watch(case)
 
     def show_slice(self, case: str, axis: int, index: int) -> None:
         """Show a slice of a volume in the red view."""
         session = self.panel.session
         assert session is not None
-        if case != self._case:
+        if case != self._case or self.correcting:
             self.show_volume(case)
         showSlice(self.slice_node(), session.volumeNode(case), axis, index)
         self.refresh()
 
     def edit(self, segmentationNode: Any, volumeNode: Any) -> None:
         """Give the editor another segmentation than the labels: a result to correct."""
+        session = self.panel.session
         self.save_now()
+        self._choose(None if session is None else session.caseOf(volumeNode))
         study_nodes.showOnly(segmentationNode)
         self.editing.show(segmentationNode, volumeNode)
         self.editor.setActiveEffectByName("Paint")
+        self.refresh()
 
     def slice_node(self) -> Any:
         """The node of the slice view in which slices are shown and labelled."""
@@ -221,6 +238,10 @@ class LabelsSection(Section):
                     raise InputError(case, "is not loaded", "press Load its volumes in section 1")
                 self.show_volume(case)
         self.panel.refresh()
+
+    def _on_volume_clicked(self, _row: int, _column: int) -> None:
+        if self.correcting:  # a click on the row that is chosen already brings its labels back
+            self._on_volume_chosen()
 
     def _on_slice_chosen(self, row: int, _column: int) -> None:
         session, case = self.panel.session, self.case

@@ -33,7 +33,7 @@ class MeasureSection(Section):
         super().__init__(panel)
         ui = self.ui
         self._measured: list[Any] = []
-        headings = [_("Segmentation"), _("Organ"), _("Volume, ml"), _("Expected, ml"), _("90 % interval, ml")]
+        headings = [_("Segmentation"), _("Organ"), _("Volume,\nml"), _("Expected,\nml"), _("90 % interval,\nml")]
         set_headings(ui.volumesTable, [*headings, _("Cautions")])
         ui.volumesTable.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.ResizeToContents)
         set_headings(

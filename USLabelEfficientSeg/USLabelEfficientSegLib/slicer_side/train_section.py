@@ -136,7 +136,7 @@ class TrainSection(Section):
             return _("Training continues from the current model, with an eighth of the steps of a whole training.")
         if news or anew:
             return _("Training starts anew from your labels; what was learnt without labels is kept.")
-        return _("Training goes on where it was stopped.")
+        return _("Training was stopped before its end; resuming goes on from there.")
 
     def show_progress(self) -> None:
         """Bring bars, curves and preview up to date; called many times a second."""
@@ -173,8 +173,11 @@ class TrainSection(Section):
 
     def _show_estimate(self) -> None:
         parameters, session = self.panel.parameters, self.panel.session
-        volumes = len(self.panel.data.ticked()) if session is None else len(session.cases())
-        seconds = seconds_on_processor(parameters.preset.value, max(volumes, 1), self.continued)
+        if session is None:
+            volumes, slices = max(len(self.panel.data.ticked()), 1), 0
+        else:
+            volumes, slices = len(session.cases()), session.study.summary()["labelled_slices"]
+        seconds = seconds_on_processor(parameters.preset.value, volumes, slices, self.continued)
         if seconds is None:
             text = _("This preset is meant for a graphics card; a processor would take days (not measured).")
         else:

@@ -1,25 +1,29 @@
 """How long training takes, for an honest answer before it starts.
 
-The preset quick was measured on two shared hyperthreads of a server processor: 8 minutes with 67 volumes and 10 with
-100 (README, section Measured). The other presets have about forty times the operations a step and several times
-the steps; they were not measured on a processor, nor anything on a graphics card.
+The preset quick was measured on two shared hyperthreads of a server processor: 13 minutes with 125 volumes and 40
+labelled slices, of which 0.3 s a step of its students and 2.1 s a volume (README, section Measured). The other presets
+have about forty times the operations a step and several times the steps; they were not measured on a processor, nor
+anything on a graphics card.
 """
 
 from __future__ import annotations
 
-_CONTINUED = 0.26
-_QUICK_SECONDS, _QUICK_SECONDS_A_VOLUME = 240.0, 3.6
+_FIXED_SECONDS, _SECONDS_A_VOLUME, _SECONDS_A_STEP = 60.0, 2.1, 0.3
+_FIXED_SECONDS_CONTINUED, _SECONDS_A_VOLUME_CONTINUED = 10.0, 0.5
+_ROUNDS, _FEWEST_STEPS, _MOST_STEPS, _STEPS_A_SLICE = 4, 150, 400, 20  # of the preset quick
 
 
-def seconds_on_processor(preset: str, volumes: int, continued: bool = False) -> float | None:
+def seconds_on_processor(preset: str, volumes: int, labelled_slices: int, continued: bool = False) -> float | None:
     """Estimated duration of a training without graphics card; None where nothing was measured.
 
-    One that continues from a model took 0.26 times as long as one from the labels (10 simulated volumes).
+    One that continues from a model has one round of half the steps, and no teacher to wait for.
     """
     if preset != "quick":
         return None
-    seconds = _QUICK_SECONDS + _QUICK_SECONDS_A_VOLUME * volumes
-    return _CONTINUED * seconds if continued else seconds
+    steps = min(_MOST_STEPS, max(_FEWEST_STEPS, _STEPS_A_SLICE * labelled_slices))
+    if continued:
+        return _FIXED_SECONDS_CONTINUED + _SECONDS_A_VOLUME_CONTINUED * volumes + _SECONDS_A_STEP * steps / 2
+    return _FIXED_SECONDS + _SECONDS_A_VOLUME * volumes + _SECONDS_A_STEP * _ROUNDS * steps
 
 
 def in_words(seconds: float) -> str:
