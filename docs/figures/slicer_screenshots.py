@@ -248,13 +248,13 @@ def reopen(tour: Tour) -> None:
     host.clear_scene()
     slicer.util.loadScene("prostate.mrb")
     tour = Tour()
-    click_row(tour)
-    tour.picture("reopened", "data", "measure")
     tour.ui.labelTable.selectRow(0)
     labelled = tour.panel.session.labelling("simulated_0000").items()[-1]
     volume_node = slicer.util.getNode("simulated_0000")
     tour.show(volume_node, at_slice(volume_node, labelled.axis, labelled.index))
     tour.picture("reopened-labels", "labels")
+    click_row(tour)
+    tour.picture("reopened", "data", "measure")
 
 
 def main() -> None:
