@@ -1,9 +1,9 @@
 """The method on one page: a 2-D teacher that learns without labels guides a 3-D student that sees few of them.
 
 CDKD, "Learning 3-D Ultrasound Segmentation under Extreme Label Deficiency", Zhang, Qin, Zhu, Ban, Anthony,
-Ultrasound in Medicine & Biology 2026, doi 10.1016/j.ultrasmedbio.2025.12.014. Each function is one stage; each
-stage resumes from what it left in the study's run folder. With the method `information-divergence` another teacher
-takes the place of the first stages, see `divergence_teacher`.
+Ultrasound in Medicine & Biology 2026, doi 10.1016/j.ultrasmedbio.2025.12.014. Each function is one stage, the
+last one and its rounds are in `student_rounds`; each resumes from what it left in the study's run folder. With the
+method `information-divergence` another teacher takes the place of the first stages, see `divergence_teacher`.
 """
 
 from __future__ import annotations

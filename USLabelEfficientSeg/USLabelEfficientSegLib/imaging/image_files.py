@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813 - the name that its users know
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -17,7 +16,7 @@ from . import dicom
 from .file_errors import about, reading
 from .files import find_images, grey_voxels, image_name
 from .formats import PICTURE_SUFFIXES, READ_SUFFIXES, check_format
-from .itk_files import quiet, read_with_itk
+from .itk_files import read_header, read_with_itk
 from .pixel_sizes import UNTOLD, PixelSizes
 from .volume import Geometry, ImageLabels, UltrasoundImage
 
@@ -89,11 +88,8 @@ def dimension_of(path: Path) -> Dimension | None:
         return 2
     if dicom.is_dicom(path):
         return 2 if dicom.is_loose_frame(path) else 3
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
     try:
-        with quiet():
-            reader.ReadImageInformation()
+        reader = read_header(path)
     except RuntimeError:
         return None
     return 3 if max(reader.GetSize()[2:], default=1) > 1 else 2

@@ -25,17 +25,23 @@ _stderr_lock = threading.Lock()
 Frame = tuple[NDArray[np.generic], Geometry]
 
 
+def read_header(path: Path) -> sitk.ImageFileReader:
+    """A reader that knows the file's header. Raises `RuntimeError` where there is none."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    with quiet():
+        reader.ReadImageInformation()
+    return reader
+
+
 def read_grid(path: Path) -> Geometry:
     """The grid of a 3-D image file, from its header alone.
 
     Raises:
         InputError: damaged, or 2-D.
     """
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
     try:
-        with quiet():
-            reader.ReadImageInformation()
+        reader = read_header(path)
     except RuntimeError:
         raise InputError(path, "is damaged or not what its suffix says", "copy or export the file again") from None
     if reader.GetDimension() < 3:

@@ -35,8 +35,9 @@ _METHOD = (
     "Cross-dimensional knowledge distillation: a 2-D teacher learns from all slices without labels, then to outline "
     "organs from the few labelled slices. Its predictions for the remaining slices, with their uncertainty, become 3-D "
     "pseudo-labels, which are refined as volumes. A 3-D student learns from the labelled slices and the pseudo-labels "
-    "and segments whole volumes [1]. A related method trains two 2-D networks of different kind that teach each other "
-    "by their information divergence [2]."
+    "and segments whole volumes [1]. Beyond that paper, and as far as the settings say so, it learns on in rounds from "
+    "its own predictions, and its probabilities are scaled to agree with the labelled slices. A related "
+    "method trains two 2-D networks of different kind that teach each other by their information divergence [2]."
 )
 _NO_INTERVALS = (
     "No prediction intervals are given: the model was not calibrated, or the segmentations are not, or no longer, its "
