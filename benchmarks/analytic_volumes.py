@@ -7,9 +7,9 @@ directions. Probabilities are the share of a voxel that the shape fills; the lab
 whose centre lies inside.
 
 What remains is not an error of the measurement but of the label map, which has lost where in a voxel the surface lies.
-It averages out over a curved surface. The faces of a box can happen to be parallel to planes of voxels, diagonal
-ones too, and then all voxels of a face are rounded the same way: up to half a voxel of ten on each face. So a few boxes in a thousand exceed
-1.5 %, and the share of all cases that do is printed beside the largest error. No such limit binds the
+It averages out over a curved surface. The faces of a box can happen to be parallel to planes of voxels, diagonal ones
+too, and then all voxels of a face are rounded the same way: up to half a voxel of ten on each face. So a box now and
+then exceeds 1.5 %, and the share of all cases that do is printed beside the largest error. No such limit binds the
 probability-weighted volume, which is the one that reports give. Voxels filled by more than half give a label map that
 is smaller where the surface is convex (spheres 0.4 %).
 """
