@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -132,3 +136,19 @@ def test_a_thin_axis_keeps_one_voxel() -> None:
 def test_a_grid_without_voxels_is_an_error(oblique_geometry: Geometry) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         working_geometry(oblique_geometry, 0)
+
+
+def test_a_coarser_volume_has_the_same_bits_whatever_the_number_of_threads() -> None:
+    program = (
+        "import hashlib, numpy as np\n"
+        "from USLabelEfficientSegLib.imaging.resampling import resample_axes\n"
+        "voxels = np.random.default_rng(0).integers(0, 256, (96, 300, 200)).astype(np.uint8)\n"
+        "print(hashlib.sha256(resample_axes(voxels, (40, 41, 30)).tobytes()).hexdigest())\n"
+    )
+
+    def digest(threads: int) -> str:
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
+        command = [sys.executable, "-c", program]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert digest(1) == digest(2) != ""
