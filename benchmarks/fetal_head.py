@@ -1,118 +1,61 @@
-"""Fetal heads from 4, 8 and 40 labelled images, split by subject: IDL's UNeXt beside a U-Net on the labels alone.
+"""Fetal heads from few labelled images, split by subject: IDL's UNeXt beside networks that learn from the labels alone.
 
-    python benchmarks/fetal_head.py DATA --fractions 0.005,0.01,0.05 --seeds 0,1,2 --seconds 1800 --output DIR
+    python benchmarks/fetal_head.py DATA --fractions 0.005,0.01,0.05,1 --seeds 0,1,2 --seconds 1800 --output DIR
     python benchmarks/fetal_head.py DATA --fractions 0.01 --seeds 0 --seconds 900 --ablation --output DIR
 
 DATA holds `images`, filled `labels` and `cases.csv` with the columns `file`, `subject`, `pixel_width_mm`,
-`pixel_height_mm` and `head_circumference_mm`. Both methods get the same images, augmentation, moving average and
+`pixel_height_mm` and `head_circumference_mm`. All methods get the same images, augmentation, moving average and
 wall-clock: seconds a step are measured first, and give the steps of the learning-rate schedule. A fraction is one of
-all images of DATA. Settings are tuned with `--validation`, which never looks at the held-out subjects.
+all images of DATA, except that 1 means all images that are there to train on. Settings are tuned with `--validation`,
+which never looks at the held-out subjects.
+
+A method's name with ` on low-cost probes` after it trains on every image twice: as it is, and under one of the
+library's degradations at random. `--robustness` measures all networks on the held-out images under each of them.
+
+The same command again skips the trainings that DIR holds; several processes may share DIR if their methods, fractions
+or seeds differ. Tables are made from everything in DIR: `*-cases.csv`, `*-summary.csv`, `*-degraded.csv` and its PNG.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import statistics
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
-import numpy as np
 import torch
 import training_options
-from fetal_head_data import Head, few_labels, read_heads, split
-from fetal_head_training import Train, train_for, train_unet, train_unext
-from scipy.ndimage import binary_fill_holes
-from scipy.ndimage import label as connected_components
+from fetal_head_data import Head, few_labels, label_count, read_heads, split
+from fetal_head_results import HeadResult, evaluate, summaries, summarise
+from fetal_head_robustness import (
+    DegradedResult,
+    degraded_line,
+    degraded_means,
+    evaluate_degraded,
+    robustness_png,
+    views,
+)
+from fetal_head_store import (
+    Training,
+    check_settings,
+    is_trained,
+    load_network,
+    read_rows,
+    save_network,
+    write_rows,
+)
+from fetal_head_training import ABLATIONS, METHODS, Arm, train_for
 from torch import nn
 
 from USLabelEfficientSegLib.command_line.options import parse_changes
 from USLabelEfficientSegLib.divergence.images import network_input
-from USLabelEfficientSegLib.divergence.prediction import predict_images
 from USLabelEfficientSegLib.divergence.unext import UNeXt
-from USLabelEfficientSegLib.evaluation.metrics import dice, surface_distances
-from USLabelEfficientSegLib.measurement.planar import fitted_ellipse
+from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.segmentation.model import choose_device
+from USLabelEfficientSegLib.study.files import atomic_write_bytes, sha256_of
 from USLabelEfficientSegLib.study.settings import DivergenceSettings, changed, preset
-
-#: rows of the ablation table: what is switched off
-ABLATIONS: dict[str, dict[str, object]] = {
-    "all terms": {},
-    "no cross supervision": {"divergence.cross_supervision": 0},
-    "no information divergence": {"divergence.information_divergence": 0},
-    "no interpolation": {"divergence.interpolation": 0},
-    "no strong views": {"divergence.strong_views": False},
-    "labels alone": {
-        "divergence.cross_supervision": 0,
-        "divergence.information_divergence": 0,
-        "divergence.interpolation": 0,
-    },
-}
-
-
-@dataclass(frozen=True)
-class HeadResult:
-    """One held-out image under one trained network."""
-
-    fraction: float
-    seed: int
-    method: str
-    name: str
-    dice: float
-    hausdorff_95_mm: float
-    average_surface_distance_mm: float
-    circumference_mm: float
-    reference_circumference_mm: float
-
-    @property
-    def circumference_error_mm(self) -> float:
-        """Absolute error; an empty mask has circumference 0."""
-        return abs(self.circumference_mm - self.reference_circumference_mm)
-
-
-def evaluate(
-    network: nn.Module, heads: Sequence[Head], image_size: int, fraction: float, seed: int, method: str
-) -> Iterator[HeadResult]:
-    """Every held-out image at its own pixels; the mask is the largest component, without holes."""
-    for head in heads:
-        probability = predict_images(network, head.image[None], head.pixel_size, image_size, mirrored=True)
-        mask, reference = one_body((probability[0, 1] > 0.5).numpy()), head.mask.numpy()
-        distances = surface_distances(mask, reference, head.pixel_size)
-        yield HeadResult(
-            fraction,
-            seed,
-            method,
-            head.name,
-            dice(mask, reference),
-            distances.hausdorff_95,
-            distances.average,
-            fitted_ellipse(mask, head.pixel_size).circumference_mm if mask.any() else 0.0,
-            head.circumference_mm,
-        )
-
-
-def one_body(mask: np.ndarray) -> np.ndarray:
-    """The largest connected component with its holes filled."""
-    components, count = connected_components(mask)
-    if count == 0:
-        return mask
-    sizes = np.bincount(components.ravel())[1:]
-    return binary_fill_holes(components == 1 + sizes.argmax())
-
-
-def summary(results: Sequence[HeadResult]) -> str:
-    """Mean over images and seeds; the spread is that of the seeds' means."""
-    seeds = sorted({result.seed for result in results})
-    means = [statistics.fmean(r.dice for r in results if r.seed == seed) for seed in seeds]
-    spread = f" ({min(means):.4f} to {max(means):.4f})" if len(means) > 1 else ""
-    return (
-        f"Dice {statistics.fmean(means):.4f}{spread}, circumference error "
-        f"{statistics.fmean(r.circumference_error_mm for r in results):.2f} mm, HD95 "
-        f"{np.nanmean([r.hausdorff_95_mm for r in results]):.2f} mm, ASD "
-        f"{np.nanmean([r.average_surface_distance_mm for r in results]):.2f} mm"
-    )
 
 
 def inference_seconds(network: nn.Module, repeats: int = 20) -> float:
@@ -137,46 +80,98 @@ def run(arguments: argparse.Namespace) -> None:
     training, held_out = split(heads, arguments.validation)
     device = choose_device(arguments.device)
     part = "validation" if arguments.validation else "test"
+    base = changed(preset(arguments.preset), parse_changes(arguments.set))
+    arms = ABLATIONS if arguments.ablation else chosen_methods(arguments.methods)
+    settings = {name: changed(base, arm.changes).divergence for name, arm in arms.items()}
+    counts = {fraction: label_count(fraction, len(heads), len(training)) for fraction in arguments.fractions}
+    jobs = [
+        Training(arguments.output, part, name, fraction, seed)
+        for fraction in arguments.fractions
+        for name in arms
+        for seed in arguments.seeds
+    ]
+    common = {"seconds": arguments.seconds, "data": sha256_of(arguments.data / "cases.csv")}
+    check_settings(arguments.output, common | _named(base.divergence))
+    trained = [is_trained(job, _named(settings[job.method])) for job in jobs]
+
     print(f"{len(training)} training images, {len(held_out)} {part} images of other subjects, {device}", flush=True)
+    print(f"{sum(trained)} of {len(jobs)} trainings are there already", flush=True)
     print(f"UNeXt, one 320 x 216 image, one core: {1000 * inference_seconds(UNeXt(2)):.0f} ms", flush=True)
 
-    base = changed(preset(arguments.preset), parse_changes(arguments.set))
-    arms: dict[str, tuple[Train, DivergenceSettings]] = {}
-    if arguments.ablation:
-        arms = {name: (train_unext, changed(base, off).divergence) for name, off in ABLATIONS.items()}
-    else:
-        known: dict[str, Train] = {"information divergence": train_unext, "labelled u-net": train_unet}
-        arms = {name: (known[name], base.divergence) for name in arguments.methods}
-    results: list[HeadResult] = []
-    for fraction in arguments.fractions:
-        count = max(1, round(fraction * len(heads)))
-        for name, (train, settings) in arms.items():
-            for seed in arguments.seeds:
-                images = few_labels(training, count, seed, settings.image_size)
-                network, steps, seconds = train_for(arguments.seconds, train, images, settings, seed, device)
-                now = list(evaluate(network, held_out, settings.image_size, fraction, seed, name))
-                results += now
-                write_results(arguments.output / f"{part}-cases.csv", results)
-                took = f"{steps} steps in {seconds:.0f} s"
-                print(f"{count} labels, {name}, seed {seed}: {summary(now)}; {took}", flush=True)
-    print(f"\n{part}, mean of {len(arguments.seeds)} seeds:")
-    for fraction in arguments.fractions:
-        for name in arms:
-            chosen = [r for r in results if r.fraction == fraction and r.method == name]
-            print(f"{fraction:.2%}, {name}: {summary(chosen)}")
+    @cache
+    def degraded_views() -> list[tuple[str, float, list[Head]]]:
+        return list(views(held_out))
+
+    for job, is_done in zip(jobs, trained, strict=True):
+        arm, chosen, count = arms[job.method], settings[job.method], counts[job.fraction]
+        if not is_done:
+            train_and_keep(job, arm, training, count, chosen, arguments.seconds, device)
+        network = arm.network()
+        about = load_network(job, network)
+        network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        which = chosen.image_size, job.fraction, job.seed, job.method
+        if not job.cases.exists():
+            write_rows(job.cases, list(evaluate(network, held_out, *which)))
+        if arguments.robustness and not job.degraded.exists():
+            write_rows(job.degraded, list(evaluate_degraded(network, degraded_views(), *which)))
+        summary = summarise(read_rows(HeadResult, [job.cases]))
+        took = f"{about['steps']} steps in {about['seconds']:.0f} s"
+        print(f"{count} labels, {job.method}, seed {job.seed}: {summary}; {took}", flush=True)
+    write_tables(arguments.output, part)
 
 
-def write_results(path: Path, results: Sequence[HeadResult]) -> None:
-    """One line an image and network."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, asdict(results[0]))
-        writer.writeheader()
-        writer.writerows(asdict(result) for result in results)
+def chosen_methods(names: Sequence[str]) -> dict[str, Arm]:
+    """The arms of `METHODS` by name. Raises `InputError` for another name."""
+    for name in names:
+        if name not in METHODS:
+            raise InputError(f"method '{name}'", "is not known", f"choose from {', '.join(METHODS)}")
+    return {name: METHODS[name] for name in names}
 
 
-def main() -> None:
-    """Parse the command line and run."""
+def train_and_keep(
+    job: Training,
+    arm: Arm,
+    heads: Sequence[Head],
+    count: int,
+    settings: DivergenceSettings,
+    seconds: float,
+    device: torch.device,
+) -> None:
+    """One training from its images to its file; results of a network that was deleted go, too."""
+    for old in (job.cases, job.degraded):
+        old.unlink(missing_ok=True)
+    images = few_labels(heads, count, job.seed, settings.image_size, low_cost=arm.low_cost)
+    network, steps, taken = train_for(seconds, arm.train, images, settings, job.seed, device)
+    save_network(job, network, _named(settings), labels=count, steps=steps, seconds=taken, device=str(device))
+
+
+def write_tables(output: Path, part: str) -> None:
+    """Tables and figure of all trainings of a part that the folder holds; prints their means."""
+    results = read_rows(HeadResult, sorted((output / "cases").glob(f"{part}-*.csv")))
+    write_rows(output / f"{part}-cases.csv", results)
+    rows = summaries(results)
+    write_rows(output / f"{part}-summary.csv", rows)
+    print(f"\n{part}, means of all that is in {output}:")
+    for row in rows:
+        print(f"{row.fraction:.2%}, {row.method}, {row.seeds} seeds: {row}")
+
+    means = degraded_means(read_rows(DegradedResult, sorted((output / "degraded").glob(f"{part}-*.csv"))))
+    if not means:
+        return
+    write_rows(output / f"{part}-degraded.csv", means)
+    atomic_write_bytes(output / f"{part}-degraded.png", robustness_png(means))
+    print(f"\n{part}, Dice on degraded images, by rising strength:")
+    for fraction, method in sorted({(mean.fraction, mean.method) for mean in means}):
+        line = degraded_line([mean for mean in means if (mean.fraction, mean.method) == (fraction, method)])
+        print(f"{fraction:.2%}, {method}: {line}")
+
+
+def _named(settings: DivergenceSettings) -> dict[str, object]:
+    return {f"divergence.{name}": value for name, value in settings.model_dump(mode="json").items()}
+
+
+def command_line() -> argparse.ArgumentParser:
+    """The options."""
     parser = training_options.training_parser(__doc__)
     parser.add_argument("--fractions", type=training_options.list_of(float), default=[0.005, 0.01, 0.05])
     parser.add_argument("--seconds", type=float, default=1800, help="wall-clock of each training")
@@ -184,11 +179,12 @@ def main() -> None:
         "--methods",
         type=training_options.list_of(str),
         default=["information divergence", "labelled u-net"],
-        help="'information divergence', 'labelled u-net' or both, separated by a comma",
+        help=f"separated by commas: {', '.join(METHODS)}",
     )
     parser.add_argument("--ablation", action="store_true", help="IDL with each of its parts switched off instead")
-    training_options.main(parser, run)
+    parser.add_argument("--robustness", action="store_true", help="measure also on degraded held-out images")
+    return parser
 
 
 if __name__ == "__main__":
-    main()
+    training_options.main(command_line(), run)

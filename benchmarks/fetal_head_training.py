@@ -1,11 +1,12 @@
-"""The methods of `fetal_head.py`, IDL's UNeXt and a U-Net on the labels, and the wall-clock that they get."""
+"""The methods of `fetal_head.py`, IDL's UNeXt and networks on the labels alone, and the wall-clock that they get."""
 
 from __future__ import annotations
 
 import copy
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -23,20 +24,53 @@ from USLabelEfficientSegLib.divergence.training import (
     set_learning_rates,
     train_pair,
 )
+from USLabelEfficientSegLib.divergence.unext import UNeXt
 from USLabelEfficientSegLib.study.events import EventLog
 from USLabelEfficientSegLib.study.loop import TrainingState, run_training
 from USLabelEfficientSegLib.study.settings import DivergenceSettings
 
-CALIBRATION_STEPS = 8
-UNET_LEARNING_RATE = 1e-3
+CALIBRATION_STEPS = 18
+CLASSES = 2
+# of the networks that learn from the labels alone, whatever the settings say
+UNET_LEARNING_RATE = 4e-3
+UNEXT_LEARNING_RATE = 4e-3
+LOW_COST = " on low-cost probes"
 
 Train = Callable[[TrainingImages, DivergenceSettings, Path, int, torch.device], nn.Module]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One method of the table.
+
+    Attributes:
+        train: gives the trained network.
+        network: makes the same network untrained.
+        changes: of the settings, by name.
+        low_cost: train also on degraded copies of the images.
+    """
+
+    train: Train
+    network: Callable[[], nn.Module]
+    changes: Mapping[str, object] = field(default_factory=dict)
+    low_cost: bool = False
+
+
+def make_unext() -> nn.Module:
+    """The network that is deployed."""
+    return UNeXt(CLASSES)
+
+
+def make_unet() -> nn.Module:
+    """The rival: MONAI's residual U-Net."""
+    network = UNet(2, 3, CLASSES, channels=(16, 32, 64, 128, 256), strides=(2, 2, 2, 2), num_res_units=2)
+    return PaddedToWholeCells(network, 16)
 
 
 def train_unext(
     images: TrainingImages, settings: DivergenceSettings, folder: Path, seed: int, device: torch.device
 ) -> nn.Module:
-    """IDL: both networks are trained, UNeXt is kept."""
+    """IDL: UNeXt and its partner are trained, UNeXt is kept."""
     pair = train_pair(
         images,
         settings,
@@ -48,39 +82,46 @@ def train_unext(
     return pair.unext
 
 
-def train_unet(
-    images: TrainingImages, settings: DivergenceSettings, folder: Path, seed: int, device: torch.device
-) -> nn.Module:
-    """The rival: MONAI's residual U-Net on the labelled images alone, everything else alike."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = UNet(2, 3, images.classes, channels=(16, 32, 64, 128, 256), strides=(2, 2, 2, 2), num_res_units=2)
-    padded = PaddedToWholeCells(network, 16).to(device, memory_format=torch.channels_last)
-    average = copy.deepcopy(padded).eval().requires_grad_(False)
-    optimizer = make_optimizer({padded: UNET_LEARNING_RATE}, settings)
+def train_on_labels(make_network: Callable[[], nn.Module]) -> Train:
+    """Training of one network on the labelled images alone, everything else as in IDL."""
 
-    def step_function(step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        set_learning_rates(optimizer, step, settings)
-        batch = draw_batch(images, settings, 0, generator).to(device)
-        loss = supervised_loss(padded(network_input(batch.strong)), batch.target, batch.weight)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(padded.parameters(), GRADIENT_NORM)
-        optimizer.step()
-        update_average(average, padded, step, AVERAGE_DECAY)
-        return {"loss": loss}
+    def train(
+        images: TrainingImages, settings: DivergenceSettings, folder: Path, seed: int, device: torch.device
+    ) -> nn.Module:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = make_network()
+        network = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        average = copy.deepcopy(network).eval().requires_grad_(False)
+        optimizer = make_optimizer({network: settings.learning_rate}, settings)
+        images_a_step = settings.labelled_images + settings.unlabelled_images
 
-    run_training(
-        stage="u-net",
-        steps=settings.steps,
-        state=TrainingState({"network": padded, "average": average}, optimizer),
-        step_function=step_function,
-        checkpoint_path=folder / "unet.safetensors",
-        seed=seed,
-        events=EventLog(folder / "events.jsonl"),
-        settings={**settings.model_dump(mode="json"), "images": images.digest()},
-    )
-    return average
+        def step_function(step: int, generator: torch.Generator) -> dict[str, Tensor]:
+            set_learning_rates(optimizer, step, settings)
+            batch = draw_batch(images, settings, (images_a_step, 0), generator).to(device)
+            with torch.autocast("cuda", dtype=torch.bfloat16, enabled=device.type == "cuda"):
+                logits = network(network_input(batch.strong))
+            loss = supervised_loss(logits.float(), batch.target, batch.weight)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
+            optimizer.step()
+            update_average(average, network, step, AVERAGE_DECAY)
+            return {"loss": loss}
+
+        run_training(
+            stage="labels",
+            steps=settings.steps,
+            state=TrainingState({"network": network, "average": average}, optimizer),
+            step_function=step_function,
+            checkpoint_path=folder / "network.safetensors",
+            seed=seed,
+            events=EventLog(folder / "events.jsonl"),
+            settings={**settings.model_dump(mode="json"), "images": images.digest()},
+        )
+        return average
+
+    return train
 
 
 class PaddedToWholeCells(nn.Module):
@@ -96,6 +137,29 @@ class PaddedToWholeCells(nn.Module):
         height, width = images.shape[2:]
         padded = nn.functional.pad(images, (0, -width % self.side, 0, -height % self.side))
         return self.network(padded)[:, :, :height, :width]
+
+
+_ON_CLEAN_IMAGES = {
+    "information divergence": Arm(train_unext, make_unext),
+    "labelled u-net": Arm(train_on_labels(make_unet), make_unet, {"divergence.learning_rate": UNET_LEARNING_RATE}),
+    "labelled unext": Arm(train_on_labels(make_unext), make_unext, {"divergence.learning_rate": UNEXT_LEARNING_RATE}),
+}
+METHODS = _ON_CLEAN_IMAGES | {name + LOW_COST: replace(arm, low_cost=True) for name, arm in _ON_CLEAN_IMAGES.items()}
+_SWITCHED_OFF: dict[str, dict[str, object]] = {
+    "all terms": {},
+    "no cross supervision": {"divergence.cross_supervision": 0},
+    "no information divergence": {"divergence.information_divergence": 0},
+    "no interpolation": {"divergence.interpolation": 0},
+    "no strong views": {"divergence.strong_views": False},
+    "Swin-Unet as partner": {"divergence.partner": "swin-unet"},
+    "labels alone": {
+        "divergence.cross_supervision": 0,
+        "divergence.information_divergence": 0,
+        "divergence.interpolation": 0,
+    },
+}
+#: rows of the ablation table
+ABLATIONS = {name: Arm(train_unext, make_unext, off) for name, off in _SWITCHED_OFF.items()}
 
 
 def train_for(

@@ -20,7 +20,7 @@ TINY = {
     "divergence.image_size": 48,
     "divergence.steps": 2,
     "divergence.labelled_images": 2,
-    "divergence.unlabelled_images": 2,
+    "divergence.unlabelled_images": 4,
 }
 
 

@@ -24,7 +24,7 @@ TINY = changed(
         "divergence.image_size": 32,
         "divergence.steps": 4,
         "divergence.labelled_images": 2,
-        "divergence.unlabelled_images": 2,
+        "divergence.unlabelled_images": 4,
         "divergence.interpolation_start": 0.0,
     },
 )

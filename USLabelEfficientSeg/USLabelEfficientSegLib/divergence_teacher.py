@@ -1,4 +1,4 @@
-"""IDL's two networks as the 2-D teacher of the 3-D student, in place of the ViT and its slice head.
+"""IDL's networks as the 2-D teacher of the 3-D student, in place of the ViT and its slice head.
 
 "Leveraging Information Divergence for Robust Semi-Supervised Fetal Ultrasound Image Segmentation", Wang et al.,
 arXiv 2509.06495. There is no ViT here, so the student learns without correlation distillation.
@@ -17,7 +17,7 @@ PAIR_NAME = "divergence.safetensors"
 
 
 def slice_pair(run: Run) -> NetworkPair:
-    """UNeXt and Swin-Unet teach each other on all slices along the slice axis."""
+    """UNeXt and its partner teach each other on all slices along the slice axis."""
     return train_pair(
         training_slices(run.volumes, run.study.slice_axis, slice_size(run)),
         run.settings.divergence,
@@ -30,12 +30,12 @@ def slice_pair(run: Run) -> NetworkPair:
 
 
 def pseudo_labelled_by_pair(run: Run, pair: NetworkPair) -> list[TrainingVolume]:
-    """The mean of both networks, refined in 3-D; where they disagree it counts less."""
+    """The mean of the networks over views, refined in 3-D; where they disagree it counts less."""
     axis = run.study.slice_axis
 
     def taught(volume: TrainingVolume) -> TrainingVolume:
         size = pixel_size(volume, axis)
-        models = [SliceNetwork(network, size, slice_size(run)) for network in (pair.unext, pair.swin_unet)]
+        models = [SliceNetwork(network, size, slice_size(run)) for network in pair.networks().values()]
         prediction = stored_prediction(
             run.folder / "pseudo_labels" / "divergence" / f"{volume.name}.safetensors",
             run.identity,

@@ -1,8 +1,8 @@
-"""2-D images on one page: two networks of different kind teach each other on few labels and many images.
+"""2-D images on one page: a network and its partner teach each other on few labels and many images.
 
 IDL, "Leveraging Information Divergence for Robust Semi-Supervised Fetal Ultrasound Image Segmentation", Wang et al.,
-arXiv 2509.06495. UNeXt, which looks at neighbourhoods, and Swin-Unet, which relates distant patches, learn from the
-labelled images; on the others each learns what the other one sees, and where they disagree (`divergence.training`).
+arXiv 2509.06495. UNeXt learns from the labelled images; on the others it learns what its partner sees, a Swin-Unet or
+its own moving average, and where they disagree (`divergence.training`).
 The moving average of UNeXt is the model. The training resumes from what it left in the study's run folder.
 """
 
@@ -98,7 +98,7 @@ def open_images_run(study: Study, settings: Settings, device: torch.device) -> N
 def train_networks(
     study: Study, settings: Settings, device: torch.device, cancelled: Callable[[], bool] | None
 ) -> NetworkPair:
-    """Both networks learn from labelled images and from each other; see `divergence.training`."""
+    """UNeXt and its partner learn from labelled images and from each other; see `divergence.training`."""
     return train_pair(
         training_images(study, settings.divergence, cancelled),
         settings.divergence,

@@ -5,26 +5,36 @@ import torch
 
 from USLabelEfficientSegLib.divergence.averaging import update_average
 from USLabelEfficientSegLib.divergence.images import prepare_images
+from USLabelEfficientSegLib.divergence.losses import cross_supervision
 from USLabelEfficientSegLib.divergence.prediction import predict_images
 from USLabelEfficientSegLib.divergence.training import (
     NetworkPair,
     draw_batch,
+    images_of_step,
     make_optimizer,
     set_learning_rates,
     train_pair,
-    uses_unlabelled,
     weighted_losses,
 )
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.study.events import EventLog, read_events
 from USLabelEfficientSegLib.study.schedules import polynomial_decay, ramp_up
-from USLabelEfficientSegLib.study.settings import DivergenceSettings, preset
+from USLabelEfficientSegLib.study.settings import DivergenceSettings, changed, preset
 
 CPU = torch.device("cpu")
 SIZE = (32, 48)
 TINY = DivergenceSettings(
-    image_size=48, steps=3, labelled_images=2, unlabelled_images=2, interpolation_start=0.0, learning_rate=2e-3
+    image_size=48,
+    partner="swin-unet",
+    steps=3,
+    labelled_images=2,
+    unlabelled_images=4,
+    interpolation_start=0.0,
+    unlabelled_start=0.0,
+    ramp_up=1.0,
+    learning_rate=2e-3,
 )
+ALONE = TINY.model_copy(update={"partner": "average"})
 NO_TERMS = {"cross_supervision": 0.0, "information_divergence": 0.0, "interpolation": 0.0}
 
 
@@ -77,18 +87,23 @@ def test_stopped_training_continues_to_the_same_weights_bit_for_bit(tmp_path):
     assert steps[0] == 1 and steps[-1] == 4
 
 
-def test_all_terms_are_reported_and_finite(tmp_path):
-    trained(tmp_path)
+@pytest.mark.parametrize(
+    ("settings", "networks"), [(TINY, {"unext", "swin_unet"}), (ALONE, {"unext"})], ids=["swin-unet", "average"]
+)
+def test_all_terms_are_reported_and_finite(tmp_path, settings, networks):
+    pair = trained(tmp_path, settings)
 
     losses = read_events(tmp_path / "events.jsonl")[-1].losses
 
-    assert set(losses) == {"unext", "swin_unet", "cross_supervision", "information_divergence", "interpolation"}
+    assert set(pair.networks()) == networks
+    assert set(losses) == networks | set(NO_TERMS)
     assert all(math.isfinite(loss) for loss in losses.values())
 
 
+@pytest.mark.parametrize("partner", ["swin-unet", "average"])
 @pytest.mark.parametrize("term", list(NO_TERMS))
-def test_a_term_can_be_switched_off(term):
-    settings = TINY.model_copy(update={term: 0.0})
+def test_a_term_can_be_switched_off(term, partner):
+    settings = TINY.model_copy(update={term: 0.0, "partner": partner})
     assert term not in losses_of(settings)
     assert set(NO_TERMS) - {term} < set(losses_of(settings))
 
@@ -96,8 +111,37 @@ def test_a_term_can_be_switched_off(term):
 def test_without_terms_unlabelled_images_cost_nothing():
     settings = TINY.model_copy(update=NO_TERMS)
 
-    assert not uses_unlabelled(settings)
+    assert images_of_step(2, settings) == (6, 0)
     assert set(losses_of(settings, unlabelled=0)) == {"unext", "swin_unet"}
+
+
+def test_unlabelled_images_wait_for_their_start():
+    settings = TINY.model_copy(update={"steps": 100, "unlabelled_start": 0.3, "ramp_up": 0.1})
+
+    assert images_of_step(29, settings) == (6, 0) and images_of_step(30, settings) == (2, 4)
+    first, last, later = (losses_of(settings, step=step)["cross_supervision"].item() for step in (30, 40, 99))
+    assert first == pytest.approx(math.exp(-5) * last, rel=1e-4)
+    assert later == last
+
+
+def test_alone_a_network_learns_the_decisions_of_its_own_average_and_of_nothing_else():
+    torch.manual_seed(0)
+    network, average = NetworkPair(2, None).eval(), NetworkPair(2, None).eval()
+    batch = draw_batch(discs(), ALONE, (2, 2), torch.Generator().manual_seed(0))
+
+    losses = weighted_losses(network, average, batch, ALONE, ALONE.steps, torch.Generator().manual_seed(1))
+
+    decisions = average(batch.weak)["unext"][2:]
+    expected = cross_supervision(network(batch.strong)["unext"][2:], decisions, batch.inside[2:])
+    assert losses["cross_supervision"].item() == pytest.approx(expected.item(), rel=1e-5)
+    torch.stack(list(losses.values())).sum().backward()
+    assert all(weight.grad is None for weight in average.parameters())
+    assert all(weight.grad is not None for weight in network.parameters())
+
+
+def test_swin_weights_without_a_swin_unet_are_refused():
+    with pytest.raises(InputError, match="partner"):
+        changed(preset("quick"), {"divergence.transformer_weights": "swin.pth"})
 
 
 def test_unlabelled_terms_are_weighted_and_ramped_up():
@@ -118,15 +162,16 @@ def test_interpolation_waits_for_its_start():
 def losses_of(settings, step=1, unlabelled=2):
     """The terms of one batch under untrained networks."""
     torch.manual_seed(0)
-    pair, average = NetworkPair(2, 32).eval(), NetworkPair(2, 32).eval()
-    batch = draw_batch(discs(), settings, unlabelled, torch.Generator().manual_seed(0))
+    width = 32 if settings.partner == "swin-unet" else None
+    pair, average = NetworkPair(2, width).eval(), NetworkPair(2, width).eval()
+    batch = draw_batch(discs(), settings, (2, unlabelled), torch.Generator().manual_seed(0))
     return weighted_losses(pair, average, batch, settings, step, torch.Generator().manual_seed(1))
 
 
 def test_a_batch_shows_labelled_images_first_and_targets_in_their_pose():
     settings = TINY.model_copy(update={"strength": 0.0})
 
-    batch = draw_batch(discs(), settings, 2, torch.Generator().manual_seed(0))
+    batch = draw_batch(discs(), settings, (2, 2), torch.Generator().manual_seed(0))
 
     assert batch.weak.shape == batch.strong.shape == (4, 1, *SIZE)
     organ = (batch.target[:, 1] > 0.5) & (batch.weight > 0.99)
@@ -136,7 +181,9 @@ def test_a_batch_shows_labelled_images_first_and_targets_in_their_pose():
 
 
 def test_the_published_views_are_the_same_for_both():
-    batch = draw_batch(discs(), TINY.model_copy(update={"strong_views": False}), 2, torch.Generator().manual_seed(0))
+    batch = draw_batch(
+        discs(), TINY.model_copy(update={"strong_views": False}), (2, 2), torch.Generator().manual_seed(0)
+    )
 
     assert torch.equal(batch.weak, batch.strong)
 

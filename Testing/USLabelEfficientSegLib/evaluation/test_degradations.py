@@ -12,6 +12,7 @@ from USLabelEfficientSegLib.evaluation.degradations import (
 )
 from USLabelEfficientSegLib.imaging.sector import sector_mask
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
+from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundImage
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +23,13 @@ def case():
 @pytest.fixture(scope="module")
 def volume(case):
     return case.volume
+
+
+@pytest.fixture(scope="module")
+def image():
+    """Speckle 60 wide and 40 deep, without an outside."""
+    pixels = np.random.default_rng(0).rayleigh(60, (60, 40, 1)).clip(1, 255).astype(np.uint8)
+    return UltrasoundImage(pixels, Geometry((60, 40, 1), (0.5, 0.5, 1.0), (0.0, 0.0, 0.0), np.eye(3)), "speckle")
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS)
@@ -50,6 +58,28 @@ def test_geometry_range_and_the_outside_of_the_sector_stay(volume, name):
 
 def test_a_shadow_darkens_what_lies_deeper(volume):
     loss = volume.voxels.astype(float) - degrade(volume, "shadow", 1.0, seed=0).voxels
+    assert loss[:, -10:].mean() > 5 * max(loss[:, :3].mean(), 0.1)
+
+
+@pytest.mark.parametrize("name", DEGRADATIONS)
+def test_an_image_stays_an_image_and_changes_the_more_the_stronger(image, name):
+    degraded = [degrade(image, name, strength, seed=1) for strength in STRENGTHS]
+    changes = [np.abs(d.voxels - image.voxels.astype(float)).mean() for d in degraded]
+
+    assert all(isinstance(d, UltrasoundImage) and d.voxels.shape == (60, 40, 1) for d in degraded)
+    assert 0.5 < changes[0] < changes[1] < changes[2]
+
+
+def test_the_gain_of_an_image_changes_along_its_two_axes_about_half_of_the_range():
+    grey = np.full((60, 40, 1), 0.5, dtype=np.float32)
+    offset = DEGRADATIONS["gain"](grey, 1.0, np.random.default_rng(4)) - grey
+
+    assert abs(offset.mean()) == pytest.approx(0.5, abs=1e-6)  # a slope along the single slice would move the mean
+    assert np.ptp(offset[:, 0]) > 0.01 and np.ptp(offset[0]) > 0.01
+
+
+def test_the_shadow_of_an_image_falls_downwards(image):
+    loss = image.voxels.astype(float) - degrade(image, "shadow", 1.0, seed=0).voxels
     assert loss[:, -10:].mean() > 5 * max(loss[:, :3].mean(), 0.1)
 
 

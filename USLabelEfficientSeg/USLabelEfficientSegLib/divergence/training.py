@@ -1,10 +1,11 @@
-"""Training of the two networks: few labelled images, many unlabelled ones, and what each learns from the other.
+"""Training of UNeXt and its partner: few labelled images, many unlabelled ones, and what each learns from the other.
 
-    loss = 1/2 (CE + Dice) of both on labelled images
+    loss = 1/2 (CE + Dice) of each network on labelled images
          + r(t) (a cross supervision + b information divergence + c interpolation consistency)
 
-with the ramp-up r (IDL, arXiv 2509.06495). Beyond the paper, and only with `strong_views`: on unlabelled images the
-averages of the networks decide on a weakly disturbed image what the networks learn on the strongly disturbed one.
+with the ramp-up r (IDL, arXiv 2509.06495). Beyond the paper: with `strong_views` the averages of the networks decide on
+a weakly disturbed image what the networks learn on the strongly disturbed one, until `unlabelled_start` only labelled
+images are shown, and with the partner "average" UNeXt learns all of this from its own moving average.
 """
 
 from __future__ import annotations
@@ -43,17 +44,27 @@ GRADIENT_NORM = 5.0
 
 
 class NetworkPair(nn.Module):
-    """UNeXt, which is deployed, and Swin-Unet, its partner in training."""
+    """UNeXt, which is deployed, and its partner in training.
 
-    def __init__(self, classes: int, transformer_width: int) -> None:
+    Args:
+        classes: number of classes, background included.
+        transformer_width: of the Swin-Unet that is the partner; None if UNeXt's own moving average is.
+    """
+
+    def __init__(self, classes: int, transformer_width: int | None) -> None:
         super().__init__()
         self.unext = UNeXt(classes)
-        self.swin_unet = SwinUnet(classes, width=transformer_width)
+        self.swin_unet = None if transformer_width is None else SwinUnet(classes, width=transformer_width)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (B, C, H, W) of both networks, of grey images (B, 1, H, W) in [0, 1]."""
+    def networks(self) -> dict[str, nn.Module]:
+        """By name, the one that is deployed first."""
+        known = {"unext": self.unext, "swin_unet": self.swin_unet}
+        return {name: network for name, network in known.items() if network is not None}
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Logits (B, C, H, W) of each network, of grey images (B, 1, H, W) in [0, 1]."""
         inputs = network_input(images)
-        return self.unext(inputs), self.swin_unet(inputs)
+        return {name: network(inputs).float() for name, network in self.networks().items()}
 
 
 @dataclass(frozen=True)
@@ -89,7 +100,7 @@ def train_pair(
     stage: str = STAGE,
     cancelled: Callable[[], bool] | None = None,
 ) -> NetworkPair:
-    """Train both networks, resuming from `checkpoint_path`.
+    """Train UNeXt and its partner, resuming from `checkpoint_path`.
 
     Args:
         images: with labels and without.
@@ -102,26 +113,24 @@ def train_pair(
         cancelled: asked after every step.
 
     Returns:
-        The moving averages of both networks in evaluation mode, on `device`.
+        The moving averages of the networks in evaluation mode, on `device`.
 
     Raises:
         InputError: wrong transformer weights; see `run_training`.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        pair = NetworkPair(images.classes, settings.transformer_width)
-    if settings.transformer_weights is not None:
+        pair = NetworkPair(images.classes, settings.transformer_width if settings.partner == "swin-unet" else None)
+    if settings.transformer_weights is not None and pair.swin_unet is not None:
         load_swin_weights(pair.swin_unet, Path(settings.transformer_weights))
     pair = pair.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     average = copy.deepcopy(pair).eval().requires_grad_(False)
-    rates = {pair.unext: settings.learning_rate, pair.swin_unet: settings.transformer_learning_rate}
-    optimizer = make_optimizer(rates, settings)
-    # Without any term on them, unlabelled images would only cost time.
-    unlabelled_count = settings.unlabelled_images if uses_unlabelled(settings) else 0
+    rates = {"unext": settings.learning_rate, "swin_unet": settings.transformer_learning_rate}
+    optimizer = make_optimizer({network: rates[name] for name, network in pair.networks().items()}, settings)
 
     def step_function(step: int, generator: torch.Generator) -> dict[str, Tensor]:
         set_learning_rates(optimizer, step, settings)
-        batch = draw_batch(images, settings, unlabelled_count, generator).to(device)
+        batch = draw_batch(images, settings, images_of_step(step, settings), generator).to(device)
         with torch.autocast("cuda", dtype=torch.bfloat16, enabled=device.type == "cuda"):
             losses = weighted_losses(pair, average, batch, settings, step, generator)
         optimizer.zero_grad()
@@ -155,40 +164,50 @@ def weighted_losses(
 ) -> dict[str, Tensor]:
     """The terms of the loss by name, times their weights; terms that are switched off are missing."""
     labelled = len(batch.target)
-    ramp = ramp_up(step, round(settings.ramp_up * settings.steps))
-    small, large = (logits.float() for logits in pair(batch.strong))
-    losses = {
-        "unext": supervised_loss(small[:labelled], batch.target, batch.weight),
-        "swin_unet": supervised_loss(large[:labelled], batch.target, batch.weight),
-    }
-    if not uses_unlabelled(settings):
+    logits = pair(batch.strong)
+    losses = {name: supervised_loss(each[:labelled], batch.target, batch.weight) for name, each in logits.items()}
+    if labelled == len(batch.strong):
         return losses
 
+    weak, inside = batch.weak[labelled:], batch.inside[labelled:]
+    unlabelled = {name: each[labelled:] for name, each in logits.items()}
     with torch.no_grad():
-        small_average, large_average = (logits.float() for logits in average(batch.weak[labelled:]))
+        averages = average(weak)
+    since_start = step - settings.unlabelled_start * settings.steps
+    ramp = ramp_up(since_start, settings.ramp_up * settings.steps)
     if settings.cross_supervision > 0:
-        inside = batch.inside[labelled:]
-        to_small, to_large = small[labelled:], large[labelled:]
-        of_small, of_large = (small_average, large_average) if settings.strong_views else (to_small, to_large)
-        both = cross_supervision(to_small, of_large, inside) + cross_supervision(to_large, of_small, inside)
-        losses["cross_supervision"] = ramp * settings.cross_supervision * both
+        decisions = averages if settings.strong_views or pair.swin_unet is None else unlabelled
+        # Each learns from the other; one that is alone from its own average.
+        others = reversed(decisions.values())
+        each_learns = [cross_supervision(own, of, inside) for own, of in zip(unlabelled.values(), others, strict=True)]
+        losses["cross_supervision"] = ramp * settings.cross_supervision * torch.stack(each_learns).sum()
     if settings.information_divergence > 0:
-        losses["information_divergence"] = ramp * settings.information_divergence * information_divergence(small, large)
+        pair_logits = tuple(logits.values()) if pair.swin_unet else (unlabelled["unext"], averages["unext"])
+        losses["information_divergence"] = ramp * settings.information_divergence * information_divergence(*pair_logits)
     if settings.interpolation > 0 and step >= settings.interpolation_start * settings.steps:
-        first, second = batch.weak[labelled:].chunk(2)
-        of_first, of_second = large_average.softmax(dim=1).chunk(2)
+        name, network = list(pair.networks().items())[-1]  # Swin-Unet, as published, if it is there
+        first, second = weak.chunk(2)
+        of_first, of_second = averages[name].softmax(dim=1).chunk(2)
         share = beta_shares(len(first), generator).to(first)
-        mixed = pair.swin_unet(network_input(mix(first, second, share)))
-        consistency = interpolation_consistency(mixed.float(), mix(of_first, of_second, share))
+        mixed = network(network_input(mix(first, second, share))).float()
+        consistency = interpolation_consistency(mixed, mix(of_first, of_second, share))
         losses["interpolation"] = ramp * settings.interpolation * consistency
     return losses
 
 
+def images_of_step(step: int, settings: DivergenceSettings) -> tuple[int, int]:
+    """How many labelled and unlabelled images a step shows: at first, or without unlabelled terms, only the former."""
+    if not uses_unlabelled(settings) or step < settings.unlabelled_start * settings.steps:
+        return settings.labelled_images + settings.unlabelled_images, 0
+    return settings.labelled_images, settings.unlabelled_images
+
+
 def draw_batch(
-    images: TrainingImages, settings: DivergenceSettings, unlabelled_count: int, generator: torch.Generator
+    images: TrainingImages, settings: DivergenceSettings, counts: tuple[int, int], generator: torch.Generator
 ) -> Batch:
     """Random labelled and unlabelled images, with replacement, in random poses, weakly and strongly disturbed."""
-    rows = torch.randint(len(images.labelled), (settings.labelled_images,), generator=generator)
+    labelled_count, unlabelled_count = counts
+    rows = torch.randint(len(images.labelled), (labelled_count,), generator=generator)
     others = images.unlabelled
     others = others[torch.randint(len(others), (unlabelled_count,), generator=generator)]
     chosen = torch.cat([images.labelled[rows], others])

@@ -1,13 +1,16 @@
-"""Degradations of a volume, to see how fast a method loses accuracy: each has a strength from 0 to 1.
+"""Degradations of a volume or image, to see how fast a method loses accuracy: each has a strength from 0 to 1.
 
-They act on grey values as a scanner shows them, log-compressed: a gain in dB is an offset, and what lies outside the
-sector stays as dark as it is. Simulated subjects are also seen through other probes, see `simulated_probes`.
+They act on grey values (I, J, K) as a scanner shows them, log-compressed: a gain in dB is an offset, and what lies
+outside the sector stays as dark as it is. An image is (I, J, 1), its j downwards is depth as in the simulator.
+Simulated subjects are also seen through other probes, see `simulated_probes`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +25,7 @@ from .simulated_probes import simulated_subject
 STRENGTHS = (0.25, 0.5, 1.0)
 SIMULATED_PROBE = "simulated-probe"
 
+Volume = TypeVar("Volume", bound=UltrasoundVolume)
 Greys = NDArray[np.float32]
 Degradation = Callable[[Greys, float, np.random.Generator], Greys]
 
@@ -31,6 +35,7 @@ def gain(grey: Greys, strength: float, rng: np.random.Generator) -> Greys:
     slope = sum(
         rng.uniform(-1, 1) * np.linspace(-1, 1, n).reshape([-1 if a == axis else 1 for a in range(3)])
         for axis, n in enumerate(grey.shape)
+        if n > 1
     )
     offset = rng.choice([-1, 1]) * 0.5 + 0.25 * slope
     return np.asarray(grey + strength * offset, dtype=np.float32)
@@ -65,7 +70,7 @@ def drop_out(grey: Greys, strength: float, rng: np.random.Generator) -> Greys:
 def resolution(grey: Greys, strength: float, rng: np.random.Generator) -> Greys:
     """A coarser scan: up to six times fewer voxels along every axis, shown on the same grid."""
     factor = 1 + 5 * strength
-    i, j, k = (max(2, round(n / factor)) for n in grey.shape)
+    i, j, k = (min(n, max(2, round(n / factor))) for n in grey.shape)
     i_full, j_full, k_full = grey.shape
     return resample_axes(resample_axes(grey, (i, j, k)), (i_full, j_full, k_full))
 
@@ -106,8 +111,8 @@ DEGRADATIONS: dict[str, Degradation] = {
 }
 
 
-def degrade(volume: UltrasoundVolume, name: str, strength: float, seed: int) -> UltrasoundVolume:
-    """The volume under the degradation `name` of `DEGRADATIONS`; the same arguments give the same voxels.
+def degrade(volume: Volume, name: str, strength: float, seed: int) -> Volume:
+    """The volume or image under the degradation `name` of `DEGRADATIONS`; the same arguments give the same voxels.
 
     Grey values are clipped to their range, as a display does.
     """
@@ -116,7 +121,7 @@ def degrade(volume: UltrasoundVolume, name: str, strength: float, seed: int) -> 
     sector = sector_mask(voxels)
     grey = np.clip((voxels - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)
     changed = np.clip(DEGRADATIONS[name](grey, strength, np.random.default_rng(seed)), 0, 1)
-    return UltrasoundVolume(np.where(sector, low + changed * (high - low), voxels), volume.geometry, volume.name)
+    return replace(volume, voxels=np.where(sector, low + changed * (high - low), voxels))
 
 
 def degraded_views(

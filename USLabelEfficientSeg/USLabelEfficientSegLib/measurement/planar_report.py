@@ -37,9 +37,10 @@ _IN_A_ROW, _PICTURE_MM = 3, 56.0
 _UNKNOWN = number(None)
 _CITATIONS = (INFORMATION_DIVERGENCE,)
 _METHOD = (
-    "Two networks of different kind, the convolutional UNeXt and the transformer Swin-Unet, are trained together: on "
-    "the labelled images by their labels, on all others by each other's predictions and by the divergence of the "
-    "information in them [1]. The moving average of UNeXt segments the images."
+    "The network UNeXt learns from the labelled images by their labels and from all others by the predictions of a "
+    "partner and by the divergence of the information in both [1]. The partner is the transformer Swin-Unet, which "
+    "learns along with it, or UNeXt's own moving average (setting divergence.partner). The moving average of UNeXt "
+    "segments the images."
 )
 _MEASURES = (
     "The area of an organ is the sum of its probabilities over all pixels where the segmentation came with them, else "

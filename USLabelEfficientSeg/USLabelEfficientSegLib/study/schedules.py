@@ -21,7 +21,7 @@ def polynomial_decay(step: int, steps: int, base: float, power: float = 0.9) -> 
     return base * (1 - step / steps) ** power
 
 
-def ramp_up(step: int, steps: int) -> float:
+def ramp_up(step: float, steps: float) -> float:
     """`exp(-5 (1 - t)^2)`, t from 0 to 1 in `steps` steps: the weight of a loss that needs half-trained networks."""
     progress = min(1.0, step / max(1, steps))
     return math.exp(-5 * (1 - progress) ** 2)

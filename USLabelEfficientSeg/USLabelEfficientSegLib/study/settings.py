@@ -124,13 +124,16 @@ class DivergenceSettings(Section):
     """The two networks that teach each other (IDL, arXiv 2509.06495); a weight of 0 drops a term."""
 
     image_size: int = Field(default=160, ge=32, le=1024, description="longer side in pixels at which images are read")
+    partner: Literal["average", "swin-unet"] = Field(
+        default="average", description="whom UNeXt learns from: its own moving average or a Swin-Unet"
+    )
     transformer_width: int = Field(
         default=32, ge=32, le=192, multiple_of=32, description="channels of the first level of Swin-Unet"
     )
     transformer_weights: str | None = Field(default=None, description="file of a public Swin-tiny checkpoint")
     steps: Steps = 2_000
     labelled_images: BatchSize = 4
-    unlabelled_images: int = Field(default=4, ge=2, le=4096, multiple_of=2, description="unlabelled images in one step")
+    unlabelled_images: int = Field(default=4, ge=4, le=4096, multiple_of=2, description="unlabelled images in one step")
     optimizer: Literal["adamw", "sgd"] = Field(default="adamw", description="with cosine or with polynomial decay")
     learning_rate: LearningRate = 4e-3
     transformer_learning_rate: LearningRate = 1e-3
@@ -141,8 +144,11 @@ class DivergenceSettings(Section):
     interpolation_start: float = Field(
         default=0.1, ge=0, le=1, description="when interpolation consistency starts, as a share of the steps"
     )
+    unlabelled_start: float = Field(
+        default=0.3, ge=0, lt=1, description="up to which share of the steps only labelled images are shown"
+    )
     ramp_up: float = Field(
-        default=0.3, gt=0, le=1, description="when the unlabelled terms reach their weights, as a share of the steps"
+        default=0.1, gt=0, le=1, description="share of the steps in which unlabelled terms then reach their weights"
     )
     strong_views: bool = Field(
         default=True, description="learn on strongly disturbed images what averages of the networks say on weak ones"
@@ -156,6 +162,12 @@ class DivergenceSettings(Section):
         default=0.02, ge=0, le=1, description="standard deviation of the smooth deformation, half sides"
     )
     flip: bool = Field(default=True, description="mirror half of the images from left to right")
+
+    @model_validator(mode="after")
+    def _weights_have_a_network(self) -> "DivergenceSettings":
+        if self.transformer_weights is not None and self.partner != "swin-unet":
+            raise ValueError('transformer_weights are those of a Swin-Unet: they need partner = "swin-unet"')
+        return self
 
 
 class SegmentationSettings(Section):
@@ -192,7 +204,8 @@ _PRESETS: dict[PresetName, Settings] = {
         teacher=TeacherSettings(architecture="tiny", slice_size=160, steps=5_000, batch_size=64),
         slice_head=SliceHeadSettings(steps=1_000),
         divergence=DivergenceSettings(
-            image_size=448, transformer_width=96, steps=10_000, labelled_images=8, unlabelled_images=8
+            image_size=448, partner="swin-unet", transformer_width=96, steps=10_000, labelled_images=8,
+            unlabelled_images=8,
         ),
         pseudo_labels=PseudoLabelSettings(views=10),
         student=StudentSettings(widths=(24, 64, 96), window=96, rounds=2, members=3, steps=2_000, batch_size=2),
@@ -210,10 +223,10 @@ _PRESETS: dict[PresetName, Settings] = {
             steps=10_000, learning_rate=1e-4, weight_decay=1e-4, rotation_degrees=45.0, shift=0.2
         ),
         divergence=DivergenceSettings(
-            image_size=448, transformer_width=96, steps=30_000, labelled_images=8, unlabelled_images=8,
-            optimizer="sgd", learning_rate=1e-3, transformer_learning_rate=1e-3, weight_decay=1e-4,
-            information_divergence=1.0, interpolation_start=1 / 30, ramp_up=1.0, strong_views=False, scale=0.0,
-            stretch=0.0, shift=0.0, deformation=0.0, flip=False,
+            image_size=448, partner="swin-unet", transformer_width=96, steps=30_000, labelled_images=8,
+            unlabelled_images=8, optimizer="sgd", learning_rate=1e-3, transformer_learning_rate=1e-3,
+            weight_decay=1e-4, information_divergence=1.0, interpolation_start=1 / 30, unlabelled_start=0.0,
+            ramp_up=1.0, strong_views=False, scale=0.0, stretch=0.0, shift=0.0, deformation=0.0, flip=False,
         ),
         pseudo_labels=PseudoLabelSettings(views=20, rotation_degrees=45.0, shift=0.1),
         student=StudentSettings(

@@ -8,14 +8,21 @@ from torch import Tensor, nn
 from ...divergence.averaging import update_average
 from ...divergence.prediction import predict_images
 from ...divergence.slices import training_slices
-from ...divergence.training import NetworkPair, draw_batch, weighted_losses
+from ...divergence.training import NetworkPair, draw_batch, images_of_step, weighted_losses
 from ...student.training import AVERAGE_DECAY
 from ...study.settings import DivergenceSettings
 from ...teacher.slices import in_slice_axes
 from .training import Peer, Task
 
 # The terms of the paper, which all last for the whole training.
-PUBLISHED = DivergenceSettings(information_divergence=1.0, interpolation_start=1 / 30, ramp_up=1.0, strong_views=False)
+PUBLISHED = DivergenceSettings(
+    partner="swin-unet",
+    information_divergence=1.0,
+    interpolation_start=1 / 30,
+    unlabelled_start=0.0,
+    ramp_up=1.0,
+    strong_views=False,
+)
 _LOWEST, _HIGHEST = 0.005, 0.995  # quantiles that become black and white, as in training
 
 
@@ -46,7 +53,7 @@ class InformationDivergence(Peer):
         """The sum of all terms on labelled and unlabelled slices."""
         pair, average = self.network, self.average
         assert isinstance(pair, NetworkPair) and isinstance(average, NetworkPair)
-        batch = draw_batch(self.images, PUBLISHED, PUBLISHED.unlabelled_images, generator).to(self.task.device)
+        batch = draw_batch(self.images, PUBLISHED, images_of_step(0, PUBLISHED), generator).to(self.task.device)
         with torch.autocast("cuda", dtype=torch.bfloat16, enabled=self.task.device.type == "cuda"):
             terms = weighted_losses(pair, average, batch, PUBLISHED, round(progress * PUBLISHED.steps), generator)
         return torch.stack(list(terms.values())).sum()
