@@ -233,6 +233,12 @@ def test_a_study_in_training_is_left_alone_by_a_second_one(study, settings):
         train(Study.open(study.folder), settings, CPU)
 
 
+def test_an_observer_follows_one_device_only(study, settings):
+    with pytest.raises(ValueError, match="trained in other processes"):
+        train(study, settings, CPU, devices=2, observer=lambda *_: None)
+    assert not study.run_folder.exists()
+
+
 def test_a_copied_study_goes_on_elsewhere(tmp_path, study, settings, trained_study):
     train(study, settings, CPU, until="slice-head")
     shutil.copytree(study.folder, tmp_path / "other place" / "copy")

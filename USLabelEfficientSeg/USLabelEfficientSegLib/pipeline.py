@@ -23,6 +23,7 @@ from .pseudolabels.teacher_labels import teacher_pseudo_label
 from .segmentation.model import MODEL_NAME, SegmentationModel
 from .student_rounds import distilled_students, renewed, trained_model
 from .study.settings import Settings
+from .study.several_devices import check_devices, on_devices
 from .study.study import Study
 from .study.training_volumes import TrainingVolume
 from .teacher.features import FeatureCache, encode_slices
@@ -43,6 +44,7 @@ def train(
     settings: Settings,
     device: torch.device,
     *,
+    devices: int = 1,
     until: Stage = "student",
     restart: bool = False,
     from_teacher: bool = False,
@@ -58,25 +60,32 @@ def train(
         study: volumes and sparse labels.
         settings: see `study.settings`.
         device: where networks are trained.
+        devices: how many of them train the teacher, and each student, together, each with a share of every batch; with
+            more than one a script needs `if __name__ == "__main__"`, and there is no live preview. The teacher of
+            `information-divergence` and the slice head are trained on one.
         until: the last stage to do.
         restart: forget what earlier runs left.
         from_teacher: forget what earlier runs have learnt from labels, instead of continuing from their model.
         cancelled: asked after every step; the stage saves its state and raises `Cancelled`.
         observer: told after every step of a student the stage, the share of it that is done, and what gives the model
-            that this student alone would be now; it must not change the model.
+            that this student alone would be now; it must not change the model. Only with one device.
 
     Returns:
         The model, which lies in the study as well; None if `until` is an earlier stage.
 
     Raises:
         InputError: no labelled slice, a run with other settings, a damaged file, a full disk, or a stage that the
-            method does not have.
+            method does not have; or several devices that cannot be had, see `check_devices`.
+        ValueError: an observer of several devices.
     """
     if study.dimension == 2:
         raise InputError(study.folder, "is a study of 2-D images", "train it with `uslabelseg train`")
     of_pair = settings.method == "information-divergence"
     if of_pair and until == "slice-head":
         raise InputError("stage slice-head", f"is no part of the method {settings.method}", "choose another stage")
+    if observer is not None and devices > 1:
+        raise ValueError("an observer cannot follow students that are trained in other processes")
+    check_devices(device, devices, batch_sizes(settings, until))
     with study.lock():
         if (of_pair or until != "teacher") and all(case.labels is None for case in study.cases):
             raise InputError(
@@ -84,7 +93,7 @@ def train(
             )
         if restart:
             forget_run(study)
-        run = replace(open_run(study, settings, device, cancelled, from_teacher), observer=observer)
+        run = replace(open_run(study, settings, device, cancelled, from_teacher, devices), observer=observer)
         if until != "teacher":
             run = aligned(run)
         students = (
@@ -96,6 +105,12 @@ def train(
         model.save(study.run_folder / MODEL_NAME)
         study.events.emit("finished", 1, 1, seconds_left=0.0)
         return model
+
+
+def batch_sizes(settings: Settings, until: Stage) -> dict[str, int]:
+    """Batches that several devices would share, by the name of their setting."""
+    sizes = {} if settings.method == "information-divergence" else {"teacher.batch_size": settings.teacher.batch_size}
+    return {**sizes, "student.batch_size": settings.student.batch_size} if until == "student" else sizes
 
 
 def new_students(run: Run, until: Stage) -> list[nn.Module] | None:
@@ -156,7 +171,9 @@ def pretrained_teacher(run: Run) -> VisionTransformer:
         settings.slice_size,
         axes=(0, 1, 2) if settings.axes == "all" else (run.study.slice_axis,),
     )
-    return pretrain_teacher(
+    return on_devices(
+        run.devices,
+        pretrain_teacher,
         source,
         settings,
         checkpoint_path=run.folder / TEACHER_NAME,

@@ -19,6 +19,7 @@ from .segmentation.preview import LivePreview
 from .student.training import train_student
 from .study.loop import step_seed
 from .study.provenance import image_checksums, label_checksums
+from .study.several_devices import on_devices
 from .study.training_volumes import TrainingVolume
 from .training_run import Run
 
@@ -38,7 +39,9 @@ def distilled_students(
         volumes = [volume.equally_trusted() for volume in volumes]
     by_name = {volume.name: volume for volume in volumes}
     return [
-        train_student(
+        on_devices(
+            run.devices,
+            train_student,
             volumes,
             run.design,
             settings,

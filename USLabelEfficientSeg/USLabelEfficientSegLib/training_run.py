@@ -26,6 +26,7 @@ from .study.location_prior import LocationPrior, fit_location_prior
 from .study.loop import step_seed
 from .study.provenance import digest, image_checksums, label_checksums, start_run
 from .study.settings import Settings, StudentSettings, TeacherSettings
+from .study.several_devices import device_name
 from .study.study import Study
 from .study.training_volumes import TrainingVolume, prepare_volume
 from .teacher.checkpoints import load_vit
@@ -56,6 +57,7 @@ class Run:
         earlier: the model that the training continues from, None if it learns from the labels anew.
         earlier_teacher: the teacher that is to see more volumes now, None if it has seen them all.
         observer: told about students after every step, see `pipeline.train`.
+        devices: how many train the teacher, and each student, together.
     """
 
     study: Study
@@ -69,6 +71,7 @@ class Run:
     earlier: EarlierModel | None = None
     earlier_teacher: EarlierTeacher | None = None
     observer: Observer | None = None
+    devices: int = 1
 
     @property
     def folder(self) -> Path:
@@ -143,6 +146,7 @@ def open_run(
     device: torch.device,
     cancelled: Callable[[], bool] | None,
     from_teacher: bool = False,
+    devices: int = 1,
 ) -> Run:
     """Record the run, and bring the study's volumes and sparse labels to the working grid; see `pipeline.train`."""
     study.check_files()
@@ -155,7 +159,8 @@ def open_run(
         load_swin_weights(SwinUnet(2, width=settings.divergence.transformer_width), weights)
     set_aside(study, settings, from_teacher)
     earlier, earlier_teacher = EarlierModel.of(study), EarlierTeacher.of(study)
-    start_run(study, settings, str(device), continued_from=None if earlier is None else earlier.record)
+    where = device_name(device, devices)
+    start_run(study, settings, where, continued_from=None if earlier is None else earlier.record)
     volumes = []
     for number, case in enumerate(study.cases, start=1):
         stop_if(cancelled, f"reading stopped after {number - 1} of {len(study.cases)} volumes")
@@ -165,7 +170,7 @@ def open_run(
     mirrored = mirror_axes([volume.grey for volume in volumes])
     return Run(
         study, settings, device, volumes, mirrored, initial_teacher, cancelled,
-        earlier=earlier, earlier_teacher=earlier_teacher,
+        earlier=earlier, earlier_teacher=earlier_teacher, devices=devices,
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from USLabelEfficientSegLib.study.events import read_events
 
 TINY = [
     f"--set=divergence.{name}={value}"
-    for name, value in {"image_size": 32, "steps": 6, "labelled_images": 2, "unlabelled_images": 2}.items()
+    for name, value in {"image_size": 32, "steps": 6, "labelled_images": 2, "unlabelled_images": 4}.items()
 ]
 
 
@@ -184,6 +184,7 @@ REFUSALS = {
     ),
     "method": (["train", "STUDY", "--method", "cross-dimensional"], "learns from volumes, and"),
     "stage": (["train", "STUDY", "--stage", "teacher"], "--stage: is for volumes"),
+    "devices": (["train", "STUDY", "--devices", "2"], "--devices: is for volumes"),
     "suggest": (["suggest", "STUDY", "--count", "1"], "is a study of 2-D images"),
     "visits": (["report", "STUDY", "--visits", "x.csv", "--output", "OUT"], "--visits: is for volumes"),
     "images of a study": (["study", "create", "OUT", "--images", "NEW/images"], "does not say how large its pixels"),

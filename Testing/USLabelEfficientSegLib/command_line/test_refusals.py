@@ -130,6 +130,11 @@ def test_an_unknown_or_missing_device_is_refused(refused, study_copy, device):
     assert f"device {device}" in refused("train", study_copy, "--device", device)
 
 
+def test_more_devices_than_there_are_are_refused(refused, study_copy):
+    message = refused("train", study_copy, "--device", "cpu", "--devices", "100000")
+    assert "--devices 100000: is more than the" in message
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [

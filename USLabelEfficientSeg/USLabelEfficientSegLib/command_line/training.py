@@ -37,6 +37,16 @@ def train(
         ),
     ] = None,
     device: DeviceName = "auto",
+    device_count: Annotated[
+        int,
+        typer.Option(
+            "--devices",
+            metavar="N",
+            min=1,
+            help="Train on so many graphics cards together (with --device cpu: in processes), which share each batch; "
+            "needs lightning-fabric.",
+        ),
+    ] = 1,
     stage: Annotated[
         Literal["teacher", "slice-head", "pseudo-labels", "student"], typer.Option(help="The last stage to do.")
     ] = "student",
@@ -66,10 +76,11 @@ def train(
 
     A 2-D network, the teacher, first learns from all slices without labels; with the labelled slices it then
     proposes labels for all others, which are smoothed in 3-D, and a 3-D network learns from both. With the method
-    information-divergence two 2-D networks of different kind, UNeXt and Swin-Unet, teach each other instead, and are
-    the teacher; the correlations of the first method's teacher are then no part of the training. Training can be
-    stopped at any time with Ctrl-C, or die with the machine: the same command continues it with the same settings.
-    After its end, and with new or corrected labels or more volumes, the same command continues from the model.
+    information-divergence the teacher is UNeXt, a 2-D network that learns from a partner: its own moving average, or
+    a Swin-Unet that it teaches in turn (--set divergence.partner=swin-unet); the correlations of the first method's
+    teacher are then no part of the training. Training can be stopped at any time with Ctrl-C, or die with the
+    machine: the same command continues it with the same settings. After its end, and with new or corrected labels or
+    more volumes, the same command continues from the model.
 
     A study of 2-D images is trained with information-divergence alone: UNeXt is its model.
 
@@ -77,6 +88,7 @@ def train(
     Examples:
       uslabelseg train my-study
       uslabelseg train my-study --preset standard --device cuda
+      uslabelseg train my-study --preset full --device cuda --devices 4
       uslabelseg train my-study --method information-divergence
       uslabelseg train my-study --restart --seed 1 --set student.steps=400
     """
@@ -88,6 +100,7 @@ def train(
     from ..study.memory import tune_memory
     from ..study.settings import changed
     from ..study.settings import preset as preset_settings
+    from ..study.several_devices import device_name
     from ..study.study import Study
     from ..teacher.checkpoints import load_vit
 
@@ -103,10 +116,16 @@ def train(
         load_swin_weights(SwinUnet(2), transformer_weights)
         chosen["divergence.transformer_weights"] = str(transformer_weights.resolve())
         chosen["divergence.transformer_width"] = WIDTH  # the only one with public weights
+        chosen["divergence.partner"] = "swin-unet"
     if method is not None:
         chosen["method"] = method
     if opened.dimension == 2:
-        given = {"--stage": stage != "student", "--from-teacher": from_teacher, "--teacher-weights": teacher_weights}
+        given = {
+            "--stage": stage != "student",
+            "--from-teacher": from_teacher,
+            "--teacher-weights": teacher_weights,
+            "--devices": device_count > 1,
+        }
         for option, value in given.items():
             if value:
                 raise InputError(option, f"is for volumes, and {study} is a study of 2-D images", "leave it out")
@@ -120,9 +139,16 @@ def train(
         raise InputError(study, "has no labelled slice", "label a slice of a volume, or train with --stage teacher")
     tune_memory()
     anew = [name for name, on in (("--restart", restart), ("--from-teacher", from_teacher)) if on]
-    with _training(opened, settings, where, anew, as_json=events) as interruption:
+    with _training(opened, settings, device_name(where, device_count), anew, as_json=events) as interruption:
         train_study(
-            opened, settings, where, until=stage, restart=restart, from_teacher=from_teacher, cancelled=interruption
+            opened,
+            settings,
+            where,
+            devices=device_count,
+            until=stage,
+            restart=restart,
+            from_teacher=from_teacher,
+            cancelled=interruption,
         )
     if stage == "student":
         _tell_model(opened, as_json=events)
@@ -136,20 +162,20 @@ def _train_images(
 
     check_trainable(study, settings)
     tune_memory()
-    with _training(study, settings, device, ["--restart"] if restart else [], as_json=as_json) as interruption:
+    with _training(study, settings, str(device), ["--restart"] if restart else [], as_json=as_json) as interruption:
         train_images(study, settings, device, restart=restart, cancelled=interruption)
     _tell_model(study, as_json=as_json)
 
 
 @contextmanager
 def _training(
-    study: "Study", settings: "Settings", device: "torch.device", given: Sequence[str], *, as_json: bool
+    study: "Study", settings: "Settings", where: str, given: Sequence[str], *, as_json: bool
 ) -> Iterator[Interruption]:
     """Tell what is trained and how long it took, show progress, and stop on Ctrl-C."""
     out = sys.stderr if as_json else sys.stdout
     method = f"method {settings.method}, " if study.dimension == 2 else ""
     chosen = f"{method}preset {settings.preset}, seed {settings.seed}"
-    print(f"Training {study.folder}: {chosen}, on {device}.", file=out, flush=True)
+    print(f"Training {study.folder}: {chosen}, on {where}.", file=out, flush=True)
     started = time.monotonic()
     try:
         with Interruption() as interruption, shown_progress(as_json=as_json) as listener:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from ..imaging.normalisation import mirrored_positions
 from ..study.events import EventLog
+from ..study.group import ALONE, Group
 from ..study.location_prior import LocationPrior
 from ..study.loop import TrainingState, run_training
 from ..study.schedules import warmup_cosine
@@ -65,6 +66,7 @@ def train_student(
     start: nn.Module | None = None,
     cancelled: Callable[[], bool] | None = None,
     after_step: Callable[[int, nn.Module], None] | None = None,
+    group: Group = ALONE,
 ) -> nn.Module:
     """Train one student, resuming from `checkpoint_path`.
 
@@ -84,6 +86,7 @@ def train_student(
         start: a trained student of the same design whose weights, and prior, the training starts from.
         cancelled: asked after every step.
         after_step: called after every step with its number and the averaged student, which it must not change.
+        group: the processes that train it together.
 
     Returns:
         The averaged student in evaluation mode, on `device`.
@@ -122,15 +125,17 @@ def train_student(
     def step_function(step: int, generator: torch.Generator) -> dict[str, Tensor]:
         optimizer.zero_grad()
         seen: dict[str, Tensor] = {}
-        for _ in range(settings.batch_size):
+        samples = group.share(settings.batch_size)
+        for _ in range(samples):
             from_labelled = not taught or float(torch.rand(1, generator=generator)) < LABELLED_SHARE
             pool = labelled if from_labelled else taught
             volume = pool[int(torch.randint(len(pool), (1,), generator=generator))]
             losses = losses_of(draw_sample(volume, pose, settings.window, generator), generator)
             factors = {"pseudo-labels": pseudo_label_weight, "correlation": settings.correlation_weight}
             total = torch.stack([factors.get(name, 1.0) * loss for name, loss in losses.items()]).sum()
-            (total / settings.batch_size).backward()
+            (total / samples).backward()
             seen |= losses
+        group.average_gradients(network.parameters())
         nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
         optimizer.step()
         update_average(average, network, step + (0 if start is None else SETTLED), AVERAGE_DECAY)
@@ -156,6 +161,7 @@ def train_student(
             step, settings.steps, settings.learning_rate, warmup=settings.steps // 10
         ),
         cancelled=cancelled,
+        group=group,
     )
     return average.eval()
 

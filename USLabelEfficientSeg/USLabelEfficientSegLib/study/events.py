@@ -63,6 +63,10 @@ class EventLog:
                 raise ValueError(f"stage {stage}, step {step}: {name} is {value}")
         event = Event(stage, step, of, seconds_left, dict(losses or {}), preview, message, time.time())
         self._append(json.dumps(asdict(event), ensure_ascii=False, allow_nan=False))
+        self.pass_on(event)
+
+    def pass_on(self, event: Event) -> None:
+        """Hand an event to the listeners alone: another process has appended it."""
         for listener in self._listeners:
             listener(event)
 

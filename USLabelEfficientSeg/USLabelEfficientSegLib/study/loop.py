@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from ..errors import Cancelled, InputError
 from .checkpoint import load_checkpoint, optimizer_tensors, read_metadata, restore_optimizer, save_checkpoint
 from .events import EventLog
+from .group import ALONE, Group
 
 SECONDS_BETWEEN_EVENTS = 0.5
 
@@ -52,6 +53,7 @@ def run_training(
     learning_rate: Callable[[int], float] | None = None,
     save_every_seconds: float = 30.0,
     cancelled: Callable[[], bool] | None = None,
+    group: Group = ALONE,
 ) -> None:
     """Train for `steps` steps, resuming from `checkpoint_path`, which in the end holds the stage's result.
 
@@ -59,7 +61,8 @@ def run_training(
     losses; it may draw from `generator` (CPU) or from the global generators of torch, numpy and Python, all
     seeded from (seed, stage, step). `learning_rate(step)`, a pure function, is set in every parameter group
     before the step. `settings` is any JSON that the result depends on. A stage that is already complete is
-    only loaded.
+    only loaded. In a `group` each process has random numbers of its own, and the first one alone saves, tells and is
+    asked to stop; for the same weights bit for bit, resume with as many processes.
 
     Raises `InputError` when the checkpoint is damaged or was made with other settings, and when a loss is not
     finite (such weights are never saved); `Cancelled`, after saving, when `cancelled()` says so.
@@ -70,10 +73,16 @@ def run_training(
         events.emit(stage, steps, steps, seconds_left=0.0, message="already trained")
         return
 
+    stream = group.stream(stage)
     meter = _Meter(stage)
+    if group.rank > 0:
+        for step in range(done, steps):
+            _train_step(step, seed, stream, state, step_function, learning_rate, meter)
+        return
+
     started = last_event = last_save = time.monotonic()
     for step in range(done, steps - 1):
-        _train_step(step, seed, stage, state, step_function, learning_rate, meter)
+        _train_step(step, seed, stream, state, step_function, learning_rate, meter)
         now = time.monotonic()
         if step == done or now - last_event >= SECONDS_BETWEEN_EVENTS:
             seconds_left = (now - started) / (step + 1 - done) * (steps - step - 1)
@@ -87,7 +96,7 @@ def run_training(
         if stop:
             raise Cancelled(f"{stage} stopped after step {step + 1} of {steps}; the same command continues it")
 
-    _train_step(steps - 1, seed, stage, state, step_function, learning_rate, meter)
+    _train_step(steps - 1, seed, stream, state, step_function, learning_rate, meter)
     losses = meter.take(steps - 1)
     _save(checkpoint_path, identity, state, steps)
     events.emit(stage, steps, steps, seconds_left=0.0, losses=losses)
@@ -117,13 +126,13 @@ def step_seed(seed: int, stage: str, step: int) -> int:
 def _train_step(
     step: int,
     seed: int,
-    stage: str,
+    stream: str,
     state: TrainingState,
     step_function: StepFunction,
     learning_rate: Callable[[int], float] | None,
     meter: "_Meter",
 ) -> None:
-    value = step_seed(seed, stage, step)
+    value = step_seed(seed, stream, step)
     random.seed(value)
     np.random.seed(value % 2**32)
     torch.manual_seed(value)

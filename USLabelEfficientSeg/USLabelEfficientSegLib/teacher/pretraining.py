@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..study.events import EventLog
+from ..study.group import ALONE, Group
 from ..study.loop import StepFunction, TrainingState, load_modules, run_training
 from ..study.schedules import warmup_cosine
 from ..study.settings import TeacherSettings
@@ -54,6 +55,7 @@ def pretrain_teacher(
     initial_weights: VisionTransformer | None = None,
     start: Path | None = None,
     cancelled: Callable[[], bool] | None = None,
+    group: Group = ALONE,
 ) -> VisionTransformer:
     """Train the teacher on the slices of `source`, resuming from `checkpoint_path`.
 
@@ -67,6 +69,7 @@ def pretrain_teacher(
         initial_weights: start from this ViT (its architecture replaces that of the settings).
         start: checkpoint of an earlier training of the same teacher, on fewer volumes, to start from.
         cancelled: asked after every step.
+        group: the processes that train it together.
 
     Returns:
         The frozen ViT in evaluation mode, on `device`.
@@ -79,7 +82,7 @@ def pretrain_teacher(
         vit = initial_weights or build_vit(settings.architecture, settings.patch_size, settings.slice_size)
         check_patches(vit, settings)
         make = masked_objective if settings.objective == "masked" else dino_objective
-        objective = make(copy.deepcopy(vit).train().requires_grad_(True), source, settings, device)
+        objective = make(copy.deepcopy(vit).train().requires_grad_(True), source, settings, device, group)
     if start is not None:
         load_modules(start, objective.state.modules)
     run_training(
@@ -99,6 +102,7 @@ def pretrain_teacher(
             step, settings.steps, settings.learning_rate, warmup=settings.steps // 10
         ),
         cancelled=cancelled,
+        group=group,
     )
     return objective.vit.eval().requires_grad_(False)
 
@@ -114,7 +118,7 @@ def check_patches(vit: VisionTransformer, settings: TeacherSettings) -> None:
 
 
 def masked_objective(
-    vit: VisionTransformer, source: SliceSource, settings: TeacherSettings, device: torch.device
+    vit: VisionTransformer, source: SliceSource, settings: TeacherSettings, device: torch.device, group: Group = ALONE
 ) -> Objective:
     """Masked-image modelling of random crops, see `MaskedAutoencoder`."""
     model = MaskedAutoencoder(vit, MASK_RATIO).to(device)
@@ -122,7 +126,7 @@ def masked_objective(
     patches = (settings.slice_size // vit.patch_size) ** 2
 
     def step_function(step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        batch = source.draw(settings.batch_size, generator)
+        batch = source.draw(group.share(settings.batch_size), generator)
         crops = random_resized_crop(batch, settings.slice_size, MASKED_AREA, generator)
         images = gain_and_contrast(crops, generator).clamp(0, 1)
         order = random_order(len(images), patches, generator)
@@ -130,6 +134,7 @@ def masked_objective(
             loss = model(images.to(device), order.to(device))
         optimizer.zero_grad()
         loss.backward()
+        group.average_gradients(model.parameters())
         optimizer.step()
         return {"reconstruction": loss}
 
@@ -137,7 +142,7 @@ def masked_objective(
 
 
 def dino_objective(
-    vit: VisionTransformer, source: SliceSource, settings: TeacherSettings, device: torch.device
+    vit: VisionTransformer, source: SliceSource, settings: TeacherSettings, device: torch.device, group: Group = ALONE
 ) -> Objective:
     """DINO: the outputs of all crops match those of a moving average of the network, which is the result."""
     head = DinoHead(vit.embed_dim, DINO_OUTPUTS, DINO_HIDDEN)
@@ -157,7 +162,7 @@ def dino_objective(
         return scores.float().unflatten(0, crops.shape[:2])
 
     def step_function(step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        large, small = multi_crop(source.draw(settings.batch_size, generator), generator)
+        large, small = multi_crop(source.draw(group.share(settings.batch_size), generator), generator)
         with torch.no_grad():
             teacher_outputs = outputs(teacher, large)
         student_outputs = outputs(student, large)
@@ -166,6 +171,8 @@ def dino_objective(
         loss = loss_function(teacher_outputs, student_outputs, teacher_temperature(step, settings.steps))
         optimizer.zero_grad()
         loss.backward()
+        group.average_gradients(student.parameters())
+        group.average([loss_function.center])  # it is linear in the teacher's outputs
         nn.utils.clip_grad_norm_(student.parameters(), DINO_CLIP)
         optimizer.step()
         update_teacher(teacher, student, teacher_momentum(step, settings.steps, momentum_start))
