@@ -59,6 +59,10 @@ def test_a_segmentation_is_measured_with_its_probabilities_and_names(segmented):
     assert row.circumference_mm == pytest.approx(102.1, rel=0.01)  # Ramanujan's approximation
 
 
+def test_a_file_that_is_given_twice_is_measured_once(segmented):
+    assert measure_image_files([segmented, segmented / "a.nrrd"]) == measure_image_files([segmented])
+
+
 def test_masks_of_other_programs_are_measured_if_their_pixel_size_is_known(tmp_path):
     path = write_png(tmp_path / "a.png", 255 * ellipse_labels().voxels[..., 0].T)
 

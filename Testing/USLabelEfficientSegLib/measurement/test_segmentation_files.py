@@ -84,6 +84,12 @@ def test_maps_are_no_segmentations(tmp_path):
     assert list(find_segmentations(tmp_path)) == ["a", "b"]
 
 
+def test_a_file_that_is_given_twice_is_measured_once(tmp_path):
+    write_labels(tmp_path / "a.nrrd", labels(2))
+
+    assert measure_files([tmp_path, tmp_path / "a.nrrd"]) == measure_files([tmp_path])
+
+
 def test_two_segmentations_of_one_image_are_refused(tmp_path):
     write_labels(tmp_path / "a.nrrd", labels(2))
     write_labels(tmp_path / "a_segmentation.nrrd", labels(2))

@@ -25,6 +25,7 @@ from .segmentation_files import (
     PROBABILITY_REMEDY,
     SEGMENTATION_SUFFIX,
     find_segmentations,
+    given_files,
     organ_names,
     probability_file,
     read_probability_image,
@@ -67,7 +68,7 @@ def measure_image_files(
         InputError: a file cannot be read or measured, is no segmentation of a 2-D image, or is of one that another
             file is of.
     """
-    files = [file for path in paths for file in (find_image_segmentations(path).values() if path.is_dir() else [path])]
+    files = given_files(paths, find_image_segmentations)
     of_case: dict[str, Path] = {}
     for file in files:
         other = of_case.setdefault(image_name(file).removesuffix(SEGMENTATION_SUFFIX), file)

@@ -6,7 +6,7 @@ a 4-D one; probability and uncertainty maps are no segmentations. Organ names co
 `SegmentN_LabelValue` and `SegmentN_Name` that 3D Slicer writes into NRRD files.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +54,11 @@ def read_segmentation(path: Path) -> LabelMap:
     return replace(label_map, name=label_map.name.removesuffix(SEGMENTATION_SUFFIX))
 
 
+def given_files(paths: Iterable[Path], find: Callable[[Path], Mapping[str, Path]]) -> list[Path]:
+    """Files as given and those that `find` sees in folders; one that is given twice comes once."""
+    return list(dict.fromkeys(file for path in paths for file in (find(path).values() if path.is_dir() else [path])))
+
+
 def measure_files(
     paths: Iterable[Path],
     organs: Sequence[str] | None = None,
@@ -77,7 +82,7 @@ def measure_files(
     Raises:
         InputError: a file cannot be read or measured, or two segmentations are of images of the same name.
     """
-    files = [file for path in paths for file in (find_segmentations(path).values() if path.is_dir() else [path])]
+    files = given_files(paths, find_segmentations)
     named: dict[Path, list[OrganMeasurement]] = {}
     unnamed: dict[Path, list[OrganMeasurement]] = {}
     of_case: dict[str, Path] = {}
