@@ -1,9 +1,11 @@
 import base64
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from USLabelEfficientSegLib.measurement.measurements import Flag
@@ -113,6 +115,22 @@ def test_the_report_says_how_intervals_were_made_and_what_flags_mean(tmp_path, s
     assert "90 % prediction interval" in html and "No prediction intervals" not in html
     assert Flag.HOLES.sentence in html and Flag.EMPTY.sentence not in html
     assert "1 of 1" in html
+
+
+@pytest.mark.parametrize(
+    ("method", "told", "untold"),
+    [
+        ("cross-dimensional", "Cross-dimensional knowledge distillation", "UNeXt, learns to outline organs"),
+        ("information-divergence", "UNeXt, learns to outline organs", "Cross-dimensional knowledge distillation"),
+    ],
+)
+def test_the_report_tells_of_the_method_that_was_used(tmp_path, simulated_case, content, method, told, untold):
+    report = replace(content([simulated_case()]), settings={"method": method})
+
+    html = texts(written(tmp_path / "report.html", report))
+
+    assert told in html and "10.1016/j.ultrasmedbio.2025.12.014" in html
+    assert untold not in html
 
 
 def test_a_report_without_intervals_says_so(tmp_path, simulated_case, content):

@@ -26,8 +26,8 @@ def train(
     method: Annotated[
         Literal["cross-dimensional", "information-divergence"] | None,
         typer.Option(
-            help="The 2-D teacher: a ViT that learns without labels first, or two networks that teach each other; by "
-            "default that of earlier training or cross-dimensional."
+            help="The 2-D teacher: a ViT that learns without labels first, or UNeXt and a partner that teach each "
+            "other; by default that of earlier training or cross-dimensional."
         ),
     ] = None,
     preset: Annotated[

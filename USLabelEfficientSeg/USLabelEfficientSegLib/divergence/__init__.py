@@ -1,1 +1,1 @@
-"""Two 2-D networks of different kind that teach each other on unlabelled images (IDL, arXiv 2509.06495)."""
+"""A 2-D network and its partner, which teach each other on unlabelled images (IDL, arXiv 2509.06495)."""

@@ -1,4 +1,4 @@
-"""Two-dimensional images and their labels as the two networks are trained on them: one canvas, kept in memory."""
+"""Two-dimensional images and their labels as networks are trained on them: one canvas, kept in memory."""
 
 from __future__ import annotations
 

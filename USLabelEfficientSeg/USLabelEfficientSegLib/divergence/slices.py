@@ -1,4 +1,4 @@
-"""The two networks as teachers of a 3-D student: they learn from the slices of volumes and predict slices."""
+"""The networks as teachers of a 3-D student: they learn from the slices of volumes and predict slices."""
 
 from __future__ import annotations
 

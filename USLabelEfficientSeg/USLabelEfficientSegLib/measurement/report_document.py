@@ -31,13 +31,20 @@ _CITATIONS = (
     "Medicine & Biology, 2026. doi: 10.1016/j.ultrasmedbio.2025.12.014",
     INFORMATION_DIVERGENCE,
 )
-_METHOD = (
-    "Cross-dimensional knowledge distillation: a 2-D teacher learns from all slices without labels, then to outline "
-    "organs from the few labelled slices. Its predictions for the remaining slices, with their uncertainty, become 3-D "
-    "pseudo-labels, which are refined as volumes. A 3-D student learns from the labelled slices and the pseudo-labels "
-    "and segments whole volumes [1]. Beyond that paper, and as far as the settings say so, it learns on in rounds from "
-    "its own predictions, and its probabilities are scaled to agree with the labelled slices. A related "
-    "method trains two 2-D networks of different kind that teach each other by their information divergence [2]."
+_TEACHERS = {
+    "cross-dimensional": "Cross-dimensional knowledge distillation: a 2-D teacher learns from all slices without "
+    "labels, then to outline organs from the few labelled slices. (A related method has two 2-D networks that teach "
+    "each other by their information divergence [2].) ",
+    "information-divergence": "Information divergence: a 2-D teacher, UNeXt, learns to outline organs from the few "
+    "labelled slices, and on all others from the predictions of a partner and by the divergence of the information in "
+    "both [2]. The partner is the transformer Swin-Unet, which learns along with it, or UNeXt's own moving average "
+    "(setting divergence.partner). ",
+}
+_STUDENT = (
+    "The teacher's predictions for the remaining slices, with their uncertainty, become 3-D pseudo-labels, which are refined as "
+    "volumes. A 3-D student learns from the labelled slices and the pseudo-labels and segments whole volumes [1]. "
+    "Beyond that paper, and as far as the settings say so, it learns on in rounds from its own predictions, and its "
+    "probabilities are scaled to agree with the labelled slices."
 )
 _NO_INTERVALS = (
     "No prediction intervals are given: the model was not calibrated, or the segmentations are not, or no longer, its "
@@ -71,6 +78,7 @@ def report_document(content: ReportContent) -> Document:
         overlays = overlay_rows(case, content.organs)
         pictures.append(_Pictures(overlays, organs_png(case.prediction), case.reference is not None))
     rows = [row for case in cases for row in case.rows]
+    method = content.settings.get("method", "cross-dimensional")
     sections = [
         _volumes_section(content, cases),
         flags_section(rows, lambda flag: flag.sentence),
@@ -82,7 +90,7 @@ def report_document(content: ReportContent) -> Document:
             "Loss against step of every training stage.",
             "Losses against training steps, one chart a stage.",
         ),
-        method_section((_METHOD, _VOLUMES), rows, _CITATIONS),
+        method_section((_TEACHERS[method] + _STUDENT, _VOLUMES), rows, _CITATIONS),
         settings_section(content.settings),
         provenance_section(content.provenance, {case.label: case.checksum for case in cases}),
     ]

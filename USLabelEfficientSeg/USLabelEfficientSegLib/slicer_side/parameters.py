@@ -33,7 +33,7 @@ class Method(Enum):
         """What the panel calls it."""
         return {
             "cross-dimensional": _("A teacher for slices guides a student for volumes"),
-            "information-divergence": _("Two networks for slices teach each other first"),
+            "information-divergence": _("A network for slices and its partner teach each other first"),
         }[self.value]
 
 

@@ -127,7 +127,7 @@ def stage_title(name: str) -> str:
         "pseudo-labels": _("Proposing labels for all slices"),
         "calibration": _("Checking how sure it may be"),
         "alignment": _("Lining the volumes up"),
-        "divergence": _("Two networks teach each other"),
+        "divergence": _("A network and its partner teach each other"),
     }.get(name, name.capitalize())
 
 

@@ -121,7 +121,7 @@ class StudentSettings(Section):
 
 
 class DivergenceSettings(Section):
-    """The two networks that teach each other (IDL, arXiv 2509.06495); a weight of 0 drops a term."""
+    """UNeXt and the partner that it learns from (IDL, arXiv 2509.06495); a weight of 0 drops a term."""
 
     image_size: int = Field(default=160, ge=32, le=1024, description="longer side in pixels at which images are read")
     partner: Literal["average", "swin-unet"] = Field(
