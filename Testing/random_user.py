@@ -197,7 +197,7 @@ def make_study(folder: Path) -> None:
 def child_processes() -> list[int]:
     """Processes that were started here and are still running (Linux)."""
     if sys.platform != "linux":
-        raise NotImplementedError("looks into /proc")
+        raise RuntimeError("child processes are counted in /proc, which only Linux has")
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:

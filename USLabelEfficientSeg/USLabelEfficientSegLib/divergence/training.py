@@ -162,7 +162,25 @@ def weighted_losses(
     step: int,
     generator: torch.Generator,
 ) -> dict[str, Tensor]:
-    """The terms of the loss by name, times their weights; terms that are switched off are missing."""
+    """The terms of the loss by name, times their weights; terms that are switched off are missing.
+
+    With p_n network n on strongly disturbed images, P_n its average on weakly disturbed ones, and n' the other network,
+    or n itself where it is alone:
+
+        unext, swin_unet         1/2 (CE + Dice) of p_n against the labels
+        cross_supervision        r a sum_n Dice(p_n, arg max P_n'), p_n' for P_n' of a pair without `strong_views`
+        information_divergence   r b (KL(p || q) + H(p) + H(q) - H((p + q) / 2)), p UNeXt and q Swin-Unet on all images,
+                                 or q = P of UNeXt on the unlabelled ones
+        interpolation            r c MSE(p_n(mix of two images), the same mix of P_n), n Swin-Unet where there is one
+
+    Args:
+        pair: the networks that learn.
+        average: their moving averages.
+        batch: labelled and unlabelled images; of labelled ones alone there are only the supervised terms.
+        settings: weights a, b, c, and when terms start.
+        step: number of the step, which gives the ramp-up r.
+        generator: of the shares of the mix.
+    """
     labelled = len(batch.target)
     logits = pair(batch.strong)
     losses = {name: supervised_loss(each[:labelled], batch.target, batch.weight) for name, each in logits.items()}
