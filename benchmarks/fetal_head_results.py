@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from fetal_head_data import Head
-from scipy.ndimage import binary_fill_holes
-from scipy.ndimage import label as connected_components
 from torch import nn
 
 from USLabelEfficientSegLib.divergence.prediction import predict_images
 from USLabelEfficientSegLib.evaluation.metrics import dice, surface_distances
 from USLabelEfficientSegLib.measurement.planar import fitted_ellipse
+from USLabelEfficientSegLib.segmentation.pieces import main_piece
 
 
 @dataclass(frozen=True)
@@ -85,18 +84,9 @@ def evaluate(
 
 
 def segment(network: nn.Module, head: Head, image_size: int) -> np.ndarray:
-    """The mask (rows, columns) that a network finds: one body, from the mean over the image and its mirror image."""
-    probability = predict_images(network, head.image[None], head.pixel_size, image_size, mirrored=True)
-    return one_body((probability[0, 1] > 0.5).numpy())
-
-
-def one_body(mask: np.ndarray) -> np.ndarray:
-    """The largest connected component with its holes filled."""
-    components, count = connected_components(mask)
-    if count == 0:
-        return mask
-    sizes = np.bincount(components.ravel())[1:]
-    return binary_fill_holes(components == 1 + sizes.argmax())
+    """The mask (rows, columns) that a network finds: one piece, from the mean over the image and its mirror image."""
+    probability = predict_images(network, head.image[None], head.pixel_size, image_size, mirrored=True)[0, 1].numpy()
+    return main_piece(probability > 0.5, probability)
 
 
 def summarise(results: Sequence[HeadResult]) -> Summary:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..divergence.images import image_grey, image_pixel_size
 from ..divergence.prediction import predict_images
@@ -20,9 +19,9 @@ from ..study.checkpoint import load_checkpoint, save_checkpoint
 from .decision import decide, dice_threshold
 from .image_calibration import ImageCalibration, ImageStatistics
 from .model import IMAGE_MODEL
+from .pieces import tidied
 
 FORMAT = 1
-_CRUMB = 0.1  # of the largest piece of an organ: smaller pieces and holes are noise
 
 
 @dataclass(frozen=True)
@@ -110,8 +109,11 @@ class ImagePrediction:
     def labels(self) -> ImageLabels:
         """The labels that maximise the expected Dice of each organ, see `decision`, without crumbs and pinholes."""
         labels = decide(self.probability, [dice_threshold(organ) for organ in self.probability[1:]])
-        for label in range(1, len(self.probability)):
-            _tidy(labels[..., 0], label)
+        for label, probability in enumerate(self.probability[1:, ..., 0], start=1):
+            organ = labels[..., 0] == label
+            kept = tidied(organ, probability, others=(labels[..., 0] != 0) & ~organ)
+            labels[organ, 0] = 0
+            labels[kept, 0] = label
         return ImageLabels(labels, self.geometry, self.name)
 
     def uncertainty(self) -> NDArray[np.float32]:
@@ -126,21 +128,3 @@ def predict_image(model: ImageModel, image: UltrasoundImage, device: torch.devic
     grey, pixel_size = image_grey(image)[None], image_pixel_size(image.geometry)
     probability = predict_images(network, grey, pixel_size, model.image_size, mirrored=model.mirrored)[0]
     return ImagePrediction(probability.movedim(2, 1)[..., None].contiguous().numpy(), image.geometry, image.name)
-
-
-def _tidy(labels: NDArray[np.uint8], label: int) -> None:
-    """Remove pieces and fill holes of an organ in labels (I, J) that are small beside its largest piece."""
-    pieces, count = ndimage.label(labels == label, np.ones((3, 3)))
-    if count == 0:
-        return
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    small = sizes < _CRUMB * sizes.max()
-    small[0] = False
-    labels[small[pieces]] = 0
-    organ = labels == label
-    holes, _ = ndimage.label(ndimage.binary_fill_holes(organ) & (labels == 0))
-    extents = np.bincount(holes.ravel())
-    tiny = extents < _CRUMB * sizes.max()
-    tiny[0] = False
-    labels[tiny[holes]] = label
