@@ -10,7 +10,7 @@ import numpy as np
 from fetal_head_data import Head
 from torch import nn
 
-from USLabelEfficientSegLib.divergence.prediction import predict_images
+from USLabelEfficientSegLib.divergence.prediction import ZOOMS, predict_images
 from USLabelEfficientSegLib.evaluation.metrics import dice, surface_distances
 from USLabelEfficientSegLib.measurement.planar import fitted_ellipse
 from USLabelEfficientSegLib.segmentation.pieces import main_piece
@@ -84,8 +84,9 @@ def evaluate(
 
 
 def segment(network: nn.Module, head: Head, image_size: int) -> np.ndarray:
-    """The mask (rows, columns) that a network finds: one piece, from the mean over the image and its mirror image."""
-    probability = predict_images(network, head.image[None], head.pixel_size, image_size, mirrored=True)[0, 1].numpy()
+    """The mask (rows, columns) that a network finds: one piece, from the mean over views of the image."""
+    image = head.image[None]
+    probability = predict_images(network, image, head.pixel_size, image_size, mirrored=True, zooms=ZOOMS)[0, 1].numpy()
     return main_piece(probability > 0.5, probability)
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .divergence.images import TrainingImages, image_grey, image_pixel_size, prepare_images
+from .divergence.prediction import ZOOMS
 from .divergence.swin_unet import SwinUnet
 from .divergence.swin_weights import load_swin_weights
 from .divergence.training import NetworkPair, train_pair
@@ -140,6 +141,7 @@ def deployed_model(
         organs=study.organs,
         image_size=settings.divergence.image_size,
         mirrored=settings.divergence.flip,
+        zooms=ZOOMS,
         provenance={
             "settings": settings.model_dump(mode="json"),
             "images": image_checksums(study),

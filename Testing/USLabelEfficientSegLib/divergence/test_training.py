@@ -201,20 +201,6 @@ def test_networks_learn_to_find_the_discs(tmp_path):
     assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.8
 
 
-def test_prediction_is_made_at_the_pixels_of_the_image():
-    torch.manual_seed(0)
-    pair = NetworkPair(3, 32).eval()
-    images = torch.rand(2, 50, 61)
-
-    probability = predict_images(pair.unext, images, (0.4, 0.5), 48)
-    mirrored = predict_images(pair.unext, images, (0.4, 0.5), 48, mirrored=True)
-
-    assert probability.shape == (2, 3, 50, 61)
-    torch.testing.assert_close(probability.sum(dim=1), torch.ones(2, 50, 61))
-    flipped = predict_images(pair.unext, images.flip(2), (0.4, 0.5), 48).flip(3)
-    torch.testing.assert_close(mirrored, (probability + flipped) / 2, atol=1e-5, rtol=0)
-
-
 def test_other_settings_or_images_do_not_continue_a_training(tmp_path):
     trained(tmp_path, TINY.model_copy(update={"steps": 1}))
 

@@ -14,6 +14,7 @@ from USLabelEfficientSegLib.segmentation.image_calibration import (
 )
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel, ImagePrediction, predict_image
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
+from USLabelEfficientSegLib.study.checkpoint import load_checkpoint, save_checkpoint
 
 CPU = torch.device("cpu")
 GRID = Geometry((40, 24, 1), (0.5, 0.6, 1.0), (0.0, 0.0, 0.0), np.eye(3))
@@ -30,6 +31,7 @@ def model():
         provenance={"labels": {"a": "0" * 64}},
         statistics=ImageStatistics(areas_mm2=((10.0, 20.0), None), pixel_mm=(0.4, 0.6)),
         calibration=ImageCalibration(area=((0.8, 1.2),) * 2, circumference=((0.9, 1.1),) * 2, method="tried"),
+        zooms=(1.0, 0.8),
     )
 
 
@@ -46,8 +48,18 @@ def test_a_model_is_the_same_after_its_file(model, image, tmp_path):
     np.testing.assert_array_equal(
         predict_image(loaded, image, CPU).probability, predict_image(model, image, CPU).probability
     )
-    for name in ("organs", "image_size", "mirrored", "provenance", "statistics", "calibration"):
+    for name in ("organs", "image_size", "mirrored", "zooms", "provenance", "statistics", "calibration"):
         assert getattr(loaded, name) == getattr(model, name)
+
+
+def test_a_model_from_before_there_were_zooms_is_applied_without_them(model, tmp_path):
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    tensors, metadata = load_checkpoint(path)
+    del metadata["image_model"]["zooms"]
+    save_checkpoint(path, tensors, metadata)
+
+    assert ImageModel.load(path).zooms == (1.0,)
 
 
 def test_models_of_images_and_of_volumes_are_told_apart(model, trained_study, tmp_path):

@@ -36,6 +36,7 @@ class ImageModel:
         provenance: what reproduces the model: settings and data checksums.
         statistics: of the images that it has learnt from.
         calibration: of prediction intervals; None: there are none.
+        zooms: magnifications over which its prediction is averaged.
     """
 
     network: UNeXt
@@ -45,6 +46,7 @@ class ImageModel:
     provenance: dict[str, Any] = field(default_factory=dict)
     statistics: ImageStatistics | None = None
     calibration: ImageCalibration | None = None
+    zooms: tuple[float, ...] = (1.0,)
 
     def save(self, path: Path) -> None:
         """Write the model to a safetensors file, atomically."""
@@ -53,6 +55,7 @@ class ImageModel:
             "organs": list(self.organs),
             "image_size": self.image_size,
             "mirrored": self.mirrored,
+            "zooms": list(self.zooms),
             "provenance": self.provenance,
             "statistics": None if self.statistics is None else self.statistics.model_dump(mode="json"),
             "calibration": None if self.calibration is None else self.calibration.model_dump(mode="json"),
@@ -84,6 +87,7 @@ class ImageModel:
                 dict(model["provenance"]),
                 None if statistics is None else ImageStatistics.model_validate(statistics),
                 None if calibration is None else ImageCalibration.model_validate(calibration),
+                tuple(model.get("zooms", [1.0])),  # models from before there were zooms
             )
         except InputError:
             raise
@@ -126,5 +130,7 @@ def predict_image(model: ImageModel, image: UltrasoundImage, device: torch.devic
     """Class probabilities of an image at its own pixels."""
     network = model.network.to(device)
     grey, pixel_size = image_grey(image)[None], image_pixel_size(image.geometry)
-    probability = predict_images(network, grey, pixel_size, model.image_size, mirrored=model.mirrored)[0]
+    probability = predict_images(
+        network, grey, pixel_size, model.image_size, mirrored=model.mirrored, zooms=model.zooms
+    )[0]
     return ImagePrediction(probability.movedim(2, 1)[..., None].contiguous().numpy(), image.geometry, image.name)
