@@ -218,6 +218,20 @@ def test_an_unknown_method_is_named(train_and_measure):
         train_and_measure(methods="u-net")
 
 
+def test_the_mask_is_one_piece_without_holes(heads, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import fetal_head_results
+    from fetal_head_data import read_heads
+
+    head = read_heads(heads)[0]
+    speckled = head.mask.float()
+    speckled[16, 24], speckled[0, 0] = 0, 1
+    probability = torch.stack([1 - speckled, speckled])[None]
+    monkeypatch.setattr(fetal_head_results, "predict_images", lambda *_, **__: probability)
+
+    assert (fetal_head_results.segment(nn.Identity(), head, 48) == head.mask.numpy()).all()
+
+
 def test_the_ellipse_of_the_mask_is_the_head_and_nothing_found_is_an_error(heads, monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     from fetal_head_data import read_heads

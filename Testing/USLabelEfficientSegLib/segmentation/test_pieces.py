@@ -1,6 +1,6 @@
 import numpy as np
 
-from USLabelEfficientSegLib.segmentation.pieces import certainty_of_pieces, main_piece, tidied
+from USLabelEfficientSegLib.segmentation.pieces import certain_pieces, main_piece, tidied
 
 NOWHERE = np.zeros((40, 40), bool)
 
@@ -17,11 +17,10 @@ def two_pieces():
 def test_a_small_certain_piece_counts_more_than_a_large_doubtful_one():
     probability, mask = two_pieces()
 
-    certainty = certainty_of_pieces(mask, probability)
+    pieces, certainty = certain_pieces(mask, probability)
 
-    np.testing.assert_allclose(certainty[5, 5], 99 * 0.47 + 0.001, rtol=1e-5)
-    np.testing.assert_allclose(certainty[25, 20], 200 * 0.05, rtol=1e-5)
-    assert certainty[0, 0] == 0
+    assert [pieces[0, 0], pieces[5, 5], pieces[25, 20]] == [0, 1, 2]
+    np.testing.assert_allclose(certainty, [0, 99 * 0.47 + 0.001, 200 * 0.05], rtol=1e-5)
 
 
 def test_the_main_piece_is_the_certain_one_with_its_holes_filled():
@@ -31,6 +30,13 @@ def test_the_main_piece_is_the_certain_one_with_its_holes_filled():
     piece = main_piece(mask, probability)
 
     assert piece.sum() == 100 and piece[4:14, 4:14].all()
+
+
+def test_of_two_pieces_that_are_equally_certain_one_is_the_main_one():
+    mask = NOWHERE.copy()
+    mask[4:8, 4:8] = mask[20:24, 20:24] = True
+
+    assert main_piece(mask, mask.astype(np.float32)).sum() == 16
 
 
 def test_of_pieces_without_any_certainty_the_largest_is_the_main_one():

@@ -10,8 +10,10 @@ _UNSURE = 1e-3  # what a pixel with a probability of 1/2 or less counts
 _CRUMB = 0.1  # of the most certain piece of an organ: what counts less is noise
 
 
-def certainty_of_pieces(mask: NDArray[np.bool_], probability: NDArray[np.float32]) -> NDArray[np.float64]:
-    """How much every pixel's piece counts: the sum over the piece of how far its probabilities are above 1/2.
+def certain_pieces(
+    mask: NDArray[np.bool_], probability: NDArray[np.float32]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """The pieces of an organ, and how much each counts: the sum over it of how far its probabilities are above 1/2.
 
     An organ is found with certainty, what a network takes for it elsewhere rarely is: a large doubtful piece counts
     less than a small certain one.
@@ -21,12 +23,12 @@ def certainty_of_pieces(mask: NDArray[np.bool_], probability: NDArray[np.float32
         probability: (I, J) of the organ.
 
     Returns:
-        (I, J), 0 outside of the mask.
+        The number of each pixel's piece (I, J), from 1, 0 outside of the mask; and by number what it counts, 0 of 0.
     """
     pieces, _ = ndimage.label(mask, np.ones((3, 3)))
     certainty = np.bincount(pieces.ravel(), np.maximum(probability - 0.5, _UNSURE).ravel())
     certainty[0] = 0
-    return np.asarray(certainty[pieces])
+    return pieces, certainty
 
 
 def tidied(mask: NDArray[np.bool_], probability: NDArray[np.float32], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -39,11 +41,11 @@ def tidied(mask: NDArray[np.bool_], probability: NDArray[np.float32], others: ND
     """
     if not mask.any():
         return mask
-    certainty = certainty_of_pieces(mask, probability)
-    organ = certainty >= _CRUMB * certainty.max()
+    pieces, certainty = certain_pieces(mask, probability)
+    organ = mask & (certainty >= _CRUMB * certainty.max())[pieces]
     holes, _ = ndimage.label(ndimage.binary_fill_holes(organ) & ~organ & ~others)
     extents = np.bincount(holes.ravel())
-    tiny = extents < _CRUMB * np.count_nonzero(certainty == certainty.max())
+    tiny = extents < _CRUMB * np.count_nonzero(pieces == certainty.argmax())
     tiny[0] = False
     return np.asarray(organ | tiny[holes])
 
@@ -52,5 +54,5 @@ def main_piece(mask: NDArray[np.bool_], probability: NDArray[np.float32]) -> NDA
     """The most certain piece of an organ's mask (I, J), its holes filled."""
     if not mask.any():
         return mask
-    certainty = certainty_of_pieces(mask, probability)
-    return np.asarray(ndimage.binary_fill_holes(certainty == certainty.max()))
+    pieces, certainty = certain_pieces(mask, probability)
+    return np.asarray(ndimage.binary_fill_holes(pieces == certainty.argmax()))
