@@ -26,7 +26,7 @@ def certain_pieces(
         The number of each pixel's piece (I, J), from 1, 0 outside of the mask; and by number what it counts, 0 of 0.
     """
     pieces, _ = ndimage.label(mask, np.ones((3, 3)))
-    certainty = np.bincount(pieces.ravel(), np.maximum(probability - 0.5, _UNSURE).ravel())
+    certainty = np.bincount(pieces.ravel(), np.maximum(probability - 0.5, _UNSURE).ravel()).astype(np.float64)
     certainty[0] = 0
     return pieces, certainty
 
