@@ -14,12 +14,13 @@ from monai.networks.nets import UNet
 from torch import Tensor, nn
 
 from USLabelEfficientSegLib.divergence.averaging import update_average
+from USLabelEfficientSegLib.divergence.batches import draw_batch
 from USLabelEfficientSegLib.divergence.images import TrainingImages, network_input
 from USLabelEfficientSegLib.divergence.losses import supervised_loss
+from USLabelEfficientSegLib.divergence.rounds import Moment
 from USLabelEfficientSegLib.divergence.training import (
     AVERAGE_DECAY,
     GRADIENT_NORM,
-    draw_batch,
     make_optimizer,
     set_learning_rates,
     train_pair,
@@ -97,7 +98,7 @@ def train_on_labels(make_network: Callable[[], nn.Module]) -> Train:
         images_a_step = settings.labelled_images + settings.unlabelled_images
 
         def step_function(step: int, generator: torch.Generator) -> dict[str, Tensor]:
-            set_learning_rates(optimizer, step, settings)
+            set_learning_rates(optimizer, Moment(1, step, settings.steps), settings)
             batch = draw_batch(images, settings, (images_a_step, 0), generator).to(device)
             with torch.autocast("cuda", dtype=torch.bfloat16, enabled=device.type == "cuda"):
                 logits = network(network_input(batch.strong))
@@ -151,6 +152,7 @@ _SWITCHED_OFF: dict[str, dict[str, object]] = {
     "no information divergence": {"divergence.information_divergence": 0},
     "no interpolation": {"divergence.interpolation": 0},
     "no strong views": {"divergence.strong_views": False},
+    "one round": {"divergence.rounds": 1},
     "Swin-Unet as partner": {"divergence.partner": "swin-unet"},
     "labels alone": {
         "divergence.cross_supervision": 0,

@@ -9,7 +9,7 @@ from USLabelEfficientSegLib.cli import main
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation.model import MODEL_NAME, SegmentationModel
-from USLabelEfficientSegLib.study.checkpoint import load_checkpoint
+from USLabelEfficientSegLib.study.checkpoint import load_checkpoint, read_metadata
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.settings import Settings, changed
 from USLabelEfficientSegLib.study.study import Study
@@ -56,6 +56,8 @@ def test_the_pair_takes_the_place_of_teacher_and_slice_head(study, settings):
     losses = [event.losses for event in read_events(study.events.path) if event.stage == "student 1.1"][-1]
     assert "pseudo-labels" in losses and "correlation" not in losses
     assert model is not None and model.provenance["settings"]["method"] == "information-divergence"
+    pair = read_metadata(study.run_folder / "divergence.safetensors")
+    assert settings.divergence.rounds == 3 and pair["settings"]["rounds"] == 1  # the rounds are those of the students
     assert SegmentationModel.load(study.run_folder / MODEL_NAME).organs == study.organs
 
 

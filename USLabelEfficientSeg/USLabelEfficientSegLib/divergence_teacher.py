@@ -6,8 +6,9 @@ arXiv 2509.06495. There is no ViT here, so the student learns without correlatio
 
 from __future__ import annotations
 
+from .divergence.pair import NetworkPair
 from .divergence.slices import SliceNetwork, pixel_size, training_slices
-from .divergence.training import NetworkPair, train_pair
+from .divergence.training import train_pair
 from .pseudolabels.storage import stored_prediction
 from .pseudolabels.teacher_labels import teacher_pseudo_label
 from .study.training_volumes import TrainingVolume
@@ -17,10 +18,10 @@ PAIR_NAME = "divergence.safetensors"
 
 
 def slice_pair(run: Run) -> NetworkPair:
-    """UNeXt and its partner teach each other on all slices along the slice axis."""
+    """UNeXt and its partner teach each other on all slices along the slice axis, in one round: the students' follow."""
     return train_pair(
         training_slices(run.volumes, run.study.slice_axis, slice_size(run)),
-        run.settings.divergence,
+        run.settings.divergence.model_copy(update={"rounds": 1}),
         checkpoint_path=run.folder / PAIR_NAME,
         seed=run.settings.seed,
         events=run.study.events,

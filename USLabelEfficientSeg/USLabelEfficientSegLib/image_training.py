@@ -2,8 +2,8 @@
 
 IDL, "Leveraging Information Divergence for Robust Semi-Supervised Fetal Ultrasound Image Segmentation", Wang et al.,
 arXiv 2509.06495. UNeXt learns from the labelled images; on the others it learns what its partner sees, a Swin-Unet or
-its own moving average, and where they disagree (`divergence.training`).
-The moving average of UNeXt is the model. The training resumes from what it left in the study's run folder.
+its own moving average, and where they disagree (`divergence.objective`), in rounds (`divergence.rounds`). The moving
+average of UNeXt is the model. The training resumes from what it left in the study's run folder.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .divergence.images import TrainingImages, image_grey, image_pixel_size, prepare_images
+from .divergence.pair import NetworkPair
 from .divergence.prediction import ZOOMS
 from .divergence.swin_unet import SwinUnet
 from .divergence.swin_weights import load_swin_weights
-from .divergence.training import NetworkPair, train_pair
+from .divergence.training import train_pair
 from .errors import InputError
 from .imaging.volume import UltrasoundImage
 from .segmentation.image_calibration import ImageStatistics

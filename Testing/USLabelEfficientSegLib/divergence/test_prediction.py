@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
+from USLabelEfficientSegLib.divergence.pair import NetworkPair
 from USLabelEfficientSegLib.divergence.prediction import predict_images
-from USLabelEfficientSegLib.divergence.training import NetworkPair
 
 
 class Brightness(nn.Module):

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from USLabelEfficientSegLib.divergence.pair import NetworkPair
 from USLabelEfficientSegLib.divergence.slices import SliceNetwork, pixel_size, training_slices
-from USLabelEfficientSegLib.divergence.training import NetworkPair
 from USLabelEfficientSegLib.study.targets import SoftTarget
 from USLabelEfficientSegLib.study.training_volumes import TrainingVolume
 

@@ -1,21 +1,19 @@
+import copy
 import math
 
 import pytest
 import torch
 
+from USLabelEfficientSegLib.divergence import training
 from USLabelEfficientSegLib.divergence.averaging import update_average
+from USLabelEfficientSegLib.divergence.batches import draw_batch
 from USLabelEfficientSegLib.divergence.images import prepare_images
 from USLabelEfficientSegLib.divergence.losses import cross_supervision
+from USLabelEfficientSegLib.divergence.objective import images_of_step, weighted_losses
+from USLabelEfficientSegLib.divergence.pair import NetworkPair
 from USLabelEfficientSegLib.divergence.prediction import predict_images
-from USLabelEfficientSegLib.divergence.training import (
-    NetworkPair,
-    draw_batch,
-    images_of_step,
-    make_optimizer,
-    set_learning_rates,
-    train_pair,
-    weighted_losses,
-)
+from USLabelEfficientSegLib.divergence.rounds import Moment
+from USLabelEfficientSegLib.divergence.training import make_optimizer, set_learning_rates, train_pair
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.study.events import EventLog, read_events
 from USLabelEfficientSegLib.study.schedules import polynomial_decay, ramp_up
@@ -27,6 +25,7 @@ TINY = DivergenceSettings(
     image_size=48,
     partner="swin-unet",
     steps=3,
+    rounds=1,
     labelled_images=2,
     unlabelled_images=4,
     interpolation_start=0.0,
@@ -87,6 +86,58 @@ def test_stopped_training_continues_to_the_same_weights_bit_for_bit(tmp_path):
     assert steps[0] == 1 and steps[-1] == 4
 
 
+@pytest.mark.parametrize("done", [1, 2, 3, 5])
+def test_a_training_in_rounds_stopped_anywhere_continues_to_the_same_weights(tmp_path, done):
+    settings = ALONE.model_copy(update={"steps": 6, "rounds": 3})  # rounds of 3, 2 and 1 steps
+    whole = trained(tmp_path / "whole", settings)
+    with pytest.raises(Cancelled):
+        trained(tmp_path / "stopped", settings, cancelled=stop_after(done))
+
+    assert same(whole, trained(tmp_path / "stopped", settings))
+
+
+@pytest.mark.parametrize("partner", ["swin-unet", "average"])
+def test_a_later_round_begins_with_the_averages_of_the_one_before_which_teach(tmp_path, monkeypatch, partner):
+    seen = []
+
+    def recorded(pair, teachers, batch, settings, moment, generator):
+        seen.append((moment, copy.deepcopy(pair), copy.deepcopy(teachers)))
+        return weighted_losses(pair, teachers, batch, settings, moment, generator)
+
+    monkeypatch.setattr(training, "weighted_losses", recorded)
+    settings = TINY.model_copy(update={"steps": 6, "rounds": 3, "partner": partner})
+
+    result = trained(tmp_path, settings)
+
+    assert [moment.round for moment, _, _ in seen] == [1, 1, 1, 2, 2, 3]
+    assert not same(seen[1][2], seen[2][2])  # in the first round teachers follow
+    first_of_second, second_of_second, first_of_third = seen[3:]
+    assert same(first_of_second[1], first_of_second[2]) and same(first_of_second[2], second_of_second[2])
+    assert not same(second_of_second[1], second_of_second[2])
+    assert same(first_of_third[1], first_of_third[2]) and not same(first_of_third[2], second_of_second[2])
+    assert not same(result, first_of_third[2]) and not result.training
+
+
+def test_in_later_rounds_every_term_has_its_full_weight_from_the_first_step_on():
+    settings = TINY.model_copy(update={"steps": 100, "interpolation_start": 0.5})
+
+    full, later = losses_of(settings, step=100), losses_of(settings, step=0, number=2)
+
+    assert later.keys() == full.keys() >= set(NO_TERMS)
+    assert all(later[name].item() == pytest.approx(full[name].item(), rel=1e-5) for name in set(NO_TERMS))
+
+
+def test_in_later_rounds_the_finished_networks_teach_whatever_the_views():
+    settings = TINY.model_copy(update={"strong_views": False})
+
+    assert losses_of(settings, number=1)["cross_supervision"].item() == pytest.approx(
+        losses_of(settings, number=1, teacher_seed=1)["cross_supervision"].item()
+    )
+    assert losses_of(settings, number=2)["cross_supervision"].item() != pytest.approx(
+        losses_of(settings, number=2, teacher_seed=1)["cross_supervision"].item()
+    )
+
+
 @pytest.mark.parametrize(
     ("settings", "networks"), [(TINY, {"unext", "swin_unet"}), (ALONE, {"unext"})], ids=["swin-unet", "average"]
 )
@@ -111,14 +162,15 @@ def test_a_term_can_be_switched_off(term, partner):
 def test_without_terms_unlabelled_images_cost_nothing():
     settings = TINY.model_copy(update=NO_TERMS)
 
-    assert images_of_step(2, settings) == (6, 0)
+    assert images_of_step(Moment(1, 2, 3), settings) == (6, 0)
     assert set(losses_of(settings, unlabelled=0)) == {"unext", "swin_unet"}
 
 
 def test_unlabelled_images_wait_for_their_start():
     settings = TINY.model_copy(update={"steps": 100, "unlabelled_start": 0.3, "ramp_up": 0.1})
 
-    assert images_of_step(29, settings) == (6, 0) and images_of_step(30, settings) == (2, 4)
+    assert images_of_step(Moment(1, 29, 100), settings) == (6, 0)
+    assert images_of_step(Moment(1, 30, 100), settings) == (2, 4) == images_of_step(Moment(2, 0, 100), settings)
     first, last, later = (losses_of(settings, step=step)["cross_supervision"].item() for step in (30, 40, 99))
     assert first == pytest.approx(math.exp(-5) * last, rel=1e-4)
     assert later == last
@@ -129,7 +181,9 @@ def test_alone_a_network_learns_the_decisions_of_its_own_average_and_of_nothing_
     network, average = NetworkPair(2, None).eval(), NetworkPair(2, None).eval()
     batch = draw_batch(discs(), ALONE, (2, 2), torch.Generator().manual_seed(0))
 
-    losses = weighted_losses(network, average, batch, ALONE, ALONE.steps, torch.Generator().manual_seed(1))
+    losses = weighted_losses(
+        network, average, batch, ALONE, Moment(1, ALONE.steps, ALONE.steps), torch.Generator().manual_seed(1)
+    )
 
     decisions = average(batch.weak)["unext"][2:]
     expected = cross_supervision(network(batch.strong)["unext"][2:], decisions, batch.inside[2:])
@@ -159,13 +213,18 @@ def test_interpolation_waits_for_its_start():
     assert "interpolation" in losses_of(settings, step=50)
 
 
-def losses_of(settings, step=1, unlabelled=2):
+def losses_of(settings, step=1, unlabelled=2, number=1, teacher_seed=None):
     """The terms of one batch under untrained networks."""
     torch.manual_seed(0)
     width = 32 if settings.partner == "swin-unet" else None
-    pair, average = NetworkPair(2, width).eval(), NetworkPair(2, width).eval()
+    pair = NetworkPair(2, width).eval()
+    if teacher_seed is not None:
+        torch.manual_seed(teacher_seed)
+    average = NetworkPair(2, width).eval()
     batch = draw_batch(discs(), settings, (2, unlabelled), torch.Generator().manual_seed(0))
-    return weighted_losses(pair, average, batch, settings, step, torch.Generator().manual_seed(1))
+    return weighted_losses(
+        pair, average, batch, settings, Moment(number, step, settings.steps), torch.Generator().manual_seed(1)
+    )
 
 
 def test_a_batch_shows_labelled_images_first_and_targets_in_their_pose():
@@ -233,5 +292,5 @@ def test_schedules_are_those_of_the_paper():
     networks = NetworkPair(2, 32)
     optimizer = make_optimizer({networks.unext: 1e-3, networks.swin_unet: 2e-3}, full)
     for step, share in ((0, 1.0), (15_000, 0.5**0.9), (full.steps - 1, (1 / full.steps) ** 0.9)):
-        set_learning_rates(optimizer, step, full)
+        set_learning_rates(optimizer, Moment(1, step, full.steps), full)
         assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([share * 1e-3, share * 2e-3])

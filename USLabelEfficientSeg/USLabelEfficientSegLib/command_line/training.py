@@ -82,7 +82,8 @@ def train(
     machine: the same command continues it with the same settings. After its end, and with new or corrected labels or
     more volumes, the same command continues from the model.
 
-    A study of 2-D images is trained with information-divergence alone: UNeXt is its model.
+    A study of 2-D images is trained with information-divergence alone, in rounds of which each is taught by the result
+    of the one before (--set divergence.rounds=3): UNeXt is its model.
 
     \b
     Examples:

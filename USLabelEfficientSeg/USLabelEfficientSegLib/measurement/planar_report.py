@@ -39,8 +39,10 @@ _CITATIONS = (INFORMATION_DIVERGENCE,)
 _METHOD = (
     "The network UNeXt learns from the labelled images by their labels and from all others by the predictions of a "
     "partner and by the divergence of the information in both [1]. The partner is the transformer Swin-Unet, which "
-    "learns along with it, or UNeXt's own moving average (setting divergence.partner). The moving average of UNeXt "
-    "segments the images."
+    "learns along with it, or UNeXt's own moving average (setting divergence.partner). In every round but the first "
+    "(setting divergence.rounds) what a network learns on images without labels comes from the networks that the round "
+    "before ended with. The moving average of UNeXt segments the images; its probabilities are averaged over "
+    "magnifications, and over the mirror image if it has learnt from mirror images."
 )
 _MEASURES = (
     "The area of an organ is the sum of its probabilities over all pixels where the segmentation came with them, else "

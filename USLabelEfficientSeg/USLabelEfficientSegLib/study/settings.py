@@ -132,6 +132,13 @@ class DivergenceSettings(Section):
     )
     transformer_weights: str | None = Field(default=None, description="file of a public Swin-tiny checkpoint")
     steps: Steps = 2_000
+    rounds: int = Field(
+        default=3,
+        ge=1,
+        le=10,
+        description="rounds on 2-D images, each taught by the result of the one before; the first takes half of the "
+        "steps (on slices of volumes there is one: the rounds of the students follow)",
+    )
     labelled_images: BatchSize = 4
     unlabelled_images: int = Field(default=4, ge=4, le=4096, multiple_of=2, description="unlabelled images in one step")
     optimizer: Literal["adamw", "sgd"] = Field(default="adamw", description="with cosine or with polynomial decay")
@@ -142,13 +149,13 @@ class DivergenceSettings(Section):
     information_divergence: float = Field(default=0.1, ge=0, le=100, description="weight of information divergence")
     interpolation: float = Field(default=1.0, ge=0, le=100, description="weight of interpolation consistency")
     interpolation_start: float = Field(
-        default=0.1, ge=0, le=1, description="when interpolation consistency starts, as a share of the steps"
+        default=0.1, ge=0, le=1, description="when interpolation consistency starts, as a share of the first round"
     )
     unlabelled_start: float = Field(
-        default=0.3, ge=0, lt=1, description="up to which share of the steps only labelled images are shown"
+        default=0.3, ge=0, lt=1, description="up to which share of the first round only labelled images are shown"
     )
     ramp_up: float = Field(
-        default=0.1, gt=0, le=1, description="share of the steps in which unlabelled terms then reach their weights"
+        default=0.1, gt=0, le=1, description="share of these steps in which unlabelled terms then reach their weights"
     )
     strong_views: bool = Field(
         default=True, description="learn on strongly disturbed images what averages of the networks say on weak ones"
@@ -223,7 +230,7 @@ _PRESETS: dict[PresetName, Settings] = {
             steps=10_000, learning_rate=1e-4, weight_decay=1e-4, rotation_degrees=45.0, shift=0.2
         ),
         divergence=DivergenceSettings(
-            image_size=448, partner="swin-unet", transformer_width=96, steps=30_000, labelled_images=8,
+            image_size=448, partner="swin-unet", transformer_width=96, steps=30_000, rounds=1, labelled_images=8,
             unlabelled_images=8, optimizer="sgd", learning_rate=1e-3, transformer_learning_rate=1e-3,
             weight_decay=1e-4, information_divergence=1.0, interpolation_start=1 / 30, unlabelled_start=0.0,
             ramp_up=1.0, strong_views=False, scale=0.0, stretch=0.0, shift=0.0, deformation=0.0, flip=False,

@@ -6,9 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from ...divergence.averaging import update_average
+from ...divergence.batches import draw_batch
+from ...divergence.objective import images_of_step, weighted_losses
+from ...divergence.pair import NetworkPair
 from ...divergence.prediction import predict_images
+from ...divergence.rounds import moment_of
 from ...divergence.slices import training_slices
-from ...divergence.training import NetworkPair, draw_batch, images_of_step, weighted_losses
 from ...student.training import AVERAGE_DECAY
 from ...study.settings import DivergenceSettings
 from ...teacher.slices import in_slice_axes
@@ -17,6 +20,7 @@ from .training import Peer, Task
 # The terms of the paper, which all last for the whole training.
 PUBLISHED = DivergenceSettings(
     partner="swin-unet",
+    rounds=1,
     information_divergence=1.0,
     interpolation_start=1 / 30,
     unlabelled_start=0.0,
@@ -53,9 +57,10 @@ class InformationDivergence(Peer):
         """The sum of all terms on labelled and unlabelled slices."""
         pair, average = self.network, self.average
         assert isinstance(pair, NetworkPair) and isinstance(average, NetworkPair)
-        batch = draw_batch(self.images, PUBLISHED, images_of_step(0, PUBLISHED), generator).to(self.task.device)
+        moment = moment_of(min(round(progress * PUBLISHED.steps), PUBLISHED.steps - 1), PUBLISHED)
+        batch = draw_batch(self.images, PUBLISHED, images_of_step(moment, PUBLISHED), generator).to(self.task.device)
         with torch.autocast("cuda", dtype=torch.bfloat16, enabled=self.task.device.type == "cuda"):
-            terms = weighted_losses(pair, average, batch, PUBLISHED, round(progress * PUBLISHED.steps), generator)
+            terms = weighted_losses(pair, average, batch, PUBLISHED, moment, generator)
         return torch.stack(list(terms.values())).sum()
 
     def update_average(self, step: int) -> None:

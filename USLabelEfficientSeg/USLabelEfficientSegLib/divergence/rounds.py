@@ -1,0 +1,49 @@
+"""Rounds of the training: in all but the first, networks that have finished a round teach.
+
+In the middle of a training, where the learning rate is high, a network is a worse teacher than what it becomes in the
+end, and what it takes for an organ is learnt and confirmed. So the networks learn on with a learning rate that begins
+anew, and what they learn on unlabelled images is said by the averages that the round before ended with (noisy student,
+arXiv 1911.04252).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ..study.settings import DivergenceSettings
+
+FIRST_ROUND = 0.5  # of the steps; the other rounds share the rest equally
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where in the training a step is.
+
+    Attributes:
+        round: its number, from 1.
+        step: number of the step in this round, from 0.
+        steps: of this round.
+    """
+
+    round: int
+    step: int
+    steps: int
+
+    @property
+    def changes_teachers(self) -> bool:
+        """Whether from this step on the networks teach that have just finished a round."""
+        return self.round > 1 and self.step == 0
+
+
+def moment_of(step: int, settings: DivergenceSettings) -> Moment:
+    """The moment of a step of all `settings.steps`; rounds too short for a step are left out."""
+    ends = _ends_of_rounds(settings)
+    number = next(number for number, end in enumerate(ends) if step < end)
+    start = ends[number - 1] if number else 0
+    return Moment(number + 1, step - start, ends[number] - start)
+
+
+def _ends_of_rounds(settings: DivergenceSettings) -> list[int]:
+    later = (1 - FIRST_ROUND) / max(1, settings.rounds - 1)
+    return [math.ceil(settings.steps * (1 - later * left)) for left in reversed(range(settings.rounds))]
