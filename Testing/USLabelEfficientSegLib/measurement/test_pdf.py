@@ -9,7 +9,7 @@ from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.measurement import fonts
 from USLabelEfficientSegLib.measurement.pdf import pdf_bytes
 from USLabelEfficientSegLib.measurement.report import html_text, write_report
-from USLabelEfficientSegLib.measurement.report_blocks import Document, Paragraph, Picture, Section
+from USLabelEfficientSegLib.measurement.report_blocks import Document, Legend, LegendEntry, Paragraph, Picture, Section
 from USLabelEfficientSegLib.measurement.report_document import report_document
 
 
@@ -85,12 +85,13 @@ def test_fonts_of_the_computer_are_asked_for_what_dejavu_lacks(monkeypatch):
     assert len(fonts.further_fonts(["漢é"])) == 1
 
 
-@pytest.mark.parametrize("lines", range(0, 60, 6))
-def test_a_title_stands_on_the_page_of_the_picture_that_follows_it(lines):
+@pytest.mark.parametrize("legend", [[], [Legend([LegendEntry("outline", "#ff8800", "line")])]], ids=["bare", "legend"])
+@pytest.mark.parametrize("lines", range(0, 60, 3))
+def test_a_title_stands_on_the_page_of_the_picture_that_follows_it(lines, legend):
     file = io.BytesIO()
     Image.new("L", (180, 120), 128).save(file, "png")
     above = Section("Before", [Paragraph("A line.") for _ in range(lines)] or [Paragraph("One.")])
-    picture = Section("Curves", [Picture(file.getvalue(), "Caption", "A grey picture", 180.0)])
+    picture = Section("Curves", [*legend, Picture(file.getvalue(), "Caption", "A grey picture", 180.0)])
     text = Document("Title", "Subtitle", "Notice", {"Cases": "1"}, [above, picture], "Footer")
 
     pages = PdfReader(io.BytesIO(pdf_bytes(text))).pages

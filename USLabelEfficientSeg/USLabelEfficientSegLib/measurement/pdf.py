@@ -32,6 +32,7 @@ _WARNING_INK, _WARNING_FILL, _RULE = (138, 90, 0), (255, 248, 232), (213, 218, 2
 _LEGEND_BACKGROUND = (58, 63, 69)
 _CELL_PADDING = 0.9
 _CAPTION_ROOM = 10.0
+_LEGEND_ROOM = 6.0  # mm, of a line
 _HEADING_ROOM = 90.0  # mm, of a heading and the pictures below it
 _SECTION_ROOM, _TITLE_ROOM = 45.0, 18.0  # mm, of a section's title with and without what follows it
 _WIDEST_COLUMN = 45.0  # of natural width in mm; longer texts wrap
@@ -96,7 +97,7 @@ class _Pages(FPDF):
 
     def section(self, section: Section) -> None:
         """A section with all its blocks."""
-        room = max(_SECTION_ROOM, _TITLE_ROOM + _height_of_pictures(section.blocks[0]))
+        room = max(_SECTION_ROOM, _TITLE_ROOM + _height_to_pictures(section.blocks))
         self._section_title(section.title, room)
         for block in section.blocks:
             self._block(block)
@@ -247,7 +248,7 @@ class _Pages(FPDF):
                 self._style(_SMALL, _INK)
             self.set_xy(left + 9, top)
             self.cell(width - 9, 4.2, entry.text)
-        self.set_xy(_MARGIN, self.get_y() + 6)
+        self.set_xy(_MARGIN, self.get_y() + _LEGEND_ROOM)
 
     def _write(self, text: str, size: float, colour: tuple[int, ...] = _INK, *, bold: bool = False) -> None:
         self._style(size, colour, bold=bold)
@@ -272,7 +273,9 @@ def _sizes(pictures: Sequence[Picture]) -> tuple[float, list[float], list[float]
     return space, widths, [width * image.height / image.width for width, image in zip(widths, images, strict=True)]
 
 
-def _height_of_pictures(block: Block) -> float:
-    """How high the pictures of a block are with their captions, in mm; 0 for a block of another kind."""
-    pictures = [block] if isinstance(block, Picture) else block.pictures if isinstance(block, PictureRow) else ()
-    return max(_sizes(pictures)[2]) + _CAPTION_ROOM if pictures else 0.0
+def _height_to_pictures(blocks: Sequence[Block]) -> float:
+    """How high the pictures are with which blocks begin, with their captions and legend, in mm; 0 if there are none."""
+    legend = isinstance(blocks[0], Legend) and len(blocks) > 1
+    first = blocks[int(legend)]
+    pictures = [first] if isinstance(first, Picture) else first.pictures if isinstance(first, PictureRow) else ()
+    return max(_sizes(pictures)[2]) + _CAPTION_ROOM + legend * _LEGEND_ROOM if pictures else 0.0
