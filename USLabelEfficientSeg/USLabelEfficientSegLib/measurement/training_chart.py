@@ -49,7 +49,7 @@ def training_curves_png(events: Sequence[Event]) -> bytes | None:
         axes.set_title(stage.replace("_", " "), fontsize=9, loc="left")
         axes.set_xlabel("step", fontsize=8)
         axes.set_ylabel("loss", fontsize=8)
-        axes.legend(fontsize=7, frameon=False)
+        axes.legend(fontsize=7, framealpha=0.85, edgecolor="none")
         plain(axes)
     return png(figure)
 

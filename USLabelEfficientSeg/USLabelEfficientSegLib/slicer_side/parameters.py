@@ -32,8 +32,8 @@ class Method(Enum):
     def label(self) -> str:
         """What the panel calls it."""
         return {
-            "cross-dimensional": _("A teacher for slices guides a student for volumes"),
-            "information-divergence": _("A network for slices and its partner teach each other first"),
+            "cross-dimensional": _("CDKD: a slice teacher guides a 3-D student"),
+            "information-divergence": _("IDL: slice networks teach each other first"),
         }[self.value]
 
 
