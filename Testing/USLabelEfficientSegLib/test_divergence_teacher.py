@@ -57,7 +57,7 @@ def test_the_pair_takes_the_place_of_teacher_and_slice_head(study, settings):
     assert "pseudo-labels" in losses and "correlation" not in losses
     assert model is not None and model.provenance["settings"]["method"] == "information-divergence"
     pair = read_metadata(study.run_folder / "divergence.safetensors")
-    assert settings.divergence.rounds == 3 and pair["settings"]["rounds"] == 1  # the rounds are those of the students
+    assert settings.divergence.rounds == 2 and pair["settings"]["rounds"] == 1  # the rounds are those of the students
     assert SegmentationModel.load(study.run_folder / MODEL_NAME).organs == study.organs
 
 

@@ -11,12 +11,12 @@ def moments(steps, rounds):
     return [moment_of(step, settings) for step in range(steps)]
 
 
-def test_the_first_round_takes_half_of_the_steps_and_the_others_share_the_rest():
-    of_training = moments(200, 3)
+def test_the_first_round_takes_two_thirds_of_the_steps_and_the_others_share_the_rest():
+    of_training = moments(300, 3)
 
-    assert [of_training[step] for step in (0, 99, 100, 149, 150, 199)] == [
-        Moment(1, 0, 100),
-        Moment(1, 99, 100),
+    assert [of_training[step] for step in (0, 199, 200, 249, 250, 299)] == [
+        Moment(1, 0, 200),
+        Moment(1, 199, 200),
         Moment(2, 0, 50),
         Moment(2, 49, 50),
         Moment(3, 0, 50),
@@ -29,7 +29,7 @@ def test_one_round_is_the_whole_training():
 
 
 def test_teachers_change_when_a_later_round_begins():
-    assert [step for step, moment in enumerate(moments(200, 3)) if moment.changes_teachers] == [100, 150]
+    assert [step for step, moment in enumerate(moments(300, 3)) if moment.changes_teachers] == [200, 250]
 
 
 @pytest.mark.parametrize("rounds", [1, 2, 3, 7, 10])

@@ -83,7 +83,7 @@ def train(
     more volumes, the same command continues from the model.
 
     A study of 2-D images is trained with information-divergence alone, in rounds of which each is taught by the result
-    of the one before (--set divergence.rounds=3): UNeXt is its model.
+    of the one before (--set divergence.rounds=2): UNeXt is its model.
 
     \b
     Examples:

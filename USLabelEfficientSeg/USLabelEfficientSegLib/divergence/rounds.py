@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 
 from ..study.settings import DivergenceSettings
 
-FIRST_ROUND = 0.5  # of the steps; the other rounds share the rest equally
+FIRST_ROUND = Fraction(2, 3)  # of the steps; the other rounds share the rest equally
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ anything on a graphics card.
 
 from __future__ import annotations
 
-_FIXED_SECONDS, _SECONDS_A_VOLUME, _SECONDS_A_STEP = 60.0, 2.1, 0.3
+_FIXED_SECONDS, _SECONDS_A_VOLUME, _SECONDS_A_STEP = 60.0, 2.9, 0.3
 _FIXED_SECONDS_CONTINUED, _SECONDS_A_VOLUME_CONTINUED = 10.0, 0.5
-_ROUNDS, _FEWEST_STEPS, _MOST_STEPS, _STEPS_A_SLICE = 4, 150, 400, 20  # of the preset quick
+_ROUNDS, _FEWEST_STEPS, _MOST_STEPS, _STEPS_A_SLICE = 8, 150, 400, 20  # of the preset quick
 
 
 def seconds_on_processor(preset: str, volumes: int, labelled_slices: int, continued: bool = False) -> float | None:

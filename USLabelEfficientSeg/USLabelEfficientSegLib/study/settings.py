@@ -94,7 +94,7 @@ class StudentSettings(Section):
         default=(16, 32, 64), description="channels of the levels of the residual network"
     )
     window: int = Field(default=48, ge=16, le=512, description="largest side in voxels that it sees at once")
-    rounds: int = Field(default=4, ge=1, le=10, description="rounds of training")
+    rounds: int = Field(default=8, ge=1, le=20, description="rounds of training")
     members: int = Field(default=1, ge=1, le=20, description="students of a round, whose mean is its result")
     steps: Annotated[int, Field(ge=1, le=10_000_000, description="training steps of a round, at most")] = 400
     steps_per_labelled_slice: float = Field(
@@ -133,11 +133,11 @@ class DivergenceSettings(Section):
     transformer_weights: str | None = Field(default=None, description="file of a public Swin-tiny checkpoint")
     steps: Steps = 2_000
     rounds: int = Field(
-        default=3,
+        default=2,
         ge=1,
         le=10,
-        description="rounds on 2-D images, each taught by the result of the one before; the first takes half of the "
-        "steps (on slices of volumes there is one: the rounds of the students follow)",
+        description="rounds on 2-D images, each taught by the result of the one before; the first takes two thirds of "
+        "the steps (on slices of volumes there is one: the rounds of the students follow)",
     )
     labelled_images: BatchSize = 4
     unlabelled_images: int = Field(default=4, ge=4, le=4096, multiple_of=2, description="unlabelled images in one step")
