@@ -1,7 +1,7 @@
 """How long training takes, for an honest answer before it starts.
 
-The preset quick was measured on two shared hyperthreads of a server processor: 13 minutes with 125 volumes and 40
-labelled slices, of which 0.3 s a step of its students and 2.1 s a volume (README, section Measured). The other presets
+The preset quick was measured on one hyperthread of a shared server processor: 17 minutes with 67 volumes and 15
+labelled slices, of which 0.3 s a step of its students and 2.9 s a volume (README, section Measured). The other presets
 have about forty times the operations a step and several times the steps; they were not measured on a processor, nor
 anything on a graphics card.
 """
