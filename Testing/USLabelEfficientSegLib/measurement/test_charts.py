@@ -25,6 +25,19 @@ def test_training_curves_have_one_chart_a_stage():
     assert size(training_curves_png(four))[1] == 2 * size(training_curves_png(one))[1]
 
 
+def test_the_rounds_of_a_student_are_one_curve_after_the_other():
+    rounds = [
+        Event(f"student {number}.1", step, 4, losses={"labels": 0.5 + number + 0.1 * step})
+        for number in (1, 2, 3)
+        for step in (1, 2, 3, 4)
+    ]
+    whole = [Event("student", n + 1, 12, losses=event.losses) for n, event in enumerate(rounds)]
+    of_another = [Event("student 1.2", 1, 4, losses={"labels": 1.0})]
+
+    assert training_curves_png(rounds) == training_curves_png(whole)
+    assert training_curves_png(rounds + of_another) != training_curves_png(rounds)
+
+
 def test_volume_charts_accept_empty_organs_and_missing_intervals():
     empty = VolumePoint(1, 0.0, None, 0.0)
 

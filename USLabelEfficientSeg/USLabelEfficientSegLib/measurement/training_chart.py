@@ -1,5 +1,6 @@
 """The training curves of a report."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,13 +17,16 @@ _POINTS = 200
 def training_curves_png(events: Sequence[Event]) -> bytes | None:
     """Losses against steps, one chart a stage in the order of the stages; None when no event holds a loss.
 
+    The rounds of a student are one chart, one after the other.
+
     Where a run was resumed or restarted, the last value of a step counts. A loss that falls by more than a
     factor of twenty is shown on a logarithmic axis.
     """
     stages: dict[str, dict[str, dict[int, float]]] = {}
     for event in events:
+        stage, step = _chart_of(event)
         for loss, value in event.losses.items():
-            stages.setdefault(event.stage, {}).setdefault(loss, {})[event.step] = value
+            stages.setdefault(stage, {}).setdefault(loss, {})[step] = value
     if not stages:
         return None
     columns = min(len(stages), 3)
@@ -52,6 +56,15 @@ def training_curves_png(events: Sequence[Event]) -> bytes | None:
         axes.legend(fontsize=7, framealpha=0.85, edgecolor="none")
         plain(axes)
     return png(figure)
+
+
+def _chart_of(event: Event) -> tuple[str, int]:
+    """Title of the event's chart, and its step there."""
+    found = re.fullmatch(r"student (\d+)\.(\d+)", event.stage)
+    if found is None:
+        return event.stage, event.step
+    title = "student" if found[2] == "1" else f"student, network {found[2]}"
+    return title, (int(found[1]) - 1) * event.of + event.step
 
 
 def _thinned(by_step: dict[int, float]) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,6 +51,18 @@ class StageProgress:
             steps, values = self.losses.setdefault(name, ([], []))
             steps.append(event.step)
             values.append(value)
+
+
+def without_earlier_rounds(stages: Iterable[StageProgress]) -> list[StageProgress]:
+    """The stages without those of students' rounds that a later round has followed: there may be many."""
+    rounds = [(stage, _round_of(stage.name)) for stage in stages]
+    last = max((number for _, number in rounds if number is not None), default=None)
+    return [stage for stage, number in rounds if number in (None, last)]
+
+
+def _round_of(stage: str) -> int | None:
+    found = re.fullmatch(r"(?:student|pseudo-labels) (\d+)(?:\.\d+)?", stage)
+    return None if found is None else int(found[1])
 
 
 class TrainingMonitor:

@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 
 from .live_preview import remove_preview, show_preview
 from .tables_and_plots import lossPlotNodes
-from .training_monitor import StageProgress, TrainingMonitor
+from .training_monitor import StageProgress, TrainingMonitor, without_earlier_rounds
 from .training_time import in_words
 
 if TYPE_CHECKING:
@@ -68,8 +68,9 @@ class TrainingProgress:
         remove_preview()
 
     def show_stages(self, running: bool) -> None:
-        """A bar for every stage."""
-        stages = [] if self.monitor is None else [s for s in self.monitor.stages if s.name != "finished"]
+        """A bar for every stage, of the students' rounds for the latest."""
+        known = [] if self.monitor is None else [stage for stage in self.monitor.stages if stage.name != "finished"]
+        stages = without_earlier_rounds(known)
         for name in self._bars.keys() - {stage.name for stage in stages}:
             self._bars.pop(name).deleteLater()
         for stage in stages:
