@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.study.events import Event, EventLog, EventReader, read_events
+from USLabelEfficientSegLib.study.events import Event, EventLog, EventReader, StageOfRound, read_events, stage_of_round
 
 
 def test_events_are_read_as_written_and_heard(tmp_path: Path) -> None:
@@ -68,3 +68,17 @@ def test_partial_write_on_a_full_disk_is_an_error(tmp_path: Path, monkeypatch: p
             log.emit("a", 2, 3)
     log.emit("a", 3, 3)
     assert [event.step for event in read_events(log.path)] == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("stage", "means"),
+    [
+        ("student 12.3", StageOfRound("student", 12, 3)),
+        ("pseudo-labels 2", StageOfRound("pseudo-labels", 2, 1)),
+        ("pseudo-labels", None),
+        ("student continued.1", None),
+        ("teacher", None),
+    ],
+)
+def test_stages_of_the_students_rounds_are_known_by_their_names(stage: str, means: StageOfRound | None) -> None:
+    assert stage_of_round(stage) == means

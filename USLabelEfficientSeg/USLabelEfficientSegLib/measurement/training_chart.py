@@ -1,12 +1,11 @@
 """The training curves of a report."""
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..study.events import Event
+from ..study.events import Event, stage_of_round
 from .chart_style import DOTS_PER_INCH, plain, png
 
 _LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -60,11 +59,11 @@ def training_curves_png(events: Sequence[Event]) -> bytes | None:
 
 def _chart_of(event: Event) -> tuple[str, int]:
     """Title of the event's chart, and its step there."""
-    found = re.fullmatch(r"student (\d+)\.(\d+)", event.stage)
-    if found is None:
+    found = stage_of_round(event.stage)
+    if found is None or found.kind != "student":
         return event.stage, event.step
-    title = "student" if found[2] == "1" else f"student, network {found[2]}"
-    return title, (int(found[1]) - 1) * event.of + event.step
+    title = "student" if found.network == 1 else f"student, network {found.network}"
+    return title, (found.round - 1) * event.of + event.step
 
 
 def _thinned(by_step: dict[int, float]) -> tuple[np.ndarray, np.ndarray]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..study.events import Event, EventReader
+from ..study.events import Event, EventReader, stage_of_round
 
 MOST_POINTS = 300  # of a curve
 
@@ -55,14 +54,9 @@ class StageProgress:
 
 def without_earlier_rounds(stages: Iterable[StageProgress]) -> list[StageProgress]:
     """The stages without those of students' rounds that a later round has followed: there may be many."""
-    rounds = [(stage, _round_of(stage.name)) for stage in stages]
-    last = max((number for _, number in rounds if number is not None), default=None)
-    return [stage for stage, number in rounds if number in (None, last)]
-
-
-def _round_of(stage: str) -> int | None:
-    found = re.fullmatch(r"(?:student|pseudo-labels) (\d+)(?:\.\d+)?", stage)
-    return None if found is None else int(found[1])
+    found = [(stage, stage_of_round(stage.name)) for stage in stages]
+    last = max((of.round for _, of in found if of is not None), default=0)
+    return [stage for stage, of in found if of is None or of.round == last]
 
 
 class TrainingMonitor:

@@ -3,10 +3,12 @@
 import json
 import math
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import InputError
 from .files import writing
@@ -121,3 +123,17 @@ def _ends_with_newline(descriptor: int) -> bool:
         return True
     os.lseek(descriptor, -1, os.SEEK_END)
     return os.read(descriptor, 1) == b"\n"
+
+
+class StageOfRound(NamedTuple):
+    """What is done in one of the students' rounds: "student" or "pseudo-labels", and by which of its networks."""
+
+    kind: str
+    round: int
+    network: int
+
+
+def stage_of_round(stage: str) -> StageOfRound | None:
+    """What "student ROUND.NETWORK" and "pseudo-labels ROUND" mean; None for every other stage."""
+    found = re.fullmatch(r"(student|pseudo-labels) (\d+)(?:\.(\d+))?", stage)
+    return None if found is None else StageOfRound(found[1], int(found[2]), int(found[3] or 1))
