@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from ..imaging.normalisation import IMAGE_CHANNELS, POSITION_CHANNELS
+from .convolution import with_fast_convolutions
 from .network import ResidualStudent
 from .published import PublishedStudent
 
@@ -36,8 +37,9 @@ def build_student(design: StudentDesign) -> nn.Module:
     (B, F, i, j, k) tile the volume.
     """
     if design.network == "published":
-        return PublishedOnVolumes(design.classes, design.slice_axis)
-    return ResidualStudent(IMAGE_CHANNELS + POSITION_CHANNELS, design.classes, design.spacing, design.widths)
+        return with_fast_convolutions(PublishedOnVolumes(design.classes, design.slice_axis))
+    channels = IMAGE_CHANNELS + POSITION_CHANNELS
+    return with_fast_convolutions(ResidualStudent(channels, design.classes, design.spacing, design.widths))
 
 
 class PublishedOnVolumes(nn.Module):

@@ -12,6 +12,7 @@ from monai.networks.nets import UNet
 from torch import Tensor, nn
 
 from ...imaging.normalisation import IMAGE_CHANNELS, POSITION_CHANNELS
+from ...student.convolution import with_fast_convolutions
 
 CHANNELS = (16, 32, 64, 128)
 _MULTIPLE = 2 ** (len(CHANNELS) - 1)
@@ -70,7 +71,7 @@ def unet(dimensions: int, classes: int, dropout: float) -> nn.Module:
         norm=("INSTANCE", {"affine": True}),
         dropout=dropout,
     )
-    return network
+    return with_fast_convolutions(network)
 
 
 def padded(network: nn.Module, x: Tensor) -> Tensor:
