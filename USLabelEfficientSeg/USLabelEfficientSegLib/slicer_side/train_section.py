@@ -181,7 +181,7 @@ class TrainSection(Section):
         if seconds is None:
             text = _("This preset is meant for a graphics card; a processor would take days (not measured).")
         else:
-            text = _("About {time} on a processor with 2 threads; this computer has {threads}.").format(
+            text = _("About {time} on one core of a processor; this computer has {threads} threads.").format(
                 time=in_words(seconds), threads=os.cpu_count()
             )
         if parameters.device != "cpu":
