@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from USLabelEfficientSegLib.evaluation.peers.networks import VolumeUNet
 from USLabelEfficientSegLib.student.build import StudentDesign, build_student
-from USLabelEfficientSegLib.student.convolution import with_fast_convolutions
+from USLabelEfficientSegLib.student.convolution import ONEDNN, with_fast_convolutions
 
 LAYERS = {
     "3x3x3": nn.Conv3d(6, 8, 3, padding=1),
@@ -19,7 +19,7 @@ LAYERS = {
     "transposed": nn.ConvTranspose3d(6, 8, 3, stride=2, padding=1, output_padding=1),
 }
 DESIGN = StudentDesign(network="residual", classes=2, spacing=(1.0, 1.0, 1.0), slice_axis=2, widths=(16, 32, 64))
-needs_onednn = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this torch has no oneDNN")
+needs_onednn = pytest.mark.skipif(not ONEDNN, reason="no oneDNN, or not measured on this processor")
 
 
 def result_and_gradients(layer: nn.Module, volume: Tensor) -> list[Tensor]:

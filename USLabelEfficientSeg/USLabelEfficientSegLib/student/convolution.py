@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from typing import TypeVar
 
 import torch
@@ -9,6 +10,8 @@ from torch import Tensor, nn
 
 Network = TypeVar("Network", bound=nn.Module)
 
+#: whether oneDNN is there, on the processors on which it was measured to be faster
+ONEDNN = torch.backends.mkldnn.is_available() and platform.machine().lower() in {"x86_64", "amd64"}
 _FEW = 20_480  # torch compares the product of all sizes but the last with this
 
 
@@ -39,9 +42,7 @@ class FastConvTranspose3d(nn.ConvTranspose3d):
 def _is_slow_in_torch(volume: Tensor) -> bool:
     batch, channels, i, j, _ = volume.shape
     small = batch == 1 and channels * i * j <= _FEW
-    return (
-        small and volume.device.type == "cpu" and volume.dtype == torch.float32 and torch.backends.mkldnn.is_available()
-    )
+    return ONEDNN and small and volume.device.type == "cpu" and volume.dtype == torch.float32
 
 
 def with_fast_convolutions(network: Network) -> Network:
