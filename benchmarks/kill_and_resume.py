@@ -46,6 +46,7 @@ SMALL: dict[str, Any] = {
     "student.window": 32,
     "student.widths": [8, 16, 16],
     "student.steps": 40,
+    "student.label_steps": 40,
     "student.members": 2,
     "student.rounds": 2,
 }

@@ -23,6 +23,7 @@ def tiny_changes():
         "student.window": 32,
         "student.widths": [8, 8, 8],
         "student.steps": 3,
+        "student.label_steps": 3,
         "student.members": 1,
         "student.rounds": 1,
     }

@@ -77,6 +77,7 @@ def test_stages_follow_one_another_and_the_end_is_told(trained_study):
         "slice head",
         "pseudo-labels",
         "student 1.1",
+        "labels alone 1",
         "calibration",
         "finished",
     ]
@@ -121,6 +122,28 @@ def test_few_labels_are_not_learnt_by_heart(study, settings):
     enough = replace(run, settings=changed(run.settings, {"student.steps_per_labelled_slice": 0}))
     assert enough.student_settings.steps == 5_000
     assert replace(run, settings=settings).student_settings.steps == settings.student.steps
+
+
+def test_students_of_the_labels_alone_learn_longer_the_more_labels_there_are(study, settings):
+    with study.lock():
+        run = open_run(study, changed(settings, {"student.label_steps": 12_000}), CPU, None)
+    slices = sum(len(case.labels.slices) for case in study.cases if case.labels is not None)
+    assert 0 < slices < 15
+    assert run.label_steps == 800 * slices
+    assert replace(run, settings=changed(run.settings, {"student.label_steps": 0})).label_steps == 0
+
+
+def test_taught_students_and_students_of_the_labels_alone_vote(study, settings):
+    both = train(study, settings, CPU)
+    events = read_events(study.run_folder / "events.jsonl")
+    taught = train(study, changed(settings, {"student.label_steps": 0}), CPU, restart=True)
+
+    assert both is not None and taught is not None
+    assert (len(both.networks), len(taught.networks)) == (2, 1)
+    for one, other in zip(both.networks[0].parameters(), taught.networks[0].parameters(), strict=True):
+        assert torch.equal(one, other)
+    # Those of the labels alone are told nothing else.
+    assert {name for event in events if event.stage == "labels alone 1" for name in event.losses} == {"labels"}
 
 
 def test_training_stage_by_stage_ends_with_the_same_weights_as_training_at_once(study, settings, trained_study):

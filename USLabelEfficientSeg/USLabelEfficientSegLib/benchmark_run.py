@@ -193,7 +193,7 @@ def model_of(networks: tuple[nn.Module, ...], task: Task, design: Design) -> Seg
         networks=networks,
         # Only read to build a network from a file, which a rival's never is.
         design=StudentDesign(
-            network="residual",
+            network="u-net",
             classes=task.classes,
             spacing=task.volumes[0].spacing,
             slice_axis=design.slice_axis,

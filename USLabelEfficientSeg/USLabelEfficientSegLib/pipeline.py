@@ -21,7 +21,7 @@ from .errors import InputError
 from .pseudolabels.storage import stored_prediction
 from .pseudolabels.teacher_labels import teacher_pseudo_label
 from .segmentation.model import MODEL_NAME, SegmentationModel
-from .student_rounds import distilled_students, renewed, trained_model
+from .student_rounds import distilled_students, renewed, students_of_labels_alone, trained_model
 from .study.settings import Settings
 from .study.several_devices import check_devices, on_devices
 from .study.study import Study
@@ -123,7 +123,7 @@ def new_students(run: Run, until: Stage) -> list[nn.Module] | None:
     for round_number in range(2, run.settings.student.rounds + 1):
         volumes = renewed(run, volumes, students, f"{round_number}")
         students = distilled_students(run, volumes, f"{round_number}", students)
-    return students
+    return [*students, *students_of_labels_alone(run)]
 
 
 def continued_students(run: Run, earlier: SegmentationModel, until: Stage) -> list[nn.Module] | None:

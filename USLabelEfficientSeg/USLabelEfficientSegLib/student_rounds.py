@@ -1,7 +1,9 @@
-"""Rounds of 3-D students: each round learns from the true labels and from what the round before predicts.
+"""The 3-D students: some are taught in rounds, others learn from the true labels alone; all vote.
 
 Stage 5 of CDKD (see `pipeline`), and what follows it here: the students' own predictions, which see all three
-dimensions, renew the pseudo-labels for the next round.
+dimensions, renew the pseudo-labels for the next round. With four labelled slices students that are taught are better,
+with fifteen those that learn long from the labels alone, and the mean of both is as good as the better one or better
+(docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -19,9 +21,12 @@ from .segmentation.preview import LivePreview
 from .student.training import train_student
 from .study.loop import step_seed
 from .study.provenance import image_checksums, label_checksums
+from .study.settings import StudentSettings
 from .study.several_devices import on_devices
 from .study.training_volumes import TrainingVolume
 from .training_run import Run
+
+LABELS_ALONE = "labels alone"  # stage of students without a teacher
 
 
 def distilled_students(
@@ -33,33 +38,73 @@ def distilled_students(
     samples than the one before it.
     """
     settings = run.student_settings
-    of_teacher = round_name == "1"
-    name = f"student {round_name}" if run.earlier is None else f"student {round_name} {run.identity}"
     if not settings.uncertainty_weights:
         volumes = [volume.equally_trusted() for volume in volumes]
-    by_name = {volume.name: volume for volume in volumes}
     return [
-        on_devices(
-            run.devices,
-            train_student,
+        _trained(
+            run,
             volumes,
-            run.design,
             settings,
-            mirrored_axes=run.mirrored,
-            pseudo_label_weight=settings.teacher_label_weight if of_teacher else settings.pseudo_label_weight,
-            prior=run.location_prior if start is None else None,
+            stage=f"student {round_name}.{member}",
+            file=f"student_{round_name}_{member}",
+            draws=(f"student {round_name}", member),
+            pseudo_label_weight=settings.teacher_label_weight if round_name == "1" else settings.pseudo_label_weight,
             start=None if start is None else start[member - 1],
-            stage=(stage := f"student {round_name}.{member}"),
-            checkpoint_path=run.folder / f"student_{round_name}_{member}.safetensors",
-            seed=step_seed(run.settings.seed, name, member),
-            identity={"run": run.identity},
-            events=run.study.events,
-            device=run.device,
-            cancelled=run.cancelled,
-            after_step=observed(run, by_name, stage, settings.steps),
+        )
+        for member in range(1, 1 + (settings.members if start is None else len(start)))
+    ]
+
+
+def students_of_labels_alone(run: Run) -> list[nn.Module]:
+    """Students that no teacher misleads: they learn from the true labels alone, and long."""
+    settings, steps = run.student_settings, run.label_steps
+    if not steps:
+        return []
+    return [
+        _trained(
+            run,
+            run.volumes,
+            settings.model_copy(update={"steps": steps}),
+            stage=f"{LABELS_ALONE} {member}",
+            file=f"student_labels_{member}",
+            draws=(LABELS_ALONE, member),
         )
         for member in range(1, settings.members + 1)
     ]
+
+
+def _trained(
+    run: Run,
+    volumes: Sequence[TrainingVolume],
+    settings: StudentSettings,
+    *,
+    stage: str,
+    file: str,
+    draws: tuple[str, int],
+    pseudo_label_weight: float = 0.0,
+    start: nn.Module | None = None,
+) -> nn.Module:
+    name, member = draws
+    name = name if run.earlier is None else f"{name} {run.identity}"
+    return on_devices(
+        run.devices,
+        train_student,
+        volumes,
+        run.design,
+        settings,
+        mirrored_axes=run.mirrored,
+        pseudo_label_weight=pseudo_label_weight,
+        prior=run.location_prior if start is None else None,
+        start=start,
+        stage=stage,
+        checkpoint_path=run.folder / f"{file}.safetensors",
+        seed=step_seed(run.settings.seed, name, member),
+        identity={"run": run.identity},
+        events=run.study.events,
+        device=run.device,
+        cancelled=run.cancelled,
+        after_step=observed(run, {volume.name: volume for volume in volumes}, stage, settings.steps),
+    )
 
 
 def observed(

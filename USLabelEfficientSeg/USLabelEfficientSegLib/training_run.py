@@ -101,14 +101,23 @@ class Run:
     @property
     def student_settings(self) -> StudentSettings:
         """The student's settings with no more steps than labels and earlier training leave to be done."""
-        settings, steps = self.settings.student, self.settings.student.steps
-        if settings.steps_per_labelled_slice:
-            slices = sum(len(case.labels.slices) for case in self.study.cases if case.labels is not None)
-            steps = min(steps, max(FEWEST_STUDENT_STEPS, round(settings.steps_per_labelled_slice * slices)))
+        settings = self.settings.student
+        steps = self._at_most(settings.steps, settings.steps_per_labelled_slice)
         if self.earlier is None:
             return settings.model_copy(update={"steps": steps})
         learning_rate = CONTINUED_LEARNING_RATE * settings.learning_rate
         return settings.model_copy(update={"steps": _continued(steps), "learning_rate": learning_rate})
+
+    @property
+    def label_steps(self) -> int:
+        """Steps of the students that learn from the true labels alone, likewise."""
+        return self._at_most(self.settings.student.label_steps, self.settings.student.label_steps_per_labelled_slice)
+
+    def _at_most(self, steps: int, per_labelled_slice: float) -> int:
+        if not per_labelled_slice:
+            return steps
+        slices = sum(len(case.labels.slices) for case in self.study.cases if case.labels is not None)
+        return min(steps, max(FEWEST_STUDENT_STEPS, round(per_labelled_slice * slices)))
 
     @property
     def teacher_settings(self) -> TeacherSettings:

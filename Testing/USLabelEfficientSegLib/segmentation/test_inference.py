@@ -42,7 +42,7 @@ class Where(nn.Module):
 
 
 def model_of(*networks, max_voxels=64, window=64, mirrored=(), classes=2):
-    design = StudentDesign(network="residual", classes=classes, spacing=(1.0, 1.0, 1.0), slice_axis=2, widths=(4, 8, 8))
+    design = StudentDesign(network="u-net", classes=classes, spacing=(1.0, 1.0, 1.0), slice_axis=2, widths=(4, 8, 8))
     organs = tuple(f"organ {n}" for n in range(1, classes))
     return SegmentationModel(networks, design, organs, max_voxels, window, 0.25, mirrored)
 

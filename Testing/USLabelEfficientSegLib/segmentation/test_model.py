@@ -17,7 +17,7 @@ from USLabelEfficientSegLib.study.alignment import Template
 from USLabelEfficientSegLib.study.checkpoint import load_checkpoint, save_checkpoint
 
 
-def small_model(network="residual", members=2):
+def small_model(network="u-net", members=2):
     torch.manual_seed(0)
     design = StudentDesign(network=network, classes=3, spacing=(0.5, 1.0, 2.0), slice_axis=1, widths=(4, 8, 8))
     return SegmentationModel(
@@ -39,7 +39,7 @@ def saved(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("network", ["residual", "published"])
+@pytest.mark.parametrize("network", ["u-net", "published"])
 def test_a_saved_model_is_the_same_model(tmp_path, network):
     model, path = small_model(network), tmp_path / "model.safetensors"
     model.save(path)

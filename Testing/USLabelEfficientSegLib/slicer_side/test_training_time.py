@@ -32,4 +32,4 @@ def test_the_estimate_knows_the_steps_of_the_preset():
     more, most = (seconds_on_processor("quick", 1, slices) for slices in (1000, 2000))
 
     assert more == most
-    assert most == pytest.approx(51.2 + 0.08 * settings.rounds * settings.steps)
+    assert most == pytest.approx(51.2 + 0.08 * (settings.rounds * settings.steps + settings.label_steps))

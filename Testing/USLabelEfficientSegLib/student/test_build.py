@@ -7,13 +7,13 @@ from pydantic import ValidationError
 from USLabelEfficientSegLib.student.build import StudentDesign, build_student, update_average
 
 
-def design(network="residual", slice_axis=2, classes=3):
+def design(network="u-net", slice_axis=2, classes=3):
     return StudentDesign(
         network=network, classes=classes, spacing=(1.0, 1.0, 2.0), slice_axis=slice_axis, widths=(4, 8, 8)
     )
 
 
-@pytest.mark.parametrize("network", ["residual", "published"])
+@pytest.mark.parametrize("network", ["u-net", "published"])
 @pytest.mark.parametrize("slice_axis", range(3))
 def test_every_student_takes_image_and_position_and_gives_logits_of_the_same_size(network, slice_axis):
     student = build_student(design(network, slice_axis)).eval()

@@ -18,7 +18,7 @@ LAYERS = {
     "single voxels": nn.Conv3d(6, 8, 1),
     "transposed": nn.ConvTranspose3d(6, 8, 3, stride=2, padding=1, output_padding=1),
 }
-DESIGN = StudentDesign(network="residual", classes=2, spacing=(1.0, 1.0, 1.0), slice_axis=2, widths=(16, 32, 64))
+DESIGN = StudentDesign(network="u-net", classes=2, spacing=(1.0, 1.0, 1.0), slice_axis=2, widths=(16, 32, 64))
 needs_onednn = pytest.mark.skipif(not ONEDNN, reason="no oneDNN, or not measured on this processor")
 
 

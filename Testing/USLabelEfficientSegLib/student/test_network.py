@@ -3,25 +3,12 @@ import itertools
 import pytest
 import torch
 
-from USLabelEfficientSegLib.student.network import ResidualStudent, depth_to_space, halvings
+from USLabelEfficientSegLib.student.network import UNetStudent, halvings
 
 
 def small_student(spacing=(1.0, 1.0, 1.0)):
     torch.manual_seed(0)
-    return ResidualStudent(5, 3, spacing, widths=(4, 8, 8)).eval()
-
-
-@pytest.mark.parametrize("block", [(1, 1, 1), (2, 2, 2), (1, 2, 1), (2, 1, 3)])
-def test_the_channels_of_a_cell_become_its_voxels(block):
-    a, b, c = block
-    cells = torch.randn(2, 3 * a * b * c, 4, 3, 5)
-
-    volume = depth_to_space(cells, block)
-
-    assert volume.shape == (2, 3, 4 * a, 3 * b, 5 * c)
-    for i, j, k in itertools.product(range(4), range(3), range(5)):
-        cell = volume[:, :, i * a : (i + 1) * a, j * b : (j + 1) * b, k * c : (k + 1) * c]
-        assert torch.equal(cell.reshape(2, 3, -1), cells[:, :, i, j, k].reshape(2, 3, -1))
+    return UNetStudent(5, 3, spacing, widths=(4, 8, 8)).eval()
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (0.4, 0.5, 2.0)])
@@ -66,7 +53,7 @@ def test_halving_never_makes_a_grid_more_anisotropic_than_it_was_or_than_1_5():
 def test_logits_lie_where_their_voxels_are():
     """A student that has learnt to pass its input on finds a ball where it is, without half a voxel of shift."""
     torch.manual_seed(0)
-    student = ResidualStudent(4, 2, (1.0, 1.0, 1.0), widths=(8, 16, 16))
+    student = UNetStudent(4, 2, (1.0, 1.0, 1.0), widths=(8, 16, 16))
     optimizer = torch.optim.Adam(student.parameters(), 1e-2)
     axes = torch.meshgrid(*[torch.arange(16.0)] * 3, indexing="ij")
 
@@ -95,22 +82,33 @@ def test_logits_lie_where_their_voxels_are():
     assert float(torch.tensor(errors).mean(dim=0).abs().max()) < 0.2
 
 
-def test_an_untrained_student_predicts_the_location_prior():
+def test_the_location_prior_is_added_to_what_the_network_sees():
     student, volume = small_student(), torch.randn(1, 5, 8, 6, 7)
     with torch.no_grad():
-        assert float(student(volume).abs().max()) == 0
+        seen = student(volume)
         student.prior.coefficients[1, :2] = torch.tensor([0.5, 2.0])
 
-        logits = student(volume)
+        added = student(volume) - seen
 
-    expected = 0.5 + 2 * volume[:, -3]
-    torch.testing.assert_close(logits[:, 2], expected.clamp(-10, 10))
-    assert float(logits[:, :2].abs().max()) == 0
+    torch.testing.assert_close(added[:, 2], (0.5 + 2 * volume[:, -3]).clamp(-10, 10))
+    assert float(added[:, :2].abs().max()) == 0
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (0.4, 0.5, 2.0)])
+def test_the_coarsest_level_sees_the_whole_volume(spacing):
+    """A change in one corner reaches the opposite one."""
+    student, volume = small_student(spacing), torch.randn(1, 5, 24, 24, 24)
+    other = volume.clone()
+    other[..., 0, 0, 0] += 1
+
+    with torch.no_grad():
+        change = (student(volume) - student(other))[0].abs().amax(dim=0)
+
+    assert float(change[-1, -1, -1]) > 0
 
 
 def test_every_parameter_learns():
     student = small_student().train()
-    torch.nn.init.normal_(student.output.weight)
     logits, features = student.forward_with_features(torch.randn(1, 5, 16, 16, 16))
     (logits.square().mean() + features.square().mean()).backward()
 

@@ -43,7 +43,7 @@ def train(folder, volumes, *, cancelled=None, seed=0, identity="data", **changes
     settings = StudentSettings(
         **{"widths": (4, 8, 8), "window": 16, "steps": 8, "batch_size": 1, "correlation_slices": 3, **changes}
     )
-    design = StudentDesign(network="residual", classes=2, spacing=(1.0, 1.0, 1.0), slice_axis=2, widths=settings.widths)
+    design = StudentDesign(network="u-net", classes=2, spacing=(1.0, 1.0, 1.0), slice_axis=2, widths=settings.widths)
     return train_student(
         volumes,
         design,
@@ -173,16 +173,21 @@ def test_a_sample_of_a_large_volume_is_a_window_of_it_that_holds_a_labelled_voxe
 
 
 @pytest.mark.parametrize(
-    ("shape", "cells"), [((16, 16, 16), (4, 4, 4)), ((47, 63, 44), (12, 16, 12)), ((9, 6, 3), (6, 3, 3))]
+    ("shape", "cells", "sides"),
+    [
+        ((16, 16, 16), (4, 4, 4), (4, 4, 4)),
+        ((47, 63, 44), (12, 16, 12), (4, 4, 4)),
+        ((9, 6, 3), (6, 3, 3), (2, 2, 1)),
+        ((24, 5, 3), (12, 4, 4), (2, 2, 2)),  # thinner than the coarsest cells: more cells than it needs
+    ],
 )
-def test_the_teacher_is_read_at_the_centres_of_the_students_feature_cells(shape, cells):
+def test_the_teacher_is_read_at_the_centres_of_the_students_feature_cells(shape, cells, sides):
     """Also where the student has padded the volume to whole cells; the last cells are the volume's edge then."""
     still = torch.nn.functional.affine_grid(torch.eye(3, 4)[None], [1, 1, *shape], align_corners=False)
 
-    poses = poses_of_cells(still, cells)[0].flip(-1)
+    poses = poses_of_cells(still, cells, sides)[0].flip(-1)
 
-    for axis, (n, count) in enumerate(zip(shape, cells, strict=True)):
-        side = next(2**p for p in range(5) if count * 2**p >= n)
+    for axis, (n, count, side) in enumerate(zip(shape, cells, sides, strict=True)):
         centres = (torch.arange(count) + 0.5) * side  # in voxels from the corner
         whole = centres + side / 2 <= n
         found = (poses.select(2, 0).select(1, 0)[:, 0], poses[0, :, 0, 1], poses[0, 0, :, 2])[axis]

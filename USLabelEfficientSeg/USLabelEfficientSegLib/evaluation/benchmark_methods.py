@@ -52,6 +52,9 @@ VARIANTS = {
     "ours-one-round": Variant(
         "Ours, one round", {"student.rounds": 1}, "The student learns from the teacher's pseudo-labels alone."
     ),
+    "ours-no-student-of-labels": Variant(
+        "Ours, taught students alone", {"student.label_steps": 0}, "No student learns from the true labels alone."
+    ),
     "ours-divergence": Variant(
         "Ours, taught by IDL",
         {"method": "information-divergence"},
@@ -70,6 +73,7 @@ VARIANTS = {
             "student.network": "published",
             "student.rounds": 1,
             "student.members": 1,
+            "student.label_steps": 0,
             "student.learning_rate": 1e-4,
             "student.weight_decay": 1e-4,
             "student.teacher_label_weight": 1.0,

@@ -118,6 +118,10 @@ def stage_title(name: str) -> str:
         title = _("Learning in 3-D, round {number}").format(number=number)
         title = _("Learning on in 3-D") if number == "continued" else title
         return title if part == "1" else title + _(", network {part}").format(part=part)
+    if name.startswith("labels alone "):
+        number = name.removeprefix("labels alone ")
+        title = _("Learning in 3-D from your labels alone")
+        return title if number == "1" else title + _(", network {part}").format(part=number)
     if name.startswith("pseudo-labels "):
         return _("Improving the proposals")
     return {

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..imaging.normalisation import IMAGE_CHANNELS, POSITION_CHANNELS
 from .convolution import with_fast_convolutions
-from .network import ResidualStudent
+from .network import UNetStudent
 from .published import PublishedStudent
 
 _PUBLISHED_MULTIPLE = 8  # pixels: it halves a slice three times
@@ -23,23 +23,23 @@ class StudentDesign(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    network: Literal["residual", "published"]
+    network: Literal["u-net", "published"]
     classes: int
     spacing: tuple[float, float, float]
     slice_axis: int
-    widths: tuple[int, int, int]
+    widths: tuple[int, ...]
 
 
 def build_student(design: StudentDesign) -> nn.Module:
     """An untrained student: `forward(volume)` gives logits, `forward_with_features(volume)` features, too.
 
     Both take image and position channels (B, 5, I, J, K) and give logits (B, classes, I, J, K); features
-    (B, F, i, j, k) tile the volume.
+    (B, F, i, j, k) tile the volume from its first corner on, each a `cell` of so many voxels along each axis.
     """
     if design.network == "published":
         return with_fast_convolutions(PublishedOnVolumes(design.classes, design.slice_axis))
     channels = IMAGE_CHANNELS + POSITION_CHANNELS
-    return with_fast_convolutions(ResidualStudent(channels, design.classes, design.spacing, design.widths))
+    return with_fast_convolutions(UNetStudent(channels, design.classes, design.spacing, design.widths))
 
 
 class PublishedOnVolumes(nn.Module):
@@ -49,6 +49,7 @@ class PublishedOnVolumes(nn.Module):
         super().__init__()
         self.network = PublishedStudent(outputs=classes, feature_head=True)
         self.slice_dimension = slice_axis + 2
+        self.cell = tuple(1 if axis == slice_axis else _PUBLISHED_MULTIPLE for axis in range(3))
 
     def forward(self, volume: Tensor) -> Tensor:
         """Logits (B, classes, I, J, K)."""

@@ -9,7 +9,6 @@ is the exponential moving average of the weights.
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +30,7 @@ from ..study.training_volumes import TrainingVolume
 from .augmentation import PoseRange, random_grid, random_intensity, random_mirror, warp
 from .build import StudentDesign, build_student, update_average
 from .correlation import correlation_distillation, random_positions
-from .network import ResidualStudent
+from .network import Steps, UNetStudent
 
 AVERAGE_DECAY = 0.99
 SETTLED = 1_000  # steps after which the average has its full decay: trained weights are worth keeping
@@ -96,7 +95,7 @@ def train_student(
         network = build_student(design)
     if start is not None:
         network.load_state_dict(start.state_dict())
-    elif prior is not None and isinstance(network, ResidualStudent):
+    elif prior is not None and isinstance(network, UNetStudent):
         network.prior.load_state_dict(prior.state_dict())
     memory_format = torch.channels_last_3d if device.type == "cuda" else torch.contiguous_format
     network = network.to(device).requires_grad_(True).train()
@@ -118,7 +117,13 @@ def train_student(
         if sample.volume.features is not None and settings.correlation_weight > 0:
             maps = torch.tensor(sample.volume.features).float()  # a copy: the file is read-only
             losses["correlation"] = _correlation(
-                maps, features.float(), sample.grid, design.slice_axis, settings.correlation_slices, generator
+                maps,
+                features.float(),
+                sample.grid,
+                network.cell,
+                design.slice_axis,
+                settings.correlation_slices,
+                generator,
             )
         return losses
 
@@ -205,7 +210,13 @@ def _window(
 
 
 def _correlation(
-    teacher: Tensor, student: Tensor, grid: Tensor, slice_axis: int, count: int, generator: torch.Generator
+    teacher: Tensor,
+    student: Tensor,
+    grid: Tensor,
+    cell: Steps,
+    slice_axis: int,
+    count: int,
+    generator: torch.Generator,
 ) -> Tensor:
     """Correlation distillation on `count` random slices; the teacher's features follow the pose of the sample.
 
@@ -213,12 +224,13 @@ def _correlation(
         teacher: features (n, C, h, w) of all slices of the volume along `slice_axis`.
         student: features (1, C', i, j, k) of the volume in its pose.
         grid: the pose, see `random_grid`.
+        cell: voxels that a feature of the student stands for, along each axis.
         slice_axis: array axis.
         count: slices to compare.
         generator: of slices, positions and partners.
     """
     cells = student.shape[2:]
-    coarse_grid = poses_of_cells(grid, cells)
+    coarse_grid = poses_of_cells(grid, cells, cell)
     posed = warp(teacher.movedim(0, 1).movedim(1, slice_axis + 1)[None], coarse_grid).to(student.device)
     chosen = torch.randperm(cells[slice_axis], generator=generator)[:count].to(student.device)
     of_teacher, of_student = (maps[0].movedim(slice_axis + 1, 0)[chosen] for maps in (posed, student))
@@ -228,13 +240,12 @@ def _correlation(
     return within + between
 
 
-def poses_of_cells(grid: Tensor, cells: Sequence[int]) -> Tensor:
-    """A pose (1, I, J, K, 3) at the centres of the student's feature cells.
+def poses_of_cells(grid: Tensor, cells: Sequence[int], cell: Steps) -> Tensor:
+    """A pose (1, I, J, K, 3) at the centres of the student's feature cells, each of `cell` voxels.
 
-    Cells have powers of two as sides and start at the volume's first corner; the last ones may reach beyond the
-    volume, which the student has padded to whole cells.
+    They start at the volume's first corner; the last ones may reach beyond the volume, which the student has padded to
+    whole cells.
     """
-    sides = [2 ** math.ceil(math.log2(n / cell)) for n, cell in zip(grid.shape[1:4], cells, strict=True)]
-    missing = [cell * side - n for n, cell, side in zip(grid.shape[1:4], cells, sides, strict=True)]
+    missing = [count * side - n for n, count, side in zip(grid.shape[1:4], cells, cell, strict=True)]
     padded = F.pad(grid.permute(0, 4, 1, 2, 3), [x for n in reversed(missing) for x in (0, n)], mode="replicate")
     return F.interpolate(padded, size=tuple(cells), mode="trilinear").permute(0, 2, 3, 4, 1)

@@ -87,18 +87,27 @@ class PseudoLabelSettings(Section):
 
 
 class StudentSettings(Section):
-    """The 3-D student, trained in rounds: each round learns from the pseudo-labels of the one before."""
+    """The 3-D students. Some are taught in rounds, each by the pseudo-labels of the one before; others never are."""
 
-    network: Literal["residual", "published"] = Field(default="residual", description="architecture")
-    widths: tuple[int, int, int] = Field(
-        default=(16, 32, 64), description="channels of the levels of the residual network"
+    network: Literal["u-net", "published"] = Field(default="u-net", description="architecture")
+    widths: tuple[int, ...] = Field(
+        default=(16, 32, 64, 128), min_length=2, max_length=7, description="channels of the levels of the U-Net"
     )
     window: int = Field(default=48, ge=16, le=512, description="largest side in voxels that it sees at once")
-    rounds: int = Field(default=8, ge=1, le=20, description="rounds of training")
-    members: int = Field(default=1, ge=1, le=20, description="students of a round, whose mean is its result")
+    rounds: int = Field(default=2, ge=1, le=20, description="rounds of training")
+    members: int = Field(default=1, ge=1, le=20, description="students of each kind; the mean of all is the result")
     steps: Annotated[int, Field(ge=1, le=10_000_000, description="training steps of a round, at most")] = 400
     steps_per_labelled_slice: float = Field(
         default=20.0, ge=0, le=1e6, description="fewer steps for fewer labels, or they are learnt by heart; 0: all"
+    )
+    label_steps: int = Field(
+        default=12_000,
+        ge=0,
+        le=10_000_000,
+        description="steps of other students, which learn from the true labels alone, at most; 0: there are none",
+    )
+    label_steps_per_labelled_slice: float = Field(
+        default=800.0, ge=0, le=1e6, description="fewer of these for fewer labels; 0: all"
     )
     batch_size: BatchSize = 1
     learning_rate: LearningRate = 3e-3
@@ -215,7 +224,7 @@ _PRESETS: dict[PresetName, Settings] = {
             unlabelled_images=8,
         ),
         pseudo_labels=PseudoLabelSettings(views=10),
-        student=StudentSettings(widths=(24, 64, 96), window=96, rounds=2, members=3, steps=2_000, batch_size=2),
+        student=StudentSettings(widths=(24, 48, 96, 192), window=96, rounds=2, members=3, steps=2_000, batch_size=2),
     ),
     "full": Settings(
         preset="full",
@@ -238,7 +247,7 @@ _PRESETS: dict[PresetName, Settings] = {
         pseudo_labels=PseudoLabelSettings(views=20, rotation_degrees=45.0, shift=0.1),
         student=StudentSettings(
             network="published", window=256, rounds=1, members=1, steps=50_000, steps_per_labelled_slice=0,
-            batch_size=4, learning_rate=1e-4,
+            label_steps=0, batch_size=4, learning_rate=1e-4,
             weight_decay=1e-4, teacher_label_weight=1.0, correlation_weight=1.0, correlation_slices=16,
         ),
     ),
