@@ -24,6 +24,7 @@ def tiny_changes():
         "student.widths": [8, 8, 8],
         "student.steps": 3,
         "student.label_steps": 3,
+        "student.label_steps_from": 1,
         "student.members": 1,
         "student.rounds": 1,
     }

@@ -100,7 +100,7 @@ def test_a_continued_training_leaves_out_what_comes_before_the_students_and_take
         "teacher",
         "pseudo-labels continued",
         "student continued.1",
-        "student continued.2",
+        "labels alone 1",
         "calibration",
         "finished",
     ]

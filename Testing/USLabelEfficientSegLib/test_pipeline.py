@@ -130,6 +130,7 @@ def test_students_of_the_labels_alone_learn_longer_the_more_labels_there_are(stu
     slices = sum(len(case.labels.slices) for case in study.cases if case.labels is not None)
     assert 0 < slices < 15
     assert run.label_steps == 800 * slices
+    assert replace(run, settings=changed(run.settings, {"student.label_steps_from": slices + 1})).label_steps == 0
     assert replace(run, settings=changed(run.settings, {"student.label_steps": 0})).label_steps == 0
 
 

@@ -119,15 +119,16 @@ def new_students(run: Run, until: Stage) -> list[nn.Module] | None:
     volumes = taught_by_pair(run, until) if of_pair else taught_by_vit(run, until)
     if volumes is None or until == "pseudo-labels":
         return None
-    students = distilled_students(run, volumes, "1")
+    taught = distilled_students(run, volumes, "1")
+    alone = students_of_labels_alone(run)
     for round_number in range(2, run.settings.student.rounds + 1):
-        volumes = renewed(run, volumes, students, f"{round_number}")
-        students = distilled_students(run, volumes, f"{round_number}", students)
-    return [*students, *students_of_labels_alone(run)]
+        volumes = renewed(run, volumes, [*taught, *alone], f"{round_number}")
+        taught = distilled_students(run, volumes, f"{round_number}", taught)
+    return [*taught, *alone]
 
 
 def continued_students(run: Run, earlier: SegmentationModel, until: Stage) -> list[nn.Module] | None:
-    """One more round instead: an earlier model is the teacher, and its students learn on from all labels.
+    """One more round instead: an earlier model is the teacher, and its students learn on, each kind in its own way.
 
     None if `until` comes before the students.
     """
@@ -142,7 +143,10 @@ def continued_students(run: Run, earlier: SegmentationModel, until: Stage) -> li
     if teacher is not None:
         cache, axis = feature_cache(run, teacher), run.study.slice_axis
         volumes = [replace(v, features=cache.features(v.grey, v.spacing, axis)) for v in volumes]
-    return None if until == "pseudo-labels" else distilled_students(run, volumes, CONTINUED, networks)
+    if until == "pseudo-labels":
+        return None
+    taught, alone = networks[: run.settings.student.members], networks[run.settings.student.members :]
+    return [*distilled_students(run, volumes, CONTINUED, taught), *students_of_labels_alone(run, alone or None)]
 
 
 def taught_by_vit(run: Run, until: Stage) -> list[TrainingVolume] | None:

@@ -1,13 +1,13 @@
-"""The 3-D students: some are taught in rounds, others learn from the true labels alone; all vote.
+"""The 3-D students: some are taught, in rounds, others learn from the true labels alone; all vote.
 
-Stage 5 of CDKD (see `pipeline`), and what follows it here: the students' own predictions, which see all three
-dimensions, renew the pseudo-labels for the next round. With four labelled slices students that are taught are better,
-with fifteen those that learn long from the labels alone, and the mean of both is as good as the better one or better
-(docs/experiments.md).
+Stage 5 of CDKD (see `pipeline`), and what follows it here: what all students predict, who see all three dimensions,
+renews the pseudo-labels for the next round. With four labelled slices students that are taught are better, with fifteen
+those that learn long from the labels alone (docs/experiments.md).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 from torch import nn
@@ -19,12 +19,13 @@ from .segmentation.inference import predict_inputs
 from .segmentation.model import SegmentationModel
 from .segmentation.preview import LivePreview
 from .student.training import train_student
+from .study.location_prior import LocationPrior
 from .study.loop import step_seed
 from .study.provenance import image_checksums, label_checksums
 from .study.settings import StudentSettings
 from .study.several_devices import on_devices
 from .study.training_volumes import TrainingVolume
-from .training_run import Run
+from .training_run import CONTINUED_LABEL_SHARE, Run
 
 LABELS_ALONE = "labels alone"  # stage of students without a teacher
 
@@ -48,26 +49,34 @@ def distilled_students(
             stage=f"student {round_name}.{member}",
             file=f"student_{round_name}_{member}",
             draws=(f"student {round_name}", member),
+            prior=run.location_prior if start is None else None,
             pseudo_label_weight=settings.teacher_label_weight if round_name == "1" else settings.pseudo_label_weight,
             start=None if start is None else start[member - 1],
         )
-        for member in range(1, 1 + (settings.members if start is None else len(start)))
+        for member in range(1, settings.members + 1)
     ]
 
 
-def students_of_labels_alone(run: Run) -> list[nn.Module]:
-    """Students that no teacher misleads: they learn from the true labels alone, and long."""
-    settings, steps = run.student_settings, run.label_steps
+def students_of_labels_alone(run: Run, start: Sequence[nn.Module] | None = None) -> list[nn.Module]:
+    """Students that no teacher misleads: they learn from the true labels alone, and long; or learn on.
+
+    They have no location prior either, which keeps from what is plain to see where there are labels enough.
+    """
+    settings, steps = run.settings.student, run.label_steps
     if not steps:
         return []
+    if start is not None:
+        settings, steps = run.student_settings, math.ceil(CONTINUED_LABEL_SHARE * steps)
     return [
         _trained(
             run,
             run.volumes,
             settings.model_copy(update={"steps": steps}),
+            prior=None,
             stage=f"{LABELS_ALONE} {member}",
             file=f"student_labels_{member}",
             draws=(LABELS_ALONE, member),
+            start=None if start is None else start[member - 1],
         )
         for member in range(1, settings.members + 1)
     ]
@@ -81,6 +90,7 @@ def _trained(
     stage: str,
     file: str,
     draws: tuple[str, int],
+    prior: LocationPrior | None,
     pseudo_label_weight: float = 0.0,
     start: nn.Module | None = None,
 ) -> nn.Module:
@@ -94,7 +104,7 @@ def _trained(
         settings,
         mirrored_axes=run.mirrored,
         pseudo_label_weight=pseudo_label_weight,
-        prior=run.location_prior if start is None else None,
+        prior=prior,
         start=start,
         stage=stage,
         checkpoint_path=run.folder / f"{file}.safetensors",

@@ -35,6 +35,7 @@ from .teacher.vit import VisionTransformer
 
 FEWEST_STUDENT_STEPS = 150
 CONTINUED_SHARE = 0.5  # of the steps, when the weights are those of an earlier training
+CONTINUED_LABEL_SHARE = 0.125  # likewise, of those that learn long from the labels alone
 CONTINUED_LEARNING_RATE = 0.3  # of the students', which a larger one would lead away from what they know
 ALIGNMENT_NAME = "alignment.safetensors"
 
@@ -99,6 +100,11 @@ class Run:
         )
 
     @property
+    def labelled_slices(self) -> int:
+        """How many there are in all volumes."""
+        return sum(len(case.labels.slices) for case in self.study.cases if case.labels is not None)
+
+    @property
     def student_settings(self) -> StudentSettings:
         """The student's settings with no more steps than labels and earlier training leave to be done."""
         settings = self.settings.student
@@ -110,14 +116,16 @@ class Run:
 
     @property
     def label_steps(self) -> int:
-        """Steps of the students that learn from the true labels alone, likewise."""
-        return self._at_most(self.settings.student.label_steps, self.settings.student.label_steps_per_labelled_slice)
+        """Steps of the students that learn from the true labels alone, likewise; 0 where these are too few."""
+        settings = self.settings.student
+        if self.labelled_slices < settings.label_steps_from:
+            return 0
+        return self._at_most(settings.label_steps, settings.label_steps_per_labelled_slice)
 
     def _at_most(self, steps: int, per_labelled_slice: float) -> int:
         if not per_labelled_slice:
             return steps
-        slices = sum(len(case.labels.slices) for case in self.study.cases if case.labels is not None)
-        return min(steps, max(FEWEST_STUDENT_STEPS, round(per_labelled_slice * slices)))
+        return min(steps, max(FEWEST_STUDENT_STEPS, round(per_labelled_slice * self.labelled_slices)))
 
     @property
     def teacher_settings(self) -> TeacherSettings:

@@ -133,7 +133,7 @@ class TrainSection(Section):
             if session.trained() == "fully" and not news:
                 return ""
             self.continued = True
-            return _("Training continues from the current model, with a sixteenth of the steps of a whole training.")
+            return _("Training continues from the current model, with an eighth of the steps of a whole training.")
         if news or anew:
             return _("Training starts anew from your labels; what was learnt without labels is kept.")
         return _("Training was stopped before its end; resuming goes on from there.")

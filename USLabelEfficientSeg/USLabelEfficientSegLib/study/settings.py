@@ -94,7 +94,7 @@ class StudentSettings(Section):
         default=(16, 32, 64, 128), min_length=2, max_length=7, description="channels of the levels of the U-Net"
     )
     window: int = Field(default=48, ge=16, le=512, description="largest side in voxels that it sees at once")
-    rounds: int = Field(default=2, ge=1, le=20, description="rounds of training")
+    rounds: int = Field(default=4, ge=1, le=20, description="rounds of training")
     members: int = Field(default=1, ge=1, le=20, description="students of each kind; the mean of all is the result")
     steps: Annotated[int, Field(ge=1, le=10_000_000, description="training steps of a round, at most")] = 400
     steps_per_labelled_slice: float = Field(
@@ -105,6 +105,9 @@ class StudentSettings(Section):
         ge=0,
         le=10_000_000,
         description="steps of other students, which learn from the true labels alone, at most; 0: there are none",
+    )
+    label_steps_from: int = Field(
+        default=8, ge=1, le=1_000_000, description="labelled slices without which there are no such students"
     )
     label_steps_per_labelled_slice: float = Field(
         default=800.0, ge=0, le=1e6, description="fewer of these for fewer labels; 0: all"
