@@ -108,6 +108,23 @@ def test_a_continued_training_leaves_out_what_comes_before_the_students_and_take
     assert {event.of for event in events if event.stage == "student continued.1"} == {2}  # of 3: half, rounded
 
 
+def test_students_of_the_labels_alone_join_a_model_once_there_are_labels_enough(trained, settings):
+    study = trained  # with one more labelled slice than it knows
+    slices = 1 + sum(len(case.labels.slices) for case in study.cases if case.labels is not None)
+    settings = changed(settings, {"student.label_steps_from": slices + 1, "student.label_steps": 16})
+    few = train(study, settings, CPU, restart=True)
+    label_another_slice(study)
+
+    more = train(study, settings, CPU)
+    label_another_slice(study)
+    most = train(study, settings, CPU)
+
+    assert few is not None and more is not None and most is not None
+    assert [len(model.networks) for model in (few, more, most)] == [1, 2, 2]
+    steps = [event.of for event in read_events(study.events.path) if event.stage == "labels alone 1"]
+    assert sorted(set(steps)) == [2, 16]  # the whole training first, an eighth when it learns on
+
+
 def test_the_model_tells_which_one_it_continues_from(continued_once, trained_study):
     earlier = trained_study / "run" / MODEL_NAME
     kept = continued_once.run_folder / EARLIER_MODEL_NAME

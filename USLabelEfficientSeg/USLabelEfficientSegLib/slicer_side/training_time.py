@@ -1,14 +1,13 @@
 """How long training takes, for an honest answer before it starts.
 
-The preset quick was measured on one core of a shared server processor: 4.7 to 5.6 minutes with 67 volumes and 15
-labelled slices, of which 0.08 s a step of its students and 1.2 s a volume (README, section Measured). The other presets
-have about forty times the operations a step and several times the steps; they were not measured on a processor, nor
-anything on a graphics card.
+The preset quick was measured on one core of a shared server processor: 9.4 minutes with 67 volumes and 15 labelled
+slices, of which 0.033 s a step of its students and 1.2 s a volume (README, section Measured). The other presets
+do many times the operations; they were not measured on a processor, nor anything on a graphics card.
 """
 
 from __future__ import annotations
 
-_FIXED_SECONDS, _SECONDS_A_VOLUME, _SECONDS_A_STEP = 50.0, 1.2, 0.08
+_FIXED_SECONDS, _SECONDS_A_VOLUME, _SECONDS_A_STEP = 50.0, 1.2, 0.033
 _FIXED_SECONDS_CONTINUED, _SECONDS_A_VOLUME_CONTINUED = 10.0, 0.3
 # Of the preset quick: its taught students, and those of the labels alone.
 _ROUNDS, _FEWEST_STEPS, _MOST_STEPS, _STEPS_A_SLICE = 4, 150, 400, 20
