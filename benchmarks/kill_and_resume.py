@@ -47,6 +47,7 @@ SMALL: dict[str, Any] = {
     "student.widths": [8, 16, 16],
     "student.steps": 40,
     "student.label_steps": 40,
+    "student.label_steps_from": 1,
     "student.members": 2,
     "student.rounds": 2,
 }

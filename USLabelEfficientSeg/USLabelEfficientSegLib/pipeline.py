@@ -68,7 +68,7 @@ def train(
         from_teacher: forget what earlier runs have learnt from labels, instead of continuing from their model.
         cancelled: asked after every step; the stage saves its state and raises `Cancelled`.
         observer: told after every step of a student the stage, the share of it that is done, and what gives the model
-            that this student alone would be now; it must not change the model. Only with one device.
+            that it and the students of the other kind would be now; it must not change the model. Only with one device.
 
     Returns:
         The model, which lies in the study as well; None if `until` is an earlier stage.
@@ -120,10 +120,10 @@ def new_students(run: Run, until: Stage) -> list[nn.Module] | None:
     if volumes is None or until == "pseudo-labels":
         return None
     taught = distilled_students(run, volumes, "1")
-    alone = students_of_labels_alone(run)
+    alone = students_of_labels_alone(run, beside=taught)
     for round_number in range(2, run.settings.student.rounds + 1):
         volumes = renewed(run, volumes, [*taught, *alone], f"{round_number}")
-        taught = distilled_students(run, volumes, f"{round_number}", taught)
+        taught = distilled_students(run, volumes, f"{round_number}", taught, beside=alone)
     return [*taught, *alone]
 
 
@@ -146,7 +146,8 @@ def continued_students(run: Run, earlier: SegmentationModel, until: Stage) -> li
     if until == "pseudo-labels":
         return None
     taught, alone = networks[: run.settings.student.members], networks[run.settings.student.members :]
-    return [*distilled_students(run, volumes, CONTINUED, taught), *students_of_labels_alone(run, alone or None)]
+    taught = distilled_students(run, volumes, CONTINUED, taught, beside=alone)
+    return [*taught, *students_of_labels_alone(run, alone or None, beside=taught)]
 
 
 def taught_by_vit(run: Run, until: Stage) -> list[TrainingVolume] | None:

@@ -31,12 +31,17 @@ LABELS_ALONE = "labels alone"  # stage of students without a teacher
 
 
 def distilled_students(
-    run: Run, volumes: Sequence[TrainingVolume], round_name: str, start: Sequence[nn.Module] | None = None
+    run: Run,
+    volumes: Sequence[TrainingVolume],
+    round_name: str,
+    start: Sequence[nn.Module] | None = None,
+    *,
+    beside: Sequence[nn.Module] = (),
 ) -> list[nn.Module]:
     """Stage 5: 3-D students learn from true labels, pseudo-labels and the teacher's correlations.
 
     The first start from random weights, later ones from the students in `start`. A continued training draws other
-    samples than the one before it.
+    samples than the one before it. Those in `beside` vote, too, where somebody looks at the training.
     """
     settings = run.student_settings
     if not settings.uncertainty_weights:
@@ -52,12 +57,15 @@ def distilled_students(
             prior=run.location_prior if start is None else None,
             pseudo_label_weight=settings.teacher_label_weight if round_name == "1" else settings.pseudo_label_weight,
             start=None if start is None else start[member - 1],
+            beside=beside,
         )
         for member in range(1, settings.members + 1)
     ]
 
 
-def students_of_labels_alone(run: Run, start: Sequence[nn.Module] | None = None) -> list[nn.Module]:
+def students_of_labels_alone(
+    run: Run, start: Sequence[nn.Module] | None = None, *, beside: Sequence[nn.Module] = ()
+) -> list[nn.Module]:
     """Students that no teacher misleads: they learn from the true labels alone, and long; or learn on.
 
     They have no location prior either, which keeps from what is plain to see where there are labels enough.
@@ -77,6 +85,7 @@ def students_of_labels_alone(run: Run, start: Sequence[nn.Module] | None = None)
             file=f"student_labels_{member}",
             draws=(LABELS_ALONE, member),
             start=None if start is None else start[member - 1],
+            beside=beside,
         )
         for member in range(1, settings.members + 1)
     ]
@@ -93,6 +102,7 @@ def _trained(
     prior: LocationPrior | None,
     pseudo_label_weight: float = 0.0,
     start: nn.Module | None = None,
+    beside: Sequence[nn.Module] = (),
 ) -> nn.Module:
     name, member = draws
     name = name if run.earlier is None else f"{name} {run.identity}"
@@ -113,20 +123,24 @@ def _trained(
         events=run.study.events,
         device=run.device,
         cancelled=run.cancelled,
-        after_step=observed(run, {volume.name: volume for volume in volumes}, stage, settings.steps),
+        after_step=observed(run, {volume.name: volume for volume in volumes}, stage, settings.steps, beside),
     )
 
 
 def observed(
-    run: Run, volumes: Mapping[str, TrainingVolume], stage: str, steps: int
+    run: Run, volumes: Mapping[str, TrainingVolume], stage: str, steps: int, beside: Sequence[nn.Module]
 ) -> Callable[[int, nn.Module], None]:
     """What is to be called with a student after every step: the live preview, and the run's observer."""
-    preview = LivePreview(run.study, volumes, lambda student: trained_model(run, [student]), (stage, steps), run.device)
+
+    def model_of(student: nn.Module) -> SegmentationModel:
+        return trained_model(run, [*beside, student])
+
+    preview = LivePreview(run.study, volumes, model_of, (stage, steps), run.device)
 
     def after_step(step: int, student: nn.Module) -> None:
         preview(step, student)
         if run.observer is not None:
-            run.observer(stage, (step + 1) / steps, lambda: scaled(run, trained_model(run, [student])))
+            run.observer(stage, (step + 1) / steps, lambda: scaled(run, model_of(student)))
 
     return after_step
 

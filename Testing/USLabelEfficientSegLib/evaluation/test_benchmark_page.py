@@ -142,6 +142,7 @@ def test_the_ablation_takes_away_one_part_at_a_time():
             "no-location",
             "no-alignment",
             "no-scaling",
+            "no-student-of-labels",
             "one-round",
         )
     }
