@@ -109,7 +109,7 @@ def test_what_was_drawn_before_does_not_matter(tmp_path):
     weights = []
     for folder in ("a", "b"):
         torch.rand(3)
-        weights.append(train(tmp_path / folder, [ball_volume()[0]], steps=1).state_dict()["output.bias"])
+        weights.append(train(tmp_path / folder, [ball_volume()[0]], steps=1).state_dict()["up.1.conv.unit0.conv.bias"])
 
     assert torch.equal(*weights)
 
@@ -130,7 +130,7 @@ def test_labels_and_correlation_weigh_as_the_settings_say(tmp_path):
     volumes = [ball_volume(features=True)[0]]
 
     def weights(name, **changes):
-        return train(tmp_path / name, volumes, steps=2, **changes).state_dict()["encoder.0.0.weight"]
+        return train(tmp_path / name, volumes, steps=2, **changes).state_dict()["down.conv.unit0.conv.weight"]
 
     both = weights("both", correlation_weight=0.1, pseudo_label_weight=1.0)
     assert not torch.equal(both, weights("no correlation", correlation_weight=0.0, pseudo_label_weight=1.0))
