@@ -44,7 +44,10 @@ MODULE = ROOT / "USLabelEfficientSeg" / "USLabelEfficientSeg.py"
 SECTIONS = ("data", "labels", "train", "segment", "measure", "improve")
 PATIENCE_S = 3600
 # A small study needs less training than the preset gives.
-SETTINGS = "working_grid.max_voxels=32 student.window=32 teacher.steps=60 slice_head.steps=60 student.steps=40"
+SETTINGS = (
+    "working_grid.max_voxels=32 student.window=32 teacher.steps=60 slice_head.steps=60 student.steps=40 "
+    "student.label_steps=1500 student.label_steps_from=1"
+)
 PAINTED_SLICES = 4
 UNLABELLED_CASE = 5  # the volume that is looked at, none of whose slices is labelled
 
@@ -170,11 +173,11 @@ def train(tour: Tour) -> None:
     volume_node = slicer.util.getNode(f"simulated_{UNLABELLED_CASE:04d}")
     tour.show(volume_node, middle_of(volume_node))
     tour.ui.changesEdit.text = SETTINGS
-    tour.click("trainButton", until=lambda: tour.in_the_middle_of("student 1"))
+    tour.click("trainButton", until=lambda: tour.in_the_middle_of("labels alone"))
     tour.picture("train", "train")
     tour.click("cancelTrainButton")
     tour.picture("cancelled", "train")
-    tour.click("trainButton", until=lambda: tour.in_the_middle_of("student 2"))
+    tour.click("trainButton", until=lambda: tour.in_the_middle_of("labels alone"))
     tour.picture("resumed", "train")
     tour.wait(tour.idle)
 

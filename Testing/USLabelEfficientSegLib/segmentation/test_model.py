@@ -97,6 +97,14 @@ def test_a_model_of_a_newer_version_is_refused_by_name(saved):
         SegmentationModel.load(saved)
 
 
+def test_a_model_with_students_of_an_earlier_version_is_refused_by_name(saved):
+    _, metadata = load_checkpoint(saved)
+    changed(saved, format=3, design={**metadata["model"]["design"], "network": "residual"})
+
+    with pytest.raises(InputError, match=r"earlier version.*train its study with --restart"):
+        SegmentationModel.load(saved)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

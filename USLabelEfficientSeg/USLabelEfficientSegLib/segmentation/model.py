@@ -19,7 +19,8 @@ from .calibration import VolumeCalibration
 from .probability_scaling import ProbabilityScaling
 from .training_statistics import TrainingStatistics
 
-FORMAT = 3  # 2 knew no scaling, 1 neither calibration nor statistics nor a template
+FORMAT = 4  # 3 had other students, 2 knew no scaling, 1 neither calibration nor statistics nor a template
+_FORMER_NETWORK = "residual"  # of students up to format 3
 IMAGE_MODEL = "image_model"  # what describes a model of 2-D images in the metadata of its file
 _EDGES, _WINDOW = "template/edges", "template/window"
 
@@ -95,6 +96,9 @@ class SegmentationModel:
             model = metadata["model"]
             if model["format"] > FORMAT:
                 raise InputError(path, "was made by a newer version of this program", "update the program")
+            if model["design"]["network"] == _FORMER_NETWORK:
+                problem = "was made by an earlier version of this program"
+                raise InputError(path, problem, "train its study with --restart")
             design = StudentDesign.model_validate(model["design"])
             networks = tuple(build_student(design) for _ in range(model["networks"]))
             for number, network in enumerate(networks):
