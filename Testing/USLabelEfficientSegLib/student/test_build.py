@@ -25,6 +25,8 @@ def test_every_student_takes_image_and_position_and_gives_logits_of_the_same_siz
 
     assert logits.shape == (1, 3, 12, 10, 9)
     assert features.ndim == 5 and bool(features.isfinite().all())
+    for n, cells, side in zip(volume.shape[2:], features.shape[2:], student.cell, strict=True):
+        assert (cells - 1) * side < n + 8 and cells * side >= n  # padded to cells of at most eight voxels
 
 
 @pytest.mark.parametrize("slice_axis", range(3))

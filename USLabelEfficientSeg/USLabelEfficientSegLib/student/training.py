@@ -2,8 +2,8 @@
 
     loss = CE(labels) + a CE(pseudo-labels) + b (correlation within slices + correlation between slices)
 
-Half of all samples are labelled volumes, as published (CDKD, doi 10.1016/j.ultrasmedbio.2025.12.014). The result
-is the exponential moving average of the weights.
+Half of all samples are labelled volumes, as published (CDKD, doi 10.1016/j.ultrasmedbio.2025.12.014), or all where none
+has pseudo-labels or features. The result is the exponential moving average of the weights.
 """
 
 from __future__ import annotations
