@@ -11,18 +11,17 @@ from collections.abc import Sequence
 from math import prod
 from typing import cast
 
-import torch.nn.functional as F
-from monai.networks.nets import UNet
 from torch import Tensor, nn
 
 from ..imaging.normalisation import POSITION_CHANNELS
 from ..study.location_prior import LocationPrior
+from .residual_unet import cropped, padded_to_cells, residual_unet
 
 Steps = tuple[int, int, int]
 
 
 class UNetStudent(nn.Module):
-    """A U-Net of residual units (Kerfoot et al., STACOM 2018, as MONAI has it) beside the location prior.
+    """A residual U-Net beside the location prior.
 
     Its last level is normalised before the last convolution, which fixes mean and spread of the logits over a volume:
     an organ is then about as large in one volume as in the next, unless the image says otherwise. That alone is worth
@@ -39,15 +38,7 @@ class UNetStudent(nn.Module):
     def __init__(self, inputs: int, classes: int, spacing: Sequence[float], widths: Sequence[int]) -> None:
         super().__init__()
         self.strides = halvings(spacing, len(widths) - 1)
-        whole = UNet(
-            spatial_dims=3,
-            in_channels=inputs,
-            out_channels=classes,
-            channels=widths,
-            strides=cast(Sequence[int], self.strides),  # MONAI takes one for each axis as well
-            num_res_units=2,
-            norm=("INSTANCE", {"affine": True}),  # batches are single volumes
-        )
+        whole = residual_unet(3, classes, widths, self.strides, inputs=inputs)
         self.down, self.across, self.up = cast(nn.Sequential, whole.model)
         self.prior = LocationPrior(classes - 1)
         self.feature_head = nn.Conv3d(2 * widths[0], 2 * widths[0], 1)
@@ -64,20 +55,12 @@ class UNetStudent(nn.Module):
 
     def _decoded(self, volume: Tensor) -> Tensor:
         """The finest level (B, F, i, j, k): what the encoder passes on beside what the decoder makes of the rest."""
-        decoded: Tensor = self.across(self.down(self._padded(volume)))
+        cells = [prod(steps) for steps in zip(*self.strides, strict=True)]
+        decoded: Tensor = self.across(self.down(padded_to_cells(volume, cells)))
         return decoded
 
-    def _padded(self, volume: Tensor) -> Tensor:
-        """To whole cells of the coarsest level, at least two: one alone cannot be normalised."""
-        cells = [prod(steps) for steps in zip(*self.strides, strict=True)]
-        missing = [-n % cell for n, cell in zip(volume.shape[2:], cells, strict=True)]
-        if all(n <= cell for n, cell in zip(volume.shape[2:], cells, strict=True)):
-            missing[0] += cells[0]
-        return F.pad(volume, [x for n in reversed(missing) for x in (0, n)], mode="replicate")
-
     def _logits(self, decoded: Tensor, volume: Tensor) -> Tensor:
-        i, j, k = volume.shape[2:]
-        seen: Tensor = self.up(decoded)[:, :, :i, :j, :k]
+        seen: Tensor = cropped(self.up(decoded), volume.shape[2:])
         return seen + self.prior(volume[:, -POSITION_CHANNELS:])
 
 

@@ -1,21 +1,19 @@
-"""The networks of all rivals: U-Nets (arXiv 1505.04597) with residual units, one for volumes and one for slices.
+"""The networks of all rivals: the U-Net of our students, one for volumes and one for slices.
 
 Both read image and position channels and share one interface: volumes (B, 5, I, J, K) to logits (B, C, I, J, K).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from math import prod
 
-import torch.nn.functional as F
-from monai.networks.nets import UNet
 from torch import Tensor, nn
 
-from ...imaging.normalisation import IMAGE_CHANNELS, POSITION_CHANNELS
 from ...student.convolution import with_fast_convolutions
+from ...student.residual_unet import cropped, padded_to_cells, residual_unet
 
 CHANNELS = (16, 32, 64, 128)
-_MULTIPLE = 2 ** (len(CHANNELS) - 1)
+_STRIDES = (2,) * (len(CHANNELS) - 1)
 
 
 class VolumeUNet(nn.Module):
@@ -60,24 +58,11 @@ class SliceUNet(nn.Module):
 
 
 def unet(dimensions: int, classes: int, dropout: float) -> nn.Module:
-    """A residual U-Net of four levels (Kerfoot et al., STACOM 2018, as MONAI has it) with instance normalisation."""
-    network: nn.Module = UNet(
-        spatial_dims=dimensions,
-        in_channels=IMAGE_CHANNELS + POSITION_CHANNELS,
-        out_channels=classes,
-        channels=CHANNELS,
-        strides=(2,) * (len(CHANNELS) - 1),
-        num_res_units=2,
-        norm=("INSTANCE", {"affine": True}),
-        dropout=dropout,
-    )
-    return with_fast_convolutions(network)
+    """A residual U-Net of four levels that halves every axis."""
+    return with_fast_convolutions(residual_unet(dimensions, classes, CHANNELS, _STRIDES, dropout=dropout))
 
 
-def padded(network: nn.Module, x: Tensor) -> Tensor:
+def padded(network: nn.Module, images: Tensor) -> Tensor:
     """`network` on (B, C, ...) of any size, for networks that need multiples of eight."""
-    sizes = x.shape[2:]
-    missing = [amount for n in reversed(sizes) for amount in (0, -n % _MULTIPLE)]
-    logits: Tensor = network(F.pad(x, missing, mode="replicate"))
-    inside: list[Any] = [..., *(slice(n) for n in sizes)]
-    return logits[tuple(inside)]
+    sizes = images.shape[2:]
+    return cropped(network(padded_to_cells(images, [prod(_STRIDES)] * len(sizes))), sizes)
