@@ -22,7 +22,7 @@ SEE_ALL = {
 HEAVY = ("torch", "monai")
 LIGHT = [
     "imaging.files", "imaging.dicom", "imaging.sector", "imaging.resampling", "imaging.simulator",
-    "annotation.protocol", "annotation.sparse_labels", "annotation.suggestion", "annotation.slice_descriptors",
+    "annotation.protocol", "annotation.sparse_labels", "annotation.suggestion", "annotation.usable_slices",
     "study.study", "study.settings", "study.manifest",
     "study.events", "study.lock", "study.provenance", "study.files", "cli",
 ]  # fmt: skip

@@ -4,12 +4,14 @@ import shutil
 import numpy as np
 import pytest
 import SimpleITK
+import torch
 
 from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
 from USLabelEfficientSegLib.cli import main
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import find_images, read_label_map
-from USLabelEfficientSegLib.segmentation.model import MODEL_NAME
+from USLabelEfficientSegLib.segmentation.inference import predict
+from USLabelEfficientSegLib.segmentation.model import MODEL_NAME, SegmentationModel
 from USLabelEfficientSegLib.study.study import Study
 from USLabelEfficientSegLib.suggesting import suggest, write_suggested_labels
 
@@ -65,15 +67,32 @@ def test_a_single_volume_can_be_asked_for(unlabelled):
         suggest(unlabelled, 1, volume="nobody")
 
 
-def test_a_trained_study_uses_its_teacher_and_its_model(trained):
-    with_model = suggest(trained, 3)
+def test_a_trained_study_uses_its_model_and_cuts_along_all_axes(trained):
+    with_model = suggest(trained, 6)
     (trained.run_folder / MODEL_NAME).unlink()
     without_model = suggest(trained, 3)
 
-    assert all("times as unsure" in s.reason and "teacher's features" in s.reason for s in with_model)
+    assert all("what the model finds" in s.reason for s in with_model)
     assert all("no model yet" in s.reason for s in without_model)
+    assert {s.axis for s in with_model} == {0, 1}  # the slices that are labelled lie along the third axis
     labelled = {(case.name, *place) for case in trained.cases if case.labels for place in case.labels.slices}
     assert not labelled & {*places(with_model), *places(without_model)}
+
+
+def test_slices_are_suggested_through_what_the_model_finds(trained):
+    model = SegmentationModel.load(trained.run_folder / MODEL_NAME)
+    chosen = suggest(trained, 24)
+
+    held = []
+    for case in trained.cases:
+        organs = predict(model, trained.read_volume(case.name), torch.device("cpu")).probability[1:].sum(axis=0)
+        for axis in range(3):
+            along = organs.mean(axis=tuple(a for a in range(3) if a != axis))
+            indices = [s.index for s in chosen if (s.volume, s.axis) == (case.name, axis)]
+            cells = np.array(indices, dtype=int) * len(along) // case.image.shape[axis]
+            held += (along[cells] / along.mean()).tolist()
+    assert len(held) == 24
+    assert np.mean(held) > 1.1  # of what all slices hold on average
 
 
 def test_thick_slices_are_labelled_only_as_they_were_acquired(tmp_path, simulated):

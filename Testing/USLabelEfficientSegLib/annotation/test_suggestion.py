@@ -1,100 +1,80 @@
 import numpy as np
 import pytest
 
-from USLabelEfficientSegLib.annotation.suggestion import choose_slices
+from USLabelEfficientSegLib.annotation.suggestion import Candidate, choose_slices
 from USLabelEfficientSegLib.errors import InputError
 
-CLUSTERS, SIZE = 4, 30
+
+def candidates(count=9, shape=(20, 30, 40), labelled=(), axes=(0, 1, 2)):
+    usable = {axis: np.ones(shape[axis]) for axis in axes}
+    return [Candidate(usable, labelled) for _ in range(count)]
 
 
-@pytest.fixture
-def clusters():
-    """Four groups of 30 slices, far from each other; each volume has one slice of each group."""
-    rng = np.random.default_rng(0)
-    centres = 10 * np.eye(CLUSTERS)
-    features = np.concatenate([centre + rng.normal(size=(SIZE, CLUSTERS)) for centre in centres])
-    return features, np.tile(np.arange(SIZE), CLUSTERS)
+def test_axes_take_turns_and_volumes_are_not_used_twice():
+    chosen = choose_slices(candidates(), 9)
+
+    assert len({number for number, _ in chosen}) == 9
+    assert [axis for _, (axis, _) in chosen] == [0, 1, 2] * 3
 
 
-def choose(features, volumes, count, labelled=(), unusable=(), **options):
-    mask = {name: np.zeros(len(features), dtype=bool) for name in ("labelled", "usable")}
-    mask["labelled"][list(labelled)] = True
-    mask["usable"][:] = True
-    mask["usable"][list(unusable)] = False
-    return choose_slices(features, volumes, count, **mask, **options)
+def test_slices_lie_in_the_middle_of_what_is_usable_and_differ():
+    volumes = candidates(12, (100, 100, 100))
+    volumes = [Candidate({0: (np.arange(100) >= 60) * 1.0}, ()) for _ in volumes]
+
+    indices = [index for _, (_, index) in choose_slices(volumes, 12)]
+
+    assert all(72 <= index <= 88 for index in indices)
+    assert indices[0] == 79 or indices[0] == 80
+    assert len(set(indices)) > 8
 
 
-def test_the_first_slice_is_the_most_typical_one(clusters):
-    features, volumes = clusters
-    group = features[:SIZE]
+def test_asking_one_at_a_time_goes_on_where_it_was():
+    volumes = candidates(5)
+    for turn in range(12):
+        number, place = choose_slices(volumes, 1)[0]
+        assert place[0] == turn % 3
+        volumes[number] = Candidate(volumes[number].worth, (*volumes[number].labelled, place))
 
-    (choice,) = choose(group, volumes[:SIZE], 1)
-
-    total = np.linalg.norm(group[:, None] - group[None], axis=2).sum(axis=0)
-    assert choice.row == total.argmin()
-    assert choice.share == 1.0
-
-
-def test_one_slice_of_each_kind_is_chosen_each_from_another_volume(clusters):
-    features, volumes = clusters
-
-    choices = choose(features, volumes, CLUSTERS)
-
-    assert sorted(choice.row // SIZE for choice in choices) == [0, 1, 2, 3]
-    assert len({volumes[choice.row] for choice in choices}) == CLUSTERS
-    assert sum(choice.share for choice in choices) == pytest.approx(1.0)
+    counts = [len(volume.labelled) for volume in volumes]
+    assert max(counts) - min(counts) <= 1
+    assert all(len(set(volume.labelled)) == len(volume.labelled) for volume in volumes)
 
 
-def test_what_resembles_a_label_is_not_chosen_again(clusters):
-    features, volumes = clusters
+def test_volumes_are_drawn_at_random_by_seed():
+    drawn = [tuple(number for number, _ in choose_slices(candidates(), 5, seed=seed)) for seed in (0, 0, 1, 2)]
 
-    choices = choose(features, volumes, 2, labelled=[0, SIZE])
-
-    assert sorted(choice.row // SIZE for choice in choices) == [2, 3]
-
-
-def test_labelled_and_empty_slices_are_never_chosen(clusters):
-    features, volumes = clusters
-    labelled, unusable = range(0, 40), range(40, 110)
-
-    choices = choose(features, volumes, 100, labelled=labelled, unusable=unusable)
-
-    assert sorted(choice.row for choice in choices) == list(range(110, 120))
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn)) == 3
 
 
-def test_slices_that_a_model_is_unsure_about_come_first(clusters):
-    features, volumes = clusters
-    uncertainty = np.repeat([0.1, 0.1, 0.9, 0.1], SIZE)
+def test_only_allowed_axes_are_used_and_everything_can_be_asked_for():
+    volumes = candidates(2, (3, 4, 5), axes=(2,))
 
-    choices = choose(features, volumes, 3, labelled=[0], uncertainty=uncertainty)
+    chosen = choose_slices(volumes, 100)
 
-    assert choices[0].row // SIZE == 2
-
-
-def test_a_volume_is_chosen_from_again_only_when_all_others_have_as_many():
-    features = np.random.default_rng(1).normal(size=(40, 3))
-    volumes = np.repeat(np.arange(4), 10)
-
-    choices = choose(features, volumes, 5, labelled=[0, 1, 10])
-
-    counts = np.bincount(volumes[[0, 1, 10, *(choice.row for choice in choices)]])
-    assert sorted(counts) == [2, 2, 2, 2]
+    assert len(set(chosen)) == len(chosen) == 10
+    assert {axis for _, (axis, _) in chosen} == {2}
 
 
-def test_the_same_seed_gives_the_same_slices_even_of_many():
-    features = np.random.default_rng(2).normal(size=(3000, 4))
-    volumes = np.repeat(np.arange(30), 100)
-
-    rows = [[choice.row for choice in choose(features, volumes, 6, seed=seed)] for seed in (3, 3, 4)]
-
-    assert rows[0] == rows[1]
-    assert rows[0] != rows[2]
-    assert len(set(rows[0])) == 6
-
-
-def test_nothing_left_to_label_and_an_impossible_count_are_refused(clusters):
-    features, volumes = clusters
+def test_nothing_left_or_nothing_asked_for_is_refused():
     with pytest.raises(InputError, match="no slice left"):
-        choose(features, volumes, 1, labelled=range(len(features)))
+        choose_slices([Candidate({2: np.zeros(5)}, ())], 1)
     with pytest.raises(InputError, match="not at least 1"):
-        choose(features, volumes, 0)
+        choose_slices(candidates(), 0)
+
+
+def test_volumes_are_cut_in_the_middle_of_what_is_worth_most():
+    worth = np.full(100, 0.01)
+    worth[70:90] = 1.0
+    indices = np.array([index for _, (_, index) in choose_slices([Candidate({1: worth}, ())] * 50, 50)])
+
+    assert indices.min() >= 74 and indices.max() <= 86  # 30 to 70 % of the worth, less a little for the rest
+    assert len(set(indices)) > 5
+
+
+def test_what_is_worth_nothing_is_never_chosen_and_one_slice_left_is():
+    worth = np.zeros(30)
+    worth[[4, 21]] = 3.0
+    first, second = choose_slices([Candidate({2: worth}, ())], 5)
+
+    assert {first[1], second[1]} == {(2, 4), (2, 21)}

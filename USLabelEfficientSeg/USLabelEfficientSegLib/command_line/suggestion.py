@@ -23,8 +23,8 @@ def suggest(
 ) -> None:
     """Tell which slices to label next: those that teach the network most.
 
-    Before training these are cuts through the middle of random volumes, along all three axes in turn; once the study
-    is trained, slices that the network is unsure about. A labelled slice is never suggested. With --json the result is
+    These are cuts through random volumes, along all three axes in turn: before training through the middle, later
+    through what the network finds. A labelled slice is never suggested. With --json the result is
     a list of objects {"volume", "axis", "index", "reason"}, most useful slice first; the index counts from 0 along
     the array axis.
 

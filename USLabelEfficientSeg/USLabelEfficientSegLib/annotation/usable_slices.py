@@ -1,0 +1,41 @@
+"""Slices of a volume that are worth labelling: those that show enough, and look right."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..imaging.resampling import resample_axes
+from ..imaging.sector import sector_mask
+from ..imaging.volume import UltrasoundVolume
+
+MOST_OBLONG = 3.0  # ratio of the sides of a pixel that can still be labelled on
+LEAST_SECTOR = 0.25  # of the largest slice of the volume: what shows less is not worth labelling
+_SECTOR_SIDE = 48
+
+
+def usable_slices(image: UltrasoundVolume, slice_axis: int) -> dict[int, NDArray[np.bool_]]:
+    """For `slice_axis`, and each axis across which pixels are square enough, (n,) which of its n slices show enough."""
+    return {
+        axis: share >= LEAST_SECTOR
+        for axis, share in enumerate(sector_shares(image.voxels))
+        if axis == slice_axis or _looks_right(image, axis)
+    }
+
+
+def sector_shares(voxels: NDArray[np.generic]) -> list[NDArray[np.floating]]:
+    """For each axis of a volume (I, J, K) (n,) the image area of its slices, over that of the largest one."""
+    i, j, k = (min(size, _SECTOR_SIDE) for size in voxels.shape)
+    sector = sector_mask(resample_axes(voxels, (i, j, k)))
+    return [_share(sector, axis, n) for axis, n in enumerate(voxels.shape)]
+
+
+def _share(sector: NDArray[np.bool_], axis: int, n: int) -> NDArray[np.floating]:
+    area = sector.mean(axis=tuple(a for a in range(3) if a != axis))
+    places, known = (np.arange(n) + 0.5) / n, (np.arange(len(area)) + 0.5) / len(area)
+    return np.asarray(np.interp(places, known, area / area.max()))
+
+
+def _looks_right(image: UltrasoundVolume, axis: int) -> bool:
+    pixel = [step for side, step in enumerate(image.geometry.spacing) if side != axis]
+    return max(pixel) <= MOST_OBLONG * min(pixel)
