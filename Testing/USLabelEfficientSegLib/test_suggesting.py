@@ -62,6 +62,7 @@ def test_a_single_volume_can_be_asked_for(unlabelled):
     suggestions = suggest(unlabelled, 4, volume=name)
 
     assert {s.volume for s in suggestions} == {name}
+    assert all("this volume" in s.reason and "random" not in s.reason for s in suggestions)
     assert len(set(places(suggestions))) == 4
     with pytest.raises(InputError, match="no volume named nobody"):
         suggest(unlabelled, 1, volume="nobody")

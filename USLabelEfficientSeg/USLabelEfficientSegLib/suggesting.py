@@ -67,8 +67,9 @@ def suggest(
         usable = usable_slices(image, study.slice_axis)
         labelled = [] if case.labels is None else list(case.labels.slices)
         volumes.append(Candidate({axis: shown * worth[axis] for axis, shown in usable.items()}, labelled))
-    middle = "no model yet: a cut through the middle" if model is None else "a cut through what the model finds"
-    reason = f"{middle} of a volume drawn at random, along the axis with the fewest labels"
+    middle = "no model yet: a cut through the middle of" if model is None else "a cut through what the model finds in"
+    drawn = "a volume drawn at random" if volume is None else "this volume"
+    reason = f"{middle} {drawn}, along the axis with the fewest labels"
     return [
         Suggestion(cases[number].name, *place, reason) for number, place in choose_slices(volumes, count, seed=seed)
     ]
