@@ -28,6 +28,7 @@ from USLabelEfficientSegLib.divergence.training import (
 from USLabelEfficientSegLib.divergence.unext import UNeXt
 from USLabelEfficientSegLib.study.events import EventLog
 from USLabelEfficientSegLib.study.loop import TrainingState, run_training
+from USLabelEfficientSegLib.study.precision import half_precision
 from USLabelEfficientSegLib.study.settings import DivergenceSettings
 
 CALIBRATION_STEPS = 18
@@ -100,7 +101,7 @@ def train_on_labels(make_network: Callable[[], nn.Module]) -> Train:
         def step_function(step: int, generator: torch.Generator) -> dict[str, Tensor]:
             set_learning_rates(optimizer, Moment(1, step, settings.steps), settings)
             batch = draw_batch(images, settings, (images_a_step, 0), generator).to(device)
-            with torch.autocast("cuda", dtype=torch.bfloat16, enabled=device.type == "cuda"):
+            with half_precision(device, on_cpu=True):
                 logits = network(network_input(batch.strong))
             loss = supervised_loss(logits.float(), batch.target, batch.weight)
             optimizer.zero_grad()

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..study.events import EventLog
 from ..study.loop import TrainingState, run_training
+from ..study.precision import half_precision
 from ..study.schedules import polynomial_decay, warmup_cosine
 from ..study.settings import DivergenceSettings
 from .averaging import update_average
@@ -78,7 +79,7 @@ def train_pair(
         teachers = average if moment.round == 1 else finished
         set_learning_rates(optimizer, moment, settings)
         batch = draw_batch(images, settings, images_of_step(moment, settings), generator).to(device)
-        with torch.autocast("cuda", dtype=torch.bfloat16, enabled=device.type == "cuda"):
+        with half_precision(device, on_cpu=True):
             losses = weighted_losses(pair, teachers, batch, settings, moment, generator)
         optimizer.zero_grad()
         torch.stack(list(losses.values())).sum().backward()

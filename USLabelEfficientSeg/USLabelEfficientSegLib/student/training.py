@@ -23,6 +23,7 @@ from ..study.events import EventLog
 from ..study.group import ALONE, Group
 from ..study.location_prior import LocationPrior
 from ..study.loop import TrainingState, run_training
+from ..study.precision import half_precision
 from ..study.schedules import warmup_cosine
 from ..study.settings import StudentSettings
 from ..study.targets import soft_cross_entropy
@@ -108,7 +109,7 @@ def train_student(
 
     def losses_of(sample: Sample, generator: torch.Generator) -> dict[str, Tensor]:
         inputs = sample.inputs.to(device, memory_format=memory_format)
-        with torch.autocast("cuda", dtype=torch.bfloat16, enabled=device.type == "cuda"):
+        with half_precision(device):
             logits, features = network.forward_with_features(inputs)
         losses = {
             name: soft_cross_entropy(logits.float(), weighted.to(device), weight.to(device))

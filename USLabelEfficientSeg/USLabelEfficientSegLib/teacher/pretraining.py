@@ -18,6 +18,7 @@ from ..errors import InputError
 from ..study.events import EventLog
 from ..study.group import ALONE, Group
 from ..study.loop import StepFunction, TrainingState, load_modules, run_training
+from ..study.precision import half_precision
 from ..study.schedules import warmup_cosine
 from ..study.settings import TeacherSettings
 from .augmentation import MultiCrop, gain_and_contrast, random_resized_crop
@@ -130,7 +131,7 @@ def masked_objective(
         crops = random_resized_crop(batch, settings.slice_size, MASKED_AREA, generator)
         images = gain_and_contrast(crops, generator).clamp(0, 1)
         order = random_order(len(images), patches, generator)
-        with half_precision_on_gpu(device):
+        with half_precision(device):
             loss = model(images.to(device), order.to(device))
         optimizer.zero_grad()
         loss.backward()
@@ -157,7 +158,7 @@ def dino_objective(
     momentum_start = min(0.996, 1 - 20 / max(settings.steps, 40))
 
     def outputs(network: nn.Module, crops: Tensor) -> Tensor:
-        with half_precision_on_gpu(device):
+        with half_precision(device):
             scores = network(crops.flatten(0, 1).to(device))
         return scores.float().unflatten(0, crops.shape[:2])
 
@@ -190,8 +191,3 @@ def adam_w(parameters: Iterable[nn.Parameter], settings: TeacherSettings) -> tor
         {"params": [parameter for parameter in every if parameter.ndim <= 1], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, settings.learning_rate, weight_decay=settings.weight_decay)
-
-
-def half_precision_on_gpu(device: torch.device) -> torch.autocast:
-    """bfloat16 matrix products on CUDA; a CPU computes in float32."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")

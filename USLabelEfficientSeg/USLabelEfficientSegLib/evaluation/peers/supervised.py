@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...student.augmentation import PoseRange, random_intensity
+from ...study.precision import half_precision
 from ...study.targets import soft_cross_entropy
 from .networks import SliceUNet
 from .training import Peer, Task
@@ -48,7 +49,7 @@ class SliceLabelsOnly(Peer):
         rows = torch.randint(len(self.inputs), (_SLICES,), generator=generator).tolist()
         moved = [self._moved(row, generator) for row in rows]
         inputs, weighted, weight = (torch.cat(parts).to(self.task.device) for parts in zip(*moved, strict=True))
-        with torch.autocast("cuda", dtype=torch.bfloat16, enabled=self.task.device.type == "cuda"):
+        with half_precision(self.task.device, on_cpu=True):
             logits = network.of_slices(inputs)
         return soft_cross_entropy(logits.float(), weighted, weight)
 

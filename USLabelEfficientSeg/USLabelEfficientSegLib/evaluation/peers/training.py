@@ -20,6 +20,7 @@ from ...student.augmentation import PoseRange, random_intensity
 from ...student.build import update_average
 from ...student.training import AVERAGE_DECAY, GRADIENT_NORM, Sample, draw_sample
 from ...study.loop import step_seed
+from ...study.precision import half_precision
 from ...study.schedules import ramp_up, warmup_cosine
 from ...study.settings import StudentSettings
 from ...study.targets import soft_cross_entropy
@@ -128,9 +129,8 @@ class Peer(ABC):
 
     def logits(self, network: nn.Module, inputs: Tensor) -> Tensor:
         """Logits in float32, computed in half precision on a GPU."""
-        device = self.task.device
-        with torch.autocast("cuda", dtype=torch.bfloat16, enabled=device.type == "cuda"):
-            output: Tensor = network(inputs.to(device))
+        with half_precision(self.task.device):
+            output: Tensor = network(inputs.to(self.task.device))
         return output.float()
 
 
