@@ -9,12 +9,30 @@ from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.measurement import fonts
 from USLabelEfficientSegLib.measurement.pdf import pdf_bytes
 from USLabelEfficientSegLib.measurement.report import html_text, write_report
-from USLabelEfficientSegLib.measurement.report_blocks import Document, Legend, LegendEntry, Paragraph, Picture, Section
+from USLabelEfficientSegLib.measurement.report_blocks import (
+    Document,
+    Heading,
+    Legend,
+    LegendEntry,
+    Paragraph,
+    Picture,
+    Section,
+)
 from USLabelEfficientSegLib.measurement.report_document import report_document
 
 
 def text_of(reader):
     return re.sub(r"\s+", " ", " ".join(page.extract_text() for page in reader.pages))
+
+
+def grey_picture(height):
+    file = io.BytesIO()
+    Image.new("L", (180, height), 128).save(file, "png")
+    return Picture(file.getvalue(), "Caption", "A grey picture", 180.0)
+
+
+def document_of(*sections):
+    return Document("Title", "Subtitle", "Notice", {"Cases": "1"}, sections, "Footer")
 
 
 @pytest.fixture(scope="module")
@@ -88,13 +106,35 @@ def test_fonts_of_the_computer_are_asked_for_what_dejavu_lacks(monkeypatch):
 @pytest.mark.parametrize("legend", [[], [Legend([LegendEntry("outline", "#ff8800", "line")])]], ids=["bare", "legend"])
 @pytest.mark.parametrize("lines", range(0, 60, 3))
 def test_a_title_stands_on_the_page_of_the_picture_that_follows_it(lines, legend):
-    file = io.BytesIO()
-    Image.new("L", (180, 120), 128).save(file, "png")
     above = Section("Before", [Paragraph("A line.") for _ in range(lines)] or [Paragraph("One.")])
-    picture = Section("Curves", [*legend, Picture(file.getvalue(), "Caption", "A grey picture", 180.0)])
-    text = Document("Title", "Subtitle", "Notice", {"Cases": "1"}, [above, picture], "Footer")
+    picture = Section("Curves", [*legend, grey_picture(height=120)])
+    text = document_of(above, picture)
 
     pages = PdfReader(io.BytesIO(pdf_bytes(text))).pages
 
     titled = [number for number, page in enumerate(pages) if "Curves" in page.extract_text()]
     assert titled == [number for number, page in enumerate(pages) if page.images]
+
+
+@pytest.mark.parametrize("lines", range(0, 60, 3))
+def test_all_pictures_of_a_volume_stand_on_the_page_of_its_name(lines):
+    above = [Paragraph("A line.") for _ in range(lines)]
+    volumes = [[Heading(name), grey_picture(height=70), grey_picture(height=60)] for name in ("First", "Second")]
+    text = document_of(Section("Volumes", [*above, *volumes[0], *volumes[1]]))
+
+    pages = PdfReader(io.BytesIO(pdf_bytes(text))).pages
+
+    named = [sum(name in page.extract_text() for name in ("First", "Second")) for page in pages]
+    assert sum(named) == 2
+    assert [len(page.images) for page in pages] == [2 * names for names in named]
+
+
+def test_a_name_stands_by_the_first_of_more_pictures_than_a_page_holds():
+    volume = [Heading("First"), *[grey_picture(height=100)] * 4]
+    text = document_of(Section("Volumes", [Paragraph("A line.") for _ in range(20)] + volume))
+
+    pages = PdfReader(io.BytesIO(pdf_bytes(text))).pages
+
+    named = next(number for number, page in enumerate(pages) if "First" in page.extract_text())
+    assert [len(page.images) for page in pages][named] >= 1
+    assert sum(len(page.images) for page in pages[:named]) == 0

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from itertools import takewhile
 
 from fpdf import FPDF, FontFace
 from fpdf.enums import TableBordersLayout
@@ -33,7 +34,7 @@ _LEGEND_BACKGROUND = (58, 63, 69)
 _CELL_PADDING = 0.9
 _CAPTION_ROOM = 10.0
 _LEGEND_ROOM = 6.0  # mm, of a line
-_HEADING_ROOM = 90.0  # mm, of a heading and the pictures below it
+_HEADING_ROOM = 9.0  # mm
 _SECTION_ROOM, _TITLE_ROOM = 45.0, 18.0  # mm, of a section's title with and without what follows it
 _WIDEST_COLUMN = 45.0  # of natural width in mm; longer texts wrap
 
@@ -99,7 +100,9 @@ class _Pages(FPDF):
         """A section with all its blocks."""
         room = max(_SECTION_ROOM, _TITLE_ROOM + _height_to_pictures(section.blocks))
         self._section_title(section.title, room)
-        for block in section.blocks:
+        for number, block in enumerate(section.blocks):
+            if isinstance(block, Heading):
+                self._keep_with_pictures(section.blocks[number + 1 :])
             self._block(block)
 
     def _block(self, block: Block) -> None:
@@ -108,7 +111,6 @@ class _Pages(FPDF):
                 self._write(block.text, _SMALL if block.quiet else _BODY, _QUIET if block.quiet else _INK)
                 self.ln(2)
             case Heading():
-                self._keep_with_next(_HEADING_ROOM)
                 self.ln(2)
                 self._write(block.text, 10.5, bold=True)
                 self.ln(1)
@@ -258,6 +260,14 @@ class _Pages(FPDF):
     def _style(self, size: float, colour: tuple[int, ...], *, bold: bool = False) -> None:
         self.set_font("text", style="B" if bold else "", size=size)
         self.set_text_color(*colour)
+
+    def _keep_with_pictures(self, below: Sequence[Block]) -> None:
+        """A new page, unless a heading has room with all the pictures below it, or the first if no page holds all."""
+        pictures = list(takewhile(lambda block: isinstance(block, Picture | PictureRow), below))
+        heights = [_height_to_pictures([picture]) for picture in pictures] or [_SECTION_ROOM]
+        together = _HEADING_ROOM + sum(heights)
+        fits = together <= self.eph
+        self._keep_with_next(together if fits else _HEADING_ROOM + heights[0])
 
     def _keep_with_next(self, height: float) -> None:
         """A new page, unless there is room for so many mm."""
