@@ -21,7 +21,8 @@ from typing import Any, TypeVar, get_type_hints
 from torch import nn
 
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.study.checkpoint import load_checkpoint, read_metadata, save_checkpoint
+from USLabelEfficientSegLib.study.checkpoint import load_checkpoint, save_checkpoint
+from USLabelEfficientSegLib.study.checkpoint_header import read_metadata
 from USLabelEfficientSegLib.study.files import atomic_write_csv, atomic_write_json
 
 Row = TypeVar("Row")

@@ -9,7 +9,8 @@ from USLabelEfficientSegLib.cli import main
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation.model import MODEL_NAME, SegmentationModel
-from USLabelEfficientSegLib.study.checkpoint import load_checkpoint, read_metadata
+from USLabelEfficientSegLib.study.checkpoint import load_checkpoint
+from USLabelEfficientSegLib.study.checkpoint_header import read_metadata
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.settings import Settings, changed
 from USLabelEfficientSegLib.study.study import Study

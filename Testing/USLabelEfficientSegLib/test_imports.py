@@ -24,7 +24,7 @@ LIGHT = [
     "imaging.files", "imaging.dicom", "imaging.sector", "imaging.resampling", "imaging.simulator",
     "annotation.protocol", "annotation.sparse_labels", "annotation.suggestion", "annotation.usable_slices",
     "study.study", "study.settings", "study.manifest",
-    "study.events", "study.lock", "study.provenance", "study.files", "cli",
+    "study.checkpoint_header", "study.events", "study.lock", "study.provenance", "study.files", "cli",
 ]  # fmt: skip
 
 

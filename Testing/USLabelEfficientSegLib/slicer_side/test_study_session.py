@@ -163,6 +163,7 @@ def test_suggestions_are_used_up_in_order_and_labelled_ones_left_out(host):
 def test_what_is_new_since_the_training_and_what_it_would_continue_from(session, volumes):
     from USLabelEfficientSegLib.slicer_side.jobs import Job
     from USLabelEfficientSegLib.slicer_side.study_jobs import addVolumes
+    from USLabelEfficientSegLib.study.checkpoint import save_checkpoint
     from USLabelEfficientSegLib.study.provenance import start_run
     from USLabelEfficientSegLib.study.settings import preset
 
@@ -172,8 +173,15 @@ def test_what_is_new_since_the_training_and_what_it_would_continue_from(session,
     session.labelling("simulated_0001").markEmpty(2, 5, session.organs())
     session.saveLabels("simulated_0001", studyIsBusy=False)
     assert session.news() == "labels" and not session.continues()
-    (session.study.run_folder / "continued_from.safetensors").write_text("")
+    earlier = session.study.run_folder / "continued_from.safetensors"
+    earlier.write_text("")
     assert session.continues()
+    with pytest.raises(InputError, match="is damaged"):
+        session.learntFromLabelsAlone()
+    for networks, alone in ((1, False), (2, True)):
+        made = {"networks": networks, "provenance": {"settings": preset("quick").model_dump(mode="json")}}
+        save_checkpoint(earlier, {}, {"model": made})
+        assert session.learntFromLabelsAlone() is alone
 
     volumes[0].SetAttribute("USLabelEfficientSeg.Study", "")
     volumes[0].SetName("another")

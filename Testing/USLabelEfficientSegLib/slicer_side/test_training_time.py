@@ -24,7 +24,16 @@ def test_the_measured_training_is_estimated_well_and_one_that_continues_is_much_
     measured = 564
 
     assert seconds_on_processor("quick", 67, 15) == pytest.approx(measured, rel=0.05)
-    assert seconds_on_processor("quick", 67, 15, continued=True) < measured / 4
+    assert seconds_on_processor("quick", 67, 15, "all students") < measured / 4
+
+
+def test_a_student_that_joins_when_there_are_labels_enough_takes_its_whole_time():
+    joins, learns_on = (seconds_on_processor("quick", 67, 15, kind) for kind in ("taught students", "all students"))
+
+    assert joins - learns_on == pytest.approx(7 / 8 * 0.033 * 12_000)
+    assert seconds_on_processor("quick", 67, 4, "taught students") == seconds_on_processor(
+        "quick", 67, 4, "all students"
+    )
 
 
 def test_few_labelled_slices_take_much_less_time_because_no_student_learns_from_them_alone():

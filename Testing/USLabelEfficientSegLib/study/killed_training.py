@@ -17,7 +17,8 @@ import torch
 import torch._dynamo  # every fork's optimizer would import it anew, for seconds
 from torch import Tensor, nn
 
-from USLabelEfficientSegLib.study.checkpoint import load_checkpoint, read_metadata
+from USLabelEfficientSegLib.study.checkpoint import load_checkpoint
+from USLabelEfficientSegLib.study.checkpoint_header import read_metadata
 from USLabelEfficientSegLib.study.events import EventLog
 from USLabelEfficientSegLib.study.loop import TrainingState, run_training
 from USLabelEfficientSegLib.study.schedules import warmup_cosine

@@ -9,10 +9,10 @@ from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.study.checkpoint import (
     load_checkpoint,
     optimizer_tensors,
-    read_metadata,
     restore_optimizer,
     save_checkpoint,
 )
+from USLabelEfficientSegLib.study.checkpoint_header import read_metadata
 
 
 def test_tensors_and_metadata_come_back_exactly(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 import USLabelEfficientSegLib
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.study import loop
-from USLabelEfficientSegLib.study.checkpoint import load_checkpoint, read_metadata
+from USLabelEfficientSegLib.study.checkpoint import load_checkpoint
+from USLabelEfficientSegLib.study.checkpoint_header import read_metadata
 from USLabelEfficientSegLib.study.events import EventLog, read_events
 from USLabelEfficientSegLib.study.loop import (
     TrainingState,

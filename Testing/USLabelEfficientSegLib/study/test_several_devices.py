@@ -15,7 +15,8 @@ from group_training import STEPS, compare, path_of, train
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.segmentation.model import MODEL_NAME, SegmentationModel
 from USLabelEfficientSegLib.study import several_devices
-from USLabelEfficientSegLib.study.checkpoint import load_checkpoint, read_metadata
+from USLabelEfficientSegLib.study.checkpoint import load_checkpoint
+from USLabelEfficientSegLib.study.checkpoint_header import read_metadata
 from USLabelEfficientSegLib.study.events import EventLog, read_events
 from USLabelEfficientSegLib.study.group import ALONE
 from USLabelEfficientSegLib.study.provenance import read_starts

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from ..errors import InputError
-from ..study.checkpoint import load_checkpoint, read_metadata, save_checkpoint
+from ..study.checkpoint import load_checkpoint, save_checkpoint
+from ..study.checkpoint_header import read_metadata
 from .fusion import FusedPrediction
 
 

@@ -12,7 +12,7 @@ from ..imaging.files import write_label_map, write_map
 from ..imaging.image_files import Dimension, read_image
 from ..imaging.pixel_sizes import PixelSizes
 from ..imaging.volume import ImageLabels, UltrasoundImage
-from ..study.checkpoint import read_metadata
+from ..study.checkpoint_header import read_metadata
 from ..study.study import Study
 from .image_model import ImageModel, ImagePrediction, predict_image
 from .model import IMAGE_MODEL

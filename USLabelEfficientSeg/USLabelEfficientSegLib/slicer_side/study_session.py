@@ -286,6 +286,17 @@ class StudySession:
         """Whether there is a model for training with news to continue from, or training continues from one already."""
         return self.model is not None or (self._study.run_folder / EARLIER_MODEL_NAME).exists()
 
+    def learntFromLabelsAlone(self) -> bool:
+        """Whether the model that training continues from has students of the labels alone.
+
+        Raises:
+            InputError: there is no such model, or it is damaged.
+        """
+        from ..study.checkpoint_header import read_metadata
+
+        made = read_metadata(self.model or self._study.run_folder / EARLIER_MODEL_NAME)["model"]
+        return bool(made["networks"] > made["provenance"]["settings"]["student"]["members"])
+
     def writer(self) -> Holder | None:
         """The process that is writing the study now, for example a training that Slicer's end has left behind."""
         from ..study.lock import holder_of

@@ -20,7 +20,7 @@ from .study_session import StudySession
 from .tables_and_plots import lossPlotNodes
 from .training_monitor import TrainingMonitor
 from .training_progress import TrainingProgress
-from .training_time import in_words, seconds_on_processor
+from .training_time import Continued, in_words, seconds_on_processor
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class TrainSection(Section):
         ui = self.ui
         self.progress = TrainingProgress(panel)
         self.offer = _("Train")  # what the button says
-        self.continued = False  # whether it would continue from the current model
+        self.continued: Continued | None = None  # what of the current model it would continue from
         self.how = ""  # a sentence on whether it would continue from the current model
         self.why_not: str | None = None  # why training cannot be started now
         with silent(ui.deviceCombo):
@@ -103,12 +103,13 @@ class TrainSection(Section):
             self.why_not = self.panel.why_busy()
             return
         self.offer, self.how, self.why_not = _("Train"), "", self.panel.why_no_study()
-        self.continued = False
+        self.continued = None
         if session is None:
             return
         try:
             trained, news = session.trained(), session.news()
             same = not trained or self._same_settings(session)
+            self.how = self._how(session, news, anew) if trained and same else ""
         except InputError as error:
             self.why_not = str(error)
             return
@@ -116,7 +117,6 @@ class TrainSection(Section):
             self.offer = {
                 "labels": _("Train with the new labels"), "volumes": _("Train with the new volumes"),
             }.get(news, _("Resume training"))  # fmt: skip
-            self.how = self._how(session, news, anew)
         if trained == "fully" and same and not news:
             self.offer = _("Train anew") if anew else _("Train")
             if not anew:
@@ -132,8 +132,8 @@ class TrainSection(Section):
         if session.continues() and not anew:
             if session.trained() == "fully" and not news:
                 return ""
-            self.continued = True
-            return _("Training continues from the current model, with an eighth of the steps of a whole training.")
+            self.continued = "all students" if session.learntFromLabelsAlone() else "taught students"
+            return _("Training continues from the current model.")
         if news or anew:
             return _("Training starts anew from your labels; what was learnt without labels is kept.")
         return _("Training was stopped before its end; resuming goes on from there.")
@@ -246,7 +246,7 @@ class TrainSection(Section):
             return False
         if parameters.lossChart is None:
             parameters.lossChart = lossPlotNodes([])
-        self.offer, self.how, self.continued = _("Train"), "", False  # how it was started is not known here
+        self.offer, self.how, self.continued = _("Train"), "", None  # how it was started is not known here
 
         def steps(job: Job) -> Steps:
             return study_jobs.follow(job, session, worker, session.load(job) if load else iter(()))

@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ..errors import InputError
+from .checkpoint_header import METADATA_KEY, read_metadata
 from .files import atomic_write_bytes
-
-_METADATA_KEY = "uslabelseg"
 
 
 def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
@@ -24,7 +22,7 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping
         name: tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
         for name, tensor in tensors.items()
     }
-    header = {_METADATA_KEY: json.dumps(metadata, ensure_ascii=False, allow_nan=False)}
+    header = {METADATA_KEY: json.dumps(metadata, ensure_ascii=False, allow_nan=False)}
     atomic_write_bytes(path, save(copies, header))
 
 
@@ -38,25 +36,6 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         # Clones: a memory-mapped file could not be replaced on Windows while its tensors live.
         tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     return tensors, metadata
-
-
-def read_metadata(path: Path) -> dict[str, Any]:
-    """Only the metadata of a checkpoint, without reading its tensors. Raises like `load_checkpoint`."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-        metadata = json.loads(header[_METADATA_KEY])
-    except FileNotFoundError as error:
-        raise InputError(
-            path, "the weights file does not exist", "train the model first or give another file"
-        ) from error
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise InputError(
-            path, "is damaged or was not written by this program", "delete it and train this stage again"
-        ) from error
-    if not isinstance(metadata, dict):
-        raise InputError(path, "holds no description of its weights", "delete it and train this stage again")
-    return metadata
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:

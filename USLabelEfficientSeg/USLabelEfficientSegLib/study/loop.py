@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import Cancelled, InputError
-from .checkpoint import load_checkpoint, optimizer_tensors, read_metadata, restore_optimizer, save_checkpoint
+from .checkpoint import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
+from .checkpoint_header import read_metadata
 from .events import EventLog
 from .group import ALONE, Group
 
