@@ -25,6 +25,7 @@ from .divergence.swin_weights import load_swin_weights
 from .divergence.training import train_pair
 from .errors import InputError
 from .imaging.volume import UltrasoundImage
+from .segmentation.closer_looks import MARGINS
 from .segmentation.image_calibration import ImageStatistics
 from .segmentation.image_model import ImageModel, predict_image
 from .segmentation.model import MODEL_NAME
@@ -143,6 +144,7 @@ def deployed_model(
         image_size=settings.divergence.image_size,
         mirrored=settings.divergence.flip,
         zooms=ZOOMS,
+        closer_looks=MARGINS,
         provenance={
             "settings": settings.model_dump(mode="json"),
             "images": image_checksums(study),

@@ -32,6 +32,7 @@ def model():
         statistics=ImageStatistics(areas_mm2=((10.0, 20.0), None), pixel_mm=(0.4, 0.6)),
         calibration=ImageCalibration(area=((0.8, 1.2),) * 2, circumference=((0.9, 1.1),) * 2, method="tried"),
         zooms=(1.0, 0.8),
+        closer_looks=(1.3,),
     )
 
 
@@ -48,18 +49,29 @@ def test_a_model_is_the_same_after_its_file(model, image, tmp_path):
     np.testing.assert_array_equal(
         predict_image(loaded, image, CPU).probability, predict_image(model, image, CPU).probability
     )
-    for name in ("organs", "image_size", "mirrored", "zooms", "provenance", "statistics", "calibration"):
+    for name in (
+        "organs",
+        "image_size",
+        "mirrored",
+        "zooms",
+        "closer_looks",
+        "provenance",
+        "statistics",
+        "calibration",
+    ):
         assert getattr(loaded, name) == getattr(model, name)
 
 
-def test_a_model_from_before_there_were_zooms_is_applied_without_them(model, tmp_path):
+def test_a_model_from_before_there_were_zooms_and_closer_looks_is_applied_without_them(model, tmp_path):
     path = tmp_path / "model.safetensors"
     model.save(path)
     tensors, metadata = load_checkpoint(path)
-    del metadata["image_model"]["zooms"]
+    for added in ("zooms", "closer_looks"):
+        del metadata["image_model"][added]
     save_checkpoint(path, tensors, metadata)
 
-    assert ImageModel.load(path).zooms == (1.0,)
+    loaded = ImageModel.load(path)
+    assert loaded.zooms == (1.0,) and loaded.closer_looks == ()
 
 
 def test_models_of_images_and_of_volumes_are_told_apart(model, trained_study, tmp_path):

@@ -16,6 +16,7 @@ from ..divergence.unext import UNeXt
 from ..errors import InputError
 from ..imaging.volume import Geometry, ImageLabels, UltrasoundImage
 from ..study.checkpoint import load_checkpoint, save_checkpoint
+from .closer_looks import look_closer
 from .decision import decide, dice_threshold
 from .image_calibration import ImageCalibration, ImageStatistics
 from .model import IMAGE_MODEL
@@ -37,6 +38,7 @@ class ImageModel:
         statistics: of the images that it has learnt from.
         calibration: of prediction intervals; None: there are none.
         zooms: magnifications over which its prediction is averaged.
+        closer_looks: margins of the parts around the organs that it looks at again, see `closer_looks`.
     """
 
     network: UNeXt
@@ -47,6 +49,7 @@ class ImageModel:
     statistics: ImageStatistics | None = None
     calibration: ImageCalibration | None = None
     zooms: tuple[float, ...] = (1.0,)
+    closer_looks: tuple[float, ...] = ()
 
     def save(self, path: Path) -> None:
         """Write the model to a safetensors file, atomically."""
@@ -56,6 +59,7 @@ class ImageModel:
             "image_size": self.image_size,
             "mirrored": self.mirrored,
             "zooms": list(self.zooms),
+            "closer_looks": list(self.closer_looks),
             "provenance": self.provenance,
             "statistics": None if self.statistics is None else self.statistics.model_dump(mode="json"),
             "calibration": None if self.calibration is None else self.calibration.model_dump(mode="json"),
@@ -87,7 +91,9 @@ class ImageModel:
                 dict(model["provenance"]),
                 None if statistics is None else ImageStatistics.model_validate(statistics),
                 None if calibration is None else ImageCalibration.model_validate(calibration),
-                tuple(model.get("zooms", [1.0])),  # models from before there were zooms
+                # models from before there were these
+                tuple(model.get("zooms", [1.0])),
+                tuple(model.get("closer_looks", [])),
             )
         except InputError:
             raise
@@ -128,9 +134,8 @@ class ImagePrediction:
 
 def predict_image(model: ImageModel, image: UltrasoundImage, device: torch.device) -> ImagePrediction:
     """Class probabilities of an image at its own pixels."""
-    network = model.network.to(device)
-    grey, pixel_size = image_grey(image)[None], image_pixel_size(image.geometry)
-    probability = predict_images(
-        network, grey, pixel_size, model.image_size, mirrored=model.mirrored, zooms=model.zooms
-    )[0]
+    network, grey = model.network.to(device), image_grey(image)
+    pixel_size, size, mirrored = image_pixel_size(image.geometry), model.image_size, model.mirrored
+    first = predict_images(network, grey[None], pixel_size, size, mirrored=mirrored, zooms=model.zooms)[0]
+    probability = look_closer(network, grey, first, pixel_size, size, mirrored=mirrored, margins=model.closer_looks)
     return ImagePrediction(probability.movedim(2, 1)[..., None].contiguous().numpy(), image.geometry, image.name)
