@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 TINY = {
     "method": "information-divergence",
     "divergence.image_size": 48,
-    "divergence.steps": 2,
+    "divergence.slice_steps": 2,
     "divergence.labelled_images": 2,
     "divergence.unlabelled_images": 4,
 }
@@ -58,7 +58,8 @@ def test_the_pair_takes_the_place_of_teacher_and_slice_head(study, settings):
     assert "pseudo-labels" in losses and "correlation" not in losses
     assert model is not None and model.provenance["settings"]["method"] == "information-divergence"
     pair = read_metadata(study.run_folder / "divergence.safetensors")
-    assert settings.divergence.rounds == 2 and pair["settings"]["rounds"] == 1  # the rounds are those of the students
+    assert (pair["settings"]["rounds"], pair["settings"]["steps"]) == (1, settings.divergence.slice_steps)
+    assert settings.divergence.rounds == 2 and settings.divergence.steps > 2  # those are of 2-D images
     assert SegmentationModel.load(study.run_folder / MODEL_NAME).organs == study.organs
 
 

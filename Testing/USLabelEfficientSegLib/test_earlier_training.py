@@ -274,7 +274,7 @@ def test_a_slice_head_is_no_part_of_it(trained, settings):
 
 
 def test_the_pair_of_networks_is_not_trained_again(tmp_path, simulated, tiny_changes):
-    tiny = {"divergence.image_size": 32, "divergence.steps": 2, "divergence.unlabelled_images": 4}
+    tiny = {"divergence.image_size": 32, "divergence.slice_steps": 2, "divergence.unlabelled_images": 4}
     settings = changed(Settings(), {**tiny_changes, **tiny, "method": "information-divergence"})
     study = Study.create(tmp_path / "study", simulated / "images", simulated / "labels", label_fraction=0.2)
     train(study, settings, CPU)

@@ -21,7 +21,7 @@ def slice_pair(run: Run) -> NetworkPair:
     """UNeXt and its partner teach each other on all slices along the slice axis, in one round: the students' follow."""
     return train_pair(
         training_slices(run.volumes, run.study.slice_axis, slice_size(run)),
-        run.settings.divergence.model_copy(update={"rounds": 1}),
+        run.settings.divergence.model_copy(update={"rounds": 1, "steps": run.settings.divergence.slice_steps}),
         checkpoint_path=run.folder / PAIR_NAME,
         seed=run.settings.seed,
         events=run.study.events,

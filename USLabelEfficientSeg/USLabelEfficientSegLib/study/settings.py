@@ -143,14 +143,15 @@ class DivergenceSettings(Section):
         default=32, ge=32, le=192, multiple_of=32, description="channels of the first level of Swin-Unet"
     )
     transformer_weights: str | None = Field(default=None, description="file of a public Swin-tiny checkpoint")
-    steps: Steps = 2_000
+    steps: Steps = 6_000  # on 2-D images
     rounds: int = Field(
         default=2,
         ge=1,
         le=10,
         description="rounds on 2-D images, each taught by the result of the one before; the first takes two thirds of "
-        "the steps (on slices of volumes there is one: the rounds of the students follow)",
+        "the steps",
     )
+    slice_steps: Steps = 2_000  # on slices of volumes, in one round: those of the 3-D students follow
     labelled_images: BatchSize = 4
     unlabelled_images: int = Field(default=4, ge=4, le=4096, multiple_of=2, description="unlabelled images in one step")
     optimizer: Literal["adamw", "sgd"] = Field(default="adamw", description="with cosine or with polynomial decay")
@@ -223,8 +224,8 @@ _PRESETS: dict[PresetName, Settings] = {
         teacher=TeacherSettings(architecture="tiny", slice_size=160, steps=5_000, batch_size=64),
         slice_head=SliceHeadSettings(steps=1_000),
         divergence=DivergenceSettings(
-            image_size=448, partner="swin-unet", transformer_width=96, steps=10_000, labelled_images=8,
-            unlabelled_images=8,
+            image_size=448, partner="swin-unet", transformer_width=96, steps=10_000, slice_steps=10_000,
+            labelled_images=8, unlabelled_images=8,
         ),
         pseudo_labels=PseudoLabelSettings(views=10),
         student=StudentSettings(widths=(24, 48, 96, 192), window=96, rounds=2, members=3, steps=2_000, batch_size=2),
@@ -242,8 +243,8 @@ _PRESETS: dict[PresetName, Settings] = {
             steps=10_000, learning_rate=1e-4, weight_decay=1e-4, rotation_degrees=45.0, shift=0.2
         ),
         divergence=DivergenceSettings(
-            image_size=448, partner="swin-unet", transformer_width=96, steps=30_000, rounds=1, labelled_images=8,
-            unlabelled_images=8, optimizer="sgd", learning_rate=1e-3, transformer_learning_rate=1e-3,
+            image_size=448, partner="swin-unet", transformer_width=96, steps=30_000, slice_steps=30_000, rounds=1,
+            labelled_images=8, unlabelled_images=8, optimizer="sgd", learning_rate=1e-3, transformer_learning_rate=1e-3,
             weight_decay=1e-4, information_divergence=1.0, interpolation_start=1 / 30, unlabelled_start=0.0,
             ramp_up=1.0, strong_views=False, scale=0.0, stretch=0.0, shift=0.0, deformation=0.0, flip=False,
         ),
