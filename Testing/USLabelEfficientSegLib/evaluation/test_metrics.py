@@ -5,9 +5,8 @@ from monai.metrics import compute_average_surface_distance, compute_dice, comput
 from scipy.ndimage import gaussian_filter
 
 from USLabelEfficientSegLib.evaluation.metrics import (
-    average_surface_distance,
     dice,
-    hausdorff_95,
+    surface_distances,
     surface_voxels,
     volume_error_percent,
 )
@@ -26,11 +25,11 @@ def test_metrics_agree_with_monai(seed):
     tensors = [torch.from_numpy(mask)[None, None].float() for mask in (prediction, reference)]
 
     assert dice(prediction, reference) == pytest.approx(compute_dice(*tensors).item(), abs=1e-6)
-    assert hausdorff_95(prediction, reference, SPACING) == pytest.approx(
+    assert surface_distances(prediction, reference, SPACING).hausdorff_95 == pytest.approx(
         compute_hausdorff_distance(*tensors, percentile=95, spacing=SPACING, include_background=True).item(),
         abs=1e-4,
     )
-    assert average_surface_distance(prediction, reference, SPACING) == pytest.approx(
+    assert surface_distances(prediction, reference, SPACING).average == pytest.approx(
         compute_average_surface_distance(*tensors, symmetric=True, spacing=SPACING, include_background=True).item(),
         abs=1e-4,
     )
@@ -42,9 +41,9 @@ def test_distance_between_shifted_boxes_is_the_shift_in_mm():
     slab = np.zeros_like(reference)
     slab[:, :, 10] = True
 
-    assert hausdorff_95(slab, np.roll(slab, 4, axis=2), SPACING) == pytest.approx(4 * 2.5)
-    assert average_surface_distance(slab, np.roll(slab, 4, axis=2), SPACING) == pytest.approx(4 * 2.5)
-    assert hausdorff_95(reference, np.roll(reference, 3, axis=0), SPACING) == pytest.approx(3 * 0.5)
+    assert surface_distances(slab, np.roll(slab, 4, axis=2), SPACING).hausdorff_95 == pytest.approx(4 * 2.5)
+    assert surface_distances(slab, np.roll(slab, 4, axis=2), SPACING).average == pytest.approx(4 * 2.5)
+    assert surface_distances(reference, np.roll(reference, 3, axis=0), SPACING).hausdorff_95 == pytest.approx(3 * 0.5)
     assert dice(reference, np.roll(reference, 3, axis=0)) == pytest.approx(17 / 20)
 
 
@@ -54,21 +53,21 @@ def test_hausdorff_95_is_the_larger_of_the_two_directed_percentiles():
     prediction = reference.copy()
     prediction[50:56, 8:12, 8:12] = True  # an island: far from the reference, which itself is all found
 
-    distance = hausdorff_95(prediction, reference, (1.0, 1.0, 1.0))
+    distance = surface_distances(prediction, reference, (1.0, 1.0, 1.0)).hausdorff_95
 
     assert distance > 30
-    assert hausdorff_95(reference, prediction, (1.0, 1.0, 1.0)) == distance
+    assert surface_distances(reference, prediction, (1.0, 1.0, 1.0)).hausdorff_95 == distance
 
 
 def test_empty_masks():
     empty, full = np.zeros((4, 4, 4), dtype=bool), np.ones((4, 4, 4), dtype=bool)
 
-    assert (dice(empty, empty), hausdorff_95(empty, empty, SPACING)) == (1.0, 0.0)
-    assert average_surface_distance(empty, empty, SPACING) == 0.0
+    assert (dice(empty, empty), surface_distances(empty, empty, SPACING).hausdorff_95) == (1.0, 0.0)
+    assert surface_distances(empty, empty, SPACING).average == 0.0
     for masks in ((empty, full), (full, empty)):
         assert dice(*masks) == 0.0
-        assert np.isnan(hausdorff_95(*masks, SPACING))
-        assert np.isnan(average_surface_distance(*masks, SPACING))
+        assert np.isnan(surface_distances(*masks, SPACING).hausdorff_95)
+        assert np.isnan(surface_distances(*masks, SPACING).average)
 
 
 def test_surface_includes_voxels_at_the_image_border():
@@ -93,7 +92,7 @@ def test_distances_of_masks_at_the_image_border_survive_flushed_denormals():
     mask[2, 5, 5] = True
     torch.set_flush_denormal(True)
     try:
-        distance = hausdorff_95(mask, np.roll(mask, 1, axis=0), (1.0, 1.0, 1.0))
+        distance = surface_distances(mask, np.roll(mask, 1, axis=0), (1.0, 1.0, 1.0)).hausdorff_95
     finally:
         torch.set_flush_denormal(False)
 

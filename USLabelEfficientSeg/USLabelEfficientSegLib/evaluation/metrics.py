@@ -66,16 +66,6 @@ def surface_voxels(mask: np.ndarray) -> np.ndarray:
     return np.argwhere(organ & ~binary_erosion(organ)) + [edge.start for edge in box]
 
 
-def hausdorff_95(prediction: np.ndarray, reference: np.ndarray, spacing: Sequence[float]) -> float:
-    """Symmetric 95 % Hausdorff distance in mm: the larger one of the two directed 95th percentiles."""
-    return surface_distances(prediction, reference, spacing).hausdorff_95
-
-
-def average_surface_distance(prediction: np.ndarray, reference: np.ndarray, spacing: Sequence[float]) -> float:
-    """Symmetric average surface distance in mm: the mean over the surface voxels of both masks together."""
-    return surface_distances(prediction, reference, spacing).average
-
-
 def volume_error_percent(predicted_ml: float, reference_ml: float) -> float:
     """Signed volume error in percent of the reference; nan when only the reference is empty."""
     if reference_ml == 0:

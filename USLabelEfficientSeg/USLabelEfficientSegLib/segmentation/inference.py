@@ -64,10 +64,6 @@ class CoarsePrediction:
             labels[:, :, where] = decide(slab, thresholds)
         return LabelMap(labels, self.geometry, self.name)
 
-    def organ_probability(self, organ: int) -> NDArray[np.float32]:
-        """Probability (I, J, K) of the organ with label value `organ` on the volume's own grid."""
-        return resample_axes(self.probability[organ], self.geometry.shape)
-
     def fine_uncertainty(self) -> NDArray[np.float32]:
         """Uncertainty (I, J, K) on the volume's own grid."""
         return resample_axes(self.uncertainty, self.geometry.shape)
