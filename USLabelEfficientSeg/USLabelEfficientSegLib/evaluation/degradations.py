@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, uniform_filter
+from scipy.special import expit
 
 from ..imaging.resampling import resample_axes
 from ..imaging.sector import sector_mask
@@ -53,8 +54,8 @@ def shadow(grey: Greys, strength: float, rng: np.random.Generator) -> Greys:
     centre = rng.uniform(0.3, 0.7)
     across = np.abs((np.arange(i) + 0.5) / i - centre) / max(half, 1e-6)
     start = rng.uniform(0.1, 0.5)
-    along = 1 / (1 + np.exp(-((np.arange(j) + 0.5) / j - start) / 0.03))
-    depth = (1 / (1 + np.exp((across - 1) / 0.1)))[:, None] * along[None]
+    along = expit(((np.arange(j) + 0.5) / j - start) / 0.03)
+    depth = expit((1 - across) / 0.1)[:, None] * along[None]
     return np.asarray(grey * (1 - 0.9 * min(1.0, 2 * strength) * depth[:, :, None]), dtype=np.float32)
 
 
