@@ -53,6 +53,16 @@ def test_every_rival_trains_to_finite_probabilities_the_same_for_a_seed(name, ta
     assert not torch.equal(first, other)
 
 
+@pytest.mark.parametrize("name", PEERS)
+def test_all_rivals_with_2d_networks_have_the_same_precision(name, task, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    peer = PEERS[name].make(task)
+    is_2d = any(isinstance(module, torch.nn.Conv2d) for module in peer.network.modules())
+
+    with peer.precision():
+        assert (torch.eye(2) @ torch.eye(2)).dtype == (torch.bfloat16 if is_2d else torch.float32)
+
+
 @pytest.mark.parametrize("name", ["labels-3d", "labels-2d"])
 def test_a_rival_learns_its_labels(name, task):
     networks, steps = train_peer(PEERS[name].make, task, Budget(steps=60), 0)

@@ -58,6 +58,7 @@ class OrthogonalCoTraining(CrossPseudoSupervision):
     """
 
     confidence = 0.75
+    sees_slices = True
 
     def build(self) -> nn.Module:
         """Two U-Nets on slices: of the slice axis, and of the next axis."""

@@ -13,7 +13,6 @@ from ...divergence.prediction import predict_images
 from ...divergence.rounds import moment_of
 from ...divergence.slices import training_slices
 from ...student.training import AVERAGE_DECAY
-from ...study.precision import half_precision
 from ...study.settings import DivergenceSettings
 from ...teacher.slices import in_slice_axes
 from .training import Peer, Task
@@ -38,6 +37,8 @@ class InformationDivergence(Peer):
     working grid, AdamW, poses beyond the paper's, four labelled and four unlabelled slices a step.
     """
 
+    sees_slices = True
+
     def __init__(self, task: Task) -> None:
         super().__init__(task)
         self.average.eval()
@@ -60,7 +61,7 @@ class InformationDivergence(Peer):
         assert isinstance(pair, NetworkPair) and isinstance(average, NetworkPair)
         moment = moment_of(min(round(progress * PUBLISHED.steps), PUBLISHED.steps - 1), PUBLISHED)
         batch = draw_batch(self.images, PUBLISHED, images_of_step(moment, PUBLISHED), generator).to(self.task.device)
-        with half_precision(self.task.device, on_cpu=True):
+        with self.precision():
             terms = weighted_losses(pair, average, batch, PUBLISHED, moment, generator)
         return torch.stack(list(terms.values())).sum()
 

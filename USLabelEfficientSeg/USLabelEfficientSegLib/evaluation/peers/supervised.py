@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...student.augmentation import PoseRange, random_intensity
-from ...study.precision import half_precision
 from ...study.targets import soft_cross_entropy
 from .networks import SliceUNet
 from .training import Peer, Task
@@ -34,6 +33,8 @@ class SliceLabelsOnly(Peer):
     Simplified: a smaller, residual network, which is also told where in the volume each pixel lies.
     """
 
+    sees_slices = True
+
     def __init__(self, task: Task) -> None:
         super().__init__(task)
         self.inputs, self.weighted, self.weight = labelled_slices(task)
@@ -49,7 +50,7 @@ class SliceLabelsOnly(Peer):
         rows = torch.randint(len(self.inputs), (_SLICES,), generator=generator).tolist()
         moved = [self._moved(row, generator) for row in rows]
         inputs, weighted, weight = (torch.cat(parts).to(self.task.device) for parts in zip(*moved, strict=True))
-        with half_precision(self.task.device, on_cpu=True):
+        with self.precision():
             logits = network.of_slices(inputs)
         return soft_cross_entropy(logits.float(), weighted, weight)
 

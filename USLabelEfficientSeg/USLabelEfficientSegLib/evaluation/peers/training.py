@@ -95,6 +95,8 @@ class Peer(ABC):
         task: what it learns from.
     """
 
+    sees_slices = False  # whether its networks are 2-D
+
     def __init__(self, task: Task) -> None:
         self.task = task
         self.network = self.build().to(task.device).train()
@@ -127,9 +129,13 @@ class Peer(ABC):
         weighted, weight = (target.to(self.task.device) for target in sample.targets["labels"])
         return soft_cross_entropy(logits, weighted, weight), logits
 
+    def precision(self) -> torch.autocast:
+        """Half precision where it is faster, for 2-D networks also on some CPUs."""
+        return half_precision(self.task.device, on_cpu=self.sees_slices)
+
     def logits(self, network: nn.Module, inputs: Tensor) -> Tensor:
-        """Logits in float32, computed in half precision on a GPU."""
-        with half_precision(self.task.device):
+        """Logits in float32, whatever they are computed in."""
+        with self.precision():
             output: Tensor = network(inputs.to(self.task.device))
         return output.float()
 
