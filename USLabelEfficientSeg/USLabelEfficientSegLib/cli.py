@@ -12,7 +12,17 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from . import __version__
-from .command_line import benchmark, demonstration, devices, reporting, results, studies, suggestion, training
+from .command_line import (
+    benchmark,
+    demonstration,
+    devices,
+    reporting,
+    results,
+    splitting,
+    studies,
+    suggestion,
+    training,
+)
 from .command_line.interruption import CANCELLED
 from .errors import InputError
 
@@ -41,6 +51,7 @@ app = typer.Typer(
 )
 app.command()(demonstration.demo)
 app.add_typer(studies.app, name="study")
+app.command()(splitting.split)
 app.command()(suggestion.suggest)
 app.command()(training.train)
 app.command()(results.segment)

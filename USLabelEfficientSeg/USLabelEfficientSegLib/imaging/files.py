@@ -34,7 +34,8 @@ def read_volume(path: Path | str) -> UltrasoundVolume:
     frames = _read_frames(path)
     if len(frames) > 1:
         problem = f"holds {len(frames)} volumes over time (4-D)"
-        raise InputError(path, problem, "save the time point of interest as its own 3-D file")
+        remedy = "save the time point of interest as a file of its own (uslabelseg split, Slicer's Sequences)"
+        raise InputError(path, problem, remedy)
     return _as_volume(path, frames[0], image_name(path))
 
 
