@@ -181,7 +181,7 @@ def test_every_switch_of_the_ablation_changes_what_is_learnt(tmp_path, simulated
 
     # The prior takes most of the time of so small a training: it is there where it or its alignment is at stake.
     quick = {"location_prior": False}
-    on_prior = {"ours-no-location", "ours-no-alignment"}
+    on_prior = {"ours-no-location", "ours-no-prior-vote", "ours-no-alignment"}
     with_prior, without = student_of("with", {}), student_of("without", quick)
     assert torch.equal(student_of("again", quick), without)
     assert on_prior < set(ABLATION)

@@ -174,6 +174,7 @@ def trained_model(run: Run, students: Sequence[nn.Module]) -> SegmentationModel:
         overlap=run.settings.segmentation.overlap,
         mirrored_axes=run.mirrored,
         template=run.template,
+        prior=run.location_prior if run.settings.segmentation.prior_votes else None,
         provenance={
             "settings": run.settings.model_dump(mode="json"),
             "images": image_checksums(run.study),

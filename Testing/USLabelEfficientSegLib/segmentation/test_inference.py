@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -6,10 +8,11 @@ from torch import nn
 from USLabelEfficientSegLib.imaging.resampling import resample_axes, working_geometry
 from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
 from USLabelEfficientSegLib.segmentation import inference
-from USLabelEfficientSegLib.segmentation.inference import CoarsePrediction, predict, predict_inputs
+from USLabelEfficientSegLib.segmentation.inference import CoarsePrediction, agreed, predict, predict_inputs
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.segmentation.training_statistics import IntensityFeatures
 from USLabelEfficientSegLib.student.build import StudentDesign, build_student
+from USLabelEfficientSegLib.study.location_prior import LocationPrior
 
 CPU = torch.device("cpu")
 
@@ -138,14 +141,48 @@ def test_position_stays_in_place_when_the_image_is_mirrored():
 
 def test_networks_vote_with_equal_weight_and_their_disagreement_lowers_the_weight():
     inputs, sector = torch.randn(5, 8, 8, 8), torch.ones(8, 8, 8, dtype=torch.bool)
-    low, high = Threshold(-1.0), Threshold(1.0)
+    low, high = Threshold(-1.0, 1.0), Threshold(1.0, 1.0)
 
     one, other, both = (predict_inputs(model_of(*n), inputs, sector, CPU) for n in ((low,), (high,), (low, high)))
 
-    torch.testing.assert_close(both.probability, (one.probability + other.probability) / 2)
+    odds = (p.probability[1].logit() for p in (one, other))
+    torch.testing.assert_close(both.probability[1], (sum(odds) / 2).sigmoid())  # neither is near certain here
     assert float(one.deviation.max()) == 0 and bool((one.weight == 1).all())
     torch.testing.assert_close(both.deviation, (one.probability[1] - other.probability[1]).abs() / 2)
     torch.testing.assert_close(both.weight, 1 - both.deviation)
+
+
+def test_the_location_prior_votes_like_a_network_and_has_no_part_in_their_disagreement():
+    inputs, sector = torch.rand(5, 8, 8, 8) - 0.5, torch.ones(8, 8, 8, dtype=torch.bool)
+    prior = LocationPrior(1)
+    prior.coefficients[0, 2] = 3.0  # as `Where` has it
+    alone = model_of(Threshold())
+
+    voted = predict_inputs(replace(alone, prior=prior), inputs, sector, CPU)
+
+    two = predict_inputs(model_of(Threshold(), Where()), inputs, sector, CPU)
+    torch.testing.assert_close(voted.probability, two.probability)
+    assert float(voted.deviation.max()) == 0 < float(two.deviation.max())
+
+
+def test_a_pool_of_opinions_is_as_sure_as_they_are_together():
+    votes = [torch.tensor([[0.2], [0.8]]), torch.tensor([[0.2], [0.8]])]
+    torch.testing.assert_close(agreed(votes), votes[0])
+
+    opposite = agreed([torch.tensor([[0.9], [0.1]]), torch.tensor([[0.1], [0.9]])])
+    torch.testing.assert_close(opposite, torch.tensor([[0.5], [0.5]]))
+    sure = agreed([torch.tensor([[0.001], [0.999]]), torch.tensor([[0.5], [0.5]])])
+    assert float(sure[1, 0]) > 0.95 > (0.999 + 0.5) / 2  # where the other one has no opinion
+    three = agreed([torch.tensor([0.6, 0.3, 0.1]), torch.tensor([0.1, 0.3, 0.6])])
+    assert float(three.sum()) == pytest.approx(1) and int(three.argmax()) == 1
+
+
+def test_no_opinion_is_a_veto_and_a_single_one_is_left_as_it_is():
+    never = torch.tensor([1.0, 0.0])
+
+    assert agreed([never]) is never
+    overruled = agreed([never, torch.tensor([0.0001, 0.9999]), torch.tensor([0.0001, 0.9999])])
+    assert float(overruled[1]) > 0.9
 
 
 def test_outside_the_sector_all_is_background_for_certain():

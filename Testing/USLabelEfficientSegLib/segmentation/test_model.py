@@ -15,6 +15,7 @@ from USLabelEfficientSegLib.segmentation.training_statistics import TrainingStat
 from USLabelEfficientSegLib.student.build import StudentDesign, build_student
 from USLabelEfficientSegLib.study.alignment import Template
 from USLabelEfficientSegLib.study.checkpoint import load_checkpoint, save_checkpoint
+from USLabelEfficientSegLib.study.location_prior import LocationPrior
 
 
 def small_model(network="u-net", members=2):
@@ -66,6 +67,18 @@ def test_a_model_keeps_what_volumes_are_aligned_to(tmp_path):
     assert torch.equal(loaded.edges, template.edges) and torch.equal(loaded.window, template.window)
     small_model().save(path)
     assert SegmentationModel.load(path).template is None
+
+
+def test_a_model_keeps_its_location_prior(tmp_path):
+    prior, path = LocationPrior(2), tmp_path / "model.safetensors"
+    prior.coefficients.normal_()
+    replace(small_model(), prior=prior).save(path)
+
+    loaded = SegmentationModel.load(path).prior
+
+    assert loaded is not None and torch.equal(loaded.coefficients, prior.coefficients)
+    small_model().save(path)
+    assert SegmentationModel.load(path).prior is None
 
 
 def test_saving_replaces_a_model_at_once_and_leaves_nothing_else(saved):

@@ -43,6 +43,11 @@ VARIANTS = {
         "Ours, no distillation", {"student.correlation_weight": 0.0}, "No correlation distillation."
     ),
     "ours-no-location": Variant("Ours, no location prior", {"location_prior": False}, "Every place is alike at first."),
+    "ours-no-prior-vote": Variant(
+        "Ours, no vote of the prior",
+        {"segmentation.prior_votes": False},
+        "Students start from the location prior, but it has no vote of its own.",
+    ),
     "ours-no-alignment": Variant(
         "Ours, no alignment", {"alignment": False}, "Positions are those in the image, volumes are not lined up."
     ),

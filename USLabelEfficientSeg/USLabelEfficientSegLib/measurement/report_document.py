@@ -44,8 +44,9 @@ _STUDENT = (
     "The teacher's predictions for the remaining slices, with their uncertainty, become 3-D pseudo-labels, which are "
     "refined as volumes. A 3-D student learns from the labelled slices and the pseudo-labels and segments whole "
     "volumes [1]. Beyond that paper, and as far as the settings say so, it learns on in rounds from its own "
-    "predictions, a second student learns from the labelled slices alone, the result is the mean of both, and its "
-    "probabilities are scaled to agree with the labelled slices."
+    "predictions, a second student learns from the labelled slices alone, the students and the position of the organs "
+    "in the labelled slices vote (geometric mean of their probabilities), and the result is scaled to agree with the "
+    "labelled slices."
 )
 _NO_INTERVALS = (
     "No prediction intervals are given: the model was not calibrated, or the segmentations are not, or no longer, its "

@@ -6,14 +6,14 @@ are then interpolated to the volume's own grid a slab at a time, so that memory 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from monai.inferers import sliding_window_inference
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..imaging.intensities import normalised_grey
 from ..imaging.normalisation import POSITION_CHANNELS, image_channels, mirrored_positions, position_channels
@@ -26,6 +26,7 @@ from .model import SegmentationModel
 from .training_statistics import IntensityFeatures
 
 _SLAB_VALUES = 2**24  # values of a fine probability slab: 64 MiB
+_LEAST_PROBABILITY = 1e-4  # that a vote gives a class: nobody has a veto
 
 
 @dataclass(frozen=True)
@@ -96,37 +97,56 @@ def predict(model: SegmentationModel, volume: UltrasoundVolume, device: torch.de
 
 @torch.inference_mode()
 def predict_inputs(model: SegmentationModel, inputs: Tensor, sector: Tensor, device: torch.device) -> FusedPrediction:
-    """Mean class probabilities over networks and mirror images and their standard deviation, on the CPU.
+    """Class probabilities on which networks and location prior agree, and their standard deviation, on the CPU.
+
+    Each network votes with its mean over mirror images, the location prior with its own probabilities, see `agreed`.
 
     Args:
-        model: its networks vote with equal weight.
+        model: its networks, and its prior if it has one, vote with equal weight.
         inputs: image and position channels (P, i, j, k) on the working grid.
         sector: (i, j, k); outside it all is background.
         device: where the networks run.
     """
-    views: list[tuple[int, ...]] = [(), *((axis,) for axis in model.mirrored_axes)]
-    votes = []
-    for network in model.networks:
-        network.to(device).eval()
-        for axes in views:
-            flips = [axis - 3 for axis in axes]
-            image = inputs[:-POSITION_CHANNELS].flip(flips)
-            position = mirrored_positions(inputs[-POSITION_CHANNELS:], axes)
-            logits = sliding_window_inference(
-                torch.cat([image, position])[None].to(device),
-                # Not larger than the volume: it would be padded, to what no student was trained on.
-                roi_size=[min(model.window, n) for n in inputs.shape[1:]],
-                sw_batch_size=1,
-                predictor=network,
-                overlap=model.overlap,
-                mode="gaussian",
-                device="cpu",
-            )
-            votes.append(torch.as_tensor(logits)[0].float().softmax(dim=0).flip(flips))
-    probability = torch.stack(votes).mean(dim=0)
+    views = [_views(model, network.to(device).eval(), inputs, device) for network in model.networks]
+    deviation = torch.cat(views).std(dim=0, correction=0).amax(dim=0) * sector
+    votes = [of_one.mean(dim=0) for of_one in views]
+    if model.prior is not None:
+        votes.append(model.prior(inputs[None, -POSITION_CHANNELS:])[0].softmax(dim=0))
+    probability = agreed(votes)
     if model.scaling is not None:
         probability = model.scaling(probability)
     probability[1:] *= sector
     probability[0] = 1 - probability[1:].sum(dim=0)
-    deviation = torch.stack(votes).std(dim=0, correction=0).amax(dim=0) * sector
     return FusedPrediction(probability, deviation, confidence(deviation))
+
+
+def _views(model: SegmentationModel, network: nn.Module, inputs: Tensor, device: torch.device) -> Tensor:
+    """Class probabilities (V, C, i, j, k) that one network gives the volume and its mirror images."""
+    image, position = inputs[:-POSITION_CHANNELS], inputs[-POSITION_CHANNELS:]
+    mirrored: list[tuple[int, ...]] = [(), *((axis,) for axis in model.mirrored_axes)]
+    views = []
+    for axes in mirrored:
+        flips = [axis - 3 for axis in axes]
+        logits = sliding_window_inference(
+            torch.cat([image.flip(flips), mirrored_positions(position, axes)])[None].to(device),
+            # Not larger than the volume: it would be padded, to what no student was trained on.
+            roi_size=[min(model.window, n) for n in inputs.shape[1:]],
+            sw_batch_size=1,
+            predictor=network,
+            overlap=model.overlap,
+            mode="gaussian",
+            device="cpu",
+        )
+        views.append(torch.as_tensor(logits)[0].float().softmax(dim=0).flip(flips))
+    return torch.stack(views)
+
+
+def agreed(votes: Sequence[Tensor]) -> Tensor:
+    """Logarithmic opinion pool of class probabilities (C, ...): p proportional to (prod_n p_n)^(1/N).
+
+    Unlike their mean it is sure where some are sure and the others do not contradict (Genest & Zidek, "Combining
+    probability distributions", Statistical Science 1986). A single vote is returned as it is.
+    """
+    if len(votes) == 1:
+        return votes[0]
+    return torch.stack(list(votes)).clamp_min(_LEAST_PROBABILITY).log().mean(dim=0).softmax(dim=0)

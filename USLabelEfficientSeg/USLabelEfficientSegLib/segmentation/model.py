@@ -8,26 +8,28 @@ from typing import Any, TypeVar
 
 import torch
 from pydantic import BaseModel
-from torch import nn
+from torch import Tensor, nn
 
 from ..errors import InputError
 from ..student.build import StudentDesign, build_student
 from ..study.alignment import Template
 from ..study.checkpoint import load_checkpoint, save_checkpoint
+from ..study.location_prior import LocationPrior
 from ..study.study import MODEL_NAME as MODEL_NAME
 from .calibration import VolumeCalibration
 from .probability_scaling import ProbabilityScaling
 from .training_statistics import TrainingStatistics
 
-FORMAT = 4  # 3 had other students, 2 knew no scaling, 1 neither calibration nor statistics nor a template
+FORMAT = 5  # 4 had no prior, 3 other students, 2 no scaling, 1 neither calibration nor statistics nor a template
 _FORMER_NETWORK = "residual"  # of students up to format 3
 IMAGE_MODEL = "image_model"  # what describes a model of 2-D images in the metadata of its file
 _EDGES, _WINDOW = "template/edges", "template/window"
+_PRIOR = "prior/coefficients"
 
 
 @dataclass(frozen=True)
 class SegmentationModel:
-    """One or more students that vote, and how a volume is presented to them.
+    """One or more students that vote, beside what the position alone tells, and how a volume is presented to them.
 
     Args:
         networks: trained students of the same design.
@@ -41,7 +43,8 @@ class SegmentationModel:
         calibration: of the volumes' prediction intervals; None: there are none.
         statistics: of the volumes that the model has learnt from; None: unknown.
         template: what volumes are aligned to before positions are told; None: positions are those in the volume.
-        scaling: of the students' mean probabilities; None: they are as they are.
+        scaling: of the probabilities on which all agree; None: they are as they are.
+        prior: where organs lie, which votes like a student; None: it has no vote.
     """
 
     networks: tuple[nn.Module, ...]
@@ -56,6 +59,7 @@ class SegmentationModel:
     statistics: TrainingStatistics | None = None
     template: Template | None = None
     scaling: ProbabilityScaling | None = None
+    prior: LocationPrior | None = None
 
     def save(self, path: Path) -> None:
         """Write the model to a safetensors file, atomically."""
@@ -66,6 +70,8 @@ class SegmentationModel:
         }
         if self.template is not None:
             tensors |= {_EDGES: self.template.edges, _WINDOW: self.template.window}
+        if self.prior is not None:
+            tensors[_PRIOR] = self.prior.coefficients
         description = {
             "format": FORMAT,
             "networks": len(self.networks),
@@ -118,6 +124,7 @@ class SegmentationModel:
                 _read(TrainingStatistics, model.get("statistics")),
                 Template(tensors[_EDGES], tensors[_WINDOW]) if _EDGES in tensors else None,
                 _read(ProbabilityScaling, model.get("scaling")),
+                _prior(tensors[_PRIOR]) if _PRIOR in tensors else None,
             )
         except InputError:
             raise
@@ -127,6 +134,12 @@ class SegmentationModel:
 
 
 _Part = TypeVar("_Part", bound=BaseModel)
+
+
+def _prior(coefficients: Tensor) -> LocationPrior:
+    prior = LocationPrior(len(coefficients))
+    prior.load_state_dict({"coefficients": coefficients})
+    return prior
 
 
 def _read(kind: type[_Part], record: Any) -> _Part | None:

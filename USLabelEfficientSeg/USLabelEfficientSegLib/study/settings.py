@@ -95,7 +95,7 @@ class StudentSettings(Section):
     )
     window: int = Field(default=48, ge=16, le=512, description="largest side in voxels that it sees at once")
     rounds: int = Field(default=4, ge=1, le=20, description="rounds of training")
-    members: int = Field(default=1, ge=1, le=20, description="students of each kind; the mean of all is the result")
+    members: int = Field(default=1, ge=1, le=20, description="students of each kind; all vote")
     steps: Annotated[int, Field(ge=1, le=10_000_000, description="training steps of a round, at most")] = 400
     steps_per_labelled_slice: float = Field(
         default=20.0, ge=0, le=1e6, description="fewer steps for fewer labels, or they are learnt by heart; 0: all"
@@ -196,6 +196,7 @@ class SegmentationSettings(Section):
     overlap: float = Field(
         default=0.25, ge=0, lt=1, description="overlap of neighbouring windows, as a fraction of their size"
     )
+    prior_votes: bool = Field(default=True, description="the location prior votes like a student, if there is one")
 
 
 class Settings(Section):
