@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .calibrating import calibrated, scaled
 from .divergence_teacher import pseudo_labelled_by_pair, slice_pair
@@ -21,7 +21,7 @@ from .errors import InputError
 from .pseudolabels.storage import stored_prediction
 from .pseudolabels.teacher_labels import teacher_pseudo_label
 from .segmentation.model import MODEL_NAME, SegmentationModel
-from .student_rounds import distilled_students, renewed, students_of_labels_alone, trained_model
+from .student_rounds import Students, distilled_students, renewed, students_of_labels_alone, trained_model
 from .study.settings import Settings
 from .study.several_devices import check_devices, on_devices
 from .study.study import Study
@@ -113,7 +113,7 @@ def batch_sizes(settings: Settings, until: Stage) -> dict[str, int]:
     return {**sizes, "student.batch_size": settings.student.batch_size} if until == "student" else sizes
 
 
-def new_students(run: Run, until: Stage) -> list[nn.Module] | None:
+def new_students(run: Run, until: Stage) -> Students | None:
     """From the volumes and the labels to students; None if `until` comes before them."""
     of_pair = run.settings.method == "information-divergence"
     volumes = taught_by_pair(run, until) if of_pair else taught_by_vit(run, until)
@@ -122,12 +122,12 @@ def new_students(run: Run, until: Stage) -> list[nn.Module] | None:
     taught = distilled_students(run, volumes, "1")
     alone = students_of_labels_alone(run, beside=taught)
     for round_number in range(2, run.settings.student.rounds + 1):
-        volumes = renewed(run, volumes, [*taught, *alone], f"{round_number}")
+        volumes = renewed(run, volumes, Students(taught, alone), f"{round_number}")
         taught = distilled_students(run, volumes, f"{round_number}", taught, beside=alone)
-    return [*taught, *alone]
+    return Students(taught, alone)
 
 
-def continued_students(run: Run, earlier: SegmentationModel, until: Stage) -> list[nn.Module] | None:
+def continued_students(run: Run, earlier: SegmentationModel, until: Stage) -> Students | None:
     """One more round instead: an earlier model is the teacher, and its students learn on, each kind in its own way.
 
     None if `until` comes before the students.
@@ -139,15 +139,15 @@ def continued_students(run: Run, earlier: SegmentationModel, until: Stage) -> li
     if until == "teacher":
         return None
     networks = [network.to(run.device) for network in earlier.networks]
-    volumes = renewed(run, run.volumes, networks, CONTINUED)
+    taught, alone = networks[: run.settings.student.members], networks[run.settings.student.members :]
+    volumes = renewed(run, run.volumes, Students(taught, alone), CONTINUED)
     if teacher is not None:
         cache, axis = feature_cache(run, teacher), run.study.slice_axis
         volumes = [replace(v, features=cache.features(v.grey, v.spacing, axis)) for v in volumes]
     if until == "pseudo-labels":
         return None
-    taught, alone = networks[: run.settings.student.members], networks[run.settings.student.members :]
     taught = distilled_students(run, volumes, CONTINUED, taught, beside=alone)
-    return [*taught, *students_of_labels_alone(run, alone or None, beside=taught)]
+    return Students(taught, students_of_labels_alone(run, alone or None, beside=taught))
 
 
 def taught_by_vit(run: Run, until: Stage) -> list[TrainingVolume] | None:

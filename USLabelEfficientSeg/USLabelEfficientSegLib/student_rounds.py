@@ -2,13 +2,15 @@
 
 Stage 5 of CDKD (see `pipeline`), and what follows it here: what all students predict, who see all three dimensions,
 renews the pseudo-labels for the next round. With four labelled slices students that are taught are better, with fifteen
-those that learn long from the labels alone (docs/experiments.md).
+those that learn long from the labels alone, with forty even more so (docs/experiments.md): they have the more votes the
+more labels there are.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from torch import nn
 
@@ -28,6 +30,14 @@ from .study.training_volumes import TrainingVolume
 from .training_run import CONTINUED_LABEL_SHARE, Run
 
 LABELS_ALONE = "labels alone"  # stage of students without a teacher
+
+
+@dataclass(frozen=True)
+class Students:
+    """Those that are taught, and those that learn from the labels alone."""
+
+    taught: Sequence[nn.Module]
+    alone: Sequence[nn.Module] = field(default_factory=tuple)
 
 
 def distilled_students(
@@ -57,7 +67,7 @@ def distilled_students(
             prior=run.location_prior if start is None else None,
             pseudo_label_weight=settings.teacher_label_weight if round_name == "1" else settings.pseudo_label_weight,
             start=None if start is None else start[member - 1],
-            beside=beside,
+            together=lambda student: Students([student], beside),
         )
         for member in range(1, settings.members + 1)
     ]
@@ -85,7 +95,7 @@ def students_of_labels_alone(
             file=f"student_labels_{member}",
             draws=(LABELS_ALONE, member),
             start=None if start is None else start[member - 1],
-            beside=beside,
+            together=lambda student: Students(beside, [student]),
         )
         for member in range(1, settings.members + 1)
     ]
@@ -100,9 +110,9 @@ def _trained(
     file: str,
     draws: tuple[str, int],
     prior: LocationPrior | None,
+    together: Callable[[nn.Module], Students],
     pseudo_label_weight: float = 0.0,
     start: nn.Module | None = None,
-    beside: Sequence[nn.Module] = (),
 ) -> nn.Module:
     name, member = draws
     name = name if run.earlier is None else f"{name} {run.identity}"
@@ -123,17 +133,17 @@ def _trained(
         events=run.study.events,
         device=run.device,
         cancelled=run.cancelled,
-        after_step=observed(run, {volume.name: volume for volume in volumes}, stage, settings.steps, beside),
+        after_step=observed(run, {volume.name: volume for volume in volumes}, stage, settings.steps, together),
     )
 
 
 def observed(
-    run: Run, volumes: Mapping[str, TrainingVolume], stage: str, steps: int, beside: Sequence[nn.Module]
+    run: Run, volumes: Mapping[str, TrainingVolume], stage: str, steps: int, together: Callable[[nn.Module], Students]
 ) -> Callable[[int, nn.Module], None]:
     """What is to be called with a student after every step: the live preview, and the run's observer."""
 
     def model_of(student: nn.Module) -> SegmentationModel:
-        return trained_model(run, [*beside, student])
+        return trained_model(run, together(student))
 
     preview = LivePreview(run.study, volumes, model_of, (stage, steps), run.device)
 
@@ -145,9 +155,7 @@ def observed(
     return after_step
 
 
-def renewed(
-    run: Run, volumes: Sequence[TrainingVolume], students: Sequence[nn.Module], round_name: str
-) -> list[TrainingVolume]:
+def renewed(run: Run, volumes: Sequence[TrainingVolume], students: Students, round_name: str) -> list[TrainingVolume]:
     """The students' own predictions, which see all three dimensions, replace the teacher's pseudo-labels."""
     model = scaled(run, trained_model(run, students))
     features = {volume.name: volume.features for volume in volumes}
@@ -163,10 +171,12 @@ def renewed(
     return run.each_volume(f"pseudo-labels {round_name}", taught)
 
 
-def trained_model(run: Run, students: Sequence[nn.Module]) -> SegmentationModel:
-    """The students of the last round vote; the file tells what they were made from."""
+def trained_model(run: Run, students: Students) -> SegmentationModel:
+    """The students of the last round vote, and the location prior; the file tells what they were made from."""
+    prior = run.location_prior if run.settings.segmentation.prior_votes else None
+    share = run.labelled_slices / (run.labelled_slices + run.settings.student.half_of_votes_at)
     return SegmentationModel(
-        networks=tuple(students),
+        networks=(*students.taught, *students.alone),
         design=run.design,
         organs=run.study.organs,
         max_voxels=run.settings.working_grid.max_voxels,
@@ -174,7 +184,8 @@ def trained_model(run: Run, students: Sequence[nn.Module]) -> SegmentationModel:
         overlap=run.settings.segmentation.overlap,
         mirrored_axes=run.mirrored,
         template=run.template,
-        prior=run.location_prior if run.settings.segmentation.prior_votes else None,
+        prior=prior,
+        weights=vote_weights(len(students.taught), len(students.alone), int(prior is not None), share),
         provenance={
             "settings": run.settings.model_dump(mode="json"),
             "images": image_checksums(run.study),
@@ -182,3 +193,16 @@ def trained_model(run: Run, students: Sequence[nn.Module]) -> SegmentationModel:
             **({} if run.earlier is None else {"continued_from": run.earlier.record}),
         },
     )
+
+
+def vote_weights(taught: int, alone: int, prior: int, share: float) -> tuple[float, ...]:
+    """Weights, which add up to 1, of so many taught students, students of the labels alone, and location priors.
+
+    Args:
+        taught, alone, prior: how many there are.
+        share: of all votes that the students of the labels alone have between them, if there are others.
+    """
+    others = taught + prior
+    of_alone = (share if others else 1.0) if alone else 0.0
+    of_others = (1 - of_alone) / max(others, 1)
+    return (*[of_others] * taught, *[of_alone / max(alone, 1)] * alone, *[of_others] * prior)

@@ -177,6 +177,22 @@ def test_a_pool_of_opinions_is_as_sure_as_they_are_together():
     assert float(three.sum()) == pytest.approx(1) and int(three.argmax()) == 1
 
 
+def test_votes_count_by_their_weights_and_the_prior_has_the_last():
+    inputs, sector = torch.rand(5, 8, 8, 8) - 0.5, torch.ones(8, 8, 8, dtype=torch.bool)
+    prior = LocationPrior(1)
+    prior.coefficients[0, 2] = 3.0
+
+    model = replace(model_of(Threshold(), Where()), prior=prior, weights=(2.0, 1.0, 1.0))
+    weighted = predict_inputs(model, inputs, sector, CPU).probability
+    twice = agreed([predict_inputs(model_of(n()), inputs, sector, CPU).probability for n in (Threshold, Where)])
+
+    torch.testing.assert_close(
+        weighted, twice
+    )  # `Where` and the prior say the same: together they count like the first
+    lopsided = predict_inputs(replace(model, weights=(0.0, 0.0, 1.0)), inputs, sector, CPU).probability
+    torch.testing.assert_close(lopsided, predict_inputs(model_of(Where()), inputs, sector, CPU).probability)
+
+
 def test_no_opinion_is_a_veto_and_a_single_one_is_left_as_it_is():
     never = torch.tensor([1.0, 0.0])
 

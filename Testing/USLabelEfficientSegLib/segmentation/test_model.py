@@ -69,16 +69,25 @@ def test_a_model_keeps_what_volumes_are_aligned_to(tmp_path):
     assert SegmentationModel.load(path).template is None
 
 
-def test_a_model_keeps_its_location_prior(tmp_path):
+def test_a_model_keeps_its_location_prior_and_the_weights_of_the_votes(tmp_path):
     prior, path = LocationPrior(2), tmp_path / "model.safetensors"
     prior.coefficients.normal_()
-    replace(small_model(), prior=prior).save(path)
+    replace(small_model(), prior=prior, weights=(0.5, 0.25, 0.25)).save(path)
 
-    loaded = SegmentationModel.load(path).prior
+    loaded = SegmentationModel.load(path)
 
-    assert loaded is not None and torch.equal(loaded.coefficients, prior.coefficients)
-    small_model().save(path)
-    assert SegmentationModel.load(path).prior is None
+    assert loaded.prior is not None and torch.equal(loaded.prior.coefficients, prior.coefficients)
+    assert loaded.weights == (0.5, 0.25, 0.25)
+
+
+def test_in_a_model_of_an_earlier_version_all_networks_count_alike_and_no_prior_votes(saved):
+    tensors, metadata = load_checkpoint(saved)
+    earlier = {k: v for k, v in metadata["model"].items() if k != "weights"}
+    save_checkpoint(saved, tensors, {"model": {**earlier, "format": 4}})
+
+    loaded = SegmentationModel.load(saved)
+
+    assert loaded.prior is None and loaded.weights == ()
 
 
 def test_saving_replaces_a_model_at_once_and_leaves_nothing_else(saved):

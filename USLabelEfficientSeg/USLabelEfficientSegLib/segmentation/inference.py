@@ -102,7 +102,7 @@ def predict_inputs(model: SegmentationModel, inputs: Tensor, sector: Tensor, dev
     Each network votes with its mean over mirror images, the location prior with its own probabilities, see `agreed`.
 
     Args:
-        model: its networks, and its prior if it has one, vote with equal weight.
+        model: its networks, and its prior if it has one, vote with its weights.
         inputs: image and position channels (P, i, j, k) on the working grid.
         sector: (i, j, k); outside it all is background.
         device: where the networks run.
@@ -112,7 +112,7 @@ def predict_inputs(model: SegmentationModel, inputs: Tensor, sector: Tensor, dev
     votes = [of_one.mean(dim=0) for of_one in views]
     if model.prior is not None:
         votes.append(model.prior(inputs[None, -POSITION_CHANNELS:])[0].softmax(dim=0))
-    probability = agreed(votes)
+    probability = agreed(votes, model.weights)
     if model.scaling is not None:
         probability = model.scaling(probability)
     probability[1:] *= sector
@@ -141,12 +141,18 @@ def _views(model: SegmentationModel, network: nn.Module, inputs: Tensor, device:
     return torch.stack(views)
 
 
-def agreed(votes: Sequence[Tensor]) -> Tensor:
-    """Logarithmic opinion pool of class probabilities (C, ...): p proportional to (prod_n p_n)^(1/N).
+def agreed(votes: Sequence[Tensor], weights: Sequence[float] = ()) -> Tensor:
+    """Logarithmic opinion pool of class probabilities (C, ...): p proportional to prod_n p_n^(w_n).
 
     Unlike their mean it is sure where some are sure and the others do not contradict (Genest & Zidek, "Combining
     probability distributions", Statistical Science 1986). A single vote is returned as it is.
+
+    Args:
+        votes: at least one.
+        weights: of the votes, relative to each other; none: all count alike.
     """
     if len(votes) == 1:
         return votes[0]
-    return torch.stack(list(votes)).clamp_min(_LEAST_PROBABILITY).log().mean(dim=0).softmax(dim=0)
+    shares = votes[0].new_tensor(weights or [1.0] * len(votes))
+    logarithms = torch.stack(list(votes)).clamp_min(_LEAST_PROBABILITY).log()
+    return torch.tensordot(shares / shares.sum(), logarithms, dims=1).softmax(dim=0)

@@ -20,7 +20,7 @@ from .calibration import VolumeCalibration
 from .probability_scaling import ProbabilityScaling
 from .training_statistics import TrainingStatistics
 
-FORMAT = 5  # 4 had no prior, 3 other students, 2 no scaling, 1 neither calibration nor statistics nor a template
+FORMAT = 5  # 4: all votes equal, no prior; 3: other students; 2: no scaling; 1: no calibration, statistics, template
 _FORMER_NETWORK = "residual"  # of students up to format 3
 IMAGE_MODEL = "image_model"  # what describes a model of 2-D images in the metadata of its file
 _EDGES, _WINDOW = "template/edges", "template/window"
@@ -45,6 +45,7 @@ class SegmentationModel:
         template: what volumes are aligned to before positions are told; None: positions are those in the volume.
         scaling: of the probabilities on which all agree; None: they are as they are.
         prior: where organs lie, which votes like a student; None: it has no vote.
+        weights: of the votes of the networks and, last, of the prior; none: all count alike.
     """
 
     networks: tuple[nn.Module, ...]
@@ -60,6 +61,7 @@ class SegmentationModel:
     template: Template | None = None
     scaling: ProbabilityScaling | None = None
     prior: LocationPrior | None = None
+    weights: tuple[float, ...] = ()
 
     def save(self, path: Path) -> None:
         """Write the model to a safetensors file, atomically."""
@@ -84,6 +86,7 @@ class SegmentationModel:
             "provenance": self.provenance,
             "calibration": None if self.calibration is None else self.calibration.model_dump(mode="json"),
             "statistics": None if self.statistics is None else self.statistics.model_dump(mode="json"),
+            "weights": list(self.weights),
             "scaling": None if self.scaling is None else self.scaling.model_dump(mode="json"),
         }
         save_checkpoint(path, tensors, {"model": description})
@@ -125,6 +128,7 @@ class SegmentationModel:
                 Template(tensors[_EDGES], tensors[_WINDOW]) if _EDGES in tensors else None,
                 _read(ProbabilityScaling, model.get("scaling")),
                 _prior(tensors[_PRIOR]) if _PRIOR in tensors else None,
+                tuple(float(weight) for weight in model.get("weights", ())),
             )
         except InputError:
             raise

@@ -112,6 +112,12 @@ class StudentSettings(Section):
     label_steps_per_labelled_slice: float = Field(
         default=800.0, ge=0, le=1e6, description="fewer of these for fewer labels; 0: all"
     )
+    half_of_votes_at: float = Field(
+        default=15.0,
+        ge=0,
+        le=1e6,
+        description="labelled slices with which these have half of all votes; they have more with more of them",
+    )
     batch_size: BatchSize = 1
     learning_rate: LearningRate = 3e-3
     weight_decay: WeightDecay = 1e-2
