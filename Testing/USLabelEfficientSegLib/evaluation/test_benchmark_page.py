@@ -140,6 +140,7 @@ def test_the_ablation_takes_away_one_part_at_a_time():
             "no-uncertainty",
             "no-distillation",
             "no-location",
+            "no-prior-vote",
             "no-alignment",
             "no-scaling",
             "no-student-of-labels",
