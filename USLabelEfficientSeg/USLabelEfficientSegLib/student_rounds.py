@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from torch import nn
 
@@ -37,7 +37,7 @@ class Students:
     """Those that are taught, and those that learn from the labels alone."""
 
     taught: Sequence[nn.Module]
-    alone: Sequence[nn.Module] = field(default_factory=tuple)
+    alone: Sequence[nn.Module]
 
 
 def distilled_students(
