@@ -24,6 +24,7 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _COLUMNS = 3
 _SPREAD_IN_FACTORS = 1.12  # between neighbouring methods on the logarithmic axis, all together
+_MARGIN = 1.6  # beyond the lowest and the highest label fraction, so that methods at a single one stand together
 
 
 def dice_against_fraction_png(results: Sequence[JobResult]) -> bytes:
@@ -38,13 +39,15 @@ def dice_against_fraction_png(results: Sequence[JobResult]) -> bytes:
         x = [100 * arm.label_fraction * aside for arm in members]
         y = [summary.dice for summary in summaries]
         ranges = [_range_of_seeds(arms[arm], s) for arm, s in zip(members, summaries, strict=True)]
-        axes.errorbar(x, y, yerr=np.array(ranges).T, capsize=2, elinewidth=0.9, label=_label(*key), **_style(*key))
+        axes.errorbar(x, y, yerr=np.array(ranges).T, capsize=2, elinewidth=0.9, label=_label(*key), **style_of(*key))
     for arm in (arm for arm in arms if uses_all_labels(arm.method)):
         dice = summarise_arm(arm, arms[arm]).dice
         axes.axhline(dice, color="#555555", linewidth=1.2, linestyle="--", label=_label(arm.method))
     if series:
+        ticks = sorted({100 * arm.label_fraction for members in series.values() for arm in members})
         axes.set_xscale("log")
-        axes.set_xticks(sorted({100 * arm.label_fraction for members in series.values() for arm in members}))
+        axes.set_xlim(ticks[0] / _MARGIN, ticks[-1] * _MARGIN)
+        axes.set_xticks(ticks)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("Labelled slices, % of all", fontsize=8)
@@ -105,7 +108,7 @@ def degradation_png(results: Sequence[JobResult]) -> bytes | None:
             else:
                 points = [(0.0, dice[UNDEGRADED, 0.0]), *points]
             x, y = zip(*points, strict=True) if points else ((), ())
-            axes.plot(x, y, label=_label(arm.method, arm.choice), **_style(arm.method, arm.choice))
+            axes.plot(x, y, label=_label(arm.method, arm.choice), **style_of(arm.method, arm.choice))
     for axes, name in zip(grid, names, strict=True):
         axes.set_title(name, fontsize=8, loc="left")
         axes.set(xlim=(-0.03, 1.03), ylim=(0, 1))
@@ -139,7 +142,7 @@ def dice_over_time_png(results: Sequence[JobResult], label_fraction: float, targ
     figure = Figure(figsize=(7.2, 3.6), dpi=_DOTS_PER_INCH, layout="constrained")
     axes = figure.subplots()
     for arm, curve in curves.items():
-        style = _style(arm.method, arm.choice)
+        style = style_of(arm.method, arm.choice)
         axes.plot([p.seconds for p in curve], [p.dice for p in curve], label=_label(arm.method, arm.choice), **style)
     if target is not None:
         axes.axhline(target, color="#555555", linewidth=1.0, linestyle=":", label="best rival in the end")
@@ -177,13 +180,13 @@ def _wrapped(text: str, width: int = 26) -> str:
     return "\n".join(lines)
 
 
-def _style(method: str, choice: str) -> dict[str, Any]:
+def style_of(method: str, choice: str) -> dict[str, Any]:
     """A method keeps its colour and marker in every figure; suggested slices are dashed, with open markers."""
     number = method_names().index(method)
     others = len(_COLOURS) - 1  # the first colour is ours alone
     return {
         "color": _COLOURS[0 if method == OURS else 1 + number % others],
-        "marker": _MARKERS[(number + number // others) % len(_MARKERS)],
+        "marker": _MARKERS[(number % others + number // others) % len(_MARKERS)],
         "linestyle": "-" if choice == "random" else "--",
         "markerfacecolor": None if choice == "random" else "white",
         "markersize": 4,
