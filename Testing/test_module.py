@@ -59,7 +59,7 @@ class Story:
         button.click()
         self.host.process_events(0.05)
 
-    def until(self, condition, seconds=180):
+    def until(self, condition, seconds=600):
         """Let Slicer run until something has happened."""
         end = time.monotonic() + seconds
         while not condition():
