@@ -186,9 +186,8 @@ def test_votes_count_by_their_weights_and_the_prior_has_the_last():
     weighted = predict_inputs(model, inputs, sector, CPU).probability
     twice = agreed([predict_inputs(model_of(n()), inputs, sector, CPU).probability for n in (Threshold, Where)])
 
-    torch.testing.assert_close(
-        weighted, twice
-    )  # `Where` and the prior say the same: together they count like the first
+    # `Where` and the prior say the same: together they count like the first.
+    torch.testing.assert_close(weighted, twice)
     lopsided = predict_inputs(replace(model, weights=(0.0, 0.0, 1.0)), inputs, sector, CPU).probability
     torch.testing.assert_close(lopsided, predict_inputs(model_of(Where()), inputs, sector, CPU).probability)
 

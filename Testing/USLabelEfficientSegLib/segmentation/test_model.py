@@ -78,6 +78,8 @@ def test_a_model_keeps_its_location_prior_and_the_weights_of_the_votes(tmp_path)
 
     assert loaded.prior is not None and torch.equal(loaded.prior.coefficients, prior.coefficients)
     assert loaded.weights == (0.5, 0.25, 0.25)
+    small_model().save(path)
+    assert SegmentationModel.load(path).prior is None and SegmentationModel.load(path).weights == ()
 
 
 def test_in_a_model_of_an_earlier_version_all_networks_count_alike_and_no_prior_votes(saved):
