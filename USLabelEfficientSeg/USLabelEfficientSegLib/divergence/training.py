@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..study.events import EventLog
 from ..study.loop import TrainingState, run_training
+from ..study.optimizers import adam_w
 from ..study.precision import half_precision
 from ..study.schedules import polynomial_decay, warmup_cosine
 from ..study.settings import DivergenceSettings
@@ -106,7 +107,7 @@ def make_optimizer(rates: Mapping[nn.Module, float], settings: DivergenceSetting
     """AdamW, or the SGD with momentum 0.9 of the paper, of networks with a largest learning rate each."""
     groups = [{"params": list(network.parameters()), "largest": rate} for network, rate in rates.items()]
     if settings.optimizer == "adamw":
-        return torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
+        return adam_w(groups, settings.learning_rate, settings.weight_decay)
     return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=0.9, weight_decay=settings.weight_decay)
 
 

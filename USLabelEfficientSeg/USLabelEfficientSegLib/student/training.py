@@ -23,6 +23,7 @@ from ..study.events import EventLog
 from ..study.group import ALONE, Group
 from ..study.location_prior import LocationPrior
 from ..study.loop import TrainingState, run_training
+from ..study.optimizers import adam_w
 from ..study.precision import half_precision
 from ..study.schedules import warmup_cosine
 from ..study.settings import StudentSettings
@@ -102,7 +103,7 @@ def train_student(
     network = network.to(device).requires_grad_(True).train()
     network = network.to(memory_format=memory_format)  # type: ignore[call-overload]
     average = copy.deepcopy(network).requires_grad_(False)
-    optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    optimizer = adam_w([{"params": list(network.parameters())}], settings.learning_rate, settings.weight_decay)
     pose = PoseRange(settings.rotation, settings.scale, settings.shift, settings.deformation, mirrored_axes)
     labelled = [volume for volume in volumes if volume.labels is not None]
     taught = [volume for volume in volumes if volume.pseudo is not None or volume.features is not None]
@@ -182,17 +183,15 @@ def draw_sample(volume: TrainingVolume, pose: PoseRange, window: int, generator:
         if target is not None
     }
     anchor = None
-    if "labels" in targets:
+    if "labels" in targets and max(volume.shape) > window:
         anchor = warp(targets["labels"].weight[None, None], grid)[0, 0]
-    where = _window(volume.shape, window, anchor, generator)
-    i, j, k = where
+    i, j, k = _window(volume.shape, window, anchor, generator)
     grid = grid[:, i, j, k]
-    image = random_intensity(warp(volume.image[None].float(), grid), generator)
+    maps = [volume.image.float(), *(torch.cat([target.weighted, target.weight[None]]) for target in targets.values())]
+    image, *moved = warp(torch.cat(maps)[None], grid).split([len(each) for each in maps], dim=1)
+    image = random_intensity(image, generator)
     position = mirrored_positions(volume.position, mirrored)[:, i, j, k]
-    warped = {}
-    for name, target in targets.items():
-        both = warp(torch.cat([target.weighted, target.weight[None]])[None], grid)
-        warped[name] = (both[:, :-1], both[:, -1])
+    warped = {name: (both[:, :-1], both[:, -1]) for name, both in zip(targets, moved, strict=True)}
     return Sample(volume, torch.cat([image, position[None]], dim=1), warped, grid)
 
 
@@ -201,7 +200,7 @@ def _window(
 ) -> tuple[slice, slice, slice]:
     """A random window of at most `window` voxels a side; if anything is labelled, it holds a labelled voxel."""
     centre = [int(torch.randint(n, (1,), generator=generator)) for n in shape]
-    if anchor is not None and max(shape) > window:
+    if anchor is not None:
         candidates = (anchor > 0).nonzero()
         if len(candidates):
             centre = candidates[int(torch.randint(len(candidates), (1,), generator=generator))].tolist()

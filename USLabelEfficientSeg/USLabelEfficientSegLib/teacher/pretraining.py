@@ -18,6 +18,7 @@ from ..errors import InputError
 from ..study.events import EventLog
 from ..study.group import ALONE, Group
 from ..study.loop import StepFunction, TrainingState, load_modules, run_training
+from ..study.optimizers import adam_w
 from ..study.precision import half_precision
 from ..study.schedules import warmup_cosine
 from ..study.settings import TeacherSettings
@@ -123,7 +124,7 @@ def masked_objective(
 ) -> Objective:
     """Masked-image modelling of random crops, see `MaskedAutoencoder`."""
     model = MaskedAutoencoder(vit, MASK_RATIO).to(device)
-    optimizer = adam_w(model.parameters(), settings)
+    optimizer = teacher_optimizer(model.parameters(), settings)
     patches = (settings.slice_size // vit.patch_size) ** 2
 
     def step_function(step: int, generator: torch.Generator) -> dict[str, Tensor]:
@@ -151,7 +152,7 @@ def dino_objective(
     student = nn.Sequential(vit, head).to(device)
     teacher = nn.Sequential(slow_vit, copy.deepcopy(head)).to(device).requires_grad_(False)
     loss_function = DinoLoss(DINO_OUTPUTS).to(device)
-    optimizer = adam_w(student.parameters(), settings)
+    optimizer = teacher_optimizer(student.parameters(), settings)
     local_size = max(1, round(0.4 * settings.slice_size / vit.patch_size)) * vit.patch_size
     multi_crop = MultiCrop(settings.slice_size, local_size, settings.local_crops)
     # 0.996 averages the last 250 steps, which is all of a short training.
@@ -183,11 +184,11 @@ def dino_objective(
     return Objective(state, step_function, slow_vit)
 
 
-def adam_w(parameters: Iterable[nn.Parameter], settings: TeacherSettings) -> torch.optim.AdamW:
+def teacher_optimizer(parameters: Iterable[nn.Parameter], settings: TeacherSettings) -> torch.optim.AdamW:
     """AdamW that decays matrices and kernels but not biases and norms."""
     every = list(parameters)
     groups: list[dict[str, Any]] = [
         {"params": [parameter for parameter in every if parameter.ndim > 1]},
         {"params": [parameter for parameter in every if parameter.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, settings.learning_rate, weight_decay=settings.weight_decay)
+    return adam_w(groups, settings.learning_rate, settings.weight_decay)

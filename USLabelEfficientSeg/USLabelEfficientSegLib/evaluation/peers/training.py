@@ -20,6 +20,7 @@ from ...student.augmentation import PoseRange, random_intensity
 from ...student.build import update_average
 from ...student.training import AVERAGE_DECAY, GRADIENT_NORM, Sample, draw_sample
 from ...study.loop import step_seed
+from ...study.optimizers import adam_w
 from ...study.precision import half_precision
 from ...study.schedules import ramp_up, warmup_cosine
 from ...study.settings import StudentSettings
@@ -182,7 +183,7 @@ def train_peer(
         torch.manual_seed(seed)
         peer = make(task)
         rate, decay = peer.learning_rate, task.settings.weight_decay
-        optimizer = torch.optim.AdamW(peer.network.parameters(), rate, weight_decay=decay)
+        optimizer = adam_w([{"params": list(peer.network.parameters())}], rate, decay)
         seconds, step = 0.0, 0
         while (progress := budget.spent(step, seconds)) < 1:
             if on_step is not None:
