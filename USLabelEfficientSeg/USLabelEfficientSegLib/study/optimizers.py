@@ -14,7 +14,7 @@ _FUSED = {"cpu", "cuda"}  # elsewhere torch 2.4 cannot
 def adam_w(groups: Iterable[Mapping[str, Any]], rate: float, decay: float) -> torch.optim.AdamW:
     """AdamW (arXiv 1711.05101), all parameters in one call where torch can.
 
-    On a CPU that takes a sixth of the time, and a student's step nine tenths (`benchmarks/training_step.py`).
+    On a CPU that takes a third of the time, a few milliseconds less a step (`benchmarks/training_step.py`).
 
     Args:
         groups: lists of parameters, `params`, and options of their own, such as `weight_decay`.
