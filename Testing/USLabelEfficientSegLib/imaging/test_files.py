@@ -70,6 +70,17 @@ def test_a_label_map_comes_back_as_written(oblique_geometry: Geometry, tmp_path:
     assert again.geometry.same_grid(oblique_geometry, 1e-5)
 
 
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha"])
+def test_a_label_map_has_the_names_that_its_file_gives(oblique_geometry: Geometry, tmp_path: Path, suffix: str) -> None:
+    label_map = LabelMap(np.full(oblique_geometry.shape, 2, np.uint8), oblique_geometry, "a")
+    fields = {"Segment0_LabelValue": "2", "Segment0_Name": "prostate", "Segment1_LabelValue": "1"}
+    write_label_map(tmp_path / f"a{suffix}", label_map, fields | {"Segment1_Name": "bladder"})
+    write_label_map(tmp_path / f"plain{suffix}", label_map)
+
+    assert read_label_map(tmp_path / f"a{suffix}").segments == {1: "bladder", 2: "prostate"}
+    assert read_label_map(tmp_path / f"plain{suffix}").segments == {}
+
+
 def test_whole_numbers_stored_as_float_are_labels(tmp_path: Path) -> None:
     array = np.zeros((3, 4, 5), np.float32)
     array[1] = 2

@@ -13,7 +13,7 @@ from ..errors import InputError
 from . import dicom
 from .file_errors import about, reading, reason_of
 from .formats import PICTURE_SUFFIXES, PLANAR_REMEDY, READ_FORMATS, READ_SUFFIXES, check_format, suffix_of
-from .itk_files import Frame, read_grid, read_with_itk, write_with_itk
+from .itk_files import Frame, read_grid, read_segments, read_with_itk, write_with_itk
 from .volume import Geometry, LabelMap, UltrasoundVolume
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
@@ -63,7 +63,7 @@ def split_frames(path: Path | str) -> list[UltrasoundVolume]:
 
 
 def read_label_map(path: Path | str) -> LabelMap:
-    """Read a label map as uint8: 0 background, 1..254 organs, 255 unlabelled.
+    """Read a label map as uint8: 0 background, 1..254 organs, 255 unlabelled; with the names that the file gives.
 
     Raises:
         InputError: as for `read_volume` (a constant label map is fine), colour, or values that are not
@@ -79,7 +79,8 @@ def read_label_map(path: Path | str) -> LabelMap:
     if not np.array_equal(labels, voxels):
         raise InputError(path, "holds values that are not labels", "give integers from 0 to 255")
     with about(path):
-        return LabelMap(labels, geometry, image_name(path))
+        segments = {} if dicom.is_dicom(path) else read_segments(path)
+        return LabelMap(labels, geometry, image_name(path), segments)
 
 
 def write_volume(path: Path | str, volume: UltrasoundVolume) -> None:

@@ -16,7 +16,7 @@ from . import dicom
 from .file_errors import about, reading
 from .files import find_images, grey_voxels, image_name
 from .formats import PICTURE_SUFFIXES, READ_SUFFIXES, check_format
-from .itk_files import read_header, read_with_itk
+from .itk_files import read_header, read_segments, read_with_itk
 from .pixel_sizes import UNTOLD, PixelSizes
 from .volume import Geometry, ImageLabels, UltrasoundImage
 
@@ -76,7 +76,8 @@ def read_image_labels(
         if organs is not None and organs > 1 and (voxels == MASK).any():
             problem = f"is black and white, but there are {organs} organs"
             raise InputError(path, problem, "give class numbers 0, 1, 2, ...")
-        return ImageLabels(labels, _sized(path, voxels, own, sizes), image_name(path))
+        segments = {} if dicom.is_dicom(path) else read_segments(path)
+        return ImageLabels(labels, _sized(path, voxels, own, sizes), image_name(path), segments)
 
 
 def dimension_of(path: Path) -> Dimension | None:

@@ -20,6 +20,7 @@ from .units import check_millimetres
 from .volume import Geometry, check_voxel_count
 
 _STDERR = 2
+_LABELS = {str(label) for label in range(1, 255)}
 _stderr_lock = threading.Lock()
 
 Frame = tuple[NDArray[np.generic], Geometry]
@@ -47,6 +48,24 @@ def read_grid(path: Path) -> Geometry:
     if reader.GetDimension() < 3:
         raise InputError(path, "is a 2-D image", "give a 3-D volume")
     return _geometry_of(reader)
+
+
+def read_segments(path: Path) -> dict[int, str]:
+    """What the file calls its labels, by label value: the fields `SegmentN_LabelValue` and `SegmentN_Name`.
+
+    3D Slicer writes them into NRRD files; a segment without a name has none here.
+    """
+    try:
+        reader = read_header(path)
+    except RuntimeError:
+        return {}
+    fields = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys() if key.startswith("Segment")}
+    named = {
+        int(value): fields.get(key.replace("_LabelValue", "_Name"), "")
+        for key, value in fields.items()
+        if key.endswith("_LabelValue") and value in _LABELS
+    }
+    return {label: name for label, name in sorted(named.items()) if name}
 
 
 def read_with_itk(path: Path, *, planar: bool = False) -> list[Frame]:

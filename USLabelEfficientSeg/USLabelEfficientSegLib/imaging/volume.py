@@ -1,7 +1,7 @@
 """A volume is voxels plus their place in space: grey images and label maps."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
@@ -50,8 +50,8 @@ class Geometry:
             )
         direction.setflags(write=False)
         checked = {"shape": shape, "spacing": spacing, "origin": origin, "direction": direction}
-        for field, value in checked.items():
-            object.__setattr__(self, field, value)
+        for attribute, value in checked.items():
+            object.__setattr__(self, attribute, value)
 
     @property
     def voxel_volume_ml(self) -> float:
@@ -120,6 +120,7 @@ class LabelMap:
         voxels: (I, J, K) uint8: 0 background, 1..254 organs, 255 unlabelled.
         geometry: the grid; its shape is the shape of `voxels`.
         name: what messages and results call the label map.
+        segments: what the file calls its labels, by label value; empty when it names none.
 
     Raises:
         InputError: not uint8, not 3-D, thinner than two voxels, or another shape than the grid.
@@ -128,6 +129,7 @@ class LabelMap:
     voxels: NDArray[np.uint8]
     geometry: Geometry
     name: str
+    segments: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.voxels.dtype != np.uint8:
@@ -140,10 +142,12 @@ class ImageLabels(LabelMap):
     """The labels (I, J, 1) of an `UltrasoundImage`, as in a `LabelMap`."""
 
 
-def label_map_of(voxels: NDArray[np.uint8], geometry: Geometry, name: str) -> LabelMap:
+def label_map_of(
+    voxels: NDArray[np.uint8], geometry: Geometry, name: str, segments: Mapping[int, str] | None = None
+) -> LabelMap:
     """The label map of a volume or, where there is one slice, the labels of a 2-D image; raises as they do."""
     kind = ImageLabels if geometry.shape[2] == 1 else LabelMap
-    return kind(voxels, geometry, name)
+    return kind(voxels, geometry, name, segments or {})
 
 
 def check_voxel_count(shape: Sequence[int], name: str) -> None:
