@@ -11,7 +11,7 @@ demo: $(READY)
 
 test: $(READY) lint
 	$(BIN)/python -m pytest Testing/USLabelEfficientSegLib
-	$(BIN)/python -m pytest Testing/slicer_host $(wildcard Testing/test_*.py)
+	$(BIN)/python -m pytest Testing/robustness Testing/slicer_host $(wildcard Testing/test_*.py)
 
 lint: $(READY)
 	$(BIN)/ruff check .

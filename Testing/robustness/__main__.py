@@ -1,0 +1,6 @@
+import faulthandler
+
+from robustness.runner import main
+
+faulthandler.enable()
+main()
