@@ -100,3 +100,9 @@ def test_long_and_foreign_names_work(tmp_path: Path) -> None:
     path = tmp_path / ("前立腺" * 28)  # 252 bytes: the temporary file's name must not be longer
     files.atomic_write_bytes(path, b"x")
     assert path.read_bytes() == b"x"
+
+
+def test_a_name_in_a_table_is_no_formula_and_a_number_stays_one(tmp_path: Path) -> None:
+    atomic_write_csv(tmp_path / "t.csv", [["case", "volume_ml"], ["=1+1", "-2.5"], ["a\x1b[2J", -3]])
+
+    assert (tmp_path / "t.csv").read_text() == "case,volume_ml\n'=1+1,-2.5\na\\x1b[2J,-3\n"

@@ -4,6 +4,7 @@ import csv
 import math
 from pathlib import Path
 
+from ..display import text_of_csv_cell
 from ..errors import InputError
 
 _HEADINGS = ("case", "organ", "volume_ml")
@@ -27,7 +28,7 @@ def read_reference_volumes(path: Path) -> dict[str, dict[str, float]]:
         raise InputError(path, f"lacks the column {missing[0]}", f"give the columns {', '.join(_HEADINGS)}")
     volumes: dict[str, dict[str, float]] = {}
     for line, row in enumerate(rows, start=2):
-        case, organ, text = ((row[heading] or "").strip() for heading in _HEADINGS)
+        case, organ, text = (text_of_csv_cell((row[heading] or "").strip()) for heading in _HEADINGS)
         of_case = volumes.setdefault(case, {})
         if organ in of_case:
             raise InputError(path, f"has two volumes of {organ} of {case} (line {line})", "keep one of them")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from ..display import text_of_csv_cell
 from ..errors import InputError
 from .measurements import OrganMeasurement
 
@@ -96,7 +97,7 @@ def read_visits(path: Path) -> list[Visit]:
         raise InputError(path, "lacks a column", "give the columns case, subject, and either date or order")
     visits: dict[str, Visit] = {}
     for line, row in enumerate(rows, start=2):
-        case, subject, text = ((row[name] or "").strip() for name in (*_HEADINGS, orders[0]))
+        case, subject, text = (text_of_csv_cell((row[name] or "").strip()) for name in (*_HEADINGS, orders[0]))
         if not case or not subject:
             raise InputError(path, f"has no case or subject in line {line}", "fill in every cell")
         if case in visits:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..display import csv_cell
 from ..errors import InputError
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{16}(\..*)?")  # imaging/itk_files.py names its own the same way
@@ -64,9 +65,13 @@ def atomic_write_json(path: Path, value: Any) -> None:
 
 
 def atomic_write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:
-    """`atomic_write_bytes` for a table of comma-separated cells, a line a row; None becomes an empty cell."""
+    """`atomic_write_bytes` for a table of comma-separated cells, a line a row; None becomes an empty cell.
+
+    Texts are those of `csv_cell`: a spreadsheet takes none of them for a formula.
+    """
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    cells = ([csv_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    csv.writer(text, lineterminator="\n").writerows(cells)
     atomic_write_text(path, text.getvalue())
 
 
