@@ -23,7 +23,7 @@ HEAVY = ("torch", "monai")
 LIGHT = [
     "imaging.files", "imaging.dicom", "imaging.sector", "imaging.resampling", "imaging.simulator",
     "annotation.protocol", "annotation.sparse_labels", "annotation.suggestion", "annotation.usable_slices",
-    "study.study", "study.settings", "study.manifest",
+    "study.study", "study.settings", "study.manifest", "study.names",
     "study.checkpoint_header", "study.events", "study.lock", "study.provenance", "study.files", "cli",
 ]  # fmt: skip
 

@@ -25,7 +25,7 @@ MrmlNode = Any
 def stage(volumeNodes: Iterable[MrmlNode], folder: Path) -> Steps:
     """Steps that write volume nodes into a folder for a worker; returns the nodes by the name of their file."""
     from ..imaging.files import write_volume
-    from ..study.creation import safe_stems
+    from ..study.names import safe_stems
 
     nodes = list(volumeNodes)
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,9 @@
 """Making a study from folders of images and labels: validated first, then it appears as a whole."""
 
 import os
-import re
 import shutil
-import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +19,7 @@ from ..imaging.pixel_sizes import UNTOLD, PixelSizes
 from ..imaging.volume import Geometry, LabelMap, UltrasoundVolume, label_map_of
 from .files import sha256_of, sync_folder, temporary_path, writing
 from .manifest import Case, ImageRecord, LabelRecord, Manifest, write_manifest
+from .names import name_problem, safe_stems
 
 _IMAGE_AXIS = 2  # of which an image is the only slice
 
@@ -146,24 +145,6 @@ def label_record(folder: Path, file: str, labels: SparseLabels, slice_axis: int)
     )
 
 
-def safe_stems(names: Iterable[str]) -> list[str]:
-    """File names without suffix: readable, legal everywhere, different even where case does not count."""
-    taken: set[str] = set()
-    stems = []
-    for name in names:
-        stem = re.sub(r'[\x00-\x1f<>:"/\\|?*]', "_", unicodedata.normalize("NFC", name)).strip(" .") or "_"
-        stem = stem.encode("utf-8")[:120].decode("utf-8", errors="ignore").rstrip(" .")
-        if re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", stem, flags=re.IGNORECASE):
-            stem = f"_{stem}"
-        number, unique = 1, stem
-        while unique.casefold() in taken:
-            number += 1
-            unique = f"{stem}-{number}"
-        taken.add(unique.casefold())
-        stems.append(unique)
-    return stems
-
-
 def _examine(reader: _Reader, images: Path, labels: Path | None) -> list[_Source]:
     """Read everything once, so that whatever is wrong is found before anything is written."""
     image_paths = reader.find(images)
@@ -177,6 +158,8 @@ def _examine(reader: _Reader, images: Path, labels: Path | None) -> list[_Source
             )
     sources = []
     for name, path in image_paths.items():
+        if problem := name_problem(name):
+            raise InputError(path, f"has a name that {problem}", "rename it")
         geometry = reader.image(path).geometry
         label_path = label_paths.get(name)
         if label_path is None:

@@ -1,38 +1,56 @@
 """`study.json`: what a study holds, readable by people and programs."""
 
 import json
+import unicodedata
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from ..errors import InputError
 from .files import atomic_write_text
+from .names import LONGEST_NAME, name_problem, names_problem
 from .settings import Section, invalid
 
 MANIFEST_NAME = "study.json"
 FORMAT: Final = 1
 
 
-def _inside_the_study(file: str) -> str:
-    path = PurePosixPath(file)
-    if path.is_absolute() or ".." in path.parts or "\\" in file or ":" in file:
-        raise ValueError("a path relative to the study folder is needed")
-    return file
+def _in_folder(folder: str) -> AfterValidator:
+    """A file directly in a folder of the study, by a name that is legal everywhere."""
+
+    def check(file: str) -> str:
+        path = PurePosixPath(file)
+        if path.parts[:-1] != (folder,) or str(path) != file or name_problem(path.name) or ":" in file:
+            raise ValueError(f"a path relative to the study folder is needed, of a file in its folder {folder}")
+        return file
+
+    return AfterValidator(check)
 
 
-RelativePath = Annotated[str, AfterValidator(_inside_the_study)]
+def _named(organs: tuple[str, ...]) -> tuple[str, ...]:
+    for organ in organs:
+        if not organ.strip() or len(organ) > LONGEST_NAME or any("\ud800" <= letter <= "\udfff" for letter in organ):
+            raise ValueError(f"{organ[:80]!r} is no name of an organ")
+    if len(set(organs)) < len(organs):
+        raise ValueError("two organs have the same name")
+    return organs
+
+
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 SliceAxis = Annotated[int, Field(ge=0, le=2)]
+Size = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Spacing = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
 
 
 class ImageRecord(Section):
     """An image file of the study."""
 
-    file: RelativePath
+    file: Annotated[str, _in_folder("images")]
     sha256: Sha256
-    shape: tuple[int, int, int]
-    spacing: tuple[float, float, float]
+    shape: tuple[Size, Size, Size]
+    spacing: tuple[Spacing, Spacing, Spacing]
 
 
 class LabelRecord(Section):
@@ -42,18 +60,25 @@ class LabelRecord(Section):
     `organ_slices` counts, for each organ, those of them that show it.
     """
 
-    file: RelativePath
+    file: Annotated[str, _in_folder("labels")]
     sha256: Sha256
-    slices: tuple[tuple[SliceAxis, int], ...]
-    organ_slices: tuple[int, ...]
+    slices: tuple[tuple[SliceAxis, Count], ...]
+    organ_slices: tuple[Count, ...]
 
 
 class Case(Section):
     """A volume or 2-D image by its name, with its labels if it has any."""
 
-    name: str = Field(min_length=1)
+    name: str
     image: ImageRecord
     labels: LabelRecord | None = None
+
+    @model_validator(mode="after")
+    def _slices_of_the_image(self) -> Self:
+        for axis, index in () if self.labels is None else self.labels.slices:
+            if index >= self.image.shape[axis]:
+                raise ValueError(f"slice {index} along axis {axis} lies outside the image")
+        return self
 
 
 class Manifest(Section):
@@ -63,10 +88,23 @@ class Manifest(Section):
     created: str
     dimension: Literal[2, 3] = Field(default=3, description="2: each case is one image, a slice along axis 2")
     slice_axis: SliceAxis
-    organs: tuple[str, ...] = Field(min_length=1, max_length=254)
+    organs: Annotated[tuple[str, ...], AfterValidator(_named)] = Field(min_length=1, max_length=254)
     label_fraction: float | None = Field(default=None, gt=0, le=1, description="asked for when labels were hidden")
     label_seed: int | None = Field(default=None, description="seed of that choice")
     cases: tuple[Case, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _each_case_has_its_own(self) -> Self:
+        if problem := names_problem([case.name for case in self.cases]):
+            raise ValueError(problem)
+        records = [record for case in self.cases for record in (case.image, case.labels) if record is not None]
+        # As where case does not count: two cases must not share a file on any system.
+        if len({unicodedata.normalize("NFC", record.file).casefold() for record in records}) < len(records):
+            raise ValueError("two cases share a file")
+        for case in self.cases:
+            if case.labels is not None and len(case.labels.organ_slices) != len(self.organs):
+                raise ValueError(f"the labels of {case.name!r} are not of {len(self.organs)} organs")
+        return self
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -17,8 +17,8 @@ import numpy as np
 from ...annotation.sparse_labels import UNLABELLED
 from ...imaging.files import read_volume, write_label_map, write_volume
 from ...imaging.volume import LabelMap
-from ...study.creation import safe_stems
 from ...study.files import atomic_write_json, atomic_write_text
+from ...study.names import safe_stems
 from ...study.study import Study
 
 NUMBER = 901  # of the data set, in the range that nnU-Net leaves to users
