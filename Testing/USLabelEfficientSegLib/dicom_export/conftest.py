@@ -102,6 +102,11 @@ def rows(scan: Scan) -> list[OrganMeasurement]:
     return [prostate, cyst, organ_row(scan, 3, "stone", probability_volume_ml=0.0, flags=(Flag.EMPTY,))]
 
 
+@pytest.fixture(name="organ_row")
+def organ_row_fixture():
+    return organ_row
+
+
 def organ_row(scan: Scan, label: int, organ: str, **changes: object) -> OrganMeasurement:
     count = int(np.count_nonzero(scan.label_map.voxels == label))
     values = {

@@ -1,10 +1,12 @@
 import shutil
 import subprocess
+from dataclasses import replace
 
 import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
+import SimpleITK
 
 from USLabelEfficientSegLib.dicom_export.export import export_case
 from USLabelEfficientSegLib.errors import InputError
@@ -212,3 +214,105 @@ def test_an_image_that_is_no_dicom_is_refused(scan, rows, tmp_path):
 
     with pytest.raises(InputError, match="is no DICOM image"):
         export_case(tmp_path / "image.nrrd", scan.label_map, rows, tmp_path / "out")
+
+
+def decoded(path, geometry):
+    """The label map of a segmentation, by pydicom alone: its frames at the places that they tell."""
+    dataset = pydicom.dcmread(path)
+    shared = dataset.SharedFunctionalGroupsSequence[0]
+    labels = np.zeros(geometry.shape, np.uint8)
+    pixels = dataset.pixel_array.reshape(-1, dataset.Rows, dataset.Columns)
+    for groups, frame in zip(dataset.PerFrameFunctionalGroupsSequence, pixels, strict=True):
+        identification = groups.get("SegmentIdentificationSequence") or shared.SegmentIdentificationSequence
+        position = groups.get("PlanePositionSequence") or shared.PlanePositionSequence
+        place = geometry.physical_to_index(position[0].ImagePositionPatient)
+        np.testing.assert_allclose(place, [0, 0, round(place[2])], atol=1e-3)
+        labels[:, :, round(place[2])][frame.T > 0] = identification[0].ReferencedSegmentNumber
+    return labels
+
+
+def decoded_by_dcmqi(path, geometry, folder):
+    """The label map of a segmentation as dcmqi reads it; one image a segment."""
+    subprocess.run(
+        [shutil.which("segimage2itkimage"), "--inputDICOM", path, "--outputDirectory", folder, "--outputType", "nrrd"],
+        check=True,
+        capture_output=True,
+    )
+    labels = np.zeros(geometry.shape, np.uint8)
+    for file in folder.glob("*.nrrd"):
+        image = SimpleITK.ReadImage(str(file))
+        values = SimpleITK.GetArrayFromImage(image).T
+        for index in np.argwhere(values):
+            lps = image.TransformIndexToPhysicalPoint(index.tolist())
+            labels[tuple(np.rint(geometry.physical_to_index(lps)).astype(int))] = values[tuple(index)]
+    return labels
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("organs", [1, 2, 6, 20])
+def test_one_to_twenty_organs_are_read_back_by_a_second_reader(scan, organ_row, tmp_path, kind, organs):
+    label_map = LabelMap(np.zeros_like(scan.label_map.voxels), scan.label_map.geometry, "many")
+    for label in range(1, organs + 1):
+        label_map.voxels[(label - 1) % 10 + 1, 1 + (label - 1) // 10 * 4 :, 1 + label % 4 : 6] = label
+    if organs > 2:
+        label_map.voxels[label_map.voxels == 3] = 0  # one is absent
+    rows = [organ_row(replace(scan, label_map=label_map), label, f"organ {label}") for label in range(1, organs + 1)]
+
+    files = export_case(save(scan, kind, tmp_path), label_map, rows, tmp_path / "out")
+
+    np.testing.assert_array_equal(decoded(files.segmentation, label_map.geometry), label_map.voxels)
+    groups = hd.sr.srread(files.report).content.get_volumetric_roi_measurement_groups()
+    volume = pydicom.sr.codedict.codes.SCT.Volume
+    first = [group.get_measurements(name=volume)[0].value for group in groups]
+    assert first == pytest.approx([0.033] * organs)  # the recommended one of `organ_row`
+    if shutil.which("segimage2itkimage"):
+        read = decoded_by_dcmqi(files.segmentation, label_map.geometry, tmp_path)
+        np.testing.assert_array_equal(read, label_map.voxels)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_report_names_every_source_image_of_an_organ(scan, rows, tmp_path, kind):
+    image = save(scan, kind, tmp_path)
+    files = export_case(image, scan.label_map, rows, tmp_path / "out")
+
+    group = hd.sr.srread(files.report).content.get_volumetric_roi_measurement_groups()[0]
+
+    images = group.referenced_segment.source_images_for_segmentation
+    slices = np.flatnonzero((scan.label_map.voxels == 1).any((0, 1)))
+    if kind == "series":
+        uids = {dataset.SOPInstanceUID: dataset.InstanceNumber for dataset in source_images(image).values()}
+        assert {uids[item.referenced_sop_instance_uid] for item in images} == {k + 1 for k in slices}
+    else:  # its frames run backwards
+        assert len(images) == 1
+        assert set(images[0].referenced_frame_numbers) == {scan.label_map.geometry.shape[2] - k for k in slices}
+
+
+def test_labels_need_not_count_up_from_one(scan, organ_row, tmp_path):
+    label_map = LabelMap(scan.label_map.voxels * 3, scan.label_map.geometry, "gaps")  # labels 3 and 6
+    kept = [organ_row(replace(scan, label_map=label_map), label, f"organ {label}") for label in (3, 6)]
+
+    files = export_case(save(scan, "series", tmp_path), label_map, kept, tmp_path / "out")
+
+    np.testing.assert_array_equal(decoded(files.segmentation, label_map.geometry), scan.label_map.voxels)
+    names = [segment.SegmentLabel for segment in pydicom.dcmread(files.segmentation).SegmentSequence]
+    assert names == ["organ 3", "organ 6"]
+    with pytest.raises(InputError, match="gaps: holds the label 6, of which no organ is known"):
+        export_case(tmp_path / "série", label_map, kept[:1], tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+
+
+def test_names_that_dicom_cannot_hold_are_made_fit(scan, organ_row, tmp_path):
+    names = ["left\\right", "\x1b[31m", "x" * 99]
+    rows = [organ_row(scan, label, name) for label, name in enumerate(names, start=1)]
+
+    files = export_case(save(scan, "series", tmp_path), scan.label_map, rows, tmp_path / "out")
+
+    labels = [segment.SegmentLabel for segment in pydicom.dcmread(files.segmentation).SegmentSequence]
+    assert labels == ["left/right", "[31m", "x" * 64]
+
+
+def test_a_highdicom_that_is_too_old_is_told(scan, rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(hd, "__version__", "0.27.0")
+
+    with pytest.raises(InputError, match=r"needs highdicom 0\.28 or newer, not 0\.27\.0; pip install --upgrade"):
+        export_case(save(scan, "series", tmp_path), scan.label_map, rows, tmp_path / "out")

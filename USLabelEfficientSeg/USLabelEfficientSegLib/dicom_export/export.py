@@ -1,10 +1,12 @@
 """DICOM files of a segmented volume: NAME_SEG.dcm and NAME_SR.dcm."""
 
 import io
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import highdicom
 from pydicom.dataset import Dataset
 
 from ..errors import InputError
@@ -14,6 +16,8 @@ from ..measurement.measurements import OrganMeasurement
 from ..study.files import atomic_write_bytes
 from .objects import measurement_report, segmentation_object
 from .source import read_source
+
+_OLDEST = (0, 28)
 
 
 @dataclass(frozen=True)
@@ -34,17 +38,22 @@ def export_case(image: Path, label_map: LabelMap, rows: Sequence[OrganMeasuremen
         folder: of the files, made if need be.
 
     Raises:
-        InputError: no DICOM, attributes missing or invalid, a segmentation of another image, no room to write.
+        InputError: a highdicom that is too old, no DICOM,
+            attributes missing or invalid, a segmentation of another image, no room to write.
     """
+    _check_version()
     geometry = read_volume(image).geometry
     if not geometry.same_grid(label_map.geometry):
         problem = f"has another geometry than the segmentation {label_map.name}"
         raise InputError(image, problem, "give the image that was segmented")
     source = read_source(image, geometry)
     try:
-        segmentation = segmentation_object(source, label_map, [row.organ for row in rows])
+        with warnings.catch_warnings(action="ignore"):  # of highdicom, for programmers
+            segmentation = segmentation_object(source, label_map, rows)
         report = measurement_report(source, segmentation, rows)
         contents = [_file_content(dataset) for dataset in (segmentation, report)]
+    except InputError:
+        raise
     except ValueError as error:
         reason = str(error).partition("\n")[0].rstrip(".")
         problem = f"has attributes that cannot be taken over ({reason})"
@@ -53,6 +62,13 @@ def export_case(image: Path, label_map: LabelMap, rows: Sequence[OrganMeasuremen
     for path, content in zip((files.segmentation, files.report), contents, strict=True):
         atomic_write_bytes(path, content)
     return files
+
+
+def _check_version() -> None:
+    """Earlier versions cannot write these objects: colours and character sets came with this one."""
+    if tuple(map(int, highdicom.__version__.split(".")[:2])) < _OLDEST:
+        problem = f"needs highdicom {'.'.join(map(str, _OLDEST))} or newer, not {highdicom.__version__}"
+        raise InputError("DICOM export", problem, "pip install --upgrade us-label-efficient-seg[dicom]")
 
 
 def _file_content(dataset: Dataset) -> bytes:

@@ -19,14 +19,17 @@ from highdicom.sr import (
     ObserverContext,
     QualitativeEvaluation,
     ReferencedSegment,
+    SourceImageForSegmentation,
     SourceSeriesForSegmentation,
     TrackingIdentifier,
     VolumetricROIMeasurementsAndQualitativeEvaluations,
 )
+from numpy.typing import NDArray
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from .. import __version__
+from ..errors import InputError
 from ..imaging.volume import LabelMap
 from ..measurement.measurements import OrganMeasurement
 from ..segmentation.segments import organ_colour
@@ -49,10 +52,14 @@ _MILLILITRE, _MILLIMETRE = CodedConcept("mL", "UCUM", "milliliter"), codes.UCUM.
 _SQUARE_MILLIMETRE = codes.UCUM.SquareMillimeter
 
 
-def segmentation_object(source: SourceImages, label_map: LabelMap, organs: Sequence[str]) -> Segmentation:
-    """A binary segmentation, segment `n` the organ `organs[n - 1]`, frame by frame on the grid of the source.
+def segmentation_object(source: SourceImages, label_map: LabelMap, rows: Sequence[OrganMeasurement]) -> Segmentation:
+    """A binary segmentation, segment `n` the organ of `rows[n - 1]`, frame by frame on the grid of the source.
+
+    An absent organ has a segment without frames; where all are absent, one has empty frames, since a segmentation
+    without any is not valid.
 
     Raises:
+        InputError: a label without a row.
         ValueError: an attribute that is copied from the source is invalid.
     """
     algorithm = hd.AlgorithmIdentificationSequence(
@@ -60,19 +67,20 @@ def segmentation_object(source: SourceImages, label_map: LabelMap, organs: Seque
     )
     descriptions = [
         SegmentDescription(
-            segment_number=label,
-            segment_label=organ[:_LABEL_LENGTH],
+            segment_number=number,
+            segment_label=_label(row),
             segmented_property_category=codes.SCT.AnatomicalStructure,
-            segmented_property_type=organ_code(organ),
+            segmented_property_type=organ_code(row.organ),
             algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
             algorithm_identification=algorithm,
             tracking_uid=hd.UID(),
-            tracking_id=organ[:_LABEL_LENGTH],
-            display_color=CIELabColor.from_rgb(*(int(organ_colour(label)[at : at + 2], 16) for at in (1, 3, 5))),
+            tracking_id=_label(row),
+            display_color=CIELabColor.from_rgb(*(int(organ_colour(row.label)[at : at + 2], 16) for at in (1, 3, 5))),
         )
-        for label, organ in enumerate(organs, start=1)
+        for number, row in enumerate(rows, start=1)
     ]
-    frames = np.ascontiguousarray(label_map.voxels.T[source.slices])
+    segments = _segment_numbers(label_map, rows)
+    frames = np.ascontiguousarray(segments[label_map.voxels].T[source.slices])
     return Segmentation(
         source.datasets,
         frames,
@@ -93,6 +101,24 @@ def segmentation_object(source: SourceImages, label_map: LabelMap, organs: Seque
     )
 
 
+def _segment_numbers(label_map: LabelMap, rows: Sequence[OrganMeasurement]) -> NDArray[np.uint8]:
+    """The segment (256,) of every label: they count up from 1 (PS3.3 C.8.20.2), labels need not."""
+    numbers = np.zeros(256, dtype=np.uint8)
+    for number, row in enumerate(rows, start=1):
+        numbers[row.label] = number
+    unknown = sorted(set(np.unique(label_map.voxels).tolist()) - {0} - {row.label for row in rows})
+    if unknown:
+        problem = f"holds the label {unknown[0]}, of which no organ is known"
+        raise InputError(label_map.name, problem, "name every organ (--organs), or remove that label")
+    return numbers
+
+
+def _label(row: OrganMeasurement) -> str:
+    """The name of an organ as DICOM can hold it: a backslash would begin a second value."""
+    name = "".join(letter for letter in row.organ.replace("\\", "/") if letter.isprintable()).strip()
+    return name[:_LABEL_LENGTH] or f"organ {row.label}"
+
+
 def measurement_report(
     source: SourceImages, segmentation: Segmentation, rows: Sequence[OrganMeasurement]
 ) -> Comprehensive3DSR:
@@ -110,7 +136,9 @@ def measurement_report(
         observation_context=ObservationContext(observer_device_context=ObserverContext(codes.DCM.Device, device)),
         procedure_reported=ULTRASONOGRAPHY,
         title=codes.DCM.ImagingMeasurementReport,
-        imaging_measurements=[_organ_group(source, segmentation, row) for row in rows],
+        imaging_measurements=[
+            _organ_group(source, segmentation, number, row) for number, row in enumerate(rows, start=1)
+        ],
         referenced_images=source.datasets,
     )
     return Comprehensive3DSR(
@@ -128,12 +156,12 @@ def measurement_report(
 
 
 def _organ_group(
-    source: SourceImages, segmentation: Segmentation, row: OrganMeasurement
+    source: SourceImages, segmentation: Segmentation, number: int, row: OrganMeasurement
 ) -> VolumetricROIMeasurementsAndQualitativeEvaluations:
-    segment = segmentation.SegmentSequence[row.label - 1]
+    segment = segmentation.SegmentSequence[number - 1]
     return VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(segment.TrackingUID, segment.TrackingID),
-        referenced_segment=_referenced_segment(source, segmentation, row),
+        referenced_segment=_referenced_segment(source, segmentation, number),
         finding_type=organ_code(row.organ),
         finding_sites=[FindingSite(organ_code(row.organ))],
         algorithm_id=AlgorithmIdentification(
@@ -144,12 +172,29 @@ def _organ_group(
     )
 
 
-def _referenced_segment(source: SourceImages, segmentation: Segmentation, row: OrganMeasurement) -> ReferencedSegment:
-    if row.voxel_count:
-        return ReferencedSegment.from_segmentation(segmentation, row.label)
+def _referenced_segment(source: SourceImages, segmentation: Segmentation, number: int) -> ReferencedSegment:
+    """The segment of an organ and the source images, or frames of the one image, that it was drawn on (TID 1411)."""
+    images = _source_images(segmentation, number)
     # The segment of an absent organ has no frame, hence no source frames.
-    series = SourceSeriesForSegmentation(source.datasets[0].SeriesInstanceUID)
-    return ReferencedSegment(segmentation.SOPClassUID, segmentation.SOPInstanceUID, row.label, source_series=series)
+    series = None if images else SourceSeriesForSegmentation(source.datasets[0].SeriesInstanceUID)
+    identity = segmentation.SOPClassUID, segmentation.SOPInstanceUID
+    return ReferencedSegment(*identity, number, source_images=images or None, source_series=series)
+
+
+def _source_images(segmentation: Segmentation, number: int) -> list[SourceImageForSegmentation]:
+    frames_of: dict[tuple[str, str], list[int]] = {}
+    shared = segmentation.SharedFunctionalGroupsSequence[0]
+    for groups in segmentation.PerFrameFunctionalGroupsSequence:
+        # Where there is one segment, all frames may share what identifies it (PS3.3 C.7.6.16.1).
+        identification = groups.get("SegmentIdentificationSequence") or shared.SegmentIdentificationSequence
+        if identification[0].ReferencedSegmentNumber != number:
+            continue
+        for derivation in groups.get("DerivationImageSequence") or ():
+            for image in derivation.SourceImageSequence:
+                frames = frames_of.setdefault((image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID), [])
+                if "ReferencedFrameNumber" in image:
+                    frames.append(int(image.ReferencedFrameNumber))
+    return [SourceImageForSegmentation(*identity, frames or None) for identity, frames in frames_of.items()]
 
 
 def _measurements(row: OrganMeasurement) -> list[Measurement]:
