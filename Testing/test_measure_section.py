@@ -39,7 +39,7 @@ def measured(organ, volume_ml, **more):
 
     shape = {"axes_mm": (9.0, 8.0, 7.0), "extents_ras_mm": (9.0, 8.0, 7.0), "max_diameter_mm": 9.0, "label": 1}
     area = {"surface_volume_ml": volume_ml, "surface_area_mm2": 90.0, "centroid_ras_mm": (1.0, 2.0, 3.0)}
-    return OrganMeasurement("x", organ, 1, volume_ml, **shape, **area, ellipsoid_volume_ml=volume_ml, **more)
+    return OrganMeasurement("x", organ, 1, volume_ml, volume_ml, **shape, **area, ellipsoid_volume_ml=volume_ml, **more)
 
 
 def measure_as_model(node, **more):
@@ -77,9 +77,9 @@ def test_the_table_shows_intervals_and_says_which_segment_was_edited(panel, host
 
     texts = [[ui.volumesTable.item(row, column).text() for column in (0, 3, 4, 5)] for row in range(3)]
     assert texts == [
-        ["scan 0", "", "2.50 … 4.12", "cut by edge"],
-        ["scan 1", "", "edited", "edited"],
-        ["scan 2", "", "–", ""],
+        ["scan 0", "2.7", "2.50 … 4.12", "cut by edge"],
+        ["scan 1", "2.43", "edited", "edited"],
+        ["scan 2", "3.78", "–", ""],
     ]
     assert ui.volumesTable.horizontalHeaderItem(4).text() == "90 % interval,\nml"
     ui.volumesTable.cellClicked.emit(0, 0)

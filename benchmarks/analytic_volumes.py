@@ -125,8 +125,8 @@ def errors_percent(name: str, cases: int, seed: int) -> NDArray[np.float64]:
     for _ in range(cases):
         label_map, probabilities, true_ml = random_case(SOLIDS[name](), rng)
         (row,) = measure_case(label_map, [name], probabilities)
-        assert row.probability_volume_ml is not None
-        measured = np.array([row.volume_ml, row.probability_volume_ml, row.surface_volume_ml])
+        assert row.from_probabilities
+        measured = np.array([row.outline_volume_ml, row.volume_ml, row.surface_volume_ml])
         errors.append((measured / true_ml - 1) * 100)
     return np.array(errors)
 

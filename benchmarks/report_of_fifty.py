@@ -48,7 +48,9 @@ def make_case(seed: int, shape: tuple[int, int, int], folder: Path) -> None:
     write_map(file.with_name(f"{name}_probability.nrrd"), probability, geometry)
     write_label_map(file, label_map, segment_metadata(label_map, ORGANS))
     rows = [
-        replace(row, interval_ml=(0.8 * row.best_ml, 1.25 * row.best_ml), interval_method="Made up for this benchmark.")
+        replace(
+            row, interval_ml=(0.8 * row.volume_ml, 1.25 * row.volume_ml), interval_method="Made up for this benchmark."
+        )
         for row in measure_case(label_map, ORGANS, probability, image=case.volume)
     ]
     write_measurements_of(file, rows)

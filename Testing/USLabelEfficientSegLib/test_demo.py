@@ -57,11 +57,9 @@ def test_the_demo_leaves_report_volumes_metrics_and_segmentations(finished):
     assert [(row["case"], row["organ"]) for row in volumes] == [(c, o) for c in true for o in true[c]]
     for row in volumes:
         assert float(row["true_volume_ml"]) == pytest.approx(true[row["case"]][row["organ"]], abs=1e-3)
-        assert float(row["probability_weighted_volume_ml"]) > 0
+        assert float(row["volume_ml"]) > 0
     assert result.mean_dice == pytest.approx(sum(float(row["dice"]) for row in metrics) / 4, abs=1e-3)
-    errors = sorted(
-        abs(float(row["probability_weighted_volume_ml"]) / float(row["true_volume_ml"]) - 1) * 100 for row in volumes
-    )
+    errors = sorted(abs(float(row["volume_ml"]) / float(row["true_volume_ml"]) - 1) * 100 for row in volumes)
     assert result.median_volume_error_percent == pytest.approx((errors[1] + errors[2]) / 2, rel=1e-3)
     assert len(list((output / "segmentations").glob("*_probability.nrrd"))) == 2
     assert (result.labelled_slices, result.label_fraction) == (10, 10 / 48)

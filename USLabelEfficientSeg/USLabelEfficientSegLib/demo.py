@@ -112,7 +112,7 @@ def run_demo(
     write_metrics_csv(output / "metrics.csv", metrics)
 
     mean_dice = float(np.mean([row.dice for row in metrics]))
-    errors = [abs(row.best_ml / true_volumes[row.case][row.organ] - 1) * 100 for row in volumes]
+    errors = [abs(row.volume_ml / true_volumes[row.case][row.organ] - 1) * 100 for row in volumes]
     cohort = open_cohort(segmentations, held_out / "images", references=held_out / "labels")
     exact = replace(cohort, reference_volumes_ml=true_volumes)
     # The names are made up: no patient is behind them.

@@ -51,7 +51,7 @@ def calibrated_on_images(
         true = measure_labels(reference, model.organs)
         ratios.append(
             [
-                (_log_ratio(t.area_mm2, m.best_mm2), _log_ratio(t.circumference_mm, m.circumference_mm))
+                (_log_ratio(t.area_mm2, m.area_mm2), _log_ratio(t.circumference_mm, m.circumference_mm))
                 if m.pixel_count
                 else (np.nan, np.nan)
                 for t, m in zip(true, measured, strict=True)

@@ -1,5 +1,6 @@
 """A DICOM study of one patient: the same volume as an Enhanced US Volume and as a series of single frames."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,8 +99,9 @@ def scan() -> Scan:
 def rows(scan: Scan) -> list[OrganMeasurement]:
     """Two organs that were measured and a third one that is absent."""
     prostate = organ_row(scan, 1, "Prostate", interval_ml=(0.02, 0.05), interval_method="Split conformal, 20 volumes.")
-    cyst = organ_row(scan, 2, "Zyste, groß", probability_volume_ml=None, flags=(Flag.CUT_BY_EDGE, Flag.HOLES))
-    return [prostate, cyst, organ_row(scan, 3, "stone", probability_volume_ml=0.0, flags=(Flag.EMPTY,))]
+    cyst = organ_row(scan, 2, "Zyste, groß", from_probabilities=False, flags=(Flag.CUT_BY_EDGE, Flag.HOLES))
+    cyst = dataclasses.replace(cyst, volume_ml=cyst.outline_volume_ml)
+    return [prostate, cyst, organ_row(scan, 3, "stone", volume_ml=0.0, flags=(Flag.EMPTY,))]
 
 
 @pytest.fixture(name="organ_row")
@@ -113,8 +115,9 @@ def organ_row(scan: Scan, label: int, organ: str, **changes: object) -> OrganMea
         "case": scan.label_map.name,
         "organ": organ,
         "voxel_count": count,
-        "volume_ml": count * scan.label_map.geometry.voxel_volume_ml,
-        "probability_volume_ml": 0.033,
+        "volume_ml": 0.033,
+        "outline_volume_ml": count * scan.label_map.geometry.voxel_volume_ml,
+        "from_probabilities": True,
         "label": label,
         "surface_volume_ml": 0.031 if count else 0.0,
         "surface_area_mm2": 70.5,

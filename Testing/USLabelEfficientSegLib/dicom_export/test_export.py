@@ -45,7 +45,7 @@ def test_the_segmentation_read_back_has_its_voxels_at_their_place(scan, rows, tm
         found = volume.array[k, j, i]
         assert found == scan.label_map.voxels[tuple(np.rint(expected).astype(int))]
     voxels = float(np.prod(volume.spacing)) * np.array([np.count_nonzero(volume.array == n) for n in (1, 2, 3)])
-    np.testing.assert_allclose(voxels / 1000, [row.volume_ml for row in rows], rtol=1e-5)
+    np.testing.assert_allclose(voxels / 1000, [row.outline_volume_ml for row in rows], rtol=1e-5)
     assert [segment.SegmentLabel for segment in segmentation.SegmentSequence] == ["Prostate", "Zyste, groß", "stone"]
     assert segmentation.SegmentSequence[0].SegmentedPropertyTypeCodeSequence[0].CodeMeaning == "Prostate"
 
@@ -83,7 +83,7 @@ def test_the_report_read_back_holds_volumes_intervals_and_flags(scan, rows, tmp_
     assert [group.finding_sites[0].value.meaning for group in groups] == ["Prostate", "Organ", "Organ"]
     for row, group, segment in zip(rows, groups, segmentation.SegmentSequence, strict=True):
         volumes = group.get_measurements(name=pydicom.sr.codedict.codes.SCT.Volume)
-        assert volumes[0].value == pytest.approx(row.best_ml, rel=1e-6)
+        assert volumes[0].value == pytest.approx(row.volume_ml, rel=1e-6)
         assert volumes[0].unit.value == "mL"
         assert volumes[-1].value == pytest.approx(row.ellipsoid_volume_ml)
         assert group.reference_type.meaning == "Referenced Segment"
@@ -97,7 +97,7 @@ def test_the_report_read_back_holds_volumes_intervals_and_flags(scan, rows, tmp_
         for item in groups[0].get_measurements(name=pydicom.sr.codedict.codes.SCT.Volume)[0][0].ContentSequence
         if item.ValueType == "NUM"
     }
-    assert sorted(interval.values()) == pytest.approx([rows[0].best_ml - 0.02, 0.05 - rows[0].best_ml], rel=1e-5)
+    assert sorted(interval.values()) == pytest.approx([rows[0].volume_ml - 0.02, 0.05 - rows[0].volume_ml], rel=1e-5)
     evidence = {
         instance.ReferencedSOPInstanceUID
         for study in report.CurrentRequestedProcedureEvidenceSequence

@@ -13,6 +13,7 @@ ROW = OrganMeasurement(
     organ="prostate",
     voxel_count=1,
     volume_ml=20.0,
+    outline_volume_ml=20.0,
     label=1,
     surface_volume_ml=20.0,
     surface_area_mm2=1.0,

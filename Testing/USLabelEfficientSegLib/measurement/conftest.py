@@ -34,6 +34,7 @@ def _measurement(case="a", organ="prostate", label=1, volume_ml=20.0, **changes)
     values = {
         "voxel_count": int(volume_ml * 500),
         "volume_ml": volume_ml,
+        "outline_volume_ml": volume_ml,
         "surface_volume_ml": volume_ml,
         "surface_area_mm2": 3000.0,
         "axes_mm": (40.0, 30.0, 25.0),

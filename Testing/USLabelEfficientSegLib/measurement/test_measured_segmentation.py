@@ -22,8 +22,8 @@ def test_a_segmentation_is_measured_with_the_intervals_and_warnings_of_its_model
     (result,) = segment_and_measure(model, images, tmp_path, CPU)
 
     solid, fluid = result.rows
-    assert solid.probability_volume_ml is not None and solid.volume_ml > 0
-    assert solid.interval_ml == (0.5 * solid.best_ml, 2.0 * solid.best_ml)
+    assert solid.from_probabilities and solid.outline_volume_ml > 0
+    assert solid.interval_ml == (0.5 * solid.volume_ml, 2.0 * solid.volume_ml)
     assert solid.interval_method == "a sentence."
     assert fluid.interval_ml is None and fluid.interval_method is None
     assert Flag.UNUSUAL_INTENSITIES not in solid.flags and Flag.UNUSUAL_SPACING not in solid.flags

@@ -45,6 +45,21 @@ def test_measurements_are_read_as_they_were_written(tmp_path, rows):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_records_of_earlier_versions_are_read_with_the_words_of_today(tmp_path, rows):
+    path = tmp_path / "measurements.json"
+    write_measurements(path, rows)
+    record = json.loads(path.read_text()) | {"format": 1}
+    for row, outline, weighted in zip(record["measurements"], (20.0, 0.0), (21.5, None), strict=True):
+        del row["outline_volume_ml"], row["from_probabilities"]
+        row.update(volume_ml=outline, probability_volume_ml=weighted)
+    path.write_text(json.dumps(record))
+
+    gland, cyst = read_measurements(path)
+
+    assert (gland.volume_ml, gland.outline_volume_ml, gland.from_probabilities) == (21.5, 20.0, True)
+    assert (cyst.volume_ml, cyst.outline_volume_ml, cyst.from_probabilities) == (0.0, 0.0, False)
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -96,7 +111,7 @@ def test_csv_has_units_in_its_headings_and_empty_cells_for_what_is_not_known(tmp
     with path.open(encoding="utf-8", newline="") as file:
         gland, cyst = csv.DictReader(file)
     assert (gland["case"], gland["organ"], gland["voxel_count"]) == ("Müller, A", "prostate", "216")
-    assert (gland["volume_ml"], gland["probability_weighted_volume_ml"]) == ("0.2160", "")
+    assert (gland["volume_ml"], gland["outline_volume_ml"]) == ("0.2160", "0.2160")
     assert float(gland["surface_volume_ml"]) == pytest.approx(0.216, rel=0.01)
     assert float(gland["axis_1_mm"]) == pytest.approx(6.0, abs=0.5)
     assert (gland["interval_low_ml"], gland["flags"], gland["true_volume_ml"]) == ("", "", "0.2000")

@@ -54,7 +54,7 @@ def test_probabilities_are_summed():
 
     (row,) = measure_planar("head", labels, SPACING, ["head"], probability)
 
-    assert row.best_mm2 == pytest.approx(0.25 * labels.size * 0.12)
+    assert row.area_mm2 == pytest.approx(0.25 * labels.size * 0.12)
 
 
 def test_an_absent_organ_has_no_area_and_one_at_the_edge_is_cut():

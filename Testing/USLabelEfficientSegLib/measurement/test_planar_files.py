@@ -53,8 +53,8 @@ def test_a_segmentation_is_measured_with_its_probabilities_and_names(segmented):
 
     area = np.pi / 4 * AXES_MM[0] * AXES_MM[1]
     assert (row.case, row.organ) == ("a", "head")
-    assert row.area_mm2 == pytest.approx(area, rel=0.01)
-    assert row.probability_area_mm2 == pytest.approx(0.8 * row.area_mm2 + 0.1 * 120 * 100 * 0.2, rel=1e-5)
+    assert row.outline_area_mm2 == pytest.approx(area, rel=0.01)
+    assert row.area_mm2 == pytest.approx(0.8 * row.outline_area_mm2 + 0.1 * 120 * 100 * 0.2, rel=1e-5)
     assert row.ellipse.axes_mm == pytest.approx(AXES_MM, rel=0.01)
     assert row.circumference_mm == pytest.approx(102.1, rel=0.01)  # Ramanujan's approximation
 
@@ -139,7 +139,7 @@ def test_a_calibrated_model_gives_intervals_and_its_method():
 
     row = measured(calibration=calibration)
 
-    assert row.area_interval_mm2 == pytest.approx((0.8 * row.best_mm2, 1.3 * row.best_mm2))
+    assert row.area_interval_mm2 == pytest.approx((0.8 * row.area_mm2, 1.3 * row.area_mm2))
     assert row.circumference_interval_mm == pytest.approx((0.9 * row.circumference_mm, 1.2 * row.circumference_mm))
     assert row.interval_method == "tried"
 

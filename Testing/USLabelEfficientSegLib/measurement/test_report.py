@@ -77,13 +77,15 @@ def test_case_names_are_shown_only_on_request(tmp_path, simulated_case, content)
 
 def test_volume_table_holds_measurements_with_interval_reference_and_flags(simulated_case, content, measurement):
     rows = [
-        measurement(volume_ml=9.0, probability_volume_ml=10.0, interval_ml=(8.5, 12.0), flags=(Flag.HOLES,)),
+        measurement(
+            volume_ml=10.0, outline_volume_ml=9.0, from_probabilities=True, interval_ml=(8.5, 12.0), flags=(Flag.HOLES,)
+        ),
         measurement(organ=ORGANS[1], label=2, volume_ml=0.0, flags=(Flag.CUT_BY_EDGE,)),
     ]
     headings, cells = rows_of(content([simulated_case(rows=rows)]))
 
     assert headings == ["Case", "Organ", "Volume, ml", "90 % interval, ml", "Reference, ml", "Error, %",
-                        "Voxel count, ml", "Ellipsoid formula, ml", "Largest diameter, mm", "Flags"]  # fmt: skip
+                        "Outline volume, ml", "Ellipsoid formula, ml", "Largest diameter, mm", "Flags"]  # fmt: skip
     assert cells[0] == [
         "Case 001",
         "prostate",
@@ -92,7 +94,7 @@ def test_volume_table_holds_measurements_with_interval_reference_and_flags(simul
         "8.00",
         "+25.0",
         "9.00",
-        "7.20",
+        "8.00",
         "41.5",
         "holes",
     ]

@@ -74,7 +74,7 @@ def test_probabilities_beside_a_segmentation_are_summed(tmp_path, four_dimension
     rows = measure_files([tmp_path], ["prostate", "bladder"])
 
     expected = probabilities[1:].sum(axis=(1, 2, 3)) / 1000
-    assert [row.probability_volume_ml for row in rows] == pytest.approx(expected, rel=1e-5)
+    assert [row.volume_ml for row in rows] == pytest.approx(expected, rel=1e-5)
 
 
 def test_maps_are_no_segmentations(tmp_path):

@@ -33,7 +33,7 @@ def test_volume_of_an_oblique_anisotropic_ellipsoid_is_its_analytic_volume():
     assert prostate.voxel_count == np.count_nonzero(voxels)
     columns = geometry.direction * geometry.spacing
     assert prostate.volume_ml == pytest.approx(prostate.voxel_count * abs(np.linalg.det(columns)) / 1000)
-    assert prostate.probability_volume_ml is None
+    assert prostate.outline_volume_ml == prostate.volume_ml and not prostate.from_probabilities
     assert (bladder.organ, bladder.voxel_count, bladder.volume_ml) == ("bladder", 0, 0.0)
 
 
@@ -55,7 +55,7 @@ def test_probability_weighted_volume_is_the_sum_of_the_probabilities_of_each_org
     rows = organ_volumes(label_map, ORGANS, probabilities)
 
     expected = probabilities[1:].sum(axis=(1, 2, 3)) * 0.006
-    assert [row.probability_volume_ml for row in rows] == pytest.approx(expected)
+    assert [row.volume_ml for row in rows] == pytest.approx(expected)
     assert probability_volumes_ml(probabilities.astype(np.float32), 0.006) == pytest.approx(expected, rel=1e-6)
 
 

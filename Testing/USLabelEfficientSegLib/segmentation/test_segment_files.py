@@ -56,7 +56,7 @@ def test_probabilities_are_found_beside_the_segmentation_and_give_the_expected_v
 
     probabilities = read_probabilities(result.path, "Bläschen 7")
     np.testing.assert_allclose(probabilities.sum(axis=0), 1, atol=1e-5)
-    measured = {row.organ: row.probability_volume_ml for row in measure_files([result.path])}
+    measured = {row.organ: row.volume_ml for row in measure_files([result.path])}
     assert measured == pytest.approx(result.volumes_ml, rel=1e-3)
 
 

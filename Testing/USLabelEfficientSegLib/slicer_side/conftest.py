@@ -17,7 +17,7 @@ from USLabelEfficientSegLib.measurement.measurements import Flag, OrganMeasureme
 def measurement(label, organ, count, ml, **more):
     shape = dict(surface_volume_ml=ml, surface_area_mm2=1.0, axes_mm=(1.0, 1.0, 1.0), extents_ras_mm=(1.0, 1.0, 1.0))
     more = dict(max_diameter_mm=1.0, centroid_ras_mm=None, ellipsoid_volume_ml=ml) | more
-    return OrganMeasurement(name, organ, count, ml, 1.01 * ml, label=label, **shape, **more)
+    return OrganMeasurement(name, organ, count, 1.01 * ml, ml, True, label=label, **shape, **more)
 command, model, images, *options = sys.argv[3:]
 if Path(model).read_text() == "damaged":
     print("uslabelseg: error: model: is damaged; train it again.")
@@ -39,7 +39,7 @@ for number, (name, path) in enumerate(sorted(find_images(Path(images)).items()))
     file = output / f"{{name}}.nrrd"
     write_label_map(file, LabelMap(bright, volume.geometry, name))
     write_measurements_of(file, rows)
-    print(json.dumps({{"file": str(file), "volumes_ml": {{row.organ: row.best_ml for row in rows}}}}), flush=True)
+    print(json.dumps({{"file": str(file), "volumes_ml": {{row.organ: row.volume_ml for row in rows}}}}), flush=True)
 """
 
 

@@ -160,7 +160,7 @@ def test_volumes_are_in_millilitres_under_the_transforms_of_their_volume(job, vo
 
     table = computeVolumes(results)
 
-    cells = {(table.GetCellText(row, 0), table.GetCellText(row, 1)): table.GetCellText(row, 2) for row in range(4)}
+    cells = {(table.GetCellText(row, 0), table.GetCellText(row, 1)): table.GetCellText(row, 3) for row in range(4)}
     assert float(cells["a segmentation", "liver"]) == pytest.approx(4 * 3 * 3 * 6 / 1000, abs=0.006)
     assert float(cells["b segmentation", "liver"]) == pytest.approx(8 * 4 * 3 * 3 * 6 / 1000, abs=0.006)
     assert float(cells["b segmentation", "bladder"]) == 0
@@ -181,14 +181,14 @@ def edit(node, volume, segment_number=0):
     slicer.util.updateSegmentBinaryLabelmapFromArray(voxels, node, segment, volume)
 
 
-def test_expected_volume_interval_and_flags_are_given_until_the_segment_is_edited(job, volumes, go_on):
+def test_volume_from_probabilities_interval_and_flags_are_given_until_the_segment_is_edited(job, volumes, go_on):
     from USLabelEfficientSegLib.slicer_side.results import computeVolumes
 
     go_on()
     node = job(uncertainty=False, show3D=False).wait()[0]
     before = [row_of(computeVolumes([node]), row) for row in range(2)]
     ml = 4 * 3 * 3 * 6 / 1000
-    assert float(before[0]["Expected volume [ml]"]) == pytest.approx(1.01 * ml, abs=0.006)
+    assert float(before[0]["Volume [ml]"]) == pytest.approx(1.01 * ml, abs=0.006)
     assert float(before[0]["90 % interval, low [ml]"]) == pytest.approx(0.9 * ml, abs=0.006)
     assert float(before[0]["90 % interval, high [ml]"]) == pytest.approx(1.2 * ml, abs=0.006)
     assert before[0]["Cautions"] == "cut by edge, holes" and before[1]["Cautions"] == "empty"
@@ -197,14 +197,13 @@ def test_expected_volume_interval_and_flags_are_given_until_the_segment_is_edite
     edit(node, volumes[0])
 
     after = [row_of(computeVolumes([node]), row) for row in range(2)]
-    assert after[0]["Volume [ml]"] == before[0]["Volume [ml]"]
-    stale = ("Expected volume [ml]", "90 % interval, low [ml]", "90 % interval, high [ml]")
-    assert [after[0][name] for name in stale] == ["", "", ""]
+    assert after[0]["Volume [ml]"] == after[0]["Outline volume [ml]"] == before[0]["Outline volume [ml]"]
+    assert after[0]["90 % interval, low [ml]"] == after[0]["90 % interval, high [ml]"] == ""
     assert after[0]["Cautions"] == "edited"
     assert after[1] == before[1]  # the other organ is as it was
 
 
-def test_interval_and_expected_volume_follow_transform_and_scene(job, volumes, go_on, host, tmp_path):
+def test_interval_and_volume_follow_transform_and_scene(job, volumes, go_on, host, tmp_path):
     import slicer
     import vtk
 
@@ -226,10 +225,10 @@ def test_interval_and_expected_volume_follow_transform_and_scene(job, volumes, g
 
     row = organVolumes(node)[0]
 
-    assert native.interval_ml == pytest.approx((0.9 * native.volume_ml, 1.2 * native.volume_ml))
-    assert row.volume_ml == pytest.approx(2 * native.volume_ml)
-    assert row.interval_ml == pytest.approx((0.9 * row.volume_ml, 1.2 * row.volume_ml))
-    assert row.probability_volume_ml == pytest.approx(1.01 * row.volume_ml)
+    assert native.interval_ml == pytest.approx((0.9 * native.outline_volume_ml, 1.2 * native.outline_volume_ml))
+    assert row.outline_volume_ml == pytest.approx(2 * native.outline_volume_ml)
+    assert row.interval_ml == pytest.approx((0.9 * row.outline_volume_ml, 1.2 * row.outline_volume_ml))
+    assert row.volume_ml == pytest.approx(1.01 * row.outline_volume_ml)
 
 
 def test_a_segment_drawn_by_hand_has_a_volume_only(job, volumes, go_on):
@@ -242,7 +241,7 @@ def test_a_segment_drawn_by_hand_has_a_volume_only(job, volumes, go_on):
     row = organVolumes(node)[0]
 
     assert row.organ == "kidney" and row.volume_ml > 0
-    assert row.probability_volume_ml is None and row.interval_ml is None and row.cautions == ()
+    assert row.volume_ml == row.outline_volume_ml and row.interval_ml is None and row.cautions == ()
 
 
 def test_only_the_result_of_the_volume_in_the_views_is_shown(job, volumes, go_on):

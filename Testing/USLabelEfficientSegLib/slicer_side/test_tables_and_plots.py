@@ -7,9 +7,9 @@ from USLabelEfficientSegLib.study.events import Event
 
 ROWS = [
     ResultVolume(
-        "scan 1", "prostate", 1234, 12.3456, 12.1, interval_ml=(10.25, 14.0), cautions=("cut_by_edge", "holes")
+        "scan 1", "prostate", 1234, 12.3456, 12.1, True, interval_ml=(10.25, 14.0), cautions=("cut_by_edge", "holes")
     ),
-    ResultVolume("scan 1", "lesion", 10, 0.105, cautions=("edited",)),
+    ResultVolume("scan 1", "lesion", 10, 0.105, 0.105, cautions=("edited",)),
 ]
 
 
@@ -24,10 +24,10 @@ def test_volumes_become_a_table_in_ml(host):
 
     headings = [table.GetColumnName(column) for column in range(table.GetNumberOfColumns())]
     interval = ["90 % interval, low [ml]", "90 % interval, high [ml]"]
-    assert headings == ["Case", "Organ", "Volume [ml]", "Expected volume [ml]", *interval, "Voxels", "Cautions"]
-    expected = ["12.35", "12.10", "10.25", "14.00", "1234", "cut by edge, holes"]
+    assert headings == ["Case", "Organ", "Volume [ml]", "Outline volume [ml]", *interval, "Voxels", "Cautions"]
+    expected = ["12.35", "12.1", "10.25", "14.00", "1234", "cut by edge, holes"]
     assert cells(table)[0] == ["scan 1", "prostate", *expected]
-    assert cells(table)[1][3:] == ["", "", "", "10", "edited"]
+    assert cells(table)[1][2:] == ["0.1", "0.1", "", "", "10", "edited"]
     assert table.GetLocked()
 
 

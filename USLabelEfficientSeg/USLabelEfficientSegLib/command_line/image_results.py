@@ -62,7 +62,7 @@ def segment(
     )
     for result in measured_images(trained, results):
         if as_json:
-            areas = {row.organ: row.best_mm2 for row in result.rows}
+            areas = {row.organ: row.area_mm2 for row in result.rows}
             circumferences = {row.organ: row.circumference_mm for row in result.rows}
             record = {"file": str(result.path), "areas_mm2": areas, "circumferences_mm": circumferences}
             print(json.dumps(record), flush=True)
@@ -130,7 +130,7 @@ def refuse_pixel_sizes(sizes: "PixelSizes") -> None:
 
 
 def _text(row: "PlanarMeasurement") -> str:
-    area, length = f"{row.best_mm2:.0f} mm2", f"{row.circumference_mm:.1f} mm"
+    area, length = f"{row.area_mm2:.0f} mm2", f"{row.circumference_mm:.1f} mm"
     if row.area_interval_mm2 is not None and row.circumference_interval_mm is not None:
         area += " (90 %: {:.0f} to {:.0f})".format(*row.area_interval_mm2)
         length += " (90 %: {:.1f} to {:.1f})".format(*row.circumference_interval_mm)

@@ -75,7 +75,7 @@ def segment(
     started = time.monotonic()
     for result in segment_and_measure(trained, found, output, where, probability=probability, uncertainty=uncertainty):
         if as_json:
-            volumes_ml = {row.organ: row.best_ml for row in result.rows}
+            volumes_ml = {row.organ: row.volume_ml for row in result.rows}
             print(json.dumps({"file": str(result.path), "volumes_ml": volumes_ml}), flush=True)
             continue
         volumes = ", ".join(_volume_text(row) for row in result.rows)
@@ -232,6 +232,6 @@ def evaluate(
 def _volume_text(row: "OrganMeasurement") -> str:
     """Organ and volume, with its interval if there is one."""
     if row.interval_ml is None:
-        return f"{row.organ} {row.best_ml:.1f} ml"
+        return f"{row.organ} {row.volume_ml:.1f} ml"
     low, high = row.interval_ml
-    return f"{row.organ} {row.best_ml:.1f} ml (90 %: {low:.1f} to {high:.1f})"
+    return f"{row.organ} {row.volume_ml:.1f} ml (90 %: {low:.1f} to {high:.1f})"

@@ -198,11 +198,10 @@ def _source_images(segmentation: Segmentation, number: int) -> list[SourceImageF
 
 
 def _measurements(row: OrganMeasurement) -> list[Measurement]:
-    """The best volume comes first, with its interval; then those by other methods, surface area and diameter."""
-    weighted = row.probability_volume_ml is not None
+    """The volume comes first, with its interval; then those by other methods, surface area and diameter."""
     volumes: list[tuple[float, Code | CodedConcept]] = [
-        (row.best_ml, SUM_OF_PROBABILITIES if weighted else SUM_OF_VOXELS),
-        *([(row.volume_ml, SUM_OF_VOXELS)] if weighted else []),
+        (row.volume_ml, SUM_OF_PROBABILITIES if row.from_probabilities else SUM_OF_VOXELS),
+        *([(row.outline_volume_ml, SUM_OF_VOXELS)] if row.from_probabilities else []),
         (row.surface_volume_ml, VOLUME_OF_MESH),
         (row.ellipsoid_volume_ml, ELLIPSOID_FORMULA),
     ]
@@ -210,8 +209,8 @@ def _measurements(row: OrganMeasurement) -> list[Measurement]:
     if row.interval_ml is not None:
         low, high = row.interval_ml
         interval = MeasurementProperties(
-            upper_measurement_uncertainty=_rounded(high - row.best_ml),
-            lower_measurement_uncertainty=_rounded(row.best_ml - low),
+            upper_measurement_uncertainty=_rounded(high - row.volume_ml),
+            lower_measurement_uncertainty=_rounded(row.volume_ml - low),
         )
     return [
         *(

@@ -115,9 +115,9 @@ def evaluate_case(prediction: LabelMap, reference: LabelMap, organs: Sequence[st
                 dice=dice(*masks),
                 hausdorff_95_mm=distances.hausdorff_95,
                 average_surface_distance_mm=distances.average,
-                predicted_volume_ml=predicted.volume_ml,
-                reference_volume_ml=referred.volume_ml,
-                volume_error_percent=volume_error_percent(predicted.volume_ml, referred.volume_ml),
+                predicted_volume_ml=predicted.outline_volume_ml,
+                reference_volume_ml=referred.outline_volume_ml,
+                volume_error_percent=volume_error_percent(predicted.outline_volume_ml, referred.outline_volume_ml),
             )
         )
     return rows

@@ -82,9 +82,9 @@ def evaluate_image(prediction: ImageLabels, reference: ImageLabels, organs: Sequ
                 dice=dice(*masks),
                 hausdorff_95_mm=distances.hausdorff_95,
                 average_surface_distance_mm=distances.average,
-                predicted_area_mm2=predicted.area_mm2,
-                reference_area_mm2=true.area_mm2,
-                area_error_percent=volume_error_percent(predicted.area_mm2, true.area_mm2),
+                predicted_area_mm2=predicted.outline_area_mm2,
+                reference_area_mm2=true.outline_area_mm2,
+                area_error_percent=volume_error_percent(predicted.outline_area_mm2, true.outline_area_mm2),
                 predicted_circumference_mm=predicted.circumference_mm,
                 reference_circumference_mm=true.circumference_mm,
             )

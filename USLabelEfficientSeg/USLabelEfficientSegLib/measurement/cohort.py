@@ -49,12 +49,12 @@ class Change:
     @property
     def ml(self) -> float:
         """The change in ml."""
-        return self.after.best_ml - self.before.best_ml
+        return self.after.volume_ml - self.before.volume_ml
 
     @property
     def percent(self) -> float | None:
         """The change in percent of the earlier volume; None where the organ was not found."""
-        return 100 * self.ml / self.before.best_ml if self.before.best_ml else None
+        return 100 * self.ml / self.before.volume_ml if self.before.volume_ml else None
 
     @property
     def interval_ml(self) -> tuple[float, float] | None:
@@ -64,8 +64,8 @@ class Change:
         (a1, a2), (b1, b2), a, b = (
             self.before.interval_ml,
             self.after.interval_ml,
-            self.before.best_ml,
-            self.after.best_ml,
+            self.before.volume_ml,
+            self.after.volume_ml,
         )
         return self.ml - math.hypot(b - b1, a2 - a), self.ml + math.hypot(b2 - b, a - a1)
 

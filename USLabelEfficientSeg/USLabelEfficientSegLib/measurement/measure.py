@@ -76,7 +76,7 @@ def measure_prediction(
         label_map: the prediction's label map.
     """
     rows = [
-        replace(row, probability_volume_ml=volume_ml)
+        row.weighted(volume_ml)
         for row, volume_ml in zip(organ_volumes(label_map, model.organs), prediction.volumes_ml(), strict=True)
     ]
     expected = [expected_dice(organ) for organ in prediction.probability[1:]]
@@ -112,16 +112,16 @@ def _measure(
                 flags.update(sector_flags(mask, corner, sector, label_map.geometry.shape))
             if dice is not None and uncertain(dice):
                 flags.add(Flag.UNCERTAIN_BOUNDARY)
-            if statistics is not None and not statistics.usual_volume(label - 1, row.best_ml):
+            if statistics is not None and not statistics.usual_volume(label - 1, row.volume_ml):
                 flags.add(Flag.OUTSIDE_TRAINING_RANGE)
-        weighted = row.probability_volume_ml
         measurement = OrganMeasurement(
             case=row.case,
             organ=row.organ,
             label=label,
             voxel_count=row.voxel_count,
             volume_ml=row.volume_ml * factor,
-            probability_volume_ml=None if weighted is None else weighted * factor,
+            outline_volume_ml=row.outline_volume_ml * factor,
+            from_probabilities=row.from_probabilities,
             surface_volume_ml=shape.surface_volume_ml,
             surface_area_mm2=shape.surface_area_mm2,
             axes_mm=shape.axes_mm,
@@ -149,7 +149,7 @@ def _with_intensities(
 def _with_interval(row: OrganMeasurement, model: SegmentationModel) -> OrganMeasurement:
     if model.calibration is None or row.voxel_count == 0:
         return row
-    interval_ml = model.calibration.interval_ml(row.label - 1, row.best_ml)
+    interval_ml = model.calibration.interval_ml(row.label - 1, row.volume_ml)
     return replace(
         row, interval_ml=interval_ml, interval_method=None if interval_ml is None else model.calibration.method
     )

@@ -52,7 +52,7 @@ def _with_flags(row: PlanarMeasurement, model: ImageModel, prediction: ImagePred
     if row.pixel_count and uncertain(expected_dice(prediction.probability[row.label])):
         flags.add(Flag.UNCERTAIN_BOUNDARY)
     if statistics is not None:
-        if row.pixel_count and not statistics.usual_area(row.label - 1, row.area_mm2):
+        if row.pixel_count and not statistics.usual_area(row.label - 1, row.outline_area_mm2):
             flags.add(Flag.OUTSIDE_TRAINING_RANGE)
         if not statistics.usual_pixels(prediction.geometry):
             flags.add(Flag.UNUSUAL_SPACING)
@@ -64,7 +64,7 @@ def _with_interval(row: PlanarMeasurement, model: ImageModel) -> PlanarMeasureme
         return row
     return replace(
         row,
-        area_interval_mm2=_times(model.calibration.area[row.label - 1], row.best_mm2),
+        area_interval_mm2=_times(model.calibration.area[row.label - 1], row.area_mm2),
         circumference_interval_mm=_times(model.calibration.circumference[row.label - 1], row.circumference_mm),
         interval_method=model.calibration.method,
     )

@@ -15,7 +15,7 @@ from .measurement_record import RecordKind, read_record, read_record_of, write_r
 from .measurements import OrganMeasurement
 
 CSV_HEADINGS = (
-    "case", "organ", "voxel_count", "volume_ml", "probability_weighted_volume_ml", "interval_low_ml",
+    "case", "organ", "voxel_count", "volume_ml", "outline_volume_ml", "interval_low_ml",
     "interval_high_ml", "surface_volume_ml", "ellipsoid_formula_volume_ml", "surface_area_mm2", "axis_1_mm",
     "axis_2_mm", "axis_3_mm", "right_left_mm", "anterior_posterior_mm", "superior_inferior_mm", "max_diameter_mm",
     "centroid_r_mm", "centroid_a_mm", "centroid_s_mm", "flags",
@@ -56,7 +56,7 @@ def write_volumes_csv(
     lines: list[list[object]] = []
     for row in rows:
         numbers = [
-            row.volume_ml, row.probability_volume_ml, *(row.interval_ml or (None, None)), row.surface_volume_ml,
+            row.volume_ml, row.outline_volume_ml, *(row.interval_ml or (None, None)), row.surface_volume_ml,
             row.ellipsoid_volume_ml, row.surface_area_mm2, *row.axes_mm, *row.extents_ras_mm, row.max_diameter_mm,
             *(row.centroid_ras_mm or (None, None, None)),
         ]  # fmt: skip

@@ -1,6 +1,6 @@
 """The JSON files of measurements, of volumes and of 2-D images alike.
 
-    {"format": 1, "program": "uslabelseg 1.2.3", "measurements": [{"case": ..., "organ": ..., ...}, ...]}
+    {"format": 2, "program": "uslabelseg 1.2.3", "measurements": [{"case": ..., "organ": ..., ...}, ...]}
 
 Segmenting writes such a file `NAME_measurements.json` beside each segmentation NAME, with its checksum: the intervals
 in it hold for that segmentation, not for an edited one.
@@ -18,8 +18,9 @@ from .. import __version__
 from ..errors import InputError
 from ..imaging.files import image_name
 from ..study.files import atomic_write_json, sha256_of
+from .measurements import in_words_of_today
 
-FORMAT = 1
+FORMAT = 2
 _SUFFIX = "_measurements.json"
 Row = TypeVar("Row")
 
@@ -79,7 +80,8 @@ def _read(path: Path, kind: RecordKind[Row]) -> tuple[list[Row], str | None]:
         record: Any = json.loads(path.read_text(encoding="utf-8"))
         if record["format"] > FORMAT:
             raise InputError(path, "was made by a newer version of this program", "update the program")
-        return kind.rows.validate_python(record["measurements"]), record.get("segmentation_sha256")
+        rows = [in_words_of_today(row) for row in record["measurements"]]
+        return kind.rows.validate_python(rows), record.get("segmentation_sha256")
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror})", "check the path and its permissions") from None
     except InputError:

@@ -3,8 +3,10 @@
 Definitions, and how 3D Slicer's Segment Statistics names the same quantities, are in `shape` and `surface`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from .volumes import OrganVolume
 
@@ -75,3 +77,15 @@ class OrganMeasurement(OrganVolume):
     def is_lower_bound(self) -> bool:
         """Whether part of the organ lies outside the image, so that it is at least as large as measured."""
         return Flag.CUT_BY_EDGE in self.flags
+
+
+def in_words_of_today(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a stored measurement; in format 1 `volume_ml` and `area_mm2` were the counted ones."""
+    fields = dict(row)
+    for name in ("volume_ml", "area_mm2"):
+        if f"probability_{name}" in fields:
+            weighted, outline = fields.pop(f"probability_{name}"), fields[name]
+            fields[f"outline_{name}"] = outline
+            fields[name] = outline if weighted is None else weighted
+            fields["from_probabilities"] = weighted is not None
+    return fields

@@ -65,8 +65,9 @@ class PlanarMeasurement:
         case, organ: names.
         label: of the organ in the segmentation, from 1.
         pixel_count: pixels of the organ.
-        area_mm2: of the pixels.
-        probability_area_mm2: sum of the probabilities, None without them.
+        area_mm2: the number to report: the sum of the organ's probabilities where they count, else the outline area.
+        outline_area_mm2: of the counted pixels.
+        from_probabilities: whether `area_mm2` is the sum of probabilities.
         perimeter_mm: length of the outline, those of holes included.
         ellipse: fitted to the largest piece of the organ, None of an absent one.
         flags: reasons for caution, in the order of `Flag`.
@@ -80,7 +81,8 @@ class PlanarMeasurement:
     label: int
     pixel_count: int
     area_mm2: float
-    probability_area_mm2: float | None
+    outline_area_mm2: float
+    from_probabilities: bool
     perimeter_mm: float
     ellipse: Ellipse | None
     flags: tuple[Flag, ...] = ()
@@ -97,11 +99,6 @@ class PlanarMeasurement:
     def is_lower_bound(self) -> bool:
         """Whether part of the organ lies outside the image, so that it is at least as large as measured."""
         return Flag.CUT_BY_EDGE in self.flags
-
-    @property
-    def best_mm2(self) -> float:
-        """The probability-weighted area where there is one, else the counted one."""
-        return self.area_mm2 if self.probability_area_mm2 is None else self.probability_area_mm2
 
 
 def measure_planar(
@@ -137,6 +134,7 @@ def measure_planar(
     for label, organ in enumerate(organs, start=1):
         mask = labels == label
         area = float(np.prod(spacing))
+        outline_mm2 = np.count_nonzero(mask) * area
         weighted = None if probabilities is None else float(probabilities[label].sum(dtype=np.float64)) * area
         present = bool(mask.any())
         rows.append(
@@ -145,8 +143,9 @@ def measure_planar(
                 organ,
                 label,
                 int(np.count_nonzero(mask)),
-                np.count_nonzero(mask) * area,
-                weighted,
+                outline_mm2 if weighted is None else weighted,
+                outline_mm2,
+                weighted is not None,
                 perimeter_mm(mask, spacing) if present else 0.0,
                 fitted_ellipse(_largest_piece(mask), spacing) if present else None,
                 _flags(mask),

@@ -32,7 +32,7 @@ from .segmentation_files import (
 )
 
 CSV_HEADINGS = (
-    "case", "organ", "pixel_count", "area_mm2", "probability_area_mm2", "area_interval_low_mm2",
+    "case", "organ", "pixel_count", "area_mm2", "outline_area_mm2", "area_interval_low_mm2",
     "area_interval_high_mm2", "perimeter_mm", "ellipse_major_axis_mm", "ellipse_minor_axis_mm", "circumference_mm",
     "circumference_interval_low_mm", "circumference_interval_high_mm", "ellipse_centre_i_mm", "ellipse_centre_j_mm",
     "ellipse_angle_degrees", "flags",
@@ -119,7 +119,7 @@ def write_areas_csv(path: Path, rows: Sequence[PlanarMeasurement]) -> None:
     for row in rows:
         ellipse = row.ellipse
         numbers = [
-            row.area_mm2, row.probability_area_mm2, *(row.area_interval_mm2 or _NONE), row.perimeter_mm,
+            row.area_mm2, row.outline_area_mm2, *(row.area_interval_mm2 or _NONE), row.perimeter_mm,
             *(_NONE if ellipse is None else ellipse.axes_mm), row.circumference_mm,
             *(row.circumference_interval_mm or _NONE), *(_NONE if ellipse is None else ellipse.centre_mm),
             None if ellipse is None else ellipse.angle_degrees,

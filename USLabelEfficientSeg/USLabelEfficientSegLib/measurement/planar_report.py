@@ -197,7 +197,7 @@ def _cells(case: _Summary, row: PlanarMeasurement) -> list[str]:
     return [
         case.label,
         row.organ,
-        bound + number(row.best_mm2, 0),
+        bound + number(row.area_mm2, 0),
         _UNKNOWN if areas is None else f"{number(areas[0], 0)} to {number(areas[1], 0)}",
         bound + number(row.circumference_mm, 1),
         _UNKNOWN if lengths is None else f"{number(lengths[0], 1)} to {number(lengths[1], 1)}",

@@ -106,7 +106,7 @@ def _summary(case: ReportCase) -> CaseSummary:
 def _tiles(content: ReportContent, cases: Sequence[CaseSummary]) -> dict[str, str]:
     tiles = {"Segmented volumes": str(len(cases)), **content.highlights}
     errors = [
-        abs(_error_percent(row.best_ml, case.true_volumes_ml[row.organ]))
+        abs(_error_percent(row.volume_ml, case.true_volumes_ml[row.organ]))
         for case in cases
         for row in case.rows
         if case.true_volumes_ml.get(row.organ)
@@ -146,7 +146,7 @@ def _has_truth(points: Sequence[Sequence[VolumePoint]]) -> bool:
 
 def volume_table(cases: Sequence[CaseSummary]) -> Table:
     """Every measurement of every case; columns without any entry are left out."""
-    headings = ["Case", "Organ", "Volume, ml", "90 % interval, ml", "Reference, ml", "Error, %", "Voxel count, ml",
+    headings = ["Case", "Organ", "Volume, ml", "90 % interval, ml", "Reference, ml", "Error, %", "Outline volume, ml",
                 "Ellipsoid formula, ml", "Largest diameter, mm", "Flags"]  # fmt: skip
     rows = [_cells(case.label, row, case.true_volumes_ml.get(row.organ)) for case in cases for row in case.rows]
     kept = [n for n in range(len(headings)) if any(row[n] not in (_UNKNOWN, "") for row in rows)]
@@ -158,11 +158,11 @@ def _cells(label: str, row: OrganMeasurement, true_ml: float | None) -> list[str
     return [
         label,
         row.organ,
-        ("≥ " if row.is_lower_bound else "") + number(row.best_ml),
+        ("≥ " if row.is_lower_bound else "") + number(row.volume_ml),
         _UNKNOWN if row.interval_ml is None else interval(*row.interval_ml),
         number(true_ml),
-        number(_error_percent(row.best_ml, true_ml) if true_ml else None, 1, signed=True),
-        number(row.volume_ml),
+        number(_error_percent(row.volume_ml, true_ml) if true_ml else None, 1, signed=True),
+        number(row.outline_volume_ml),
         number(row.ellipsoid_volume_ml),
         number(row.max_diameter_mm, 1),
         ", ".join(flag_name(flag) for flag in row.flags),

@@ -28,7 +28,7 @@ class VolumePoint:
     @classmethod
     def of(cls, row: OrganMeasurement, true_ml: float | None = None) -> "VolumePoint":
         """The best volume of a measurement and its interval."""
-        return cls(row.label, row.best_ml, row.interval_ml, true_ml)
+        return cls(row.label, row.volume_ml, row.interval_ml, true_ml)
 
 
 def volumes_png(cases: Sequence[Sequence[VolumePoint]]) -> bytes:

@@ -7,7 +7,8 @@ optimized segmentation maps in the context of inherent uncertainty", Medical Ima
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,18 +20,26 @@ from ..imaging.volume import LabelMap
 
 @dataclass(frozen=True)
 class OrganVolume:
-    """Volume of one organ in one case; `probability_volume_ml` is None where there are no probabilities."""
+    """Volume of one organ in one case.
+
+    Attributes:
+        case, organ: names.
+        voxel_count: voxels of the organ.
+        volume_ml: the number to report: the sum of the organ's probabilities where they count, else the outline volume.
+        outline_volume_ml: the counted voxels.
+        from_probabilities: whether `volume_ml` is the sum of probabilities.
+    """
 
     case: str
     organ: str
     voxel_count: int
     volume_ml: float
-    probability_volume_ml: float | None = None
+    outline_volume_ml: float
+    from_probabilities: bool = False
 
-    @property
-    def best_ml(self) -> float:
-        """The probability-weighted volume where there is one, else the counted one."""
-        return self.volume_ml if self.probability_volume_ml is None else self.probability_volume_ml
+    def weighted(self, volume_ml: float) -> Self:
+        """With the sum of the organ's probabilities as its volume."""
+        return replace(self, volume_ml=volume_ml, from_probabilities=True)
 
 
 def organ_volumes(
@@ -54,20 +63,22 @@ def organ_volumes(
             "name one organ for every label",
         )
     voxel_volume_ml = label_map.geometry.voxel_volume_ml
-    weighted: list[float | None] = [None] * len(organs)
-    if probabilities is not None:
-        if probabilities.shape != (len(organs) + 1, *label_map.geometry.shape):
-            raise InputError(
-                label_map.name,
-                f"has probabilities of shape {probabilities.shape} for {len(organs)} organs "
-                f"on a grid of {label_map.geometry.shape}",
-                "give background and every organ on the segmentation's grid",
-            )
-        weighted = list(probability_volumes_ml(probabilities, voxel_volume_ml))
-    return [
-        OrganVolume(label_map.name, organ, int(count), float(count) * voxel_volume_ml, weighted_ml)
-        for organ, count, weighted_ml in zip(organs, counts[1:], weighted, strict=False)
+    outlines_ml = [float(count) * voxel_volume_ml for count in counts[1 : len(organs) + 1]]
+    rows = [
+        OrganVolume(label_map.name, organ, int(count), outline_ml, outline_ml)
+        for organ, count, outline_ml in zip(organs, counts[1:], outlines_ml, strict=False)
     ]
+    if probabilities is None:
+        return rows
+    if probabilities.shape != (len(organs) + 1, *label_map.geometry.shape):
+        raise InputError(
+            label_map.name,
+            f"has probabilities of shape {probabilities.shape} for {len(organs)} organs "
+            f"on a grid of {label_map.geometry.shape}",
+            "give background and every organ on the segmentation's grid",
+        )
+    sums_ml = probability_volumes_ml(probabilities, voxel_volume_ml)
+    return [row.weighted(sum_ml) for row, sum_ml in zip(rows, sums_ml, strict=True)]
 
 
 def label_counts(label_map: LabelMap) -> NDArray[np.int64]:

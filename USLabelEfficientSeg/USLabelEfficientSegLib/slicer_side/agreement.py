@@ -78,7 +78,8 @@ def compare(
                 overlap[name] = dice(masks[name], mask)
         true_ml |= {name: ml for name, ml in given.items() if name in found}
         compared += [
-            Comparison(node.GetName(), name, found[name].best_ml, ml, overlap.get(name)) for name, ml in true_ml.items()
+            Comparison(node.GetName(), name, found[name].volume_ml, ml, overlap.get(name))
+            for name, ml in true_ml.items()
         ]
     if not compared:
         problem = "share no case and organ with the segmentations"

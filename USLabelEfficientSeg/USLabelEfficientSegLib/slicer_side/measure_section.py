@@ -18,7 +18,7 @@ from .jobs import Job
 from .measured_organs import EDITED
 from .results import computeVolumes
 from .section import Section, allow, checked_nodes, fill_node_list, fill_table, on_click, set_headings, tell
-from .tables_and_plots import CASE, CAUTIONS, EXPECTED, HIGH, LOW, ORGAN, VOLUME, showChart
+from .tables_and_plots import CASE, CAUTIONS, HIGH, LOW, ORGAN, OUTLINE, VOLUME, showChart
 
 if TYPE_CHECKING:
     from .panel import Panel
@@ -33,7 +33,7 @@ class MeasureSection(Section):
         super().__init__(panel)
         ui = self.ui
         self._measured: list[Any] = []
-        headings = [_("Segmentation"), _("Organ"), _("Volume,\nml"), _("Expected,\nml"), _("90 % interval,\nml")]
+        headings = [_("Segmentation"), _("Organ"), _("Volume,\nml"), _("Outline,\nml"), _("90 % interval,\nml")]
         set_headings(ui.volumesTable, [*headings, _("Cautions")])
         ui.volumesTable.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.ResizeToContents)
         set_headings(
@@ -83,7 +83,7 @@ class MeasureSection(Section):
         parameters = self.panel.parameters
         parameters.volumesTable = computeVolumes(self.segmentations(), parameters.volumesTable)
         text = _(
-            "Expected: the sum of probabilities, less biased where borders are unsure. Click a row for its cautions."
+            "Outline volume: counted voxels; the volume, too, where no probabilities count. Click a row for cautions."
         )
         tell(self.ui.measureStatus, text)
         self.panel.refresh()
@@ -182,9 +182,9 @@ class MeasureSection(Section):
 
 
 def _cells(table: Any, row: int) -> list[str]:
-    """Segmentation, organ, counted and expected volume, interval, and cautions of a row of the table node."""
+    """Segmentation, organ, volume and outline volume, interval, and cautions of a row of the table node."""
     columns = {table.GetColumnName(column): column for column in range(table.GetNumberOfColumns())}
-    names = (CASE, ORGAN, VOLUME, EXPECTED, LOW, HIGH, CAUTIONS)
+    names = (CASE, ORGAN, VOLUME, OUTLINE, LOW, HIGH, CAUTIONS)
     name, *volumes, low, high, cautions = (table.GetCellText(row, columns[n]) if n in columns else "" for n in names)
     # A narrow panel hides the last column: why an edited organ has no interval must be seen without scrolling.
     missing = EDITED if EDITED in cautions else "–"
@@ -195,7 +195,7 @@ def _cells(table: Any, row: int) -> list[str]:
 def _sentence(caution: str) -> str:
     """What a caution of the table means."""
     if caution == EDITED:
-        return _("It was edited since the model found it, so there is no interval and no expected volume any more.")
+        return _("It was edited since the model found it, so its outline volume counts and there is no interval.")
     return Flag(caution.replace(" ", "_")).sentence
 
 

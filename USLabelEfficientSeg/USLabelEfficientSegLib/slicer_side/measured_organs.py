@@ -1,7 +1,7 @@
 """What the model has measured of a result, kept with its segmentation node.
 
-Expected volume, interval and flags belong to the segments as the model has made them. A digest of each organ's voxels
-is kept with them, so that they are never told of a segment that was edited since; both are saved with the scene.
+Probabilities, interval and flags belong to the segments as the model has made them. A digest of each organ's voxels is
+kept with them, so that they are never told of a segment that was edited since; both are saved with the scene.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..measurement.measurements import Flag, OrganMeasurement
+from ..measurement.measurements import Flag, OrganMeasurement, in_words_of_today
 from ..measurement.volumes import OrganVolume
 
 MrmlNode = Any
@@ -77,12 +77,12 @@ def measuredOf(
 
 def _scaled(measured: dict[str, Any], factor: float) -> OrganMeasurement:
     """A measurement with its volumes multiplied."""
-    row = OrganMeasurement(**measured)
-    weighted, interval = row.probability_volume_ml, row.interval_ml
+    row = OrganMeasurement(**in_words_of_today(measured))
+    interval = row.interval_ml
     return replace(
         row,
         volume_ml=factor * row.volume_ml,
-        probability_volume_ml=None if weighted is None else factor * weighted,
+        outline_volume_ml=factor * row.outline_volume_ml,
         interval_ml=None if interval is None else (factor * interval[0], factor * interval[1]),
         flags=tuple(Flag(flag) for flag in row.flags),
     )

@@ -102,7 +102,7 @@ def organVolumes(segmentationNode: MrmlNode) -> list[ResultVolume]:
     rows = []
     for name, mask in masks.items():
         count = int(mask.sum())
-        row = ResultVolume(segmentationNode.GetName(), name, count, count * voxel_ml)
+        row = ResultVolume(segmentationNode.GetName(), name, count, count * voxel_ml, count * voxel_ml)
         if name in measured:
             found = measured[name]
             row = (
@@ -110,7 +110,8 @@ def organVolumes(segmentationNode: MrmlNode) -> list[ResultVolume]:
                 if found is None
                 else replace(
                     row,
-                    probability_volume_ml=found.probability_volume_ml,
+                    volume_ml=found.volume_ml,
+                    from_probabilities=found.from_probabilities,
                     interval_ml=found.interval_ml,
                     cautions=tuple(found.flags),
                 )

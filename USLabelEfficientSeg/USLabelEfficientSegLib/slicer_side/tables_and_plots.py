@@ -17,13 +17,14 @@ from .volume_nodes import geometryOfNode, nodeFromVoxels
 
 MrmlNode = Any
 
-CASE, ORGAN, VOLUME, EXPECTED, VOXELS = "Case", "Organ", "Volume [ml]", "Expected volume [ml]", "Voxels"
+CASE, ORGAN, VOLUME, OUTLINE, VOXELS = "Case", "Organ", "Volume [ml]", "Outline volume [ml]", "Voxels"
 LOW, HIGH, CAUTIONS = "90 % interval, low [ml]", "90 % interval, high [ml]", "Cautions"
 _EXPLANATIONS = {
     CASE: "The volume that was segmented",
     ORGAN: "The segment",
-    VOLUME: "Voxels of the segment times the volume of a voxel",
-    EXPECTED: "Sum of the organ's probabilities; empty where a segment was drawn or corrected by hand",
+    VOLUME: "The number to report: the sum of the organ's probabilities, or the outline volume where a segment was "
+    "drawn or corrected by hand",
+    OUTLINE: "Voxels of the segment times the volume of a voxel",
     LOW: "The true volume is above this and below the next with 90 % probability; empty where a model gives no "
     "interval, or the segment was edited since",
     HIGH: "Upper end of the same interval",
@@ -48,7 +49,7 @@ def volumesTableNode(rows: Sequence[ResultVolume], tableNode: MrmlNode | None = 
     addColumn(tableNode, vtk.vtkStringArray(), CASE, [row.case for row in rows])
     addColumn(tableNode, vtk.vtkStringArray(), ORGAN, [row.organ for row in rows])
     addColumn(tableNode, vtk.vtkDoubleArray(), VOLUME, [round(row.volume_ml, 2) for row in rows])
-    addColumn(tableNode, vtk.vtkStringArray(), EXPECTED, [_cell(row.probability_volume_ml) for row in rows])
+    addColumn(tableNode, vtk.vtkDoubleArray(), OUTLINE, [round(row.outline_volume_ml, 2) for row in rows])
     addColumn(tableNode, vtk.vtkStringArray(), LOW, [_cell(low) for low, _ in intervals])
     addColumn(tableNode, vtk.vtkStringArray(), HIGH, [_cell(high) for _, high in intervals])
     addColumn(tableNode, vtk.vtkIntArray(), VOXELS, [row.voxel_count for row in rows])
