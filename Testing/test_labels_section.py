@@ -26,8 +26,8 @@ def wait(panel, host):
     host.process_events(0.1)
 
 
-@pytest.mark.parametrize(("axis", "plane", "letter"), [(0, "sagittal", "I"), (1, "coronal", "J"), (2, "axial", "K")])
-def test_a_suggested_slice_of_any_direction_is_shown_named_and_counted(panel, host, tmp_path, axis, plane, letter):
+@pytest.mark.parametrize(("axis", "plane"), [(0, "sagittal"), (1, "coronal"), (2, "axial")])
+def test_a_suggested_slice_of_any_direction_is_shown_named_and_counted(panel, host, tmp_path, axis, plane):
     import slicer
 
     folder = tmp_path / "study"
@@ -44,6 +44,7 @@ def test_a_suggested_slice_of_any_direction_is_shown_named_and_counted(panel, ho
     host.process_events(0.1)
 
     node = session.volumeNode(case)
+    size = node.GetImageData().GetDimensions()[axis]
     assert panel.labels.shown_slice() == (axis, 5)
     directions = np.zeros((3, 3))
     node.GetIJKToRASDirections(directions)
@@ -51,7 +52,7 @@ def test_a_suggested_slice_of_any_direction_is_shown_named_and_counted(panel, ho
     assert abs(normal @ directions[:, axis]) == pytest.approx(1)
     assert panel.labels.editor.activeEffect().name == "Paint"
     assert panel.labels.editor.segmentationNode() is session.labelNode(node)
-    assert f"{case}, {plane} slice 6 across {letter}, in the red view: no model yet." == ui.suggestionLabel.text
+    assert f"{case}, {plane}, slice 6 of {size}, in the red view: no model yet." == ui.suggestionLabel.text
 
     rows = ui.sliceTable.rowCount
     count = int(ui.labelTable.item(0, 1).text())
@@ -61,12 +62,12 @@ def test_a_suggested_slice_of_any_direction_is_shown_named_and_counted(panel, ho
     assert f"{before + 1} of {slices} slices" in ui.labelFractionLabel.text
     assert int(ui.labelTable.item(0, 1).text()) == count + 1
     texts = [[ui.sliceTable.item(row, column).text() for column in range(2)] for row in range(ui.sliceTable.rowCount)]
-    assert len(texts) == rows + 1 and [f"{plane} slice 6 across {letter}", "no organ"] in texts
+    assert len(texts) == rows + 1 and [f"{plane}, slice 6 of {size}", "no organ"] in texts
 
 
-def test_slices_that_lie_askew_in_the_patient_are_called_oblique(host):
+def test_slices_have_the_name_of_the_nearest_plane_of_the_patient_or_of_their_axis(host):
     from USLabelEfficientSegLib.imaging.volume import Geometry
-    from USLabelEfficientSegLib.slicer_side.slice_views import planeName
+    from USLabelEfficientSegLib.slicer_side.slice_views import sliceName
     from USLabelEfficientSegLib.slicer_side.volume_nodes import nodeFromVoxels
 
     def names(degrees):
@@ -74,11 +75,11 @@ def test_slices_that_lie_askew_in_the_patient_are_called_oblique(host):
         turned = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
         geometry = Geometry((4, 5, 6), (1.0, 2.0, 3.0), (0.0, 0.0, 0.0), turned)
         node = nodeFromVoxels("scan", np.arange(120, dtype=np.uint8).reshape(4, 5, 6), geometry)
-        return [planeName(node, axis) for axis in range(3)]
+        return [sliceName(node, axis, 1) for axis in range(3)]
 
-    assert names(10) == ["sagittal", "coronal", "axial"]
-    assert names(45) == ["oblique", "oblique", "axial"]
-    assert names(90) == ["coronal", "sagittal", "axial"]
+    assert names(30) == ["sagittal, slice 2 of 4", "coronal, slice 2 of 5", "axial, slice 2 of 6"]
+    assert names(45) == ["axis i, slice 2 of 4", "axis j, slice 2 of 5", "axial, slice 2 of 6"]
+    assert names(90) == ["coronal, slice 2 of 4", "sagittal, slice 2 of 5", "axial, slice 2 of 6"]
 
 
 def test_a_study_of_2d_images_is_refused_in_a_sentence_and_nothing_is_opened(panel, host, tmp_path):

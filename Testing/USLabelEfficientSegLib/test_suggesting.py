@@ -122,6 +122,8 @@ def test_the_command_prints_a_table_or_json(unlabelled, capfd):
     code, output = call("--count", "1000", "--device", "cpu")
     assert code == 0
     assert found[0]["volume"] in output.out and "No other slice is left." in output.out
+    plane, size = [("sagittal", 24), ("coronal", 24), ("axial", 16)][found[0]["axis"]]
+    assert f"{plane}, slice {found[0]['index'] + 1} of {size}" in output.out
 
     code, output = call("--count", "0")
     assert code == 2

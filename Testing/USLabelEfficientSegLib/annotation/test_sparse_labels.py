@@ -78,7 +78,7 @@ def test_kept_slices_are_all_that_remains(dense: SparseLabels) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (np.zeros((5, 4)), r"slice 1 of axis 2: has \(4, 5\) pixels, its labels \(5, 4\)"),
+        (np.zeros((5, 4)), r"axial, slice 2 of 6: has \(4, 5\) pixels, its labels \(5, 4\)"),
         (np.full((4, 5), 3), "hold class 3, but there are only 2 organs"),
         (np.full((4, 5), 255), "labels outside 0..254"),
         (np.full((4, 5), -1), "labels outside 0..254"),

@@ -66,6 +66,8 @@ def test_from_a_folder_of_volumes_to_organ_volumes(call, simulated, tmp_path, ti
     code, text, _ = call("study", "show", study, "--json")
     assert code == 0 and json.loads(text)["organs"].keys() == {"solid", "fluid"}
     assert "simulated_0002" in (shown := call("study", "show", study)[1]) and "Training: not started" in shown
+    (axis, index), *_ = next(case["labelled_slices"] for case in json.loads(text)["cases"] if case["labelled_slices"])
+    assert f"{('sagittal', 'coronal', 'axial')[axis]}, slice" in shown and str(index + 1) in shown
 
     code, text, _ = call("train", study, "--seed", 5, "--device", "cpu", *set_options(tiny_changes))
     assert code == 0 and "student 1.1: 3 of 3" in text and "model.safetensors" in text

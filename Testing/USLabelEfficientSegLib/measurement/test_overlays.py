@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from USLabelEfficientSegLib.imaging.organ_colours import ORGAN_COLOURS
 from USLabelEfficientSegLib.imaging.volume import LabelMap
 from USLabelEfficientSegLib.measurement.overlays import overlay_png, overlay_rows
 from USLabelEfficientSegLib.measurement.report_content import ReportCase
-from USLabelEfficientSegLib.segmentation.segments import ORGAN_COLOURS
 
 ORGANS = ("prostate", "cyst <1 & 2>")
 

@@ -7,12 +7,12 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from USLabelEfficientSegLib.imaging.organ_colours import organ_colour
 from USLabelEfficientSegLib.imaging.volume import Geometry, ImageLabels, UltrasoundImage
 from USLabelEfficientSegLib.measurement.planar_files import measure_labels
 from USLabelEfficientSegLib.measurement.planar_overlays import ELLIPSE_COLOUR, image_overlay_png
 from USLabelEfficientSegLib.measurement.planar_report import ImageCase, ImageReport, image_report_document
 from USLabelEfficientSegLib.measurement.report import html_text
-from USLabelEfficientSegLib.segmentation.segments import organ_colour
 
 GRID = Geometry((60, 80, 1), (0.5, 0.5, 1.0), (0.0, 0.0, 0.0), np.eye(3))
 

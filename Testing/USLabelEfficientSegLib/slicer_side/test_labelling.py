@@ -91,7 +91,7 @@ def test_the_fraction_counts_the_slices_of_one_axis(labelling):
 
 @pytest.mark.parametrize(("axis", "index"), [(2, 7), (2, -1), (3, 0), (0, 9)])
 def test_a_slice_outside_the_volume_is_refused(labelling, organs, axis, index):
-    with pytest.raises(InputError, match=rf"^scan: has no slice {index} of axis {axis} \(size 9 x 8 x 7\)"):
+    with pytest.raises(InputError, match=rf"^scan: has no slice of index {index} along axis {axis} \(size 9 x 8 x 7\)"):
         labelling.mark(axis, index)
     with pytest.raises(InputError, match="has no slice"):
         labelling.markEmpty(axis, index, organs)
@@ -113,7 +113,7 @@ def test_organs_may_overlap_except_in_labelled_slices(labelling, organs):
 
     labelling.mark(2, 3)
 
-    with pytest.raises(InputError, match=r"^slice 3 of scan: shows prostate and lesion at the same place \(1 voxels\)"):
+    with pytest.raises(InputError, match=r"^scan, axial, slice 4 of 7: shows prostate and lesion at the same place"):
         labelling.sparseLabels(organs)
 
 

@@ -71,5 +71,7 @@ def test_a_slice_outside_the_volume_is_refused(view):
 
     node = random_volume_node(np.random.default_rng(1), "scan", shape=(9, 11, 13))
 
-    with pytest.raises(InputError, match=r"^scan: has no slice 13 of axis 2 \(size 9 x 11 x 13\); choose a slice"):
+    with pytest.raises(
+        InputError, match=r"^scan: has no slice of index 13 along axis 2 \(size 9 x 11 x 13\); choose a slice"
+    ):
         showSlice(view, node, 2, 13)

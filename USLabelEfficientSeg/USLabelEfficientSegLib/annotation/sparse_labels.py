@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..imaging.planes import slice_name
 from ..imaging.volume import Geometry
 
 UNLABELLED = 255
@@ -79,7 +80,7 @@ class SparseLabels:
         Raises `InputError` for another shape, an unlabelled voxel or a class without an organ.
         """
         target = self.voxels[_slice(axis, index)]
-        subject = f"slice {index} of axis {axis}"
+        subject = slice_name(self.geometry.direction, axis, index, self.geometry.shape[axis])
         if labels.shape != target.shape:
             raise InputError(subject, f"has {target.shape} pixels, its labels {labels.shape}", "give one label a pixel")
         if labels.size and (labels.min() < 0 or labels.max() >= UNLABELLED):

@@ -117,6 +117,7 @@ def show(
     """
     from ..study.events import read_events
     from ..study.study import Study
+    from .slices import labelled_slices
 
     opened = Study.open(study)
     summary = opened.summary()
@@ -137,7 +138,7 @@ def show(
             case["name"],
             " x ".join(map(str, case["shape"][: opened.dimension])),
             " x ".join(f"{spacing:.3g}" for spacing in case["spacing"][: opened.dimension]),
-            str(labelled) if opened.dimension == 3 else "yes" if labelled else "no",
+            labelled_slices(opened, case["name"]) if opened.dimension == 3 else "yes" if labelled else "no",
         )
     Console().print(table)
 

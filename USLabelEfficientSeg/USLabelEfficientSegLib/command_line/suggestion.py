@@ -37,6 +37,7 @@ def suggest(
     from ..study.memory import tune_memory
     from ..study.study import Study
     from ..suggesting import suggest as suggest_slices
+    from .slices import suggested_slice
 
     opened, where = Study.open(study), choose_device(device)
     tune_memory()
@@ -44,9 +45,10 @@ def suggest(
     if as_json:
         print(json.dumps([asdict(suggestion) for suggestion in suggestions], indent=2))
         return
-    table = Table("Volume", "Axis", "Slice", "Why")
+    table = Table("Volume", "Slice", "Why")
     for suggestion in suggestions:
-        table.add_row(suggestion.volume, str(suggestion.axis), str(suggestion.index), suggestion.reason)
+        place = suggested_slice(opened, suggestion)
+        table.add_row(suggestion.volume, place, suggestion.reason)
     Console().print(table)
     if len(suggestions) < count:
         print("No other slice is left.")

@@ -30,9 +30,9 @@ from pydicom.sr.coding import Code
 
 from .. import __version__
 from ..errors import InputError
+from ..imaging.organ_colours import organ_rgb
 from ..imaging.volume import LabelMap
 from ..measurement.measurements import OrganMeasurement
-from ..segmentation.segments import organ_colour
 from .codes import (
     ELLIPSOID_FORMULA,
     QUALITY_FLAG,
@@ -75,7 +75,7 @@ def segmentation_object(source: SourceImages, label_map: LabelMap, rows: Sequenc
             algorithm_identification=algorithm,
             tracking_uid=hd.UID(),
             tracking_id=_label(row),
-            display_color=CIELabColor.from_rgb(*(int(organ_colour(row.label)[at : at + 2], 16) for at in (1, 3, 5))),
+            display_color=CIELabColor.from_rgb(*organ_rgb(row.label)),
         )
         for number, row in enumerate(rows, start=1)
     ]

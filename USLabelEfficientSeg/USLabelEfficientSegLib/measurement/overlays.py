@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.spatial import cKDTree
 
+from ..imaging.organ_colours import ORGAN_COLOURS, organ_colour
+from ..imaging.planes import slice_name
 from ..imaging.volume import LabelMap, UltrasoundVolume
-from ..segmentation.segments import ORGAN_COLOURS, organ_colour
 from .report_content import ReportCase
-from .views import View, slice_label, views_of
+from .views import View, views_of
 
 REFERENCE_COLOUR = "#FFFFFF"
 MAXIMAL_ROWS = 3
@@ -32,7 +33,7 @@ _DOTS_PER_INCH = 120
 _MM_PER_INCH = 25.4
 _WIDTH_INCH, _PANEL_HEIGHT_INCH, _GAP_INCH, _TITLE_INCH = 7.08, 2.4, 0.12, 0.24
 _GREY_LEVELS = 32  # speckle hardly compresses: fewer grey levels halve the file and are not seen
-_COLOUR_SHADES = 16
+_COLOUR_SHADES = (256 - _GREY_LEVELS) // len(ORGAN_COLOURS)  # as many as a palette has room for
 _BAR_LENGTHS_MM = (1, 2, 5, 10, 20, 50, 100)
 
 
@@ -91,7 +92,8 @@ def overlay_png(
         if reference is not None:
             _draw_outlines(axes, view, view.picture(reference.voxels, index), left, dashed=True)
         title_mm = 0.05 / inch_per_mm
-        axes.text(left + size[0] / 2, -title_mm, slice_label(view, index), fontsize=8, color="#222222", ha="center")
+        title = slice_name(volume.geometry.direction, view.across, index, volume.geometry.shape[view.across])
+        axes.text(left + size[0] / 2, -title_mm, title, fontsize=8, color="#222222", ha="center")
         left += size[0] + _GAP_INCH / inch_per_mm
     _draw_scale_bar(axes, sizes[0])
     axes.set(xlim=(0, figure.get_figwidth() / inch_per_mm), ylim=(height, -_TITLE_INCH / inch_per_mm))

@@ -13,8 +13,8 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..imaging.organ_colours import ORGAN_COLOURS, organ_colour
 from ..imaging.volume import ImageLabels, UltrasoundImage
-from ..segmentation.segments import ORGAN_COLOURS, organ_colour
 from .overlays import REFERENCE_COLOUR
 from .planar import Ellipse, PlanarMeasurement
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..imaging.organ_colours import organ_colour
 from ..imaging.volume import ImageLabels, UltrasoundImage
-from ..segmentation.segments import organ_colour
 from ..study.events import Event
 from .common_sections import (
     INFORMATION_DIVERGENCE,

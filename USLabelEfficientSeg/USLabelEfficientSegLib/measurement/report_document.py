@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..segmentation.segments import organ_colour
+from ..imaging.organ_colours import organ_colour
 from .chart_style import marker_character
 from .common_sections import (
     INFORMATION_DIVERGENCE,

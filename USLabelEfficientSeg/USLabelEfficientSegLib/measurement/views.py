@@ -3,7 +3,7 @@ anatomical ones.
 
 Axial and coronal views show the patient's right at the left edge; coronal and sagittal views have superior at
 the top, axial ones anterior; sagittal views show anterior at the left edge. Volumes with oblique axes are
-shown along their array axes.
+shown along their array axes, without letters.
 """
 
 from dataclasses import dataclass
@@ -12,16 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..imaging.planes import plane_name
 from ..imaging.volume import Geometry
 
 _AXIS_ALIGNED_COSINE = 0.999
-_AXIS_NAMES = "ijk"
-# Name; LPS axes across the view, to the right and of the vertical; whether the latter points up; edge labels.
-_ANATOMICAL = (
-    ("Axial", 2, 0, 1, False, "RLAP"),
-    ("Coronal", 1, 0, 2, True, "RLSI"),
-    ("Sagittal", 0, 1, 2, True, "APSI"),
-)
+# LPS axes across the view, to the right and of the vertical; whether the latter points up; edge labels.
+_ANATOMICAL = ((2, 0, 1, False, "RLAP"), (1, 0, 2, True, "RLSI"), (0, 1, 2, True, "APSI"))
 
 
 @dataclass(frozen=True)
@@ -29,14 +25,14 @@ class View:
     """How slices across one array axis are shown.
 
     Args:
-        name: of the view.
+        plane: what its slices are called, see `imaging.planes`.
         across, horizontal, vertical: array axes: across the slice, along the picture's rows and columns.
         flip_horizontal, flip_vertical: whether the axis runs leftwards or upwards in the picture.
         edges: what lies at the left, right, top and bottom edge; empty for oblique axes.
         pixel_mm: width and height of a pixel.
     """
 
-    name: str
+    plane: str
     across: int
     horizontal: int
     vertical: int
@@ -68,22 +64,17 @@ def views_of(geometry: Geometry) -> tuple[View, ...]:
         return tuple(_array_view(geometry, across) for across in (2, 1, 0))
     axis_of_lps = np.argsort(lps_of_axis)
     views = []
-    for name, across, horizontal, vertical, upwards, edges in _ANATOMICAL:
+    for across, horizontal, vertical, upwards, edges in _ANATOMICAL:
         i, j, k = (int(axis_of_lps[lps]) for lps in (across, horizontal, vertical))
         flip_horizontal = bool(cosines[horizontal, j] < 0)
         flip_vertical = bool((cosines[vertical, k] > 0) == upwards)
         pixel_mm = geometry.spacing[j], geometry.spacing[k]
-        views.append(View(name, i, j, k, flip_horizontal, flip_vertical, edges, pixel_mm))
+        views.append(View(plane_name(cosines, i), i, j, k, flip_horizontal, flip_vertical, edges, pixel_mm))
     return tuple(views)
-
-
-def slice_label(view: View, index: int) -> str:
-    """Title of slice `index` of a view, for example "Axial, k = 31"."""
-    return f"{view.name}, {_AXIS_NAMES[view.across]} = {index}"
 
 
 def _array_view(geometry: Geometry, across: int) -> View:
     horizontal, vertical = (axis for axis in range(3) if axis != across)
-    name = f"Plane {_AXIS_NAMES[horizontal]}→ {_AXIS_NAMES[vertical]}↓"
+    plane = plane_name(geometry.direction, across)
     pixel_mm = geometry.spacing[horizontal], geometry.spacing[vertical]
-    return View(name, across, horizontal, vertical, False, False, "", pixel_mm)
+    return View(plane, across, horizontal, vertical, False, False, "", pixel_mm)

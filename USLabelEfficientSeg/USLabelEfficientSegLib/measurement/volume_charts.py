@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..segmentation.segments import organ_colour
+from ..imaging.organ_colours import organ_colour
 from .chart_style import DOTS_PER_INCH, INK, QUIET, marker, plain, png
 from .measurements import OrganMeasurement
 

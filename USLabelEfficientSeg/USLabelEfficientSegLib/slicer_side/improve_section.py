@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from ..errors import InputError
 from . import study_nodes
 from .section import Section, allow, on_click, tell
-from .slice_views import shownSlice
+from .slice_views import shownSlice, sliceName
 
 if TYPE_CHECKING:
     from .panel import Panel
@@ -67,7 +67,8 @@ class ImproveSection(Section):
             raise InputError(_("The red view"), "shows no whole slice of this volume", "press Correct it first")
         case = session.useResultSlice(result, *shown)
         session.saveLabels(case, self.panel.runner.busy)
-        text = _("Slice {number} of {case} is a label now.").format(number=shown[1] + 1, case=case)
+        place = sliceName(study_nodes.volumeOf(result), *shown)
+        text = _("A label now: {case}, {place}.").format(case=case, place=place)
         tell(self.ui.improveStatus, text)
         self.panel.refresh()
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..annotation.sparse_labels import UNLABELLED, LabelledSlice, SparseLabels
 from .segmentation_nodes import Organ, check_disjoint, organSlices, segmentationFromLabelMap, setSliceLabels
-from .slice_views import check_slice
+from .slice_views import check_slice, sliceName
 from .volume_nodes import geometryOfNode
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class LabelledSlices:
         slices = organSlices(self.segmentationNode, self.volumeNode, organs, [(s.axis, s.index) for s in items])
         for s, shown in zip(items, slices, strict=True):
             where = tuple(s.index if axis == s.axis else slice(None) for axis in range(3))
-            check_disjoint(f"slice {s.index} of {self.volumeNode.GetName()}", shown)
+            check_disjoint(f"{self.volumeNode.GetName()}, {sliceName(self.volumeNode, s.axis, s.index)}", shown)
             labels.voxels[where] = 0
             for label, mask in enumerate(shown.values(), start=1):
                 labels.voxels[where][mask] = label

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from slicer.i18n import tr as _
 
-from .slice_views import planeName
+from .slice_views import sliceName
 from .study_session import StudySession
-
-_PLANES = {0: "I", 1: "J", 2: "K"}
 
 
 def volume_rows(session: StudySession) -> list[list[str]]:
@@ -21,16 +17,9 @@ def slice_rows(session: StudySession, case: str) -> list[list[str]]:
     """For each labelled slice of a volume its place, and the organs that it shows."""
     volume_node = session.volumeNode(case)
     return [
-        [place_of(volume_node, labelled.axis, labelled.index), ", ".join(organs) or _("no organ")]
+        [sliceName(volume_node, labelled.axis, labelled.index), ", ".join(organs) or _("no organ")]
         for labelled, organs in session.labelledSlices(case)
     ]
-
-
-def place_of(volumeNode: Any, axis: int, index: int) -> str:
-    """A slice in words: its number, its plane in the patient, and the axis of the volume that it is across."""
-    return _("{plane} slice {number} across {axis}").format(
-        plane=planeName(volumeNode, axis), number=index + 1, axis=_PLANES[axis]
-    )
 
 
 def fraction_of(session: StudySession) -> str:

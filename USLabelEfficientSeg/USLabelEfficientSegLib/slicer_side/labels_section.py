@@ -13,10 +13,10 @@ from . import study_jobs, study_nodes
 from .dependencies import ensureDependencies
 from .jobs import Job
 from .label_editor import LabelEditor
-from .labels_overview import fraction_of, place_of, slice_rows, volume_rows
+from .labels_overview import fraction_of, slice_rows, volume_rows
 from .section import Section, allow, fill_table, on_click, reported, set_headings, silent, tell
 from .slice_suggestions import SuggestedSlice
-from .slice_views import shownSlice, showSlice
+from .slice_views import shownSlice, showSlice, sliceName
 from .study_session import StudySession
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ class LabelsSection(Section):
         self.editor.setActiveEffectByName("Paint")
         session = self.panel.session
         assert session is not None
-        place = place_of(session.volumeNode(suggested.case), suggested.axis, suggested.index)
+        place = sliceName(session.volumeNode(suggested.case), suggested.axis, suggested.index)
         text = _("{case}, {place}, in the red view: {reason}.").format(
             case=suggested.case, place=place, reason=suggested.reason.rstrip(".")
         )
@@ -292,17 +292,23 @@ class LabelsSection(Section):
     def _keep(self) -> None:
         session, case, axis, index = self._here()
         session.labelling(case).mark(axis, index)
-        self._save(case, _("Slice {number} is labelled.").format(number=index + 1))
+        self._save(case, _("Labelled: {place}.").format(place=self._place(case, axis, index)))
 
     def _keep_empty(self) -> None:
         session, case, axis, index = self._here()
         session.labelling(case).markEmpty(axis, index, session.organs())
-        self._save(case, _("Slice {number} is labelled: no organ is visible there.").format(number=index + 1))
+        place = self._place(case, axis, index)
+        self._save(case, _("Labelled: {place}, where no organ is visible.").format(place=place))
 
     def _remove(self) -> None:
         session, case, axis, index = self._here()
         session.labelling(case).remove(axis, index)
-        self._save(case, _("Slice {number} is not labelled any more.").format(number=index + 1))
+        self._save(case, _("Not labelled any more: {place}.").format(place=self._place(case, axis, index)))
+
+    def _place(self, case: str, axis: int, index: int) -> str:
+        session = self.panel.session
+        assert session is not None
+        return sliceName(session.volumeNode(case), axis, index)
 
     def _here(self) -> tuple[StudySession, str, int, int]:
         session, case, shown = self.panel.session, self.case, self.shown_slice()

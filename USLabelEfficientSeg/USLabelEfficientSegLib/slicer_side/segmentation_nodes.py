@@ -17,7 +17,7 @@ import vtk
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..segmentation.segments import organ_colour
+from ..imaging.organ_colours import organ_rgb
 from .oriented_images import labels_on, slice_image, volume_image
 from .terminology import terminology_of
 from .volume_nodes import geometryOfNode, placeBeside
@@ -47,8 +47,8 @@ def organsNamed(names: Sequence[str]) -> list[Organ]:
     """Organs with the library's colours, told apart with every colour vision deficiency, and a terminology entry."""
     organs = []
     for label, name in enumerate(names, start=1):
-        red, green, blue = (int(organ_colour(label)[start : start + 2], 16) / 255 for start in (1, 3, 5))
-        organs.append(Organ(name, (red, green, blue), terminology_of(name)))
+        red, green, blue = organ_rgb(label)
+        organs.append(Organ(name, (red / 255, green / 255, blue / 255), terminology_of(name)))
     return organs
 
 
@@ -186,7 +186,7 @@ def setSliceLabels(
     """
     shape = tuple(int(n) for n in np.delete(geometryOfNode(volumeNode).shape, axis))
     if labels.shape != shape:
-        problem = f"has {shape} pixels in slice {index} of axis {axis}, its labels {labels.shape}"
+        problem = f"has {shape} pixels in the slice of index {index} along axis {axis}, its labels {labels.shape}"
         raise InputError(volumeNode.GetName(), problem, "give one label a pixel")
     (masks,) = organSlices(segmentationNode, volumeNode, organs, [(axis, index)])
     logic = slicer.vtkSlicerSegmentationsModuleLogic

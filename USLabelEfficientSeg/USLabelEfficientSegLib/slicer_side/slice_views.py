@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 import slicer
 from numpy.typing import NDArray
-from slicer.i18n import tr as _
 
 from ..errors import InputError
+from ..imaging.planes import slice_name
 from .volume_nodes import ijkToWorld
 
 MrmlNode = Any
 
 _ASKEW = 1e-3  # of a unit vector: what a view may be turned against the volume and still show its slice
-_PLAIN = 0.9  # cosine of about 25 degrees: what a slice may be turned against the patient and still bear a plain name
 
 
 def showSlice(sliceNode: MrmlNode, volumeNode: MrmlNode, axis: int, index: int) -> None:
@@ -54,14 +53,10 @@ def shownSlice(sliceNode: MrmlNode, volumeNode: MrmlNode) -> tuple[int, int] | N
     return (axis, index) if inside else None
 
 
-def planeName(volumeNode: MrmlNode, axis: int) -> str:
-    """What a clinician calls the slices across an array axis: axial, coronal, sagittal, or oblique.
-
-    It is the patient's axis that they are cut across as far as the volume's file tells its pose.
-    """
-    across = _across(volumeNode, axis)
-    names = (_("sagittal"), _("coronal"), _("axial"))
-    return names[int(across.argmax())] if across.max() > _PLAIN else _("oblique")
+def sliceName(volumeNode: MrmlNode, axis: int, index: int) -> str:
+    """A slice as everywhere in the library, "coronal, slice 25 of 48"; a volume's transforms count."""
+    count = volumeNode.GetImageData().GetDimensions()[axis]
+    return slice_name(ijkToWorld(volumeNode)[:3, :3], axis, index, count)
 
 
 def _across(volumeNode: MrmlNode, axis: int) -> NDArray[np.floating]:
@@ -75,5 +70,5 @@ def check_slice(volumeNode: MrmlNode, axis: int, index: int) -> None:
     shape = volumeNode.GetImageData().GetDimensions()
     if axis not in (0, 1, 2) or not 0 <= index < shape[axis]:
         size = " x ".join(str(n) for n in shape)
-        problem = f"has no slice {index} of axis {axis} (size {size})"
+        problem = f"has no slice of index {index} along axis {axis} (size {size})"
         raise InputError(volumeNode.GetName(), problem, "choose a slice of the volume")

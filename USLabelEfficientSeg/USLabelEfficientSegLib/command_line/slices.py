@@ -1,0 +1,37 @@
+"""Slices of a study's volumes in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from ..imaging.files import read_geometry
+from ..imaging.planes import slice_name, slices_name
+
+if TYPE_CHECKING:  # suggesting imports torch
+    from ..study.study import Study
+    from ..suggesting import Suggestion
+
+
+def suggested_slice(study: Study, suggestion: Suggestion) -> str:
+    """A suggested slice in words, for example "coronal, slice 25 of 48"."""
+    image = study.case(suggestion.volume).image
+    direction = read_geometry(study.folder / image.file).direction
+    return slice_name(direction, suggestion.axis, suggestion.index, image.shape[suggestion.axis])
+
+
+def labelled_slices(study: Study, name: str) -> str:
+    """The labelled slices of a volume, those of each axis in a line; how many where its image cannot be read."""
+    case = study.case(name)
+    places = case.labels.slices if case.labels is not None else ()
+    if not places:
+        return "none"
+    try:
+        direction = read_geometry(study.folder / case.image.file).direction
+    except InputError as error:
+        return f"{len(places)} (the image {error.problem})"
+    lines = []
+    for axis in sorted({axis for axis, _ in places}):
+        indices = [index for other, index in places if other == axis]
+        lines.append(slices_name(direction, axis, indices, case.image.shape[axis]))
+    return "\n".join(lines)
