@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from .annotation.label_files import read_volume_labels
 from .benchmark_study import sparse_study
 from .errors import Cancelled
 from .evaluation.benchmark_clock import Stopwatch, read_minutes, stopwatch
@@ -132,7 +133,7 @@ def of_nnunet(job: Job, study: Study, dataset: Dataset, design: Design, work: Pa
     for case, path in found.items():
         prediction = read_label_map(path)
         prediction = LabelMap(prediction.voxels, prediction.geometry, case)
-        cases += judged(prediction, read_label_map(dataset.labels[case]), design.organs)
+        cases += judged(prediction, read_volume_labels(dataset.labels[case], design.organs), design.organs)
     labelled = study.summary()["labelled_slices"]
     return JobResult(job, labelled, float("nan"), float("nan"), None, tuple(cases))
 

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .annotation.sparse_labels import classes_in
+from .annotation.label_files import read_volume_labels
+from .annotation.segments import LabelFile, numbered, organs_named_in
 from .benchmark_run import Asked, run_job
 from .errors import InputError
 from .evaluation.benchmark_data import Dataset, read_dataset
@@ -17,18 +18,22 @@ from .evaluation.benchmark_design import Design
 from .evaluation.benchmark_methods import check_methods, uses_all_labels
 from .evaluation.benchmark_results import Job, JobResult, is_done
 from .evaluation.benchmark_schedule import in_processes, in_turn, on_cluster
-from .imaging.files import read_label_map
 from .study.files import atomic_write_json, writing
 
 RECORD_NAME = "benchmark.json"
 
 
 def organs_of(dataset: Dataset) -> tuple[str, ...]:
-    """`organ 1`, ... up to the highest class of any label. Raises `InputError` when the labels hold none."""
-    highest = max(max(classes_in(read_label_map(path).voxels), default=0) for path in dataset.labels.values())
+    """Those that the labels name, or else `organ 1`, ... up to their highest class.
+
+    Raises:
+        InputError: the labels hold none, or are of different organs.
+    """
+    files = [LabelFile.of(path, read_volume_labels(path)) for path in dataset.labels.values()]
+    highest = max(max(file.present, default=0) for file in files)
     if highest == 0:
         raise InputError(dataset.folder / "labels", "hold no organ", "give label maps of organs")
-    return tuple(f"organ {label}" for label in range(1, highest + 1))
+    return tuple(organs_named_in(files)) or tuple(numbered(label) for label in range(1, highest + 1))
 
 
 def planned_jobs(

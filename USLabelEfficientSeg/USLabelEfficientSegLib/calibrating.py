@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .annotation.label_files import read_volume_labels
 from .errors import InputError
-from .imaging.files import read_label_map, read_volume
+from .imaging.files import read_volume
 from .imaging.normalisation import position_channels
 from .imaging.volume import Geometry
 from .measurement.volumes import organ_volumes
@@ -101,7 +102,7 @@ def calibrated_on_volumes(
         if name in trained_on:
             raise InputError(path, "has the name of a volume whose labels the model knows", "give held-out volumes")
         prediction = predict(model, read_volume(path), device)
-        reference = read_label_map(references[name])
+        reference = read_volume_labels(references[name], model.organs)
         if not reference.geometry.same_grid(prediction.geometry):
             raise InputError(references[name], "has another geometry than its image", "give it on the image's grid")
         true = np.array([row.volume_ml for row in organ_volumes(reference, model.organs)])

@@ -24,7 +24,8 @@ from .command_line import (
     training,
 )
 from .command_line.interruption import CANCELLED
-from .errors import InputError
+from .display import printable
+from .errors import InputError, Notice
 
 BAD_INPUT = 2
 _REFUSED_BY_SYSTEM = {
@@ -72,8 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # those of libraries are for programmers
     try:
-        with _terminate_like_interrupt():
-            sys.exit(app(arguments, prog_name="uslabelseg", standalone_mode=False) or 0)
+        with _terminate_like_interrupt(), _notices(sys.argv if arguments is None else arguments):
+            code = app(arguments, prog_name="uslabelseg", standalone_mode=False) or 0
+        sys.exit(code)
     except _UsageError as error:
         context = getattr(error, "ctx", None)
         hint = f" (see {context.command_path} --help)" if context else ""
@@ -114,6 +116,27 @@ def uslabelseg(
         print(f"uslabelseg {__version__}")
     elif context.invoked_subcommand is None:
         print(context.get_help())
+
+
+@contextmanager
+def _notices(arguments: Sequence[str]) -> Iterator[None]:
+    """Tell every `Notice` at the end of a command, those of one text together; a refusal stays one line."""
+    subjects: dict[str, list[str]] = {}
+
+    def keep(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if not isinstance(message, Notice):
+            others(message, category, *where, **more)
+        elif str(message.subject) not in subjects.setdefault(message.text, []):
+            subjects[message.text].append(str(message.subject))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Notice)
+        others, warnings.showwarning = warnings.showwarning, keep
+        yield
+    out = sys.stderr if {"--json", "--events"} & set(arguments) else sys.stdout  # which programs read
+    for text, files in subjects.items():
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        print(f"Note: {printable(files[0])}{more}: {text}.", file=out)
 
 
 def _refuse(sentence: str) -> NoReturn:

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from . import __version__
 from .errors import InputError
 from .evaluation.agreement_section import agreement_section
@@ -24,10 +22,10 @@ from .measurement.segmentation_files import (
     find_segmentations,
     images_of,
     measure_files,
-    organ_names_of,
+    organs_of_files,
     read_segmentation,
 )
-from .measurement.volumes import label_counts, organ_volumes
+from .measurement.volumes import organ_volumes
 from .segmentation.training_statistics import TrainingStatistics
 from .study.files import sha256_of
 
@@ -92,7 +90,7 @@ def open_cohort(
             raise InputError(references, problem, "give references of the same names")
     scans = read_visits(visits) if visits else []
     check_visits(scans, found)
-    names = list(organs or _organs(found))
+    names = list(organs or organs_of_files(found.values(), [maps[name] for name in found if name in maps]))
     if volumes_ml and not any(set(names) & of_case.keys() for of_case in volumes_ml.values()):
         raise InputError(references or "references", f"has no volume of {', '.join(names)}", "use the same organ names")
     return Cohort(
@@ -139,7 +137,7 @@ def cohort_cases(cohort: Cohort, labels: Mapping[str, str]) -> Iterator[ReportCa
     """
     for name, path in cohort.segmentations.items():
         image = cohort.images[name]
-        volume, label_map = read_volume(image), read_segmentation(path)
+        volume, label_map = read_volume(image), read_segmentation(path, cohort.organs)
         if not volume.geometry.same_grid(label_map.geometry):
             problem = f"has another geometry than its image {image.name}"
             raise InputError(path, problem, "give the image that was segmented")
@@ -155,7 +153,7 @@ def _reference(
     volumes_ml = dict(cohort.reference_volumes_ml.get(name, {}))
     if name not in cohort.reference_maps:
         return None, volumes_ml, {}
-    reference = read_segmentation(cohort.reference_maps[name])
+    reference = read_segmentation(cohort.reference_maps[name], cohort.organs)
     if not reference.geometry.same_grid(label_map.geometry):
         problem = f"has another geometry than the segmentation of {name}"
         raise InputError(cohort.reference_maps[name], problem, "give both on the grid of the same image")
@@ -169,14 +167,6 @@ def overlaps(prediction: LabelMap, reference: LabelMap, organs: Sequence[str]) -
         organ: dice(prediction.voxels == label, reference.voxels == label)
         for label, organ in enumerate(organs, start=1)
     }
-
-
-def _organs(segmentations: Mapping[str, Path]) -> list[str]:
-    """Names in the files, or else `organ 1`, ... up to the highest label of them all."""
-    if names := organ_names_of(segmentations.values()):
-        return names
-    highest = max(int(np.flatnonzero(label_counts(read_segmentation(path))).max()) for path in segmentations.values())
-    return [f"organ {label}" for label in range(1, max(highest, 1) + 1)]
 
 
 def _checksum(image: Path) -> str:

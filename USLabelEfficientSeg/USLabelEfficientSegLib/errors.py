@@ -22,5 +22,24 @@ class InputError(ValueError):
         return f"{self.subject}: {self.problem}; {self.remedy}."
 
 
+class Notice(UserWarning):
+    """What was done with an input in a way that the user should know of; nothing is wrong.
+
+    The library warns of it (`warnings.warn`); the command line tells each once, on the error stream.
+
+    Args:
+        subject: the file that it is about.
+        text: what was done, as a clause that fits several subjects as well.
+    """
+
+    def __init__(self, subject: str | Path, text: str) -> None:
+        super().__init__(subject, text)
+        self.subject = subject
+        self.text = text
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.text}."
+
+
 class Cancelled(Exception):  # noqa: N818 - a request, not an error
     """The user asked to stop: nothing is wrong, and the work resumes from its last checkpoint."""

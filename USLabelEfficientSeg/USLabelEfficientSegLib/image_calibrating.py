@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from .annotation.label_files import read_planar_labels
 from .errors import InputError
-from .imaging.image_files import read_image, read_image_labels
+from .imaging.image_files import read_image
 from .imaging.pixel_sizes import PixelSizes
 from .measurement.planar_files import measure_labels
 from .segmentation.image_calibration import calibration_from_images
@@ -46,7 +47,7 @@ def calibrated_on_images(
             raise InputError(path, "has the name of an image whose label the model knows", "give held-out images")
         image = read_image(path, pixel_sizes)
         prediction = predict_image(model, image, device)
-        reference = read_image_labels(references[name], image.geometry, pixel_sizes, organs=len(model.organs))
+        reference = read_planar_labels(references[name], model.organs, geometry=image.geometry, sizes=pixel_sizes)
         measured = measure_labels(prediction.labels(), model.organs, prediction.probability)
         true = measure_labels(reference, model.organs)
         ratios.append(

@@ -20,11 +20,12 @@ from .measurement.planar_files import (
     find_image_segmentations,
     measure_image_files,
     measure_labels,
+    organs_of_images,
     read_image_segmentation,
 )
 from .measurement.planar_report import ImageCase, ImageReport
 from .measurement.report_content import case_labels
-from .measurement.segmentation_files import images_of, organ_names
+from .measurement.segmentation_files import images_of
 from .segmentation.image_model import ImageModel, predict_image
 from .study.events import read_events
 from .study.files import sha256_of
@@ -82,9 +83,7 @@ def cohort_content(
     if references is not None and not found.keys() & referred.keys():
         problem = "has no reference of any of these segmentations"
         raise InputError(references, problem, "give references of the same names")
-    first = next(iter(found.values()))
-    names = list(organs or organ_names(first) or [row.organ for row in measure_image_files([segmentations])])
-    names = list(dict.fromkeys(names))
+    names = list(organs or organs_of_images(found, referred))
     labels = case_labels(list(found), show_names)
     cases = _cohort_cases(found, of_name, referred, names, labels)
     return ImageReport(TITLE, names, cases, provenance={"library version": __version__})
@@ -112,7 +111,7 @@ def _cohort_cases(
     labels: Mapping[str, str],
 ) -> Iterator[ImageCase]:
     for name, path in segmentations.items():
-        found = read_image_segmentation(path)
+        found = read_image_segmentation(path, organs=organs)
         image = read_image(images[name], PixelSizes({name: found.geometry.spacing[:2]}, source=path))
         if not image.geometry.same_grid(found.geometry):
             problem = f"has other pixels than its image {images[name].name}"
@@ -121,7 +120,7 @@ def _cohort_cases(
         checksum = sha256_of(images[name]) if images[name].is_file() else None
         made = ImageCase(labels[name], image, found, rows, checksum=checksum)
         if name in references:
-            made = _compared(made, read_image_segmentation(references[name], found.geometry), organs)
+            made = _compared(made, read_image_segmentation(references[name], found.geometry, organs=organs), organs)
         yield made
 
 

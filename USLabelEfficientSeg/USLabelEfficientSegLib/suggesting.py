@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .annotation.label_files import read_volume_labels, write_label_map
+from .annotation.segments import segments_of
 from .annotation.sparse_labels import SparseLabels
 from .annotation.suggestion import Candidate, choose_slices
 from .annotation.usable_slices import usable_slices
 from .errors import InputError
-from .imaging.files import read_label_map, write_label_map
 from .imaging.resampling import resample_axes
 from .imaging.volume import LabelMap, UltrasoundVolume
 from .segmentation.inference import predict
@@ -94,9 +95,10 @@ def write_suggested_labels(
     with writing(folder):
         folder.mkdir()
         for case, places in chosen.items():
-            dense = read_label_map(labels[case])
+            dense = read_volume_labels(labels[case], unlabelled.organs)
             sparse = SparseLabels(dense.voxels, dense.geometry, unlabelled.organs).keep(places)
-            write_label_map(folder / f"{case}.nrrd", LabelMap(sparse.voxels, dense.geometry, case))
+            segments = segments_of(unlabelled.organs)
+            write_label_map(folder / f"{case}.nrrd", LabelMap(sparse.voxels, dense.geometry, case, segments))
 
 
 def _organ_shares(

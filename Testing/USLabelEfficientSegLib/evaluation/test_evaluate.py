@@ -3,11 +3,12 @@ import csv
 import numpy as np
 import pytest
 
-from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.evaluation.evaluate import (
     ALL_ORGANS,
     evaluate_case,
     evaluate_folders,
+    evaluate_pairs,
     organs_of,
     pair_folders,
     summarise,
@@ -139,3 +140,51 @@ def test_a_sparse_reference_is_refused():
 
     with pytest.raises(InputError, match="unlabelled voxels"):
         evaluate_case(label_map(), sparse, ORGANS)
+
+
+def named(*organs):
+    return {
+        f"Segment{n}_{field}": text
+        for n, organ in enumerate(organs)
+        for field, text in (("LabelValue", str(n + 1)), ("Name", organ))
+    }
+
+
+@pytest.mark.parametrize("organs", [None, ["bladder", "prostate"]])
+def test_the_same_organs_with_exchanged_numbers_agree_perfectly(folders, organs):
+    true = label_map()
+    swapped = LabelMap(np.array([0, 2, 1], np.uint8)[true.voxels], true.geometry, "a")
+    for file, prediction in (("a.nrrd", swapped), ("b_segmentation.nrrd", true)):
+        names = ("Bladder", "PROSTATE") if prediction is swapped else ("prostate", "bladder")
+        write_label_map(folders[0] / file, prediction, named(*names))
+    for name in "ab":
+        (folders[1] / f"{name}.nii.gz").unlink()
+        write_label_map(folders[1] / f"{name}.nrrd", true, named("prostate", "bladder"))
+
+    rows = evaluate_pairs(pairs := pair_folders(*folders)[0], organs or organs_of(pairs))
+
+    assert len(rows) == 4 and all(row.dice == 1.0 and row.volume_error_ml == 0.0 for row in rows)
+    assert {row.organ.casefold() for row in rows} == {"prostate", "bladder"}
+
+
+def test_references_of_other_organs_are_refused_and_both_lists_told(folders):
+    for name in "ab":
+        (folders[1] / f"{name}.nii.gz").unlink()
+        write_label_map(folders[1] / f"{name}.nrrd", label_map(), named("liver", "kidney"))
+
+    with pytest.raises(InputError, match="names its labels liver, kidney, and the organs are prostate, bladder"):
+        evaluate_folders(*folders, ORGANS)
+
+
+def test_a_reference_of_0_and_255_is_the_mask_of_the_only_organ(folders):
+    for file in ("a.nrrd", "b_segmentation.nrrd"):
+        write_label_map(folders[0] / file, label_map(bladder=0))
+    for name in "ab":
+        mask = label_map(bladder=0)
+        mask.voxels[:] = 255 * (mask.voxels == 1)
+        write_label_map(folders[1] / f"{name}.nii.gz", mask)
+
+    with pytest.warns(Notice, match="255 is taken for the organ"):
+        rows = evaluate_pairs(pairs := pair_folders(*folders)[0], organs_of(pairs))
+
+    assert [(row.organ, row.dice) for row in rows] == [("organ 1", 1.0)] * 2

@@ -1,12 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 
-from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.errors import InputError, Notice
+from USLabelEfficientSegLib.measurement.measurement_files import write_measurements_of
 from USLabelEfficientSegLib.measurement.segmentation_files import (
     find_segmentations,
     measure_files,
     organ_names,
+    organs_of_files,
 )
 
 
@@ -106,3 +110,73 @@ def test_an_integer_probability_map_is_refused(tmp_path):
 
     with pytest.raises(InputError, match="holds no class probabilities"):
         measure_files([tmp_path / "a.nrrd"])
+
+
+def test_organs_that_are_asked_for_are_found_by_name(tmp_path):
+    write_labels(tmp_path / "a.nrrd", labels(10, 4), slicer_names((1, "bladder"), (2, "Prostate")))
+    probabilities = np.zeros((3, 6, 5, 4), np.float32)
+    probabilities[1].flat[:12], probabilities[2].flat[12:15] = 1, 1
+    image = sitk.GetImageFromArray(np.ascontiguousarray(probabilities.transpose(3, 2, 1, 0)), isVector=True)
+    sitk.WriteImage(image, str(tmp_path / "a_probability.nrrd"))
+
+    rows = measure_files([tmp_path], ["prostate", "bladder"])
+
+    assert [(row.organ, row.label, row.voxel_count) for row in rows] == [("prostate", 1, 4), ("bladder", 2, 10)]
+    with pytest.raises(InputError, match="names its labels bladder, Prostate, and the organs are liver, kidney"):
+        measure_files([tmp_path / "a.nrrd"], ["liver", "kidney"])
+
+
+def test_a_mask_of_0_and_255_is_measured_as_the_organ(tmp_path):
+    voxels = np.zeros((6, 5, 4))
+    voxels[1:4, 1:3, 1:3] = 255
+    write_labels(tmp_path / "a.nii.gz", voxels)
+
+    with pytest.warns(Notice, match="255 is taken for the organ"):
+        (row,) = measure_files([tmp_path], ["prostate"])
+
+    assert (row.organ, row.voxel_count) == ("prostate", 12)
+
+
+def test_the_case_is_called_by_the_name_of_its_file(tmp_path):
+    for name, count in (("smith", 10), ("jones", 4)):
+        write_labels(tmp_path / f"{name}.nrrd", labels(count), slicer_names((1, "prostate")))
+        write_measurements_of(tmp_path / f"{name}.nrrd", measure_files([tmp_path / f"{name}.nrrd"]))
+    for old, new in (("smith", "x"), ("jones", "smith"), ("x", "jones")):
+        for suffix in (".nrrd", "_measurements.json"):
+            (tmp_path / f"{old}{suffix}").rename(tmp_path / f"{new}{suffix}")
+
+    assert {row.case: row.voxel_count for row in measure_files([tmp_path])} == {"smith": 4, "jones": 10}
+    assert {row.case for row in measure_files([tmp_path], ["Prostate"])} == {"smith", "jones"}
+
+
+def test_stored_measurements_are_told_for_the_organs_in_the_order_that_is_asked_for(tmp_path):
+    path = tmp_path / "a.nrrd"
+    write_labels(path, labels(10, 4), slicer_names((1, "bladder"), (2, "prostate")))
+    stored = [replace(row, interval_ml=(0.0, 1.0)) for row in measure_files([path])]
+    write_measurements_of(path, stored)
+
+    rows = measure_files([path], ["Prostate", "Bladder"])
+
+    assert [(row.organ, row.label, row.voxel_count) for row in rows] == [("Prostate", 1, 4), ("Bladder", 2, 10)]
+    assert all(row.interval_ml == (0.0, 1.0) for row in rows)
+
+
+def test_images_whose_names_end_like_those_of_maps_have_segmentations(tmp_path):
+    write_labels(tmp_path / "scan_probability.nrrd", labels(3))
+    write_labels(tmp_path / "a.nrrd", labels(2))
+    write_labels(tmp_path / "a_uncertainty.nrrd", labels(4))
+    write_measurements_of(tmp_path / "a_uncertainty.nrrd", [])
+    image = sitk.GetImageFromArray(np.zeros((4, 5, 6), np.float32))
+    for name in ("a_probability", "b_uncertainty", "scan_probability_probability"):
+        sitk.WriteImage(image, str(tmp_path / f"{name}.nrrd"))
+
+    assert list(find_segmentations(tmp_path)) == ["a", "a_uncertainty", "scan_probability"]
+
+
+def test_organs_are_named_by_segmentations_or_else_by_references(tmp_path):
+    write_labels(tmp_path / "a.nii.gz", labels(10, 4))
+    write_labels(tmp_path / "r.nrrd", labels(10, 4), slicer_names((1, "bladder"), (2, "prostate")))
+
+    assert organs_of_files([tmp_path / "a.nii.gz"], [tmp_path / "r.nrrd"]) == ["bladder", "prostate"]
+    assert organs_of_files([tmp_path / "r.nrrd"], [tmp_path / "a.nii.gz"]) == ["bladder", "prostate"]
+    assert organs_of_files([tmp_path / "a.nii.gz"]) == ["organ 1", "organ 2"]

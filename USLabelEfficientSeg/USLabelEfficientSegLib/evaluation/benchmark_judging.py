@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import torch
 
+from ..annotation.label_files import read_volume_labels
 from ..errors import Cancelled
-from ..imaging.files import read_label_map, read_volume
+from ..imaging.files import read_volume
 from ..imaging.volume import LabelMap
 from ..segmentation.inference import predict
 from ..segmentation.model import SegmentationModel
@@ -34,7 +35,7 @@ def evaluated(
         Cancelled: the user asked to stop.
     """
     for number, case in enumerate(cases):
-        image, reference = read_volume(dataset.images[case]), read_label_map(dataset.labels[case])
+        image, reference = read_volume(dataset.images[case]), read_volume_labels(dataset.labels[case], organs)
         views = degraded_views(image, reference, seed=number) if degradations else []
         for name, strength, degraded in [(UNDEGRADED, 0.0, None), *views]:
             if cancelled():

@@ -15,10 +15,11 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from ..annotation.segments import LabelFile
 from ..errors import InputError
 from ..imaging.volume import LabelMap
-from ..measurement.segmentation_files import find_segmentations, organ_names_of, read_segmentation
-from ..measurement.volumes import label_counts, organ_volumes
+from ..measurement.segmentation_files import find_segmentations, organs_of_labels, read_segmentation
+from ..measurement.volumes import organ_volumes
 from ..study.files import atomic_write_csv
 from .metrics import dice, surface_distances, volume_error_percent
 
@@ -143,7 +144,8 @@ def evaluate_pairs(pairs: Sequence[CasePair], organs: Sequence[str]) -> list[Cas
     """Metrics of all pairs. Raises `InputError` when a case cannot be evaluated."""
     rows: list[CaseMetrics] = []
     for pair in pairs:
-        rows += evaluate_case(read_segmentation(pair.prediction), read_segmentation(pair.reference), organs)
+        prediction, reference = read_segmentation(pair.prediction, organs), read_segmentation(pair.reference, organs)
+        rows += evaluate_case(prediction, reference, organs)
     return rows
 
 
@@ -157,21 +159,18 @@ def evaluate_folders(predictions: Path, references: Path, organs: Sequence[str])
 
 
 def organs_of(pairs: Sequence[CasePair]) -> list[str]:
-    """Organ names that the predictions hold, or else `organ 1`, ... up to the highest label of any file.
+    """Organ names that the predictions hold, or else the references, or else `organ 1`, ... up to the highest label.
 
     Raises:
-        InputError: the predictions are of different organs, or no file holds any organ.
+        InputError: the files are of different organs, or no file holds any organ.
     """
-    if names := organ_names_of(pair.prediction for pair in pairs):
-        return names
-    highest = max(
-        int(np.flatnonzero(label_counts(read_segmentation(path))).max())
-        for pair in pairs
-        for path in (pair.prediction, pair.reference)
+    predictions, references = (
+        [LabelFile.of(path, read_segmentation(path)) for path in paths]
+        for paths in ([pair.prediction for pair in pairs], [pair.reference for pair in pairs])
     )
-    if highest == 0:
+    if not any(file.present or file.names for file in (*predictions, *references)):
         raise InputError(pairs[0].reference, "and all other files hold no organ", "give label maps of organs")
-    return [f"organ {label}" for label in range(1, highest + 1)]
+    return organs_of_labels(predictions, references)
 
 
 def summarise(rows: Sequence[CaseMetrics]) -> list[MetricSummary]:

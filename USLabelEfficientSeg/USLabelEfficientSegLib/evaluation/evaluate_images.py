@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..annotation.segments import LabelFile
 from ..errors import InputError
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
 from ..imaging.volume import ImageLabels
 from ..measurement.planar_files import measure_labels, read_image_segmentation
-from ..measurement.segmentation_files import organ_names
+from ..measurement.segmentation_files import organs_of_labels
 from .evaluate import MetricSummary, pair_folders, summarised, write_tables
 from .metrics import dice, surface_distances, volume_error_percent
 
@@ -98,23 +99,25 @@ def evaluate_image_folders(
     """Metrics of all predictions of a folder, and the names of the references without one.
 
     Files are paired by name. References in formats without pixel size have that of their prediction. Without `organs`
-    their names are those in the first prediction, or else `organ 1`, ... up to the highest label of any file.
+    their names are those of `organs_of_labels`.
 
     Raises:
         InputError: a prediction has no reference, or a case cannot be evaluated.
     """
     files, left_out = pair_folders(predictions, references, pictures=True)
 
-    def pairs() -> Iterator[tuple[ImageLabels, ImageLabels]]:
+    def pairs(names: Sequence[str] | None) -> Iterator[tuple[ImageLabels, ImageLabels]]:
         for pair in files:
-            prediction = read_image_segmentation(pair.prediction, sizes=sizes)
-            yield prediction, read_image_segmentation(pair.reference, prediction.geometry, sizes)
+            prediction = read_image_segmentation(pair.prediction, sizes=sizes, organs=names)
+            yield prediction, read_image_segmentation(pair.reference, prediction.geometry, sizes, names)
 
-    names = list(organs or organ_names(files[0].prediction))
-    if not names:
-        highest = max(int(labels.voxels.max()) for pair in pairs() for labels in pair)
-        names = [f"organ {label}" for label in range(1, max(highest, 1) + 1)]
-    rows = [row for prediction, reference in pairs() for row in evaluate_image(prediction, reference, names)]
+    if organs is None:
+        found = [
+            (LabelFile.of(pair.prediction, prediction), LabelFile.of(pair.reference, reference))
+            for pair, (prediction, reference) in zip(files, pairs(None), strict=True)
+        ]
+        organs = organs_of_labels([prediction for prediction, _ in found], [reference for _, reference in found])
+    rows = [row for prediction, reference in pairs(organs) for row in evaluate_image(prediction, reference, organs)]
     return rows, left_out
 
 

@@ -73,11 +73,12 @@ def read_image_labels(
         own = geometry
     with about(path):
         labels = _class_numbers(path, voxels)
-        if organs is not None and organs > 1 and (voxels == MASK).any():
+        mask = bool((voxels == MASK).any())
+        if organs is not None and organs > 1 and mask:
             problem = f"is black and white, but there are {organs} organs"
             raise InputError(path, problem, "give class numbers 0, 1, 2, ...")
         segments = {} if dicom.is_dicom(path) else read_segments(path)
-        return ImageLabels(labels, _sized(path, voxels, own, sizes), image_name(path), segments)
+        return ImageLabels(labels, _sized(path, voxels, own, sizes), image_name(path), segments, mask)
 
 
 def dimension_of(path: Path) -> Dimension | None:

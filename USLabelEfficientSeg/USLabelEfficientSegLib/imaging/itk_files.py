@@ -68,6 +68,15 @@ def read_segments(path: Path) -> dict[int, str]:
     return {label: name for label, name in sorted(named.items()) if name}
 
 
+def segment_fields(segments: Mapping[int, str]) -> dict[str, str]:
+    """The fields that `read_segments` reads, of names by label value."""
+    return {
+        f"Segment{number}_{field}": text
+        for number, (label, name) in enumerate(sorted(segments.items()))
+        for field, text in (("LabelValue", str(label)), ("Name", name))
+    }
+
+
 def read_with_itk(path: Path, *, planar: bool = False) -> list[Frame]:
     """Read a file with SimpleITK: the volume of each time point, or with `planar` the one slice of a 2-D image.
 

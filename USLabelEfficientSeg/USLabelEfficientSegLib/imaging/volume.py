@@ -121,6 +121,7 @@ class LabelMap:
         geometry: the grid; its shape is the shape of `voxels`.
         name: what messages and results call the label map.
         segments: what the file calls its labels, by label value; empty when it names none.
+        mask: whether the file holds 0 and 255 alone, and 255 became the organ 1.
 
     Raises:
         InputError: not uint8, not 3-D, thinner than two voxels, or another shape than the grid.
@@ -130,6 +131,7 @@ class LabelMap:
     geometry: Geometry
     name: str
     segments: Mapping[int, str] = field(default_factory=dict)
+    mask: bool = False
 
     def __post_init__(self) -> None:
         if self.voxels.dtype != np.uint8:

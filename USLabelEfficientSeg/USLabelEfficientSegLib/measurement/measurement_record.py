@@ -41,7 +41,7 @@ def write_record(path: Path, measurements: Sequence[Mapping[str, Any]]) -> None:
 
 def write_record_of(segmentation: Path, measurements: Sequence[Mapping[str, Any]]) -> None:
     """Write the measurements of a segmentation file beside it."""
-    atomic_write_json(_beside(segmentation), _record(measurements) | {"segmentation_sha256": sha256_of(segmentation)})
+    atomic_write_json(record_of(segmentation), _record(measurements) | {"segmentation_sha256": sha256_of(segmentation)})
 
 
 def read_record(path: Path, kind: RecordKind[Row]) -> list[Row]:
@@ -59,14 +59,15 @@ def read_record_of(segmentation: Path, kind: RecordKind[Row]) -> list[Row] | Non
     Raises:
         InputError: the file beside the segmentation is damaged, of another kind, or of a newer version.
     """
-    path = _beside(segmentation)
+    path = record_of(segmentation)
     if not path.exists():
         return None
     rows, checksum = _read(path, kind)
     return rows if checksum == sha256_of(segmentation) else None
 
 
-def _beside(segmentation: Path) -> Path:
+def record_of(segmentation: Path) -> Path:
+    """Where the measurements of a segmentation file lie, if they were kept."""
     return segmentation.with_name(f"{image_name(segmentation)}{_SUFFIX}")
 
 

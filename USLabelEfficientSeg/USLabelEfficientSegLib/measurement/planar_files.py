@@ -3,7 +3,7 @@
 The JSON files are those of `measurement_record`, with the fields of `PlanarMeasurement`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,22 +13,26 @@ import SimpleITK
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from ..annotation.label_files import read_planar_labels
+from ..annotation.segments import LabelFile, matched, numbered, organ_labels
 from ..errors import InputError
 from ..imaging.files import image_name
-from ..imaging.image_files import read_image_labels
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
 from ..imaging.volume import Geometry, ImageLabels
 from ..study.files import atomic_write_csv
-from .measurement_record import RecordKind, read_record_of, write_record, write_record_of
+from .measurement_record import RecordKind, read_record_of, record_of, write_record, write_record_of
 from .planar import PlanarMeasurement, measure_planar
 from .segmentation_files import (
     PROBABILITY_REMEDY,
     SEGMENTATION_SUFFIX,
     find_segmentations,
     given_files,
-    organ_names,
+    in_order,
+    names_of,
+    organs_of_labels,
     probability_file,
     read_probability_image,
+    renamed,
 )
 
 CSV_HEADINGS = (
@@ -48,9 +52,14 @@ def find_image_segmentations(folder: Path) -> dict[str, Path]:
     return find_segmentations(folder, pictures=True)
 
 
-def read_image_segmentation(path: Path, geometry: Geometry | None = None, sizes: PixelSizes = UNTOLD) -> ImageLabels:
-    """A segmentation under the name of its image. Raises `InputError` as `read_image_labels` does."""
-    labels = read_image_labels(path, geometry, sizes)
+def read_image_segmentation(
+    path: Path,
+    geometry: Geometry | None = None,
+    sizes: PixelSizes = UNTOLD,
+    organs: Sequence[str] | None = None,
+) -> ImageLabels:
+    """A segmentation under the name of its image. Raises `InputError` as `read_planar_labels` does."""
+    labels = read_planar_labels(path, organs, geometry=geometry, sizes=sizes)
     return replace(labels, name=labels.name.removesuffix(SEGMENTATION_SUFFIX))
 
 
@@ -74,18 +83,33 @@ def measure_image_files(
         other = of_case.setdefault(image_name(file).removesuffix(SEGMENTATION_SUFFIX), file)
         if other != file:
             raise InputError(file, f"is of the same image as {other}", "measure one of them, or both in two runs")
-    unnamed = [] if organs else [file for file in files if not organ_names(file)]
-    highest = max((int(read_image_segmentation(file, sizes=sizes).voxels.max()) for file in unnamed), default=1)
+    read = {file: read_image_segmentation(file, sizes=sizes) for file in files}
+    highest = max((int(labels.voxels.max()) for labels in read.values() if not names_of(labels)), default=1)
     rows = []
-    for file in files:
-        labels, stored = read_image_segmentation(file, sizes=sizes), read_measurements_of(file)
-        if stored is not None and (organs is None or len(organs) == len(stored)):
-            names = organs or [row.organ for row in stored]
-            rows += [replace(row, organ=name) for row, name in zip(stored, names, strict=True)]
+    for file, labels in read.items():
+        stored = renamed(read_measurements_of(file), file, labels.name, organs)
+        if stored is not None:
+            rows += stored
             continue
-        names = list(organs or organ_names(file)) or [f"organ {label}" for label in range(1, max(highest, 1) + 1)]
-        rows += measure_labels(labels, names, read_image_probabilities(file, labels.name))
+        probabilities = read_image_probabilities(file, labels.name)
+        names = names_of(labels) or [numbered(label) for label in range(1, max(highest, 1) + 1)]
+        if organs is not None:
+            names, of_organ = list(organs), organ_labels(LabelFile.of(file, labels), organs)
+            probabilities = None if probabilities is None else in_order(probabilities, of_organ, len(organs))
+            labels = matched(labels, organs, file)
+        rows += measure_labels(labels, names, probabilities)
     return rows
+
+
+def organs_of_images(segmentations: Mapping[str, Path], references: Mapping[str, Path]) -> list[str]:
+    """The organs of segmentations of 2-D images, see `organs_of_files`; a reference is at the pixels of its image."""
+    found = {name: read_image_segmentation(path) for name, path in segmentations.items()}
+    referred = [
+        LabelFile.of(path, read_image_segmentation(path, found[name].geometry))
+        for name, path in references.items()
+        if name in found
+    ]
+    return organs_of_labels([LabelFile.of(segmentations[name], labels) for name, labels in found.items()], referred)
 
 
 def measure_labels(
@@ -103,7 +127,7 @@ def read_image_probabilities(segmentation: Path, name: str) -> NDArray[np.floati
         InputError: the file cannot be read or holds no floating-point class probabilities.
     """
     path = probability_file(segmentation, name)
-    if not path.exists():
+    if not path.exists() or record_of(path).exists():  # a segmentation of an image with such a name
         return None
     image = read_probability_image(path)
     classes, size = image.GetNumberOfComponentsPerPixel(), (*image.GetSize(), 1)[:3]

@@ -1,32 +1,39 @@
 """Segmentations on disk: which files of a folder they are, what their organs are called, their volumes.
 
-`NAME.ext` and `NAME_segmentation.ext` are the segmentation of the image NAME. `NAME_probability.nrrd` beside
-it holds its class probabilities, background first, as the components of a 3-D image or as the fourth axis of
-a 4-D one; probability and uncertainty maps are no segmentations. Organ names come from the fields
-`SegmentN_LabelValue` and `SegmentN_Name` that 3D Slicer writes into NRRD files.
+`NAME.ext` and `NAME_segmentation.ext` are the segmentation of the image NAME, whatever is written in them. Beside it
+`NAME_probability.nrrd` holds its class probabilities, background first, as the components of a 3-D image or as the
+fourth axis of a 4-D one. Probability and uncertainty maps are no segmentations; they are told from those of images
+whose own names end like theirs by what they hold. Organs are matched by name, see `annotation.segments`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import SimpleITK
 from numpy.typing import NDArray
 
+from ..annotation.label_files import read_volume_labels
+from ..annotation.segments import LabelFile, matched, numbered, organ_labels, organs_named_in, segments_of
 from ..annotation.sparse_labels import UNLABELLED
 from ..errors import InputError
-from ..imaging.files import find_images, read_label_map, read_volume
+from ..imaging.files import find_images, image_name, read_label_map, read_volume
+from ..imaging.itk_files import read_header
 from ..imaging.volume import LabelMap
 from ..segmentation.segments import PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX
 from ..segmentation.training_statistics import TrainingStatistics
 from .measure import measure_case
 from .measurement_files import read_measurements_of
+from .measurement_record import record_of
 from .measurements import OrganMeasurement
+from .planar import PlanarMeasurement
 
+AnyRow = TypeVar("AnyRow", OrganMeasurement, PlanarMeasurement)
 SEGMENTATION_SUFFIX = "_segmentation"
+_FLOATS = (SimpleITK.sitkFloat32, SimpleITK.sitkFloat64)
 PROBABILITY_REMEDY = "segment the image again with its probabilities"
-_LABELS = {str(label) for label in range(1, UNLABELLED)}
 
 
 def find_segmentations(folder: Path, *, pictures: bool = False) -> dict[str, Path]:
@@ -36,8 +43,10 @@ def find_segmentations(folder: Path, *, pictures: bool = False) -> dict[str, Pat
         InputError: there is none, or one image has two.
     """
     found: dict[str, Path] = {}
-    for file_name, path in find_images(folder, pictures=pictures).items():
-        if file_name.endswith((PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX)):
+    images = find_images(folder, pictures=pictures)
+    names = {file_name.removesuffix(SEGMENTATION_SUFFIX) for file_name in images}
+    for file_name, path in images.items():
+        if is_map(path) or (_of_map(file_name) in names and not record_of(path).exists()):
             continue
         name = file_name.removesuffix(SEGMENTATION_SUFFIX)
         if name in found:
@@ -48,9 +57,28 @@ def find_segmentations(folder: Path, *, pictures: bool = False) -> dict[str, Pat
     return dict(sorted(found.items()))
 
 
-def read_segmentation(path: Path) -> LabelMap:
-    """A segmentation under the name of its image. Raises `InputError` as `read_label_map` does."""
-    label_map = read_label_map(path)
+def is_map(path: Path) -> bool:
+    """Whether a file is the probability or uncertainty map of another, by its name and its kind of numbers."""
+    if _of_map(image_name(path)) is None or record_of(path).exists() or path.is_dir():
+        return False
+    try:
+        header = read_header(path)
+    except RuntimeError:
+        return True
+    return header.GetNumberOfComponents() > 1 or header.GetDimension() > 3 or header.GetPixelID() in _FLOATS
+
+
+def _of_map(file_name: str) -> str | None:
+    """The name of the image that a map of this name would be of."""
+    for suffix in (PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX):
+        if file_name.endswith(suffix):
+            return file_name.removesuffix(suffix)
+    return None
+
+
+def read_segmentation(path: Path, organs: Sequence[str] | None = None) -> LabelMap:
+    """A segmentation under the name of its image, with the labels of the organs; raises as `read_volume_labels`."""
+    label_map = read_volume_labels(path, organs)
     return replace(label_map, name=label_map.name.removesuffix(SEGMENTATION_SUFFIX))
 
 
@@ -95,18 +123,21 @@ def measure_files(
                 "measure one of them, or both in two runs",
             )
         of_case[label_map.name] = file
-        stored = read_measurements_of(file)
-        if stored is not None and (organs is None or len(organs) == len(stored)):
-            names = organs or [row.organ for row in stored]
-            named[file] = [replace(row, organ=name) for row, name in zip(stored, names, strict=True)]
+        stored = renamed(read_measurements_of(file), file, label_map.name, organs)
+        if stored is not None:
+            named[file] = stored
             continue
         probabilities = read_probabilities(file, label_map.name)
+        names = list(organs) if organs is not None else names_of(label_map)
+        if organs is not None:
+            labels = organ_labels(LabelFile.of(file, label_map), organs)
+            probabilities = None if probabilities is None else in_order(probabilities, labels, len(organs))
+            label_map = matched(label_map, organs, file)
         image = None if images is None or label_map.name not in images else read_volume(images[label_map.name])
-        names = list(organs) if organs is not None else organ_names(file)
         count = UNLABELLED - 1 if probabilities is None else len(probabilities) - 1
         rows = measure_case(
             label_map,
-            names or [f"organ {number}" for number in range(1, count + 1)],
+            names or [numbered(number) for number in range(1, count + 1)],
             probabilities,
             image=image,
             statistics=statistics,
@@ -116,32 +147,62 @@ def measure_files(
     return [row for file in files for row in named.get(file) or unnamed[file][: max(present, default=1)]]
 
 
+def renamed(rows: Sequence[AnyRow] | None, file: Path, case: str, organs: Sequence[str] | None) -> list[AnyRow] | None:
+    """What was measured when a file was segmented, under the name of its case now and as of the organs.
+
+    None if nothing was measured or it was not of just these organs. Raises `InputError` as `organ_labels` does.
+    """
+    if rows is None or organs is None:
+        return None if rows is None else [replace(row, case=case) for row in rows]
+    segments = {row.label: row.organ for row in rows}
+    labels = organ_labels(LabelFile(file, segments, list(segments)), organs)
+    of_organ = {labels[row.label]: row for row in rows}
+    if of_organ.keys() != segments_of(organs).keys():
+        return None
+    return [replace(of_organ[n], case=case, organ=organ, label=n) for n, organ in segments_of(organs).items()]
+
+
+def in_order(probabilities: NDArray[np.floating], labels: Mapping[int, int], organs: int) -> NDArray[np.floating]:
+    """Class probabilities (C, I, J, K) of a file as (organs + 1, I, J, K), 0 of an organ that the file lacks."""
+    if all(label == of_organ for label, of_organ in labels.items()) and len(probabilities) == organs + 1:
+        return probabilities
+    ordered = np.zeros((organs + 1, *probabilities.shape[1:]), probabilities.dtype)
+    ordered[0] = probabilities[0]
+    for label, of_organ in labels.items():
+        ordered[of_organ] = probabilities[label]
+    return ordered
+
+
+def names_of(label_map: LabelMap) -> list[str]:
+    """Organ names that a segmentation has, by label, a gap called `organ N`; empty when none."""
+    names = label_map.segments
+    return [names.get(label, numbered(label)) for label in range(1, max(names, default=0) + 1)]
+
+
 def organ_names(path: Path) -> list[str]:
-    """Organ names that the segmentation file holds, by label, a gap called `organ N`; empty when none."""
-    reader = SimpleITK.ImageFileReader()
-    reader.SetFileName(str(path))
-    reader.ReadImageInformation()
-    fields = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys() if key.startswith("Segment")}
-    by_label = {
-        int(value): fields.get(key.replace("_LabelValue", "_Name"), f"organ {value}")
-        for key, value in fields.items()
-        if key.endswith("_LabelValue") and value in _LABELS
-    }
-    return [by_label.get(label, f"organ {label}") for label in range(1, max(by_label, default=0) + 1)]
+    """Organ names that the segmentation file of a volume holds, see `names_of`."""
+    return names_of(read_label_map(path))
 
 
-def organ_names_of(paths: Iterable[Path]) -> list[str]:
-    """Organ names that segmentation files of one model hold; empty when none does.
+def organs_of_files(segmentations: Iterable[Path], references: Iterable[Path] = ()) -> list[str]:
+    """The organs of segmentations: as these name them or else their references, or else `organ 1`, `organ 2`, ...
+
+    Without any names, up to the highest label of any file, at least one organ.
 
     Raises:
-        InputError: they are of different organs.
+        InputError: they are of different organs, or by some of the names it is unclear what the numbers of others mean.
     """
-    named = {tuple(names): path for path in paths if (names := organ_names(path))}
-    if len(named) > 1:
-        (first, _), (other, path), *_ = named.items()
-        problem = f"is of {', '.join(other)}, other segmentations of {', '.join(first)}"
-        raise InputError(path, problem, "take segmentations of one model at a time")
-    return list(next(iter(named), ()))
+    files = [LabelFile.of(path, read_segmentation(path)) for path in segmentations]
+    referred = [LabelFile.of(path, read_segmentation(path)) for path in references]
+    return organs_of_labels(files, referred)
+
+
+def organs_of_labels(files: Sequence[LabelFile], references: Sequence[LabelFile] = ()) -> list[str]:
+    """The same of what is known of the files."""
+    by_number = [file for file in references if not file.names]
+    names = organs_named_in([*files, *(by_number if any(file.names for file in files) else references)])
+    highest = max((max(file.present, default=1) for file in (*files, *references)), default=1)
+    return names or [numbered(label) for label in range(1, highest + 1)]
 
 
 def images_of(segmentations: Mapping[str, Path], folder: Path, *, pictures: bool = False) -> dict[str, Path]:
@@ -173,7 +234,7 @@ def read_probabilities(segmentation: Path, name: str) -> NDArray[np.floating] | 
         InputError: the file cannot be read or holds no floating-point class probabilities.
     """
     path = probability_file(segmentation, name)
-    if not path.exists():
+    if not path.exists() or record_of(path).exists():  # a segmentation of an image with such a name
         return None
     image = read_probability_image(path)
     # SimpleITK's arrays are indexed [(c4), k, j, i, (components)].

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,16 +9,19 @@ from pathlib import Path
 
 import numpy as np
 
+from ..annotation.label_files import read_planar_labels, read_volume_labels, write_label_map
 from ..annotation.protocol import choose_labelled_slices
+from ..annotation.segments import LabelFile, segments_of
 from ..annotation.sparse_labels import SparseLabels, classes_in
 from ..errors import InputError
-from ..imaging.files import find_images, read_label_map, read_volume, write_label_map, write_volume
-from ..imaging.image_files import Dimension, dimension_of_folder, read_image, read_image_labels
+from ..imaging.files import find_images, read_volume, write_volume
+from ..imaging.image_files import Dimension, dimension_of_folder, read_image
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
 from ..imaging.volume import Geometry, LabelMap, UltrasoundVolume, label_map_of
 from .files import sha256_of, sync_folder, temporary_path, writing
 from .manifest import Case, ImageRecord, LabelRecord, Manifest, write_manifest
 from .names import name_problem, safe_stems
+from .organs import numbered_organs, study_organs
 
 _IMAGE_AXIS = 2  # of which an image is the only slice
 
@@ -30,7 +32,6 @@ class _Reader:
 
     dimension: Dimension
     pixel_sizes: PixelSizes
-    organs: int | None = None
 
     def find(self, folder: Path) -> dict[str, Path]:
         return find_images(folder, pictures=self.dimension == 2)
@@ -38,10 +39,10 @@ class _Reader:
     def image(self, path: Path) -> UltrasoundVolume:
         return read_volume(path) if self.dimension == 3 else read_image(path, self.pixel_sizes)
 
-    def labels(self, path: Path, geometry: Geometry) -> LabelMap:
+    def labels(self, path: Path, geometry: Geometry, organs: Sequence[str] | None = None) -> LabelMap:
         if self.dimension == 3:
-            return read_label_map(path)
-        return read_image_labels(path, geometry, self.pixel_sizes, organs=self.organs)
+            return read_volume_labels(path, organs)
+        return read_planar_labels(path, organs, geometry=geometry, sizes=self.pixel_sizes)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class _Source:
     image: Path
     label: Path | None
     geometry: Geometry
-    classes: tuple[int, ...] = ()
+    labels: LabelFile | None = None
     dense: bool = False
 
 
@@ -76,12 +77,12 @@ def create_study(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(folder, "already exists and is not an empty folder", "choose another folder for the new study")
 
-    reader = _Reader(dimension or dimension_of_folder(images), pixel_sizes, None if organs is None else len(organs))
+    reader = _Reader(dimension or dimension_of_folder(images), pixel_sizes)
     if reader.dimension == 3 and pixel_sizes != UNTOLD:
         raise InputError("pixel sizes", "are for 2-D images, and these are volumes", "leave them out")
     slice_axis = _IMAGE_AXIS if reader.dimension == 2 else slice_axis
     sources = _examine(reader, images, labels)
-    names = _organ_names(sources, organs)
+    names = study_organs([source.labels for source in sources if source.labels is not None], organs)
     kept = None if label_fraction is None else _protocol(sources, slice_axis, label_fraction, seed)
 
     with writing(folder):
@@ -166,47 +167,11 @@ def _examine(reader: _Reader, images: Path, labels: Path | None) -> list[_Source
             sources.append(_Source(name, path, None, geometry))
             continue
         label = reader.labels(label_path, geometry)
-        classes = classes_in(label.voxels)
-        sparse = SparseLabels(label.voxels, label.geometry, _numbered_organs(max(classes, default=0)))
+        labels_of = LabelFile.of(label_path, label)
+        sparse = SparseLabels(label.voxels, label.geometry, numbered_organs(max(labels_of.present, default=0)))
         sparse.validate(str(label_path), geometry)
-        sources.append(_Source(name, path, label_path, geometry, tuple(classes), sparse.is_dense))
+        sources.append(_Source(name, path, label_path, geometry, labels_of, sparse.is_dense))
     return sources
-
-
-def _organ_names(sources: Sequence[_Source], organs: Sequence[str] | None) -> tuple[str, ...]:
-    """The organs of the study: as named, or one for each class 1..n that the labels hold."""
-    labelled = [source for source in sources if source.label is not None]
-    if organs is not None:
-        names = tuple(name.strip() for name in organs)
-        if not names or not all(names) or len(set(names)) != len(names) or len(names) > 254:
-            raise InputError(f"organs {', '.join(organs)}", "are not 1 to 254 different names", "name each organ once")
-        for source in labelled:
-            if max(source.classes, default=0) > len(names):
-                problem = f"has the class {max(source.classes)}, but only {len(names)} organs are named"
-                raise InputError(_label(source), problem, "name an organ for every class")
-        return names
-    if not labelled:
-        return _numbered_organs(1)
-    uses = Counter(value for source in labelled for value in source.classes)
-    if not uses:
-        raise InputError(
-            _label(labelled[0]),
-            "and all other labels hold no organ",
-            "label organs as 1..254 (255 means unlabelled)",
-        )
-    for source in labelled:
-        lonely = [value for value in source.classes if uses[value] == 1]
-        if lonely and len(labelled) > 1:
-            raise InputError(
-                _label(source),
-                f"has the class {lonely[0]}, which no other label has",
-                "correct it or name the organs",
-            )
-    if len(uses) != max(uses):
-        missing = min(set(range(1, max(uses))) - uses.keys())
-        problem = f"and all other labels lack the class {missing}, though they hold {max(uses)}"
-        raise InputError(_label(labelled[0]), problem, "number the classes 1, 2, ... or name the organs")
-    return _numbered_organs(len(uses))
 
 
 def _protocol(sources: Sequence[_Source], axis: int, fraction: float, seed: int) -> dict[str, list[int]]:
@@ -238,11 +203,12 @@ def _store(
     indices = None if kept is None else kept.get(source.name, [])
     if source.label is None or indices == []:
         return Case(name=source.name, image=image)
-    labels = SparseLabels(reader.labels(source.label, volume.geometry).voxels, volume.geometry, organs)
+    labels = SparseLabels(reader.labels(source.label, volume.geometry, organs).voxels, volume.geometry, organs)
     if indices is not None:
         labels = labels.keep_slices(slice_axis, indices)
     label_file = f"labels/{stem}.nrrd"
-    write_label_map(folder / label_file, label_map_of(labels.voxels, volume.geometry, source.name))
+    stored = label_map_of(labels.voxels, volume.geometry, source.name, segments_of(organs))
+    write_label_map(folder / label_file, stored)
     return Case(name=source.name, image=image, labels=label_record(folder, label_file, labels, slice_axis))
 
 
@@ -256,11 +222,3 @@ def _check_copy(path: Path, original: UltrasoundVolume, copy: UltrasoundVolume) 
     )
     if not (same and np.array_equal(original.voxels, copy.voxels)):
         raise InputError(path, "cannot be copied exactly as NRRD", "convert it to NRRD or NIfTI yourself and check it")
-
-
-def _numbered_organs(count: int) -> tuple[str, ...]:
-    return tuple(f"organ {value + 1}" for value in range(count))
-
-
-def _label(source: _Source) -> str:
-    return str(source.label)

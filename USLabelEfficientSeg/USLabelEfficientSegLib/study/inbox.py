@@ -3,9 +3,10 @@
 Training holds the study's lock for hours; an annotator goes on meanwhile, and nothing that was drawn may be lost.
 """
 
+from ..annotation.label_files import read_volume_labels, write_label_map
+from ..annotation.segments import segments_of
 from ..annotation.sparse_labels import UNLABELLED, SparseLabels
 from ..errors import InputError
-from ..imaging.files import read_label_map, write_label_map
 from ..imaging.volume import LabelMap
 from .files import writing
 from .study import Study
@@ -26,7 +27,7 @@ def leave_labels(study: Study, name: str, labels: SparseLabels) -> None:
     path = study.folder / FOLDER / record.file.rpartition("/")[2]
     with writing(path):
         path.parent.mkdir(exist_ok=True)
-    write_label_map(path, LabelMap(labels.voxels, labels.geometry, name))
+    write_label_map(path, LabelMap(labels.voxels, labels.geometry, name, segments_of(study.organs)))
 
 
 def put_labels(study: Study, name: str, labels: SparseLabels) -> None:
@@ -52,7 +53,7 @@ def take_labels(study: Study) -> list[str]:
         path = study.folder / FOLDER / case.image.file.rpartition("/")[2]
         if not path.exists():
             continue
-        label_map = read_label_map(path)
+        label_map = read_volume_labels(path, study.organs)
         put_labels(study, case.name, SparseLabels(label_map.voxels, label_map.geometry, study.organs))
         taken.append(case.name)
     return taken

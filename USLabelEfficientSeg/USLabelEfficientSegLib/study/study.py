@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..annotation.label_files import read_planar_labels, read_volume_labels, write_label_map
+from ..annotation.segments import segments_of
 from ..annotation.sparse_labels import SparseLabels
 from ..errors import InputError
-from ..imaging.files import read_geometry, read_label_map, read_volume, write_label_map
-from ..imaging.image_files import Dimension, read_image, read_image_labels
+from ..imaging.files import read_geometry, read_volume
+from ..imaging.image_files import Dimension, read_image
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
 from ..imaging.volume import UltrasoundVolume, label_map_of
 from .creation import create_study, label_record, stored_images
@@ -154,7 +156,7 @@ class Study:
         geometry = read_geometry(self.folder / case.image.file) if header else self.read_volume(name).geometry
         labels.validate(name, geometry)
         file = f"labels/{Path(case.image.file).name}"
-        write_label_map(self.folder / file, label_map_of(labels.voxels, geometry, name))
+        write_label_map(self.folder / file, label_map_of(labels.voxels, geometry, name, segments_of(self.organs)))
         self._replace(case.model_copy(update={"labels": label_record(self.folder, file, labels, self.slice_axis)}))
 
     def remove_labels(self, name: str) -> None:
@@ -230,7 +232,8 @@ class Study:
         }
 
     def _read_labels(self, record: LabelRecord) -> SparseLabels:
-        label = (read_label_map if self.dimension == 3 else read_image_labels)(self.folder / record.file)
+        path = self.folder / record.file
+        label = read_volume_labels(path, self.organs) if self.dimension == 3 else read_planar_labels(path, self.organs)
         return SparseLabels(label.voxels, label.geometry, self.organs)
 
     def _replace(self, changed: Case) -> None:

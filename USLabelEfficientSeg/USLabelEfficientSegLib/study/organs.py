@@ -1,0 +1,60 @@
+"""The organs of a new study: those that the user names, those that the label files name, or one for each number."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from ..annotation.segments import LabelFile, folded, numbered, organ_labels, organs_named_in
+from ..errors import InputError
+
+_MOST = 254
+
+
+def numbered_organs(count: int) -> tuple[str, ...]:
+    """`organ 1`, `organ 2`, ..."""
+    return tuple(numbered(label) for label in range(1, count + 1))
+
+
+def study_organs(files: Sequence[LabelFile], given: Sequence[str] | None) -> tuple[str, ...]:
+    """Names of the organs, in the order of the labels that they have in the study.
+
+    Args:
+        files: the label files of the study.
+        given: names by the user, to which those in files are matched, and which number the labels of other files.
+
+    Raises:
+        InputError: names that are empty, too many or not different; files that name other organs, or disagree; labels
+            without a name or organ; without names a class that only one of several files has, or a gap in the classes.
+    """
+    if given is None:
+        _check_classes(files)
+    names = tuple(name.strip() for name in given) if given is not None else tuple(organs_named_in(files))
+    if given is not None and not (
+        names and all(names) and len({folded(name) for name in names}) == len(names) <= _MOST
+    ):
+        raise InputError(f"organs {', '.join(given)}", "are not 1 to 254 different names", "name each organ once")
+    names = names or numbered_organs(max((max(file.present, default=0) for file in files), default=1))
+    for file in files:
+        highest = max(organ_labels(file, names).values(), default=0)
+        if highest > len(names):
+            problem = f"has the class {highest}, but only {len(names)} organs are named"
+            raise InputError(file.path, problem, "name an organ for every class")
+    return names
+
+
+def _check_classes(files: Sequence[LabelFile]) -> None:
+    """Refuse labels that hold no organ and, where no file has names, classes that look like a mistake."""
+    uses = Counter(label for file in files for label in file.present)
+    if files and not uses:
+        problem = "and all other labels hold no organ"
+        raise InputError(files[0].path, problem, "label organs as 1..254 (255 means unlabelled)")
+    if any(file.names for file in files):
+        return
+    for file in files:
+        lonely = [label for label in file.present if uses[label] == 1]
+        if lonely and len(files) > 1:
+            problem = f"has the class {lonely[0]}, which no other label has"
+            raise InputError(file.path, problem, "correct it or name the organs")
+    if files and len(uses) != max(uses):
+        missing = min(set(range(1, max(uses))) - uses.keys())
+        problem = f"and all other labels lack the class {missing}, though they hold {max(uses)}"
+        raise InputError(files[0].path, problem, "number the classes 1, 2, ... or name the organs")
