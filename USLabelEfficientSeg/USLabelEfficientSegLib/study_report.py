@@ -14,7 +14,8 @@ from .measurement.report_content import CaseSummary, ReportCase, ReportContent
 from .measurement.volumes import organ_volumes
 from .segmentation.inference import predict
 from .segmentation.model import MODEL_NAME, SegmentationModel
-from .study.events import Event, read_events
+from .study.events import read_events
+from .study.events import training_seconds as training_seconds
 from .study.files import sha256_of
 from .study.provenance import flat_settings, read_settings, read_starts
 from .study.study import Study
@@ -83,14 +84,3 @@ def provenance_of(study: Study) -> dict[str, str]:
         **{f"{name} version": str(version) for name, version in last["versions"].items()},
         "weights (SHA-256)": sha256_of(study.run_folder / MODEL_NAME),
     }
-
-
-def training_seconds(events: Sequence[Event]) -> float:
-    """Time between the first and the last event of each start of a training, summed over its starts."""
-    total, previous = 0.0, None
-    for event in events:
-        started_anew = event.stage == "reading volumes" and event.step == 1
-        if previous is not None and not started_anew:
-            total += event.time - previous
-        previous = event.time
-    return total

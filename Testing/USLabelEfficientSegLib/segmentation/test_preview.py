@@ -14,7 +14,7 @@ from USLabelEfficientSegLib.study.checkpoint import load_checkpoint
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.provenance import read_settings
 from USLabelEfficientSegLib.study.study import Study
-from USLabelEfficientSegLib.study.watching import PREVIEW, watch_volume, watched_volume
+from USLabelEfficientSegLib.study.watching import PREVIEW, WATCHED, watch_volume, watched_volume
 
 
 @pytest.fixture
@@ -57,3 +57,36 @@ def test_a_volume_that_is_not_in_the_study_is_not_watched(studies, monkeypatch):
 
     assert watched_volume(study.folder) == "of another study"
     assert not (study.folder / PREVIEW).exists()
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"\x93\xff", b"[]", b"{}", b"NaN", b"[" * 100_000, b'{"volume": 5}'])
+def test_a_damaged_wish_for_previews_is_none(tmp_path, text):
+    path = tmp_path / WATCHED
+    path.parent.mkdir()
+    path.write_bytes(text)
+
+    assert watched_volume(tmp_path) in (None, "5")
+
+
+@pytest.mark.parametrize("damage", ["watched.json", "now.nrrd", "network"])
+def test_no_preview_ends_a_training(studies, monkeypatch, damage):
+    unwatched, study = studies
+    monkeypatch.setattr(preview, "SECONDS_BETWEEN_PREVIEWS", 0.0)
+    watch_volume(study.folder, study.cases[1].name)
+    if damage == "watched.json":
+        (study.folder / WATCHED).write_bytes(b"\x00damaged")
+    elif damage == "now.nrrd":
+        (study.folder / PREVIEW).mkdir()
+    else:
+        monkeypatch.setattr(preview, "predict_inputs", fail)
+
+    train(study, read_settings(study), torch.device("cpu"))
+
+    first, second = (load_checkpoint(each.run_folder / MODEL_NAME)[0] for each in (unwatched, study))
+    assert all(torch.equal(tensor, second[key]) for key, tensor in first.items())
+    told = [event.message for event in read_events(study.events.path) if event.message and "preview" in event.message]
+    assert len(told) == (0 if damage == "watched.json" else 1)
+
+
+def fail(*_):
+    raise RuntimeError("out of memory")

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.study.events import Event, EventLog, EventReader, StageOfRound, read_events, stage_of_round
+from USLabelEfficientSegLib.study.events import (
+    Event,
+    EventLog,
+    EventReader,
+    StageOfRound,
+    read_events,
+    stage_of_round,
+    training_seconds,
+)
 
 
 def test_events_are_read_as_written_and_heard(tmp_path: Path) -> None:
@@ -82,3 +90,75 @@ def test_partial_write_on_a_full_disk_is_an_error(tmp_path: Path, monkeypatch: p
 )
 def test_stages_of_the_students_rounds_are_known_by_their_names(stage: str, means: StageOfRound | None) -> None:
     assert stage_of_round(stage) == means
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\x00\xff\xfe\x93binary",
+        b"[" * 100_000,
+        b"[]",
+        b'"text"',
+        b'{"stage": "a", "step": 1}',
+        b'{"stage": "a", "step": "1", "of": 3}',
+        b'{"stage": "a", "step": true, "of": 3}',
+        b'{"stage": "a", "step": -1, "of": 3}',
+        b'{"stage": "a", "step": 1.5, "of": 3}',
+        b'{"stage": 7, "step": 1, "of": 3}',
+        b'{"stage": "a", "step": 1, "of": 3, "time": NaN}',
+        b'{"stage": "a", "step": 1, "of": 3, "time": 1e400}',
+        b'{"stage": "a", "step": 1, "of": 3, "seconds_left": Infinity}',
+        b'{"stage": "a", "step": 1, "of": 3, "seconds_left": -5}',
+        b'{"stage": "a", "step": 1, "of": 3, "losses": {"dice": "low"}}',
+        b'{"stage": "a", "step": 1, "of": 3, "losses": [1]}',
+        b'{"stage": "a", "step": 1, "of": 3, "message": 4}',
+        b'{"stage": "a", "step": 1, "of": 3, "preview": "../../secret.nrrd"}',
+        b'{"stage": "a", "step": 1, "of": 3, "preview": "/etc/passwd"}',
+        b'{"stage": "' + b"a" * 3_000_000 + b'", "step": 1, "of": 3}',
+    ],
+)
+def test_what_is_no_event_is_passed_over_and_what_follows_is_read(tmp_path: Path, line: bytes) -> None:
+    log = EventLog(tmp_path / "events.jsonl")
+    log.emit("a", 1, 3)
+    with log.path.open("ab") as file:
+        file.write(line + b"\n")
+    log.emit("a", 2, 3)
+    assert [event.step for event in read_events(log.path)] == [1, 2]
+
+
+def test_a_long_file_is_followed_in_pieces(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.jsonl")
+    log.emit("a", 0, 1)
+    reader = EventReader(log.path)
+    line = log.path.read_bytes()
+    log.path.write_bytes(line * 20_000)
+    assert len(line) * 20_000 > 2 * 2**20
+    assert len(reader.new_events()) == 20_000
+    log.emit("a", 1, 1)
+    assert [event.step for event in reader.new_events()] == [1]
+
+
+@pytest.mark.parametrize("stage", ["reading volumes", "reading images"])
+def test_the_night_between_two_starts_is_no_training_time(stage: str) -> None:
+    """A training of 100 s, stopped and taken up a day later for 100 s."""
+    day = 86_400.0
+    events = [
+        Event(stage, 1, 2, time=0.0), Event(stage, 2, 2, time=20.0), Event("divergence", 5, 9, time=100.0),
+        Event(stage, 1, 2, time=day), Event(stage, 2, 2, time=day + 20), Event("finished", 1, 1, time=day + 100),
+    ]  # fmt: skip
+    assert training_seconds(events) == 200.0
+
+
+def test_a_start_that_says_first_that_labels_have_changed_is_a_start() -> None:
+    events = [
+        Event("reading images", 1, 1, time=0.0), Event("divergence", 9, 9, time=50.0),
+        Event("reading images", 0, 1, time=5000.0, message="labels or images have changed"),
+        Event("reading images", 1, 1, time=5001.0), Event("divergence", 9, 9, time=5031.0),
+    ]  # fmt: skip
+    assert training_seconds(events) == 80.0
+
+
+def test_a_clock_that_was_set_back_takes_nothing_away() -> None:
+    assert (
+        training_seconds([Event("a", 1, 3, time=50.0), Event("a", 2, 3, time=20.0), Event("a", 3, 3, time=25.0)]) == 5.0
+    )

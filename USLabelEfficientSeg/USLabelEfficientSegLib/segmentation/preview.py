@@ -1,7 +1,8 @@
 """A look at a student while it is trained: what it finds now in the volume that somebody watches.
 
 The result is a label map on the working grid, told in the events; where nobody watches (`study.watching`), nothing is
-computed. No random number is drawn for it, so the weights do not depend on who watches.
+computed. No random number is drawn for it, so the weights do not depend on who watches. A preview that fails is told,
+and the training goes on.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import nn
 
+from ..errors import InputError
 from ..imaging.files import write_label_map
 from ..imaging.resampling import working_geometry
 from ..imaging.volume import Geometry, LabelMap
+from ..study.links import refuse_link
 from ..study.study import Study
 from ..study.training_volumes import TrainingVolume
 from ..study.watching import PREVIEW, watched_volume
@@ -48,6 +51,7 @@ class LivePreview:
         self._device = device
         self._grids: dict[str, Geometry] = {}
         self._last = time.monotonic()
+        self._failed = False
 
     def __call__(self, step: int, student: nn.Module) -> None:
         """Look at the student after step number `step` (from 0)."""
@@ -57,11 +61,19 @@ class LivePreview:
         name = watched_volume(self._study.folder)
         if name is None or name not in self._volumes:
             return
-        was_training = student.training
-        label_map = self._segmented(self._volumes[name], self._model_of(student))
-        student.train(was_training)
-        write_label_map(self._study.folder / PREVIEW, label_map)
         stage, steps = self._stage
+        was_training = student.training
+        try:
+            label_map = self._segmented(self._volumes[name], self._model_of(student))
+            refuse_link((self._study.folder / PREVIEW).parent)
+            write_label_map(self._study.folder / PREVIEW, label_map)
+        except (InputError, OSError, RuntimeError, ValueError) as error:
+            if not self._failed:  # told once
+                self._study.events.emit(stage, step + 1, steps, message=f"no preview: {error}")
+            self._failed = True
+            return
+        finally:
+            student.train(was_training)
         self._study.events.emit(stage, step + 1, steps, preview=PREVIEW)
 
     def _segmented(self, volume: TrainingVolume, model: SegmentationModel) -> LabelMap:

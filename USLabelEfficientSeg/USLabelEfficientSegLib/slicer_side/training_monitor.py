@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..study.events import Event, EventReader, stage_of_round
+from ..study.events import Event, EventReader, stage_of_round, starts_anew
 
 MOST_POINTS = 300  # of a curve
 
@@ -124,7 +124,7 @@ class TrainingMonitor:
     def _take(self, event: Event) -> None:
         if event.stage == "continuing":  # from here on another training
             self._stages.clear()
-        if event.stage == "reading volumes" and event.step <= 1:  # a start: what is done will be told again
+        if starts_anew(event):  # what is done will be told again
             for stage in self._stages.values():
                 if stage.name != "continuing":  # told once
                     stage.step, stage.seconds_left = 0, None

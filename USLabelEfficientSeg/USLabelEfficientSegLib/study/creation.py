@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,9 @@ from ..imaging.files import find_images, read_volume, write_volume
 from ..imaging.image_files import Dimension, dimension_of_folder, read_image
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
 from ..imaging.volume import Geometry, LabelMap, UltrasoundVolume, label_map_of
-from .files import sha256_of, sync_folder, temporary_path, writing
+from .building import building, remove_leftovers
+from .files import sha256_of, temporary_path, writing
+from .links import is_link
 from .manifest import Case, ImageRecord, LabelRecord, Manifest, write_manifest
 from .names import name_problem, safe_stems
 from .organs import numbered_organs, study_organs
@@ -74,8 +77,8 @@ def create_study(
         raise InputError(f"slice axis {slice_axis}", "does not exist", "choose 0, 1 or 2")
     if label_fraction is not None and labels is None:
         raise InputError("label fraction", "was given without labels", "give the folder of the dense labels, too")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(folder, "already exists and is not an empty folder", "choose another folder for the new study")
+    remove_leftovers(folder)
+    _check_free(folder)
 
     reader = _Reader(dimension or dimension_of_folder(images), pixel_sizes)
     if reader.dimension == 3 and pixel_sizes != UNTOLD:
@@ -85,39 +88,47 @@ def create_study(
     names = study_organs([source.labels for source in sources if source.labels is not None], organs)
     kept = None if label_fraction is None else _protocol(sources, slice_axis, label_fraction, seed)
 
-    with writing(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        building = temporary_path(folder.parent)
-        building.mkdir()
-        try:
-            (building / "images").mkdir()
-            (building / "labels").mkdir()
-            stems = safe_stems(source.name for source in sources)
-            cases = tuple(
-                _store(building, reader, source, stem, names, slice_axis, kept)
-                for source, stem in zip(sources, stems, strict=True)
-            )
-            manifest = Manifest(
-                created=datetime.now(UTC).isoformat(timespec="seconds"),
-                dimension=reader.dimension,
-                slice_axis=slice_axis,
-                organs=names,
-                label_fraction=label_fraction,
-                label_seed=None if label_fraction is None else seed,
-                cases=cases,
-            )
-            write_manifest(building, manifest)
-            if folder.exists():
-                folder.rmdir()  # empty, as checked; Windows cannot rename onto it
-            os.rename(building, folder)
-        except BaseException:
-            shutil.rmtree(building)
-            raise
-        sync_folder(folder.parent)
+    with building(folder) as hidden:
+        (hidden / "images").mkdir()
+        (hidden / "labels").mkdir()
+        stems = safe_stems(source.name for source in sources)
+        cases = tuple(
+            _store(hidden, reader, source, stem, names, slice_axis, kept)
+            for source, stem in zip(sources, stems, strict=True)
+        )
+        manifest = Manifest(
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            dimension=reader.dimension,
+            slice_axis=slice_axis,
+            organs=names,
+            label_fraction=label_fraction,
+            label_seed=None if label_fraction is None else seed,
+            cases=cases,
+        )
+        write_manifest(hidden, manifest)
 
 
-def stored_images(folder: Path, images: Path, manifest: Manifest, pixel_sizes: PixelSizes) -> tuple[Case, ...]:
-    """Copy the images of a folder into an existing study; see `Study.add_images`."""
+def _check_free(folder: Path) -> None:
+    """Refuse, before anything is read, a place where no study can be made."""
+    if is_link(folder) and not folder.exists():
+        raise InputError(folder, "is a link to nothing", "choose another folder for the new study")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(folder, "already exists and is not an empty folder", "choose another folder for the new study")
+    place = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not place.is_dir():
+        raise InputError(folder, f"cannot be made, as {place} is a file", "choose another folder for the new study")
+    if not os.access(place, os.W_OK):
+        raise InputError(place, "no permission to write here", "choose another folder or ask for write permission")
+
+
+@contextmanager
+def stored_images(
+    folder: Path, images: Path, manifest: Manifest, pixel_sizes: PixelSizes
+) -> Iterator[tuple[Case, ...]]:
+    """The images of a folder in an existing study, whose manifest is to be written within; see `Study.add_images`.
+
+    They are copied to a hidden folder of the study first: killed or refused, nothing of them stays.
+    """
     reader = _Reader(manifest.dimension, pixel_sizes)
     sources = _examine(reader, images, None)
     known = {case.name for case in manifest.cases}
@@ -127,11 +138,24 @@ def stored_images(folder: Path, images: Path, manifest: Manifest, pixel_sizes: P
             raise InputError(source.image, f"has the same name as {kind} of the study {folder}", "rename it")
     present = [Path(case.image.file).name.removesuffix(".nrrd") for case in manifest.cases]
     stems = safe_stems([*present, *(source.name for source in sources)])[len(present) :]
+    hidden, moved = temporary_path(folder), []
     with writing(folder):
-        return tuple(
-            _store(folder, reader, source, stem, manifest.organs, manifest.slice_axis, None)
-            for source, stem in zip(sources, stems, strict=True)
-        )
+        try:
+            (hidden / "images").mkdir(parents=True)
+            cases = tuple(
+                _store(hidden, reader, source, stem, manifest.organs, manifest.slice_axis, None)
+                for source, stem in zip(sources, stems, strict=True)
+            )
+            for case in cases:
+                os.replace(hidden / case.image.file, folder / case.image.file)
+                moved.append(folder / case.image.file)
+            yield cases
+        except BaseException:
+            for path in moved:
+                path.unlink(missing_ok=True)
+            raise
+        finally:
+            shutil.rmtree(hidden, ignore_errors=True)
 
 
 def label_record(folder: Path, file: str, labels: SparseLabels, slice_axis: int) -> LabelRecord:

@@ -5,13 +5,18 @@ import math
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import NamedTuple
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 
 from ..errors import InputError
 from .files import writing
+from .json_files import parse_json
+from .links import open_in_place, refuse_link
+
+_LONGEST_LINE = 1 << 20  # bytes; no event is longer than a few hundred
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -75,8 +80,8 @@ class EventLog:
     def _append(self, text: str) -> None:
         with writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_CREAT | os.O_APPEND | os.O_RDWR | getattr(os, "O_BINARY", 0)
-            descriptor = os.open(self.path, flags, 0o666)
+            refuse_link(self.path.parent)
+            descriptor = open_in_place(self.path, os.O_CREAT | os.O_APPEND | os.O_RDWR)
             try:
                 data = (text + "\n").encode("utf-8")
                 if not _ends_with_newline(descriptor):  # a killed writer's torn line must not swallow this one
@@ -88,7 +93,7 @@ class EventLog:
 
 
 class EventReader:
-    """Follows an event file that another process writes."""
+    """Follows an event file that another process writes; what is no event in it is passed over."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -96,14 +101,26 @@ class EventReader:
 
     def new_events(self) -> list[Event]:
         """The complete events written since the last call; torn lines of killed writers are skipped."""
-        if not self.path.exists():
+        if not self.path.is_file():
             return []
+        events = (_parse(line) for line in self._new_lines())
+        return [event for event in events if event is not None]
+
+    def _new_lines(self) -> Iterator[bytes]:
+        """Complete lines, without those that are too long for an event, in memory that does not grow with the file."""
         with self.path.open("rb") as file:
             file.seek(self._offset)
-            complete, newline, _ = file.read().rpartition(b"\n")
-        self._offset += len(complete) + len(newline)
-        events = (_parse(line) for line in complete.split(b"\n"))
-        return [event for event in events if event is not None]
+            line, passing = b"", False
+            while chunk := file.read(_CHUNK):
+                *complete, line = (line + chunk).split(b"\n")
+                for text in complete:
+                    self._offset += len(text) + 1
+                    if not passing and len(text) <= _LONGEST_LINE:
+                        yield text
+                    passing = False
+                if len(line) > _LONGEST_LINE:
+                    self._offset += len(line)
+                    line, passing = b"", True
 
 
 def read_events(path: Path) -> list[Event]:
@@ -111,11 +128,51 @@ def read_events(path: Path) -> list[Event]:
     return EventReader(path).new_events()
 
 
+def starts_anew(event: Event) -> bool:
+    """Whether a training was started, or taken up again, with this event."""
+    return event.stage in ("reading volumes", "reading images") and event.step <= 1
+
+
+def training_seconds(events: Sequence[Event]) -> float:
+    """Time between the first and the last event of each start of a training, summed over its starts."""
+    total, previous = 0.0, None
+    for event in events:
+        if previous is not None and not starts_anew(event):
+            total += max(0.0, event.time - previous)  # a clock may have been set back
+        previous = event.time
+    return total
+
+
 def _parse(line: bytes) -> Event | None:
     try:
-        return Event(**json.loads(line))
+        event = Event(**parse_json(line))
     except (ValueError, TypeError):  # torn: no JSON, or JSON cut where it still is JSON but no event
         return None
+    return event if _is_valid(event) else None
+
+
+def _is_valid(event: Event) -> bool:
+    """Whether a line that had the fields of an event also had values that make sense."""
+    texts = (event.stage, event.preview or "", event.message or "")
+    return (
+        all(isinstance(text, str) for text in texts)
+        and all(type(count) is int and 0 <= count < 2**53 for count in (event.step, event.of))
+        and (event.seconds_left is None or (_is_number(event.seconds_left) and event.seconds_left >= 0))
+        and _is_number(event.time)
+        and isinstance(event.losses, dict)
+        and all(isinstance(name, str) and _is_number(value) for name, value in event.losses.items())
+        and (event.preview is None or _is_inside(event.preview))
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e300
+
+
+def _is_inside(path: str) -> bool:
+    """Whether a path leads from the study's folder to somewhere in it."""
+    parts = PurePosixPath(path).parts
+    return not (path.startswith("/") or ".." in parts or "\\" in path or ":" in path or "\0" in path)
 
 
 def _ends_with_newline(descriptor: int) -> bool:
@@ -135,5 +192,5 @@ class StageOfRound(NamedTuple):
 
 def stage_of_round(stage: str) -> StageOfRound | None:
     """What "student ROUND.NETWORK" and "pseudo-labels ROUND" mean; None for every other stage."""
-    found = re.fullmatch(r"(student|pseudo-labels) (\d+)(?:\.(\d+))?", stage)
+    found = re.fullmatch(r"(student|pseudo-labels) (\d{1,9})(?:\.(\d{1,9}))?", stage)
     return None if found is None else StageOfRound(found[1], int(found[2]), int(found[3] or 1))

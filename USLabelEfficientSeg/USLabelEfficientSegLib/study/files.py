@@ -8,7 +8,8 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,25 @@ _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
+_guards: dict[Path, Callable[[], None]] = {}  # of folders that this process writes
+
+
+@contextmanager
+def guarded(folder: Path, check: Callable[[], None]) -> Iterator[None]:
+    """Call `check`, which may raise, before anything in `folder` is written."""
+    _guards[folder] = check
+    try:
+        yield
+    finally:
+        del _guards[folder]
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn "disk full" and "no permission" while writing `path` into an `InputError`; other errors pass."""
+    for folder, check in tuple(_guards.items()):
+        if path.is_relative_to(folder):
+            check()
     try:
         yield
     except OSError as error:
@@ -82,9 +99,13 @@ def temporary_path(folder: Path) -> Path:
 
 def remove_temporaries(folder: Path) -> None:
     """Remove what a killed writer left anywhere under `folder`. Only for the holder of the study's lock."""
-    for path in folder.rglob(".*"):
-        if path.is_file() and _TEMPORARY.fullmatch(path.name):
-            path.unlink()
+    for path in tuple(folder.rglob(".*")):
+        if not _TEMPORARY.fullmatch(path.name):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)  # the panel, which needs no lock, may just have given it its name
 
 
 def sync_folder(folder: Path) -> None:

@@ -9,6 +9,7 @@ from ..annotation.sparse_labels import UNLABELLED, SparseLabels
 from ..errors import InputError
 from ..imaging.volume import LabelMap
 from .files import writing
+from .links import refuse_link
 from .study import Study
 
 FOLDER = "new_labels"
@@ -25,6 +26,7 @@ def leave_labels(study: Study, name: str, labels: SparseLabels) -> None:
         problem = f"are of {', '.join(labels.organs)} on {labels.geometry.shape} voxels"
         raise InputError(f"labels of {name}", problem, f"label {', '.join(study.organs)} on {record.shape} voxels")
     path = study.folder / FOLDER / record.file.rpartition("/")[2]
+    refuse_link(path.parent)
     with writing(path):
         path.parent.mkdir(exist_ok=True)
     write_label_map(path, LabelMap(labels.voxels, labels.geometry, name, segments_of(study.organs)))

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from ..errors import InputError
 from .files import writing
+from .json_files import parse_json
+from .links import open_in_place
 
 if sys.platform == "win32":
     import msvcrt
@@ -41,15 +44,15 @@ class Holder:
 def holder_of(path: Path) -> Holder | None:
     """Who holds the lock file of a study now; None when nobody does. Of another computer its text is believed."""
     try:
-        descriptor = os.open(path, os.O_RDWR)
+        descriptor = open_in_place(path, os.O_RDWR)
     except FileNotFoundError:
         return None
     try:
         told = _read_holder(descriptor)
         if not told:
             return None
-        holder = Holder(int(str(told["pid"])), str(told["host"]))
-        if holder.is_here and _try_lock(descriptor):  # its process died
+        holder = Holder(told["pid"], told["host"])
+        if holder.is_here and try_lock(descriptor):  # its process died
             _unlock(descriptor)
             return None
         return holder
@@ -75,10 +78,10 @@ class StudyLock:
 
     def __enter__(self) -> "StudyLock":
         with writing(self._path):
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+            descriptor = open_in_place(self._path, os.O_RDWR | os.O_CREAT)
         try:
             try:
-                free = _try_lock(descriptor)
+                free = try_lock(descriptor)
             except OSError as error:
                 problem = f"cannot be locked ({error.strerror})"
                 raise InputError(self._study, problem, "move it to a disk that supports file locks") from error
@@ -111,11 +114,25 @@ class StudyLock:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def _held_by(self, holder: dict[str, object]) -> InputError:
+    def verify(self) -> None:
+        """Refuse to go on when the lock's file is no longer where it was: the study was moved. Raises `InputError`."""
+        assert self._descriptor is not None
+        try:
+            there = os.path.samestat(os.stat(self._path), os.fstat(self._descriptor))
+        except OSError:
+            there = False
+        if not there:
+            raise InputError(
+                f"study {self._study}",
+                "was moved, renamed or removed while it was being written",
+                "start again with its new folder, where everything that was saved is",
+            )
+
+    def _held_by(self, holder: dict[str, Any]) -> InputError:
         process = f"process {holder.get('pid', 'unknown')} on host {holder.get('host', socket.gethostname())}"
         return InputError(f"study {self._study}", f"is being written by {process}", "wait for it or cancel it")
 
-    def _left_by(self, holder: dict[str, object]) -> InputError:
+    def _left_by(self, holder: dict[str, Any]) -> InputError:
         return InputError(
             f"study {self._study}",
             f"is being written by process {holder.get('pid', 'unknown')} on host {holder['host']} since "
@@ -124,13 +141,15 @@ class StudyLock:
         )
 
 
-def _read_holder(descriptor: int) -> dict[str, object]:
+def _read_holder(descriptor: int) -> dict[str, Any]:
     os.lseek(descriptor, 0, os.SEEK_SET)
     try:
-        holder = json.loads(os.read(descriptor, 4096))
+        holder = parse_json(os.read(descriptor, 4096))
     except ValueError:  # empty: free, or its holder is just writing
         return {}
-    return holder if isinstance(holder, dict) else {}
+    if not isinstance(holder, dict) or type(holder.get("pid")) is not int or not isinstance(holder.get("host"), str):
+        return {}  # damaged: the system knows whether it is held
+    return holder
 
 
 def _write_text(descriptor: int, text: str) -> None:
@@ -142,7 +161,8 @@ def _write_text(descriptor: int, text: str) -> None:
 
 if sys.platform == "win32":
 
-    def _try_lock(descriptor: int) -> bool:
+    def try_lock(descriptor: int) -> bool:
+        """Lock an open file for this process, without waiting; whether it could be had."""
         os.lseek(descriptor, _WINDOWS_LOCKED_BYTE, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
@@ -156,7 +176,8 @@ if sys.platform == "win32":
 
 else:
 
-    def _try_lock(descriptor: int) -> bool:
+    def try_lock(descriptor: int) -> bool:
+        """Lock an open file for this process, without waiting; whether it could be had."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

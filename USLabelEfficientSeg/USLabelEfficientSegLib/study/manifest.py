@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from ..errors import InputError
 from .files import atomic_write_text
+from .json_files import read_json
 from .names import LONGEST_NAME, name_problem, names_problem
 from .settings import Section, invalid
 
@@ -119,7 +120,7 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest of a study. Raises `InputError` when it is missing, damaged or of a newer version."""
     path = folder / MANIFEST_NAME
     try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
+        data: Any = read_json(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(
             folder,

@@ -16,7 +16,8 @@ from ..imaging.pixel_sizes import UNTOLD, PixelSizes
 from ..imaging.volume import UltrasoundVolume, label_map_of
 from .creation import create_study, label_record, stored_images
 from .events import EventLog
-from .files import remove_temporaries, sha256_of
+from .files import guarded, remove_temporaries, sha256_of
+from .links import refuse_links
 from .lock import StudyLock
 from .manifest import Case, LabelRecord, Manifest, read_manifest, write_manifest
 
@@ -24,12 +25,13 @@ MODEL_NAME = "model.safetensors"  # in the run folder: what training ends with
 
 
 class Study:
-    """A study on disk. Reading needs no lock; whoever writes holds `lock()`."""
+    """A study on disk. Reading needs no lock; whoever writes holds `lock()`, or does while one of its methods does."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
         self.events = EventLog(folder / "run" / "events.jsonl")
         self._manifest = manifest
+        self._locked = False
 
     @classmethod
     def create(
@@ -144,7 +146,11 @@ class Study:
 
     def set_labels(self, name: str, labels: SparseLabels) -> None:
         """Replace the labels of a case. Raises `InputError` when they do not fit or no slice is labelled."""
-        case = self.case(name)
+        with self._writing():
+            self._set_labels(self.case(name), labels)
+
+    def _set_labels(self, case: Case, labels: SparseLabels) -> None:
+        name = case.name
         if labels.organs != self.organs:
             raise InputError(
                 f"label of {name}",
@@ -161,24 +167,28 @@ class Study:
 
     def remove_labels(self, name: str) -> None:
         """Make a case unlabelled; its label file goes, too."""
-        record = self.case(name).labels
-        if record is not None:
-            self._replace(self.case(name).model_copy(update={"labels": None}))
-            (self.folder / record.file).unlink(missing_ok=True)
+        with self._writing():
+            record = self.case(name).labels
+            if record is not None:
+                self._replace(self.case(name).model_copy(update={"labels": None}))
+                (self.folder / record.file).unlink(missing_ok=True)
 
     def add_images(self, images: Path, pixel_sizes: PixelSizes = UNTOLD) -> list[str]:
-        """Add the images of a folder, without labels; returns their names. The caller holds `lock()`.
+        """Add the images of a folder, without labels; returns their names.
 
         Raises `InputError`, before anything is written: a bad image, or a name that the study has already.
         """
-        added = stored_images(self.folder, images, self._manifest, pixel_sizes)
-        cases = sorted((*self.cases, *added), key=lambda case: case.name)
-        self._manifest = self._manifest.model_copy(update={"cases": tuple(cases)})
-        write_manifest(self.folder, self._manifest)
-        return [case.name for case in added]
+        with self._writing(), stored_images(self.folder, images, self._manifest, pixel_sizes) as added:
+            cases = sorted((*self.cases, *added), key=lambda case: case.name)
+            self._write(tuple(cases))
+            return [case.name for case in added]
 
     def check_files(self) -> None:
         """Compare files with their checksums: a changed image is refused, an edited label is taken over."""
+        with self._writing():
+            self._check_files()
+
+    def _check_files(self) -> None:
         for case in self.cases:
             if sha256_of(self.folder / case.image.file) != case.image.sha256:
                 raise InputError(
@@ -198,10 +208,30 @@ class Study:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Be the only writer, and clean up after killed ones. Raises `InputError` if another writes."""
-        with StudyLock(self.folder / "lock", self.folder):
+        """Be the only writer, of the study as it is now on disk, and clean up after killed ones.
+
+        Raises:
+            InputError: another writes; a link in the study; its manifest was damaged meanwhile. While it is held, also
+                whatever is written to the study raises it once the study's folder has been moved or renamed.
+        """
+        refuse_links(self.folder)
+        with StudyLock(self.folder / "lock", self.folder) as lock, guarded(self.folder, lock.verify):
             remove_temporaries(self.folder)
+            self._manifest = read_manifest(self.folder)  # another may have written it since it was read
+            self._locked = True
+            try:
+                yield
+            finally:
+                self._locked = False
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Hold the lock, if need be."""
+        if self._locked:
             yield
+        else:
+            with self.lock():
+                yield
 
     def summary(self) -> dict[str, Any]:
         """What `study show` tells, as JSON values."""
@@ -238,5 +268,9 @@ class Study:
 
     def _replace(self, changed: Case) -> None:
         cases = tuple(changed if case.name == changed.name else case for case in self.cases)
-        self._manifest = self._manifest.model_copy(update={"cases": cases})
-        write_manifest(self.folder, self._manifest)
+        self._write(cases)
+
+    def _write(self, cases: tuple[Case, ...]) -> None:
+        manifest = self._manifest.model_copy(update={"cases": cases})
+        write_manifest(self.folder, manifest)
+        self._manifest = manifest

@@ -1,16 +1,22 @@
 """Who wants to see what a running training finds now in a volume asks for it with a file in the study."""
 
-import json
 from pathlib import Path
 
 from .files import atomic_write_json
+from .json_files import read_json
+from .links import refuse_link
 
 WATCHED = "preview/watched.json"
 PREVIEW = "preview/now.nrrd"  # the answer: a label map on the working grid
 
 
 def watch_volume(study_folder: Path, name: str | None) -> None:
-    """Ask a training of the study, running or to come, for previews of a volume; None: for no more previews."""
+    """Ask a training of the study, running or to come, for previews of a volume; None: for no more previews.
+
+    Raises:
+        InputError: the study's folder of previews is a link; no room or permission to write.
+    """
+    refuse_link((study_folder / WATCHED).parent)
     if name is None:
         (study_folder / WATCHED).unlink(missing_ok=True)
     else:
@@ -18,8 +24,8 @@ def watch_volume(study_folder: Path, name: str | None) -> None:
 
 
 def watched_volume(study_folder: Path) -> str | None:
-    """The volume that somebody watches, None when nobody does."""
+    """The volume that somebody watches, None when nobody does or the file that asks for it is damaged."""
     try:
-        return str(json.loads((study_folder / WATCHED).read_text(encoding="utf-8"))["volume"])
-    except FileNotFoundError:
+        return str(read_json(study_folder / WATCHED)["volume"])
+    except (OSError, ValueError, KeyError, TypeError):  # a wish, for which no training must end
         return None

@@ -1,0 +1,118 @@
+"""A study that is being made is hidden until it is complete; what a killed maker left is found and removed later.
+
+It is built in a hidden folder, `.uslabelseg-` and a random number, whose `lock` its maker holds: the system frees that
+lock when the process dies, however it dies, and so tells a leftover from a study in the making.
+"""
+
+import errno
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import InputError
+from .files import sync_folder, writing
+from .links import is_link, open_in_place
+from .lock import try_lock
+from .manifest import MANIFEST_NAME
+
+_BUILDING = re.compile(r"\.uslabelseg-[0-9a-f]{16}")
+_LOCK = "lock"  # as the study's own: killed with it still there, it does no harm
+_FOLDERS = ("images", "labels")
+_NOT_FREE = (errno.ENOTEMPTY, errno.EEXIST)
+_SECONDS_WITHOUT_LOCK = 60.0  # a new folder has none for a moment
+
+
+@contextmanager
+def building(target: Path) -> Iterator[Path]:
+    """An empty hidden folder that becomes the study `target` when the block ends well, and is removed else.
+
+    It lies beside `target`, or in it where that is there already (an empty folder, a mount point, or a link to one).
+    Raises `InputError` when it cannot be made.
+    """
+    inside = target.exists()
+    parent = target if inside else target.parent
+    with writing(target):
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = parent / f".uslabelseg-{secrets.token_hex(8)}"
+        folder.mkdir()
+    descriptor = None
+    try:
+        with writing(target):
+            descriptor = open_in_place(folder / _LOCK, os.O_RDWR | os.O_CREAT)
+            if not try_lock(descriptor):
+                raise InputError(folder, "cannot be locked", "move it to a disk that supports file locks")
+            yield folder
+            if inside:
+                for name in (*_FOLDERS, MANIFEST_NAME):  # the manifest, which makes it a study, comes last
+                    os.rename(folder / name, target / name)
+            else:
+                if os.name == "nt":  # where a folder with open files cannot be renamed
+                    os.close(descriptor)
+                    descriptor = None
+                _rename(folder, target)
+                (target / _LOCK).unlink()
+            sync_folder(parent)
+    except BaseException:
+        if inside:
+            _take_back(folder, target)
+        raise
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_leftovers(target: Path) -> list[Path]:
+    """Remove what killed makers of studies left beside `target` or in it; returns the hidden folders that are gone."""
+    removed = []
+    for parent in dict.fromkeys((target, target.parent)):
+        try:
+            found = [entry for entry in parent.iterdir() if _BUILDING.fullmatch(entry.name)]
+        except OSError:  # no such folder, or one that cannot be read
+            continue
+        for folder in found:
+            if is_link(folder) or not folder.is_dir() or not _is_left(folder):
+                continue
+            if parent == target:
+                _take_back(folder, target)
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                removed.append(folder)
+    return removed
+
+
+def _rename(folder: Path, target: Path) -> None:
+    try:
+        os.rename(folder, target)
+    except OSError as error:
+        if error.errno in _NOT_FREE:
+            problem = "was made by another program in the meantime"
+            raise InputError(target, problem, "choose another folder for the new study") from error
+        raise
+
+
+def _is_left(folder: Path) -> bool:
+    """Whether its maker has died."""
+    try:
+        descriptor = open_in_place(folder / _LOCK, os.O_RDWR)
+    except FileNotFoundError:
+        return not any(folder.iterdir()) and time.time() - folder.stat().st_mtime > _SECONDS_WITHOUT_LOCK
+    except (InputError, OSError):
+        return False
+    try:
+        return try_lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _take_back(folder: Path, target: Path) -> None:
+    """Remove from `target` what was moved there from a hidden folder whose manifest was not."""
+    if (folder / MANIFEST_NAME).exists():
+        for name in _FOLDERS:
+            if not (folder / name).exists():
+                shutil.rmtree(target / name, ignore_errors=True)
