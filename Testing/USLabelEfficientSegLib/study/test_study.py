@@ -343,3 +343,18 @@ def test_opening_a_study_loads_no_heavy_library() -> None:
     environment = {**os.environ, "PYTHONPATH": root}
     result = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     assert result.stdout == "set()\n", result.stderr
+
+
+def test_a_stopped_start_after_the_end_of_training_does_not_hide_the_model(data: Data) -> None:
+    study = Study.create(data.root / "study", data.images, data.labels, organs=["prostate", "tumour"])
+    assert study.training() is None
+
+    study.events.emit("reading volumes", 2, 3)
+    assert study.training() == {"stage": "reading volumes", "step": 2, "of": 3, "state": "stopped"}
+    with study.lock():
+        assert study.training() == {"stage": "reading volumes", "step": 2, "of": 3, "state": "running"}
+
+    (study.run_folder / "model.safetensors").write_bytes(b"")
+    study.events.emit("finished", 1, 1)
+    study.events.emit("reading volumes", 1, 3)
+    assert study.training() == {"stage": "finished", "step": 1, "of": 1, "state": "finished"}

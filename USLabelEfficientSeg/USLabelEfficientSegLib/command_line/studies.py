@@ -63,8 +63,11 @@ def create(
       uslabelseg study create heads --images png --labels masks --pixel-sizes sizes.csv --organs head
     """
     from ..imaging.pixel_sizes import read_pixel_sizes
+    from ..study.building import remove_leftovers
     from ..study.study import Study
 
+    for left in remove_leftovers(study):
+        print(f"Removed {left}: copies of images that a killed `study create` had left.")
     made = Study.create(
         study,
         images,
@@ -115,19 +118,18 @@ def show(
     Example:
       uslabelseg study show my-study
     """
-    from ..study.events import read_events
     from ..study.study import Study
     from .slices import labelled_slices
 
     opened = Study.open(study)
     summary = opened.summary()
-    events = read_events(opened.events.path)
-    last = {name: getattr(events[-1], name) for name in ("stage", "step", "of")} if events else None
+    last = opened.training()
     if as_json:
         print(json.dumps({**summary, "training": last}, indent=2))
         return
     print(f"{study}: {_overview(summary)}.")
-    print("Training: " + ("{stage}, {step} of {of}".format_map(last) if last else "not started"))
+    state = f", {last['state']}" if last and last["state"] != "finished" else ""
+    print("Training: " + ("{stage}, {step} of {of}".format_map(last) + state if last else "not started"))
     for organ, counts in summary["organs"].items():
         print(f"  {organ}: on {counts['labelled_slices']} labelled {'slices' if opened.dimension == 3 else 'images'}")
     headings = ("Volume", "Voxels", "Spacing, mm", "Labelled slices")

@@ -1,5 +1,6 @@
 """One writer at a time: a lock file that the system frees when its process dies, however it dies."""
 
+import errno
 import json
 import os
 import socket
@@ -44,7 +45,12 @@ class Holder:
 def holder_of(path: Path) -> Holder | None:
     """Who holds the lock file of a study now; None when nobody does. Of another computer its text is believed."""
     try:
-        descriptor = open_in_place(path, os.O_RDWR)
+        try:
+            descriptor = open_in_place(path, os.O_RDWR)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EROFS):
+                raise
+            descriptor = open_in_place(path, os.O_RDONLY)  # of a study that may only be read
     except FileNotFoundError:
         return None
     try:

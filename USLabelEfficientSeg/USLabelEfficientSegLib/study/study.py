@@ -15,10 +15,10 @@ from ..imaging.image_files import Dimension, read_image
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
 from ..imaging.volume import UltrasoundVolume, label_map_of
 from .creation import create_study, label_record, stored_images
-from .events import EventLog
+from .events import EventLog, read_events
 from .files import guarded, remove_temporaries, sha256_of
 from .links import refuse_links
-from .lock import StudyLock
+from .lock import StudyLock, holder_of
 from .manifest import Case, LabelRecord, Manifest, read_manifest, write_manifest
 
 MODEL_NAME = "model.safetensors"  # in the run folder: what training ends with
@@ -232,6 +232,21 @@ class Study:
         else:
             with self.lock():
                 yield
+
+    def training(self) -> dict[str, Any] | None:
+        """How far the study is trained, as JSON values: stage, step, of, and state; None before its first training.
+
+        The state is "finished" where there is a model of the study as it was trained last, whatever was stopped since
+        then without replacing it; else "running" or "stopped".
+        """
+        events = read_events(self.events.path)
+        running = holder_of(self.folder / "lock") is not None
+        if not running and (self.run_folder / MODEL_NAME).exists():
+            return {"stage": "finished", "step": 1, "of": 1, "state": "finished"}
+        if not events:
+            return None
+        last = {name: getattr(events[-1], name) for name in ("stage", "step", "of")}
+        return {**last, "state": "running" if running else "stopped"}
 
     def summary(self) -> dict[str, Any]:
         """What `study show` tells, as JSON values."""
