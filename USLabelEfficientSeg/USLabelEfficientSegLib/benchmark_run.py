@@ -64,9 +64,7 @@ class Asked:
     cancelled: Callable[[], bool] = never
 
 
-def run_job(
-    job: Job, *, output: Path, design: Design, device: str, asked: Asked, threads: int | None = None
-) -> JobResult | None:
+def run_job(job: Job, *, output: Path, design: Design, device: str, asked: Asked) -> JobResult | None:
     """Train a method and segment the held-out cases; the result is written to the benchmark's folder.
 
     Our own method continues where it was stopped or killed, a rival starts again.
@@ -79,8 +77,6 @@ def run_job(
         InputError: of the data, or of a stage of the training.
     """
     tune_memory()
-    if threads is not None:
-        torch.set_num_threads(threads)
     where, dataset = choose_device(device), read_dataset(design.data)
     split, work = design.split(dataset), output / _WORK / job.name
     study = sparse_study(work / "study", dataset, split.training, design, job)

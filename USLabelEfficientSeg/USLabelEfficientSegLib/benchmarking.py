@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -107,6 +106,5 @@ def run_benchmark(
     if cluster is not None:
         return on_cluster(left, partial(run, asked=elsewhere), cluster, asked.cancelled)
     if workers > 1:
-        threads = max(1, (os.cpu_count() or 1) // workers)
-        return in_processes(left, partial(run, asked=elsewhere, threads=threads), workers, asked.cancelled)
+        return in_processes(left, partial(run, asked=elsewhere), workers, asked.cancelled)
     return in_turn(left, partial(run, asked=asked), asked.cancelled)

@@ -1,9 +1,12 @@
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
 
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.imaging.normalisation import position_channels
+from USLabelEfficientSegLib.student import training
 from USLabelEfficientSegLib.student.augmentation import PoseRange
 from USLabelEfficientSegLib.student.build import StudentDesign
 from USLabelEfficientSegLib.student.training import draw_sample, poses_of_cells, train_student
@@ -89,6 +92,21 @@ def test_a_stopped_and_resumed_training_gives_the_same_weights_bit_for_bit(tmp_p
     assert expected.keys() == resumed.keys()
     for name, weights in expected.items():
         assert torch.equal(weights, resumed[name]), name
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_a_second_thread_changes_no_weight(tmp_path, monkeypatch, batch_size):
+    volumes = [ball_volume(seed, features=True)[0] for seed in range(2)]
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        two = train(tmp_path / "two", volumes, batch_size=batch_size).state_dict()
+        monkeypatch.setattr(training, "second_thread", nullcontext)
+        one = train(tmp_path / "one", volumes, batch_size=batch_size).state_dict()
+    finally:
+        torch.set_num_threads(before)
+
+    assert all(torch.equal(weights, one[name]) for name, weights in two.items())
 
 
 def test_another_seed_gives_another_student(tmp_path):

@@ -1,7 +1,17 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
-from USLabelEfficientSegLib.study.memory import tune_memory
+from USLabelEfficientSegLib.study.memory import flushes_denormals, tune_memory
+
+
+@pytest.fixture(autouse=True)
+def as_before():
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(False)
 
 
 def test_denormal_numbers_become_zero():
@@ -9,8 +19,18 @@ def test_denormal_numbers_become_zero():
         pytest.skip("this processor cannot flush denormal numbers to zero")
     tiny = torch.tensor([1e-30])
     assert float(tiny * 1e-10) > 0
-    try:
-        tune_memory()
-        assert float(tiny * 1e-10) == 0
-    finally:
-        torch.set_flush_denormal(False)
+    assert not flushes_denormals()
+    tune_memory()
+    assert float(tiny * 1e-10) == 0
+    assert flushes_denormals()
+
+
+def test_torch_computes_with_one_thread_and_so_do_threads_that_are_started_then():
+    """The threads of OpenMP stand still beside another program, for they wait by spinning."""
+    torch.set_num_threads(2)
+
+    tune_memory()
+
+    assert torch.get_num_threads() == 1
+    with ThreadPoolExecutor(1) as another:
+        assert another.submit(torch.get_num_threads).result() == 1

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import platform
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+
+from .weight_gradients import WeightGradients, weight_gradients_beside
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -20,21 +24,32 @@ class FastConv3d(nn.Conv3d):
 
     For a batch of one and few voxels torch falls back to a convolution without oneDNN, which takes three to seven times
     as long (`use_mkldnn` in ATen's Convolution.cpp, torch 2.13). An input in oneDNN's layout is never sent there.
+
+    Attributes:
+        beside: who computes the gradients of weights and biases; None: the backward pass.
     """
+
+    beside: WeightGradients | None = None
 
     def forward(self, input: Tensor) -> Tensor:
         """The convolution of (B, C, I, J, K)."""
-        if self.kernel_size != (1, 1, 1) and _is_slow_in_torch(input):
-            return super().forward(input.to_mkldnn()).to_dense()
-        return super().forward(input)
+        slow = self.kernel_size != (1, 1, 1) and _is_slow_in_torch(input)
+        if self.beside is not None and torch.is_grad_enabled():
+            return self.beside.convolve(self, input, in_onednn=slow)
+        return super().forward(input.to_mkldnn()).to_dense() if slow else super().forward(input)
 
 
 class FastConvTranspose3d(nn.ConvTranspose3d):
     """`nn.ConvTranspose3d` likewise."""
 
+    beside: WeightGradients | None = None
+
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """The transposed convolution of (B, C, I, J, K)."""
-        if _is_slow_in_torch(input):
+        slow = _is_slow_in_torch(input)
+        if self.beside is not None and torch.is_grad_enabled() and output_size is None:
+            return self.beside.convolve(self, input, in_onednn=slow)
+        if slow:
             return super().forward(input.to_mkldnn(), output_size).to_dense()
         return super().forward(input, output_size)
 
@@ -53,3 +68,10 @@ def with_fast_convolutions(network: Network) -> Network:
         elif type(module) is nn.ConvTranspose3d:
             module.__class__ = FastConvTranspose3d
     return network
+
+
+def with_weight_gradients_beside(
+    network: nn.Module, thread: ThreadPoolExecutor | None
+) -> AbstractContextManager[WeightGradients | None]:
+    """Within, a second thread computes the gradients of the fast convolutions' weights, see `weight_gradients`."""
+    return weight_gradients_beside(network, (FastConv3d, FastConvTranspose3d), thread)

@@ -22,17 +22,20 @@ from ..imaging.normalisation import mirrored_positions
 from ..study.events import EventLog
 from ..study.group import ALONE, Group
 from ..study.location_prior import LocationPrior
-from ..study.loop import TrainingState, run_training
+from ..study.loop import TrainingState, run_training, step_generator
 from ..study.optimizers import adam_w
 from ..study.precision import half_precision
 from ..study.schedules import warmup_cosine
 from ..study.settings import StudentSettings
 from ..study.targets import soft_cross_entropy
+from ..study.threads import DrawnAhead, second_thread
 from ..study.training_volumes import TrainingVolume
 from .augmentation import PoseRange, random_grid, random_intensity, random_mirror, warp
 from .build import StudentDesign, build_student, update_average
+from .convolution import with_weight_gradients_beside
 from .correlation import correlation_distillation, random_positions
 from .network import Steps, UNetStudent
+from .weight_gradients import WeightGradients
 
 AVERAGE_DECAY = 0.99
 SETTLED = 1_000  # steps after which the average has its full decay: trained weights are worth keeping
@@ -129,18 +132,28 @@ def train_student(
             )
         return losses
 
-    def step_function(step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        optimizer.zero_grad()
-        seen: dict[str, Tensor] = {}
-        samples = group.share(settings.batch_size)
-        for _ in range(samples):
+    def draw(step: int) -> tuple[list[Sample], torch.Generator]:
+        generator = step_generator(seed, group.stream(stage), step)
+        samples = []
+        for _ in range(group.share(settings.batch_size)):
             from_labelled = not taught or float(torch.rand(1, generator=generator)) < LABELLED_SHARE
             pool = labelled if from_labelled else taught
             volume = pool[int(torch.randint(len(pool), (1,), generator=generator))]
-            losses = losses_of(draw_sample(volume, pose, settings.window, generator), generator)
+            samples.append(draw_sample(volume, pose, settings.window, generator))
+        return samples, generator
+
+    def train_step(
+        step: int, samples: Sequence[Sample], generator: torch.Generator, gradients: WeightGradients | None
+    ) -> dict[str, Tensor]:
+        optimizer.zero_grad()
+        seen: dict[str, Tensor] = {}
+        for sample in samples:
+            losses = losses_of(sample, generator)
             factors = {"pseudo-labels": pseudo_label_weight, "correlation": settings.correlation_weight}
             total = torch.stack([factors.get(name, 1.0) * loss for name, loss in losses.items()]).sum()
-            (total / samples).backward()
+            (total / len(samples)).backward()
+            if gradients is not None:
+                gradients.finish()
             seen |= losses
         group.average_gradients(network.parameters())
         nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
@@ -150,26 +163,28 @@ def train_student(
             after_step(step, average)
         return seen
 
-    run_training(
-        stage=stage,
-        steps=settings.steps,
-        state=TrainingState({"network": network, "average": average}, optimizer),
-        step_function=step_function,
-        checkpoint_path=checkpoint_path,
-        seed=seed,
-        events=events,
-        settings={
-            **settings.model_dump(mode="json"),
-            "pseudo_label_weight": pseudo_label_weight,
-            **design.model_dump(mode="json"),
-            **identity,
-        },
-        learning_rate=lambda step: warmup_cosine(
-            step, settings.steps, settings.learning_rate, warmup=settings.steps // 10
-        ),
-        cancelled=cancelled,
-        group=group,
-    )
+    with second_thread() as thread, with_weight_gradients_beside(network, thread) as gradients:
+        ahead = DrawnAhead(draw, settings.steps, thread)
+        run_training(
+            stage=stage,
+            steps=settings.steps,
+            state=TrainingState({"network": network, "average": average}, optimizer),
+            step_function=lambda step, _: train_step(step, *ahead.take(step), gradients),
+            checkpoint_path=checkpoint_path,
+            seed=seed,
+            events=events,
+            settings={
+                **settings.model_dump(mode="json"),
+                "pseudo_label_weight": pseudo_label_weight,
+                **design.model_dump(mode="json"),
+                **identity,
+            },
+            learning_rate=lambda step: warmup_cosine(
+                step, settings.steps, settings.learning_rate, warmup=settings.steps // 10
+            ),
+            cancelled=cancelled,
+            group=group,
+        )
     return average.eval()
 
 

@@ -124,6 +124,11 @@ def step_seed(seed: int, stage: str, step: int) -> int:
     return int.from_bytes(digest[:8], "little") >> 1
 
 
+def step_generator(seed: int, stage: str, step: int) -> torch.Generator:
+    """The generator that `run_training` gives to a step, for who draws samples before it is their turn."""
+    return torch.Generator().manual_seed(step_seed(seed, stage, step))
+
+
 def _train_step(
     step: int,
     seed: int,

@@ -202,8 +202,6 @@ def _join(rank: int, size: int, port: int, kind: str) -> tuple[torch.device, Cal
 
     logging.getLogger(PACKAGE).setLevel(logging.WARNING)
     tune_memory()
-    if kind == "cpu":
-        torch.set_num_threads(max(1, torch.get_num_threads() // size))
     strategy = DDPStrategy(timeout=LONGEST_WAIT)
     fabric = Fabric(accelerator=kind, devices=size, strategy=strategy, plugins=[LightningEnvironment()])
     fabric.launch()
