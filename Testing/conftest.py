@@ -1,6 +1,14 @@
 """The Slicer host, for the tests of the host and of the Slicer side."""
 
+import os
+
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def user_folder(tmp_path_factory):
+    """What commands remember of their results, and their logs, stay among the files of the tests."""
+    os.environ["USLABELSEG_STATE"] = str(tmp_path_factory.mktemp("user"))
 
 
 @pytest.fixture

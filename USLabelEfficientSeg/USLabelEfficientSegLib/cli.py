@@ -1,33 +1,24 @@
-"""The command `uslabelseg`: arguments in, exit code out. What the commands do is in `command_line`."""
+"""The command `uslabelseg`: arguments in, exit code out. What the commands are is in `command_line`.
+
+Nothing that takes time is imported here, so that from the first moment Ctrl-C, the end of a terminal and a closed
+output end the command in good order.
+"""
 
 import errno
-import signal
+import os
 import sys
-import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Annotated, Any, NoReturn
+from collections.abc import Sequence
+from typing import NoReturn
 
-import typer
-
-from . import __version__
-from .command_line import (
-    benchmark,
-    demonstration,
-    devices,
-    reporting,
-    results,
-    splitting,
-    studies,
-    suggestion,
-    training,
-)
-from .command_line.interruption import CANCELLED
+from .command_line.interruption import CANCELLED, stopped_by_signals
 from .display import printable
-from .errors import InputError, Notice
+from .errors import InputError
 
 BAD_INPUT = 2
+BUG = 1
+BROKEN_PIPE = 141  # what shells tell of a program that SIGPIPE has ended
+_GONE = (errno.EPIPE, errno.EIO)  # whoever has read the output, or the terminal
 _REFUSED_BY_SYSTEM = {
     errno.ENOSPC: "free some space and start again",
     getattr(errno, "EDQUOT", errno.ENOSPC): "free some space and start again",
@@ -37,131 +28,116 @@ _REFUSED_BY_SYSTEM = {
     errno.EISDIR: "give the name of a file",
     errno.ENOTDIR: "choose another path",
     errno.ENAMETOOLONG: "choose a shorter path",
+    errno.ELOOP: "choose a path without a circle of links",
+    errno.EILSEQ: "rename the file in letters of UTF-8",
 }
 _OUT_OF_MEMORY = (
     "memory: is not enough for these settings; lower student.window, student.batch_size or working_grid.max_voxels "
     "with --set, or use --device cpu if it was the memory of a GPU."
 )
-_UsageError: Any = typer.BadParameter.__mro__[1]  # typer's own class or that of click, depending on its version
-
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(demonstration.demo)
-app.add_typer(studies.app, name="study")
-app.command()(splitting.split)
-app.command()(suggestion.suggest)
-app.command()(training.train)
-app.command()(results.segment)
-app.command()(results.measure)
-app.command()(results.calibrate)
-app.command()(reporting.report)
-app.command()(reporting.export_dicom)
-app.command()(results.evaluate)
-app.command()(benchmark.benchmark)
-app.command()(devices.devices)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run a command and exit: 0 success, 2 bad input (one line on the error stream), 130 interrupted, 1 a bug."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a name that the console cannot show is no error
+    """Run a command and exit.
+
+    Exit codes: 0 success; 2 bad input, told in one line on the error stream, or files of a batch that failed; 130
+    stopped by Ctrl-C, SIGTERM or the end of the terminal; 141 nobody reads the output any more; 1 a fault of this
+    program, whose traceback is in the log. Where a program gives the `arguments`, the exception of such a fault passes.
+    """
+    _prepare_streams()
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # those of libraries are for programmers
+    with stopped_by_signals() as stop:
+        try:
+            code = _run(arguments)
+            sys.stdout.flush()
+        except Exception as error:
+            # A library may turn an interruption in the midst of its import into an error of its own.
+            code = CANCELLED if stop.requested else _code_of(error, raise_faults=arguments is not None)
+        except KeyboardInterrupt:
+            code = CANCELLED
+        if code == CANCELLED and stop.requested:
+            _tell("uslabelseg: interrupted")
+        _close_streams()
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    from .command_line.app import USAGE_ERROR, Abort, app
+    from .command_line.notices import told_notices
+
     try:
-        with _terminate_like_interrupt(), _notices(sys.argv if arguments is None else arguments):
-            code = app(arguments, prog_name="uslabelseg", standalone_mode=False) or 0
-        sys.exit(code)
-    except _UsageError as error:
+        with told_notices():
+            return int(app(arguments, prog_name="uslabelseg", standalone_mode=False) or 0)
+    except USAGE_ERROR as error:
         context = getattr(error, "ctx", None)
         hint = f" (see {context.command_path} --help)" if context else ""
-        _refuse(f"{error.format_message().rstrip('.')}{hint}")
-    except InputError as error:
-        _refuse(str(error))
-    except OSError as error:
-        if error.errno not in _REFUSED_BY_SYSTEM:
-            raise
+        return _refuse(f"{error.format_message().rstrip('.')}{hint}")
+    except Abort:
+        raise KeyboardInterrupt from None
+
+
+def _code_of(error: Exception, *, raise_faults: bool) -> int:
+    """Tell what an error means, in one line."""
+    if isinstance(error, InputError):
+        return _refuse(str(error))
+    if isinstance(error, OSError) and error.errno in _GONE and error.filename is None:
+        return BROKEN_PIPE
+    if isinstance(error, OSError) and error.errno in _REFUSED_BY_SYSTEM:
         problem, remedy = (error.strerror or "refused").lower(), _REFUSED_BY_SYSTEM[error.errno]
-        _refuse(str(InputError(error.filename or "output", problem, remedy)))
-    except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
-            raise
-        _refuse(_OUT_OF_MEMORY)
-    except (KeyboardInterrupt, typer.Abort):
-        print("uslabelseg: interrupted", file=sys.stderr)
-        sys.exit(CANCELLED)
+        return _refuse(str(InputError(error.filename or "output", problem, remedy)))
+    if isinstance(error, UnicodeEncodeError) and "\udc80" <= error.object[error.start] <= "\udcff":
+        return _refuse(str(InputError(error.object, "is no text in UTF-8", "rename the file")))
+    if isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error):
+        return _refuse(_OUT_OF_MEMORY)  # in the words of CUDA, MPS and the CPU: torch has a class for one of them only
+    if raise_faults:
+        raise error
+    from .command_line.console import console
+
+    log = console.log_fault(error)
+    reason = f"{type(error).__name__}: {error}".partition("\n")[0].rstrip(".")
+    place = "" if log is None else f"; its traceback is in {log}"
+    _tell(f"uslabelseg: error: this is a fault of the program ({reason}), please report it{place}")
+    return BUG
 
 
-@app.callback(invoke_without_command=True)
-def uslabelseg(
-    context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
-) -> None:
-    """Segment organs in 3-D ultrasound and measure their volume, from a handful of labelled slices.
+def _refuse(sentence: str) -> int:
+    from .command_line.console import console
 
-    A study is a folder of volumes, a few slices of which are labelled. Make one, train a network on it, then
-    segment and measure new volumes:
-
-    \b
-      uslabelseg study create my-study --images volumes --labels labels
-      uslabelseg train my-study
-      uslabelseg segment my-study new-volumes --output segmentations
-      uslabelseg measure segmentations --output volumes.csv
-    """
-    if version:
-        print(f"uslabelseg {__version__}")
-    elif context.invoked_subcommand is None:
-        print(context.get_help())
+    console.log(f"error: {sentence}")
+    _tell("uslabelseg: error: " + " ".join(sentence.splitlines()))
+    return BAD_INPUT
 
 
-@contextmanager
-def _notices(arguments: Sequence[str]) -> Iterator[None]:
-    """Tell every `Notice` at the end of a command, those of one text together; a refusal stays one line."""
-    subjects: dict[str, list[str]] = {}
-
-    def keep(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-        if not isinstance(message, Notice):
-            others(message, category, *where, **more)
-        elif str(message.subject) not in subjects.setdefault(message.text, []):
-            subjects[message.text].append(str(message.subject))
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", Notice)
-        others, warnings.showwarning = warnings.showwarning, keep
-        yield
-    out = sys.stderr if {"--json", "--events"} & set(arguments) else sys.stdout  # which programs read
-    for text, files in subjects.items():
-        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-        print(f"Note: {printable(files[0])}{more}: {text}.", file=out)
-
-
-def _refuse(sentence: str) -> NoReturn:
-    print("uslabelseg: error:", " ".join(sentence.splitlines()), file=sys.stderr)
-    sys.exit(BAD_INPUT)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """By the words of CUDA, MPS and the CPU: torch has a class for the first of them only."""
-    return isinstance(error, MemoryError) or any(
-        words in str(error) for words in ("out of memory", "can't allocate memory")
-    )
-
-
-@contextmanager
-def _terminate_like_interrupt() -> Iterator[None]:
-    """Let SIGTERM end a command as Ctrl-C does, so that temporary files are removed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _tell(line: str) -> None:
     try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+        print(printable(line), file=sys.stderr, flush=True)
+    except OSError:  # nobody is there to read it
+        return
+
+
+def _prepare_streams() -> None:
+    """Streams that were closed lead nowhere, and names that the console cannot show are no error."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:  # else the first file that is opened would be taken for the output
+            os.open(os.devnull, os.O_RDWR)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open to the end
+        stream = getattr(sys, name)
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _close_streams() -> None:
+    """What cannot be written any more is given up, lest the end of the process tries again."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """`uslabelseg benchmark`."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -8,7 +7,9 @@ from typing import Annotated, Literal, TypeVar
 import typer
 
 from ..errors import Cancelled, InputError
+from .console import console
 from .interruption import CANCELLED, Interruption
+from .long_commands import long_command
 from .options import Changes, DeviceName, OrganNames, parse_changes, parse_organs
 from .progress import duration, shown_progress
 
@@ -18,6 +19,7 @@ _METHODS = "ours,labels-2d,labels-3d,mean-teacher,ua-mt,cps,ict,orthogonal,full-
 T = TypeVar("T")
 
 
+@long_command
 def benchmark(
     dataset: Annotated[
         Path,
@@ -99,6 +101,7 @@ def benchmark(
     from ..evaluation.benchmark_methods import NNUNET
     from ..evaluation.benchmark_page import write_report
     from ..evaluation.benchmark_results import read_results
+    from ..outputs import refuse_study
     from ..segmentation.model import choose_device
 
     if seconds is not None and steps is not None:
@@ -119,6 +122,7 @@ def benchmark(
         methods = "" if ablation else _METHODS
     names = _listed("--methods", ",".join([*(ABLATION if ablation else ()), methods]), str)
     jobs = planned_jobs(names, fractions, choices, _listed("--seeds", seeds, int))
+    refuse_study(output)
     choose_device(device)
     data = read_dataset(dataset)
     design = Design(
@@ -134,7 +138,7 @@ def benchmark(
         training_degradation=training_degradation,
     )
     record = open_benchmark(output, design)
-    print(f"{len(jobs)} runs, {sum(len(part) for part in record['cases'].values())} cases.", flush=True)
+    console.say(f"{len(jobs)} runs, {sum(len(part) for part in record['cases'].values())} cases.")
     try:
         with Interruption() as interruption, shown_progress() as listener:
             runs = run_benchmark(
@@ -149,17 +153,17 @@ def benchmark(
             for job, result in runs:
                 if result is None:
                     script = output / "work" / job.name / "commands.sh"
-                    print(f"{job.name}: run {script} where {NNUNET} v2 is installed, then this command again")
+                    console.say(f"{job.name}: run {script} where {NNUNET} v2 is installed, then this command again")
                     continue
                 dice = sum(row.dice for row in result.plain) / len(result.plain)
                 time = duration(60 * result.minutes) if result.minutes == result.minutes else "time unknown"
-                print(f"{job.name}: Dice {dice:.3f} ({time})", flush=True)
+                console.say(f"{job.name}: Dice {dice:.3f} ({time})")
     except Cancelled as stop:
-        print(f"uslabelseg: {stop.args[0].split(';')[0]}; the same command continues from here", file=sys.stderr)
+        console.stopped(stop, "the same command")
         raise typer.Exit(CANCELLED) from None
     results = read_results(output)
     if results:
-        print(f"Report of {len(results)} runs: {write_report(output, results, record)}")
+        console.say(f"Report of {len(results)} runs: {write_report(output, results, record)}")
 
 
 def _listed(option: str, text: str, kind: Callable[[str], T]) -> list[T]:

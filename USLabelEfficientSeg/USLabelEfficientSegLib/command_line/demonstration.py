@@ -1,6 +1,5 @@
 """`uslabelseg demo`."""
 
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,11 +7,14 @@ from typing import Annotated, Literal
 import typer
 
 from ..errors import Cancelled
+from .console import console, shell
 from .interruption import CANCELLED, Interruption
+from .long_commands import long_command
 from .options import Changes, DeviceName, parse_changes
 from .progress import duration, shown_progress
 
 
+@long_command
 def demo(
     output: Annotated[
         Path, typer.Argument(metavar="OUTPUT", help="Folder of the demo, new or to continue.", show_default=False)
@@ -33,11 +35,13 @@ def demo(
       uslabelseg demo my-demo
     """
     from ..demo import run_demo
+    from ..outputs import refuse_study
     from ..segmentation.model import choose_device
     from ..study.memory import tune_memory
     from ..study.settings import changed
     from ..study.settings import preset as preset_settings
 
+    refuse_study(output)
     settings = changed(preset_settings(preset), {"seed": seed, **parse_changes(changes)})
     where = choose_device(device)
     tune_memory()
@@ -48,9 +52,10 @@ def demo(
                 output, seed=seed, settings=settings, device=where, listener=listener, cancelled=interruption
             )
     except Cancelled as stop:
-        print(f"uslabelseg: {stop.args[0].split(';')[0]}; the same command continues from here", file=sys.stderr)
+        console.stopped(stop, "the same command")
         raise typer.Exit(CANCELLED) from None
-    print(f"Labelled: {result.labelled_slices} slices, {100 * result.label_fraction:.2g} % of all")
-    print(f"Mean Dice on held-out volumes: {result.mean_dice:.3f}")
-    print(f"Median volume error: {result.median_volume_error_percent:.1f} %")
-    print(f"Report: {result.report} ({duration(time.monotonic() - started)})")
+    console.say(f"Labelled: {result.labelled_slices} slices, {100 * result.label_fraction:.2g} % of all")
+    console.say(f"Mean Dice on held-out volumes: {result.mean_dice:.3f}")
+    console.say(f"Median volume error: {result.median_volume_error_percent:.1f} %")
+    console.say(f"Report: {result.report} ({duration(time.monotonic() - started)})")
+    console.next(f"uslabelseg study show {shell(output / 'study')}")

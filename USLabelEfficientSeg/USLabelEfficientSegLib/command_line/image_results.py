@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from .console import console, shell
+from .long_commands import end_batch, failures_of, outputs_of
 from .progress import duration
-from .result_output import Column, print_flags, print_left_out, print_summary, save_model
+from .result_output import Column, print_flags, print_left_out, print_summary, save_model, tables_of
 
 if TYPE_CHECKING:
     import torch
 
     from ..imaging.pixel_sizes import PixelSizes
     from ..measurement.planar import PlanarMeasurement
+    from ..outputs import Outputs
 
 _ERRORS = (
     Column("|Area error|, %", "absolute_area_error_percent", lambda summary: f"{summary.median:.1f}"),
@@ -45,22 +48,32 @@ def segment(
     *,
     probability: bool,
     uncertainty: bool,
+    overwrite: bool,
     as_json: bool,
 ) -> None:
     """Segment and measure images, and print a line for each."""
-    from ..measurement.measured_images import measured_images
+    from ..measurement.measured_images import segment_and_measure_images
     from ..measurement.planar import SENTENCES
     from ..segmentation.segment_files import images_by_name
-    from ..segmentation.segment_images import load_image_model, segment_images
+    from ..segmentation.segment_images import load_image_model
     from ..study.memory import tune_memory
 
     found, trained = images_by_name(images, dimension=2), load_image_model(model)
     tune_memory()
+    failures = failures_of(len(found))
     started = time.monotonic()
-    results = segment_images(
-        trained, found, output, device, pixel_sizes=sizes, probability=probability, uncertainty=uncertainty
+    results = segment_and_measure_images(
+        trained,
+        found,
+        output,
+        device,
+        pixel_sizes=sizes,
+        probability=probability,
+        uncertainty=uncertainty,
+        outputs=outputs_of(overwrite, [model, *images]),
+        failures=failures,
     )
-    for result in measured_images(trained, results):
+    for result in results:
         if as_json:
             areas = {row.organ: row.area_mm2 for row in result.rows}
             circumferences = {row.organ: row.circumference_mm for row in result.rows}
@@ -68,19 +81,24 @@ def segment(
             print(json.dumps(record), flush=True)
             continue
         measured = ", ".join(_text(row) for row in result.rows)
-        print(f"{result.path}: {measured} ({duration(time.monotonic() - started)})", flush=True)
+        console.say(f"{result.path}: {measured} ({duration(time.monotonic() - started)})")
         print_flags(result.rows, SENTENCES.__getitem__)
         started = time.monotonic()
+    end_batch(failures)
+    console.next(f"uslabelseg measure {shell(output)} --output areas.csv")
 
 
-def measure(segmentations: Sequence[Path], output: Path, organs: Sequence[str] | None, sizes: "PixelSizes") -> None:
+def measure(
+    segmentations: Sequence[Path], output: Path, outputs: "Outputs", organs: Sequence[str] | None, sizes: "PixelSizes"
+) -> None:
     """Measure segmentations of 2-D images into a table or, for programs, a JSON file."""
     from ..measurement.planar import SENTENCES
     from ..measurement.planar_files import measure_image_files, write_areas_csv, write_planar_measurements
 
     rows = measure_image_files(segmentations, organs, sizes)
-    (write_planar_measurements if output.suffix == ".json" else write_areas_csv)(output, rows)
-    print(f"{output}: {len(rows)} areas of {len({row.case for row in rows})} segmentations")
+    with outputs.written(output) as (file,):
+        (write_planar_measurements if output.suffix == ".json" else write_areas_csv)(file, rows)
+    console.say(f"{output}: {len(rows)} areas of {len({row.case for row in rows})} segmentations")
     print_flags(rows, SENTENCES.__getitem__)
 
 
@@ -101,21 +119,27 @@ def calibrate(model: Path, images: Path, references: Path, device: "torch.device
         better.organs, better.calibration.area, better.calibration.circumference, strict=True
     ):
         ranges = f"area is {area[0]:.2f} to {area[1]:.2f} times, circumference {length[0]:.2f} to {length[1]:.2f} times"
-        print(f"{organ}: the true {ranges} the measured one (90 %)")
-    print(f"{file}: calibrated on {len(found)} images")
+        console.say(f"{organ}: the true {ranges} the measured one (90 %)")
+    console.say(f"{file}: calibrated on {len(found)} images; it replaces the model with its earlier intervals")
 
 
 def evaluate(
-    predictions: Path, references: Path, output: Path, organs: Sequence[str] | None, sizes: "PixelSizes"
+    predictions: Path,
+    references: Path,
+    output: Path,
+    outputs: "Outputs",
+    organs: Sequence[str] | None,
+    sizes: "PixelSizes",
 ) -> None:
     """Compare segmentations with references, and print and write the metrics."""
     from ..evaluation.evaluate_images import evaluate_image_folders, summarise_images, write_image_metrics_csv
 
     rows, left_out = evaluate_image_folders(predictions, references, organs, sizes)
-    summary_path = write_image_metrics_csv(output, rows)
+    with outputs.written(*tables_of(output)) as files:
+        write_image_metrics_csv(files[0], rows)
     print_summary(summarise_images(rows), _ERRORS)
-    print("Mean over the cases; median for the area error.")
-    print(f"Wrote {output} and {summary_path}")
+    console.say("Mean over the cases; median for the area error.")
+    console.say(f"Wrote {' and '.join(map(str, tables_of(output)))}")
     print_left_out(len(left_out))
 
 

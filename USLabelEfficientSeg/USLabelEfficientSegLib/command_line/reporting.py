@@ -1,16 +1,21 @@
 """What is filed: reports for people, DICOM for archives."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import InputError
+from .console import console
+from .long_commands import Overwrite, end_batch, failures_of, long_command, outputs_of
 from .options import DeviceName, OrganNames, parse_organs
 
 if TYPE_CHECKING:
     from ..measurement.planar_report import ImageReport
     from ..measurement.report_content import ReportContent
+    from ..outputs import Outputs
 
 ShowNames = Annotated[
     bool, typer.Option("--show-names", help="Tell the names of cases and subjects, which may identify patients.")
@@ -21,6 +26,7 @@ Images = Annotated[
 _COHORT_TITLE = "Organ volumes"
 
 
+@long_command
 def report(
     source: Annotated[
         Path,
@@ -59,6 +65,7 @@ def report(
     organs: OrganNames = None,
     show_names: ShowNames = False,
     device: DeviceName = "auto",
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a report: organ volumes with intervals and quality flags, pictures, agreement, changes, provenance.
 
@@ -75,6 +82,7 @@ def report(
       uslabelseg report segmentations --images volumes --visits visits.csv --study my-study --output report.html
     """
     from ..measurement.report import write_report
+    from ..outputs import is_stream
     from ..study.manifest import MANIFEST_NAME, read_manifest
     from .image_results import dimension_of_results
 
@@ -83,34 +91,38 @@ def report(
         raise InputError(
             output, "is the name of a PDF", "give the name of the HTML file; --pdf writes the PDF beside it"
         )
+    if pdf_file is not None and is_stream(output):
+        raise InputError("--pdf", "needs a file beside which the PDF is written", "give --output a file")
+    results = [output] if pdf_file is None else [output, pdf_file]
+    outputs = outputs_of(overwrite, [source, images, references, visits, study], *results)
     if (source / MANIFEST_NAME).exists():
         given = {"--images": images, "--references": references, "--study": study, "--organs": organs}
         for option, value in given.items():
             if value is not None:
                 raise InputError(option, "is for a folder of segmentations, not for a study", "leave it out")
         if read_manifest(source).dimension == 2:
-            _report_images(_of_image_study(source, visits, device, show_names), output, pdf_file)
+            _report_images(_of_image_study(source, visits, device, show_names), outputs, results)
             return
         content = _of_study(source, visits, device, show_names)
     elif source.is_dir() and dimension_of_results([source]) == 2:
         found = _of_image_segmentations(source, images, references, visits, study, organs, show_names)
-        _report_images(found, output, pdf_file)
+        _report_images(found, outputs, results)
         return
     else:
         content = _of_segmentations(source, images, references, visits, study, organs, show_names)
-    document = write_report(output, content, pdf=pdf_file)
-    files = f"{output} and {pdf_file}" if pdf_file else f"{output}"
-    print(f"Report of {document.tiles['Segmented volumes']} volumes: {files}")
+    with outputs.written(*results) as files:
+        document = write_report(files[0], content, pdf=files[1] if pdf else None)
+    console.say(f"Report of {document.tiles['Segmented volumes']} volumes: {' and '.join(map(str, results))}")
 
 
-def _report_images(content: "ImageReport", output: Path, pdf: Path | None) -> None:
+def _report_images(content: "ImageReport", outputs: "Outputs", results: Sequence[Path]) -> None:
     from ..measurement.planar_report import image_report_document
     from ..measurement.report import write_document
 
     document = image_report_document(content)
-    write_document(output, document, pdf=pdf)
-    files = f"{output} and {pdf}" if pdf else f"{output}"
-    print(f"Report of {document.tiles['Segmented images']} images: {files}")
+    with outputs.written(*results) as files:
+        write_document(files[0], document, pdf=files[1] if len(files) > 1 else None)
+    console.say(f"Report of {document.tiles['Segmented images']} images: {' and '.join(map(str, results))}")
 
 
 def _of_image_study(folder: Path, visits: Path | None, device: str, show_names: bool) -> "ImageReport":
@@ -214,6 +226,7 @@ def _of_segmentations(
     return report_content(opened, content.title, content.cases, content.comparisons)
 
 
+@long_command
 def export_dicom(
     segmentations: Annotated[
         Path, typer.Argument(metavar="SEGMENTATIONS", help="Folder of segmentations.", show_default=False)
@@ -228,6 +241,7 @@ def export_dicom(
     ],
     output: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the DICOM files.", show_default=False)],
     organs: OrganNames = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write segmentations and measurements as DICOM objects that belong to the images.
 
@@ -249,7 +263,15 @@ def export_dicom(
             raise
         raise InputError("DICOM export", "needs highdicom", "pip install us-label-efficient-seg[dicom]") from None
     cohort = open_cohort(segmentations, images, organs=parse_organs(organs))
-    labels = {name: name for name in cohort.segmentations}
-    for case in cohort_cases(cohort, labels):
-        files = export_case(cohort.images[case.label], case.prediction, case.rows, output)
-        print(f"{files.segmentation} and {files.report.name}", flush=True)
+    kinds = ("SEG", "SR")
+    files = {name: [output / f"{name}_{kind}.dcm" for kind in kinds] for name in cohort.segmentations}
+    outputs = outputs_of(overwrite, [segmentations, images], *(file for pair in files.values() for file in pair))
+    failures = failures_of(len(files))
+    for name, path in cohort.segmentations.items():
+        with failures.of_one(path):
+            (case,) = cohort_cases(replace(cohort, segmentations={name: path}), {name: name})
+            with outputs.written(*files[name]) as temporary:
+                export_case(cohort.images[name], case.prediction, case.rows, temporary[0].parent)
+            console.say(f"{files[name][0]} and {files[name][1].name}")
+    end_batch(failures)
+    console.say("Next: send these files to the archive, with the images that they belong to.")

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
+from .console import console
 
 if TYPE_CHECKING:
     from ..evaluation.evaluate import MetricSummary
@@ -36,19 +35,19 @@ def print_summary(summaries: Sequence["MetricSummary"], errors: Sequence[Column]
     """Overlap, surface distances and the columns of `errors`, a row an organ."""
     values = {(summary.organ, summary.metric): summary for summary in summaries}
     columns = (*_AGREEMENT, *errors)
-    table = Table("Organ", *(column.heading for column in columns), "Cases", "Missed")
+    rows = []
     for organ in dict.fromkeys(summary.organ for summary in summaries):
         cells = [column.text(values[organ, column.metric]) for column in columns]
         dice = values[organ, "dice"]
-        table.add_row(organ, *cells, str(dice.cases), str(dice.missed))
-    Console().print(table)
+        rows.append([organ, *cells, str(dice.cases), str(dice.missed)])
+    console.table(["Organ", *(column.heading for column in columns), "Cases", "Missed"], rows)
 
 
 def print_left_out(count: int) -> None:
     """How many references have no prediction."""
     if count:
         have = "reference has" if count == 1 else "references have"
-        print(f"{count} {have} no prediction and {'is' if count == 1 else 'are'} left out.")
+        console.say(f"{count} {have} no prediction and {'is' if count == 1 else 'are'} left out.")
 
 
 def print_flags(
@@ -57,7 +56,15 @@ def print_flags(
     """Reasons for caution, a line each."""
     for row in rows:
         for flag in row.flags:
-            print(f"  caution, {row.case}, {row.organ}: {sentence_of(flag)}", flush=True)
+            console.caution(f"  caution, {row.case}, {row.organ}: {sentence_of(flag)}")
+
+
+def tables_of(output: Path) -> list[Path]:
+    """The tables of an evaluation: of the cases and, unless it is a stream, `*_summary` beside it."""
+    from ..outputs import is_stream
+
+    summary = output.with_name(f"{output.stem}_summary{output.suffix}")
+    return [output] if is_stream(output) else [output, summary]
 
 
 def save_model(path: Path, model: "SegmentationModel | ImageModel") -> Path:

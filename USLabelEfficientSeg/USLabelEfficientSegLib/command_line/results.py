@@ -9,9 +9,11 @@ import typer
 
 from ..errors import InputError
 from . import image_results
+from .console import console, shell
+from .long_commands import Overwrite, end_batch, failures_of, long_command, outputs_of
 from .options import DeviceName, OrganNames, PixelSize, PixelTable, parse_organs
 from .progress import duration
-from .result_output import Column, print_flags, print_left_out, print_summary, save_model
+from .result_output import Column, print_flags, print_left_out, print_summary, save_model, tables_of
 
 if TYPE_CHECKING:
     from ..measurement.measurements import OrganMeasurement
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 _ERRORS = (Column("|Volume error|, %", "absolute_volume_error_percent", lambda summary: f"{summary.median:.1f}"),)
 
 
+@long_command
 def segment(
     model: Annotated[
         Path, typer.Argument(metavar="MODEL", help="Folder of a trained study, or a model file.", show_default=False)
@@ -38,6 +41,7 @@ def segment(
     as_json: Annotated[bool, typer.Option("--json", help="Print each result as a line of JSON for programs.")] = False,
     pixel_sizes: PixelTable = None,
     pixel_size: PixelSize = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Find the organs in ultrasound volumes or 2-D images.
 
@@ -45,6 +49,9 @@ def segment(
     (3D Slicer shows them when the file is renamed to NAME.seg.nrrd), and NAME_measurements.json: volumes with their
     90 % prediction intervals, and reasons for caution. With --probability the volume of an organ can be measured
     more exactly than by counting voxels after the segmentation was corrected.
+
+    Earlier results of the same names are replaced, unless they were corrected since or are not of this program: see
+    --overwrite. An image that cannot be segmented is told, the others are done, and the exit code is 2.
 
     With the model of a study of 2-D images, areas and the circumferences of the fitted ellipses are measured. PNG,
     JPEG and other files without pixel size need --pixel-sizes or --pixel-size.
@@ -63,27 +70,52 @@ def segment(
     from ..study.memory import tune_memory
 
     where, sizes = choose_device(device), read_pixel_sizes(pixel_sizes, pixel_size)
+    console.results_elsewhere = as_json
     if model_dimension(model) == 2:
         image_results.segment(
-            model, images, output, where, sizes, probability=probability, uncertainty=uncertainty, as_json=as_json
+            model,
+            images,
+            output,
+            where,
+            sizes,
+            probability=probability,
+            uncertainty=uncertainty,
+            overwrite=overwrite,
+            as_json=as_json,
         )
         return
     image_results.refuse_pixel_sizes(sizes)
     found = images_by_name(images)
     trained = load_model(model)
     tune_memory()
+    failures = failures_of(len(found))
     started = time.monotonic()
-    for result in segment_and_measure(trained, found, output, where, probability=probability, uncertainty=uncertainty):
+    results = segment_and_measure(
+        trained,
+        found,
+        output,
+        where,
+        probability=probability,
+        uncertainty=uncertainty,
+        outputs=outputs_of(overwrite, [model, *images]),
+        failures=failures,
+    )
+    for result in results:
         if as_json:
             volumes_ml = {row.organ: row.volume_ml for row in result.rows}
-            print(json.dumps({"file": str(result.path), "volumes_ml": volumes_ml}), flush=True)
+            intervals_ml = {row.organ: row.interval_ml for row in result.rows}
+            record = {"file": str(result.path), "volumes_ml": volumes_ml, "intervals_ml": intervals_ml}
+            print(json.dumps(record), flush=True)
             continue
         volumes = ", ".join(_volume_text(row) for row in result.rows)
-        print(f"{result.path}: {volumes} ({duration(time.monotonic() - started)})", flush=True)
+        console.say(f"{result.path}: {volumes} ({duration(time.monotonic() - started)})")
         print_flags(result.rows, lambda flag: flag.sentence)
         started = time.monotonic()
+    end_batch(failures)
+    console.next(f"uslabelseg measure {shell(output)} --output volumes.csv")
 
 
+@long_command
 def measure(
     segmentations: Annotated[
         list[Path],
@@ -101,6 +133,7 @@ def measure(
     ] = None,
     pixel_sizes: PixelTable = None,
     pixel_size: PixelSize = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Measure the volume of every organ in millilitres, its shape and place, and reasons for caution.
 
@@ -120,11 +153,12 @@ def measure(
     from ..measurement.segmentation_files import measure_files
 
     sizes = read_pixel_sizes(pixel_sizes, pixel_size)
+    outputs = outputs_of(overwrite, [*segmentations, images, model, pixel_sizes], output)
     if image_results.dimension_of_results(segmentations) == 2:
         for option, value in {"--images": images, "--model": model}.items():
             if value is not None:
                 raise InputError(option, "is for volumes, and these are 2-D images", "leave it out")
-        image_results.measure(segmentations, output, parse_organs(organs), sizes)
+        image_results.measure(segmentations, output, outputs, parse_organs(organs), sizes)
         return
     image_results.refuse_pixel_sizes(sizes)
     known = None if images is None else find_images(images)
@@ -136,11 +170,14 @@ def measure(
         if statistics is None:
             raise InputError(model, "knows nothing of the volumes it was trained on", "train it with this version")
     rows = measure_files(segmentations, parse_organs(organs), images=known, statistics=statistics)
-    (write_measurements if output.suffix == ".json" else write_volumes_csv)(output, rows)
-    print(f"{output}: {len(rows)} volumes of {len({row.case for row in rows})} segmentations")
+    with outputs.written(output) as (file,):
+        (write_measurements if output.suffix == ".json" else write_volumes_csv)(file, rows)
+    console.say(f"{output}: {len(rows)} volumes of {len({row.case for row in rows})} segmentations")
     print_flags(rows, lambda flag: flag.sentence)
+    console.next("uslabelseg report SEGMENTATIONS --images IMAGES --output report.html")
 
 
+@long_command
 def calibrate(
     model: Annotated[
         Path, typer.Argument(metavar="MODEL", help="Folder of a trained study, or a model file.", show_default=False)
@@ -183,10 +220,12 @@ def calibrate(
     assert better.calibration is not None
     for organ, factors in zip(better.organs, better.calibration.factors, strict=True):
         assert factors is not None
-        print(f"{organ}: the true volume is {factors[0]:.2f} to {factors[1]:.2f} times the measured one (90 %)")
-    print(f"{file}: calibrated on {len(found)} volumes")
+        console.say(f"{organ}: the true volume is {factors[0]:.2f} to {factors[1]:.2f} times the measured one (90 %)")
+    console.say(f"{file}: calibrated on {len(found)} volumes; it replaces the model with its earlier intervals")
+    console.next(f"uslabelseg segment {shell(model)} IMAGE... --output segmentations")
 
 
+@long_command
 def evaluate(
     predictions: Annotated[
         Path, typer.Argument(metavar="PREDICTIONS", help="Folder of segmentations.", show_default=False)
@@ -198,6 +237,7 @@ def evaluate(
     organs: OrganNames = None,
     pixel_sizes: PixelTable = None,
     pixel_size: PixelSize = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Compare segmentations with references that an expert has drawn.
 
@@ -216,17 +256,19 @@ def evaluate(
     if not predictions.is_dir() or not references.is_dir():
         missing = references if predictions.is_dir() else predictions
         raise InputError(missing, "is not a folder", "give the folder of the label maps")
+    outputs = outputs_of(overwrite, [predictions, references, pixel_sizes], *tables_of(output))
     if image_results.dimension_of_results([predictions]) == 2:
-        image_results.evaluate(predictions, references, output, parse_organs(organs), sizes)
+        image_results.evaluate(predictions, references, output, outputs, parse_organs(organs), sizes)
         return
     image_results.refuse_pixel_sizes(sizes)
     pairs, left_out = pair_folders(predictions, references)
     rows = evaluate_pairs(pairs, parse_organs(organs) or organs_of(pairs))
-    summary_path = write_metrics_csv(output, rows)
+    with outputs.written(*tables_of(output)) as files:
+        write_metrics_csv(files[0], rows)
     print_left_out(len(left_out))
     print_summary(summarise(rows), _ERRORS)
-    print("Mean over the cases; median for the volume error.")
-    print(f"Wrote {output} and {summary_path}")
+    console.say("Mean over the cases; median for the volume error.")
+    console.say(f"Wrote {' and '.join(map(str, tables_of(output)))}")
 
 
 def _volume_text(row: "OrganMeasurement") -> str:

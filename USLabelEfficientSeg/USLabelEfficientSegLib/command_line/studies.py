@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from .console import console, shell
+from .long_commands import long_command
 from .options import OrganNames, PixelSize, PixelTable, StudyFolder, parse_organs
+
+if TYPE_CHECKING:
+    from ..study.study import Study
 
 app = typer.Typer(rich_markup_mode=None, help="Make a study from a folder of ultrasound images, and look at it.")
 
@@ -22,6 +25,7 @@ Images = Annotated[
 
 
 @app.command()
+@long_command
 def create(
     study: StudyFolder,
     images: Images,
@@ -80,18 +84,19 @@ def create(
         pixel_sizes=read_pixel_sizes(pixel_sizes, pixel_size),
     )
     summary = made.summary()
-    print(f"Made {study}: {_overview(summary)}.")
-    print(f"Next: uslabelseg train {study}")
+    console.say(f"Made {study}: {_overview(summary)}.")
+    _tell_next(made)
 
 
 @app.command()
+@long_command
 def add(
     study: StudyFolder,
     images: Images,
     pixel_sizes: PixelTable = None,
     pixel_size: PixelSize = None,
 ) -> None:
-    """Add volumes or images to a study. A study that is trained already has to be trained anew with them: --restart.
+    """Add volumes or images to a study. If it is trained already, `uslabelseg train` continues from its model.
 
     \b
     Example:
@@ -104,7 +109,8 @@ def add(
     sizes = read_pixel_sizes(pixel_sizes, pixel_size)
     with opened.lock():
         names = opened.add_images(images, sizes)
-    print(f"Added {', '.join(names)} to {study}: {_overview(opened.summary())}.")
+    console.say(f"Added {', '.join(names)} to {study}: {_overview(opened.summary())}.")
+    _tell_next(opened)
 
 
 @app.command()
@@ -127,22 +133,42 @@ def show(
     if as_json:
         print(json.dumps({**summary, "training": last}, indent=2))
         return
-    print(f"{study}: {_overview(summary)}.")
+    console.say(f"{study}: {_overview(summary)}.")
     state = f", {last['state']}" if last and last["state"] != "finished" else ""
-    print("Training: " + ("{stage}, {step} of {of}".format_map(last) + state if last else "not started"))
+    console.say("Training: " + ("{stage}, {step} of {of}".format_map(last) + state if last else "not started"))
     for organ, counts in summary["organs"].items():
-        print(f"  {organ}: on {counts['labelled_slices']} labelled {'slices' if opened.dimension == 3 else 'images'}")
+        kind = "slices" if opened.dimension == 3 else "images"
+        console.say(f"  {organ}: on {counts['labelled_slices']} labelled {kind}")
     headings = ("Volume", "Voxels", "Spacing, mm", "Labelled slices")
-    table = Table(*(headings if opened.dimension == 3 else ("Image", "Pixels", "Pixel size, mm", "Labelled")))
+    rows = []
     for case in summary["cases"]:
         labelled = len(case["labelled_slices"])
-        table.add_row(
-            case["name"],
-            " x ".join(map(str, case["shape"][: opened.dimension])),
-            " x ".join(f"{spacing:.3g}" for spacing in case["spacing"][: opened.dimension]),
-            labelled_slices(opened, case["name"]) if opened.dimension == 3 else "yes" if labelled else "no",
+        rows.append(
+            (
+                case["name"],
+                " x ".join(map(str, case["shape"][: opened.dimension])),
+                " x ".join(f"{spacing:.3g}" for spacing in case["spacing"][: opened.dimension]),
+                labelled_slices(opened, case["name"]) if opened.dimension == 3 else "yes" if labelled else "no",
+            )
         )
-    Console().print(table)
+    console.table(headings if opened.dimension == 3 else ("Image", "Pixels", "Pixel size, mm", "Labelled"), rows)
+    _tell_next(opened)
+
+
+def _tell_next(study: "Study") -> None:
+    """The step that the study is ready for."""
+    from ..study.study import MODEL_NAME
+
+    folder = shell(study.folder)
+    if not any(case.labels for case in study.cases):
+        if study.dimension == 2:
+            console.say("Next: label some of the images, and make the study again with --labels.")
+        else:
+            console.next(f"uslabelseg suggest {folder} --count 10, then label these slices")
+    elif (study.run_folder / MODEL_NAME).exists():
+        console.next(f"uslabelseg segment {folder} IMAGE... --output segmentations")
+    else:
+        console.next(f"uslabelseg train {folder}")
 
 
 def _overview(summary: dict) -> str:

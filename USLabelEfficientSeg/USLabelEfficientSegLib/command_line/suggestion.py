@@ -5,12 +5,13 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from .console import console
+from .long_commands import long_command
 from .options import DeviceName, StudyFolder
 
 
+@long_command
 def suggest(
     study: StudyFolder,
     count: Annotated[int, typer.Option(metavar="N", help="How many slices.", show_default=False)],
@@ -45,10 +46,8 @@ def suggest(
     if as_json:
         print(json.dumps([asdict(suggestion) for suggestion in suggestions], indent=2))
         return
-    table = Table("Volume", "Slice", "Why")
-    for suggestion in suggestions:
-        place = suggested_slice(opened, suggestion)
-        table.add_row(suggestion.volume, place, suggestion.reason)
-    Console().print(table)
+    rows = [(found.volume, suggested_slice(opened, found), found.reason) for found in suggestions]
+    console.table(("Volume", "Slice", "Why"), rows)
     if len(suggestions) < count:
-        print("No other slice is left.")
+        console.say("No other slice is left.")
+    console.say("Next: label these slices, in 3D Slicer's module US Label-Efficient Segmentation.")

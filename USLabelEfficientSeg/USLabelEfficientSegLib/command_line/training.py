@@ -1,6 +1,5 @@
 """`uslabelseg train`."""
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import Cancelled, InputError
+from .console import console, shell
 from .interruption import CANCELLED, Interruption
+from .long_commands import long_command
 from .options import Changes, DeviceName, StudyFolder, parse_changes
 from .progress import duration, shown_progress
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ..study.study import Study
 
 
+@long_command
 def train(
     study: StudyFolder,
     method: Annotated[
@@ -105,6 +107,7 @@ def train(
     from ..study.study import Study
     from ..teacher.checkpoints import load_vit
 
+    console.results_elsewhere = events
     opened = Study.open(study)
     stored = provenance.read_settings(opened) if preset is None else None
     chosen = parse_changes(changes)
@@ -152,7 +155,7 @@ def train(
             cancelled=interruption,
         )
     if stage == "student":
-        _tell_model(opened, as_json=events)
+        _tell_model(opened)
 
 
 def _train_images(
@@ -165,7 +168,7 @@ def _train_images(
     tune_memory()
     with _training(study, settings, str(device), ["--restart"] if restart else [], as_json=as_json) as interruption:
         train_images(study, settings, device, restart=restart, cancelled=interruption)
-    _tell_model(study, as_json=as_json)
+    _tell_model(study)
 
 
 @contextmanager
@@ -173,10 +176,9 @@ def _training(
     study: "Study", settings: "Settings", where: str, given: Sequence[str], *, as_json: bool
 ) -> Iterator[Interruption]:
     """Tell what is trained and how long it took, show progress, and stop on Ctrl-C."""
-    out = sys.stderr if as_json else sys.stdout
     method = f"method {settings.method}, " if study.dimension == 2 else ""
     chosen = f"{method}preset {settings.preset}, seed {settings.seed}"
-    print(f"Training {study.folder}: {chosen}, on {where}.", file=out, flush=True)
+    console.say(f"Training {study.folder}: {chosen}, on {where}.")
     started = time.monotonic()
     try:
         with Interruption() as interruption, shown_progress(as_json=as_json) as listener:
@@ -184,14 +186,13 @@ def _training(
             yield interruption
     except Cancelled as stop:
         same = f"the same command without {' and '.join(given)}" if given else "the same command"
-        print(f"uslabelseg: {stop.args[0].split(';')[0]}; {same} continues from here", file=sys.stderr)
+        console.stopped(stop, same)
         raise typer.Exit(CANCELLED) from None
-    print(f"Done in {duration(time.monotonic() - started)}.", file=out)
+    console.say(f"Done in {duration(time.monotonic() - started)}.")
 
 
-def _tell_model(study: "Study", *, as_json: bool) -> None:
+def _tell_model(study: "Study") -> None:
     from ..study.study import MODEL_NAME
 
-    out = sys.stderr if as_json else sys.stdout
-    print(f"Model: {study.run_folder / MODEL_NAME}", file=out)
-    print(f"Next: uslabelseg segment {study.folder} IMAGE... --output segmentations", file=out)
+    console.say(f"Model: {study.run_folder / MODEL_NAME}")
+    console.next(f"uslabelseg segment {shell(study.folder)} IMAGE... --output segmentations")

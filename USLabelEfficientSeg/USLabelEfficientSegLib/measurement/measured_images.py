@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from ..failures import Failures
+from ..imaging.pixel_sizes import PixelSizes
 from ..imaging.volume import ImageLabels
+from ..outputs import Outputs
 from ..segmentation.decision import expected_dice
 from ..segmentation.image_calibration import Factors
 from ..segmentation.image_model import ImageModel, ImagePrediction
-from ..segmentation.segment_images import SegmentedImage
+from ..segmentation.segment_images import segment_images
 from .measurements import Flag
 from .planar import PlanarMeasurement
 from .planar_files import measure_labels, write_measurements_of
@@ -27,12 +31,39 @@ class MeasuredImage:
     rows: list[PlanarMeasurement]
 
 
-def measured_images(model: ImageModel, results: Iterable[SegmentedImage]) -> Iterator[MeasuredImage]:
-    """Measure images as they are segmented, and write `NAME_measurements.json` beside each segmentation."""
+def segment_and_measure_images(
+    model: ImageModel,
+    images: Mapping[str, Path],
+    output: Path,
+    device: torch.device,
+    *,
+    pixel_sizes: PixelSizes,
+    probability: bool = False,
+    uncertainty: bool = False,
+    outputs: Outputs | None = None,
+    failures: Failures | None = None,
+) -> Iterator[MeasuredImage]:
+    """Segment images as `segment_images` does, and write `NAME_measurements.json` beside each segmentation."""
+    rows: list[PlanarMeasurement] = []
+
+    def record(file: Path, prediction: ImagePrediction, labels: ImageLabels) -> None:
+        rows[:] = measure_image(model, prediction, labels)
+        write_measurements_of(file, rows)
+
+    results = segment_images(
+        model,
+        images,
+        output,
+        device,
+        pixel_sizes=pixel_sizes,
+        probability=probability,
+        uncertainty=uncertainty,
+        outputs=outputs,
+        failures=failures,
+        record=record,
+    )
     for result in results:
-        rows = measure_image(model, result.prediction, result.labels)
-        write_measurements_of(result.path, rows)
-        yield MeasuredImage(result.path, rows)
+        yield MeasuredImage(result.path, list(rows))
 
 
 def measure_image(model: ImageModel, prediction: ImagePrediction, labels: ImageLabels) -> list[PlanarMeasurement]:

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import torch
 
+from ..failures import Failures
+from ..imaging.volume import LabelMap
+from ..outputs import Outputs
+from ..segmentation.inference import CoarsePrediction
 from ..segmentation.model import SegmentationModel
 from ..segmentation.segment_files import segment_files
 from .measure import measure_prediction
@@ -31,10 +35,26 @@ def segment_and_measure(
     *,
     probability: bool = False,
     uncertainty: bool = False,
+    outputs: Outputs | None = None,
+    failures: Failures | None = None,
 ) -> Iterator[MeasuredFile]:
     """Segment images as `segment_files` does, and write `NAME_measurements.json` beside each segmentation."""
-    results = segment_files(model, images, output, device, probability=probability, uncertainty=uncertainty)
+    rows: list[OrganMeasurement] = []
+
+    def record(file: Path, prediction: CoarsePrediction, label_map: LabelMap) -> None:
+        rows[:] = measure_prediction(model, prediction, label_map)
+        write_measurements_of(file, rows)
+
+    results = segment_files(
+        model,
+        images,
+        output,
+        device,
+        probability=probability,
+        uncertainty=uncertainty,
+        outputs=outputs,
+        failures=failures,
+        record=record,
+    )
     for result in results:
-        rows = measure_prediction(model, result.prediction, result.label_map)
-        write_measurements_of(result.path, rows)
-        yield MeasuredFile(result.path, rows)
+        yield MeasuredFile(result.path, list(rows))

@@ -17,11 +17,11 @@ from pydantic import TypeAdapter, ValidationError
 from .. import __version__
 from ..errors import InputError
 from ..imaging.files import image_name
+from ..segmentation.segments import RECORD_SUFFIX
 from ..study.files import atomic_write_json, sha256_of
 from .measurements import in_words_of_today
 
 FORMAT = 2
-_SUFFIX = "_measurements.json"
 Row = TypeVar("Row")
 
 
@@ -68,7 +68,7 @@ def read_record_of(segmentation: Path, kind: RecordKind[Row]) -> list[Row] | Non
 
 def record_of(segmentation: Path) -> Path:
     """Where the measurements of a segmentation file lie, if they were kept."""
-    return segmentation.with_name(f"{image_name(segmentation)}{_SUFFIX}")
+    return segmentation.with_name(f"{image_name(segmentation)}{RECORD_SUFFIX}")
 
 
 def _record(measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

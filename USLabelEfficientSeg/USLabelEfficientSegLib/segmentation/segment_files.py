@@ -15,16 +15,18 @@ import numpy as np
 import torch
 
 from ..errors import InputError
+from ..failures import Failures
 from ..imaging.dicom import is_dicom
 from ..imaging.files import find_images, image_name, read_volume, write_label_map, write_map
 from ..imaging.image_files import Dimension, dimension_of
 from ..imaging.volume import LabelMap
-from ..study.files import writing
+from ..outputs import Outputs
 from ..study.study import Study
 from .image_model import ImageModel
 from .inference import CoarsePrediction, predict
 from .model import MODEL_NAME, SegmentationModel
-from .segments import PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX, segment_metadata
+from .result_files import result_files
+from .segments import segment_metadata
 
 _Model = TypeVar("_Model", SegmentationModel, ImageModel)
 
@@ -95,11 +97,14 @@ def segment_files(
     *,
     probability: bool = False,
     uncertainty: bool = False,
+    outputs: Outputs | None = None,
+    failures: Failures | None = None,
+    record: Callable[[Path, CoarsePrediction, LabelMap], object] = lambda file, prediction, label_map: None,
 ) -> Iterator[SegmentedFile]:
     """Segment images into a folder, one after the other as the result is iterated over.
 
-    Files of earlier segmentations of the same names are replaced; maps of theirs that are not asked for now are
-    removed, since they would not belong to the new label map.
+    Files of earlier segmentations of the same names are replaced as `outputs` allows; maps of theirs that are not asked
+    for now are removed, since they would not belong to the new label map. The files of an image appear together.
 
     Args:
         model: what to segment with.
@@ -108,52 +113,34 @@ def segment_files(
         device: where to compute.
         probability: write class probabilities, too.
         uncertainty: write the uncertainty, too.
+        outputs: what may be replaced, by default results of this program alone.
+        failures: takes up what is wrong with one image, so that the others are done; by default all are read first.
+        record: writes what else belongs to a segmentation, beside the file that it is given; see `ResultFiles`.
 
     Raises:
-        InputError: before anything is written: an unreadable image, two results or a result and an image of
-            the same path; later: no room or permission to write.
+        InputError: before anything is written: two results or a result and an image of the same path, files that may
+            not be replaced, without `failures` an unreadable image; later: no room to write.
     """
-    suffixes = {PROBABILITY_SUFFIX: probability, UNCERTAINTY_SUFFIX: uncertainty}
-    check_names(images, output, suffixes)
-    if len(images) > 1:  # a single one is read before anything is written anyhow
+    files = result_files(images, output, outputs or Outputs(), probability=probability, uncertainty=uncertainty)
+    if failures is None and len(images) > 1:  # a single one is read before anything is written anyhow
         for path in images.values():
             read_volume(path)
+    failures = failures or Failures()
     for name, path in images.items():
-        prediction = predict(model, read_volume(path), device)
-        make_room(output, name, suffixes)
-        # The label map comes last: where it is, everything is.
-        if probability:
-            write_map(output / f"{name}{PROBABILITY_SUFFIX}.nrrd", _fine_probability(prediction), prediction.geometry)
-        if uncertainty:
-            write_map(output / f"{name}{UNCERTAINTY_SUFFIX}.nrrd", prediction.fine_uncertainty(), prediction.geometry)
-        label_map, file = prediction.label_map(), output / f"{name}.nrrd"
-        write_label_map(file, label_map, segment_metadata(label_map, model.organs))
-        volumes_ml = dict(zip(model.organs, prediction.volumes_ml(), strict=True))
-        yield SegmentedFile(file, volumes_ml, prediction, label_map)
-
-
-def make_room(output: Path, name: str, suffixes: Mapping[str, bool]) -> None:
-    """Make the folder if need be, and remove earlier maps of the same name that are not wanted now."""
-    with writing(output):
-        output.mkdir(parents=True, exist_ok=True)
-    for suffix, wanted in suffixes.items():
-        if not wanted:
-            (output / f"{name}{suffix}.nrrd").unlink(missing_ok=True)
-
-
-def check_names(images: Mapping[str, Path], output: Path, suffixes: Mapping[str, bool]) -> None:
-    """Refuse results that would replace each other (also where case does not count) or an image."""
-    sources = {path.resolve() for path in images.values()}
-    results: dict[str, str] = {}
-    for name in images:
-        for suffix in ("", *suffixes):
-            result = output / f"{name}{suffix}.nrrd"
-            if result.resolve() in sources:
-                raise InputError(output, f"holds an image that {result.name} would replace", "choose another folder")
-            other = results.setdefault(result.name.casefold(), name)
-            if other != name:
-                problem = f"and {images[other]} would both be segmented into {result.name}"
-                raise InputError(images[name], problem, "rename one of them or segment them into two folders")
+        with failures.of_one(path):
+            prediction = predict(model, read_volume(path), device)
+            label_map = prediction.label_map()
+            with files[name].written() as temporary:
+                if probability:
+                    write_map(temporary.probability, _fine_probability(prediction), prediction.geometry)
+                if uncertainty:
+                    write_map(temporary.uncertainty, prediction.fine_uncertainty(), prediction.geometry)
+                write_label_map(temporary.labels, label_map, segment_metadata(label_map, model.organs))
+                record(temporary.labels, prediction, label_map)
+            volumes_ml = dict(zip(model.organs, prediction.volumes_ml(), strict=True))
+            result = SegmentedFile(files[name].labels, volumes_ml, prediction, label_map)
+        if not failures.last_failed:
+            yield result
 
 
 def _fine_probability(prediction: CoarsePrediction) -> np.ndarray:

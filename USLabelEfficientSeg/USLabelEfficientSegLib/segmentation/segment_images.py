@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from ..failures import Failures
 from ..imaging.files import write_label_map, write_map
 from ..imaging.image_files import Dimension, read_image
 from ..imaging.pixel_sizes import PixelSizes
 from ..imaging.volume import ImageLabels, UltrasoundImage
+from ..outputs import Outputs
 from ..study.checkpoint_header import read_metadata
 from ..study.study import Study
 from .image_model import ImageModel, ImagePrediction, predict_image
 from .model import IMAGE_MODEL
-from .segment_files import check_names, load_any, make_room
-from .segments import PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX, segment_metadata
+from .result_files import result_files
+from .segment_files import load_any
+from .segments import segment_metadata
 
 
 @dataclass(frozen=True)
@@ -55,26 +58,33 @@ def segment_images(
     pixel_sizes: PixelSizes,
     probability: bool = False,
     uncertainty: bool = False,
+    outputs: Outputs | None = None,
+    failures: Failures | None = None,
+    record: Callable[[Path, ImagePrediction, ImageLabels], object] = lambda file, prediction, labels: None,
 ) -> Iterator[SegmentedImage]:
     """Segment 2-D images into a folder, one after the other as the result is iterated over; see `segment_files`.
 
     Raises:
-        InputError: before anything is written: an unreadable image, a volume, one of unknown pixel size, two results
-            or a result and an image of the same path; later: no room or permission to write.
+        InputError: before anything is written: two results or a result and an image of the same path, files that may
+            not be replaced; later: an unreadable image, a volume, one of unknown pixel size, no room to write.
     """
-    suffixes = {PROBABILITY_SUFFIX: probability, UNCERTAINTY_SUFFIX: uncertainty}
-    check_names(images, output, suffixes)
-    for path in images.values():
-        read_image(path, pixel_sizes)
+    files = result_files(images, output, outputs or Outputs(), probability=probability, uncertainty=uncertainty)
+    if failures is None and len(images) > 1:  # a single one is read before anything is written anyhow
+        for path in images.values():
+            read_image(path, pixel_sizes)
+    failures = failures or Failures()
     for name, path in images.items():
-        image = read_image(path, pixel_sizes)
-        prediction = predict_image(model, image, device)
-        make_room(output, name, suffixes)
-        # The labels come last: where they are, everything is.
-        if probability:
-            write_map(output / f"{name}{PROBABILITY_SUFFIX}.nrrd", prediction.probability, image.geometry)
-        if uncertainty:
-            write_map(output / f"{name}{UNCERTAINTY_SUFFIX}.nrrd", prediction.uncertainty(), image.geometry)
-        labels, file = prediction.labels(), output / f"{name}.nrrd"
-        write_label_map(file, labels, segment_metadata(labels, model.organs))
-        yield SegmentedImage(file, image, prediction, labels)
+        with failures.of_one(path):
+            image = read_image(path, pixel_sizes)
+            prediction = predict_image(model, image, device)
+            labels = prediction.labels()
+            with files[name].written() as temporary:
+                if probability:
+                    write_map(temporary.probability, prediction.probability, image.geometry)
+                if uncertainty:
+                    write_map(temporary.uncertainty, prediction.uncertainty(), image.geometry)
+                write_label_map(temporary.labels, labels, segment_metadata(labels, model.organs))
+                record(temporary.labels, prediction, labels)
+            result = SegmentedImage(files[name].labels, image, prediction, labels)
+        if not failures.last_failed:
+            yield result

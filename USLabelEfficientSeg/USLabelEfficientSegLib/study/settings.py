@@ -4,16 +4,20 @@
 `full` follows the papers on CDKD (doi 10.1016/j.ultrasmedbio.2025.12.014) and IDL (arXiv 2509.06495).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 
 from ..errors import InputError
 
 PresetName = Literal["quick", "standard", "full"]
 MethodName = Literal["cross-dimensional", "information-divergence"]
+
+_BOUNDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
 
 Steps = Annotated[int, Field(ge=1, le=10_000_000, description="training steps")]
 BatchSize = Annotated[int, Field(ge=1, le=4096, description="samples in one step")]
@@ -285,9 +289,7 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
         for section in sections:
             target = target.get(section, {}) if isinstance(target, dict) else {}
             if not isinstance(target, dict) or not target:
-                raise InputError(
-                    f"setting {name}", "does not exist", "see the settings stored with a run for the names"
-                )
+                raise InputError(f"setting {name}", "does not exist", _instead_of(name))
         target[field] = value
     return parse_settings("settings", data)
 
@@ -304,5 +306,50 @@ def invalid(source: str | Path, error: ValidationError) -> InputError:
     """The first problem of a failed validation as one sentence."""
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return InputError(source, f"'{field}' is wrong (there is no such setting)", _instead_of(field))
     problem = first["msg"].removeprefix("Value error, ")
     return InputError(source, f"'{field}' is wrong ({problem}, given {first['input']!r:.80})", "correct this value")
+
+
+class Described(NamedTuple):
+    """A setting for people: its dotted name, value in a preset, the values it may have, and what it is."""
+
+    name: str
+    value: Any
+    allowed: str
+    description: str
+
+
+def described(preset_name: str) -> list[Described]:
+    """Every setting that can be changed, in the order of the stages, as in a preset."""
+    return [row for row in _described("", preset(preset_name)) if row.name != "preset"]
+
+
+def _described(prefix: str, section: Section) -> Iterator[Described]:
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            yield from _described(f"{prefix}{name}.", value)
+        else:
+            shown = list(value) if isinstance(value, tuple) else value
+            yield Described(prefix + name, shown, _allowed(field), field.description or "")
+
+
+def _allowed(field: FieldInfo) -> str:
+    """Which values a setting may have: "1 to 4096", "more than 0, at most 1", "dino or masked", "true or false"."""
+    if get_origin(field.annotation) is Literal:
+        return " or ".join(map(str, get_args(field.annotation)))
+    if field.annotation is bool:
+        return "true or false"
+    bounds = {name: getattr(mark, name) for mark in field.metadata for name in _BOUNDS if hasattr(mark, name)}
+    if {"ge", "le"} == bounds.keys():
+        return f"{bounds['ge']:g} to {bounds['le']:g}"
+    return ", ".join(f"{_BOUNDS[name]} {value:g}" for name, value in bounds.items())
+
+
+def _instead_of(name: str) -> str:
+    """What to do about a setting that does not exist."""
+    near = get_close_matches(name, [setting.name for setting in described("quick")], n=1, cutoff=0.5)
+    likely = f"write {near[0]}" if near else "choose another name"
+    return f"{likely}, `uslabelseg settings` lists all"

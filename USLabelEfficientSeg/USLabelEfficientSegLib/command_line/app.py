@@ -1,0 +1,70 @@
+"""All commands of `uslabelseg`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from .. import __version__
+from . import (
+    benchmark,
+    demonstration,
+    devices,
+    reporting,
+    results,
+    settings,
+    splitting,
+    studies,
+    suggestion,
+    training,
+)
+from .console import console
+
+USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # typer's own class or that of click, depending on its version
+Abort = typer.Abort
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(demonstration.demo)
+app.add_typer(studies.app, name="study")
+app.command()(splitting.split)
+app.command()(suggestion.suggest)
+app.command()(settings.settings)
+app.command()(training.train)
+app.command()(results.segment)
+app.command()(results.measure)
+app.command()(results.calibrate)
+app.command()(reporting.report)
+app.command()(reporting.export_dicom)
+app.command()(results.evaluate)
+app.command()(benchmark.benchmark)
+app.command()(devices.devices)
+
+
+@app.callback(invoke_without_command=True)
+def uslabelseg(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Segment organs in 3-D ultrasound and measure their volume, from a handful of labelled slices.
+
+    A study is a folder of volumes, a few slices of which are labelled. Make one, train a network on it, then
+    segment and measure new volumes:
+
+    \b
+      uslabelseg study create my-study --images volumes --labels labels
+      uslabelseg train my-study
+      uslabelseg segment my-study new-volumes --output segmentations
+      uslabelseg measure segmentations --output volumes.csv
+
+    Exit codes: 0 done; 2 bad input, or a file of several failed; 130 stopped by Ctrl-C, SIGTERM or the end of the
+    terminal; 141 nobody reads the output any more; 1 a fault of the program. Each longer command keeps a log with
+    times in the user's own files; --verbose tells where.
+    """
+    if version:
+        print(f"uslabelseg {__version__}")
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+    console.reset()

@@ -1,0 +1,134 @@
+"""What commands tell: results on standard output, errors on the error stream, and all of it, with times, in a log.
+
+Names that come from files pass through `printable`, so that they show and do nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+import traceback
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TextIO
+
+from ..display import printable
+from ..errors import Cancelled
+from ..user_folder import user_folder
+
+_LOGS_KEPT = 100
+
+
+class Console:
+    """How much is told, and where.
+
+    Attributes:
+        quiet: tell only errors and reasons for caution.
+        verbose: tell details as well.
+        log_file: where the log is, None if there is none.
+        results_elsewhere: standard output belongs to JSON or a table; people are told on the error stream.
+    """
+
+    def __init__(self) -> None:
+        self.quiet = False
+        self.verbose = False
+        self.results_elsewhere = False
+        self.log_file: Path | None = None
+
+    def reset(self) -> None:
+        """As at the start of a process."""
+        self.quiet = self.verbose = self.results_elsewhere = False
+        self.log_file = None
+
+    @property
+    def stream(self) -> TextIO:
+        """Where people are told."""
+        return sys.stderr if self.results_elsewhere else sys.stdout
+
+    def say(self, text: str) -> None:
+        """Tell what was done."""
+        self.log(text)
+        if not self.quiet:
+            print(printable(text), file=self.stream, flush=True)
+
+    def next(self, command: str) -> None:
+        """Tell the command that comes next, unless programs read the results."""
+        if not self.results_elsewhere:
+            self.say(f"Next: {command}")
+
+    def detail(self, text: str) -> None:
+        """Tell what only some want to know."""
+        self.log(text)
+        if self.verbose and not self.quiet:
+            print(printable(text), file=self.stream, flush=True)
+
+    def caution(self, text: str) -> None:
+        """Tell a reason for caution, which `--quiet` does not hide."""
+        self.log(text)
+        print(printable(text), file=self.stream, flush=True)
+
+    def error(self, sentence: str) -> None:
+        """Tell what failed."""
+        self.log(f"error: {sentence}")
+        print(f"uslabelseg: error: {printable(' '.join(sentence.splitlines()))}", file=sys.stderr, flush=True)
+
+    def stopped(self, stop: Cancelled, same: str) -> None:
+        """Tell where the user's request has stopped the work, and what continues it."""
+        line = f"uslabelseg: {stop.args[0].split(';')[0]}; {same} continues from here"
+        self.log(line)
+        with suppress(OSError):  # the terminal may be gone
+            print(printable(line), file=sys.stderr, flush=True)
+
+    def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Tell a table; what is in its cells is text, whatever it looks like."""
+        if self.quiet:
+            return
+        from rich.console import Console as Terminal
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(*headings)
+        for row in rows:
+            table.add_row(*(Text(printable(cell)) for cell in row))
+        Terminal(file=self.stream).print(table)
+
+    def open_log(self, command: str) -> None:
+        """Keep a log of this command in the user's own files; where it cannot be written there is none."""
+        folder = user_folder() / "logs"
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for old in sorted(folder.glob("* *.log"))[: -_LOGS_KEPT + 1 or None]:
+                old.unlink(missing_ok=True)
+            self.log_file = folder / f"{time.strftime('%Y-%m-%d %H-%M-%S')} {command} {os.getpid()}.log"
+            self.log(" ".join(sys.argv))
+
+    def log(self, text: str) -> None:
+        """Add lines with the time to the log."""
+        if self.log_file is None:
+            return
+        now = time.strftime("%Y-%m-%d %H:%M:%S")
+        with suppress(OSError):
+            descriptor = os.open(self.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                lines = "".join(f"{now} {printable(line)}\n" for line in text.splitlines())
+                os.write(descriptor, lines.encode("utf-8"))
+            finally:
+                os.close(descriptor)
+
+    def log_fault(self, error: BaseException) -> Path | None:
+        """Keep the traceback of a fault of this program; returns the log, if there can be one."""
+        if self.log_file is None:
+            self.open_log("fault")
+        self.log("".join(traceback.format_exception(error)))
+        return self.log_file
+
+
+def shell(path: Path) -> str:
+    """A path as one writes it in a command."""
+    return shlex.quote(str(path))
+
+
+console = Console()

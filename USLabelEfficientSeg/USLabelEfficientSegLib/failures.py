@@ -1,0 +1,93 @@
+"""Batches: what is wrong with one file is told, and the others are done."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import Cancelled, InputError
+
+
+class Failures:
+    """What failed in a batch of files.
+
+    Args:
+        of: how many files there are; with a single one its error is the error of the command.
+        tell: receives the sentence on each file that failed.
+        log: receives each unexpected error, a fault of this program or want of memory, to keep its traceback.
+
+    Attributes:
+        failed: the files that failed, in their order.
+        last_failed: whether the last one did.
+    """
+
+    def __init__(
+        self,
+        of: int = 1,
+        tell: Callable[[str], object] = lambda sentence: None,
+        log: Callable[[Exception], object] = lambda error: None,
+    ) -> None:
+        self.of = of
+        self.failed: list[Path] = []
+        self.last_failed = False
+        self._tell = tell
+        self._log = log
+        self._alike: list[tuple[Path, Exception]] = []  # as long as there was nothing else
+        self._something_else = False
+
+    @contextmanager
+    def of_one(self, file: Path) -> Iterator[None]:
+        """Take up what is wrong with one file; a request to stop passes, and so does the error of a single file."""
+        self.last_failed = False
+        try:
+            yield
+        except Cancelled:
+            raise
+        except Exception as error:  # whatever it is, the next file is done
+            if self.of == 1:
+                raise
+            self.last_failed = True
+            self.failed.append(file)
+            if not self._something_else and all(_said(file, error) == _said(*other) for other in self._alike):
+                self._alike.append((file, error))  # perhaps all files fail alike: then it is no matter of one file
+                return
+            self._flush()
+            self._take(file, error)
+        else:
+            self._flush()
+
+    def end(self) -> None:
+        """After the last file. Raises the error of the first if all files have failed alike."""
+        if self._alike and len(self._alike) == self.of:
+            error = self._alike[0][1]
+            if isinstance(error, InputError):
+                raise InputError(f"{error.subject} and {self.of - 1} more", error.problem, error.remedy)
+            raise error
+        self._flush()
+
+    def _flush(self) -> None:
+        self._something_else = True
+        for file, error in self._alike:
+            self._take(file, error)
+        self._alike.clear()
+
+    def _take(self, file: Path, error: Exception) -> None:
+        if not isinstance(error, InputError):
+            self._log(error)
+        self._tell(_sentence(file, error))
+
+
+def _said(file: Path, error: Exception) -> str:
+    """What an error says but for the file that it is about."""
+    words = f"{error.problem}; {error.remedy}" if isinstance(error, InputError) else f"{type(error)}{error}"
+    return words.replace(str(file), "").replace(file.name, "").replace(file.stem, "")
+
+
+def _sentence(file: Path, error: Exception) -> str:
+    if isinstance(error, InputError):
+        return str(error) if file.name in str(error) else f"{file}: {error}"
+    if isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error):
+        return str(InputError(file, "does not fit into memory", "crop the image or close other programs"))
+    if isinstance(error, OSError):
+        return str(InputError(file, f"failed ({error.strerror or error})", "check the path and its permissions"))
+    reason = f"{type(error).__name__}: {error}".partition("\n")[0].rstrip(".")
+    return str(InputError(file, f"made this program fail ({reason})", "report it with the log"))

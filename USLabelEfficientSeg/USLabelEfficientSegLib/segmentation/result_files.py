@@ -1,0 +1,94 @@
+"""The files of a segmented image: they appear together, and none that somebody else made is replaced."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import InputError
+from ..outputs import Outputs
+from .segments import PROBABILITY_SUFFIX, RECORD_SUFFIX, UNCERTAINTY_SUFFIX
+
+
+@dataclass(frozen=True)
+class ResultFiles:
+    """Where the results of the image `name` go, or are written until they are complete.
+
+    Args:
+        folder: of the results.
+        name: of the image.
+        outputs: what may be replaced.
+        unwanted: earlier maps that would not belong to a new label map.
+    """
+
+    folder: Path
+    name: str
+    outputs: Outputs
+    unwanted: tuple[Path, ...] = ()
+
+    @property
+    def labels(self) -> Path:
+        """The label map."""
+        return self.folder / f"{self.name}.nrrd"
+
+    @property
+    def probability(self) -> Path:
+        """The class probabilities."""
+        return self.folder / f"{self.name}{PROBABILITY_SUFFIX}.nrrd"
+
+    @property
+    def uncertainty(self) -> Path:
+        """The uncertainty."""
+        return self.folder / f"{self.name}{UNCERTAINTY_SUFFIX}.nrrd"
+
+    @property
+    def record(self) -> Path:
+        """What was measured."""
+        return self.folder / f"{self.name}{RECORD_SUFFIX}"
+
+    @property
+    def wanted(self) -> list[Path]:
+        """All files that may be written; the record, whose checksums tell what belongs together, is the last."""
+        files = (self.probability, self.uncertainty, self.labels, self.record)
+        return [file for file in files if file not in self.unwanted]
+
+    @contextmanager
+    def written(self) -> Iterator["ResultFiles"]:
+        """Give the files to write to; they take their places together at the end, and what is unwanted goes."""
+        with self.outputs.written(*self.wanted) as temporary:
+            yield ResultFiles(temporary[0].parent, self.name, self.outputs)
+        for file in self.unwanted:
+            self.outputs.remove(file)
+
+
+def result_files(
+    images: Mapping[str, Path], folder: Path, outputs: Outputs, *, probability: bool, uncertainty: bool
+) -> dict[str, ResultFiles]:
+    """The files of all images by name, which may be written.
+
+    Raises:
+        InputError: two results would replace each other (also where case does not count), or one an image or a file
+            that `outputs` protects.
+    """
+    _check_names(images, folder)
+    found = {}
+    for name in images:
+        files = ResultFiles(folder, name, outputs)
+        maps = {files.probability: probability, files.uncertainty: uncertainty}
+        found[name] = ResultFiles(folder, name, outputs, tuple(file for file, wanted in maps.items() if not wanted))
+    outputs.claim(*(file for files in found.values() for file in (*files.wanted, *files.unwanted)))
+    return found
+
+
+def _check_names(images: Mapping[str, Path], folder: Path) -> None:
+    sources = {path.resolve() for path in images.values()}
+    results: dict[str, str] = {}
+    for name in images:
+        for suffix in ("", PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX):
+            result = folder / f"{name}{suffix}.nrrd"
+            if result.resolve() in sources:
+                raise InputError(folder, f"holds an image that {result.name} would replace", "choose another folder")
+            other = results.setdefault(result.name.casefold(), name)
+            if other != name:
+                problem = f"and {images[other]} would both be segmented into {result.name}"
+                raise InputError(images[name], problem, "rename one of them or segment them into two folders")
