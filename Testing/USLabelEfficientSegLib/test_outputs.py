@@ -13,7 +13,7 @@ from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.outputs import Outputs, is_own
 
 LIBRARY = os.path.dirname(os.path.dirname(USLabelEfficientSegLib.__file__))
-NOT_OURS = "exists, and was not written by this program or was edited since"
+NOT_OURS = "exists already, and was not written by this program or was edited since"
 
 
 def write(path, text="result", **options):
@@ -233,3 +233,14 @@ def test_without_memory_a_result_is_written_and_is_not_ours_later(tmp_path, monk
     assert (tmp_path / "t.csv").read_text() == "result"
     with pytest.raises(InputError, match="--overwrite"):
         Outputs().claim(tmp_path / "t.csv")
+
+
+def test_a_study_takes_its_own_pages_and_nothing_else(tmp_path):
+    (tmp_path / "study.json").write_text("{}")
+
+    with Outputs(pages_of=tmp_path).written(tmp_path / "report.html") as (page,):
+        page.write_text("page")
+
+    assert (tmp_path / "report.html").read_text() == "page"
+    with pytest.raises(InputError, match="is inside the study"):
+        Outputs(True, pages_of=tmp_path).claim(tmp_path / "study.json")

@@ -29,6 +29,7 @@ from .user_folder import user_folder
 
 _STAGING = re.compile(r"\.uslabelseg-[0-9a-f]{16}")
 _LOCK = "lock"
+PAGES = ("report.html", "report.pdf")
 _SECONDS_TO_LOCK = 60.0  # a folder without lock that is younger is just being made
 _STREAMS = ("/dev/", "/proc/")
 
@@ -40,18 +41,24 @@ class Outputs:
         overwrite: also replace files that this program did not write, or that were edited since.
         inputs: files and folders that the command reads; they are never replaced.
         tell: receives one line on what is replaced, before the work begins.
+        pages_of: a study in which its own `report.html` and `report.pdf` may be written, and nothing else.
 
     Attributes:
         replaced: earlier files that were found and will be, or were, replaced.
     """
 
     def __init__(
-        self, overwrite: bool = False, inputs: Iterable[Path] = (), tell: Callable[[str], object] | None = None
+        self,
+        overwrite: bool = False,
+        inputs: Iterable[Path] = (),
+        tell: Callable[[str], object] | None = None,
+        pages_of: Path | None = None,
     ) -> None:
         self.replaced: list[Path] = []
         self._overwrite = overwrite
         self._inputs = {os.path.realpath(path) for path in inputs}
         self._tell = tell
+        self._pages = [] if pages_of is None else [place_of(pages_of) / name for name in PAGES]
 
     def claim(self, *paths: Path) -> None:
         """Check that all of `paths` may be written, before the work begins; what killed commands left there goes.
@@ -68,10 +75,11 @@ class Outputs:
             self._tell(_told(self.replaced[known:]))
 
     def _check(self, path: Path) -> None:
-        refuse_study(path)
+        place = place_of(path)
+        if place not in self._pages:
+            refuse_study(path)
         if is_stream(path):
             return
-        place = place_of(path)
         if str(place) in self._inputs:
             raise InputError(path, "is read by this command", "choose another name for the result")
         if place.is_dir():

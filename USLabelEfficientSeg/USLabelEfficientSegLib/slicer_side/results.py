@@ -10,7 +10,7 @@ from typing import Any
 import slicer
 
 from ..errors import InputError
-from .jobs import Job, Steps
+from .jobs import Job, Steps, WorkError
 from .measured_organs import EDITED, ResultVolume, keepMeasured, measuredOf
 from .segmentation_nodes import Organ, organMasks, organsNamed, segmentationFromLabelMap
 from .study_jobs import stage, temporaryFolder
@@ -65,9 +65,13 @@ def segment(job: Job, volumeNodes: Sequence[MrmlNode], request: SegmentationRequ
 
         arguments = ["segment", str(request.model), str(images), "--output", str(output), "--json"]
         arguments += ["--device", request.device, *(["--uncertainty"] if request.uncertainty else [])]
-        for _ in job.work(arguments, logs, watch):
+        try:
+            for _ in job.work(arguments, logs, watch):
+                made += _taken_over(finished[len(made) :], by_name, request)
+                yield
+        except WorkError:  # of one volume, perhaps: the others are segmented
             made += _taken_over(finished[len(made) :], by_name, request)
-            yield
+            raise
         made += _taken_over(finished[len(made) :], by_name, request)
     return [node for node in made if node is not None and inScene(node)]
 

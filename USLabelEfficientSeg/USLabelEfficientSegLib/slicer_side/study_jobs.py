@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +13,7 @@ from typing import Any
 import slicer
 
 from ..errors import InputError
+from ..outputs import Outputs
 from .adopted_worker import AdoptedWorker
 from .jobs import Job, Steps
 from .segmentation_nodes import Organ
@@ -138,9 +140,17 @@ def suggest(job: Job, session: StudySession, count: int = 12) -> Steps:
 
 def report(job: Job, session: StudySession, output: Path, pdf: bool = False) -> Steps:
     """Steps that write the report of a trained study (HTML); returns its path, or that of the `pdf` beside it."""
-    arguments = ["report", str(session.folder), "--output", str(output), *(["--pdf"] if pdf else [])]
-    yield from job.work(arguments, session.logs)
-    return output.with_suffix(".pdf") if pdf else output
+    results = [output, *([output.with_suffix(".pdf")] if pdf else [])]
+    pages = Outputs(pages_of=session.folder)
+    pages.claim(*results)
+    with temporaryFolder() as temporary:
+        made = Path(temporary) / output.name
+        arguments = ["report", str(session.folder), "--output", str(made), *(["--pdf"] if pdf else [])]
+        yield from job.work(arguments, session.logs)
+        with pages.written(*results) as files:
+            for file in files:
+                shutil.copyfile(made.with_suffix(file.suffix), file)
+    return results[-1]
 
 
 def temporaryFolder() -> TemporaryDirectory[str]:
