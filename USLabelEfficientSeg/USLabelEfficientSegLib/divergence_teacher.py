@@ -9,7 +9,6 @@ from __future__ import annotations
 from .divergence.pair import NetworkPair
 from .divergence.slices import SliceNetwork, pixel_size, training_slices
 from .divergence.training import train_pair
-from .pseudolabels.storage import stored_prediction
 from .pseudolabels.teacher_labels import teacher_pseudo_label
 from .study.training_volumes import TrainingVolume
 from .training_run import Run
@@ -37,9 +36,9 @@ def pseudo_labelled_by_pair(run: Run, pair: NetworkPair) -> list[TrainingVolume]
     def taught(volume: TrainingVolume) -> TrainingVolume:
         size = pixel_size(volume, axis)
         models = [SliceNetwork(network, size, slice_size(run)) for network in pair.networks().values()]
-        prediction = stored_prediction(
-            run.folder / "pseudo_labels" / "divergence" / f"{volume.name}.safetensors",
-            run.identity,
+        prediction = run.stored_prediction(
+            "divergence",
+            volume,
             lambda: teacher_pseudo_label(
                 volume.grey,
                 volume.sector,

@@ -18,7 +18,6 @@ from torch import Tensor
 from .calibrating import calibrated, scaled
 from .divergence_teacher import pseudo_labelled_by_pair, slice_pair
 from .errors import InputError
-from .pseudolabels.storage import stored_prediction
 from .pseudolabels.teacher_labels import teacher_pseudo_label
 from .segmentation.model import MODEL_NAME, SegmentationModel
 from .student_rounds import Students, distilled_students, renewed, students_of_labels_alone, trained_model
@@ -235,9 +234,9 @@ def pseudo_labelled(run: Run, teacher: VisionTransformer, head: SliceHead) -> li
             features = encode_slices(teacher, slices[:, 0], pixel_size, slice_size)
             return predict_slices(head, features, slices.shape[2:], boxes[numbers])
 
-        prediction = stored_prediction(
-            run.folder / "pseudo_labels" / "teacher" / f"{volume.name}.safetensors",
-            run.identity,
+        prediction = run.stored_prediction(
+            "teacher",
+            volume,
             lambda: teacher_pseudo_label(
                 volume.grey,
                 volume.sector,

@@ -16,7 +16,6 @@ from torch import nn
 
 from .calibrating import scaled
 from .pseudolabels.fusion import FusedPrediction
-from .pseudolabels.storage import stored_prediction
 from .segmentation.inference import predict_inputs
 from .segmentation.model import SegmentationModel
 from .segmentation.preview import LivePreview
@@ -164,8 +163,7 @@ def renewed(run: Run, volumes: Sequence[TrainingVolume], students: Students, rou
         def predict() -> FusedPrediction:
             return predict_inputs(model, volume.inputs, volume.sector, run.device)
 
-        path = run.folder / "pseudo_labels" / f"round_{round_name}" / f"{volume.name}.safetensors"
-        prediction = stored_prediction(path, run.identity, predict)
+        prediction = run.stored_prediction(f"round_{round_name}", volume, predict)
         return volume.taught(prediction.probability, prediction.weight, features[volume.name])
 
     return run.each_volume(f"pseudo-labels {round_name}", taught)

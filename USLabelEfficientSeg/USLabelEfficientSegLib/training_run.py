@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,8 +15,10 @@ from .divergence.swin_unet import SwinUnet
 from .divergence.swin_weights import load_swin_weights
 from .earlier_training import TEACHER_NAME as TEACHER_NAME
 from .earlier_training import EarlierModel, EarlierTeacher, set_aside
-from .errors import Cancelled
+from .errors import Cancelled, InputError, Notice
 from .imaging.normalisation import Frame
+from .pseudolabels.fusion import FusedPrediction
+from .pseudolabels.storage import stored_prediction
 from .segmentation.model import SegmentationModel
 from .student.build import StudentDesign
 from .student.symmetry import mirror_axes
@@ -24,6 +27,7 @@ from .study.checkpoint import load_checkpoint, save_checkpoint
 from .study.files import writing
 from .study.location_prior import LocationPrior, fit_location_prior
 from .study.loop import step_seed
+from .study.names import cache_name, safe_file_name
 from .study.provenance import digest, image_checksums, label_checksums, start_run
 from .study.settings import Settings, StudentSettings, TeacherSettings
 from .study.several_devices import device_name
@@ -143,6 +147,23 @@ class Run:
         labelled = [(volume.labels, volume.position) for volume in self.volumes if volume.labels is not None]
         return fit_location_prior([target for target, _ in labelled], [position for _, position in labelled])
 
+    def stored_prediction(
+        self, kind: str, volume: TrainingVolume, make: Callable[[], FusedPrediction]
+    ) -> FusedPrediction:
+        """A pseudo-label of a volume, made unless the run folder holds the one of this run and this very volume.
+
+        Args:
+            kind: which teacher or round it is from; names a folder.
+            volume: of the study.
+            make: what predicts it.
+        """
+        case = self.study.case(volume.name)
+        path = self.folder / "pseudo_labels" / kind / f"{cache_name(case.name)}.safetensors"
+        if safe_file_name(case.name) == case.name:  # as earlier versions named it
+            path.with_name(f"{case.name}.safetensors").unlink(missing_ok=True)
+        shape = (len(self.study.organs) + 1, *volume.shape)
+        return stored_prediction(path, digest([self.identity, case.name, case.image.sha256]), make, shape)
+
     def generator(self, name: str) -> torch.Generator:
         """Random numbers that depend on the seed and `name` alone."""
         return torch.Generator().manual_seed(step_seed(self.settings.seed, name, 0))
@@ -199,12 +220,10 @@ def aligned(run: Run) -> Run:
     if not run.settings.location_prior or not run.settings.alignment:
         return run
     path = run.folder / ALIGNMENT_NAME
-    if path.exists():
-        tensors, metadata = load_checkpoint(path)
-        if metadata["run"] == run.identity:
-            template = Template(tensors["edges"], tensors["window"])
-            run.study.events.emit("alignment", 1, 1, message="already trained")
-            return _in_frames(run, [_frame(*bounds) for bounds in metadata["frames"]], template)
+    stored = _stored_alignment(path, run)
+    if stored is not None:
+        run.study.events.emit("alignment", 1, 1, message="already trained")
+        return _in_frames(run, *stored)
 
     def progress(step: int, steps: int) -> None:
         stop_if(run.cancelled, f"alignment stopped after {step - 1} of {steps} steps")
@@ -221,6 +240,24 @@ def aligned(run: Run) -> Run:
     record = {"run": run.identity, "frames": [[frame.shift, frame.scale] for frame in frames]}
     save_checkpoint(path, {"edges": template.edges, "window": template.window}, record)
     return _in_frames(run, frames, template)
+
+
+def _stored_alignment(path: Path, run: Run) -> tuple[list[Frame], Template] | None:
+    """The frames of the volumes and their template in a file of this run; None where they are to be found anew."""
+    if not path.exists():
+        return None
+    try:
+        tensors, metadata = load_checkpoint(path)
+        if metadata["run"] != run.identity:
+            return None
+        frames = [_frame(*(tuple(map(float, part)) for part in bounds)) for bounds in metadata["frames"]]
+        template = Template(tensors["edges"], tensors["window"])
+        if len(frames) == len(run.volumes) and template.is_valid():
+            return frames, template
+    except (InputError, KeyError, TypeError, ValueError, IndexError):
+        pass
+    warnings.warn(Notice(path, "was damaged and is made again"), stacklevel=2)
+    return None
 
 
 def _in_frames(run: Run, frames: Sequence[Frame], template: Template) -> Run:

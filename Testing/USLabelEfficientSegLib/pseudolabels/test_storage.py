@@ -1,10 +1,11 @@
 import pytest
 import torch
 
-from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.pseudolabels import storage
 from USLabelEfficientSegLib.pseudolabels.fusion import FusedPrediction
 from USLabelEfficientSegLib.pseudolabels.storage import stored_prediction
+from USLabelEfficientSegLib.study.checkpoint import load_checkpoint, save_checkpoint
 
 
 class Maker:
@@ -55,7 +56,8 @@ def test_a_damaged_file_is_only_a_cache_and_made_anew(tmp_path, keep):
     stored_prediction(path, "data", maker)
     path.write_bytes(path.read_bytes()[:keep])
 
-    again = stored_prediction(path, "data", maker)
+    with pytest.warns(Notice, match="was damaged and is made again"):
+        again = stored_prediction(path, "data", maker)
 
     assert maker.calls == 2
     assert same(stored_prediction(path, "data", maker), again) and maker.calls == 2
@@ -77,3 +79,23 @@ def test_a_full_disk_is_told_and_not_taken_for_a_damaged_cache(tmp_path, monkeyp
     monkeypatch.setattr(storage, "save_checkpoint", full)
     with pytest.raises(InputError, match="disk is full"):
         stored_prediction(tmp_path / "a.safetensors", "data", Maker())
+
+
+@pytest.mark.parametrize("change", ["more", "fewer", "shape", "nan"])
+def test_a_file_that_says_it_is_of_these_data_but_does_not_fit_is_made_anew(tmp_path, change):
+    maker, path = Maker(), tmp_path / "a.safetensors"
+    stored_prediction(path, "data", maker)
+    tensors, metadata = load_checkpoint(path)
+    if change == "more":
+        tensors["extra"] = torch.zeros(1)
+    elif change == "fewer":
+        del tensors["weight"]
+    elif change == "shape":
+        tensors = {name: tensor[..., :2].clone() for name, tensor in tensors.items()}
+    else:
+        tensors["weight"][0] = torch.nan
+    save_checkpoint(path, tensors, metadata)
+
+    again = stored_prediction(path, "data", maker, (3, 6, 5, 4))
+
+    assert maker.calls == 2 and again.probability.shape == (3, 6, 5, 4) and again.weight.isfinite().all()

@@ -1,10 +1,12 @@
+import hashlib
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.teacher import features as features_module
 from USLabelEfficientSegLib.teacher.features import FeatureCache, encode_slices, weights_digest
 from USLabelEfficientSegLib.teacher.vit import VisionTransformer
@@ -82,3 +84,36 @@ def test_full_disk_is_told_and_leaves_nothing_behind(
     with pytest.raises(InputError, match="disk is full"):
         FeatureCache(tmp_path, vit, 32).features(volume, SPACING, 2)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["bit", "cut", "empty", "text", "objects", "other", "folder"])
+def test_damaged_features_are_made_again_and_told(
+    tmp_path: Path, vit: VisionTransformer, volume: torch.Tensor, damage: str
+) -> None:
+    cache = FeatureCache(tmp_path, vit, 32)
+    right = np.array(cache.features(volume, SPACING, 2))
+    (path,) = tmp_path.iterdir()
+    data = bytearray(path.read_bytes())
+    if damage == "bit":
+        data[200] ^= 1
+    elif damage == "objects":
+        stream = io.BytesIO()
+        np.save(stream, np.array([{}], dtype=object), allow_pickle=True)
+        data = bytearray(stream.getvalue() + hashlib.sha256(stream.getvalue()).digest())
+    elif damage == "other":
+        stream = io.BytesIO()
+        np.save(stream, right[:3])
+        data = bytearray(stream.getvalue() + hashlib.sha256(stream.getvalue()).digest())
+    path.write_bytes({"cut": data[:-5], "empty": b"", "text": b"no array"}.get(damage, data))
+    if damage == "folder":
+        path.unlink()
+        path.mkdir()
+        with pytest.warns(Notice), pytest.raises(OSError):
+            cache.features(volume, SPACING, 2)
+        return
+
+    with pytest.warns(Notice, match="is made again"):
+        again = cache.features(volume, SPACING, 2)
+
+    np.testing.assert_array_equal(again, right)
+    np.testing.assert_array_equal(cache.features(volume, SPACING, 2), right)

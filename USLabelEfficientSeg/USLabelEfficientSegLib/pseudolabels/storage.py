@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, Notice
 from ..study.checkpoint import load_checkpoint, save_checkpoint
-from ..study.checkpoint_header import read_metadata
 from .fusion import FusedPrediction
 
+_TENSORS = {"probability", "deviation", "weight"}
 
-def stored_prediction(path: Path, identity: str, make: Callable[[], FusedPrediction]) -> FusedPrediction:
+
+def stored_prediction(
+    path: Path, identity: str, make: Callable[[], FusedPrediction], shape: Sequence[int] | None = None
+) -> FusedPrediction:
     """The prediction that `path` holds for `identity`; made and stored first where there is none.
 
     A prediction just made is returned as it reads from the file, so that a resumed run sees the same numbers.
+
+    Args:
+        path: of the file.
+        identity: of all that the prediction depends on.
+        make: what predicts.
+        shape: (C, I, J, K) that it must have; any, if it is not told.
     """
-    if not _holds(path, identity):
+    tensors = _stored(path, identity, shape)
+    if tensors is None:
         prediction = make()
         tensors = {
             "probability": prediction.probability.half(),
@@ -26,14 +38,25 @@ def stored_prediction(path: Path, identity: str, make: Callable[[], FusedPredict
             "weight": prediction.weight.half(),
         }
         save_checkpoint(path, tensors, {"identity": identity})
-    tensors, _ = load_checkpoint(path)
     return FusedPrediction(**{name: tensor.to(torch.float32) for name, tensor in tensors.items()})
 
 
-def _holds(path: Path, identity: str) -> bool:
+def _stored(path: Path, identity: str, shape: Sequence[int] | None) -> dict[str, Tensor] | None:
+    """The tensors of a file, None where there is none, or another's, or a damaged one: it is only a cache."""
     if not path.exists():
-        return False
+        return None
     try:
-        return bool(read_metadata(path).get("identity") == identity)
-    except InputError:  # damaged: it is only a cache
+        tensors, metadata = load_checkpoint(path)
+    except InputError:
+        warnings.warn(Notice(path, "was damaged and is made again"), stacklevel=2)
+        return None
+    return tensors if metadata.get("identity") == identity and _fit(tensors, shape) else None
+
+
+def _fit(tensors: dict[str, Tensor], shape: Sequence[int] | None) -> bool:
+    if tensors.keys() != _TENSORS or not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
         return False
+    wanted = tuple(tensors["probability"].shape if shape is None else shape)
+    return tensors["probability"].shape == wanted and all(
+        tensors[name].shape == wanted[1:] for name in ("deviation", "weight")
+    )

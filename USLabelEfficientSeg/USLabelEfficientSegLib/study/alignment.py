@@ -45,6 +45,11 @@ class Template:
     edges: Tensor
     window: Tensor
 
+    def is_valid(self) -> bool:
+        """Whether both have their shapes and are finite: they may come from a file."""
+        shapes = self.edges.shape == (3, *_COARSE) and self.window.shape == _COARSE
+        return shapes and bool(torch.isfinite(self.edges).all()) and bool(torch.isfinite(self.window).all())
+
     def frame_of(self, grey: Tensor) -> Frame:
         """Align one more volume (I, J, K)."""
         pose = _aligned(edge_map(grey)[None], self.window, lambda moved: self.edges[None])

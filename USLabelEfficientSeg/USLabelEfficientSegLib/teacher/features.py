@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,10 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..errors import Notice
 from ..study.files import atomic_write_bytes
 from .slices import in_slice_axes, network_shape, resize_slices, slices_along
 from .vit import VisionTransformer
 
+_CHUNK = 1 << 20  # bytes
 TOKENS_AT_ONCE = 8192  # bounds memory: 32 slices of 16 x 16 patches, 8 of 32 x 32
 
 
@@ -48,7 +51,8 @@ def encode_slices(vit: VisionTransformer, images: Tensor, pixel_size: Sequence[f
 class FeatureCache:
     """Features of every slice of a volume, one float16 `.npy` file per volume and axis, read memory-mapped.
 
-    The file's name is a hash of everything the features depend on, so a file is right or is not there.
+    The file's name is a hash of everything the features depend on, and it ends in a checksum of itself: a file is right
+    or is made again.
 
     Args:
         folder: where the files are kept.
@@ -77,14 +81,16 @@ class FeatureCache:
             InputError: the disk is full or the folder cannot be written.
         """
         path = self.folder / f"{self.key(volume, spacing, axis)}.npy"
-        if not path.exists():
+        stored = _stored(path, volume.shape[axis])
+        if stored is None:
             pixel_size = [spacing[side] for side in in_slice_axes(axis)]
             maps = encode_slices(self.vit, slices_along(volume, axis), pixel_size, self.slice_size)
             buffer = io.BytesIO()
             np.save(buffer, maps.numpy())
-            atomic_write_bytes(path, buffer.getvalue())
-        features: NDArray[np.float16] = np.load(path, mmap_mode="r")
-        return features
+            data = buffer.getvalue()
+            atomic_write_bytes(path, data + hashlib.sha256(data).digest())
+            stored = np.load(path, mmap_mode="r")
+        return stored
 
     def key(self, volume: Tensor, spacing: Sequence[float], axis: int) -> str:
         """Hash of weights, voxels, spacing, slice size and axis."""
@@ -93,6 +99,31 @@ class FeatureCache:
         digest.update(f"{tuple(voxels.shape)} {voxels.dtype} {tuple(spacing)} {self.slice_size} {axis}".encode())
         digest.update(voxels.numpy().data)
         return digest.hexdigest()[:32]
+
+
+def _stored(path: Path, slices: int) -> NDArray[np.float16] | None:
+    """The features of so many slices in a file; None where there is none, or, which is told, a damaged one."""
+    if not path.exists():
+        return None
+    if path.is_file() and _is_whole(path):
+        try:
+            features = np.load(path, mmap_mode="r")
+        except (ValueError, EOFError, OSError):
+            features = np.empty(0)
+        if features.dtype == np.float16 and features.ndim == 4 and len(features) == slices:
+            return features
+    warnings.warn(Notice(path, "was damaged, or made by an earlier version, and is made again"), stacklevel=2)
+    return None
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the checksum at the end of a file is that of the rest."""
+    digest, rest = hashlib.sha256(), path.stat().st_size - hashlib.sha256().digest_size
+    with path.open("rb") as file:
+        while rest > 0 and (chunk := file.read(min(rest, _CHUNK))):
+            digest.update(chunk)
+            rest -= len(chunk)
+        return digest.digest() == file.read()
 
 
 def weights_digest(vit: VisionTransformer) -> str:
