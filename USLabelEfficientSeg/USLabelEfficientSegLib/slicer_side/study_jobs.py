@@ -148,8 +148,8 @@ def report(job: Job, session: StudySession, output: Path, pdf: bool = False) -> 
         arguments = ["report", str(session.folder), "--output", str(made), *(["--pdf"] if pdf else [])]
         yield from job.work(arguments, session.logs)
         with pages.written(*results) as files:
-            for file in files:
-                shutil.copyfile(made.with_suffix(file.suffix), file)
+            for page in made.parent.iterdir():
+                shutil.copyfile(page, files[0].with_name(page.name))
     return results[-1]
 
 
