@@ -1,4 +1,6 @@
+import gzip
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,20 @@ from USLabelEfficientSegLib.imaging.files import (
 )
 from USLabelEfficientSegLib.imaging.formats import WRITE_SUFFIXES
 from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
+
+
+def _write_colours(path: Path, array: np.ndarray) -> Path:
+    """Write colours (K, J, I, 3 or 4) as the format says that they are colours; SimpleITK knows vectors alone."""
+    _write_with_itk(path, array, colours=True)
+    if path.suffix == ".nrrd":
+        kind = b"kinds: RGB-color" if array.shape[3] == 3 else b"kinds: RGBA-color"
+        path.write_bytes(path.read_bytes().replace(b"kinds: vector", kind))
+    if path.name.endswith(".nii.gz"):
+        content = bytearray(gzip.decompress(path.read_bytes()))
+        struct.pack_into("<8h", content, 40, 3, *array.shape[2::-1], 1, 1, 1, 1)
+        struct.pack_into("<3h", content, 68, 0, *((128, 24) if array.shape[3] == 3 else (2304, 32)))
+        path.write_bytes(gzip.compress(bytes(content[:352]) + array.tobytes()))
+    return path
 
 
 def _write_with_itk(path: Path, array: np.ndarray, colours: bool = False, compressed: bool = False) -> Path:
@@ -98,7 +114,7 @@ def test_values_that_are_no_labels_are_refused(tmp_path: Path, value: float) -> 
 
 
 def test_a_colour_label_map_is_refused(tmp_path: Path) -> None:
-    path = _write_with_itk(tmp_path / "a.nrrd", np.zeros((3, 4, 5, 3), np.uint8), colours=True)
+    path = _write_colours(tmp_path / "a.nrrd", np.zeros((3, 4, 5, 3), np.uint8))
 
     with pytest.raises(InputError, match="is not a label map"):
         read_label_map(path)
@@ -109,7 +125,7 @@ def test_a_colour_label_map_is_refused(tmp_path: Path) -> None:
 def test_colour_becomes_luminance(tmp_path: Path, suffix: str, channels: int) -> None:
     colours = np.random.default_rng(0).integers(0, 256, (3, 4, 5, channels)).astype(np.uint8)
 
-    grey = read_volume(_write_with_itk(tmp_path / f"a{suffix}", colours, colours=True)).voxels
+    grey = read_volume(_write_colours(tmp_path / f"a{suffix}", colours)).voxels
 
     assert grey.dtype == np.uint8
     expected = np.rint(colours[..., :3] @ [0.299, 0.587, 0.114])
@@ -117,7 +133,7 @@ def test_colour_becomes_luminance(tmp_path: Path, suffix: str, channels: int) ->
 
 
 def test_grey_stored_as_colour_is_unchanged(volume: UltrasoundVolume, tmp_path: Path) -> None:
-    path = _write_with_itk(tmp_path / "a.nrrd", np.repeat(volume.voxels[..., None], 3, axis=3), colours=True)
+    path = _write_colours(tmp_path / "a.nrrd", np.repeat(volume.voxels[..., None], 3, axis=3))
 
     np.testing.assert_array_equal(np.swapaxes(read_volume(path).voxels, 0, 2), volume.voxels)
 

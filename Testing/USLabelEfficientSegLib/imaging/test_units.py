@@ -6,8 +6,7 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, write_volume
-from USLabelEfficientSegLib.imaging.units import check_millimetres
+from USLabelEfficientSegLib.imaging.files import read_geometry, read_label_map, read_volume, write_volume
 from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
 
 NRRD = "NRRD0004\ntype: unsigned char\ndimension: 3\nsizes: 2 2 2\nencoding: raw\n{}\n\n"
@@ -59,7 +58,7 @@ def test_a_meta_image_with_element_size_is_read(tmp_path):
     path = tmp_path / "a.mha"
     path.write_bytes(META.format("ElementSize = 1 2 3\n").encode() + VOXELS)
 
-    check_millimetres(path)
+    assert read_geometry(path).spacing == (1.0, 2.0, 3.0)
 
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])

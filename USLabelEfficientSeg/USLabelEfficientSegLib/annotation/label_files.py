@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..imaging import files
+from ..imaging.file_formats.segmentation import segment_fields
 from ..imaging.files import read_label_map
 from ..imaging.image_files import read_image_labels
-from ..imaging.itk_files import segment_fields
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
 from ..imaging.volume import Geometry, ImageLabels, LabelMap
 from .masks import mask_as_organ, tell_mask

@@ -5,6 +5,7 @@ Voxels are indexed [i, j, k] in memory, the order of SimpleITK's `GetSize`.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,23 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from . import dicom
 from .file_errors import about, reading, reason_of
-from .formats import PICTURE_SUFFIXES, PLANAR_REMEDY, READ_FORMATS, READ_SUFFIXES, check_format, suffix_of
-from .itk_files import Frame, read_grid, read_segments, read_with_itk, write_with_itk
+from .file_formats import nrrd
+from .file_formats.header import understood
+from .file_formats.segmentation import image_grid, merged, place_on, put_on, segments_of
+from .file_formats.voxel_data import Frame, read_frames
+from .formats import (
+    PICTURE_SUFFIXES,
+    PLANAR_REMEDY,
+    READ_FORMATS,
+    READ_SUFFIXES,
+    SEGMENTATION_SUFFIX,
+    check_format,
+    format_of,
+    suffix_of,
+)
+from .itk_files import write_with_itk
 from .volume import Geometry, LabelMap, UltrasoundVolume
+from .volume_files import read_grid, read_header, read_volumes
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
@@ -31,11 +46,7 @@ def read_volume(path: Path | str) -> UltrasoundVolume:
         InputError: missing, unreadable, truncated, not finite, constant, 2-D, 4-D, or too large.
     """
     path = Path(path)
-    frames = _read_frames(path)
-    if len(frames) > 1:
-        problem = f"holds {len(frames)} volumes over time (4-D)"
-        remedy = "save the time point of interest as a file of its own (uslabelseg split, Slicer's Sequences)"
-        raise InputError(path, problem, remedy)
+    frames = _read_frames(path, most=1)
     return _as_volume(path, frames[0], image_name(path))
 
 
@@ -62,15 +73,42 @@ def split_frames(path: Path | str) -> list[UltrasoundVolume]:
     return [_as_volume(path, frame, f"{image_name(path)}_{time:03d}") for time, frame in enumerate(frames)]
 
 
-def read_label_map(path: Path | str) -> LabelMap:
-    """Read a label map as uint8: 0 background, 1..254 organs, 255 unlabelled; with the names that the file gives.
+def read_label_map(path: Path | str, image: Geometry | None = None) -> LabelMap:
+    """Read a label map as uint8: 0 background, 1..254 organs, 255 unlabelled.
+
+    The layers of a segmentation of 3D Slicer become one label map. Slicer stores the box around the segments alone: it
+    is put on the grid of the image, where that is known.
+
+    Args:
+        path: as for `read_volume`.
+        image: grid of the image, if it is known.
 
     Raises:
-        InputError: as for `read_volume` (a constant label map is fine), colour, or values that are not
-            integers from 0 to 255.
+        InputError: as for `read_volume` (a constant label map is fine), colour, values that are not integers from 0
+            to 255, segments that overlap, or a segmentation that is not on voxels of its image.
     """
     path = Path(path)
-    frames = _read_frames(path)
+    with reading(path):
+        if dicom.is_dicom(path):
+            return _as_label_map(path, dicom.read_frames(path), {})
+        check_format(path, READ_SUFFIXES)
+        header = read_header(path)
+        with understood(path):
+            segments = segments_of(header.texts)
+        if not segments:
+            _check_times(path, header.times, most=1)
+            return _as_label_map(path, read_volumes(header), {})
+        frames = read_volumes(header)
+        voxels, names = merged(path, [layer for layer, _ in frames], segments)
+        label_map = _as_label_map(path, [(voxels, header.geometry)], names)
+        own_image = image_grid(path, header.texts)
+        with about(path):
+            if own_image is not None and place_on(header.geometry, own_image) is not None:
+                label_map = put_on(label_map, own_image)
+            return label_map if image is None else put_on(label_map, image)
+
+
+def _as_label_map(path: Path, frames: list[Frame], segments: Mapping[int, str]) -> LabelMap:
     voxels, geometry = frames[0]
     if len(frames) > 1 or voxels.ndim != 3:
         raise InputError(path, "is not a label map (4-D or colour)", "give one integer label a voxel, in 3-D")
@@ -79,7 +117,6 @@ def read_label_map(path: Path | str) -> LabelMap:
     if not np.array_equal(labels, voxels):
         raise InputError(path, "holds values that are not labels", "give integers from 0 to 255")
     with about(path):
-        segments = {} if dicom.is_dicom(path) else read_segments(path)
         return LabelMap(labels, geometry, image_name(path), segments)
 
 
@@ -102,10 +139,28 @@ def write_map(path: Path | str, values: NDArray[np.float32], geometry: Geometry)
     write_with_itk(Path(path), values, geometry)
 
 
-def find_images(folder: Path | str, *, pictures: bool = False) -> dict[str, Path]:
+def read_map(path: Path | str) -> tuple[NDArray[Any], Geometry]:
+    """Read the values (C, I, J, K) that `write_map` wrote as NRRD, with their grid; C may also be an axis of a list.
+
+    Raises:
+        InputError: missing, unreadable, truncated, or not NRRD.
+    """
+    path = Path(path)
+    with reading(path):
+        check_format(path, (".nrrd",))
+        frames = read_frames(nrrd.read_header(path, values=True))
+    voxels, geometry = frames[0]
+    if voxels.ndim == 4 and len(frames) == 1:
+        return np.moveaxis(voxels, 3, 0), geometry
+    return np.stack([frame for frame, _ in frames]), geometry
+
+
+def find_images(folder: Path | str, *, pictures: bool = False, labels: bool = False) -> dict[str, Path]:
     """The images directly in a folder by name, sorted: files of a known format and sub-folders with DICOM.
 
-    Hidden files and files of other kinds are passed over, and so are pictures unless `pictures` asks for them.
+    Hidden files and files of other kinds are passed over, and so are pictures unless `pictures` asks for them. Where an
+    image and its segmentation (NAME.seg.nrrd) lie in one folder, it is the segmentation that counts if `labels` are
+    looked for, else the image.
 
     Raises:
         InputError: not a folder, no images, or two images of the same name.
@@ -122,6 +177,10 @@ def find_images(folder: Path | str, *, pictures: bool = False) -> dict[str, Path
     for entry in entries:
         name = image_name(entry)
         if name in images:
+            segmentations = [path for path in (images[name], entry) if suffix_of(path) == SEGMENTATION_SUFFIX]
+            if len(segmentations) == 1:  # beside its image, in the folder of either
+                images[name] = next(path for path in (images[name], entry) if (path in segmentations) == labels)
+                continue
             problem = f"has two images of the name {name} ({images[name].name} and {entry.name})"
             raise InputError(folder, problem, "rename or remove one of them")
         images[name] = entry
@@ -142,7 +201,7 @@ def image_name(path: Path) -> str:
 def _is_image(entry: Path, suffixes: tuple[str, ...]) -> bool:
     if entry.name.startswith("."):
         return False
-    return (suffix_of(entry) in suffixes and entry.is_file()) or dicom.is_dicom(entry)
+    return (format_of(entry) in suffixes and entry.is_file()) or dicom.is_dicom(entry)
 
 
 def _as_volume(path: Path, frame: Frame, name: str) -> UltrasoundVolume:
@@ -167,10 +226,23 @@ def _luminance(colours: NDArray[np.generic]) -> NDArray[np.generic]:
     return np.rint(grey).astype(colours.dtype) if colours.dtype.kind in "iu" else grey
 
 
-def _read_frames(path: Path) -> list[Frame]:
-    """The time points of an image: voxels (I, J, K) or (I, J, K, colours), with their grid."""
+def _read_frames(path: Path, most: int | None = None) -> list[Frame]:
+    """The time points of an image, perhaps at most so many: voxels (I, J, K) or (I, J, K, colours), with their grid."""
     with reading(path):
         if dicom.is_dicom(path):
-            return dicom.read_frames(path)
+            frames = dicom.read_frames(path)
+            _check_times(path, len(frames), most)
+            return frames
         check_format(path, READ_SUFFIXES)
-        return read_with_itk(path)
+        header = read_header(path)
+        if suffix_of(path) == SEGMENTATION_SUFFIX:
+            raise InputError(path, "is a segmentation, not an image", "give the image that was segmented")
+        _check_times(path, header.times, most)
+        return read_volumes(header)
+
+
+def _check_times(path: Path, times: int, most: int | None) -> None:
+    if most is not None and times > most:
+        problem = f"holds {times} volumes over time (4-D)"
+        remedy = "save the time point of interest as a file of its own (uslabelseg split, Slicer's Sequences)"
+        raise InputError(path, problem, remedy)

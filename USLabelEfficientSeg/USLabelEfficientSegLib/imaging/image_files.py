@@ -15,10 +15,11 @@ from ..errors import InputError
 from . import dicom
 from .file_errors import about, reading
 from .files import find_images, grey_voxels, image_name
-from .formats import PICTURE_SUFFIXES, READ_SUFFIXES, check_format
-from .itk_files import read_header, read_segments, read_with_itk
+from .formats import PICTURE_SUFFIXES, READ_SUFFIXES, check_format, suffix_of
+from .itk_files import read_picture
 from .pixel_sizes import UNTOLD, PixelSizes
 from .volume import Geometry, ImageLabels, UltrasoundImage
+from .volume_files import read_header, read_segments, read_slice
 
 MASK = 255  # of the organ in a black and white label
 _OUTLINE_PIXELS = 4  # an outline is at most about this thick
@@ -91,10 +92,10 @@ def dimension_of(path: Path) -> Dimension | None:
     if dicom.is_dicom(path):
         return 2 if dicom.is_loose_frame(path) else 3
     try:
-        reader = read_header(path)
-    except RuntimeError:
+        header = read_header(path)
+    except (InputError, OSError):
         return None
-    return 3 if max(reader.GetSize()[2:], default=1) > 1 else 2
+    return 3 if header.times * header.geometry.shape[2] > 1 else 2
 
 
 def dimension_of_folder(folder: Path) -> Dimension:
@@ -120,8 +121,7 @@ def _read(path: Path) -> tuple[NDArray[np.generic], Geometry | None]:
             pixels, spacing = dicom.read_image(path)
             return pixels, None if spacing is None else _grid(pixels, spacing)
         check_format(path, (*READ_SUFFIXES, *PICTURE_SUFFIXES))
-        pixels, geometry = read_with_itk(path, planar=True)[0]
-        return pixels, None if path.suffix.lower() in PICTURE_SUFFIXES else geometry
+        return (read_picture(path), None) if suffix_of(path) in PICTURE_SUFFIXES else read_slice(read_header(path))
 
 
 def _sized(path: Path, voxels: NDArray[np.generic], own: Geometry | None, sizes: PixelSizes) -> Geometry:

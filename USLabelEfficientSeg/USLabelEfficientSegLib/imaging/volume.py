@@ -1,7 +1,8 @@
 """A volume is voxels plus their place in space: grey images and label maps."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import permutations
 from math import prod
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import InputError
 
 MAX_VOXELS = 2**31
+SAME_WITHIN_VOXELS = 0.05  # headers are rounded, to six digits or three decimals by some writers
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +70,49 @@ class Geometry:
         offset = np.asarray(lps, dtype=np.float64) - self.origin
         return np.asarray(offset @ np.linalg.inv(self.direction).T / self.spacing)
 
-    def same_grid(self, other: "Geometry", tolerance_voxels: float = 1e-3) -> bool:
-        """Whether both grids have the same shape and their eight corners agree within the tolerance."""
-        if self.shape != other.shape:
-            return False
+    def largest_distance(self, other: "Geometry") -> float:
+        """How many voxels of this grid the same voxel of another grid of this shape is away from its own, at most."""
         corners = np.indices((2, 2, 2)).reshape(3, 8).T * (np.array(self.shape) - 1)
         difference = self.physical_to_index(other.index_to_physical(corners)) - corners
-        return bool(np.abs(difference).max() <= tolerance_voxels)
+        return float(np.abs(difference).max())
+
+    def same_grid(self, other: "Geometry", tolerance_voxels: float = SAME_WITHIN_VOXELS) -> bool:
+        """Whether both grids have the same shape and all their voxels agree within the tolerance."""
+        return self.shape == other.shape and self.largest_distance(other) <= tolerance_voxels
+
+    def difference(self, other: "Geometry") -> str:
+        """What tells this grid from another, as a clause: "has ... voxels, not ..." or "lies up to ... voxels off"."""
+        if self.shape != other.shape:
+            own, others = (" x ".join(map(str, grid.shape)) for grid in (self, other))
+            return f"has {own} voxels, not {others}"
+        parts = ("origin", "spacing", "direction")
+        # How far one part alone moves the grid.
+        alone = {part: self.largest_distance(replace(self, **{part: getattr(other, part)})) for part in parts}
+        part = max(parts, key=alone.__getitem__)
+        own, others = _told_apart(np.ravel(getattr(self, part)), np.ravel(getattr(other, part)))
+        corners = np.indices((2, 2, 2)).reshape(3, 8).T * (np.array(self.shape) - 1)
+        apart = np.linalg.norm(self.index_to_physical(corners) - other.index_to_physical(corners), axis=1).max()
+        voxels = self.largest_distance(other)
+        return f"lies up to {voxels:.3g} voxels ({apart:.3g} mm) off: its {part} is {own}, not {others}"
+
+    @property
+    def axis_codes(self) -> str:
+        """The direction in which each voxel index grows, such as "LPS": left, posterior, superior, or their opposites.
+
+        Oblique axes have the nearest directions, each letter pair once.
+        """
+        order = max(permutations(range(3)), key=lambda axes: sum(abs(self.direction[axes[n], n]) for n in range(3)))
+        return "".join("RAI"[axis] if self.direction[axis, n] < 0 else "LPS"[axis] for n, axis in enumerate(order))
+
+
+def _told_apart(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[str, str]:
+    """Two rows of numbers with as many digits as they need to look different."""
+    own = others = ""
+    for digits in range(4, 18):
+        own, others = (f"({', '.join(f'{value:.{digits}g}' for value in values)})" for values in (first, second))
+        if own != others:
+            break
+    return own, others
 
 
 @dataclass

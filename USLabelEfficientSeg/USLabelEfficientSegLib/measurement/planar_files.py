@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from ..annotation.label_files import read_planar_labels
 from ..annotation.segments import LabelFile, matched, numbered, organ_labels
 from ..errors import InputError
-from ..imaging.files import image_name
+from ..imaging.files import image_name, read_map
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
 from ..imaging.volume import Geometry, ImageLabels
 from ..study.files import atomic_write_csv
@@ -31,7 +30,6 @@ from .segmentation_files import (
     names_of,
     organs_of_labels,
     probability_file,
-    read_probability_image,
     renamed,
 )
 
@@ -129,12 +127,10 @@ def read_image_probabilities(segmentation: Path, name: str) -> NDArray[np.floati
     path = probability_file(segmentation, name)
     if not path.exists() or record_of(path).exists():  # a segmentation of an image with such a name
         return None
-    image = read_probability_image(path)
-    classes, size = image.GetNumberOfComponentsPerPixel(), (*image.GetSize(), 1)[:3]
-    values = SimpleITK.GetArrayFromImage(image).reshape(*size[::-1], classes)
-    if size[2] != 1 or classes < 2 or not np.issubdtype(values.dtype, np.floating):
+    probabilities, geometry = read_map(path)
+    if geometry.shape[2] != 1 or len(probabilities) < 2 or not np.issubdtype(probabilities.dtype, np.floating):
         raise InputError(path, "holds no class probabilities of a 2-D image", PROBABILITY_REMEDY)
-    return np.ascontiguousarray(values.transpose(3, 2, 1, 0))
+    return probabilities
 
 
 def write_areas_csv(path: Path, rows: Sequence[PlanarMeasurement]) -> None:

@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import SimpleITK
 from numpy.typing import NDArray
 
 from ..annotation.label_files import read_volume_labels
 from ..annotation.segments import LabelFile, matched, numbered, organ_labels, organs_named_in, segments_of
 from ..annotation.sparse_labels import UNLABELLED
 from ..errors import InputError
-from ..imaging.files import find_images, image_name, read_label_map, read_volume
-from ..imaging.itk_files import read_header
+from ..imaging.files import find_images, image_name, read_label_map, read_map, read_volume
 from ..imaging.volume import LabelMap
+from ..imaging.volume_files import read_header
 from ..segmentation.segments import PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX
 from ..segmentation.training_statistics import TrainingStatistics
 from .measure import measure_case
@@ -32,7 +31,6 @@ from .planar import PlanarMeasurement
 
 AnyRow = TypeVar("AnyRow", OrganMeasurement, PlanarMeasurement)
 SEGMENTATION_SUFFIX = "_segmentation"
-_FLOATS = (SimpleITK.sitkFloat32, SimpleITK.sitkFloat64)
 PROBABILITY_REMEDY = "segment the image again with its probabilities"
 
 
@@ -63,9 +61,9 @@ def is_map(path: Path) -> bool:
         return False
     try:
         header = read_header(path)
-    except RuntimeError:
+    except (InputError, OSError):  # the classes of probabilities are vectors, which no image is
         return True
-    return header.GetNumberOfComponents() > 1 or header.GetDimension() > 3 or header.GetPixelID() in _FLOATS
+    return header.times > 1 or header.dtype.kind == "f"
 
 
 def _of_map(file_name: str) -> str | None:
@@ -219,14 +217,6 @@ def probability_file(segmentation: Path, name: str) -> Path:
     return segmentation.parent / f"{name}{PROBABILITY_SUFFIX}.nrrd"
 
 
-def read_probability_image(path: Path) -> SimpleITK.Image:
-    """Class probabilities as SimpleITK holds them. Raises `InputError` when the file cannot be read."""
-    try:
-        return SimpleITK.ReadImage(str(path))
-    except RuntimeError as error:
-        raise InputError(path, "cannot be read", PROBABILITY_REMEDY) from error
-
-
 def read_probabilities(segmentation: Path, name: str) -> NDArray[np.floating] | None:
     """Class probabilities (C, I, J, K) that lie beside a segmentation of the image `name`, if any.
 
@@ -236,10 +226,7 @@ def read_probabilities(segmentation: Path, name: str) -> NDArray[np.floating] | 
     path = probability_file(segmentation, name)
     if not path.exists() or record_of(path).exists():  # a segmentation of an image with such a name
         return None
-    image = read_probability_image(path)
-    # SimpleITK's arrays are indexed [(c4), k, j, i, (components)].
-    voxels = SimpleITK.GetArrayViewFromImage(image)
-    if voxels.ndim != 4 or not np.issubdtype(voxels.dtype, np.floating):
+    probabilities, _ = read_map(path)
+    if len(probabilities) < 2 or not np.issubdtype(probabilities.dtype, np.floating):
         raise InputError(path, "holds no class probabilities", PROBABILITY_REMEDY)
-    by_class = voxels.transpose(0, 3, 2, 1) if image.GetDimension() == 4 else voxels.transpose(3, 2, 1, 0)
-    return np.array(by_class, order="K")
+    return probabilities

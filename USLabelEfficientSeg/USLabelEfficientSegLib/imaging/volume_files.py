@@ -1,0 +1,84 @@
+"""Volumes in NRRD, NIfTI, MetaImage and GIPL, by the strict readers of `file_formats`."""
+
+from pathlib import Path
+
+from ..errors import InputError
+from .file_formats import gipl, metaimage, nifti, nrrd
+from .file_formats.header import Header, understood
+from .file_formats.segmentation import segments_of
+from .file_formats.voxel_data import Frame, read_frames
+from .formats import PLANAR_REMEDY, format_of
+from .volume import Geometry
+
+_READERS = {
+    ".nrrd": nrrd.read_header,
+    ".nhdr": nrrd.read_header,
+    ".nii": nifti.read_header,
+    ".nii.gz": nifti.read_header,
+    ".mha": metaimage.read_header,
+    ".mhd": metaimage.read_header,
+    ".gipl": gipl.read_header,
+    ".gipl.gz": gipl.read_header,
+}
+
+
+def read_header(path: Path) -> Header:
+    """What a file says about its image, without the voxels.
+
+    Raises:
+        InputError: damaged, not understood, or without a spacing in mm.
+        OSError: the file cannot be opened.
+    """
+    return _READERS[format_of(path)](path)
+
+
+def read_grid(path: Path) -> Geometry:
+    """The grid of a 3-D image file, from its header alone.
+
+    Raises:
+        InputError: as `read_header`, or 2-D.
+        OSError: the file cannot be opened.
+    """
+    header = read_header(path)
+    if header.dimension < 3:
+        raise InputError(path, "is a 2-D image", "give a 3-D volume")
+    return header.geometry
+
+
+def read_volumes(header: Header) -> list[Frame]:
+    """The volume of each time point.
+
+    Raises:
+        InputError: damaged, or a 2-D image.
+        OSError: the file cannot be opened.
+    """
+    if header.dimension < 3:
+        raise InputError(header.path, "is a 2-D image", PLANAR_REMEDY)
+    return read_frames(header)
+
+
+def read_slice(header: Header) -> Frame:
+    """The one slice of a 2-D image.
+
+    Raises:
+        InputError: damaged, or a volume.
+        OSError: the file cannot be opened.
+    """
+    shape = (*header.geometry.shape[:2], header.geometry.shape[2] * header.times)
+    if shape[2] > 1:
+        problem = f"is no 2-D image but a volume of {' x '.join(map(str, shape))} voxels"
+        raise InputError(header.path, problem, "keep volumes and 2-D images in folders of their own")
+    return read_frames(header)[0]
+
+
+def read_segments(path: Path) -> dict[int, str]:
+    """What a file with one layer calls its labels, by label value (`SegmentN_LabelValue` and `SegmentN_Name`).
+
+    Raises:
+        InputError: as `read_header`.
+        OSError: the file cannot be opened.
+    """
+    if format_of(path) not in _READERS:
+        return {}
+    with understood(path):
+        return {segment.value: segment.name for segment in segments_of(read_header(path).texts) if segment.name}
