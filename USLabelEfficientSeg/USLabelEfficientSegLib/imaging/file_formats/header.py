@@ -22,6 +22,7 @@ ORTHOGONAL_WITHIN = 0.01
 """Largest cosine between two axes, and deviation of a unit vector's length, that is put down to rounding.
 
 Three decimals do that to the vectors of voxels of 0.2 mm. Axes are made orthogonal then; volumes change by 0.005 %."""
+_SMALLEST_MM, _LARGEST_MM = 1e-6, 1e6  # of a spacing; no position is farther away
 _EXACT_WITHIN = 1e-6  # axes that deviate less are kept to the last bit
 
 EXPORT_AGAIN = "copy or export the file again"
@@ -29,6 +30,7 @@ _MILLIMETRES = {"mm", "millimeter", "millimeters", "millimetre", "millimetres"}
 _NOT_TOLD = {"", "?", "??", "???", "none"}
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _REAL = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,4})?|[-+]?(nan|inf|infinity)", re.IGNORECASE)
+RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])  # factors of x, y, z
 _TRACKED_FRAME = re.compile(r"Seq_Frame([0-9]+)_", re.IGNORECASE)
 
 
@@ -168,7 +170,7 @@ def grid(
         columns = np.where(lengths > 0, columns / np.where(lengths > 0, lengths, 1), _across(columns))
     i, j, k = shape
     x, y, z = place
-    if not np.isfinite([x, y, z]).all():
+    if not max(map(abs, place)) <= _LARGEST_MM:
         raise InputError(path, f"lies at ({x:g}, {y:g}, {z:g}) mm", "export it again with its position")
     return Geometry((i, j, k), (steps[0], steps[1], steps[2]), (x, y, z), _orthogonal(path, columns))
 
@@ -204,7 +206,7 @@ def _checked_spacing(path: Path, step: float, size: int, axis: int) -> float:
         return 1.0  # a 2-D image
     if step == 0 or math.isnan(step):
         problem = "does not say how large its voxels are (no spacing)"
-    elif step < 0 or math.isinf(step):
+    elif not _SMALLEST_MM <= step <= _LARGEST_MM:
         problem = f"has the spacing {step:g} mm"
     else:
         return step

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ..volume import Geometry
-from .header import Header, Role, VoxelData, check_units, checked_sizes, damaged, grid, understood
+from .header import RAS_TO_LPS, Header, Role, VoxelData, check_units, checked_sizes, damaged, grid, understood
 from .voxel_data import first_bytes
 
 SPACING_WITHIN = 0.01  # of each other, as a part
@@ -25,7 +25,6 @@ _TYPES = {
 }  # fmt: skip
 _COLOURS = {128: 3, 2304: 4}  # RGB24, RGBA32
 _UNITS = {0: "mm", 1: "metres", 2: "mm", 3: "micrometres"}  # 0: not told, by convention mm
-_RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -153,12 +152,12 @@ def _scaling(fields: _Fields) -> tuple[float, float]:
 
 def _geometry(path: Path, fields: _Fields, shape: Sequence[int]) -> Geometry:
     spacing = fields.pixdim[1:4]
-    alone = grid(path, shape, _RAS_TO_LPS, (0, 0, 0), spacing)  # refuses what is no spacing
+    alone = grid(path, shape, np.diag(RAS_TO_LPS), (0, 0, 0), spacing)  # refuses what is no spacing
     qform = _qform(path, fields, shape, alone.spacing) if fields.qform_code > 0 else None
     if fields.sform_code <= 0:
         return qform or alone
     try:
-        sform = grid(path, shape, _RAS_TO_LPS @ fields.srow[:, :3], _RAS_TO_LPS @ fields.srow[:, 3])
+        sform = grid(path, shape, RAS_TO_LPS[:, None] * fields.srow[:, :3], RAS_TO_LPS * fields.srow[:, 3])
     except InputError as error:
         raise InputError(path, f"has a wrong sform: it {error.problem}", "save it again with a rigid sform") from None
     if np.allclose(sform.spacing, alone.spacing, rtol=_ROUNDED):
@@ -186,7 +185,7 @@ def _qform(path: Path, fields: _Fields, shape: Sequence[int], spacing: tuple[flo
         ]
     )
     rotation[:, 2] *= -1.0 if fields.pixdim[0] < 0 else 1.0
-    return grid(path, shape, _RAS_TO_LPS @ rotation, _RAS_TO_LPS @ fields.qoffset, spacing)
+    return grid(path, shape, RAS_TO_LPS[:, None] * rotation, RAS_TO_LPS * fields.qoffset, spacing)
 
 
 def _check_agreement(path: Path, sform: Geometry, qform: Geometry) -> None:

@@ -218,8 +218,8 @@ def _geometry(
             raise ValueError(f"space origin {fields['space origin']}")
         origin = np.array([real(part) for part in found[1].split(",")])[:extent]
     signs = _TO_LPS[_without_time(fields["space"].lower())] if "space" in fields else (1, 1, 1)
-    to_lps = np.diag(signs[:extent])
-    geometry = grid(path, shape, to_lps @ columns[:extent], to_lps @ origin)
+    to_lps = np.array(signs[:extent])
+    geometry = grid(path, shape, to_lps[:, None] * columns[:extent], to_lps * origin)
     _check_spacings(path, geometry, _numbers(fields.get("spacings"), len(sizes))[axes])
     return geometry
 

@@ -3,6 +3,7 @@
 https://slicer.readthedocs.io/en/latest/developer_guide/modules/segmentations.html (segmentation file format)
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ..volume import Geometry, LabelMap
-from .header import damaged, grid, real, whole
+from ..volume import MAX_VOXELS, Geometry, LabelMap
+from .header import RAS_TO_LPS, checked_sizes, damaged, grid, real, whole
 
 _FIELD = re.compile(r"Segment([0-9]{1,6})_(\w+)")
 _LAST_LABEL = 254
-_RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
+_LARGEST_IMAGE = 1 << 28  # voxels that a small box of labels may stand for
 
 
 @dataclass(frozen=True)
@@ -111,16 +112,22 @@ def image_grid(path: Path, texts: Mapping[str, str]) -> Geometry | None:
         try:
             matrix = np.array([real(number) for number in numbers[:16]]).reshape(4, 4)
             first, last = np.array([whole(number) for number in numbers[16:]]).reshape(3, 2).T
-            origin = _RAS_TO_LPS @ (matrix[:3, :3] @ first + matrix[:3, 3])
-            return grid(path, (last - first + 1).tolist(), _RAS_TO_LPS @ matrix[:3, :3], origin)
+            shape = checked_sizes(path, (last - first + 1).tolist())
+            with np.errstate(all="ignore"):
+                origin = RAS_TO_LPS * (matrix[:3, :3] @ first + matrix[:3, 3])
+            image = grid(path, shape, RAS_TO_LPS[:, None] * matrix[:3, :3], origin)
         except ValueError:  # of an empty segmentation, among others
             return None
+        return image if math.prod(shape) <= _LARGEST_IMAGE else None
     return None
 
 
 def place_on(own: Geometry, image: Geometry) -> NDArray[np.int64] | None:
     """The voxel of an image that is the first voxel of another grid; None if their voxels do not coincide."""
-    first = np.rint(image.physical_to_index(own.origin)).astype(np.int64)
+    nearest = np.rint(image.physical_to_index(own.origin))
+    if np.abs(nearest).max() > MAX_VOXELS:
+        return None
+    first = nearest.astype(np.int64)
     moved = Geometry(own.shape, image.spacing, tuple(image.index_to_physical(first)), image.direction)
     return first if own.same_grid(moved) else None
 
