@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import __version__
+from .annotation.segments import folded
 from .errors import InputError
 from .evaluation.agreement_section import agreement_section
 from .evaluation.metrics import dice
@@ -91,6 +92,11 @@ def open_cohort(
     scans = read_visits(visits) if visits else []
     check_visits(scans, found)
     names = list(organs or organs_of_files(found.values(), [maps[name] for name in found if name in maps]))
+    spelt = {folded(organ): organ for organ in names}
+    volumes_ml = {
+        case: {spelt.get(folded(organ), organ): ml for organ, ml in of_case.items()}
+        for case, of_case in volumes_ml.items()
+    }
     if volumes_ml and not any(set(names) & of_case.keys() for of_case in volumes_ml.values()):
         raise InputError(references or "references", f"has no volume of {', '.join(names)}", "use the same organ names")
     return Cohort(

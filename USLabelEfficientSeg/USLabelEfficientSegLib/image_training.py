@@ -29,6 +29,7 @@ from .segmentation.closer_looks import MARGINS
 from .segmentation.image_calibration import ImageStatistics
 from .segmentation.image_model import ImageModel, predict_image
 from .segmentation.model import MODEL_NAME
+from .study.coverage import check_every_organ_is_shown
 from .study.provenance import image_checksums, images_added, label_checksums, labels_changed, read_settings, start_run
 from .study.settings import DivergenceSettings, Settings
 from .study.study import Study
@@ -64,6 +65,7 @@ def train_images(
     """
     check_trainable(study, settings)
     with study.lock():
+        check_every_organ_is_shown(study)
         if restart:
             forget_run(study)
         open_images_run(study, settings, device)

@@ -21,6 +21,7 @@ from .errors import InputError
 from .pseudolabels.teacher_labels import teacher_pseudo_label
 from .segmentation.model import MODEL_NAME, SegmentationModel
 from .student_rounds import Students, distilled_students, renewed, students_of_labels_alone, trained_model
+from .study.coverage import check_every_organ_is_shown
 from .study.settings import Settings
 from .study.several_devices import check_devices, on_devices
 from .study.study import Study
@@ -49,6 +50,7 @@ def train(
     from_teacher: bool = False,
     cancelled: Callable[[], bool] | None = None,
     observer: Observer | None = None,
+    without_examples: bool = False,
 ) -> SegmentationModel | None:
     """Train a study, or go on with its training: teacher -> slice head -> pseudo-labels -> students.
 
@@ -68,13 +70,14 @@ def train(
         cancelled: asked after every step; the stage saves its state and raises `Cancelled`.
         observer: told after every step of a student the stage, the share of it that is done, and what gives the model
             that it and the students of the other kind would be now; it must not change the model. Only with one device.
+        without_examples: train even where no labelled slice shows some organ, which then cannot be learnt.
 
     Returns:
         The model, which lies in the study as well; None if `until` is an earlier stage.
 
     Raises:
-        InputError: no labelled slice, a run with other settings, a damaged file, a full disk, or a stage that the
-            method does not have; or several devices that cannot be had, see `check_devices`.
+        InputError: no labelled slice, or none of an organ, a run with other settings, a damaged file, a full disk, or a stage
+            that the method does not have; or several devices that cannot be had, see `check_devices`.
         ValueError: an observer of several devices.
     """
     if study.dimension == 2:
@@ -90,6 +93,8 @@ def train(
             raise InputError(
                 study.folder, "has no labelled slice", "label one or train only the teacher of cross-dimensional"
             )
+        if (of_pair or until != "teacher") and not without_examples:
+            check_every_organ_is_shown(study)
         if restart:
             forget_run(study)
         run = replace(open_run(study, settings, device, cancelled, from_teacher, devices), observer=observer)

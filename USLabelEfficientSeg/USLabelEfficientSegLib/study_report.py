@@ -50,7 +50,6 @@ def report_content(
     """What a report of a trained study shows: labels, training, settings and provenance besides the `cases`."""
     events = read_events(study.events.path)
     summary = study.summary()
-    slices = sum(case.image.shape[study.slice_axis] for case in study.cases)
     fraction = f"{100 * study.label_fraction():.2g} %"
     return ReportContent(
         title=title,
@@ -59,7 +58,7 @@ def report_content(
         comparisons=comparisons,
         events=events,
         highlights={
-            "Labelled slices": f"{summary['labelled_slices']} of {slices} ({fraction})",
+            "Labelled slices": f"{summary['labelled_slices']} ({fraction} of all)",
             "Training time": f"{training_seconds(events) / 60:.1f} min",
             **(highlights or {}),
         },

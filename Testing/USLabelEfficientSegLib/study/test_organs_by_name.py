@@ -115,3 +115,35 @@ def test_a_mask_beside_labels_of_several_organs_is_refused(data):
 
     with pytest.raises(InputError, match=r"a\.nrrd: is black and white, but there are 2 organs"):
         made(data)
+
+
+def test_an_organ_on_no_labelled_slice_is_told_and_not_trained(data, call):
+    for name in "ab":
+        label(data, name, np.where(TRUTH == 1, 1, 0).astype(np.uint8))
+
+    code, out, _ = call(
+        "study", "create", data / "study", "--images", data / "images", "--labels", data / "labels",
+        "--organs", "bladder,prostate",
+    )  # fmt: skip
+
+    assert code == 0 and "No labelled slice shows prostate: label one that does before training" in out
+    assert "No labelled slice shows prostate" in call("study", "show", data / "study")[1]
+    code, _, err = call("train", data / "study")
+    assert code == 2 and "has no labelled slice that shows prostate; label a slice that does, or make" in err
+    assert not (data / "study" / "run").exists()
+
+
+def test_slices_that_cross_never_make_more_than_all(data):
+    study = Study.create(data / "study", data / "images", organs=["bladder", "prostate"])
+    labels = SparseLabels.unlabelled(study.read_volume("a").geometry, study.organs)
+    for axis, indices in ((0, range(5)), (1, range(6)), (2, range(7))):
+        for index in indices:
+            labels.set_slice(axis, index, TRUTH.take(index, axis))
+    study.set_labels("a", labels)
+
+    on_slices = 1 - 1 / (6 * 7 * 8)
+    assert len(study.case("a").labels.slices) == 18 > GRID.shape[2]
+    assert study.label_fraction() == pytest.approx(8 * on_slices / 24)
+    labels.voxels[:] = TRUTH
+    study.set_labels("a", labels)
+    assert study.label_fraction() == pytest.approx(1 / 3)

@@ -85,6 +85,7 @@ def create(
     )
     summary = made.summary()
     console.say(f"Made {study}: {_overview(summary)}.")
+    _tell_unseen(summary)
     _tell_next(made)
 
 
@@ -139,6 +140,7 @@ def show(
     for organ, counts in summary["organs"].items():
         kind = "slices" if opened.dimension == 3 else "images"
         console.say(f"  {organ}: on {counts['labelled_slices']} labelled {kind}")
+    _tell_unseen(summary)
     headings = ("Volume", "Voxels", "Spacing, mm", "Labelled slices")
     rows = []
     for case in summary["cases"]:
@@ -169,6 +171,15 @@ def _tell_next(study: "Study") -> None:
         console.next(f"uslabelseg segment {folder} IMAGE... --output segmentations")
     else:
         console.next(f"uslabelseg train {folder}")
+
+
+def _tell_unseen(summary: dict) -> None:
+    """Warn of organs that cannot be learnt as yet; a study without any labels has another first step."""
+    unseen = [organ for organ, counts in summary["organs"].items() if not counts["labelled_slices"]]
+    if unseen and summary["labelled_volumes"]:
+        of = "slice" if summary["dimension"] == 3 else "image"
+        names = " or ".join(unseen)
+        console.say(f"No labelled {of} shows {names}: label one that does before training, or leave the organ out.")
 
 
 def _overview(summary: dict) -> str:

@@ -14,6 +14,7 @@ from ..imaging.files import read_geometry, read_volume
 from ..imaging.image_files import Dimension, read_image
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
 from ..imaging.volume import UltrasoundVolume, label_map_of
+from .coverage import label_fraction
 from .creation import create_study, label_record, stored_images
 from .events import EventLog, read_events
 from .files import guarded, remove_temporaries, sha256_of
@@ -202,9 +203,8 @@ class Study:
                 self._replace(case.model_copy(update={"labels": record}))
 
     def label_fraction(self) -> float:
-        """Labelled slices over all slices along the slice axis."""
-        labelled = sum(len(case.labels.slices) for case in self.cases if case.labels is not None)
-        return labelled / sum(case.image.shape[self.slice_axis] for case in self.cases)
+        """Labelled slices over all slices along the slice axis, see `coverage.label_fraction`."""
+        return label_fraction(self.cases, self.slice_axis)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
