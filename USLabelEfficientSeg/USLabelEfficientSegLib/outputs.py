@@ -23,8 +23,8 @@ from pathlib import Path
 
 from .errors import InputError
 from .study.files import sha256_of, sync_folder, writing
+from .study.kinds import MANIFEST_NAME
 from .study.lock import StudyLock, holder_of
-from .study.manifest import MANIFEST_NAME
 from .user_folder import user_folder
 
 _STAGING = re.compile(r"\.uslabelseg-[0-9a-f]{16}")

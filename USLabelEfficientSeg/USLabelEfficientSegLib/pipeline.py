@@ -76,8 +76,8 @@ def train(
         The model, which lies in the study as well; None if `until` is an earlier stage.
 
     Raises:
-        InputError: no labelled slice, or none of an organ, a run with other settings, a damaged file, a full disk, or a stage
-            that the method does not have; or several devices that cannot be had, see `check_devices`.
+        InputError: no labelled slice, or none of an organ, a run with other settings, a damaged file, a full disk, or a
+            stage that the method does not have; or several devices that cannot be had, see `check_devices`.
         ValueError: an observer of several devices.
     """
     if study.dimension == 2:

@@ -83,7 +83,8 @@ def report(
     """
     from ..measurement.report import write_report
     from ..outputs import is_stream
-    from ..study.manifest import MANIFEST_NAME, read_manifest
+    from ..study.kinds import kind_of
+    from ..study.manifest import read_manifest
     from .image_results import dimension_of_results
 
     pdf_file = output.with_suffix(".pdf") if pdf else None
@@ -91,11 +92,15 @@ def report(
         raise InputError(
             output, "is the name of a PDF", "give the name of the HTML file; --pdf writes the PDF beside it"
         )
+    kind = kind_of(source)
+    if kind in ("a model", "an image"):
+        problem = f"is {kind}, and a report is of a trained study or of segmentations"
+        raise InputError(source, problem, "give the folder of one of these")
     if pdf_file is not None and is_stream(output):
         raise InputError("--pdf", "needs a file beside which the PDF is written", "give --output a file")
     results = [output] if pdf_file is None else [output, pdf_file]
     outputs = outputs_of(overwrite, [source, images, references, visits, study], *results)
-    if (source / MANIFEST_NAME).exists():
+    if kind == "a study":
         given = {"--images": images, "--references": references, "--study": study, "--organs": organs}
         for option, value in given.items():
             if value is not None:

@@ -67,8 +67,10 @@ def segment(
     from ..segmentation.model import choose_device
     from ..segmentation.segment_files import images_by_name, load_model
     from ..segmentation.segment_images import model_dimension
+    from ..study.kinds import check_order
     from ..study.memory import tune_memory
 
+    check_order("segment", model, images)
     where, sizes = choose_device(device), read_pixel_sizes(pixel_sizes, pixel_size)
     console.results_elsewhere = as_json
     if model_dimension(model) == 2:
@@ -206,8 +208,10 @@ def calibrate(
     from ..segmentation.model import choose_device
     from ..segmentation.segment_files import load_model
     from ..segmentation.segment_images import model_dimension
+    from ..study.kinds import check_order
     from ..study.memory import tune_memory
 
+    check_order("calibrate", model, [images, references])
     where, sizes = choose_device(device), read_pixel_sizes(pixel_sizes, pixel_size)
     if model_dimension(model) == 2:
         image_results.calibrate(model, images, references, where, sizes)

@@ -7,7 +7,7 @@ from .file_formats import gipl, metaimage, nifti, nrrd
 from .file_formats.header import Header, understood
 from .file_formats.segmentation import segments_of
 from .file_formats.voxel_data import Frame, read_frames
-from .formats import PLANAR_REMEDY, format_of
+from .formats import PLANAR_REMEDY, READ_FORMATS, format_of
 from .volume import Geometry
 
 _READERS = {
@@ -29,6 +29,8 @@ def read_header(path: Path) -> Header:
         InputError: damaged, not understood, or without a spacing in mm.
         OSError: the file cannot be opened.
     """
+    if format_of(path) not in _READERS:
+        raise InputError(path, "is not of a format that can be read", f"convert it to {READ_FORMATS}")
     return _READERS[format_of(path)](path)
 
 

@@ -19,10 +19,12 @@ from ..annotation.segments import LabelFile, matched, numbered, organ_labels, or
 from ..annotation.sparse_labels import UNLABELLED
 from ..errors import InputError
 from ..imaging.files import find_images, image_name, read_label_map, read_map, read_volume
+from ..imaging.formats import PICTURE_SUFFIXES, suffix_of
 from ..imaging.volume import LabelMap
 from ..imaging.volume_files import read_header
 from ..segmentation.segments import PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX
 from ..segmentation.training_statistics import TrainingStatistics
+from ..study.kinds import check_images
 from .measure import measure_case
 from .measurement_files import read_measurements_of
 from .measurement_record import record_of
@@ -31,6 +33,7 @@ from .planar import PlanarMeasurement
 
 AnyRow = TypeVar("AnyRow", OrganMeasurement, PlanarMeasurement)
 SEGMENTATION_SUFFIX = "_segmentation"
+_SEGMENTATION = "a segmentation"
 PROBABILITY_REMEDY = "segment the image again with its probabilities"
 
 
@@ -40,6 +43,7 @@ def find_segmentations(folder: Path, *, pictures: bool = False) -> dict[str, Pat
     Raises:
         InputError: there is none, or one image has two.
     """
+    check_images([folder], _SEGMENTATION)
     found: dict[str, Path] = {}
     images = find_images(folder, pictures=pictures)
     names = {file_name.removesuffix(SEGMENTATION_SUFFIX) for file_name in images}
@@ -57,7 +61,8 @@ def find_segmentations(folder: Path, *, pictures: bool = False) -> dict[str, Pat
 
 def is_map(path: Path) -> bool:
     """Whether a file is the probability or uncertainty map of another, by its name and its kind of numbers."""
-    if _of_map(image_name(path)) is None or record_of(path).exists() or path.is_dir():
+    is_picture = suffix_of(path) in PICTURE_SUFFIXES  # of 8 bits, which no map is
+    if _of_map(image_name(path)) is None or record_of(path).exists() or path.is_dir() or is_picture:
         return False
     try:
         header = read_header(path)
@@ -82,6 +87,8 @@ def read_segmentation(path: Path, organs: Sequence[str] | None = None) -> LabelM
 
 def given_files(paths: Iterable[Path], find: Callable[[Path], Mapping[str, Path]]) -> list[Path]:
     """Files as given and those that `find` sees in folders; one that is given twice comes once."""
+    paths = list(paths)
+    check_images(paths, _SEGMENTATION)
     return list(dict.fromkeys(file for path in paths for file in (find(path).values() if path.is_dir() else [path])))
 
 

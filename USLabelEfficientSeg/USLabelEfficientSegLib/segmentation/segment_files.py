@@ -21,6 +21,7 @@ from ..imaging.files import find_images, image_name, read_volume, write_label_ma
 from ..imaging.image_files import Dimension, dimension_of
 from ..imaging.volume import LabelMap
 from ..outputs import Outputs
+from ..study.kinds import check_images, check_model
 from ..study.study import Study
 from .image_model import ImageModel
 from .inference import CoarsePrediction, predict
@@ -53,6 +54,7 @@ def load_any(path: Path, load: Callable[[Path], _Model]) -> _Model:
         InputError: the study is not trained, or now has other organs than its model; a file that is no model.
     """
     if not path.is_dir():
+        check_model(path)
         return load(path)
     study = Study.open(path)
     file = study.run_folder / MODEL_NAME
@@ -77,6 +79,8 @@ def images_by_name(paths: Iterable[Path], dimension: Dimension = 3) -> dict[str,
         InputError: a folder without images, or two images of the same name.
     """
     found: dict[str, Path] = {}
+    paths = list(paths)
+    check_images(paths)
     for path in paths:
         is_series = path.is_dir() and is_dicom(path) and (dimension == 3 or dimension_of(path) == 3)
         is_folder_of_images = path.is_dir() and not is_series

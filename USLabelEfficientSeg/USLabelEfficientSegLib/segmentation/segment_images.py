@@ -15,6 +15,7 @@ from ..imaging.pixel_sizes import PixelSizes
 from ..imaging.volume import ImageLabels, UltrasoundImage
 from ..outputs import Outputs
 from ..study.checkpoint_header import read_metadata
+from ..study.kinds import check_model
 from ..study.study import Study
 from .image_model import ImageModel, ImagePrediction, predict_image
 from .model import IMAGE_MODEL
@@ -41,6 +42,7 @@ def model_dimension(path: Path) -> Dimension:
     """
     if path.is_dir():
         return Study.open(path).dimension
+    check_model(path)
     return 2 if IMAGE_MODEL in read_metadata(path) else 3
 
 

@@ -9,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 from ..errors import InputError
 
 METADATA_KEY = "uslabelseg"
+_REMEDY = "give another file, or if it lies in the run folder of a study delete it and train again"
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -25,9 +26,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
             path, "the weights file does not exist", "train the model first or give another file"
         ) from error
     except (SafetensorError, KeyError, ValueError) as error:
-        raise InputError(
-            path, "is damaged or was not written by this program", "delete it and train this stage again"
-        ) from error
+        raise InputError(path, "is damaged or was not written by this program", _REMEDY) from error
     if not isinstance(metadata, dict):
-        raise InputError(path, "holds no description of its weights", "delete it and train this stage again")
+        raise InputError(path, "holds no description of its weights", _REMEDY)
     return metadata

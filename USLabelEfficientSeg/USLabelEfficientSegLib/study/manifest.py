@@ -10,10 +10,10 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from ..errors import InputError
 from .files import atomic_write_text
 from .json_files import read_json
+from .kinds import MANIFEST_NAME, kind_of
 from .names import LONGEST_NAME, name_problem, names_problem
 from .settings import Section, invalid
 
-MANIFEST_NAME = "study.json"
 FORMAT: Final = 1
 
 
@@ -122,11 +122,9 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         data: Any = read_json(path)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(
-            folder,
-            f"is not a study (it holds no {MANIFEST_NAME})",
-            "give the folder that `study create` made",
-        ) from error
+        kind = kind_of(folder)
+        problem = f"is not a study (it holds no {MANIFEST_NAME})" if kind is None else f"is not a study but {kind}"
+        raise InputError(folder, problem, "give the folder that `study create` made") from error
     except ValueError as error:
         raise InputError(
             path, "is damaged (no valid JSON)", "restore it from a copy or create the study again"

@@ -1,0 +1,49 @@
+"""What a path that the user gives is: a study, a model file or an image, told without reading it."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from ..errors import InputError
+from ..imaging.formats import PICTURE_SUFFIXES, READ_SUFFIXES, suffix_of
+
+MANIFEST_NAME = "study.json"
+MODEL_SUFFIX = ".safetensors"
+
+Kind = Literal["a study", "a model", "an image"]
+
+
+def kind_of(path: Path) -> Kind | None:
+    """What a path is by its name and its manifest; None of anything else, such as a folder of images."""
+    if (path / MANIFEST_NAME).is_file():
+        return "a study"
+    if not path.is_file():
+        return None
+    if path.suffix.lower() == MODEL_SUFFIX:
+        return "a model"
+    return "an image" if suffix_of(path) in (*READ_SUFFIXES, *PICTURE_SUFFIXES, ".dcm") else None
+
+
+def check_model(path: Path) -> None:
+    """Refuse an image where the folder of a trained study or a model file is needed."""
+    if kind_of(path) == "an image":
+        raise InputError(path, "is an image, not a model", "give the folder of a trained study or a model file")
+
+
+def check_images(paths: Iterable[Path], wanted: str = "an image") -> None:
+    """Refuse a study and a model where images, or what `wanted` names, are needed."""
+    for path in paths:
+        kind = kind_of(path)
+        if kind in ("a study", "a model"):
+            raise InputError(path, f"is {kind}, not {wanted}", f"give {wanted} or a folder of them")
+
+
+def check_order(command: str, model: Path, images: Sequence[Path]) -> None:
+    """Refuse a model and images that are exchanged, and tell the order of the command."""
+    kind = kind_of(model)
+    if kind in ("a study", "a model"):
+        return
+    for path in images:
+        if (other := kind_of(path)) in ("a study", "a model"):
+            problem = f"is {kind or 'neither a study nor a model'}, and {path} is {other}: they are exchanged"
+            raise InputError(model, problem, f"write `uslabelseg {command} {path} {model} ...`")
