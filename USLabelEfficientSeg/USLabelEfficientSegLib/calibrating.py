@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .annotation.label_files import read_volume_labels
 from .errors import InputError
+from .imaging.file_formats.segmentation import fitted
 from .imaging.files import read_volume
 from .imaging.normalisation import position_channels
 from .imaging.volume import Geometry
@@ -102,9 +103,10 @@ def calibrated_on_volumes(
         if name in trained_on:
             raise InputError(path, "has the name of a volume whose labels the model knows", "give held-out volumes")
         prediction = predict(model, read_volume(path), device)
-        reference = read_volume_labels(references[name], model.organs)
+        reference = fitted(read_volume_labels(references[name], model.organs), prediction.geometry)
         if not reference.geometry.same_grid(prediction.geometry):
-            raise InputError(references[name], "has another geometry than its image", "give it on the image's grid")
+            problem = f"has another geometry than its image: it {reference.geometry.difference(prediction.geometry)}"
+            raise InputError(references[name], problem, "give it on the image's grid")
         true = np.array([row.volume_ml for row in organ_volumes(reference, model.organs)])
         rows.append(_log_ratios(true, np.array(prediction.volumes_ml())))
     return replace(model, calibration=calibration_from_volumes(np.array(rows)))

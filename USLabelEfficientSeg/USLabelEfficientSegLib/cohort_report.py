@@ -13,6 +13,7 @@ from .errors import InputError
 from .evaluation.agreement_section import agreement_section
 from .evaluation.metrics import dice
 from .evaluation.reference_volumes import read_reference_volumes
+from .imaging.file_formats.segmentation import fitted
 from .imaging.files import read_volume
 from .imaging.volume import LabelMap
 from .measurement.cohort import Visit, changes, check_visits, read_visits
@@ -144,8 +145,10 @@ def cohort_cases(cohort: Cohort, labels: Mapping[str, str]) -> Iterator[ReportCa
     for name, path in cohort.segmentations.items():
         image = cohort.images[name]
         volume, label_map = read_volume(image), read_segmentation(path, cohort.organs)
-        if not volume.geometry.same_grid(label_map.geometry):
-            problem = f"has another geometry than its image {image.name}"
+        label_map = fitted(label_map, volume.geometry)
+        if not label_map.geometry.same_grid(volume.geometry):
+            difference = label_map.geometry.difference(volume.geometry)
+            problem = f"has another geometry than its image {image.name}: it {difference}"
             raise InputError(path, problem, "give the image that was segmented")
         reference, true_ml, overlap = _reference(cohort, name, label_map)
         rows = measure_files([path], cohort.organs, images=cohort.images, statistics=cohort.statistics)
@@ -159,9 +162,10 @@ def _reference(
     volumes_ml = dict(cohort.reference_volumes_ml.get(name, {}))
     if name not in cohort.reference_maps:
         return None, volumes_ml, {}
-    reference = read_segmentation(cohort.reference_maps[name], cohort.organs)
+    reference = fitted(read_segmentation(cohort.reference_maps[name], cohort.organs), label_map.geometry)
     if not reference.geometry.same_grid(label_map.geometry):
-        problem = f"has another geometry than the segmentation of {name}"
+        difference = reference.geometry.difference(label_map.geometry)
+        problem = f"has another geometry than the segmentation of {name}: it {difference}"
         raise InputError(cohort.reference_maps[name], problem, "give both on the grid of the same image")
     of_map = {row.organ: row.volume_ml for row in organ_volumes(reference, cohort.organs)}
     return reference, {**of_map, **volumes_ml}, overlaps(label_map, reference, cohort.organs)

@@ -114,7 +114,8 @@ def _cohort_cases(
         found = read_image_segmentation(path, organs=organs)
         image = read_image(images[name], PixelSizes({name: found.geometry.spacing[:2]}, source=path))
         if not image.geometry.same_grid(found.geometry):
-            problem = f"has other pixels than its image {images[name].name}"
+            difference = found.geometry.difference(image.geometry)
+            problem = f"has other pixels than its image {images[name].name}: it {difference}"
             raise InputError(path, problem, "give the image that was segmented")
         rows = measure_image_files([path], organs)
         checksum = sha256_of(images[name]) if images[name].is_file() else None

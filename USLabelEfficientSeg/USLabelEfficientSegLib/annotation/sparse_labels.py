@@ -118,24 +118,13 @@ class SparseLabels:
         Raises `InputError` when they lie on another grid or no slice is labelled.
         """
         if not self.geometry.same_grid(geometry):
-            difference = f"{describe(self.geometry)} instead of {describe(geometry)}"
-            raise InputError(
-                f"label of {name}",
-                f"has another geometry than its image ({difference})",
-                "resample the label to the grid of the image",
-            )
+            problem = f"has another geometry than its image: it {self.geometry.difference(geometry)}"
+            raise InputError(f"label of {name}", problem, "resample the label to the grid of the image")
         if not self.labelled_slices():
             raise InputError(
                 f"label of {name}", "has no labelled slice (every slice holds unlabelled voxels, 255)",
                 "label a slice completely or leave the label out",
             )  # fmt: skip
-
-
-def describe(geometry: Geometry) -> str:
-    """Shape, spacing and origin in a few words, for messages."""
-    spacing = " x ".join(f"{value:.4g}" for value in geometry.spacing)
-    origin = ", ".join(f"{value:.4g}" for value in geometry.origin)
-    return f"{' x '.join(str(n) for n in geometry.shape)} voxels of {spacing} mm at ({origin})"
 
 
 def classes_in(voxels: NDArray[np.uint8]) -> list[int]:

@@ -110,7 +110,7 @@ def calibrate(model: Path, images: Path, references: Path, device: "torch.device
     from ..study.memory import tune_memory
 
     trained = load_image_model(model)
-    found, labels = find_images(images, pictures=True), find_images(references, pictures=True)
+    found, labels = find_images(images, pictures=True), find_images(references, pictures=True, labels=True)
     tune_memory()
     better = calibrated_on_images(trained, found, labels, device, sizes)
     file = save_model(model, better)

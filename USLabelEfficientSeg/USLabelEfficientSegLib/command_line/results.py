@@ -217,7 +217,7 @@ def calibrate(
         image_results.calibrate(model, images, references, where, sizes)
         return
     image_results.refuse_pixel_sizes(sizes)
-    trained, found, labels = load_model(model), find_images(images), find_images(references)
+    trained, found, labels = load_model(model), find_images(images), find_images(references, labels=True)
     tune_memory()
     better = calibrated_on_volumes(trained, found, labels, where)
     file = save_model(model, better)

@@ -44,7 +44,8 @@ def export_case(image: Path, label_map: LabelMap, rows: Sequence[OrganMeasuremen
     _check_version()
     geometry = read_volume(image).geometry
     if not geometry.same_grid(label_map.geometry):
-        problem = f"has another geometry than the segmentation {label_map.name}"
+        difference = geometry.difference(label_map.geometry)
+        problem = f"has another geometry than the segmentation {label_map.name}: it {difference}"
         raise InputError(image, problem, "give the image that was segmented")
     source = read_source(image, geometry)
     try:

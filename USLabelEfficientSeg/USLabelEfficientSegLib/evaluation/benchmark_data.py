@@ -44,7 +44,7 @@ def read_dataset(folder: Path) -> Dataset:
     Raises:
         InputError: no such folder, an image without a label or the other way round, a table that does not fit.
     """
-    images, labels = find_images(folder / "images"), find_images(folder / "labels")
+    images, labels = find_images(folder / "images"), find_images(folder / "labels", labels=True)
     for name in sorted(images.keys() ^ labels.keys()):
         path, missing = (images[name], "label") if name in images else (labels[name], "image")
         raise InputError(path, f"has no {missing} of the same name", f"add its {missing} or remove it")

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..annotation.segments import LabelFile
 from ..errors import InputError
+from ..imaging.file_formats.segmentation import fitted
 from ..imaging.volume import LabelMap
 from ..measurement.segmentation_files import find_segmentations, organs_of_labels, read_segmentation
 from ..measurement.volumes import organ_volumes
@@ -97,12 +98,14 @@ def evaluate_case(prediction: LabelMap, reference: LabelMap, organs: Sequence[st
     Raises:
         InputError: the grids differ, or a label is unlabelled (255) or belongs to no organ.
     """
+    if prediction.voxels.size < reference.voxels.size:
+        prediction = fitted(prediction, reference.geometry)
+    else:
+        reference = fitted(reference, prediction.geometry)
     if not prediction.geometry.same_grid(reference.geometry):
-        raise InputError(
-            prediction.name,
-            "has another geometry than its reference",
-            "give both on the grid of the same image",
-        )
+        difference = prediction.geometry.difference(reference.geometry)
+        problem = f"has another geometry than its reference: it {difference}"
+        raise InputError(prediction.name, problem, "give both on the grid of the same image")
     measured = organ_volumes(prediction, organs)
     true = organ_volumes(reference, organs)
     rows = []

@@ -69,7 +69,7 @@ def evaluate_image(prediction: ImageLabels, reference: ImageLabels, organs: Sequ
         InputError: the grids differ, or a label belongs to no organ.
     """
     if not prediction.geometry.same_grid(reference.geometry):
-        problem = "has other pixels than its reference"
+        problem = f"has other pixels than its reference: it {prediction.geometry.difference(reference.geometry)}"
         raise InputError(prediction.name, problem, "give both at the pixels of the same image")
     spacing = reference.geometry.spacing[:2]
     rows = []

@@ -15,7 +15,7 @@ from . import dicom
 from .file_errors import about, reading, reason_of
 from .file_formats import nrrd
 from .file_formats.header import understood
-from .file_formats.segmentation import image_grid, merged, place_on, put_on, segments_of
+from .file_formats.segmentation import fitted, image_grid, merged, segments_of
 from .file_formats.voxel_data import Frame, read_frames
 from .formats import (
     PICTURE_SUFFIXES,
@@ -73,19 +73,15 @@ def split_frames(path: Path | str) -> list[UltrasoundVolume]:
     return [_as_volume(path, frame, f"{image_name(path)}_{time:03d}") for time, frame in enumerate(frames)]
 
 
-def read_label_map(path: Path | str, image: Geometry | None = None) -> LabelMap:
+def read_label_map(path: Path | str) -> LabelMap:
     """Read a label map as uint8: 0 background, 1..254 organs, 255 unlabelled.
 
     The layers of a segmentation of 3D Slicer become one label map. Slicer stores the box around the segments alone: it
-    is put on the grid of the image, where that is known.
-
-    Args:
-        path: as for `read_volume`.
-        image: grid of the image, if it is known.
+    is put on the grid of the image that the file tells (else see `fitted`).
 
     Raises:
         InputError: as for `read_volume` (a constant label map is fine), colour, values that are not integers from 0
-            to 255, segments that overlap, or a segmentation that is not on voxels of its image.
+            to 255, or segments that overlap.
     """
     path = Path(path)
     with reading(path):
@@ -103,9 +99,7 @@ def read_label_map(path: Path | str, image: Geometry | None = None) -> LabelMap:
         label_map = _as_label_map(path, [(voxels, header.geometry)], names)
         own_image = image_grid(path, header.texts)
         with about(path):
-            if own_image is not None and place_on(header.geometry, own_image) is not None:
-                label_map = put_on(label_map, own_image)
-            return label_map if image is None else put_on(label_map, image)
+            return label_map if own_image is None else fitted(label_map, own_image)
 
 
 def _as_label_map(path: Path, frames: list[Frame], segments: Mapping[int, str]) -> LabelMap:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..errors import InputError
+from ..imaging.file_formats.segmentation import fitted
 from ..imaging.sector import sector_mask
 from ..imaging.volume import LabelMap, UltrasoundVolume
 from ..segmentation.decision import expected_dice
@@ -52,10 +53,11 @@ def measure_case(
         InputError: a label without a name, unlabelled voxels, probabilities that do not fit, an image on another
             grid, a transform that is no linear one of 3-D space.
     """
-    if image is not None and not image.geometry.same_grid(label_map.geometry):
-        raise InputError(
-            label_map.name, "has another geometry than its image", "segment the image again or resample to its grid"
-        )
+    if image is not None:
+        label_map = fitted(label_map, image.geometry)
+        if not label_map.geometry.same_grid(image.geometry):
+            problem = f"has another geometry than its image: it {label_map.geometry.difference(image.geometry)}"
+            raise InputError(label_map.name, problem, "segment the image again or resample to its grid")
     rows = organ_volumes(label_map, organs, probabilities)
     sector = None if image is None else sector_mask(image.voxels)
     expected = [None] * len(organs) if probabilities is None else [expected_dice(organ) for organ in probabilities[1:]]

@@ -45,7 +45,7 @@ def find_segmentations(folder: Path, *, pictures: bool = False) -> dict[str, Pat
     """
     check_images([folder], _SEGMENTATION)
     found: dict[str, Path] = {}
-    images = find_images(folder, pictures=pictures)
+    images = find_images(folder, pictures=pictures, labels=True)
     names = {file_name.removesuffix(SEGMENTATION_SUFFIX) for file_name in images}
     for file_name, path in images.items():
         if is_map(path) or (_of_map(file_name) in names and not record_of(path).exists()):

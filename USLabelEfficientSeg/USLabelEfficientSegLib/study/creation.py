@@ -15,6 +15,7 @@ from ..annotation.protocol import choose_labelled_slices
 from ..annotation.segments import LabelFile, segments_of
 from ..annotation.sparse_labels import SparseLabels, classes_in
 from ..errors import InputError
+from ..imaging.file_formats.segmentation import fitted
 from ..imaging.files import find_images, read_volume, write_volume
 from ..imaging.image_files import Dimension, dimension_of_folder, read_image
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
@@ -36,15 +37,15 @@ class _Reader:
     dimension: Dimension
     pixel_sizes: PixelSizes
 
-    def find(self, folder: Path) -> dict[str, Path]:
-        return find_images(folder, pictures=self.dimension == 2)
+    def find(self, folder: Path, *, labels: bool = False) -> dict[str, Path]:
+        return find_images(folder, pictures=self.dimension == 2, labels=labels)
 
     def image(self, path: Path) -> UltrasoundVolume:
         return read_volume(path) if self.dimension == 3 else read_image(path, self.pixel_sizes)
 
     def labels(self, path: Path, geometry: Geometry, organs: Sequence[str] | None = None) -> LabelMap:
         if self.dimension == 3:
-            return read_volume_labels(path, organs)
+            return fitted(read_volume_labels(path, organs), geometry)
         return read_planar_labels(path, organs, geometry=geometry, sizes=self.pixel_sizes)
 
 
@@ -173,7 +174,7 @@ def label_record(folder: Path, file: str, labels: SparseLabels, slice_axis: int)
 def _examine(reader: _Reader, images: Path, labels: Path | None) -> list[_Source]:
     """Read everything once, so that whatever is wrong is found before anything is written."""
     image_paths = reader.find(images)
-    label_paths = {} if labels is None else reader.find(labels)
+    label_paths = {} if labels is None else reader.find(labels, labels=True)
     for name, path in label_paths.items():
         if name not in image_paths:
             raise InputError(

@@ -132,6 +132,18 @@ def place_on(own: Geometry, image: Geometry) -> NDArray[np.int64] | None:
     return first if own.same_grid(moved) else None
 
 
+def fitted(label_map: LabelMap, image: Geometry) -> LabelMap:
+    """A segmentation of a part of an image on the grid of the image; other label maps as they are.
+
+    Label maps whose file names no segments may be sparse: what lies outside of them is not known.
+
+    Raises:
+        InputError: it has labels outside of its image.
+    """
+    is_part = label_map.segments and place_on(label_map.geometry, image) is not None
+    return put_on(label_map, image) if is_part else label_map
+
+
 def put_on(label_map: LabelMap, image: Geometry) -> LabelMap:
     """A label map of a part of an image on the grid of the whole image, with background around it.
 
@@ -139,12 +151,12 @@ def put_on(label_map: LabelMap, image: Geometry) -> LabelMap:
         InputError: it is not on voxels of the image, or has labels outside of it.
     """
     own = label_map.geometry
-    if own.same_grid(image):
-        return label_map
     first = place_on(own, image)
     if first is None:
         problem = f"is not on the voxels of its image: it {own.difference(image)}"
         raise InputError(label_map.name, problem, "export it again with the geometry of the image")
+    if own.same_grid(image):
+        return label_map
     start, end = np.maximum(first, 0), np.minimum(first + own.shape, image.shape)
     voxels = np.zeros(image.shape, np.uint8)
     inside = tuple(slice(a, max(a, b)) for a, b in zip(start - first, end - first, strict=True))
