@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ..volume import MAX_VOXELS, Geometry, LabelMap
+from ..volume import Geometry, LabelMap
 from .header import RAS_TO_LPS, checked_sizes, damaged, grid, real, whole
 
 _FIELD = re.compile(r"Segment([0-9]{1,6})_(\w+)")
@@ -122,47 +122,21 @@ def image_grid(path: Path, texts: Mapping[str, str]) -> Geometry | None:
     return None
 
 
-def place_on(own: Geometry, image: Geometry) -> NDArray[np.int64] | None:
-    """The voxel of an image that is the first voxel of another grid; None if their voxels do not coincide."""
-    nearest = np.rint(image.physical_to_index(own.origin))
-    if np.abs(nearest).max() > MAX_VOXELS:
-        return None
-    first = nearest.astype(np.int64)
-    moved = Geometry(own.shape, image.spacing, tuple(image.index_to_physical(first)), image.direction)
-    return first if own.same_grid(moved) else None
-
-
 def fitted(label_map: LabelMap, image: Geometry) -> LabelMap:
-    """A segmentation of a part of an image on the grid of the image; other label maps as they are.
+    """A segmentation of a part of an image on the grid of the image, with background around it; others as they are.
 
     Label maps whose file names no segments may be sparse: what lies outside of them is not known.
-
-    Raises:
-        InputError: it has labels outside of its image.
-    """
-    is_part = label_map.segments and place_on(label_map.geometry, image) is not None
-    return put_on(label_map, image) if is_part else label_map
-
-
-def put_on(label_map: LabelMap, image: Geometry) -> LabelMap:
-    """A label map of a part of an image on the grid of the whole image, with background around it.
-
-    Raises:
-        InputError: it is not on voxels of the image, or has labels outside of it.
     """
     own = label_map.geometry
-    first = place_on(own, image)
-    if first is None:
-        problem = f"is not on the voxels of its image: it {own.difference(image)}"
-        raise InputError(label_map.name, problem, "export it again with the geometry of the image")
-    if own.same_grid(image):
+    first = np.rint(image.physical_to_index(own.origin))
+    if not label_map.segments or (first < 0).any() or (first + own.shape > image.shape).any():
         return label_map
-    start, end = np.maximum(first, 0), np.minimum(first + own.shape, image.shape)
+    moved = Geometry(own.shape, image.spacing, tuple(image.index_to_physical(first)), image.direction)
+    if own.shape == image.shape or not own.same_grid(moved):
+        return label_map
     voxels = np.zeros(image.shape, np.uint8)
-    inside = tuple(slice(a, max(a, b)) for a, b in zip(start - first, end - first, strict=True))
-    voxels[tuple(slice(a, max(a, b)) for a, b in zip(start, end, strict=True))] = label_map.voxels[inside]
-    if np.count_nonzero(voxels) != np.count_nonzero(label_map.voxels):
-        raise InputError(label_map.name, "has labels outside of its image", "give the segmentation of this image")
+    box = tuple(slice(int(start), int(start) + size) for start, size in zip(first, own.shape, strict=True))
+    voxels[box] = label_map.voxels
     return replace(label_map, voxels=voxels, geometry=image)
 
 
