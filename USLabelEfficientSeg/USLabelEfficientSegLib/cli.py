@@ -11,13 +11,12 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from .command_line.interruption import CANCELLED, stopped_by_signals
+from .command_line.interruption import BROKEN_PIPE, CANCELLED, stopped_by_signals
 from .display import printable
 from .errors import InputError
 
 BAD_INPUT = 2
 BUG = 1
-BROKEN_PIPE = 141  # what shells tell of a program that SIGPIPE has ended
 _GONE = (errno.EPIPE, errno.EIO)  # whoever has read the output, or the terminal
 _REFUSED_BY_SYSTEM = {
     errno.ENOSPC: "free some space and start again",

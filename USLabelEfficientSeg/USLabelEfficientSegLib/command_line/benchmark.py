@@ -140,7 +140,7 @@ def benchmark(
     record = open_benchmark(output, design)
     console.say(f"{len(jobs)} runs, {sum(len(part) for part in record['cases'].values())} cases.")
     try:
-        with Interruption() as interruption, shown_progress() as listener:
+        with Interruption() as interruption, shown_progress(interruption) as listener:
             runs = run_benchmark(
                 output.resolve(),
                 design,

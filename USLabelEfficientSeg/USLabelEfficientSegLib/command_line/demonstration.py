@@ -47,7 +47,7 @@ def demo(
     tune_memory()
     started = time.monotonic()
     try:
-        with Interruption() as interruption, shown_progress() as listener:
+        with Interruption() as interruption, shown_progress(interruption) as listener:
             result = run_demo(
                 output, seed=seed, settings=settings, device=where, listener=listener, cancelled=interruption
             )

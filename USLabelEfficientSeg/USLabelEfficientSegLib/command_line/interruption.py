@@ -8,6 +8,9 @@ from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 
 CANCELLED = 130  # the exit code that shells expect after Ctrl-C
+BROKEN_PIPE = 141  # what they tell of a program that SIGPIPE has ended
+
+SAVING = "uslabelseg: saving the state, then stopping; Ctrl-C again stops at once"
 
 _STDERR = 2
 _ALWAYS = (signal.SIGINT, signal.SIGTERM)
@@ -19,10 +22,19 @@ class Interruption:
 
     The first signal is remembered; a second one raises `KeyboardInterrupt` at once. With `nohup` the end of the
     terminal stays ignored.
+
+    Attributes:
+        requested: whether the user has asked to stop.
+        told_elsewhere: whoever draws on the terminal tells that the request was heard, instead of the handler.
+        untold: it is still to be told there.
+        output_gone: the request is that nobody reads the output any more.
     """
 
     def __init__(self) -> None:
         self.requested = False
+        self.told_elsewhere = False
+        self.untold = False
+        self.output_gone = False
         self._previous: dict[int, object] = {}
 
     def __call__(self) -> bool:
@@ -42,9 +54,12 @@ class Interruption:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
+        if self.told_elsewhere:
+            self.untold = True
+            return
         # Not print: a handler may run in the middle of another print, whose buffer is then locked.
         with suppress(OSError):  # the terminal may be gone
-            os.write(_STDERR, b"\nuslabelseg: saving the state, then stopping; Ctrl-C again stops at once\n")
+            os.write(_STDERR, f"\n{SAVING}\n".encode())
 
 
 class Stop:

@@ -11,6 +11,7 @@ from ..errors import InputError
 from .console import console
 from .long_commands import Overwrite, end_batch, failures_of, long_command, outputs_of
 from .options import DeviceName, OrganNames, parse_organs
+from .progress import counted, shown_progress
 
 if TYPE_CHECKING:
     from ..measurement.planar_report import ImageReport
@@ -23,6 +24,7 @@ ShowNames = Annotated[
 Images = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Images of the segmentations, of the same names.", show_default=False)
 ]
+REPORTED = "volumes for the report"
 _COHORT_TITLE = "Organ volumes"
 
 
@@ -115,7 +117,8 @@ def report(
         return
     else:
         content = _of_segmentations(source, images, references, visits, study, organs, show_names)
-    with outputs.written(*results) as files:
+    with outputs.written(*results) as files, shown_progress() as listener:
+        content = replace(content, cases=counted(content.cases, REPORTED, listener))
         document = write_report(files[0], content, pdf=files[1] if pdf else None)
     console.say(f"Report of {document.tiles['Segmented volumes']} volumes: {' and '.join(map(str, results))}")
 
@@ -124,8 +127,9 @@ def _report_images(content: "ImageReport", outputs: "Outputs", results: Sequence
     from ..measurement.planar_report import image_report_document
     from ..measurement.report import write_document
 
-    document = image_report_document(content)
-    with outputs.written(*results) as files:
+    with outputs.written(*results) as files, shown_progress() as listener:
+        content = replace(content, cases=counted(content.cases, REPORTED, listener))
+        document = image_report_document(content)
         write_document(files[0], document, pdf=files[1] if len(files) > 1 else None)
     console.say(f"Report of {document.tiles['Segmented images']} images: {' and '.join(map(str, results))}")
 

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import Cancelled, InputError
 from .console import console, shell
-from .interruption import CANCELLED, Interruption
+from .interruption import BROKEN_PIPE, CANCELLED, Interruption
 from .long_commands import long_command
 from .options import Changes, DeviceName, StudyFolder, parse_changes
 from .progress import duration, shown_progress
@@ -106,6 +106,7 @@ def train(
     from ..study.several_devices import device_name
     from ..study.study import Study
     from ..teacher.checkpoints import load_vit
+    from .training_plan import planned_stages
 
     console.results_elsewhere = events
     opened = Study.open(study)
@@ -143,7 +144,8 @@ def train(
         raise InputError(study, "has no labelled slice", "label a slice of a volume, or train with --stage teacher")
     tune_memory()
     anew = [name for name, on in (("--restart", restart), ("--from-teacher", from_teacher)) if on]
-    with _training(opened, settings, device_name(where, device_count), anew, as_json=events) as interruption:
+    plan = planned_stages(opened, settings, stage)
+    with _training(opened, settings, device_name(where, device_count), anew, plan, as_json=events) as interruption:
         train_study(
             opened,
             settings,
@@ -163,32 +165,58 @@ def _train_images(
 ) -> None:
     from ..image_training import check_trainable, train_images
     from ..study.memory import tune_memory
+    from .training_plan import planned_stages
 
     check_trainable(study, settings)
     tune_memory()
-    with _training(study, settings, str(device), ["--restart"] if restart else [], as_json=as_json) as interruption:
+    anew, plan = ["--restart"] if restart else [], planned_stages(study, settings)
+    with _training(study, settings, str(device), anew, plan, as_json=as_json) as interruption:
         train_images(study, settings, device, restart=restart, cancelled=interruption)
     _tell_model(study)
 
 
 @contextmanager
 def _training(
-    study: "Study", settings: "Settings", where: str, given: Sequence[str], *, as_json: bool
+    study: "Study",
+    settings: "Settings",
+    where: str,
+    given: Sequence[str],
+    plan: Sequence[tuple[str, float]],
+    *,
+    as_json: bool,
 ) -> Iterator[Interruption]:
     """Tell what is trained and how long it took, show progress, and stop on Ctrl-C."""
     method = f"method {settings.method}, " if study.dimension == 2 else ""
     chosen = f"{method}preset {settings.preset}, seed {settings.seed}"
     console.say(f"Training {study.folder}: {chosen}, on {where}.")
+    _tell_time(study, settings, where)
     started = time.monotonic()
     try:
-        with Interruption() as interruption, shown_progress(as_json=as_json) as listener:
+        with Interruption() as interruption, shown_progress(interruption, as_json=as_json, plan=plan) as listener:
             study.events.listen(listener)
             yield interruption
     except Cancelled as stop:
         same = f"the same command without {' and '.join(given)}" if given else "the same command"
         console.stopped(stop, same)
-        raise typer.Exit(CANCELLED) from None
+        raise typer.Exit(BROKEN_PIPE if interruption.output_gone else CANCELLED) from None
     console.say(f"Done in {duration(time.monotonic() - started)}.")
+
+
+def _tell_time(study: "Study", settings: "Settings", where: str) -> None:
+    """An estimate where there is an honest one: the preset quick, unchanged, on a processor."""
+    from ..study.settings import preset
+    from ..study.study import MODEL_NAME
+    from ..study.training_time import in_words, seconds_on_processor
+
+    slices = sum(len(case.labels.slices) for case in study.cases if case.labels is not None)
+    unchanged = settings == preset(settings.preset).model_copy(update={"seed": settings.seed})
+    anew = not (study.run_folder / MODEL_NAME).exists()
+    known = study.dimension == 3 and anew and unchanged and where == "cpu"
+    seconds = seconds_on_processor(settings.preset, len(study.cases), slices) if known else None
+    if seconds is None:
+        console.say("How long it takes, the line Total tells once its first stage is measured.")
+    else:
+        console.say(f"It takes about {in_words(seconds)} on one core of a server's processor, less on several.")
 
 
 def _tell_model(study: "Study") -> None:

@@ -1,46 +1,5 @@
-"""How long training takes, for an honest answer before it starts.
+"""How long training takes, for the panel; see `study.training_time`."""
 
-The preset quick was measured on one core of a shared server processor: 9.4 minutes with 67 volumes and 15 labelled
-slices, of which 0.033 s a step of its students and 1.2 s a volume (README, section Measured). The other presets
-do many times the operations; they were not measured on a processor, nor anything on a graphics card.
-"""
+from ..study.training_time import Continued, in_words, seconds_on_processor
 
-from __future__ import annotations
-
-from typing import Literal
-
-#: which students of the model learn on: the taught ones alone where there were too few labels for others
-Continued = Literal["all students", "taught students"]
-
-_FIXED_SECONDS, _SECONDS_A_VOLUME, _SECONDS_A_STEP = 50.0, 1.2, 0.033
-_FIXED_SECONDS_CONTINUED, _SECONDS_A_VOLUME_CONTINUED = 10.0, 0.3
-# Of the preset quick: its taught students, and those of the labels alone.
-_ROUNDS, _FEWEST_STEPS, _MOST_STEPS, _STEPS_A_SLICE = 4, 150, 400, 20
-_MOST_LABEL_STEPS, _LABEL_STEPS_A_SLICE, _FEWEST_SLICES_ALONE = 12_000, 800, 8
-
-
-def seconds_on_processor(
-    preset: str, volumes: int, labelled_slices: int, continued: Continued | None = None
-) -> float | None:
-    """Estimated duration of a training without graphics card; None where nothing was measured.
-
-    One that continues from a model has one round of half the steps, an eighth of those on the labels alone unless it is
-    the first to have them, and no teacher to wait for.
-    """
-    if preset != "quick":
-        return None
-    steps = min(_MOST_STEPS, max(_FEWEST_STEPS, _STEPS_A_SLICE * labelled_slices))
-    alone = min(_MOST_LABEL_STEPS, _LABEL_STEPS_A_SLICE * labelled_slices)
-    alone = alone if labelled_slices >= _FEWEST_SLICES_ALONE else 0
-    if continued is not None:
-        fixed = _FIXED_SECONDS_CONTINUED + _SECONDS_A_VOLUME_CONTINUED * volumes
-        return fixed + _SECONDS_A_STEP * (steps / 2 + (alone / 8 if continued == "all students" else alone))
-    return _FIXED_SECONDS + _SECONDS_A_VOLUME * volumes + _SECONDS_A_STEP * (_ROUNDS * steps + alone)
-
-
-def in_words(seconds: float) -> str:
-    """A duration for people: "40 s", "12 min", "3 h", "4 days"."""
-    for limit, unit, name in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
-        if seconds < limit:
-            return f"{max(1, round(seconds / unit))} {name}"
-    return f"{round(seconds / 86_400)} days"
+__all__ = ["Continued", "in_words", "seconds_on_processor"]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from USLabelEfficientSegLib.slicer_side.training_time import in_words, seconds_on_processor
 from USLabelEfficientSegLib.study.settings import preset
+from USLabelEfficientSegLib.study.training_time import in_words, seconds_on_processor
 
 
 @pytest.mark.parametrize(
