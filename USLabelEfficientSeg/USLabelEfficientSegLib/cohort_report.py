@@ -13,6 +13,7 @@ from .errors import InputError
 from .evaluation.agreement_section import agreement_section
 from .evaluation.metrics import dice
 from .evaluation.reference_volumes import read_reference_volumes
+from .failures import Failures
 from .imaging.file_formats.segmentation import fitted
 from .imaging.files import read_volume
 from .imaging.volume import LabelMap
@@ -63,6 +64,7 @@ def open_cohort(
     statistics: TrainingStatistics | None = None,
     references: Path | None = None,
     visits: Path | None = None,
+    failures: Failures | None = None,
 ) -> Cohort:
     """Find the files of a cohort.
 
@@ -73,12 +75,16 @@ def open_cohort(
         statistics: of the volumes that the model learnt from.
         references: folder of label maps, or CSV of volumes (see `read_reference_volumes`).
         visits: CSV of repeated scans (see `read_visits`).
+        failures: takes up what is wrong with one segmentation, so that the others are reported.
 
     Raises:
         InputError: no segmentations, one without an image, different organs, no reference of any case, a visit of
             an unknown one, or a file that cannot be read.
     """
     found = find_segmentations(segmentations)
+    if failures is not None:
+        failures.of = len(found)
+        found = readable(found, failures)
     of_name = images_of(found, images)
     maps: Mapping[str, Path] = {}
     volumes_ml: Mapping[str, Mapping[str, float]] = {}
@@ -111,7 +117,7 @@ def open_cohort(
     )
 
 
-def cohort_content(cohort: Cohort, title: str, *, show_names: bool) -> ReportContent:
+def cohort_content(cohort: Cohort, title: str, *, show_names: bool, failures: Failures | None = None) -> ReportContent:
     """What a report of the cohort shows; names of cases and subjects only if asked for."""
     labels = case_labels(list(cohort.segmentations), show_names)
 
@@ -121,7 +127,7 @@ def cohort_content(cohort: Cohort, title: str, *, show_names: bool) -> ReportCon
     return ReportContent(
         title,
         cohort.organs,
-        cohort_cases(cohort, labels),
+        cohort_cases(cohort, labels, failures),
         comparisons,
         provenance={"library version": __version__},
     )
@@ -136,23 +142,42 @@ def comparison_sections(
     return [repeats_section(found, labels, show_names=show_names), agreement_section(cases, organs)]
 
 
-def cohort_cases(cohort: Cohort, labels: Mapping[str, str]) -> Iterator[ReportCase]:
+def readable(segmentations: Mapping[str, Path], failures: Failures) -> dict[str, Path]:
+    """The segmentations that can be read; `failures` takes up the others."""
+    found = {}
+    for name, path in segmentations.items():
+        with failures.of_one(path):
+            read_segmentation(path)
+            found[name] = path
+    return found
+
+
+def cohort_cases(cohort: Cohort, labels: Mapping[str, str], failures: Failures | None = None) -> Iterator[ReportCase]:
     """The cases under their labels, read one at a time.
 
     Raises:
-        InputError: a file cannot be read, does not fit its image, or has changed since it was measured.
+        InputError: unless `failures` takes it up, a file cannot be read, does not fit its image, or has changed since
+            it was measured.
     """
+    failures = failures or Failures()
     for name, path in cohort.segmentations.items():
-        image = cohort.images[name]
-        volume, label_map = read_volume(image), read_segmentation(path, cohort.organs)
-        label_map = fitted(label_map, volume.geometry)
-        if not label_map.geometry.same_grid(volume.geometry):
-            difference = label_map.geometry.difference(volume.geometry)
-            problem = f"has another geometry than its image {image.name}: it {difference}"
-            raise InputError(path, problem, "give the image that was segmented")
-        reference, true_ml, overlap = _reference(cohort, name, label_map)
-        rows = measure_files([path], cohort.organs, images=cohort.images, statistics=cohort.statistics)
-        yield ReportCase(labels[name], volume, label_map, rows, reference, true_ml, overlap, _checksum(image))
+        with failures.of_one(path):
+            case = _case(cohort, name, path, labels[name])
+        if not failures.last_failed:
+            yield case
+
+
+def _case(cohort: Cohort, name: str, path: Path, label: str) -> ReportCase:
+    image = cohort.images[name]
+    volume, label_map = read_volume(image), read_segmentation(path, cohort.organs)
+    label_map = fitted(label_map, volume.geometry)
+    if not label_map.geometry.same_grid(volume.geometry):
+        difference = label_map.geometry.difference(volume.geometry)
+        problem = f"has another geometry than its image {image.name}: it {difference}"
+        raise InputError(path, problem, "give the image that was segmented")
+    reference, true_ml, overlap = _reference(cohort, name, label_map)
+    rows = measure_files([path], cohort.organs, images=cohort.images, statistics=cohort.statistics)
+    return ReportCase(label, volume, label_map, rows, reference, true_ml, overlap, _checksum(image))
 
 
 def _reference(

@@ -11,28 +11,33 @@ class Failures:
     """What failed in a batch of files.
 
     Args:
-        of: how many files there are; with a single one its error is the error of the command.
-        tell: receives the sentence on each file that failed.
+        tell: receives the sentence on each file that failed; without it the first error ends the batch.
         log: receives each unexpected error, a fault of this program or want of memory, to keep its traceback.
 
     Attributes:
+        of: how many files there are; the error of a single one ends the batch, too.
         failed: the files that failed, in their order.
         last_failed: whether the last one did.
     """
 
     def __init__(
         self,
-        of: int = 1,
-        tell: Callable[[str], object] = lambda sentence: None,
+        tell: Callable[[str], object] | None = None,
         log: Callable[[Exception], object] = lambda error: None,
     ) -> None:
-        self.of = of
+        self.of = 1
         self.failed: list[Path] = []
         self.last_failed = False
-        self._tell = tell
+        self._tell = tell or (lambda sentence: None)
         self._log = log
+        self._strict = tell is None
         self._alike: list[tuple[Path, Exception]] = []  # as long as there was nothing else
         self._something_else = False
+
+    @property
+    def all(self) -> bool:
+        """Whether no file is left."""
+        return len(self.failed) >= self.of
 
     @contextmanager
     def of_one(self, file: Path) -> Iterator[None]:
@@ -43,7 +48,7 @@ class Failures:
         except Cancelled:
             raise
         except Exception as error:  # whatever it is, the next file is done
-            if self.of == 1:
+            if self._strict or self.of == 1:
                 raise
             self.last_failed = True
             self.failed.append(file)

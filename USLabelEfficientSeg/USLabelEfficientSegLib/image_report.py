@@ -11,6 +11,7 @@ import torch
 from . import __version__
 from .cohort_report import overlaps
 from .errors import InputError
+from .failures import Failures
 from .image_training import read_image_of
 from .imaging.image_files import read_image
 from .imaging.pixel_sizes import PixelSizes
@@ -29,6 +30,7 @@ from .measurement.segmentation_files import images_of
 from .segmentation.image_model import ImageModel, predict_image
 from .study.events import read_events
 from .study.files import sha256_of
+from .study.manifest import Case
 from .study.study import Study
 from .study_report import provenance_of, settings_of, training_seconds
 
@@ -36,10 +38,13 @@ _OF_IMAGES = ("preset", "seed", "method", "divergence.")  # settings that matter
 TITLE = "Areas and circumferences"
 
 
-def study_content(study: Study, model: ImageModel, device: torch.device, *, show_names: bool) -> ImageReport:
+def study_content(
+    study: Study, model: ImageModel, device: torch.device, *, show_names: bool, failures: Failures | None = None
+) -> ImageReport:
     """What a report of a trained study shows: all its images, segmented now; their labels are the references."""
     labels = case_labels([case.name for case in study.cases], show_names)
-    content = ImageReport("Segmentation study of 2-D images", study.organs, _study_cases(study, model, device, labels))
+    cases = _study_cases(study, model, device, labels, failures or Failures())
+    content = ImageReport("Segmentation study of 2-D images", study.organs, cases)
     return with_training(content, study)
 
 
@@ -64,6 +69,7 @@ def cohort_content(
     references: Path | None,
     organs: Sequence[str] | None,
     show_names: bool,
+    failures: Failures | None = None,
 ) -> ImageReport:
     """What a report of segmentations in files shows; what `segment` has measured is taken over.
 
@@ -73,11 +79,15 @@ def cohort_content(
         references: folder of labels by an expert, by name.
         organs: names of the organs, by default those in the first file.
         show_names: tell the names of the cases.
+        failures: takes up what is wrong with one segmentation, so that the others are reported.
 
     Raises:
         InputError: no segmentations, one without an image, or no reference of any of them.
     """
     found = find_image_segmentations(segmentations)
+    if failures is not None:
+        failures.of = len(found)
+        found = _readable(found, failures)
     of_name = images_of(found, images, pictures=True)
     referred = {} if references is None else find_image_segmentations(references)
     if references is not None and not found.keys() & referred.keys():
@@ -85,22 +95,30 @@ def cohort_content(
         raise InputError(references, problem, "give references of the same names")
     names = list(organs or organs_of_images(found, referred))
     labels = case_labels(list(found), show_names)
-    cases = _cohort_cases(found, of_name, referred, names, labels)
+    cases = _cohort_cases(found, of_name, referred, names, labels, failures or Failures())
     return ImageReport(TITLE, names, cases, provenance={"library version": __version__})
 
 
 def _study_cases(
-    study: Study, model: ImageModel, device: torch.device, labels: Mapping[str, str]
+    study: Study, model: ImageModel, device: torch.device, labels: Mapping[str, str], failures: Failures
 ) -> Iterator[ImageCase]:
+    failures.of = len(study.cases)
     for case in study.cases:
-        image, annotation = read_image_of(study, case.name), study.read_labels(case.name)
-        prediction = predict_image(model, image, device)
-        found = prediction.labels()
-        rows = measure_image(model, prediction, found)
-        made = ImageCase(labels[case.name], image, found, rows, checksum=case.image.sha256)
-        if annotation is not None:
-            made = _compared(made, ImageLabels(annotation.voxels, image.geometry, case.name), study.organs)
-        yield made
+        with failures.of_one(Path(case.image.file)):
+            made = _study_case(study, case, model, device, labels[case.name])
+        if not failures.last_failed:
+            yield made
+
+
+def _study_case(study: Study, case: Case, model: ImageModel, device: torch.device, label: str) -> ImageCase:
+    image, annotation = read_image_of(study, case.name), study.read_labels(case.name)
+    prediction = predict_image(model, image, device)
+    found = prediction.labels()
+    rows = measure_image(model, prediction, found)
+    made = ImageCase(label, image, found, rows, checksum=case.image.sha256)
+    if annotation is not None:
+        made = _compared(made, ImageLabels(annotation.voxels, image.geometry, case.name), study.organs)
+    return made
 
 
 def _cohort_cases(
@@ -109,20 +127,44 @@ def _cohort_cases(
     references: Mapping[str, Path],
     organs: Sequence[str],
     labels: Mapping[str, str],
+    failures: Failures,
 ) -> Iterator[ImageCase]:
     for name, path in segmentations.items():
-        found = read_image_segmentation(path, organs=organs)
-        image = read_image(images[name], PixelSizes({name: found.geometry.spacing[:2]}, source=path))
-        if not image.geometry.same_grid(found.geometry):
-            difference = found.geometry.difference(image.geometry)
-            problem = f"has other pixels than its image {images[name].name}: it {difference}"
-            raise InputError(path, problem, "give the image that was segmented")
-        rows = measure_image_files([path], organs)
-        checksum = sha256_of(images[name]) if images[name].is_file() else None
-        made = ImageCase(labels[name], image, found, rows, checksum=checksum)
-        if name in references:
-            made = _compared(made, read_image_segmentation(references[name], found.geometry, organs=organs), organs)
-        yield made
+        with failures.of_one(path):
+            made = _cohort_case(name, path, images, references, organs, labels[name])
+        if not failures.last_failed:
+            yield made
+
+
+def _readable(segmentations: Mapping[str, Path], failures: Failures) -> dict[str, Path]:
+    found = {}
+    for name, path in segmentations.items():
+        with failures.of_one(path):
+            read_image_segmentation(path)
+            found[name] = path
+    return found
+
+
+def _cohort_case(
+    name: str,
+    path: Path,
+    images: Mapping[str, Path],
+    references: Mapping[str, Path],
+    organs: Sequence[str],
+    label: str,
+) -> ImageCase:
+    found = read_image_segmentation(path, organs=organs)
+    image = read_image(images[name], PixelSizes({name: found.geometry.spacing[:2]}, source=path))
+    if not image.geometry.same_grid(found.geometry):
+        difference = found.geometry.difference(image.geometry)
+        problem = f"has other pixels than its image {images[name].name}: it {difference}"
+        raise InputError(path, problem, "give the image that was segmented")
+    rows = measure_image_files([path], organs)
+    checksum = sha256_of(images[name]) if images[name].is_file() else None
+    made = ImageCase(label, image, found, rows, checksum=checksum)
+    if name in references:
+        made = _compared(made, read_image_segmentation(references[name], found.geometry, organs=organs), organs)
+    return made
 
 
 def _compared(case: ImageCase, reference: ImageLabels, organs: Sequence[str]) -> ImageCase:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import torch
 
 from .cohort_report import overlaps
+from .failures import Failures
 from .imaging.volume import LabelMap
 from .measurement.measure import measure_prediction
 from .measurement.report_blocks import Section, Table
@@ -17,26 +19,40 @@ from .segmentation.model import MODEL_NAME, SegmentationModel
 from .study.events import read_events
 from .study.events import training_seconds as training_seconds
 from .study.files import sha256_of
+from .study.manifest import Case
 from .study.provenance import flat_settings, read_settings, read_starts
 from .study.study import Study
 
 
 def segmented_cases(
-    study: Study, model: SegmentationModel, device: torch.device, labels: Mapping[str, str]
+    study: Study,
+    model: SegmentationModel,
+    device: torch.device,
+    labels: Mapping[str, str],
+    failures: Failures | None = None,
 ) -> Iterator[ReportCase]:
     """Every volume of the study, segmented and measured; its label is the reference where it is complete."""
+    failures = failures or Failures()
+    failures.of = len(study.cases)
     for case in study.cases:
-        volume, annotation = study.read_volume(case.name), study.read_labels(case.name)
-        prediction = predict(model, volume, device)
-        label_map, reference = prediction.label_map(), None
-        true_ml: dict[str, float] = {}
-        overlap: dict[str, float] = {}
-        if annotation is not None and annotation.is_dense:
-            reference = LabelMap(annotation.voxels, volume.geometry, case.name)
-            true_ml = {row.organ: row.volume_ml for row in organ_volumes(reference, model.organs)}
-            overlap = overlaps(label_map, reference, model.organs)
-        rows = measure_prediction(model, prediction, label_map)
-        yield ReportCase(labels[case.name], volume, label_map, rows, reference, true_ml, overlap, case.image.sha256)
+        with failures.of_one(Path(case.image.file)):
+            made = _segmented(study, case, model, device, labels[case.name])
+        if not failures.last_failed:
+            yield made
+
+
+def _segmented(study: Study, case: Case, model: SegmentationModel, device: torch.device, label: str) -> ReportCase:
+    volume, annotation = study.read_volume(case.name), study.read_labels(case.name)
+    prediction = predict(model, volume, device)
+    label_map, reference = prediction.label_map(), None
+    true_ml: dict[str, float] = {}
+    overlap: dict[str, float] = {}
+    if annotation is not None and annotation.is_dense:
+        reference = LabelMap(annotation.voxels, volume.geometry, case.name)
+        true_ml = {row.organ: row.volume_ml for row in organ_volumes(reference, model.organs)}
+        overlap = overlaps(label_map, reference, model.organs)
+    rows = measure_prediction(model, prediction, label_map)
+    return ReportCase(label, volume, label_map, rows, reference, true_ml, overlap, case.image.sha256)
 
 
 def report_content(

@@ -1,8 +1,19 @@
 """What is shown while a command works."""
 
+import io
+
 import pytest
 
-from USLabelEfficientSegLib.command_line.progress import LogLines, ProgressBars, duration
+from USLabelEfficientSegLib.command_line import progress
+from USLabelEfficientSegLib.command_line.console import Console, console
+from USLabelEfficientSegLib.command_line.interruption import Interruption
+from USLabelEfficientSegLib.command_line.progress import (
+    LogLines,
+    ProgressBars,
+    TotalProgress,
+    duration,
+    shown_progress,
+)
 from USLabelEfficientSegLib.study.events import Event
 
 
@@ -22,13 +33,69 @@ def test_log_lines_stay_few(capsys, monkeypatch):
     ]
 
 
-def test_progress_bars_show_stages_and_losses(capsys):
-    with ProgressBars() as bars:
-        bars(Event("teacher", 3, 3, 0.0, {"distillation": 1.5}))
-        bars(Event("student 1.1", 1, 4, 100.0, {"labels": 0.25}))
+STAGES = (("teacher", 30.0), ("student 1.1", 100.0), ("calibration", 10.0))
 
-    shown = capsys.readouterr().out
-    assert "teacher" in shown and "3/3" in shown and "2 min left, labels 0.25" in shown
+
+@pytest.fixture
+def frames(monkeypatch):
+    """The lines that stay on a terminal of 80 columns after events, whose times are those of a clock that is given."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def show(events, *, verbose=False, seconds=()):
+        clock = iter(seconds)
+        now = [0.0]
+        monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+        monkeypatch.setattr(console, "verbose", verbose)
+        out = io.StringIO()
+        monkeypatch.setattr(Console, "stream", property(lambda self: out))
+        with ProgressBars(STAGES) as bars:
+            for event in events:
+                now[0] = next(clock, now[0])
+                bars(event)
+        return out.getvalue().splitlines()
+
+    return show
+
+
+def test_at_80_columns_every_line_has_stage_bar_percentage_and_time_left(frames):
+    lines = frames([Event("teacher", 3, 3, 0.0), Event("labels alone 1 and a very long name", 1, 4, 100.0)])
+
+    assert lines[0].split()[0] == "teacher" and lines[0].rstrip().endswith("100 %")
+    assert lines[1].startswith("labels alone") and lines[1].rstrip().endswith("25 % 2 min left")
+    assert all("━" in line and len(line) <= 80 for line in lines)
+
+
+def test_losses_are_for_those_who_want_details(frames):
+    events = [Event("student 1.1", 1, 4, 100.0, {"labels": 0.25})]
+
+    assert "labels 0.25" not in "".join(frames(events))
+    assert "labels 0.25" in "".join(frames(events, verbose=True))
+
+
+def test_the_last_line_is_that_of_all_stages_with_the_time_left_at_the_speed_until_now(frames):
+    events = [Event("teacher", 0, 3), Event("teacher", 3, 3), Event("student 1.1", 1, 2)]
+
+    *_, total = frames(events, seconds=[0.0, 30.0, 80.0])
+
+    assert total.startswith("Total") and " 57 % 60 s left" in total  # 80 of 140 parts in 80 s
+
+
+def test_stages_of_an_earlier_start_count_as_done_and_not_as_fast():
+    total = TotalProgress(STAGES)
+    total(Event("student 1.1", 0, 2))
+
+    assert total.share == pytest.approx(30 / 140) and total.seconds_left is None
+
+
+def test_when_nobody_reads_the_output_the_work_is_asked_to_stop(monkeypatch):
+    def broken(*_, **__):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(console, "say", broken)
+    with Interruption() as interruption, shown_progress(interruption) as listener:
+        listener(Event("teacher", 3, 3))
+
+    assert interruption() and interruption.output_gone
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(44.6, "45 s"), (720, "12 min"), (11_100, "3 h 05 min")])

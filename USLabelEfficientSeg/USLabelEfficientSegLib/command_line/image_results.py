@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from .console import console, shell
-from .long_commands import end_batch, failures_of, outputs_of
+from .long_commands import end_batch, end_if_none_is_left, outputs_of, told_failures
 from .progress import duration
 from .result_output import Column, print_flags, print_left_out, print_summary, save_model, tables_of
 
@@ -60,7 +60,7 @@ def segment(
 
     found, trained = images_by_name(images, dimension=2), load_image_model(model)
     tune_memory()
-    failures = failures_of(len(found))
+    failures = told_failures()
     started = time.monotonic()
     results = segment_and_measure_images(
         trained,
@@ -95,11 +95,15 @@ def measure(
     from ..measurement.planar import SENTENCES
     from ..measurement.planar_files import measure_image_files, write_areas_csv, write_planar_measurements
 
-    rows = measure_image_files(segmentations, organs, sizes)
+    failures = told_failures()
+    rows = measure_image_files(segmentations, organs, sizes, failures)
+    end_if_none_is_left(failures)
     with outputs.written(output) as (file,):
         (write_planar_measurements if output.suffix == ".json" else write_areas_csv)(file, rows)
     console.say(f"{output}: {len(rows)} areas of {len({row.case for row in rows})} segmentations")
     print_flags(rows, SENTENCES.__getitem__)
+    end_batch(failures)
+    console.next("uslabelseg report SEGMENTATIONS --images IMAGES --output report.html")
 
 
 def calibrate(model: Path, images: Path, references: Path, device: "torch.device", sizes: "PixelSizes") -> None:
@@ -134,13 +138,16 @@ def evaluate(
     """Compare segmentations with references, and print and write the metrics."""
     from ..evaluation.evaluate_images import evaluate_image_folders, summarise_images, write_image_metrics_csv
 
-    rows, left_out = evaluate_image_folders(predictions, references, organs, sizes)
+    failures = told_failures()
+    rows, left_out = evaluate_image_folders(predictions, references, organs, sizes, failures)
+    end_if_none_is_left(failures)
     with outputs.written(*tables_of(output)) as files:
         write_image_metrics_csv(files[0], rows)
     print_summary(summarise_images(rows), _ERRORS)
     console.say("Mean over the cases; median for the area error.")
     console.say(f"Wrote {' and '.join(map(str, tables_of(output)))}")
     print_left_out(len(left_out))
+    end_batch(failures)
 
 
 def refuse_pixel_sizes(sizes: "PixelSizes") -> None:

@@ -60,9 +60,15 @@ def outputs_of(overwrite: bool, inputs: Iterable[Path | None], *results: Path) -
     return outputs
 
 
-def failures_of(files: int) -> Failures:
-    """What fails in a batch of so many files, told as it happens."""
-    return Failures(files, console.error, console.log_fault)
+def told_failures() -> Failures:
+    """What fails in a batch, told as it happens."""
+    return Failures(console.error, console.log_fault)
+
+
+def end_if_none_is_left(failures: Failures) -> None:
+    """End the command before it writes anything if all files have failed."""
+    if failures.all:
+        end_batch(failures)
 
 
 def end_batch(failures: Failures) -> None:

@@ -1,15 +1,17 @@
 """What is filed: reports for people, DICOM for archives."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from ..errors import InputError
-from .console import console
-from .long_commands import Overwrite, end_batch, failures_of, long_command, outputs_of
+from ..failures import Failures
+from ..study.events import Listener
+from .console import console, shell
+from .long_commands import Overwrite, end_batch, end_if_none_is_left, long_command, outputs_of, told_failures
 from .options import DeviceName, OrganNames, parse_organs
 from .progress import counted, shown_progress
 
@@ -18,13 +20,13 @@ if TYPE_CHECKING:
     from ..measurement.report_content import ReportContent
     from ..outputs import Outputs
 
+Case = TypeVar("Case")
 ShowNames = Annotated[
     bool, typer.Option("--show-names", help="Tell the names of cases and subjects, which may identify patients.")
 ]
 Images = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Images of the segmentations, of the same names.", show_default=False)
 ]
-REPORTED = "volumes for the report"
 _COHORT_TITLE = "Organ volumes"
 
 
@@ -101,40 +103,52 @@ def report(
     if pdf_file is not None and is_stream(output):
         raise InputError("--pdf", "needs a file beside which the PDF is written", "give --output a file")
     results = [output] if pdf_file is None else [output, pdf_file]
-    outputs = outputs_of(overwrite, [source, images, references, visits, study], *results)
+    outputs, failures = outputs_of(overwrite, [source, images, references, visits, study], *results), told_failures()
     if kind == "a study":
         given = {"--images": images, "--references": references, "--study": study, "--organs": organs}
         for option, value in given.items():
             if value is not None:
                 raise InputError(option, "is for a folder of segmentations, not for a study", "leave it out")
         if read_manifest(source).dimension == 2:
-            _report_images(_of_image_study(source, visits, device, show_names), outputs, results)
+            _report_images(_of_image_study(source, visits, device, show_names, failures), outputs, results, failures)
             return
-        content = _of_study(source, visits, device, show_names)
+        content = _of_study(source, visits, device, show_names, failures)
     elif source.is_dir() and dimension_of_results([source]) == 2:
-        found = _of_image_segmentations(source, images, references, visits, study, organs, show_names)
-        _report_images(found, outputs, results)
+        found = _of_image_segmentations(source, images, references, visits, study, organs, show_names, failures)
+        _report_images(found, outputs, results, failures)
         return
     else:
-        content = _of_segmentations(source, images, references, visits, study, organs, show_names)
+        content = _of_segmentations(source, images, references, visits, study, organs, show_names, failures)
     with outputs.written(*results) as files, shown_progress() as listener:
-        content = replace(content, cases=counted(content.cases, REPORTED, listener))
+        content = replace(content, cases=_told(content.cases, failures, listener))
         document = write_report(files[0], content, pdf=files[1] if pdf else None)
     console.say(f"Report of {document.tiles['Segmented volumes']} volumes: {' and '.join(map(str, results))}")
+    end_batch(failures)
+    console.next(f"open {shell(results[-1])}")
 
 
-def _report_images(content: "ImageReport", outputs: "Outputs", results: Sequence[Path]) -> None:
+def _told(cases: Iterable[Case], failures: Failures, listener: Listener) -> Iterator[Case]:
+    """The cases with progress; without any the command ends before it writes."""
+    yield from counted(cases, failures.of - len(failures.failed), "cases for the report", listener)
+    end_if_none_is_left(failures)
+
+
+def _report_images(content: "ImageReport", outputs: "Outputs", results: Sequence[Path], failures: Failures) -> None:
     from ..measurement.planar_report import image_report_document
     from ..measurement.report import write_document
 
     with outputs.written(*results) as files, shown_progress() as listener:
-        content = replace(content, cases=counted(content.cases, REPORTED, listener))
+        content = replace(content, cases=_told(content.cases, failures, listener))
         document = image_report_document(content)
         write_document(files[0], document, pdf=files[1] if len(files) > 1 else None)
     console.say(f"Report of {document.tiles['Segmented images']} images: {' and '.join(map(str, results))}")
+    end_batch(failures)
+    console.next(f"open {shell(results[-1])}")
 
 
-def _of_image_study(folder: Path, visits: Path | None, device: str, show_names: bool) -> "ImageReport":
+def _of_image_study(
+    folder: Path, visits: Path | None, device: str, show_names: bool, failures: Failures
+) -> "ImageReport":
     from ..image_report import study_content
     from ..segmentation.model import choose_device
     from ..segmentation.segment_images import load_image_model
@@ -144,7 +158,7 @@ def _of_image_study(folder: Path, visits: Path | None, device: str, show_names: 
     _refuse_visits(visits)
     where, opened, model = choose_device(device), Study.open(folder), load_image_model(folder)
     tune_memory()
-    return study_content(opened, model, where, show_names=show_names)
+    return study_content(opened, model, where, show_names=show_names, failures=failures)
 
 
 def _of_image_segmentations(
@@ -155,6 +169,7 @@ def _of_image_segmentations(
     study: Path | None,
     organs: str | None,
     show_names: bool,
+    failures: Failures,
 ) -> "ImageReport":
     from ..image_report import cohort_content, with_training
     from ..segmentation.segment_images import load_image_model
@@ -167,7 +182,9 @@ def _of_image_segmentations(
         raise InputError(references, "is not a folder", "give the folder of the labels of 2-D images")
     opened = None if study is None else Study.open(study)
     names = parse_organs(organs) or (None if study is None else load_image_model(study).organs)
-    content = cohort_content(folder, images, references=references, organs=names, show_names=show_names)
+    content = cohort_content(
+        folder, images, references=references, organs=names, show_names=show_names, failures=failures
+    )
     return content if opened is None else with_training(content, opened)
 
 
@@ -176,7 +193,7 @@ def _refuse_visits(visits: Path | None) -> None:
         raise InputError("--visits", "is for volumes, and these are 2-D images", "leave it out")
 
 
-def _of_study(folder: Path, visits: Path | None, device: str, show_names: bool) -> "ReportContent":
+def _of_study(folder: Path, visits: Path | None, device: str, show_names: bool, failures: Failures) -> "ReportContent":
     from ..cohort_report import comparison_sections
     from ..measurement.cohort import check_visits, read_visits
     from ..measurement.report_content import case_labels
@@ -195,7 +212,7 @@ def _of_study(folder: Path, visits: Path | None, device: str, show_names: bool) 
     return report_content(
         opened,
         "Segmentation study",
-        segmented_cases(opened, model, where, labels),
+        segmented_cases(opened, model, where, labels, failures),
         lambda cases: comparison_sections(cases, model.organs, scans, show_names=show_names),
     )
 
@@ -208,6 +225,7 @@ def _of_segmentations(
     study: Path | None,
     organs: str | None,
     show_names: bool,
+    failures: Failures,
 ) -> "ReportContent":
     from ..cohort_report import cohort_content, open_cohort
 
@@ -215,8 +233,10 @@ def _of_segmentations(
         problem = "is no study, and of segmentations the images are needed, too"
         raise InputError(folder, problem, "give the folder of a study, or that of the images with --images")
     if study is None:
-        cohort = open_cohort(folder, images, organs=parse_organs(organs), references=references, visits=visits)
-        return cohort_content(cohort, _COHORT_TITLE, show_names=show_names)
+        cohort = open_cohort(
+            folder, images, organs=parse_organs(organs), references=references, visits=visits, failures=failures
+        )
+        return cohort_content(cohort, _COHORT_TITLE, show_names=show_names, failures=failures)
 
     from ..segmentation.segment_files import load_model
     from ..study.study import Study
@@ -230,8 +250,9 @@ def _of_segmentations(
         statistics=model.statistics,
         references=references,
         visits=visits,
+        failures=failures,
     )
-    content = cohort_content(cohort, _COHORT_TITLE, show_names=show_names)
+    content = cohort_content(cohort, _COHORT_TITLE, show_names=show_names, failures=failures)
     return report_content(opened, content.title, content.cases, content.comparisons)
 
 
@@ -275,7 +296,8 @@ def export_dicom(
     kinds = ("SEG", "SR")
     files = {name: [output / f"{name}_{kind}.dcm" for kind in kinds] for name in cohort.segmentations}
     outputs = outputs_of(overwrite, [segmentations, images], *(file for pair in files.values() for file in pair))
-    failures = failures_of(len(files))
+    failures = told_failures()
+    failures.of = len(files)
     for name, path in cohort.segmentations.items():
         with failures.of_one(path):
             (case,) = cohort_cases(replace(cohort, segmentations={name: path}), {name: name})

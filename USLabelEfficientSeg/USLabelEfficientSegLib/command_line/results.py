@@ -10,7 +10,7 @@ import typer
 from ..errors import InputError
 from . import image_results
 from .console import console, shell
-from .long_commands import Overwrite, end_batch, failures_of, long_command, outputs_of
+from .long_commands import Overwrite, end_batch, end_if_none_is_left, long_command, outputs_of, told_failures
 from .options import DeviceName, OrganNames, PixelSize, PixelTable, parse_organs
 from .progress import duration
 from .result_output import Column, print_flags, print_left_out, print_summary, save_model, tables_of
@@ -90,7 +90,7 @@ def segment(
     found = images_by_name(images)
     trained = load_model(model)
     tune_memory()
-    failures = failures_of(len(found))
+    failures = told_failures()
     started = time.monotonic()
     results = segment_and_measure(
         trained,
@@ -171,11 +171,14 @@ def measure(
         statistics = load_model(model).statistics
         if statistics is None:
             raise InputError(model, "knows nothing of the volumes it was trained on", "train it with this version")
-    rows = measure_files(segmentations, parse_organs(organs), images=known, statistics=statistics)
+    failures = told_failures()
+    rows = measure_files(segmentations, parse_organs(organs), images=known, statistics=statistics, failures=failures)
+    end_if_none_is_left(failures)
     with outputs.written(output) as (file,):
         (write_measurements if output.suffix == ".json" else write_volumes_csv)(file, rows)
     console.say(f"{output}: {len(rows)} volumes of {len({row.case for row in rows})} segmentations")
     print_flags(rows, lambda flag: flag.sentence)
+    end_batch(failures)
     console.next("uslabelseg report SEGMENTATIONS --images IMAGES --output report.html")
 
 
@@ -253,7 +256,14 @@ def evaluate(
     Example:
       uslabelseg evaluate segmentations expert-labels --output metrics.csv
     """
-    from ..evaluation.evaluate import evaluate_pairs, organs_of, pair_folders, summarise, write_metrics_csv
+    from ..evaluation.evaluate import (
+        evaluate_pairs,
+        organs_of,
+        pair_folders,
+        readable_pairs,
+        summarise,
+        write_metrics_csv,
+    )
     from ..imaging.pixel_sizes import read_pixel_sizes
 
     sizes = read_pixel_sizes(pixel_sizes, pixel_size)
@@ -266,13 +276,22 @@ def evaluate(
         return
     image_results.refuse_pixel_sizes(sizes)
     pairs, left_out = pair_folders(predictions, references)
-    rows = evaluate_pairs(pairs, parse_organs(organs) or organs_of(pairs))
+    failures, names = told_failures(), parse_organs(organs)
+    failures.of = len(pairs)
+    if names is None:
+        pairs = readable_pairs(pairs, failures)
+        end_if_none_is_left(failures)
+        names = organs_of(pairs)
+    rows = evaluate_pairs(pairs, names, failures)
+    end_if_none_is_left(failures)
     with outputs.written(*tables_of(output)) as files:
         write_metrics_csv(files[0], rows)
     print_left_out(len(left_out))
     print_summary(summarise(rows), _ERRORS)
     console.say("Mean over the cases; median for the volume error.")
     console.say(f"Wrote {' and '.join(map(str, tables_of(output)))}")
+    end_batch(failures)
+    console.next("uslabelseg report SEGMENTATIONS --images IMAGES --references REFERENCES --output report.html")
 
 
 def _volume_text(row: "OrganMeasurement") -> str:

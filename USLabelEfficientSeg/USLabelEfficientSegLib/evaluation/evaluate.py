@@ -17,6 +17,7 @@ import numpy as np
 
 from ..annotation.segments import LabelFile
 from ..errors import InputError
+from ..failures import Failures
 from ..imaging.file_formats.segmentation import fitted
 from ..imaging.volume import LabelMap
 from ..measurement.segmentation_files import find_segmentations, organs_of_labels, read_segmentation
@@ -143,13 +144,31 @@ def pair_folders(predictions: Path, references: Path, *, pictures: bool = False)
     return pairs, [name for name in referred if name not in predicted]
 
 
-def evaluate_pairs(pairs: Sequence[CasePair], organs: Sequence[str]) -> list[CaseMetrics]:
-    """Metrics of all pairs. Raises `InputError` when a case cannot be evaluated."""
+def evaluate_pairs(
+    pairs: Sequence[CasePair], organs: Sequence[str], failures: Failures | None = None
+) -> list[CaseMetrics]:
+    """Metrics of all pairs.
+
+    Raises `InputError` when a case cannot be evaluated, unless `failures` takes that up and the others are evaluated.
+    """
+    failures = failures or Failures()
     rows: list[CaseMetrics] = []
     for pair in pairs:
-        prediction, reference = read_segmentation(pair.prediction, organs), read_segmentation(pair.reference, organs)
-        rows += evaluate_case(prediction, reference, organs)
+        with failures.of_one(pair.prediction):
+            prediction = read_segmentation(pair.prediction, organs)
+            rows += evaluate_case(prediction, read_segmentation(pair.reference, organs), organs)
     return rows
+
+
+def readable_pairs(pairs: Sequence[CasePair], failures: Failures) -> list[CasePair]:
+    """The pairs of which both files can be read; `failures` takes up the others."""
+    found = []
+    for pair in pairs:
+        with failures.of_one(pair.prediction):
+            for path in (pair.prediction, pair.reference):
+                read_segmentation(path)
+            found.append(pair)
+    return found
 
 
 def evaluate_folders(predictions: Path, references: Path, organs: Sequence[str]) -> list[CaseMetrics]:

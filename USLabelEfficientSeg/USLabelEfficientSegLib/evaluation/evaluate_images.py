@@ -5,17 +5,18 @@ What is undefined, and what *missed* means, is as in `evaluate`. Distances run b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..annotation.segments import LabelFile
 from ..errors import InputError
+from ..failures import Failures
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
 from ..imaging.volume import ImageLabels
 from ..measurement.planar_files import measure_labels, read_image_segmentation
 from ..measurement.segmentation_files import organs_of_labels
-from .evaluate import MetricSummary, pair_folders, summarised, write_tables
+from .evaluate import CasePair, MetricSummary, pair_folders, summarised, write_tables
 from .metrics import dice, surface_distances, volume_error_percent
 
 
@@ -94,7 +95,11 @@ def evaluate_image(prediction: ImageLabels, reference: ImageLabels, organs: Sequ
 
 
 def evaluate_image_folders(
-    predictions: Path, references: Path, organs: Sequence[str] | None = None, sizes: PixelSizes = UNTOLD
+    predictions: Path,
+    references: Path,
+    organs: Sequence[str] | None = None,
+    sizes: PixelSizes = UNTOLD,
+    failures: Failures | None = None,
 ) -> tuple[list[ImageMetrics], list[str]]:
     """Metrics of all predictions of a folder, and the names of the references without one.
 
@@ -102,22 +107,30 @@ def evaluate_image_folders(
     their names are those of `organs_of_labels`.
 
     Raises:
-        InputError: a prediction has no reference, or a case cannot be evaluated.
+        InputError: a prediction has no reference, or a case cannot be evaluated, unless `failures` takes that up.
     """
     files, left_out = pair_folders(predictions, references, pictures=True)
+    failures = failures or Failures()
+    failures.of = len(files)
 
-    def pairs(names: Sequence[str] | None) -> Iterator[tuple[ImageLabels, ImageLabels]]:
-        for pair in files:
-            prediction = read_image_segmentation(pair.prediction, sizes=sizes, organs=names)
-            yield prediction, read_image_segmentation(pair.reference, prediction.geometry, sizes, names)
+    def read(pair: CasePair, names: Sequence[str] | None) -> tuple[ImageLabels, ImageLabels]:
+        prediction = read_image_segmentation(pair.prediction, sizes=sizes, organs=names)
+        return prediction, read_image_segmentation(pair.reference, prediction.geometry, sizes, names)
 
     if organs is None:
-        found = [
-            (LabelFile.of(pair.prediction, prediction), LabelFile.of(pair.reference, reference))
-            for pair, (prediction, reference) in zip(files, pairs(None), strict=True)
-        ]
-        organs = organs_of_labels([prediction for prediction, _ in found], [reference for _, reference in found])
-    rows = [row for prediction, reference in pairs(organs) for row in evaluate_image(prediction, reference, organs)]
+        found: dict[CasePair, tuple[LabelFile, LabelFile]] = {}
+        for pair in files:
+            with failures.of_one(pair.prediction):
+                prediction, reference = read(pair, None)
+                found[pair] = LabelFile.of(pair.prediction, prediction), LabelFile.of(pair.reference, reference)
+        files = list(found)
+        predicted, referred = ([both[number] for both in found.values()] for number in (0, 1))
+        organs = organs_of_labels(predicted, referred) if found else []
+    rows: list[ImageMetrics] = []
+    for pair in files:
+        with failures.of_one(pair.prediction):
+            prediction, reference = read(pair, organs)
+            rows += evaluate_image(prediction, reference, organs)
     return rows, left_out
 
 

@@ -15,7 +15,8 @@ from pydantic import TypeAdapter
 from ..annotation.label_files import read_planar_labels
 from ..annotation.segments import LabelFile, matched, numbered, organ_labels
 from ..errors import InputError
-from ..imaging.files import image_name, read_map
+from ..failures import Failures
+from ..imaging.files import read_map
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
 from ..imaging.volume import Geometry, ImageLabels
 from ..study.files import atomic_write_csv
@@ -24,6 +25,7 @@ from .planar import PlanarMeasurement, measure_planar
 from .segmentation_files import (
     PROBABILITY_REMEDY,
     SEGMENTATION_SUFFIX,
+    check_one_a_case,
     find_segmentations,
     given_files,
     in_order,
@@ -62,7 +64,10 @@ def read_image_segmentation(
 
 
 def measure_image_files(
-    paths: Iterable[Path], organs: Sequence[str] | None = None, sizes: PixelSizes = UNTOLD
+    paths: Iterable[Path],
+    organs: Sequence[str] | None = None,
+    sizes: PixelSizes = UNTOLD,
+    failures: Failures | None = None,
 ) -> list[PlanarMeasurement]:
     """Measure segmentations of 2-D images, files and all those in folders, as `measure_files` does volumes.
 
@@ -70,33 +75,39 @@ def measure_image_files(
         paths: files and folders.
         organs: names of the organs.
         sizes: tells the pixel sizes of masks in formats without one.
+        failures: takes up what is wrong with one file, so that the others are measured.
 
     Raises:
         InputError: a file cannot be read or measured, is no segmentation of a 2-D image, or is of one that another
             file is of.
     """
     files = given_files(paths, find_image_segmentations)
-    of_case: dict[str, Path] = {}
+    check_one_a_case(files)
+    failures = failures or Failures()
+    failures.of = len(files)
+    read: dict[Path, ImageLabels] = {}
     for file in files:
-        other = of_case.setdefault(image_name(file).removesuffix(SEGMENTATION_SUFFIX), file)
-        if other != file:
-            raise InputError(file, f"is of the same image as {other}", "measure one of them, or both in two runs")
-    read = {file: read_image_segmentation(file, sizes=sizes) for file in files}
+        with failures.of_one(file):
+            read[file] = read_image_segmentation(file, sizes=sizes)
     highest = max((int(labels.voxels.max()) for labels in read.values() if not names_of(labels)), default=1)
-    rows = []
+    rows: list[PlanarMeasurement] = []
     for file, labels in read.items():
-        stored = renamed(read_measurements_of(file), file, labels.name, organs)
-        if stored is not None:
-            rows += stored
-            continue
-        probabilities = read_image_probabilities(file, labels.name)
-        names = names_of(labels) or [numbered(label) for label in range(1, max(highest, 1) + 1)]
-        if organs is not None:
-            names, of_organ = list(organs), organ_labels(LabelFile.of(file, labels), organs)
-            probabilities = None if probabilities is None else in_order(probabilities, of_organ, len(organs))
-            labels = matched(labels, organs, file)
-        rows += measure_labels(labels, names, probabilities)
+        with failures.of_one(file):
+            rows += _measured(file, labels, organs, highest)
     return rows
+
+
+def _measured(file: Path, labels: ImageLabels, organs: Sequence[str] | None, highest: int) -> list[PlanarMeasurement]:
+    stored = renamed(read_measurements_of(file), file, labels.name, organs)
+    if stored is not None:
+        return stored
+    probabilities = read_image_probabilities(file, labels.name)
+    names = names_of(labels) or [numbered(label) for label in range(1, max(highest, 1) + 1)]
+    if organs is not None:
+        names, of_organ = list(organs), organ_labels(LabelFile.of(file, labels), organs)
+        probabilities = None if probabilities is None else in_order(probabilities, of_organ, len(organs))
+        labels = matched(labels, organs, file)
+    return measure_labels(labels, names, probabilities)
 
 
 def organs_of_images(segmentations: Mapping[str, Path], references: Mapping[str, Path]) -> list[str]:

@@ -18,6 +18,7 @@ from ..annotation.label_files import read_volume_labels
 from ..annotation.segments import LabelFile, matched, numbered, organ_labels, organs_named_in, segments_of
 from ..annotation.sparse_labels import UNLABELLED
 from ..errors import InputError
+from ..failures import Failures
 from ..imaging.files import find_images, image_name, read_label_map, read_map, read_volume
 from ..imaging.formats import PICTURE_SUFFIXES, suffix_of
 from ..imaging.volume import LabelMap
@@ -98,6 +99,7 @@ def measure_files(
     *,
     images: Mapping[str, Path] | None = None,
     statistics: TrainingStatistics | None = None,
+    failures: Failures | None = None,
 ) -> list[OrganMeasurement]:
     """Measure segmentation files and all segmentations in folders.
 
@@ -111,45 +113,62 @@ def measure_files(
         organs: names of the organs.
         images: what was segmented, by name, where it is at hand: see `measure_case`.
         statistics: of the volumes that the model learnt from.
+        failures: takes up what is wrong with one file, so that the others are measured.
 
     Raises:
         InputError: a file cannot be read or measured, or two segmentations are of images of the same name.
     """
     files = given_files(paths, find_segmentations)
+    check_one_a_case(files)
+    failures = failures or Failures()
+    failures.of = len(files)
     named: dict[Path, list[OrganMeasurement]] = {}
     unnamed: dict[Path, list[OrganMeasurement]] = {}
+    for file in files:
+        with failures.of_one(file):
+            names, rows = _measured(file, organs, images, statistics)
+            (named if names else unnamed)[file] = rows
+    present = [n for rows in unnamed.values() for n, row in enumerate(rows, 1) if row.voxel_count]
+    kept = {file: rows[: max(present, default=1)] for file, rows in unnamed.items()}
+    return [row for file in files for row in named.get(file) or kept.get(file, ())]
+
+
+def check_one_a_case(files: Iterable[Path]) -> None:
+    """Raise `InputError` when two segmentations are of images of the same name."""
     of_case: dict[str, Path] = {}
     for file in files:
-        label_map = read_segmentation(file)
-        if label_map.name in of_case:
-            raise InputError(
-                file,
-                f"is of the same image as {of_case[label_map.name]}",
-                "measure one of them, or both in two runs",
-            )
-        of_case[label_map.name] = file
-        stored = renamed(read_measurements_of(file), file, label_map.name, organs)
-        if stored is not None:
-            named[file] = stored
-            continue
-        probabilities = read_probabilities(file, label_map.name)
-        names = list(organs) if organs is not None else names_of(label_map)
-        if organs is not None:
-            labels = organ_labels(LabelFile.of(file, label_map), organs)
-            probabilities = None if probabilities is None else in_order(probabilities, labels, len(organs))
-            label_map = matched(label_map, organs, file)
-        image = None if images is None or label_map.name not in images else read_volume(images[label_map.name])
-        count = UNLABELLED - 1 if probabilities is None else len(probabilities) - 1
-        rows = measure_case(
-            label_map,
-            names or [numbered(number) for number in range(1, count + 1)],
-            probabilities,
-            image=image,
-            statistics=statistics,
-        )
-        (named if names else unnamed)[file] = rows
-    present = [n for rows in unnamed.values() for n, row in enumerate(rows, 1) if row.voxel_count]
-    return [row for file in files for row in named.get(file) or unnamed[file][: max(present, default=1)]]
+        other = of_case.setdefault(image_name(file).removesuffix(SEGMENTATION_SUFFIX), file)
+        if other != file:
+            raise InputError(file, f"is of the same image as {other}", "measure one of them, or both in two runs")
+
+
+def _measured(
+    file: Path,
+    organs: Sequence[str] | None,
+    images: Mapping[str, Path] | None,
+    statistics: TrainingStatistics | None,
+) -> tuple[bool, list[OrganMeasurement]]:
+    """Whether a file names its organs, or somebody does, and the measurements of them or of all labels."""
+    label_map = read_segmentation(file)
+    stored = renamed(read_measurements_of(file), file, label_map.name, organs)
+    if stored is not None:
+        return True, stored
+    probabilities = read_probabilities(file, label_map.name)
+    names = list(organs) if organs is not None else names_of(label_map)
+    if organs is not None:
+        labels = organ_labels(LabelFile.of(file, label_map), organs)
+        probabilities = None if probabilities is None else in_order(probabilities, labels, len(organs))
+        label_map = matched(label_map, organs, file)
+    image = None if images is None or label_map.name not in images else read_volume(images[label_map.name])
+    count = UNLABELLED - 1 if probabilities is None else len(probabilities) - 1
+    rows = measure_case(
+        label_map,
+        names or [numbered(number) for number in range(1, count + 1)],
+        probabilities,
+        image=image,
+        statistics=statistics,
+    )
+    return bool(names), rows
 
 
 def renamed(rows: Sequence[AnyRow] | None, file: Path, case: str, organs: Sequence[str] | None) -> list[AnyRow] | None:

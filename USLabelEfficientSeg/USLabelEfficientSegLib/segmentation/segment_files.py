@@ -130,6 +130,7 @@ def segment_files(
         for path in images.values():
             read_volume(path)
     failures = failures or Failures()
+    failures.of = len(images)
     for name, path in images.items():
         with failures.of_one(path):
             prediction = predict(model, read_volume(path), device)

@@ -75,6 +75,7 @@ def segment_images(
         for path in images.values():
             read_image(path, pixel_sizes)
     failures = failures or Failures()
+    failures.of = len(images)
     for name, path in images.items():
         with failures.of_one(path):
             image = read_image(path, pixel_sizes)

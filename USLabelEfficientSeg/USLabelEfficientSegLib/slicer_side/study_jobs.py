@@ -13,7 +13,6 @@ from typing import Any
 import slicer
 
 from ..errors import InputError
-from ..outputs import Outputs
 from .adopted_worker import AdoptedWorker
 from .jobs import Job, Steps
 from .segmentation_nodes import Organ
@@ -140,6 +139,8 @@ def suggest(job: Job, session: StudySession, count: int = 12) -> Steps:
 
 def report(job: Job, session: StudySession, output: Path, pdf: bool = False) -> Steps:
     """Steps that write the report of a trained study (HTML); returns its path, or that of the `pdf` beside it."""
+    from ..outputs import Outputs
+
     results = [output, *([output.with_suffix(".pdf")] if pdf else [])]
     pages = Outputs(pages_of=session.folder)
     pages.claim(*results)
