@@ -21,6 +21,7 @@ from .measurement.volumes import organ_volumes
 from .segmentation.calibration import OwnVolumes, calibration_from_slices, calibration_from_volumes
 from .segmentation.inference import predict, predict_inputs
 from .segmentation.model import SegmentationModel
+from .segmentation.model_provenance import knows_labels_of, without_names
 from .segmentation.probability_scaling import fit_scaling
 from .segmentation.slice_residuals import slice_residuals
 from .segmentation.training_statistics import IntensityFeatures, training_statistics
@@ -95,12 +96,11 @@ def calibrated_on_volumes(
     Raises:
         InputError: an image without a reference, another geometry, a volume of the training, too few volumes.
     """
-    trained_on = set(dict(model.provenance.get("labels", {})))
     rows = []
     for name, path in images.items():
         if name not in references:
             raise InputError(path, "has no reference of the same name", "add it or leave the image out")
-        if name in trained_on:
+        if knows_labels_of(model.provenance, name):
             raise InputError(path, "has the name of a volume whose labels the model knows", "give held-out volumes")
         prediction = predict(model, read_volume(path), device)
         reference = fitted(read_volume_labels(references[name], model.organs), prediction.geometry)
@@ -109,7 +109,8 @@ def calibrated_on_volumes(
             raise InputError(references[name], problem, "give it on the image's grid")
         true = np.array([row.volume_ml for row in organ_volumes(reference, model.organs)])
         rows.append(_log_ratios(true, np.array(prediction.volumes_ml())))
-    return replace(model, calibration=calibration_from_volumes(np.array(rows)))
+    calibration = calibration_from_volumes(np.array(rows))
+    return replace(model, calibration=calibration, provenance=without_names(model.provenance))
 
 
 def _log_ratios(true: NDArray[np.float64], predicted: NDArray[np.float64]) -> NDArray[np.float64]:

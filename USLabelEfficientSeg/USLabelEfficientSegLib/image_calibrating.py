@@ -16,6 +16,7 @@ from .imaging.pixel_sizes import PixelSizes
 from .measurement.planar_files import measure_labels
 from .segmentation.image_calibration import calibration_from_images
 from .segmentation.image_model import ImageModel, predict_image
+from .segmentation.model_provenance import knows_labels_of, without_names
 
 
 def calibrated_on_images(
@@ -38,12 +39,11 @@ def calibrated_on_images(
         InputError: an image without a reference, a reference of another size, an image whose label the model knows,
             too few images.
     """
-    trained_on = set(dict(model.provenance.get("labels", {})))
     ratios = []
     for name, path in images.items():
         if name not in references:
             raise InputError(path, "has no reference of the same name", "add it or leave the image out")
-        if name in trained_on:
+        if knows_labels_of(model.provenance, name):
             raise InputError(path, "has the name of an image whose label the model knows", "give held-out images")
         image = read_image(path, pixel_sizes)
         prediction = predict_image(model, image, device)
@@ -59,7 +59,8 @@ def calibrated_on_images(
             ]
         )
     areas, circumferences = np.moveaxis(np.array(ratios), 2, 0)
-    return replace(model, calibration=calibration_from_images(areas, circumferences))
+    calibration = calibration_from_images(areas, circumferences)
+    return replace(model, calibration=calibration, provenance=without_names(model.provenance))
 
 
 def _log_ratio(true: float, measured: float) -> float:

@@ -29,6 +29,7 @@ from .segmentation.closer_looks import MARGINS
 from .segmentation.image_calibration import ImageStatistics
 from .segmentation.image_model import ImageModel, predict_image
 from .segmentation.model import MODEL_NAME
+from .segmentation.model_provenance import without_names
 from .study.coverage import check_every_organ_is_shown
 from .study.provenance import image_checksums, images_added, label_checksums, labels_changed, read_settings, start_run
 from .study.settings import DivergenceSettings, Settings
@@ -147,11 +148,13 @@ def deployed_model(
         mirrored=settings.divergence.flip,
         zooms=ZOOMS,
         closer_looks=MARGINS,
-        provenance={
-            "settings": settings.model_dump(mode="json"),
-            "images": image_checksums(study),
-            "labels": label_checksums(study),
-        },
+        provenance=without_names(
+            {
+                "settings": settings.model_dump(mode="json"),
+                "images": image_checksums(study),
+                "labels": label_checksums(study),
+            }
+        ),
     )
     areas: list[NDArray[np.floating]] = []
     sides: list[float] = []

@@ -22,7 +22,6 @@ from .segmentation.preview import LivePreview
 from .student.training import train_student
 from .study.location_prior import LocationPrior
 from .study.loop import step_seed
-from .study.provenance import image_checksums, label_checksums
 from .study.settings import StudentSettings
 from .study.several_devices import on_devices
 from .study.training_volumes import TrainingVolume
@@ -184,12 +183,7 @@ def trained_model(run: Run, students: Students) -> SegmentationModel:
         template=run.template,
         prior=prior,
         weights=vote_weights(len(students.taught), len(students.alone), int(prior is not None), share),
-        provenance={
-            "settings": run.settings.model_dump(mode="json"),
-            "images": image_checksums(run.study),
-            "labels": label_checksums(run.study),
-            **({} if run.earlier is None else {"continued_from": run.earlier.record}),
-        },
+        provenance=run.provenance,
     )
 
 

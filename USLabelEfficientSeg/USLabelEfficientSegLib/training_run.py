@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -20,6 +21,7 @@ from .imaging.normalisation import Frame
 from .pseudolabels.fusion import FusedPrediction
 from .pseudolabels.storage import stored_prediction
 from .segmentation.model import SegmentationModel
+from .segmentation.model_provenance import without_names
 from .student.build import StudentDesign
 from .student.symmetry import mirror_axes
 from .study.alignment import Template, align_group
@@ -88,6 +90,18 @@ class Run:
         """Fingerprint of everything that the labelled stages depend on."""
         made_from = [self.settings.model_dump(mode="json"), image_checksums(self.study), label_checksums(self.study)]
         return digest(made_from if self.earlier is None else [*made_from, self.earlier.sha256])
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        """What a model of this run tells of its making, see `segmentation.model_provenance`."""
+        return without_names(
+            {
+                "settings": self.settings.model_dump(mode="json"),
+                "images": image_checksums(self.study),
+                "labels": label_checksums(self.study),
+                **({} if self.earlier is None else {"continued_from": self.earlier.record}),
+            }
+        )
 
     @property
     def design(self) -> StudentDesign:

@@ -1,6 +1,7 @@
 import json
 import os
 import pickle
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -232,3 +233,87 @@ def test_a_model_of_the_first_format_is_read_without_them(saved):
     loaded = SegmentationModel.load(saved)
 
     assert loaded.calibration is None and loaded.statistics is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"networks": 10**9},
+        {"networks": 0},
+        {"networks": True},
+        {"window": 10**6},
+        {"max_voxels": 10**9},
+        {"overlap": 1.0},
+        {"overlap": -0.5},
+        {"mirrored_axes": [5]},
+        {"mirrored_axes": [0] * 1000},
+        {"organs": ["a"]},
+        {"organs": ["a", "a"]},
+        {"weights": [1.0]},
+        {"weights": [-1.0, 2.0]},
+        {"weights": [0.0, 0.0]},
+        {"scaling": {"slopes": [1.0], "offsets": [0.0]}},
+        {"calibration": {"factors": [], "method": ""}},
+    ],
+    ids=str,
+)
+def test_numbers_that_no_model_has_are_refused(saved, changes):
+    changed(saved, **changes)
+
+    with pytest.raises(InputError, match="not a segmentation model"):
+        SegmentationModel.load(saved)
+
+
+@pytest.mark.parametrize(
+    "design",
+    [
+        {"classes": 2**40},
+        {"widths": [2**30, 2**30]},
+        {"widths": [4] * 10_000},
+        {"widths": [4096] * 7},
+        {"spacing": [0, 1, 1]},
+        {"slice_axis": 7},
+    ],
+    ids=str,
+)
+def test_a_design_that_asks_for_more_than_the_file_holds_costs_nothing(saved, design):
+    changed(saved, design={**small_model().design.model_dump(mode="json"), **design})
+
+    tracemalloc.start()
+    with pytest.raises(InputError, match="not a segmentation model"):
+        SegmentationModel.load(saved)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50e6
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(saved, bad):
+    tensors, metadata = load_checkpoint(saved)
+    next(iter(tensors.values())).view(-1)[0] = bad
+    save_checkpoint(saved, tensors, metadata)
+
+    with pytest.raises(InputError, match="not a segmentation model"):
+        SegmentationModel.load(saved)
+
+
+def test_a_prior_of_other_organs_is_refused(tmp_path):
+    path = tmp_path / "model.safetensors"
+    replace(small_model(), prior=LocationPrior(5)).save(path)
+
+    with pytest.raises(InputError, match="not a segmentation model"):
+        SegmentationModel.load(path)
+
+
+def test_a_template_that_fits_no_volume_is_refused_when_it_is_used():
+    with pytest.raises(InputError, match="holds no template"):
+        Template(torch.zeros(3, 4, 4, 4), torch.zeros(4, 4, 4)).frame_of(torch.rand(8, 8, 8))
+
+
+def test_one_changed_bit_of_the_weights_is_refused(saved):
+    data = bytearray(saved.read_bytes())
+    data[-1000] ^= 4
+    saved.write_bytes(data)
+
+    with pytest.raises(InputError, match="is damaged: its checksum"):
+        SegmentationModel.load(saved)

@@ -1,3 +1,5 @@
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,70 @@ def test_optimizer_continues_exactly_where_it_was(make) -> None:
     updates(resumed, second, range(3, 6))
     for name, tensor in network.state_dict().items():
         assert torch.equal(resumed.state_dict()[name], tensor)
+
+
+def test_one_flipped_bit_anywhere_is_refused_or_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    tensors = {"weight": torch.arange(40.0).reshape(5, 8), "half": torch.randn(3).bfloat16(), "step": torch.tensor(7)}
+    save_checkpoint(path, tensors, {"organs": ["prostate"], "scale": 0.25, "more": {"a": [1, 2]}})
+    data, refused = path.read_bytes(), 0
+    for bit in range(8 * len(data)):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        try:
+            found, metadata = load_checkpoint(path)
+        except InputError:
+            refused += 1
+            continue
+        # Only the names of the checksum's own fields can change unnoticed: the file then is as one without.
+        assert all(torch.equal(found[name], tensor) for name, tensor in tensors.items()), bit
+        assert {key: metadata[key] for key in ("organs", "scale", "more")} == {
+            "organs": ["prostate"], "scale": 0.25, "more": {"a": [1, 2]},
+        }, bit  # fmt: skip
+    assert refused > 0.9 * 8 * len(data)
+
+
+def test_a_checkpoint_of_an_earlier_version_has_no_checksum_and_is_read(tmp_path: Path) -> None:
+    save_file({"a": torch.ones(2)}, tmp_path / "x.safetensors", {"uslabelseg": '{"step": 3}'})
+    tensors, metadata = load_checkpoint(tmp_path / "x.safetensors")
+    assert metadata == {"step": 3} and torch.equal(tensors["a"], torch.ones(2))
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"a": NaN}', '{"a": 1e999}', "[" * 100_000, "3", "\ud800"])
+def test_a_description_that_is_no_json_object_is_refused(tmp_path: Path, text: str) -> None:
+    header = json.dumps({"__metadata__": {"uslabelseg": text}}).encode()
+    (tmp_path / "x.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(InputError, match=r"is damaged|holds no description"):
+        load_checkpoint(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"a": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}},
+        {"a": {"dtype": "F32", "shape": [2**63, 2**63], "data_offsets": [0, 4]}},
+        {"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}},
+        {"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 0]}},
+        {"a": {"dtype": "F99", "shape": [1], "data_offsets": [0, 4]}},
+        {name: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} for name in ("a", "b")},
+    ],
+)  # fmt: skip
+def test_tensors_that_do_not_fill_the_file_are_refused(tmp_path: Path, header: dict) -> None:
+    text = json.dumps({"__metadata__": {"uslabelseg": "{}"}, **header}).encode()
+    (tmp_path / "x.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + b"\0" * 4)
+    with pytest.raises(InputError, match="is damaged"):
+        load_checkpoint(tmp_path / "x.safetensors")
+
+
+def test_a_header_longer_than_the_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.safetensors").write_bytes((2**62).to_bytes(8, "little") + b"{}")
+    with pytest.raises(InputError, match="is damaged"):
+        load_checkpoint(tmp_path / "x.safetensors")
+
+
+def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    for path in (tmp_path, tmp_path / "pipe.safetensors"):
+        with pytest.raises(InputError, match="is damaged"):
+            read_metadata(path)

@@ -10,7 +10,7 @@ from ..errors import InputError
 from .console import console, shell
 from .long_commands import end_batch, end_if_none_is_left, outputs_of, told_failures
 from .progress import duration
-from .result_output import Column, print_flags, print_left_out, print_summary, save_model, tables_of
+from .result_output import Column, checksum_of_model, print_flags, print_left_out, print_summary, save_model, tables_of
 
 if TYPE_CHECKING:
     import torch
@@ -113,11 +113,12 @@ def calibrate(model: Path, images: Path, references: Path, device: "torch.device
     from ..segmentation.segment_images import load_image_model
     from ..study.memory import tune_memory
 
+    was = checksum_of_model(model)
     trained = load_image_model(model)
     found, labels = find_images(images, pictures=True), find_images(references, pictures=True, labels=True)
     tune_memory()
     better = calibrated_on_images(trained, found, labels, device, sizes)
-    file = save_model(model, better)
+    file = save_model(model, better, was)
     assert better.calibration is not None
     for organ, area, length in zip(
         better.organs, better.calibration.area, better.calibration.circumference, strict=True

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import InputError
 from .console import console
 
 if TYPE_CHECKING:
@@ -67,16 +68,40 @@ def tables_of(output: Path) -> list[Path]:
     return [output] if is_stream(output) else [output, summary]
 
 
-def save_model(path: Path, model: "SegmentationModel | ImageModel") -> Path:
-    """Store a model where it was loaded from, a model file or a study; returns the file."""
-    from ..segmentation.model import MODEL_NAME
+def model_file(path: Path) -> Path:
+    """The model file that a model file or the folder of a study stands for."""
+    from ..study.study import MODEL_NAME
+
+    return path / "run" / MODEL_NAME if path.is_dir() else path
+
+
+def checksum_of_model(path: Path) -> str:
+    """SHA-256 of the file of a model, "" where there is none."""
+    from ..study.files import sha256_of
+
+    file = model_file(path)
+    return sha256_of(file) if file.is_file() else ""
+
+
+def save_model(path: Path, model: "SegmentationModel | ImageModel", was: str) -> Path:
+    """Store a model where it was loaded from, a model file or a study; returns the file.
+
+    Args:
+        path: the model file, or the folder of a trained study.
+        model: to be stored.
+        was: checksum of the file when the model was loaded, before it was changed.
+
+    Raises:
+        InputError: the file is another one by now, as after a training; it stays. Or another writes the study.
+    """
+    from contextlib import nullcontext
+
     from ..study.study import Study
 
-    if not path.is_dir():
-        model.save(path)
-        return path
-    study = Study.open(path)
-    file = study.run_folder / MODEL_NAME
-    with study.lock():
+    file = model_file(path)
+    with Study.open(path).lock() if path.is_dir() else nullcontext():
+        if checksum_of_model(path) != was:
+            problem = "was replaced by another program, such as a training, while it was being calibrated"
+            raise InputError(file, problem, "calibrate it again")
         model.save(file)
     return file

@@ -13,7 +13,7 @@ from .console import console, shell
 from .long_commands import Overwrite, end_batch, end_if_none_is_left, long_command, outputs_of, told_failures
 from .options import DeviceName, OrganNames, PixelSize, PixelTable, parse_organs
 from .progress import duration
-from .result_output import Column, print_flags, print_left_out, print_summary, save_model, tables_of
+from .result_output import Column, checksum_of_model, print_flags, print_left_out, print_summary, save_model, tables_of
 
 if TYPE_CHECKING:
     from ..measurement.measurements import OrganMeasurement
@@ -220,10 +220,11 @@ def calibrate(
         image_results.calibrate(model, images, references, where, sizes)
         return
     image_results.refuse_pixel_sizes(sizes)
+    was = checksum_of_model(model)
     trained, found, labels = load_model(model), find_images(images), find_images(references, labels=True)
     tune_memory()
     better = calibrated_on_volumes(trained, found, labels, where)
-    file = save_model(model, better)
+    file = save_model(model, better, was)
     assert better.calibration is not None
     for organ, factors in zip(better.organs, better.calibration.factors, strict=True):
         assert factors is not None

@@ -77,7 +77,7 @@ class VolumeCalibration(BaseModel):
         method: one sentence for the reader of a report.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     factors: tuple[tuple[float, float] | None, ...]
     method: str

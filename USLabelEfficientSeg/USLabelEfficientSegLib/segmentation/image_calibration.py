@@ -28,7 +28,7 @@ class ImageCalibration(BaseModel):
         method: one sentence for the reader of a report.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     area: tuple[Factors, ...]
     circumference: tuple[Factors, ...]
@@ -69,7 +69,7 @@ class ImageStatistics(BaseModel):
         pixel_mm: side of a pixel.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     areas_mm2: tuple[tuple[float, float] | None, ...]
     pixel_mm: tuple[float, float]

@@ -20,6 +20,7 @@ from .closer_looks import look_closer
 from .decision import decide, dice_threshold
 from .image_calibration import ImageCalibration, ImageStatistics
 from .model import IMAGE_MODEL
+from .model_description import ImageModelDescription, check_weights
 from .pieces import tidied
 
 FORMAT = 1
@@ -80,20 +81,20 @@ class ImageModel:
             model = metadata[IMAGE_MODEL]
             if model["format"] > FORMAT:
                 raise InputError(path, "was made by a newer version of this program", "update the program")
-            network = UNeXt(len(model["organs"]) + 1)
+            description = ImageModelDescription.model_validate(model)
+            network = UNeXt(len(description.organs) + 1)
+            check_weights(tensors, {name: tensor.shape for name, tensor in network.state_dict().items()})
             network.load_state_dict(tensors)
-            statistics, calibration = model["statistics"], model["calibration"]
             return cls(
                 network.eval(),
-                tuple(model["organs"]),
-                int(model["image_size"]),
-                bool(model["mirrored"]),
-                dict(model["provenance"]),
-                None if statistics is None else ImageStatistics.model_validate(statistics),
-                None if calibration is None else ImageCalibration.model_validate(calibration),
-                # models from before there were these
-                tuple(model.get("zooms", [1.0])),
-                tuple(model.get("closer_looks", [])),
+                description.organs,
+                description.image_size,
+                description.mirrored,
+                description.provenance,
+                description.statistics,
+                description.calibration,
+                description.zooms,
+                description.closer_looks,
             )
         except InputError:
             raise

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
-from pydantic import BaseModel
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..student.build import StudentDesign, build_student
+from ..student.build import StudentDesign
 from ..study.alignment import Template
 from ..study.checkpoint import load_checkpoint, save_checkpoint
+from ..study.location_prior import TERMS as LOCATION_TERMS
 from ..study.location_prior import LocationPrior
 from ..study.study import MODEL_NAME as MODEL_NAME
 from .calibration import VolumeCalibration
+from .model_description import ModelDescription, check_weights, loaded_students
 from .probability_scaling import ProbabilityScaling
 from .training_statistics import TrainingStatistics
 
@@ -108,27 +109,26 @@ class SegmentationModel:
             if model["design"]["network"] == _FORMER_NETWORK:
                 problem = "was made by an earlier version of this program"
                 raise InputError(path, problem, "train its study with --restart")
-            design = StudentDesign.model_validate(model["design"])
-            networks = tuple(build_student(design) for _ in range(model["networks"]))
-            for number, network in enumerate(networks):
-                prefix = f"{number}/"
-                weights = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-                network.load_state_dict(weights)
+            description = ModelDescription.model_validate(model)
+            prior = _prior(tensors[_PRIOR], description) if _PRIOR in tensors else None
+            votes = description.networks + int(prior is not None)
+            if description.weights and len(description.weights) != votes:
+                raise ValueError(f"it has {len(description.weights)} weights of {votes} votes")
             return cls(
-                networks,
-                design,
-                tuple(model["organs"]),
-                int(model["max_voxels"]),
-                int(model["window"]),
-                float(model["overlap"]),
-                tuple(model["mirrored_axes"]),
-                dict(model["provenance"]),
-                _read(VolumeCalibration, model.get("calibration")),
-                _read(TrainingStatistics, model.get("statistics")),
+                loaded_students(description, tensors),
+                description.design,
+                description.organs,
+                description.max_voxels,
+                description.window,
+                description.overlap,
+                description.mirrored_axes,
+                description.provenance,
+                description.calibration,
+                description.statistics,
                 Template(tensors[_EDGES], tensors[_WINDOW]) if _EDGES in tensors else None,
-                _read(ProbabilityScaling, model.get("scaling")),
-                _prior(tensors[_PRIOR]) if _PRIOR in tensors else None,
-                tuple(float(weight) for weight in model.get("weights", ())),
+                description.scaling,
+                prior,
+                description.weights,
             )
         except InputError:
             raise
@@ -137,17 +137,11 @@ class SegmentationModel:
             raise InputError(path, problem, "train a study or give a model that was exported from one") from error
 
 
-_Part = TypeVar("_Part", bound=BaseModel)
-
-
-def _prior(coefficients: Tensor) -> LocationPrior:
+def _prior(coefficients: Tensor, description: ModelDescription) -> LocationPrior:
+    check_weights({"prior": coefficients}, {"prior": torch.Size((len(description.organs), LOCATION_TERMS))})
     prior = LocationPrior(len(coefficients))
     prior.load_state_dict({"coefficients": coefficients})
     return prior
-
-
-def _read(kind: type[_Part], record: Any) -> _Part | None:
-    return None if record is None else kind.model_validate(record)
 
 
 def choose_device(name: str) -> torch.device:

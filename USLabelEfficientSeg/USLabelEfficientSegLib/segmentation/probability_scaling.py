@@ -29,7 +29,7 @@ _MOST_STEPS = 200
 class ProbabilityScaling(BaseModel):
     """Slope a and offset b of each class, background first."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     slopes: tuple[float, ...]
     offsets: tuple[float, ...]

@@ -8,10 +8,12 @@ of the study, at 6 x 6 x 6 places.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
+from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..imaging.intensities import normalised_grey
 from ..imaging.resampling import resample_axes, working_geometry
@@ -20,6 +22,7 @@ from ..imaging.volume import Geometry, UltrasoundVolume
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _PLACES = (6, 6, 6)
+_FEATURES = 10
 _LEAST_SPREAD = 0.02
 _LEAST_LIMIT = 3.5  # standard deviations
 _BEYOND_LIMIT = 1.2
@@ -42,7 +45,7 @@ class TrainingStatistics(BaseModel):
         max_voxels: most voxels along an axis of the grid on which features are computed.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     volumes_ml: tuple[Range, ...]
     spacing_mm: tuple[Range, Range, Range]
@@ -51,7 +54,14 @@ class TrainingStatistics(BaseModel):
     feature_spread: tuple[float, ...]
     thumbnail: tuple[float, ...]
     feature_limit: float
-    max_voxels: int
+    max_voxels: Annotated[int, Field(ge=1, le=4096)]
+
+    @model_validator(mode="after")
+    def _as_many_features_as_there_are(self) -> Self:
+        lengths = len(self.feature_mean), len(self.feature_spread), len(self.thumbnail)
+        if lengths != (_FEATURES, _FEATURES, prod(_PLACES)) or min(self.feature_spread) <= 0:
+            raise ValueError("the intensity features are not those of this program")
+        return self
 
     def usual_volume(self, organ: int, volume_ml: float) -> bool:
         """Whether the volume of the organ with this index is within 15 % of the study's range."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from ..imaging.normalisation import IMAGE_CHANNELS, POSITION_CHANNELS
@@ -15,19 +15,21 @@ from .convolution import with_fast_convolutions
 from .network import UNetStudent
 from .published import PublishedStudent
 
+Spacing = Annotated[float, Field(gt=0)]
+Width = Annotated[int, Field(ge=1, le=4096)]
 _PUBLISHED_MULTIPLE = 8  # pixels: it halves a slice three times
 
 
 class StudentDesign(BaseModel):
     """What a student is built from; stored with its weights."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     network: Literal["u-net", "published"]
-    classes: int
-    spacing: tuple[float, float, float]
-    slice_axis: int
-    widths: tuple[int, ...]
+    classes: int = Field(ge=2, le=255)
+    spacing: tuple[Spacing, Spacing, Spacing]
+    slice_axis: int = Field(ge=0, le=2)
+    widths: tuple[Width, ...] = Field(min_length=2, max_length=7)
 
 
 def build_student(design: StudentDesign) -> nn.Module:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
+from ..errors import InputError
 from ..imaging.normalisation import Frame, position_channels
 from ..imaging.resampling import resample_axes
 from .location_prior import LocationPrior
@@ -51,7 +52,9 @@ class Template:
         return shapes and bool(torch.isfinite(self.edges).all()) and bool(torch.isfinite(self.window).all())
 
     def frame_of(self, grey: Tensor) -> Frame:
-        """Align one more volume (I, J, K)."""
+        """Align one more volume (I, J, K). Raises `InputError` if the template, which may come from a file, is none."""
+        if not self.is_valid():
+            raise InputError("the model", "holds no template that volumes can be aligned to", "train its study anew")
         pose = _aligned(edge_map(grey)[None], self.window, lambda moved: self.edges[None])
         return _frame(pose[0])
 

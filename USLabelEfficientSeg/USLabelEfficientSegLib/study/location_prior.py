@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from .targets import SoftTarget
 
-_TERMS = 10
+TERMS = 10
 _PENALTY = 1e-6  # on squared coefficients, beside a mean log-likelihood
 _LARGEST = 10.0  # log-odds: no place is ruled out, and a whole volume of small chances adds up to nothing
 _ITERATIONS = 200
@@ -35,7 +35,7 @@ class LocationPrior(nn.Module):
 
     def __init__(self, organs: int) -> None:
         super().__init__()
-        self.register_buffer("coefficients", torch.zeros(organs, _TERMS))
+        self.register_buffer("coefficients", torch.zeros(organs, TERMS))
         self.coefficients: Tensor
 
     def forward(self, position: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ def fit_location_prior(targets: Sequence[SoftTarget], positions: Sequence[Tensor
     every = -(-len(weight) // _MOST_VOXELS)  # neighbours tell the same; enough of them are enough
     terms, label, weight = terms[::every], label[::every], weight[::every]
 
-    coefficients = torch.zeros(label.shape[1] - 1, _TERMS, dtype=torch.float64, requires_grad=True)
+    coefficients = torch.zeros(label.shape[1] - 1, TERMS, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([coefficients], max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
 
     def negative_log_posterior() -> Tensor:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from ..errors import Cancelled, InputError
 from .checkpoint import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
-from .checkpoint_header import read_metadata
+from .checkpoint_header import damaged, read_metadata
 from .events import EventLog
 from .group import ALONE, Group
 
@@ -208,9 +208,15 @@ def _resume(path: Path, identity: Mapping[str, Any], state: TrainingState) -> in
     optimizer = {
         key.removeprefix("optimizer/"): value for key, value in tensors.items() if key.startswith("optimizer/")
     }
-    if optimizer:
-        restore_optimizer(state.optimizer, optimizer)
-    return int(metadata["step"])
+    step = metadata.get("step")
+    if type(step) is not int or not 0 <= step <= identity["steps"]:
+        raise damaged(path)
+    try:
+        if optimizer:
+            restore_optimizer(state.optimizer, optimizer)
+    except (ValueError, IndexError, KeyError, RuntimeError, TypeError) as error:
+        raise damaged(path) from error
+    return step
 
 
 def _difference(key: str, old: Any, new: Any) -> str:

@@ -94,7 +94,7 @@ class StudentSettings(Section):
     """The 3-D students. Some are taught in rounds, each by the pseudo-labels of the one before; others never are."""
 
     network: Literal["u-net", "published"] = Field(default="u-net", description="architecture")
-    widths: tuple[int, ...] = Field(
+    widths: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field(
         default=(16, 32, 64, 128), min_length=2, max_length=7, description="channels of the levels of the U-Net"
     )
     window: int = Field(default=48, ge=16, le=512, description="largest side in voxels that it sees at once")

@@ -1,0 +1,55 @@
+"""A model is stored where it was loaded from, unless another has taken its place meanwhile."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from USLabelEfficientSegLib.command_line.result_output import checksum_of_model, model_file, save_model
+from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.segmentation.calibration import VolumeCalibration
+from USLabelEfficientSegLib.segmentation.segment_files import load_model
+
+
+@pytest.fixture(params=["study", "file"])
+def place(request, tmp_path, trained_study):
+    """A trained study, or a model file, of its own."""
+    shutil.copytree(trained_study, tmp_path / "study")
+    if request.param == "study":
+        return tmp_path / "study"
+    shutil.copy(model_file(trained_study), tmp_path / "model.safetensors")
+    return tmp_path / "model.safetensors"
+
+
+def calibrated(model):
+    return replace(model, calibration=VolumeCalibration(factors=((0.8, 1.2), (0.7, 1.3)), method="on volumes."))
+
+
+def test_a_calibrated_model_takes_the_place_of_the_one_it_was_made_of(place):
+    was, model = checksum_of_model(place), load_model(place)
+
+    assert save_model(place, calibrated(model), was) == model_file(place)
+
+    assert load_model(place).calibration == calibrated(model).calibration
+    assert checksum_of_model(place) != was
+
+
+def test_a_calibration_does_not_bring_back_the_model_before_a_training(place):
+    was, model = checksum_of_model(place), load_model(place)
+    trained = replace(model, overlap=0.5)
+    trained.save(model_file(place))  # what a training ends with
+
+    with pytest.raises(InputError, match=r"was replaced by another program.*calibrate it again"):
+        save_model(place, calibrated(model), was)
+
+    assert load_model(place).overlap == 0.5 and load_model(place).calibration == model.calibration
+
+
+def test_a_calibration_does_not_bring_back_a_model_that_a_training_has_set_aside(place):
+    was, model = checksum_of_model(place), load_model(place)
+    model_file(place).unlink()
+
+    with pytest.raises(InputError, match="was replaced by another program"):
+        save_model(place, calibrated(model), was)
+
+    assert not model_file(place).exists()

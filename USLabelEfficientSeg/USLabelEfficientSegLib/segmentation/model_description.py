@@ -1,0 +1,108 @@
+"""What a model file says of its networks, checked before anything is built: the file may come from anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor, nn
+
+from ..student.build import StudentDesign, build_student
+from .calibration import VolumeCalibration
+from .image_calibration import ImageCalibration, ImageStatistics
+from .probability_scaling import ProbabilityScaling
+from .training_statistics import TrainingStatistics
+
+Count = Annotated[int, Field(strict=True, ge=1)]
+Organs = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=255)], ...], Field(min_length=1, max_length=254)]
+
+
+class _Description(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    format: Count
+    organs: Organs
+    provenance: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _different_organs(self) -> Self:
+        if len(set(self.organs)) < len(self.organs):
+            raise ValueError("two organs have the same name")
+        return self
+
+
+class ModelDescription(_Description):
+    """Of a model of volumes, see `SegmentationModel`; what earlier formats lack has a default."""
+
+    networks: Annotated[Count, Field(le=64)]
+    design: StudentDesign
+    max_voxels: Annotated[Count, Field(le=4096)]
+    window: Annotated[Count, Field(le=512)]
+    overlap: float = Field(ge=0, lt=1)
+    mirrored_axes: tuple[Annotated[int, Field(strict=True, ge=0, le=2)], ...] = Field(max_length=3)
+    calibration: VolumeCalibration | None = None
+    statistics: TrainingStatistics | None = None
+    weights: tuple[Annotated[float, Field(ge=0)], ...] = ()
+    scaling: ProbabilityScaling | None = None
+
+    @model_validator(mode="after")
+    def _of_its_organs(self) -> Self:
+        organs = len(self.organs)
+        counts = {
+            "design": self.design.classes - 1,
+            "calibration": organs if self.calibration is None else len(self.calibration.factors),
+            "statistics": organs if self.statistics is None else len(self.statistics.volumes_ml),
+            "scaling": organs if self.scaling is None else len(self.scaling.slopes) - 1,
+            "offsets": organs if self.scaling is None else len(self.scaling.offsets) - 1,
+        }
+        for name, count in counts.items():
+            if count != organs:
+                raise ValueError(f"its {name} is of {count} organs, and it names {organs}")
+        if self.weights and not sum(self.weights) > 0:
+            raise ValueError("no vote has a weight")
+        return self
+
+
+class ImageModelDescription(_Description):
+    """Of a model of 2-D images, see `ImageModel`; what earlier formats lack has a default."""
+
+    image_size: Annotated[Count, Field(le=1024)]
+    mirrored: bool
+    statistics: ImageStatistics | None = None
+    calibration: ImageCalibration | None = None
+    zooms: tuple[Annotated[float, Field(ge=0.1, le=10)], ...] = Field(default=(1.0,), min_length=1, max_length=16)
+    closer_looks: tuple[Annotated[float, Field(ge=1, le=10)], ...] = Field(default=(), max_length=16)
+
+    @model_validator(mode="after")
+    def _of_its_organs(self) -> Self:
+        lists = [] if self.statistics is None else [self.statistics.areas_mm2]
+        lists += [] if self.calibration is None else [self.calibration.area, self.calibration.circumference]
+        if any(len(values) != len(self.organs) for values in lists):
+            raise ValueError(f"it names {len(self.organs)} organs and has ranges of other ones")
+        return self
+
+
+def loaded_students(description: ModelDescription, tensors: Mapping[str, Tensor]) -> tuple[nn.Module, ...]:
+    """The students of a file with its weights, built only when these fit. Raises `ValueError` if they do not."""
+    with torch.device("meta"):  # costs nothing, whatever the design asks for
+        expected = {name: tensor.shape for name, tensor in build_student(description.design).state_dict().items()}
+    networks = []
+    for number in range(description.networks):
+        prefix = f"{number}/"
+        weights = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+        check_weights(weights, expected)
+        network = build_student(description.design)
+        network.load_state_dict(weights)
+        networks.append(network)
+    return tuple(networks)
+
+
+def check_weights(weights: Mapping[str, Tensor], expected: Mapping[str, torch.Size]) -> None:
+    """Refuse weights of other names or shapes, or that are not finite. Raises `ValueError`."""
+    if {name: tensor.shape for name, tensor in weights.items()} != expected:
+        raise ValueError("its weights are those of another network")
+    for name, tensor in weights.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"its weights '{name}' are not finite")
