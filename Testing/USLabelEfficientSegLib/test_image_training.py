@@ -81,8 +81,9 @@ def test_training_that_was_stopped_gives_the_same_model_bit_for_bit(tmp_path, st
     model = train_images(study, TINY, CPU)
 
     assert same(weights(whole), weights(study)) and not model.network.training
-    assert model.provenance["images"] == image_checksums(study)
-    assert model.provenance["labels"] == label_checksums(study) and len(model.provenance["labels"]) == 2
+    assert model.provenance["images"] == sorted(image_checksums(study).values())
+    assert model.provenance["labels"] == sorted(label_checksums(study).values())
+    assert len(model.provenance["labels"]) == 2
     assert ImageModel.load(study.run_folder / MODEL_NAME).statistics == model.statistics
     stages = [event.stage for event in read_events(study.events.path)]
     assert list(dict.fromkeys(stages)) == ["reading images", "divergence", "measuring", "finished"]

@@ -29,7 +29,7 @@ from .study.checkpoint import load_checkpoint, save_checkpoint
 from .study.files import writing
 from .study.location_prior import LocationPrior, fit_location_prior
 from .study.loop import step_seed
-from .study.names import cache_name, safe_file_name
+from .study.names import safe_stems
 from .study.provenance import digest, image_checksums, label_checksums, start_run
 from .study.settings import Settings, StudentSettings, TeacherSettings
 from .study.several_devices import device_name
@@ -172,11 +172,15 @@ class Run:
             make: what predicts it.
         """
         case = self.study.case(volume.name)
-        path = self.folder / "pseudo_labels" / kind / f"{cache_name(case.name)}.safetensors"
-        if safe_file_name(case.name) == case.name:  # as earlier versions named it
-            path.with_name(f"{case.name}.safetensors").unlink(missing_ok=True)
+        path = self.folder / "pseudo_labels" / kind / f"{self._stems[case.name]}.safetensors"
         shape = (len(self.study.organs) + 1, *volume.shape)
         return stored_prediction(path, digest([self.identity, case.name, case.image.sha256]), make, shape)
+
+    @cached_property
+    def _stems(self) -> dict[str, str]:
+        """A file name of its own for each case, also where case does not count; the file tells whose it is."""
+        names = [case.name for case in self.study.cases]
+        return dict(zip(names, safe_stems(names), strict=True))
 
     def generator(self, name: str) -> torch.Generator:
         """Random numbers that depend on the seed and `name` alone."""

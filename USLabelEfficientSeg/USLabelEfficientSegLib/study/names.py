@@ -44,7 +44,7 @@ def safe_file_name(name: str) -> str:
     """A file name without suffix for a case: the name itself where it is legal everywhere, else one that tells it.
 
     Names that differ in case or in the composition of their letters alone give files that some systems take for one:
-    for the names of a group see `safe_stems`, for files that must never be shared `cache_name`.
+    for the names of a group see `safe_stems`.
     """
     stem = _legal(name)
     return stem if stem == unicodedata.normalize("NFC", name) else f"{stem}-{_digest(name)}"
@@ -63,11 +63,6 @@ def safe_stems(names: Iterable[str]) -> list[str]:
         taken.add(unique.casefold())
         stems.append(unique)
     return stems
-
-
-def cache_name(name: str) -> str:
-    """A file name without suffix that no other name gives, not even where case does not count: it ends in a digest."""
-    return f"{_legal(name)}-{_digest(name)}"
 
 
 def _legal(name: str) -> str:
