@@ -4,116 +4,34 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk  # noqa: N813
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, RLELossless, generate_uid
+from dicom_files import (
+    COMPREHENSIVE_REPORT,
+    ENHANCED_VOLUME,
+    ULTRASOUND_FILM,
+    dicom_image,
+    enhanced,
+    item,
+    oblique,
+    save,
+    save_series,
+    series_of,
+)
+from pydicom.dataset import Dataset
+from pydicom.uid import RLELossless, generate_uid
 
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, read_volume, split_frames
 from USLabelEfficientSegLib.imaging.volume import Geometry
 
-ULTRASOUND_IMAGE = "1.2.840.10008.5.1.4.1.1.6.1"
-ULTRASOUND_FILM = "1.2.840.10008.5.1.4.1.1.3.1"
-ENHANCED_VOLUME = "1.2.840.10008.5.1.4.1.1.6.2"
-COMPREHENSIVE_REPORT = "1.2.840.10008.5.1.4.1.1.88.33"
-
 
 @pytest.fixture
 def geometry() -> Geometry:
-    """Oblique and anisotropic; right-handed, since DICOM slices are sorted along their normal."""
-    a, b = 0.4, -0.7
-    about_z = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
-    about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
-    return Geometry((7, 6, 5), (0.4, 0.55, 1.3), (-35.2, 81.75, -12.125), about_z @ about_x)
+    return oblique()
 
 
 @pytest.fixture
 def voxels(geometry: Geometry) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, geometry.shape).astype(np.uint8)
-
-
-def _image(frames: np.ndarray, sop_class: str, series: str) -> Dataset:
-    """A DICOM image of frames (K, J, I) or (K, J, I, 3) without any geometry."""
-    colours = frames.shape[3] if frames.ndim == 4 else 1
-    dataset = Dataset()
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = sop_class
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = generate_uid()
-    dataset.SeriesInstanceUID, dataset.StudyInstanceUID = series, generate_uid()
-    dataset.Modality, dataset.PatientName, dataset.InstanceNumber = "US", "Nobody", 1
-    if len(frames) > 1:
-        dataset.NumberOfFrames = len(frames)
-    dataset.Rows, dataset.Columns, dataset.SamplesPerPixel = frames.shape[1], frames.shape[2], colours
-    dataset.PhotometricInterpretation = "MONOCHROME2" if colours == 1 else "RGB"
-    if colours > 1:
-        dataset.PlanarConfiguration = 0
-    dataset.BitsAllocated = dataset.BitsStored = 8 * frames.itemsize
-    dataset.HighBit, dataset.PixelRepresentation = dataset.BitsStored - 1, 0
-    dataset.PixelData = frames.tobytes()
-    dataset["PixelData"].VR = "OB" if frames.itemsize == 1 else "OW"
-    return dataset
-
-
-def _decimals(values: np.ndarray) -> list[str]:
-    return [f"{value:.10g}" for value in values]
-
-
-def _orientation(geometry: Geometry) -> list[float]:
-    return [float(x) for x in geometry.direction[:, :2].T.ravel()]
-
-
-def _item(**elements: object) -> Dataset:
-    dataset = Dataset()
-    for name, value in elements.items():
-        setattr(dataset, name, value)
-    return dataset
-
-
-def _enhanced(voxels: np.ndarray, geometry: Geometry, place: str = "Volume", times: int = 1) -> Dataset:
-    """An Enhanced US Volume; over time it repeats the volume at 1/2, 1/3, ... of its brightness."""
-    frames = np.stack([np.swapaxes(voxels, 0, 2) // (1 + time) for time in range(times)])
-    dataset = _image(frames.reshape(-1, *frames.shape[2:]), ENHANCED_VOLUME, generate_uid())
-    j_and_i = _decimals(np.array(geometry.spacing)[[1, 0]])
-    orientation = _item(**{f"ImageOrientation{place}": _orientation(geometry)})
-    shared = _item(PixelMeasuresSequence=[_item(PixelSpacing=j_and_i)])
-    suffix = "" if place == "Patient" else "Volume"
-    setattr(shared, f"PlaneOrientation{suffix}Sequence", [orientation])
-    dataset.SharedFunctionalGroupsSequence = [shared]
-    groups = []
-    for time in range(times):
-        for k in range(geometry.shape[2]):
-            position = [float(x) for x in geometry.index_to_physical((0, 0, k))]
-            group = _item(FrameContentSequence=[_item(TemporalPositionIndex=time + 1)])
-            setattr(group, f"PlanePosition{suffix}Sequence", [_item(**{f"ImagePosition{place}": position})])
-            groups.append(group)
-    dataset.PerFrameFunctionalGroupsSequence = groups
-    return dataset
-
-
-def _save(dataset: Dataset, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    dataset.save_as(path, enforce_file_format=True)
-    return path
-
-
-def _series(voxels: np.ndarray, geometry: Geometry) -> list[Dataset]:
-    series = generate_uid()
-    slices = []
-    for k in range(geometry.shape[2]):
-        dataset = _image(np.swapaxes(voxels, 0, 2)[k : k + 1], ULTRASOUND_IMAGE, series)
-        dataset.InstanceNumber = k + 1
-        dataset.ImagePositionPatient = _decimals(geometry.index_to_physical((0, 0, k)))
-        dataset.ImageOrientationPatient = _decimals(_orientation(geometry))
-        dataset.PixelSpacing = _decimals(np.array(geometry.spacing)[[1, 0]])
-        slices.append(dataset)
-    return slices
-
-
-def _save_series(slices: list[Dataset], folder: Path) -> Path:
-    # Names without order: only the positions tell where a slice belongs.
-    for number, dataset in enumerate(slices):
-        _save(dataset, folder / f"{(number * 7) % 13:02d}")
-    return folder
 
 
 def _assert_same_place(found: Geometry, written: Geometry) -> None:
@@ -125,7 +43,7 @@ def _assert_same_place(found: Geometry, written: Geometry) -> None:
 
 @pytest.mark.parametrize("place", ["Volume", "Patient"])
 def test_an_enhanced_volume_lies_where_its_frames_say(voxels, geometry, tmp_path: Path, place: str) -> None:
-    volume = read_volume(_save(_enhanced(voxels, geometry, place), tmp_path / "heart.dcm"))
+    volume = read_volume(save(enhanced(voxels, geometry, place), tmp_path / "heart.dcm"))
 
     np.testing.assert_array_equal(volume.voxels, voxels)
     assert volume.voxels.dtype == np.uint8
@@ -134,17 +52,17 @@ def test_an_enhanced_volume_lies_where_its_frames_say(voxels, geometry, tmp_path
 
 
 def test_frames_stored_backwards_are_put_into_order(voxels, geometry, tmp_path: Path) -> None:
-    dataset = _enhanced(voxels[:, :, ::-1], geometry)
+    dataset = enhanced(voxels[:, :, ::-1], geometry)
     dataset.PerFrameFunctionalGroupsSequence = list(dataset.PerFrameFunctionalGroupsSequence)[::-1]
 
-    volume = read_volume(_save(dataset, tmp_path / "backwards.dcm"))
+    volume = read_volume(save(dataset, tmp_path / "backwards.dcm"))
 
     np.testing.assert_array_equal(volume.voxels, voxels)
     _assert_same_place(volume.geometry, geometry)
 
 
 def test_a_series_is_sorted_by_position(voxels, geometry, tmp_path: Path) -> None:
-    folder = _save_series(_series(voxels, geometry), tmp_path / "serie é")
+    folder = save_series(series_of(voxels, geometry), tmp_path / "serie é")
     (folder / "notes.txt").write_text("not an image")
 
     volume = read_volume(folder)
@@ -155,7 +73,7 @@ def test_a_series_is_sorted_by_position(voxels, geometry, tmp_path: Path) -> Non
 
 
 def test_a_series_agrees_with_simpleitk(voxels, geometry, tmp_path: Path) -> None:
-    folder = _save_series(_series(voxels, geometry), tmp_path / "series")
+    folder = save_series(series_of(voxels, geometry), tmp_path / "series")
     names = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder))
     image = sitk.ReadImage(names)
 
@@ -170,17 +88,17 @@ def test_a_series_agrees_with_simpleitk(voxels, geometry, tmp_path: Path) -> Non
 def test_sixteen_bits_are_kept(voxels, geometry, tmp_path: Path) -> None:
     deep = voxels.astype(np.uint16) * 100
 
-    volume = read_volume(_save(_enhanced(deep, geometry), tmp_path / "deep.dcm"))
+    volume = read_volume(save(enhanced(deep, geometry), tmp_path / "deep.dcm"))
 
     assert volume.voxels.dtype == np.uint16
     np.testing.assert_array_equal(volume.voxels, deep)
 
 
 def test_run_length_encoding_is_decoded(voxels, geometry, tmp_path: Path) -> None:
-    dataset = _enhanced(voxels, geometry)
+    dataset = enhanced(voxels, geometry)
     dataset.compress(RLELossless)
 
-    np.testing.assert_array_equal(read_volume(_save(dataset, tmp_path / "a.dcm")).voxels, voxels)
+    np.testing.assert_array_equal(read_volume(save(dataset, tmp_path / "a.dcm")).voxels, voxels)
 
 
 def test_lossless_jpeg_is_decoded(voxels, geometry, tmp_path: Path) -> None:
@@ -191,12 +109,12 @@ def test_lossless_jpeg_is_decoded(voxels, geometry, tmp_path: Path) -> None:
     writer.SetFileName(str(tmp_path / "jpeg.dcm"))
     writer.Execute(sitk.GetImageFromArray(np.swapaxes(voxels, 0, 2)))
     dataset = pydicom.dcmread(tmp_path / "jpeg.dcm")
-    plain = _enhanced(voxels, geometry)
+    plain = enhanced(voxels, geometry)
     plain.file_meta.TransferSyntaxUID = dataset.file_meta.TransferSyntaxUID
     plain.PixelData = dataset.PixelData
     plain["PixelData"].is_undefined_length = True
 
-    volume = read_volume(_save(plain, tmp_path / "volume.dcm"))
+    volume = read_volume(save(plain, tmp_path / "volume.dcm"))
 
     assert "JPEG Lossless" in dataset.file_meta.TransferSyntaxUID.name
     np.testing.assert_array_equal(volume.voxels, voxels)
@@ -206,8 +124,8 @@ def test_lossless_jpeg_is_decoded(voxels, geometry, tmp_path: Path) -> None:
 @pytest.mark.parametrize("photometric", ["RGB", "YBR_FULL"])
 def test_colour_becomes_luminance(geometry, tmp_path: Path, photometric: str) -> None:
     colours = np.random.default_rng(1).integers(0, 256, (5, 6, 7, 3)).astype(np.uint8)
-    dataset = _enhanced(np.zeros(geometry.shape, np.uint8), geometry)
-    dataset.update(_image(colours, ENHANCED_VOLUME, dataset.SeriesInstanceUID))
+    dataset = enhanced(np.zeros(geometry.shape, np.uint8), geometry)
+    dataset.update(dicom_image(colours, ENHANCED_VOLUME, dataset.SeriesInstanceUID))
     dataset.PhotometricInterpretation = photometric
     expected = colours @ [0.299, 0.587, 0.114]
     if photometric == "YBR_FULL":  # its first component is the luminance; 128 stands for no colour
@@ -215,14 +133,14 @@ def test_colour_becomes_luminance(geometry, tmp_path: Path, photometric: str) ->
         dataset.PixelData = colours.tobytes()
         expected = colours[..., 0]
 
-    volume = read_volume(_save(dataset, tmp_path / "colour.dcm"))
+    volume = read_volume(save(dataset, tmp_path / "colour.dcm"))
 
     assert volume.voxels.dtype == np.uint8
     np.testing.assert_allclose(np.swapaxes(volume.voxels, 0, 2), expected, atol=0.51)
 
 
 def test_several_time_points_are_refused_and_can_be_split(voxels, geometry, tmp_path: Path) -> None:
-    path = _save(_enhanced(voxels, geometry, times=3), tmp_path / "beating.dcm")
+    path = save(enhanced(voxels, geometry, times=3), tmp_path / "beating.dcm")
 
     with pytest.raises(InputError, match=r"beating\.dcm: holds 3 volumes over time \(4-D\); save the time"):
         read_volume(path)
@@ -235,19 +153,19 @@ def test_several_time_points_are_refused_and_can_be_split(voxels, geometry, tmp_
 
 
 def test_a_film_has_no_geometry(voxels, tmp_path: Path) -> None:
-    film = _image(np.swapaxes(voxels, 0, 2), ULTRASOUND_FILM, generate_uid())
+    film = dicom_image(np.swapaxes(voxels, 0, 2), ULTRASOUND_FILM, generate_uid())
     film.PixelSpacing = ["0.5", "0.25"]
 
     with pytest.raises(InputError, match="film whose frames have no position in space"):
-        read_volume(_save(film, tmp_path / "film.dcm"))
+        read_volume(save(film, tmp_path / "film.dcm"))
 
 
 def test_frames_at_a_known_distance_are_a_volume(voxels, tmp_path: Path) -> None:
-    film = _image(np.swapaxes(voxels, 0, 2), ULTRASOUND_FILM, generate_uid())
+    film = dicom_image(np.swapaxes(voxels, 0, 2), ULTRASOUND_FILM, generate_uid())
     film.PixelSpacing = ["0.5", "0.25"]
     film.SpacingBetweenSlices = "0.75"
 
-    volume = read_volume(_save(film, tmp_path / "sweep.dcm"))
+    volume = read_volume(save(film, tmp_path / "sweep.dcm"))
 
     np.testing.assert_array_equal(volume.voxels, voxels)
     np.testing.assert_allclose(volume.geometry.spacing, (0.25, 0.5, 0.75))
@@ -255,14 +173,14 @@ def test_frames_at_a_known_distance_are_a_volume(voxels, tmp_path: Path) -> None
 
 
 def test_the_calibration_of_an_ultrasound_region_gives_the_spacing(voxels, geometry, tmp_path: Path) -> None:
-    slices = _series(voxels, geometry)
+    slices = series_of(voxels, geometry)
     for dataset in slices:
         del dataset.PixelSpacing
-        region = _item(PhysicalUnitsXDirection=3, PhysicalUnitsYDirection=3)
+        region = item(PhysicalUnitsXDirection=3, PhysicalUnitsYDirection=3)
         region.PhysicalDeltaX, region.PhysicalDeltaY = 0.04, 0.055  # cm
         dataset.SequenceOfUltrasoundRegions = [region]
 
-    _assert_same_place(read_volume(_save_series(slices, tmp_path / "s")).geometry, geometry)
+    _assert_same_place(read_volume(save_series(slices, tmp_path / "s")).geometry, geometry)
 
 
 def _without_spacing(slices: list[Dataset]) -> None:
@@ -302,16 +220,16 @@ def _palette(slices: list[Dataset]) -> None:
     ],
 )
 def test_a_series_that_is_no_volume_is_refused(voxels, geometry, tmp_path: Path, damage, sentence: str) -> None:
-    slices = _series(voxels, geometry)
+    slices = series_of(voxels, geometry)
     damage(slices)
 
     with pytest.raises(InputError, match=sentence):
-        read_volume(_save_series(slices, tmp_path / "series"))
+        read_volume(save_series(slices, tmp_path / "series"))
 
 
 @pytest.mark.parametrize("kept", [-1, -100, 700, 400, 150])
 def test_a_slice_cut_short_is_refused(voxels, geometry, tmp_path: Path, kept: int) -> None:
-    folder = _save_series(_series(voxels, geometry), tmp_path / "series")
+    folder = save_series(series_of(voxels, geometry), tmp_path / "series")
     last = max(folder.iterdir())
     last.write_bytes(last.read_bytes()[:kept])
 
@@ -320,7 +238,7 @@ def test_a_slice_cut_short_is_refused(voxels, geometry, tmp_path: Path, kept: in
 
 
 def test_a_volume_cut_short_is_refused(voxels, geometry, tmp_path: Path) -> None:
-    path = _save(_enhanced(voxels, geometry), tmp_path / "a.dcm")
+    path = save(enhanced(voxels, geometry), tmp_path / "a.dcm")
     path.write_bytes(path.read_bytes()[:-3])
 
     with pytest.raises(InputError, match=r"a\.dcm: is damaged or cut short"):
@@ -328,18 +246,18 @@ def test_a_volume_cut_short_is_refused(voxels, geometry, tmp_path: Path) -> None
 
 
 def test_a_report_beside_the_slices_is_passed_over(voxels, geometry, tmp_path: Path) -> None:
-    folder = _save_series(_series(voxels, geometry), tmp_path / "series")
-    report = _image(np.zeros((1, 1, 1), np.uint8), COMPREHENSIVE_REPORT, generate_uid())
+    folder = save_series(series_of(voxels, geometry), tmp_path / "series")
+    report = dicom_image(np.zeros((1, 1, 1), np.uint8), COMPREHENSIVE_REPORT, generate_uid())
     for name in ("PixelData", "Rows", "Columns", "PhotometricInterpretation"):
         delattr(report, name)
-    _save(report, folder / "report.dcm")
+    save(report, folder / "report.dcm")
 
     np.testing.assert_array_equal(read_volume(folder).voxels, voxels)
 
 
 def test_a_folder_with_a_series_counts_as_one_image(voxels, geometry, tmp_path: Path) -> None:
-    _save_series(_series(voxels, geometry), tmp_path / "b")
-    _save(_enhanced(voxels, geometry), tmp_path / "a.dcm")
+    save_series(series_of(voxels, geometry), tmp_path / "b")
+    save(enhanced(voxels, geometry), tmp_path / "a.dcm")
     (tmp_path / "c").mkdir()
 
     assert find_images(tmp_path) == {"a": tmp_path / "a.dcm", "b": tmp_path / "b"}
@@ -348,6 +266,6 @@ def test_a_folder_with_a_series_counts_as_one_image(voxels, geometry, tmp_path: 
 def test_labels_may_be_dicom_as_well(voxels, geometry, tmp_path: Path) -> None:
     labels = voxels // 64
 
-    read = read_label_map(_save(_enhanced(labels, geometry), tmp_path / "a.dcm"))
+    read = read_label_map(save(enhanced(labels, geometry), tmp_path / "a.dcm"))
 
     np.testing.assert_array_equal(read.voxels, labels)

@@ -3,6 +3,7 @@
 Voxels are indexed [i, j, k] in memory, the order of SimpleITK's `GetSize`.
 """
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, Notice
 from . import dicom
 from .file_errors import about, reading, reason_of
 from .file_formats import nrrd
@@ -31,6 +32,7 @@ from .itk_files import write_with_itk
 from .volume import Geometry, LabelMap, UltrasoundVolume
 from .volume_files import read_grid, read_header, read_volumes
 
+_SHOWN = 5  # names of files passed over
 _LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
@@ -77,7 +79,8 @@ def read_label_map(path: Path | str) -> LabelMap:
     """Read a label map as uint8: 0 background, 1..254 organs, 255 unlabelled.
 
     The layers of a segmentation of 3D Slicer become one label map. Slicer stores the box around the segments alone: it
-    is put on the grid of the image that the file tells (else see `fitted`).
+    is put on the grid of the image that the file tells (else see `fitted`), and so must be a DICOM segmentation, which
+    need not tell of empty slices. A DICOM series holds labels as its stored numbers.
 
     Raises:
         InputError: as for `read_volume` (a constant label map is fine), colour, values that are not integers from 0
@@ -86,7 +89,7 @@ def read_label_map(path: Path | str) -> LabelMap:
     path = Path(path)
     with reading(path):
         if dicom.is_dicom(path):
-            return _as_label_map(path, dicom.read_frames(path), {})
+            return _read_dicom_labels(path)
         check_format(path, READ_SUFFIXES)
         header = read_header(path)
         with understood(path):
@@ -100,6 +103,13 @@ def read_label_map(path: Path | str) -> LabelMap:
         own_image = image_grid(path, header.texts)
         with about(path):
             return label_map if own_image is None else fitted(label_map, own_image)
+
+
+def _read_dicom_labels(path: Path) -> LabelMap:
+    if not dicom.is_segmentation(path):
+        return _as_label_map(path, dicom.read_frames(path, labels=True), {})
+    voxels, geometry, names = dicom.read_segmentation(path)
+    return LabelMap(voxels, geometry, image_name(path), names)
 
 
 def _as_label_map(path: Path, frames: list[Frame], segments: Mapping[int, str]) -> LabelMap:
@@ -154,7 +164,8 @@ def find_images(folder: Path | str, *, pictures: bool = False, labels: bool = Fa
 
     Hidden files and files of other kinds are passed over, and so are pictures unless `pictures` asks for them. Where an
     image and its segmentation (NAME.seg.nrrd) lie in one folder, it is the segmentation that counts if `labels` are
-    looked for, else the image.
+    looked for, else the image. DICOM segmentations count if `labels` are looked for, or where there are no images;
+    NAME_SEG.dcm has the name NAME.
 
     Raises:
         InputError: not a folder, no images, or two images of the same name.
@@ -163,6 +174,7 @@ def find_images(folder: Path | str, *, pictures: bool = False, labels: bool = Fa
     suffixes = (*READ_SUFFIXES, *PICTURE_SUFFIXES) if pictures else READ_SUFFIXES
     try:
         entries = sorted(entry for entry in folder.iterdir() if _is_image(entry, suffixes))
+        entries = _without_companions(folder, entries, labels=labels)
         others = () if entries or pictures else tuple(folder.iterdir())
     except OSError as error:
         problem = f"cannot be read ({reason_of(error)})"
@@ -171,7 +183,7 @@ def find_images(folder: Path | str, *, pictures: bool = False, labels: bool = Fa
     for entry in entries:
         name = image_name(entry)
         if name in images:
-            segmentations = [path for path in (images[name], entry) if suffix_of(path) == SEGMENTATION_SUFFIX]
+            segmentations = [path for path in (images[name], entry) if _is_segmentation(path)]
             if len(segmentations) == 1:  # beside its image, in the folder of either
                 images[name] = next(path for path in (images[name], entry) if (path in segmentations) == labels)
                 continue
@@ -189,13 +201,32 @@ def find_images(folder: Path | str, *, pictures: bool = False, labels: bool = Fa
 def image_name(path: Path) -> str:
     """The file name without its format suffix; the name of a folder as it is."""
     name = path.absolute().name
-    return name if path.is_dir() else name[: len(name) - len(suffix_of(path))]
+    if path.is_dir():
+        return name
+    return name[: len(name) - len(suffix_of(path))].removesuffix(dicom.FILE_ENDING if suffix_of(path) == ".dcm" else "")
 
 
 def _is_image(entry: Path, suffixes: tuple[str, ...]) -> bool:
     if entry.name.startswith("."):
         return False
     return (format_of(entry) in suffixes and entry.is_file()) or dicom.is_dicom(entry)
+
+
+def _is_segmentation(path: Path) -> bool:
+    return suffix_of(path) == SEGMENTATION_SUFFIX or (dicom.is_dicom(path) and dicom.kinds(path) == {"segmentation"})
+
+
+def _without_companions(folder: Path, entries: list[Path], *, labels: bool) -> list[Path]:
+    """The images among entries, and the DICOM segmentations among labels or alone; reports and the like never count."""
+    kinds = {entry: dicom.kinds(entry) for entry in entries if dicom.is_dicom(entry)}
+    images = [entry for entry in entries if entry not in kinds or "image" in kinds[entry]]
+    segmentations = [entry for entry in entries if entry not in images and "segmentation" in kinds[entry]]
+    kept = images + segmentations if labels or not images else images
+    if passed := [entry.name for entry in entries if entry not in kept]:
+        more = f" and {len(passed) - _SHOWN} more" if len(passed) > _SHOWN else ""
+        what = f"passed over, as no images: {', '.join(passed[:_SHOWN])}{more}"
+        warnings.warn(Notice(folder, what), stacklevel=3)
+    return sorted(kept)
 
 
 def _as_volume(path: Path, frame: Frame, name: str) -> UltrasoundVolume:

@@ -4,6 +4,7 @@ In memory an image is a volume of one slice, see `UltrasoundImage`. It has a pos
 3-D file of one slice.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +17,7 @@ from . import dicom
 from .file_errors import about, reading
 from .files import find_images, grey_voxels, image_name
 from .formats import PICTURE_SUFFIXES, READ_SUFFIXES, check_format, suffix_of
-from .itk_files import read_picture
+from .pictures import read_picture
 from .pixel_sizes import UNTOLD, PixelSizes
 from .volume import Geometry, ImageLabels, UltrasoundImage
 from .volume_files import read_header, read_segments, read_slice
@@ -35,7 +36,8 @@ def read_image(path: Path | str, sizes: PixelSizes = UNTOLD) -> UltrasoundImage:
         sizes: tells the pixel size where the file does not.
 
     Raises:
-        InputError: missing, unreadable, cut short, not finite, constant, a volume, or of unknown pixel size.
+        InputError: missing, unreadable, cut short, not finite, constant, a volume, or of unknown pixel size or one that
+            its file tells in contradictory ways, unless `sizes` tells it.
     """
     path = Path(path)
     voxels, own = _read(path)
@@ -61,7 +63,9 @@ def read_image_labels(
             several organs, an outline instead of a filled organ, or another size than the image.
     """
     path = Path(path)
-    voxels, own = _read(path)
+    voxels, own, segments = _read_labels(path)
+    if isinstance(own, dicom.Contradiction) and geometry is not None:
+        own = geometry  # the size of the image is known; that of its label need not be
     if voxels.ndim == 4:
         if np.ptp(voxels[..., :3], axis=-1).any():
             raise InputError(path, "is not a label (colour)", "give one class number a pixel, 0 for background")
@@ -78,7 +82,6 @@ def read_image_labels(
         if organs is not None and organs > 1 and mask:
             problem = f"is black and white, but there are {organs} organs"
             raise InputError(path, problem, "give class numbers 0, 1, 2, ...")
-        segments = {} if dicom.is_dicom(path) else read_segments(path)
         return ImageLabels(labels, _sized(path, voxels, own, sizes), image_name(path), segments, mask)
 
 
@@ -114,17 +117,34 @@ def dimension_of_folder(folder: Path) -> Dimension:
     return 2 if 2 in found else 3
 
 
-def _read(path: Path) -> tuple[NDArray[np.generic], Geometry | None]:
-    """Pixels (I, J, 1) or (I, J, 1, colours), and their grid if the file tells its pixel size."""
+def _read(path: Path, *, labels: bool = False) -> tuple[NDArray[np.generic], Geometry | dicom.Contradiction | None]:
+    """Pixels (I, J, 1) or (I, J, 1, colours), and their grid if the file tells its pixel size, or tells several."""
     with reading(path):
         if dicom.is_dicom(path):
-            pixels, spacing = dicom.read_image(path)
-            return pixels, None if spacing is None else _grid(pixels, spacing)
+            pixels, spacing = dicom.read_image(path, labels=labels)
+            return pixels, _grid(pixels, spacing) if isinstance(spacing, tuple) else spacing
         check_format(path, (*READ_SUFFIXES, *PICTURE_SUFFIXES))
-        return (read_picture(path), None) if suffix_of(path) in PICTURE_SUFFIXES else read_slice(read_header(path))
+        if suffix_of(path) in PICTURE_SUFFIXES:
+            return read_picture(path, labels=labels), None
+        return read_slice(read_header(path))
 
 
-def _sized(path: Path, voxels: NDArray[np.generic], own: Geometry | None, sizes: PixelSizes) -> Geometry:
+def _read_labels(path: Path) -> tuple[NDArray[np.generic], Geometry | dicom.Contradiction | None, Mapping[int, str]]:
+    """As `_read`, with the names that the file gives to its labels."""
+    if dicom.is_dicom(path):
+        if dicom.is_segmentation(path):
+            with reading(path):
+                return dicom.read_segmentation(path, planar=True)
+        return *_read(path, labels=True), {}
+    pixels, own = _read(path, labels=True)
+    return pixels, own, read_segments(path)
+
+
+def _sized(
+    path: Path, voxels: NDArray[np.generic], own: Geometry | dicom.Contradiction | None, sizes: PixelSizes
+) -> Geometry:
+    if isinstance(own, dicom.Contradiction):
+        return _grid(voxels, sizes.instead_of(path, str(own)))
     if own is None:
         return _grid(voxels, sizes.of(path, None))
     sizes.of(path, own.spacing[:2])  # a table that says otherwise is not ignored

@@ -1,4 +1,4 @@
-"""Pictures, and the writing of volumes, through SimpleITK, which indexes voxels [k, j, i]; here it is [i, j, k]."""
+"""The writing of volumes through SimpleITK, which indexes voxels [k, j, i]; here it is [i, j, k]."""
 
 import errno
 import os
@@ -17,45 +17,11 @@ from .file_errors import reason_of
 from .file_formats import nrrd
 from .file_formats.voxel_data import read_frames
 from .formats import WRITE_SUFFIXES, format_of
-from .integrity import UNCHECKED_BY_ITK, check_complete
-from .volume import Geometry, check_voxel_count
+from .volume import Geometry
 from .volume_files import read_header
 
 _STDERR = 2
 _stderr_lock = threading.Lock()
-
-
-def read_picture(path: Path) -> NDArray[np.generic]:
-    """Read a PNG, JPEG, BMP or TIFF file: pixels (I, J, 1) or (I, J, 1, colours).
-
-    Raises:
-        InputError: damaged, too large, or several pictures.
-    """
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        with quiet():
-            reader.ReadImageInformation()
-            size = reader.GetSize()
-            if max(size[2:], default=1) > 1:
-                problem = f"is no 2-D image but a volume of {' x '.join(map(str, size))} voxels"
-                raise InputError(path, problem, "keep volumes and 2-D images in folders of their own")
-            check_voxel_count(size, path.name)
-            if format_of(path) in UNCHECKED_BY_ITK:
-                check_complete(path)
-            image = reader.Execute()
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1].split("ERROR: ")[-1].rstrip(".! ")
-        detail = "" if "Reason:" in reason or "Unable to determine" in reason else f" ({reason})"
-        problem = f"is damaged, cut short or not what its suffix says{detail}"
-        raise InputError(path, problem, "copy or export the file again") from None
-    colours, kind = image.GetNumberOfComponentsPerPixel(), image.GetPixelIDTypeAsString()
-    if colours not in (1, 3, 4) or "complex" in kind:
-        problem = f"has voxels of the kind {kind} with {colours} values"
-        raise InputError(path, problem, "give a grey or RGB image")
-    channels = (colours,) if colours > 1 else ()
-    pixels = sitk.GetArrayViewFromImage(image).reshape(size[1], size[0], 1, *channels)
-    return np.array(pixels.swapaxes(0, 1), order="C")
 
 
 def write_with_itk(

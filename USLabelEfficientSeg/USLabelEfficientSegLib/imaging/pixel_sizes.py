@@ -61,6 +61,18 @@ class PixelSizes:
             raise InputError(path, problem, "correct it or leave the image out")
         return own
 
+    def instead_of(self, path: Path, contradiction: str) -> Size:
+        """The pixel size of an image whose file contradicts itself: what the user says, who must have looked.
+
+        Raises:
+            InputError: the user does not say it.
+        """
+        told = self.table.get(image_name(path))
+        if told is None and self.otherwise is None:
+            remedy = "give the right one with --pixel-size MM or --pixel-sizes TABLE.csv"
+            raise InputError(path, contradiction, remedy)
+        return told or (self.otherwise or math.nan,) * 2
+
 
 UNTOLD = PixelSizes()
 

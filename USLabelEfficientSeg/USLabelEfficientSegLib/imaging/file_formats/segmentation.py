@@ -128,15 +128,17 @@ def fitted(label_map: LabelMap, image: Geometry) -> LabelMap:
     Label maps whose file names no segments may be sparse: what lies outside of them is not known.
     """
     own = label_map.geometry
-    first = np.rint(image.physical_to_index(own.origin))
-    if not label_map.segments or (first < 0).any() or (first + own.shape > image.shape).any():
-        return label_map
+    first = np.rint(image.physical_to_index(own.origin)).astype(np.int64)
     moved = Geometry(own.shape, image.spacing, tuple(image.index_to_physical(first)), image.direction)
-    if own.shape == image.shape or not own.same_grid(moved):
+    if not label_map.segments or own.shape == image.shape or not own.same_grid(moved):
         return label_map
+    start = np.clip(first, 0, image.shape)
+    end = np.clip(first + own.shape, start, image.shape)
     voxels = np.zeros(image.shape, np.uint8)
-    box = tuple(slice(int(start), int(start) + size) for start, size in zip(first, own.shape, strict=True))
-    voxels[box] = label_map.voxels
+    inside = tuple(map(slice, start - first, end - first))
+    voxels[tuple(map(slice, start, end))] = label_map.voxels[inside]
+    if np.count_nonzero(voxels) != np.count_nonzero(label_map.voxels):  # of another image
+        return label_map
     return replace(label_map, voxels=voxels, geometry=image)
 
 

@@ -1,0 +1,107 @@
+"""DICOM files of tests, made by code: enhanced volumes, series of single frames, and what they are made of."""
+
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+from USLabelEfficientSegLib.imaging.volume import Geometry
+
+ULTRASOUND_IMAGE = "1.2.840.10008.5.1.4.1.1.6.1"
+ULTRASOUND_FILM = "1.2.840.10008.5.1.4.1.1.3.1"
+ENHANCED_VOLUME = "1.2.840.10008.5.1.4.1.1.6.2"
+COMPREHENSIVE_REPORT = "1.2.840.10008.5.1.4.1.1.88.33"
+
+
+def oblique() -> Geometry:
+    """Oblique and anisotropic; right-handed, since DICOM slices are sorted along their normal."""
+    a, b = 0.4, -0.7
+    about_z = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
+    about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
+    return Geometry((7, 6, 5), (0.4, 0.55, 1.3), (-35.2, 81.75, -12.125), about_z @ about_x)
+
+
+def dicom_image(frames: np.ndarray, sop_class: str, series: str) -> Dataset:
+    """A DICOM image of frames (K, J, I) or (K, J, I, 3) without any geometry."""
+    colours = frames.shape[3] if frames.ndim == 4 else 1
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = sop_class
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = generate_uid()
+    dataset.SeriesInstanceUID, dataset.StudyInstanceUID = series, generate_uid()
+    dataset.Modality, dataset.PatientName, dataset.InstanceNumber = "US", "Nobody", 1
+    if len(frames) > 1:
+        dataset.NumberOfFrames = len(frames)
+    dataset.Rows, dataset.Columns, dataset.SamplesPerPixel = frames.shape[1], frames.shape[2], colours
+    dataset.PhotometricInterpretation = "MONOCHROME2" if colours == 1 else "RGB"
+    if colours > 1:
+        dataset.PlanarConfiguration = 0
+    dataset.BitsAllocated = dataset.BitsStored = 8 * frames.itemsize
+    dataset.HighBit, dataset.PixelRepresentation = dataset.BitsStored - 1, 0
+    dataset.PixelData = frames.tobytes()
+    dataset["PixelData"].VR = "OB" if frames.itemsize == 1 else "OW"
+    return dataset
+
+
+def decimals(values: np.ndarray) -> list[str]:
+    return [f"{value:.10g}" for value in values]
+
+
+def orientation(geometry: Geometry) -> list[float]:
+    return [float(x) for x in geometry.direction[:, :2].T.ravel()]
+
+
+def item(**elements: object) -> Dataset:
+    dataset = Dataset()
+    for name, value in elements.items():
+        setattr(dataset, name, value)
+    return dataset
+
+
+def enhanced(voxels: np.ndarray, geometry: Geometry, place: str = "Volume", times: int = 1) -> Dataset:
+    """An Enhanced US Volume; over time it repeats the volume at 1/2, 1/3, ... of its brightness."""
+    frames = np.stack([np.swapaxes(voxels, 0, 2) // (1 + time) for time in range(times)])
+    dataset = dicom_image(frames.reshape(-1, *frames.shape[2:]), ENHANCED_VOLUME, generate_uid())
+    j_and_i = decimals(np.array(geometry.spacing)[[1, 0]])
+    turned = item(**{f"ImageOrientation{place}": orientation(geometry)})
+    shared = item(PixelMeasuresSequence=[item(PixelSpacing=j_and_i)])
+    suffix = "" if place == "Patient" else "Volume"
+    setattr(shared, f"PlaneOrientation{suffix}Sequence", [turned])
+    dataset.SharedFunctionalGroupsSequence = [shared]
+    groups = []
+    for time in range(times):
+        for k in range(geometry.shape[2]):
+            position = [float(x) for x in geometry.index_to_physical((0, 0, k))]
+            group = item(FrameContentSequence=[item(TemporalPositionIndex=time + 1)])
+            setattr(group, f"PlanePosition{suffix}Sequence", [item(**{f"ImagePosition{place}": position})])
+            groups.append(group)
+    dataset.PerFrameFunctionalGroupsSequence = groups
+    return dataset
+
+
+def save(dataset: Dataset, path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+def series_of(voxels: np.ndarray, geometry: Geometry) -> list[Dataset]:
+    series = generate_uid()
+    slices = []
+    for k in range(geometry.shape[2]):
+        dataset = dicom_image(np.swapaxes(voxels, 0, 2)[k : k + 1], ULTRASOUND_IMAGE, series)
+        dataset.InstanceNumber = k + 1
+        dataset.ImagePositionPatient = decimals(geometry.index_to_physical((0, 0, k)))
+        dataset.ImageOrientationPatient = decimals(orientation(geometry))
+        dataset.PixelSpacing = decimals(np.array(geometry.spacing)[[1, 0]])
+        slices.append(dataset)
+    return slices
+
+
+def save_series(slices: list[Dataset], folder: Path) -> Path:
+    # Names without order: only the positions tell where a slice belongs.
+    for number, dataset in enumerate(slices):
+        save(dataset, folder / f"{(number * 7) % 101:02d}")
+    return folder

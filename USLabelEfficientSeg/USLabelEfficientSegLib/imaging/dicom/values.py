@@ -1,0 +1,32 @@
+"""Attributes of data sets. One that is there but empty (type 2, PS3.5 7.4.3) says as little as one that is not."""
+
+from typing import Any, cast
+
+from pydicom.dataset import Dataset
+
+
+def told(dataset: Dataset, name: str) -> Any:
+    """The value of an attribute, None where it is absent or empty."""
+    value = dataset.get(name)
+    return None if value is None or (hasattr(value, "__len__") and len(value) == 0) else value
+
+
+def count_of(dataset: Dataset, name: str, otherwise: int) -> int:
+    """A whole number, or what is meant where it is not told."""
+    value = told(dataset, name)
+    return otherwise if value is None else int(value)
+
+
+def frame_count(dataset: Dataset) -> int:
+    """How many frames an image says that it has."""
+    return count_of(dataset, "NumberOfFrames", 1)
+
+
+def group(dataset: Dataset, frame: int, name: str) -> Dataset:
+    """The functional group of a frame, its own or the shared one (PS3.3 C.7.6.16); empty where there is none."""
+    for groups, index in (("PerFrameFunctionalGroupsSequence", frame), ("SharedFunctionalGroupsSequence", 0)):
+        items = told(dataset, groups)
+        found = told(items[index], name) if items is not None else None
+        if found is not None:
+            return cast(Dataset, found[0])
+    return Dataset()
