@@ -17,7 +17,7 @@ STAGES = [
 SEE_ALL = {
     "pipeline", "calibrating", "training_run", "divergence_teacher", "demo", "study_report", "cohort_report",
     "suggesting", "benchmarking", "benchmark_run", "benchmark_study", "image_training", "image_calibrating",
-    "image_report", "earlier_training", "student_rounds", "command_line", "cli",
+    "image_report", "earlier_training", "student_rounds", "suggestion_files", "command_line", "cli",
 }  # fmt: skip
 HEAVY = ("torch", "monai")
 LIGHT = [

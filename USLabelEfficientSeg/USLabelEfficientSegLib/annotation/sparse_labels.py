@@ -117,14 +117,18 @@ class SparseLabels:
 
         Raises `InputError` when they lie on another grid or no slice is labelled.
         """
-        if not self.geometry.same_grid(geometry):
-            problem = f"has another geometry than its image: it {self.geometry.difference(geometry)}"
-            raise InputError(f"label of {name}", problem, "resample the label to the grid of the image")
+        self.check_grid(name, geometry)
         if not self.labelled_slices():
             raise InputError(
                 f"label of {name}", "has no labelled slice (every slice holds unlabelled voxels, 255)",
                 "label a slice completely or leave the label out",
             )  # fmt: skip
+
+    def check_grid(self, name: str, geometry: Geometry) -> None:
+        """Raise `InputError` when the labels lie on another grid than the volume `name`."""
+        if not self.geometry.same_grid(geometry):
+            problem = f"has another geometry than its image: it {self.geometry.difference(geometry)}"
+            raise InputError(f"label of {name}", problem, "resample the label to the grid of the image")
 
 
 def classes_in(voxels: NDArray[np.uint8]) -> list[int]:

@@ -9,6 +9,7 @@ from ..imaging.files import read_geometry
 from ..imaging.planes import slice_name, slices_name
 
 if TYPE_CHECKING:  # suggesting imports torch
+    from ..study.label_merging import TakenLabels
     from ..study.study import Study
     from ..suggesting import Suggestion
 
@@ -35,3 +36,15 @@ def labelled_slices(study: Study, name: str) -> str:
         indices = [index for other, index in places if other == axis]
         lines.append(slices_name(direction, axis, indices, case.image.shape[axis]))
     return "\n".join(lines)
+
+
+def taken_slices(study: Study, taken: TakenLabels) -> str:
+    """What labels were taken of a case, in words."""
+    if study.dimension == 2:
+        return "labelled" if taken.added else "label replaced"
+    parts = []
+    for what, places in (("labelled", taken.added), ("replaced", taken.replaced)):
+        for axis in sorted({place.axis for place in places}):
+            indices = [place.index for place in places if place.axis == axis]
+            parts.append(f"{what} {slices_name(taken.geometry.direction, axis, indices, taken.geometry.shape[axis])}")
+    return "; ".join(parts)

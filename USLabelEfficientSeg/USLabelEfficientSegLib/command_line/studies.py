@@ -115,6 +115,45 @@ def add(
 
 
 @app.command()
+@long_command
+def label(
+    study: StudyFolder,
+    labels: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR",
+            show_default=False,
+            help="Label maps, each with the name of its volume or image, or the folder that `suggest --write` made.",
+        ),
+    ],
+) -> None:
+    """Take labels that were drawn elsewhere into a study.
+
+    Organs are matched by the names in the files; files without names have the study's numbers. Slices that are
+    labelled completely are taken, be they new or labelled before; where a file has 255 the study keeps what it has.
+    All files are taken or, if one does not fit, none.
+
+    \b
+    Examples:
+      uslabelseg suggest my-study --count 10 --write to-label
+      uslabelseg study label my-study --labels to-label
+    """
+    from ..study.label_merging import merge_labels
+    from ..study.study import Study
+    from .slices import taken_slices
+
+    opened = Study.open(study)
+    with opened.lock():
+        taken = merge_labels(opened, labels)
+    for one in taken:
+        console.say(f"{one.case}: {taken_slices(opened, one)}")
+    summary = opened.summary()
+    console.say(f"{study}: {_overview(summary)}.")
+    _tell_unseen(summary)
+    _tell_next(opened)
+
+
+@app.command()
 def show(
     study: StudyFolder,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
@@ -141,6 +180,7 @@ def show(
         kind = "slices" if opened.dimension == 3 else "images"
         console.say(f"  {organ}: on {counts['labelled_slices']} labelled {kind}")
     _tell_unseen(summary)
+    tell_stray(opened)
     headings = ("Volume", "Voxels", "Spacing, mm", "Labelled slices")
     rows = []
     for case in summary["cases"]:
@@ -164,13 +204,25 @@ def _tell_next(study: "Study") -> None:
     folder = shell(study.folder)
     if not any(case.labels for case in study.cases):
         if study.dimension == 2:
-            console.say("Next: label some of the images, and make the study again with --labels.")
+            console.next(f"uslabelseg study label {folder} --labels DIR, of labels of some of the images")
         else:
-            console.next(f"uslabelseg suggest {folder} --count 10, then label these slices")
+            console.next(f"uslabelseg suggest {folder} --count 10 --write DIR, then label these slices")
     elif (study.run_folder / MODEL_NAME).exists():
         console.next(f"uslabelseg segment {folder} IMAGE... --output segmentations")
     else:
         console.next(f"uslabelseg train {folder}")
+
+
+def tell_stray(study: "Study") -> None:
+    """Name files in the study's folders that it does not know, and how to add them."""
+    from ..study.stray_files import stray_files
+
+    folder = shell(study.folder)
+    for path in stray_files(study):
+        add = f"uslabelseg study add {folder} --images DIR, from a folder of its own"
+        if path.parent.name == "labels":
+            add = f"uslabelseg study label {folder} --labels {shell(path.parent)}"
+        console.caution(f"{path}: is no part of the study and not used; add it with {add}.")
 
 
 def _tell_unseen(summary: dict) -> None:

@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .console import console
-from .long_commands import long_command
+from .console import console, shell
+from .long_commands import Overwrite, long_command, outputs_of
 from .options import DeviceName, StudyFolder
 
 
@@ -18,6 +19,15 @@ def suggest(
     volume: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only slices of this volume.", show_default=False)
     ] = None,
+    write: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            show_default=False,
+            help="Write what it takes to label the slices in any program: volumes, label maps, pictures of the slices.",
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the choice.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     device: DeviceName = "auto",
@@ -29,10 +39,15 @@ def suggest(
     a list of objects {"volume", "axis", "index", "reason"}, most useful slice first; the index counts from 0 along
     the array axis.
 
+    With --write DIR each volume lies in DIR/images, its label map in DIR/labels, a picture of each slice in DIR/slices.
+    The label map is 255, unlabelled, but for what the study has: paint all of a slice, with 0 for background, leave
+    the others at 255, and take it into the study with `study label`.
+
     \b
     Examples:
       uslabelseg suggest my-study --count 10
       uslabelseg suggest my-study --count 3 --volume patient7
+      uslabelseg suggest my-study --count 10 --write to-label
     """
     from ..segmentation.model import choose_device
     from ..study.memory import tune_memory
@@ -43,6 +58,11 @@ def suggest(
     opened, where = Study.open(study), choose_device(device)
     tune_memory()
     suggestions = suggest_slices(opened, count, volume=volume, seed=seed, device=where)
+    console.results_elsewhere = as_json
+    if write is not None:
+        from ..suggestion_files import write_suggestions
+
+        write_suggestions(opened, suggestions, write, outputs_of(overwrite, [study]))
     if as_json:
         print(json.dumps([asdict(suggestion) for suggestion in suggestions], indent=2))
         return
@@ -50,4 +70,9 @@ def suggest(
     console.table(("Volume", "Slice", "Why"), rows)
     if len(suggestions) < count:
         console.say("No other slice is left.")
-    console.say("Next: label these slices, in 3D Slicer's module US Label-Efficient Segmentation.")
+    if write is None:
+        console.say("Next: label these slices, in 3D Slicer's module US Label-Efficient Segmentation.")
+        return
+    console.say(f"Wrote the volumes, label maps and pictures of these slices to {write}.")
+    console.say(f"Paint the label maps in {write / 'labels'}, all of a slice with 0 for background.")
+    console.next(f"uslabelseg study label {shell(opened.folder)} --labels {shell(write)}")

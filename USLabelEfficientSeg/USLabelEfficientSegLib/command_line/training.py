@@ -14,6 +14,7 @@ from .interruption import BROKEN_PIPE, CANCELLED, Interruption
 from .long_commands import long_command
 from .options import Changes, DeviceName, StudyFolder, parse_changes
 from .progress import duration, shown_progress
+from .studies import tell_stray
 
 if TYPE_CHECKING:
     import torch
@@ -136,6 +137,7 @@ def train(
                 raise InputError(option, f"is for volumes, and {study} is a study of 2-D images", "leave it out")
         chosen.setdefault("method", "information-divergence")
     settings = changed(stored or preset_settings(preset or "quick"), chosen)
+    tell_stray(opened)
     where = choose_device(device)
     if opened.dimension == 2:
         _train_images(opened, settings, where, restart=restart, as_json=events)

@@ -130,7 +130,7 @@ def measure_files(
             (named if names else unnamed)[file] = rows
     present = [n for rows in unnamed.values() for n, row in enumerate(rows, 1) if row.voxel_count]
     kept = {file: rows[: max(present, default=1)] for file, rows in unnamed.items()}
-    return [row for file in files for row in named.get(file) or kept.get(file, ())]
+    return [row for file in files for row in (*named.get(file, []), *kept.get(file, []))]
 
 
 def check_one_a_case(files: Iterable[Path]) -> None:

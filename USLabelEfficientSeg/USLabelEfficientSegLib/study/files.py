@@ -92,9 +92,9 @@ def atomic_write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:
     atomic_write_text(path, text.getvalue())
 
 
-def temporary_path(folder: Path) -> Path:
+def temporary_path(folder: Path, suffix: str = "") -> Path:
     """A new name in `folder` that `remove_temporaries` recognises."""
-    return folder / f".{secrets.token_hex(8)}"
+    return folder / f".{secrets.token_hex(8)}{suffix}"
 
 
 def remove_temporaries(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """A study: one folder with images, sparse labels, settings, progress, weights; safe to copy and to kill."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,11 @@ from ..errors import InputError
 from ..imaging.files import read_geometry, read_volume
 from ..imaging.image_files import Dimension, read_image
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
-from ..imaging.volume import UltrasoundVolume, label_map_of
+from ..imaging.volume import Geometry, UltrasoundVolume, label_map_of
 from .coverage import label_fraction
 from .creation import create_study, label_record, stored_images
 from .events import EventLog, read_events
-from .files import guarded, remove_temporaries, sha256_of
+from .files import guarded, remove_temporaries, sha256_of, temporary_path, writing
 from .links import refuse_links
 from .lock import StudyLock, holder_of
 from .manifest import Case, LabelRecord, Manifest, read_manifest, write_manifest
@@ -147,24 +148,47 @@ class Study:
 
     def set_labels(self, name: str, labels: SparseLabels) -> None:
         """Replace the labels of a case. Raises `InputError` when they do not fit or no slice is labelled."""
-        with self._writing():
-            self._set_labels(self.case(name), labels)
+        self.set_all_labels({name: labels})
 
-    def _set_labels(self, case: Case, labels: SparseLabels) -> None:
-        name = case.name
+    def set_all_labels(self, labels: Mapping[str, SparseLabels]) -> None:
+        """Replace the labels of several cases, by name, all of them or none; raises as `set_labels`."""
+        with self._writing():
+            self._set_labels([(self.case(name), one) for name, one in labels.items()])
+
+    def _set_labels(self, labels: Sequence[tuple[Case, SparseLabels]]) -> None:
+        staged: list[tuple[Path, Path]] = []
+        changed: dict[str, Case] = {}
+        try:
+            for case, one in labels:
+                geometry = self._checked(case, one)
+                file = f"labels/{Path(case.image.file).name}"
+                temporary = temporary_path(self.folder / "labels", ".nrrd")
+                staged.append((temporary, self.folder / file))
+                write_label_map(temporary, label_map_of(one.voxels, geometry, case.name, segments_of(self.organs)))
+                record = label_record(self.folder, f"labels/{temporary.name}", one, self.slice_axis)
+                record = record.model_copy(update={"file": file})
+                changed[case.name] = case.model_copy(update={"labels": record})
+            with writing(self.folder / "labels"):
+                for temporary, path in staged:
+                    os.replace(temporary, path)
+        finally:
+            for temporary, _ in staged:
+                temporary.unlink(missing_ok=True)
+        self._write(tuple(changed.get(case.name, case) for case in self.cases))
+
+    def _checked(self, case: Case, labels: SparseLabels) -> Geometry:
+        """The grid of a case, on which labels of the study's organs must lie."""
         if labels.organs != self.organs:
             raise InputError(
-                f"label of {name}",
+                f"label of {case.name}",
                 f"is of {', '.join(labels.organs)}",
                 f"label {', '.join(self.organs)} as the study does",
             )
         # Of a volume the header alone: an annotator waits for this after every slice.
         header = self.dimension == 3
-        geometry = read_geometry(self.folder / case.image.file) if header else self.read_volume(name).geometry
-        labels.validate(name, geometry)
-        file = f"labels/{Path(case.image.file).name}"
-        write_label_map(self.folder / file, label_map_of(labels.voxels, geometry, name, segments_of(self.organs)))
-        self._replace(case.model_copy(update={"labels": label_record(self.folder, file, labels, self.slice_axis)}))
+        geometry = read_geometry(self.folder / case.image.file) if header else self.read_volume(case.name).geometry
+        labels.validate(case.name, geometry)
+        return geometry
 
     def remove_labels(self, name: str) -> None:
         """Make a case unlabelled; its label file goes, too."""

@@ -1,0 +1,16 @@
+"""Files in a study's folders that are no part of it, such as a label map that somebody has put there by hand."""
+
+from pathlib import Path
+
+from .study import Study
+
+
+def stray_files(study: Study) -> list[Path]:
+    """What lies in `images` and `labels` and the manifest does not know, sorted; hidden files are passed over."""
+    known = {record.file for case in study.cases for record in (case.image, case.labels) if record is not None}
+    return [
+        entry
+        for name in ("images", "labels")
+        for entry in sorted((study.folder / name).glob("*"))
+        if f"{name}/{entry.name}" not in known and not entry.name.startswith(".")
+    ]
