@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -113,3 +115,54 @@ def test_more_than_two_to_the_31_voxels_are_refused() -> None:
     check_voxel_count((2048, 1024, 1024), "case")
     with pytest.raises(InputError, match="case: has 2048 x 1024 x 1025 voxels"):
         check_voxel_count((2048, 1024, 1025), "case")
+
+
+def test_headers_rounded_by_other_programs_are_of_the_same_grid() -> None:
+    turned, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))
+    exact = Geometry((60, 50, 40), (0.3122, 0.3122, 0.5), (-35.123456789, 81.75, -12.125), turned)
+    origin, axes = ([float(f"{x:.6g}") for x in np.ravel(values)] for values in (exact.origin, turned))
+    six_digits = Geometry(exact.shape, exact.spacing, origin, np.reshape(axes, (3, 3)))
+    three_decimals = Geometry(exact.shape, np.round(exact.spacing, 3), np.round(exact.origin, 3), exact.direction)
+
+    assert exact.same_grid(six_digits) and exact.same_grid(three_decimals)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"shape": (12, 9, 6)}, "has 12 x 9 x 7 voxels, not 12 x 9 x 6"),
+        (
+            {"spacing": (0.4, 0.55, 1.32)},
+            "lies up to 0.0923 voxels (0.12 mm) off: its spacing is (0.4, 0.55, 1.3), not (0.4, 0.55, 1.32)",
+        ),
+        ({"origin": (-35.2, 81.75, -12.025)}, "its origin is (-35.2, 81.75, -12.12), not (-35.2, 81.75, -12.03)"),
+        ({"spacing": (0.4, 0.55, 1.3000001)}, "its spacing is (0.4, 0.55, 1.3), not (0.4, 0.55, 1.3000001)"),
+    ],
+)
+def test_a_difference_names_the_field_and_never_shows_equal_numbers(
+    oblique_geometry: Geometry, changed: dict[str, tuple[float, ...]], told: str
+) -> None:
+    assert told in oblique_geometry.difference(replace(oblique_geometry, **changed))
+
+
+@pytest.mark.parametrize(
+    ("direction", "codes"),
+    [
+        (np.eye(3), "LPS"),
+        (np.diag([-1, -1, 1]), "RAS"),
+        (np.diag([1, 1, -1]), "LPI"),
+        (np.array([[0, 0, 1], [1, 0, 0], [0, -1, 0]]), "PIL"),
+        (np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]]), "LPS"),
+    ],
+)
+def test_axes_are_named_after_the_nearest_directions_of_the_patient(direction: np.ndarray, codes: str) -> None:
+    assert Geometry((2, 3, 4), (1, 1, 1), (0, 0, 0), direction).axis_codes == codes
+
+
+def test_two_axes_never_have_the_same_direction() -> None:
+    """Here each of the first two lies nearest to left or right."""
+    left, _, right = np.linalg.svd(np.array([[0.7, -0.7, 0.0], [0.5, 0.5, -0.71], [0.51, 0.51, 0.7]]))
+
+    codes = Geometry((2, 3, 4), (1, 1, 1), (0, 0, 0), left @ right).axis_codes
+
+    assert codes in ("LPS", "LSA")

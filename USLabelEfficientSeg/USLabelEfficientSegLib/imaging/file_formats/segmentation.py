@@ -116,7 +116,7 @@ def image_grid(path: Path, texts: Mapping[str, str]) -> Geometry | None:
             with np.errstate(all="ignore"):
                 origin = RAS_TO_LPS * (matrix[:3, :3] @ first + matrix[:3, 3])
             image = grid(path, shape, RAS_TO_LPS[:, None] * matrix[:3, :3], origin)
-        except ValueError:  # of an empty segmentation, among others
+        except (ValueError, OverflowError):  # of an empty segmentation, among others
             return None
         return image if math.prod(shape) <= _LARGEST_IMAGE else None
     return None
