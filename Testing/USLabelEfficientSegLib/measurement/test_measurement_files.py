@@ -90,15 +90,18 @@ def test_what_was_measured_holds_until_the_segmentation_is_edited(tmp_path, rows
     assert (tmp_path / "a_measurements.json").exists()
     assert read_measurements_of(path) == rows
     assert measure_files([tmp_path]) == rows
-    assert [row.organ for row in measure_files([path], ["gland", "stone"])] == ["gland", "stone"]
+    assert [row.organ for row in measure_files([path], ["CYST", "Prostate"])] == ["CYST", "Prostate"]
+    with pytest.raises(InputError, match="names its labels prostate, cyst, and the organs are gland, stone"):
+        measure_files([path], ["gland", "stone"])
 
     edited = label_map()
     edited.voxels[3] = 0
     write_label_map(path, edited)
 
     assert read_measurements_of(path) is None
-    (row,) = measure_files([path])
-    assert (row.voxel_count, row.interval_ml) == (180, None)
+    prostate, cyst = measure_files([path])
+    assert (prostate.voxel_count, prostate.volume_ml, prostate.interval_ml) == (180, 0.18, None)
+    assert Flag.EDITED in prostate.flags and cyst == rows[1]
 
 
 def test_csv_has_units_in_its_headings_and_empty_cells_for_what_is_not_known(tmp_path):

@@ -10,7 +10,7 @@ import torch
 from simulated_heads import write_png
 
 from USLabelEfficientSegLib.divergence.unext import UNeXt
-from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.imaging.files import write_label_map, write_map
 from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
 from USLabelEfficientSegLib.imaging.volume import Geometry, ImageLabels
@@ -90,9 +90,15 @@ def test_measurements_are_taken_over_until_the_segmentation_is_edited(segmented)
     write_measurements_of(segmented / "a.nrrd", [row])
 
     assert measure_image_files([segmented]) == [row]
-    write_label_map(segmented / "a.nrrd", ellipse_labels())
+    write_label_map(segmented / "a.nrrd", ellipse_labels())  # without names and fields, but the same pixels
+    assert measure_image_files([segmented]) == [row]
+    edited = ellipse_labels()
+    edited.voxels[:60] = 0
+    write_label_map(segmented / "a.nrrd", edited)
     assert read_measurements_of(segmented / "a.nrrd") is None
-    assert measure_image_files([segmented])[0].circumference_interval_mm is None
+    (row,) = measure_image_files([segmented])
+    assert row.circumference_interval_mm is None and Flag.EDITED in row.flags
+    assert row.area_mm2 == row.outline_area_mm2 == pytest.approx(edited.voxels.sum() * 0.2)
 
 
 def test_json_for_programs_holds_the_circumference(segmented, tmp_path):
@@ -103,11 +109,12 @@ def test_json_for_programs_holds_the_circumference(segmented, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"format": 1, "measurements": [{"volume_ml": 3}]}'])
-def test_measurements_that_are_none_are_refused(segmented, text):
+def test_measurements_that_are_none_are_told_and_made_again(segmented, text):
+    expected = measure_image_files([segmented])
     (segmented / "a_measurements.json").write_text(text)
 
-    with pytest.raises(InputError, match="holds no measurements of a 2-D image"):
-        measure_image_files([segmented])
+    with pytest.warns(Notice, match="holds no measurements of a 2-D image, so nothing is taken over"):
+        assert measure_image_files([segmented]) == expected
 
 
 def test_two_segmentations_of_one_image_are_refused(segmented, tmp_path):

@@ -6,7 +6,7 @@ volume or the number of organs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,7 @@ def measure_case(
     image: UltrasoundVolume | None = None,
     statistics: TrainingStatistics | None = None,
     transform: NDArray[np.float64] | None = None,
+    counted: Container[int] | None = None,
 ) -> list[OrganMeasurement]:
     """Measure every organ of a segmentation; one that it does not hold has 0 ml and the flag `EMPTY`.
 
@@ -48,6 +49,7 @@ def measure_case(
         image: what was segmented, to see whether organs are cut by the edge of the ultrasound sector.
         statistics: of the volumes that the model learnt from, to see whether this one is like them.
         transform: (4, 4) linear transform in RAS mm that the case is seen through, as under one in 3D Slicer.
+        counted: labels of the organs whose probabilities count, by default all; of others the outline does.
 
     Raises:
         InputError: a label without a name, unlabelled voxels, probabilities that do not fit, an image on another
@@ -58,9 +60,12 @@ def measure_case(
         if not label_map.geometry.same_grid(image.geometry):
             problem = f"has another geometry than its image: it {label_map.geometry.difference(image.geometry)}"
             raise InputError(label_map.name, problem, "segment the image again or resample to its grid")
-    rows = organ_volumes(label_map, organs, probabilities)
+    rows = organ_volumes(label_map, organs, probabilities, counted)
     sector = None if image is None else sector_mask(image.voxels)
-    expected = [None] * len(organs) if probabilities is None else [expected_dice(organ) for organ in probabilities[1:]]
+    expected = [
+        expected_dice(probabilities[label]) if probabilities is not None and row.from_probabilities else None
+        for label, row in enumerate(rows, start=1)
+    ]
     measured = _measure(label_map, rows, expected, sector, statistics, transform)
     if image is None or statistics is None:
         return measured

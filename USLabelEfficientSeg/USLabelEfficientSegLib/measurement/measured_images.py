@@ -10,13 +10,16 @@ import numpy as np
 import torch
 
 from ..failures import Failures
+from ..imaging.checksums import image_checksum
 from ..imaging.pixel_sizes import PixelSizes
-from ..imaging.volume import ImageLabels
+from ..imaging.volume import ImageLabels, UltrasoundImage
 from ..outputs import Outputs
 from ..segmentation.decision import expected_dice
 from ..segmentation.image_calibration import Factors
 from ..segmentation.image_model import ImageModel, ImagePrediction
+from ..segmentation.model_digest import model_digest
 from ..segmentation.segment_images import segment_images
+from .measurement_record import Maker
 from .measurements import Flag
 from .planar import PlanarMeasurement
 from .planar_files import measure_labels, write_measurements_of
@@ -45,10 +48,11 @@ def segment_and_measure_images(
 ) -> Iterator[MeasuredImage]:
     """Segment images as `segment_images` does, and write `NAME_measurements.json` beside each segmentation."""
     rows: list[PlanarMeasurement] = []
+    digest = model_digest(model)
 
-    def record(file: Path, prediction: ImagePrediction, labels: ImageLabels) -> None:
+    def record(file: Path, image: UltrasoundImage, prediction: ImagePrediction, labels: ImageLabels) -> None:
         rows[:] = measure_image(model, prediction, labels)
-        write_measurements_of(file, rows)
+        write_measurements_of(file, rows, labels, Maker(image_checksum(image), digest))
 
     results = segment_images(
         model,

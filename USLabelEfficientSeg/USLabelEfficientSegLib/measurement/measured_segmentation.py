@@ -9,13 +9,16 @@ from pathlib import Path
 import torch
 
 from ..failures import Failures
-from ..imaging.volume import LabelMap
+from ..imaging.checksums import image_checksum
+from ..imaging.volume import LabelMap, UltrasoundVolume
 from ..outputs import Outputs
 from ..segmentation.inference import CoarsePrediction
 from ..segmentation.model import SegmentationModel
+from ..segmentation.model_digest import model_digest
 from ..segmentation.segment_files import segment_files
 from .measure import measure_prediction
 from .measurement_files import write_measurements_of
+from .measurement_record import Maker
 from .measurements import OrganMeasurement
 
 
@@ -40,10 +43,11 @@ def segment_and_measure(
 ) -> Iterator[MeasuredFile]:
     """Segment images as `segment_files` does, and write `NAME_measurements.json` beside each segmentation."""
     rows: list[OrganMeasurement] = []
+    digest = model_digest(model)
 
-    def record(file: Path, prediction: CoarsePrediction, label_map: LabelMap) -> None:
+    def record(file: Path, volume: UltrasoundVolume, prediction: CoarsePrediction, label_map: LabelMap) -> None:
         rows[:] = measure_prediction(model, prediction, label_map)
-        write_measurements_of(file, rows)
+        write_measurements_of(file, rows, label_map, Maker(image_checksum(volume), digest))
 
     results = segment_files(
         model,

@@ -10,9 +10,20 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from ..imaging.files import read_label_map
+from ..imaging.volume import LabelMap
 from ..study.files import atomic_write_csv
-from .measurement_record import RecordKind, read_record, read_record_of, write_record, write_record_of
+from .measurement_record import (
+    UNKNOWN,
+    Maker,
+    RecordKind,
+    read_record,
+    read_record_of,
+    write_record,
+    write_record_of,
+)
 from .measurements import OrganMeasurement
+from .taken_over import taken_over
 
 CSV_HEADINGS = (
     "case", "organ", "voxel_count", "volume_ml", "outline_volume_ml", "interval_low_ml",
@@ -20,7 +31,7 @@ CSV_HEADINGS = (
     "axis_2_mm", "axis_3_mm", "right_left_mm", "anterior_posterior_mm", "superior_inferior_mm", "max_diameter_mm",
     "centroid_r_mm", "centroid_a_mm", "centroid_s_mm", "flags",
 )  # fmt: skip
-_KIND = RecordKind(
+KIND = RecordKind(
     TypeAdapter(list[OrganMeasurement]), "holds no measurements of this program", "measure the segmentations again"
 )
 
@@ -32,17 +43,28 @@ def write_measurements(path: Path, rows: Sequence[OrganMeasurement]) -> None:
 
 def read_measurements(path: Path) -> list[OrganMeasurement]:
     """The measurements of a file, as they were written. Raises `InputError` as `read_record` does."""
-    return read_record(path, _KIND)
+    return read_record(path, KIND).rows
 
 
-def write_measurements_of(segmentation: Path, rows: Sequence[OrganMeasurement]) -> None:
-    """Write the measurements of a segmentation file beside it."""
-    write_record_of(segmentation, [asdict(row) for row in rows])
+def write_measurements_of(
+    segmentation: Path,
+    rows: Sequence[OrganMeasurement],
+    label_map: LabelMap | None = None,
+    maker: Maker = UNKNOWN,
+) -> None:
+    """Write the measurements of a segmentation file, which holds `label_map`, beside it."""
+    known = read_label_map(segmentation) if label_map is None else label_map
+    write_record_of(segmentation, [asdict(row) for row in rows], known, maker)
 
 
 def read_measurements_of(segmentation: Path) -> list[OrganMeasurement] | None:
-    """What was measured when the file was segmented, if it was not edited since; raises as `read_record_of` does."""
-    return read_record_of(segmentation, _KIND)
+    """What was measured when the file was segmented; None if nothing was, or any organ was edited since."""
+    record = read_record_of(segmentation, KIND)
+    if record is None:
+        return None
+    label_map = read_label_map(segmentation)
+    found = taken_over(segmentation, label_map, record, None)
+    return found.all if found.complete else None
 
 
 def write_volumes_csv(

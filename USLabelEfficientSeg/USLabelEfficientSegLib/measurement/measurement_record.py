@@ -1,28 +1,37 @@
 """The JSON files of measurements, of volumes and of 2-D images alike.
 
-    {"format": 2, "program": "uslabelseg 1.2.3", "measurements": [{"case": ..., "organ": ..., ...}, ...]}
+    {"format": 2, "program": "uslabelseg 1.2.3", "measurements": [{"case": ..., "organ": ..., ...}, ...], "origin": ...,
+     "sha256": ...}
 
-Segmenting writes such a file `NAME_measurements.json` beside each segmentation NAME, with its checksum: the intervals
-in it hold for that segmentation, not for an edited one.
+The checksum is that of all the rest: a file that was edited or damaged is not read. Segmenting writes such a file
+`NAME_measurements.json` beside each segmentation NAME. Its origin holds checksums: of the voxels of each organ, of the
+image and of the model. What was measured of an organ, its interval and its probabilities count for just
+those voxels in their place; of an organ that was edited since, the outline counts.
 """
 
+import hashlib
 import json
+import math
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from .. import __version__
-from ..errors import InputError
+from ..errors import InputError, Notice
+from ..imaging.checksums import VoxelChecksum, organ_checksums
 from ..imaging.files import image_name
+from ..imaging.volume import LabelMap
 from ..segmentation.segments import RECORD_SUFFIX
 from ..study.files import atomic_write_json, sha256_of
-from .measurements import in_words_of_today
+from .measurements import OrganMeasurement, in_words_of_today
+from .planar import PlanarMeasurement
 
 FORMAT = 2
-Row = TypeVar("Row")
+Row = TypeVar("Row", OrganMeasurement, PlanarMeasurement)
 
 
 @dataclass(frozen=True)
@@ -34,36 +43,108 @@ class RecordKind(Generic[Row]):
     remedy: str
 
 
+@dataclass(frozen=True)
+class Maker:
+    """What a segmentation was made of and by, as far as it is known."""
+
+    image: VoxelChecksum | None = None
+    model_sha256: str | None = None
+
+
+UNKNOWN = Maker()
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a segmentation was when it was measured.
+
+    Attributes:
+        organs: its voxels, by label from 1.
+        maker: of it.
+    """
+
+    organs: list[VoxelChecksum]
+    maker: Maker = UNKNOWN
+
+
+@dataclass(frozen=True)
+class Record(Generic[Row]):
+    """The content of a file; `origin` is None in one that is not about one segmentation, or of an earlier version."""
+
+    rows: list[Row]
+    origin: Origin | None
+    segmentation_sha256: str | None = None  # all that format 1 tells of the segmentation
+
+    def unchanged(self, segmentation: Path, label_map: LabelMap) -> set[int]:
+        """Labels of the organs whose voxels are those that were measured."""
+        if self.origin is None:
+            same = self.segmentation_sha256 == sha256_of(segmentation)
+            return {row.label for row in self.rows} if same else set()
+        now = organ_checksums(label_map, len(self.origin.organs))
+        pairs = zip(self.origin.organs, now, strict=True)
+        return {label for label, (then, current) in enumerate(pairs, start=1) if then.same(current)}
+
+
 def write_record(path: Path, measurements: Sequence[Mapping[str, Any]]) -> None:
     """Write measurements as JSON, atomically. Raises `InputError` as `atomic_write_json` does."""
-    atomic_write_json(path, _record(measurements))
+    atomic_write_json(path, _content(measurements, {}))
 
 
-def write_record_of(segmentation: Path, measurements: Sequence[Mapping[str, Any]]) -> None:
+def write_record_of(
+    segmentation: Path, measurements: Sequence[Mapping[str, Any]], label_map: LabelMap, maker: Maker
+) -> None:
     """Write the measurements of a segmentation file beside it."""
-    atomic_write_json(record_of(segmentation), _record(measurements) | {"segmentation_sha256": sha256_of(segmentation)})
+    origin = Origin(organ_checksums(label_map, len(measurements)), maker)
+    atomic_write_json(record_of(segmentation), _content(measurements, {"origin": asdict(origin)}))
 
 
-def read_record(path: Path, kind: RecordKind[Row]) -> list[Row]:
+def read_record(path: Path, kind: RecordKind[Row]) -> Record[Row]:
     """The measurements of a file, as they were written.
 
     Raises:
         InputError: missing, damaged, of another kind, or of a newer version.
     """
-    return _read(path, kind)[0]
+    try:
+        record: Any = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refused)
+        if record["format"] > FORMAT:
+            raise InputError(path, "was made by a newer version of this program", "update the program")
+        if not _is_whole(record):
+            raise InputError(path, "was edited or damaged since it was written", kind.remedy)
+        _check_numbers(record)
+        measurements = json.dumps([in_words_of_today(row) for row in record["measurements"]])
+        rows = kind.rows.validate_json(measurements, strict=True)
+        origin = record.get("origin")
+        return Record(
+            rows,
+            None if origin is None else _ORIGIN.validate_json(json.dumps(origin), strict=True),
+            record.get("segmentation_sha256"),
+        )
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", "check the path and its permissions") from None
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ValidationError) as error:
+        raise InputError(path, kind.problem, kind.remedy) from error
 
 
-def read_record_of(segmentation: Path, kind: RecordKind[Row]) -> list[Row] | None:
-    """What was measured when the file was segmented; None if nothing was or the file has been edited since.
-
-    Raises:
-        InputError: the file beside the segmentation is damaged, of another kind, or of a newer version.
-    """
+def read_record_of(segmentation: Path, kind: RecordKind[Row]) -> Record[Row] | None:
+    """The file beside a segmentation; None if there is none, or it is of no use, of which a `Notice` tells."""
     path = record_of(segmentation)
-    if not path.exists():
+    if not path.exists() and not path.is_symlink():
         return None
-    rows, checksum = _read(path, kind)
-    return rows if checksum == sha256_of(segmentation) else None
+    try:
+        if not path.is_file():
+            raise InputError(path, "is no file", kind.remedy)
+        record = read_record(path, kind)
+        if [row.label for row in record.rows] != list(range(1, len(record.rows) + 1)):
+            raise InputError(path, kind.problem, kind.remedy)
+        if record.origin is not None and len(record.origin.organs) != len(record.rows):
+            raise InputError(path, kind.problem, kind.remedy)
+    except InputError as error:
+        text = f"{error.problem}, so nothing is taken over from it, and there are no intervals"
+        warnings.warn(Notice(path, text), stacklevel=2)
+        return None
+    return record
 
 
 def record_of(segmentation: Path) -> Path:
@@ -71,21 +152,31 @@ def record_of(segmentation: Path) -> Path:
     return segmentation.with_name(f"{image_name(segmentation)}{RECORD_SUFFIX}")
 
 
-def _record(measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {"format": FORMAT, "program": f"uslabelseg {__version__}", "measurements": list(measurements)}
+_ORIGIN = TypeAdapter(Origin)
 
 
-def _read(path: Path, kind: RecordKind[Row]) -> tuple[list[Row], str | None]:
-    """The rows, and the checksum of the segmentation that they are of, where it was stored."""
-    try:
-        record: Any = json.loads(path.read_text(encoding="utf-8"))
-        if record["format"] > FORMAT:
-            raise InputError(path, "was made by a newer version of this program", "update the program")
-        rows = [in_words_of_today(row) for row in record["measurements"]]
-        return kind.rows.validate_python(rows), record.get("segmentation_sha256")
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", "check the path and its permissions") from None
-    except InputError:
-        raise
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
-        raise InputError(path, kind.problem, kind.remedy) from error
+def _content(measurements: Sequence[Mapping[str, Any]], more: Mapping[str, Any]) -> dict[str, Any]:
+    content = {"format": FORMAT, "program": f"uslabelseg {__version__}", "measurements": list(measurements), **more}
+    return content | {"sha256": _checksum(json.loads(json.dumps(content)))}  # as it is read
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    rest = {key: value for key, value in content.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def _is_whole(record: Mapping[str, Any]) -> bool:
+    """Whether nothing was changed; what earlier versions wrote does not tell."""
+    return record.get("format") == 1 or record.get("sha256") == _checksum(record)
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
+
+
+def _check_numbers(value: Any) -> None:
+    """Numbers too large to be held would become infinite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a number is not finite")
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_numbers(part)

@@ -22,6 +22,7 @@ class Flag(StrEnum):
     OUTSIDE_TRAINING_RANGE = "outside_training_range"
     UNUSUAL_INTENSITIES = "unusual_intensities"
     UNUSUAL_SPACING = "unusual_spacing"
+    EDITED = "edited"
 
     @property
     def sentence(self) -> str:
@@ -39,6 +40,8 @@ _SENTENCES = {
     Flag.UNUSUAL_INTENSITIES: "The image looks unlike those the model has learnt from; check the contours with care.",
     Flag.UNUSUAL_SPACING: "The voxel spacing or the field of view differs much from those the model has learnt from; "
     "check that the image carries its true spacing in mm.",
+    Flag.EDITED: "The outline is not, or no longer, as the model has made it: it was edited, moved or exchanged. "
+    "The volume is that of the outline, and there is no interval.",
 }
 
 

@@ -7,7 +7,7 @@ ellipse gives itself, any other the one closest in shape, without an iterative f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,8 @@ SENTENCES = {
     Flag.OUTSIDE_TRAINING_RANGE: "The organ is much smaller or larger than those the model has learnt from.",
     Flag.UNUSUAL_SPACING: "The pixels are much smaller or larger than those the model has learnt from; check that the "
     "pixel size is right.",
+    Flag.EDITED: "The outline is not, or no longer, as the model has made it: it was edited, moved or exchanged. "
+    "The area is that of the outline, and there are no intervals.",
 }
 
 
@@ -107,6 +109,7 @@ def measure_planar(
     spacing: tuple[float, float],
     organs: Sequence[str],
     probabilities: NDArray[np.floating] | None = None,
+    counted: Container[int] | None = None,
 ) -> list[PlanarMeasurement]:
     """Measure every organ of a segmented image.
 
@@ -116,6 +119,7 @@ def measure_planar(
         spacing: of the two axes in mm.
         organs: names of the organs.
         probabilities: (C, I, J) class probabilities, background first, if there are any.
+        counted: labels of the organs whose probabilities count, by default all; of others the outline does.
 
     Raises:
         InputError: not 2-D, a spacing that is not positive, a label without a name, probabilities that do not fit.
@@ -135,7 +139,9 @@ def measure_planar(
         mask = labels == label
         area = float(np.prod(spacing))
         outline_mm2 = np.count_nonzero(mask) * area
-        weighted = None if probabilities is None else float(probabilities[label].sum(dtype=np.float64)) * area
+        weighted = None
+        if probabilities is not None and (counted is None or label in counted):
+            weighted = float(probabilities[label].sum(dtype=np.float64)) * area
         present = bool(mask.any())
         rows.append(
             PlanarMeasurement(

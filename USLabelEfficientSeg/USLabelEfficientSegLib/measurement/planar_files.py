@@ -3,7 +3,7 @@
 The JSON files are those of `measurement_record`, with the fields of `PlanarMeasurement`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from ..annotation.label_files import read_planar_labels
-from ..annotation.segments import LabelFile, matched, numbered, organ_labels
+from ..annotation.segments import LabelFile, numbered
 from ..errors import InputError
 from ..failures import Failures
 from ..imaging.files import read_map
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
 from ..imaging.volume import Geometry, ImageLabels
 from ..study.files import atomic_write_csv
-from .measurement_record import RecordKind, read_record_of, record_of, write_record, write_record_of
+from .measurement_record import UNKNOWN, Maker, RecordKind, read_record_of, record_of, write_record, write_record_of
+from .own_outlines import own_outlines
 from .planar import PlanarMeasurement, measure_planar
 from .segmentation_files import (
     PROBABILITY_REMEDY,
@@ -29,11 +30,10 @@ from .segmentation_files import (
     find_segmentations,
     given_files,
     in_order,
-    names_of,
     organs_of_labels,
     probability_file,
-    renamed,
 )
+from .taken_over import names_of, taken_over
 
 CSV_HEADINGS = (
     "case", "organ", "pixel_count", "area_mm2", "outline_area_mm2", "area_interval_low_mm2",
@@ -41,7 +41,7 @@ CSV_HEADINGS = (
     "circumference_interval_low_mm", "circumference_interval_high_mm", "ellipse_centre_i_mm", "ellipse_centre_j_mm",
     "ellipse_angle_degrees", "flags",
 )  # fmt: skip
-_KIND = RecordKind(
+KIND = RecordKind(
     TypeAdapter(list[PlanarMeasurement]), "holds no measurements of a 2-D image", "segment the image again"
 )
 _NONE = (None, None)
@@ -98,16 +98,15 @@ def measure_image_files(
 
 
 def _measured(file: Path, labels: ImageLabels, organs: Sequence[str] | None, highest: int) -> list[PlanarMeasurement]:
-    stored = renamed(read_measurements_of(file), file, labels.name, organs)
-    if stored is not None:
-        return stored
-    probabilities = read_image_probabilities(file, labels.name)
-    names = names_of(labels) or [numbered(label) for label in range(1, max(highest, 1) + 1)]
-    if organs is not None:
-        names, of_organ = list(organs), organ_labels(LabelFile.of(file, labels), organs)
-        probabilities = None if probabilities is None else in_order(probabilities, of_organ, len(organs))
-        labels = matched(labels, organs, file)
-    return measure_labels(labels, names, probabilities)
+    found = taken_over(file, labels, read_record_of(file, KIND), organs)
+    if found.complete:
+        return found.all
+    names = found.organs or [numbered(label) for label in range(1, max(highest, 1) + 1)]
+    probabilities = None if found.known else read_image_probabilities(file, labels.name)
+    if probabilities is not None and organs is not None:
+        probabilities = in_order(probabilities, found.labels, len(organs))
+    counted = None if probabilities is None else own_outlines(found.label_map.voxels, probabilities)
+    return found.joined(measure_labels(found.label_map, names, probabilities, counted))
 
 
 def organs_of_images(segmentations: Mapping[str, Path], references: Mapping[str, Path]) -> list[str]:
@@ -122,11 +121,14 @@ def organs_of_images(segmentations: Mapping[str, Path], references: Mapping[str,
 
 
 def measure_labels(
-    labels: ImageLabels, organs: Sequence[str], probabilities: NDArray[np.floating] | None = None
+    labels: ImageLabels,
+    organs: Sequence[str],
+    probabilities: NDArray[np.floating] | None = None,
+    counted: Container[int] | None = None,
 ) -> list[PlanarMeasurement]:
     """`measure_planar` of the labels of an image; probabilities are (C, I, J, 1)."""
     across = None if probabilities is None else probabilities[..., 0]
-    return measure_planar(labels.name, labels.voxels[..., 0], labels.geometry.spacing[:2], organs, across)
+    return measure_planar(labels.name, labels.voxels[..., 0], labels.geometry.spacing[:2], organs, across, counted)
 
 
 def read_image_probabilities(segmentation: Path, name: str) -> NDArray[np.floating] | None:
@@ -165,14 +167,24 @@ def write_planar_measurements(path: Path, rows: Sequence[PlanarMeasurement]) -> 
     write_record(path, _fields(rows))
 
 
-def write_measurements_of(segmentation: Path, rows: Sequence[PlanarMeasurement]) -> None:
-    """Write the measurements of a segmentation file beside it."""
-    write_record_of(segmentation, _fields(rows))
+def write_measurements_of(
+    segmentation: Path,
+    rows: Sequence[PlanarMeasurement],
+    labels: ImageLabels | None = None,
+    maker: Maker = UNKNOWN,
+) -> None:
+    """Write the measurements of a segmentation file, which holds `labels`, beside it."""
+    known = read_image_segmentation(segmentation) if labels is None else labels
+    write_record_of(segmentation, _fields(rows), known, maker)
 
 
 def read_measurements_of(segmentation: Path) -> list[PlanarMeasurement] | None:
-    """What was measured when the file was segmented, if it was not edited since; raises as `read_record_of` does."""
-    return read_record_of(segmentation, _KIND)
+    """What was measured when the file was segmented; None if nothing was, or any organ was edited since."""
+    record = read_record_of(segmentation, KIND)
+    if record is None:
+        return None
+    found = taken_over(segmentation, read_image_segmentation(segmentation), record, None)
+    return found.all if found.complete else None
 
 
 def _fields(rows: Sequence[PlanarMeasurement]) -> list[dict[str, Any]]:

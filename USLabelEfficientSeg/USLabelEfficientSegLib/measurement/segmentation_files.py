@@ -9,13 +9,12 @@ whose own names end like theirs by what they hold. Organs are matched by name, s
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..annotation.label_files import read_volume_labels
-from ..annotation.segments import LabelFile, matched, numbered, organ_labels, organs_named_in, segments_of
+from ..annotation.segments import LabelFile, numbered, organs_named_in
 from ..annotation.sparse_labels import UNLABELLED
 from ..errors import InputError
 from ..failures import Failures
@@ -27,12 +26,12 @@ from ..segmentation.segments import PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX
 from ..segmentation.training_statistics import TrainingStatistics
 from ..study.kinds import check_images
 from .measure import measure_case
-from .measurement_files import read_measurements_of
-from .measurement_record import record_of
+from .measurement_files import KIND
+from .measurement_record import read_record_of, record_of
 from .measurements import OrganMeasurement
-from .planar import PlanarMeasurement
+from .own_outlines import own_outlines
+from .taken_over import names_of, taken_over
 
-AnyRow = TypeVar("AnyRow", OrganMeasurement, PlanarMeasurement)
 SEGMENTATION_SUFFIX = "_segmentation"
 _SEGMENTATION = "a segmentation"
 PROBABILITY_REMEDY = "segment the image again with its probabilities"
@@ -103,10 +102,10 @@ def measure_files(
 ) -> list[OrganMeasurement]:
     """Measure segmentation files and all segmentations in folders.
 
-    What was measured when a file was segmented, with its intervals, is taken over unless the file was edited since.
-    Volumes are probability-weighted, too, where the probabilities lie beside the segmentation. Without `organs`
-    the names come from each file; files without names have the rows `organ 1`, `organ 2`, ... up to the
-    highest label of them all. An organ that a segmentation lacks has 0 ml.
+    What was measured when a file was segmented, with its intervals, is taken over for every organ that was not edited
+    since; of the others the outline counts. Where nothing was measured, probabilities beside the segmentation count for
+    the organs that are outlined as they say. Without `organs` the names come from each file; files without names have
+    the rows `organ 1`, `organ 2`, ... up to the highest label of them all. An organ that a segmentation lacks has 0 ml.
 
     Args:
         paths: files and folders.
@@ -149,16 +148,13 @@ def _measured(
     statistics: TrainingStatistics | None,
 ) -> tuple[bool, list[OrganMeasurement]]:
     """Whether a file names its organs, or somebody does, and the measurements of them or of all labels."""
-    label_map = read_segmentation(file)
-    stored = renamed(read_measurements_of(file), file, label_map.name, organs)
-    if stored is not None:
-        return True, stored
-    probabilities = read_probabilities(file, label_map.name)
-    names = list(organs) if organs is not None else names_of(label_map)
-    if organs is not None:
-        labels = organ_labels(LabelFile.of(file, label_map), organs)
-        probabilities = None if probabilities is None else in_order(probabilities, labels, len(organs))
-        label_map = matched(label_map, organs, file)
+    found = taken_over(file, read_segmentation(file), read_record_of(file, KIND), organs)
+    if found.complete:
+        return True, found.all
+    label_map, names = found.label_map, found.organs
+    probabilities = None if found.known else read_probabilities(file, label_map.name)
+    if probabilities is not None and organs is not None:
+        probabilities = in_order(probabilities, found.labels, len(organs))
     image = None if images is None or label_map.name not in images else read_volume(images[label_map.name])
     count = UNLABELLED - 1 if probabilities is None else len(probabilities) - 1
     rows = measure_case(
@@ -167,23 +163,9 @@ def _measured(
         probabilities,
         image=image,
         statistics=statistics,
+        counted=None if probabilities is None else own_outlines(label_map.voxels, probabilities),
     )
-    return bool(names), rows
-
-
-def renamed(rows: Sequence[AnyRow] | None, file: Path, case: str, organs: Sequence[str] | None) -> list[AnyRow] | None:
-    """What was measured when a file was segmented, under the name of its case now and as of the organs.
-
-    None if nothing was measured or it was not of just these organs. Raises `InputError` as `organ_labels` does.
-    """
-    if rows is None or organs is None:
-        return None if rows is None else [replace(row, case=case) for row in rows]
-    segments = {row.label: row.organ for row in rows}
-    labels = organ_labels(LabelFile(file, segments, list(segments)), organs)
-    of_organ = {labels[row.label]: row for row in rows}
-    if of_organ.keys() != segments_of(organs).keys():
-        return None
-    return [replace(of_organ[n], case=case, organ=organ, label=n) for n, organ in segments_of(organs).items()]
+    return bool(names), found.joined(rows)
 
 
 def in_order(probabilities: NDArray[np.floating], labels: Mapping[int, int], organs: int) -> NDArray[np.floating]:
@@ -195,12 +177,6 @@ def in_order(probabilities: NDArray[np.floating], labels: Mapping[int, int], org
     for label, of_organ in labels.items():
         ordered[of_organ] = probabilities[label]
     return ordered
-
-
-def names_of(label_map: LabelMap) -> list[str]:
-    """Organ names that a segmentation has, by label, a gap called `organ N`; empty when none."""
-    names = label_map.segments
-    return [names.get(label, numbered(label)) for label in range(1, max(names, default=0) + 1)]
 
 
 def organ_names(path: Path) -> list[str]:

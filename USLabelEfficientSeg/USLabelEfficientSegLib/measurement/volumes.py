@@ -6,7 +6,7 @@ calibrated (Bertels et al., "Theoretical analysis and experimental validation of
 optimized segmentation maps in the context of inherent uncertainty", Medical Image Analysis 2021).
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -43,7 +43,10 @@ class OrganVolume:
 
 
 def organ_volumes(
-    label_map: LabelMap, organs: Sequence[str], probabilities: NDArray[np.floating] | None = None
+    label_map: LabelMap,
+    organs: Sequence[str],
+    probabilities: NDArray[np.floating] | None = None,
+    counted: Container[int] | None = None,
 ) -> list[OrganVolume]:
     """Volume of every organ, also of those that the segmentation does not hold (0 ml).
 
@@ -51,6 +54,7 @@ def organ_volumes(
         label_map: a dense segmentation, label 1 + n for the n-th organ.
         organs: names of the organs.
         probabilities: (C, I, J, K) class probabilities, background first, C = organs + 1.
+        counted: labels of the organs whose probabilities count, by default all.
 
     Raises:
         InputError: a label without an organ's name, unlabelled voxels, or probabilities that do not fit.
@@ -78,7 +82,10 @@ def organ_volumes(
             "give background and every organ on the segmentation's grid",
         )
     sums_ml = probability_volumes_ml(probabilities, voxel_volume_ml)
-    return [row.weighted(sum_ml) for row, sum_ml in zip(rows, sums_ml, strict=True)]
+    return [
+        row.weighted(sum_ml) if counted is None or label in counted else row
+        for label, (row, sum_ml) in enumerate(zip(rows, sums_ml, strict=True), start=1)
+    ]
 
 
 def label_counts(label_map: LabelMap) -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ from ..failures import Failures
 from ..imaging.dicom import holds_image
 from ..imaging.files import find_images, image_name, read_volume, write_label_map, write_map
 from ..imaging.image_files import Dimension, dimension_of
-from ..imaging.volume import LabelMap
+from ..imaging.volume import LabelMap, UltrasoundVolume
 from ..outputs import Outputs
 from ..study.kinds import check_images, check_model
 from ..study.study import Study
@@ -103,7 +103,7 @@ def segment_files(
     uncertainty: bool = False,
     outputs: Outputs | None = None,
     failures: Failures | None = None,
-    record: Callable[[Path, CoarsePrediction, LabelMap], object] = lambda file, prediction, label_map: None,
+    record: Callable[[Path, UltrasoundVolume, CoarsePrediction, LabelMap], object] = lambda *made: None,
 ) -> Iterator[SegmentedFile]:
     """Segment images into a folder, one after the other as the result is iterated over.
 
@@ -133,7 +133,8 @@ def segment_files(
     failures.of = len(images)
     for name, path in images.items():
         with failures.of_one(path):
-            prediction = predict(model, read_volume(path), device)
+            volume = read_volume(path)
+            prediction = predict(model, volume, device)
             label_map = prediction.label_map()
             with files[name].written() as temporary:
                 if probability:
@@ -141,7 +142,7 @@ def segment_files(
                 if uncertainty:
                     write_map(temporary.uncertainty, prediction.fine_uncertainty(), prediction.geometry)
                 write_label_map(temporary.labels, label_map, segment_metadata(label_map, model.organs))
-                record(temporary.labels, prediction, label_map)
+                record(temporary.labels, volume, prediction, label_map)
             volumes_ml = dict(zip(model.organs, prediction.volumes_ml(), strict=True))
             result = SegmentedFile(files[name].labels, volumes_ml, prediction, label_map)
         if not failures.last_failed:

@@ -62,7 +62,7 @@ def segment_images(
     uncertainty: bool = False,
     outputs: Outputs | None = None,
     failures: Failures | None = None,
-    record: Callable[[Path, ImagePrediction, ImageLabels], object] = lambda file, prediction, labels: None,
+    record: Callable[[Path, UltrasoundImage, ImagePrediction, ImageLabels], object] = lambda *made: None,
 ) -> Iterator[SegmentedImage]:
     """Segment 2-D images into a folder, one after the other as the result is iterated over; see `segment_files`.
 
@@ -87,7 +87,7 @@ def segment_images(
                 if uncertainty:
                     write_map(temporary.uncertainty, prediction.uncertainty(), image.geometry)
                 write_label_map(temporary.labels, labels, segment_metadata(labels, model.organs))
-                record(temporary.labels, prediction, labels)
+                record(temporary.labels, image, prediction, labels)
             result = SegmentedImage(files[name].labels, image, prediction, labels)
         if not failures.last_failed:
             yield result

@@ -21,7 +21,7 @@ from ..measurement.volumes import OrganVolume
 MrmlNode = Any
 
 MEASURED = "USLabelEfficientSeg.Measured"  # attribute: for each organ what was measured, and the digest of its voxels
-EDITED = "edited"  # a caution beside the flags
+EDITED = Flag.EDITED.value  # of a segment that was drawn or corrected since
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class ResultVolume(OrganVolume):
 
     Attributes:
         interval_ml: 90 % prediction interval; None where the segment is not, or no longer, as a model has made it.
-        cautions: values of the flags of the measurement, or `EDITED`.
+        cautions: values of the flags of the measurement.
     """
 
     interval_ml: tuple[float, float] | None = None

@@ -1,0 +1,116 @@
+"""What is taken over from the record beside a segmentation, whoever has saved the segmentation since.
+
+Programs that edit segmentations may number their segments anew: organs are those of the same name, where there are
+names. A file without names has those of its record.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from ..annotation.segments import LabelFile, matched, numbered, organ_labels
+from ..errors import InputError
+from ..imaging.volume import LabelMap
+from .measurement_record import Record, Row
+from .measurements import Flag, OrganMeasurement
+from .planar import PlanarMeasurement
+
+AnyLabels = TypeVar("AnyLabels", bound=LabelMap)
+
+
+@dataclass(frozen=True)
+class TakenOver(Generic[AnyLabels, Row]):
+    """A segmentation with what was measured when it was made.
+
+    Attributes:
+        label_map: label 1 + n for the n-th organ.
+        organs: their names; empty when nobody knows.
+        rows: what was measured, by organ; one that was edited since has the flag `EDITED` and nothing else that counts.
+        labels: for each label of the file, the label in `label_map`.
+        known: whether there was a record.
+    """
+
+    label_map: AnyLabels
+    organs: list[str]
+    rows: dict[int, Row]
+    labels: dict[int, int]
+    known: bool
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to be measured."""
+        whole = self.rows.keys() == set(range(1, len(self.organs) + 1)) and self.known
+        return whole and int(self.label_map.voxels.max()) <= len(self.organs) and not any(map(is_edited, self.all))
+
+    @property
+    def all(self) -> list[Row]:
+        """The rows in the order of the organs."""
+        return [self.rows[label] for label in sorted(self.rows)]
+
+    def joined(self, measured: Iterable[Row]) -> list[Row]:
+        """What was measured now, but for the organs of which what was taken over still holds."""
+        return [_of_now_or_then(row, self.rows.get(row.label)) for row in measured]
+
+
+def taken_over(
+    path: Path, label_map: AnyLabels, record: Record[Row] | None, organs: Sequence[str] | None
+) -> TakenOver[AnyLabels, Row]:
+    """What holds of a record for the segmentation in a file.
+
+    Args:
+        path: of the segmentation.
+        label_map: as the file numbers its labels, under the name of its image.
+        record: what lies beside it, if anything does.
+        organs: the names wanted; by default those of the file, or else of the record.
+
+    Raises:
+        InputError: as `organ_labels` does.
+    """
+    rows = {} if record is None else _rows_by_label(record, path, label_map)
+    if rows and not label_map.segments:
+        label_map = replace(label_map, segments={label: row.organ for label, row in rows.items()})
+    names = names_of(label_map)
+    labels = {label: label for label in range(1, len(names) + 1)}
+    if organs is not None:
+        names, labels = list(organs), organ_labels(LabelFile.of(path, label_map), organs)
+        label_map = matched(label_map, organs, path)
+    of_organ = {
+        labels[label]: replace(row, case=label_map.name, organ=names[labels[label] - 1], label=labels[label])
+        for label, row in rows.items()
+        if 0 < labels.get(label, 0) <= len(names)
+    }
+    return TakenOver(label_map, names, of_organ, labels, record is not None)
+
+
+def is_edited(row: OrganMeasurement | PlanarMeasurement) -> bool:
+    """Whether an organ is no longer as the model has made it."""
+    return Flag.EDITED in row.flags
+
+
+def names_of(label_map: LabelMap) -> list[str]:
+    """Organ names that a segmentation has, by label, a gap called `organ N`; empty when none."""
+    names = label_map.segments
+    return [names.get(label, numbered(label)) for label in range(1, max(names, default=0) + 1)]
+
+
+def _of_now_or_then(now: Row, then: Row | None) -> Row:
+    if then is None:
+        return now
+    return replace(now, flags=(*now.flags, Flag.EDITED)) if is_edited(then) else then
+
+
+def _rows_by_label(record: Record[Row], path: Path, label_map: LabelMap) -> dict[int, Row]:
+    """The rows of a record by the label that the file has for the organ."""
+    recorded = [row.organ for row in record.rows]
+    try:
+        labels = organ_labels(LabelFile.of(path, label_map), recorded) if label_map.segments else {}
+        ordered = matched(label_map, recorded, path)
+    except InputError:  # other names: an organ was added or renamed
+        labels, ordered = {}, label_map
+    label_of = {then: now for now, then in labels.items()}
+    unchanged = record.unchanged(path, ordered)
+    return {
+        label_of.get(row.label, row.label): row if row.label in unchanged else replace(row, flags=(Flag.EDITED,))
+        for row in record.rows
+    }
