@@ -1,4 +1,5 @@
 import json
+import multiprocessing
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from offered_trainings import Idle
 from trained_studies import CPU, assert_same_weights, label_another_slice, stages, weights
 
 from USLabelEfficientSegLib.errors import Cancelled, InputError, Notice
@@ -18,6 +20,7 @@ from USLabelEfficientSegLib.imaging.simulator import simulate_volume
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation.inference import predict
 from USLabelEfficientSegLib.segmentation.model import MODEL_NAME, SegmentationModel
+from USLabelEfficientSegLib.study import side_by_side
 from USLabelEfficientSegLib.study.checkpoint import load_checkpoint, save_checkpoint
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.settings import Settings, changed
@@ -256,6 +259,36 @@ def test_a_changed_image_is_refused_before_anything_is_trained(study, settings):
 def test_a_study_in_training_is_left_alone_by_a_second_one(study, settings):
     with study.lock(), pytest.raises(InputError, match="is being written by process"):
         train(Study.open(study.folder), settings, CPU)
+
+
+def test_students_that_learn_side_by_side_have_the_same_weights(study, settings, trained_study, monkeypatch):
+    monkeypatch.setattr(side_by_side, "FEWEST_STEPS", 1)
+
+    train(study, settings, CPU, processors=Idle(2))
+
+    assert_same_weights(study, Study.open(trained_study))
+    order = list(stages(study))
+    assert set(order) == set(stages(Study.open(trained_study))) and order[-1] == "finished"
+    assert not multiprocessing.active_children()
+
+
+def test_a_training_in_processes_stops_when_asked_and_goes_on_in_one(study, settings, trained_study, monkeypatch):
+    monkeypatch.setattr(side_by_side, "FEWEST_STEPS", 1)
+    asked = iter(range(1000))
+    with pytest.raises(Cancelled):
+        train(study, settings, CPU, cancelled=lambda: next(asked) >= 12, processors=Idle(2))
+    assert not multiprocessing.active_children()
+
+    train(study, settings, CPU)
+
+    assert_same_weights(study, Study.open(trained_study))
+
+
+@pytest.mark.parametrize("idle", [2, 3])
+def test_volumes_that_are_computed_at_once_give_the_same_model(study, settings, trained_study, idle):
+    train(study, settings, CPU, processors=Idle(idle))  # students of so few steps are not worth a process
+
+    assert_same_weights(study, Study.open(trained_study))
 
 
 def test_an_observer_follows_one_device_only(study, settings):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,9 +25,8 @@ from .segmentation.model_provenance import knows_labels_of, without_names
 from .segmentation.probability_scaling import fit_scaling
 from .segmentation.slice_residuals import slice_residuals
 from .segmentation.training_statistics import IntensityFeatures, training_statistics
-from .study.targets import SoftTarget
 from .study.training_volumes import TrainingVolume
-from .training_run import Run, stop_if
+from .training_run import Run
 
 _FEWEST_LABELLED = 3
 _LEAST_SHARE = 1e-6
@@ -37,13 +36,13 @@ def scaled(run: Run, model: SegmentationModel) -> SegmentationModel:
     """The model with probabilities that agree with the labelled slices, see `segmentation.probability_scaling`."""
     if not run.settings.probability_scaling:
         return model
-    probabilities: list[Tensor] = []
-    targets: list[SoftTarget] = []
-    for volume in run.volumes:
-        if volume.labels is not None:
-            stop_if(run.cancelled, f"scaling stopped after {len(targets)} labelled volumes")
-            probabilities.append(predict_inputs(model, volume.inputs, volume.sector, run.device).probability)
-            targets.append(volume.labels)
+    labelled = [volume for volume in run.volumes if volume.labels is not None]
+
+    def probability(volume: TrainingVolume) -> Tensor:
+        return predict_inputs(model, volume.inputs, volume.sector, run.device).probability
+
+    probabilities = run.each_volume("scaling", probability, volumes=labelled, told=False)
+    targets = [volume.labels for volume in labelled if volume.labels is not None]
     return replace(model, scaling=fit_scaling(probabilities, targets))
 
 
@@ -53,14 +52,15 @@ def calibrated(run: Run, model: SegmentationModel) -> SegmentationModel:
     With fewer than three labelled volumes there is no calibration.
     """
     axis = run.study.slice_axis
-    features, shares, profiles = [], [], []
-    for number, volume in enumerate(run.volumes, start=1):
-        stop_if(run.cancelled, f"calibration stopped after {number - 1} of {len(run.volumes)} volumes")
+    others = tuple({1, 2, 3} - {axis + 1})
+
+    def measured(volume: TrainingVolume) -> tuple[IntensityFeatures, NDArray[np.float64], NDArray[np.float64]]:
         probability = predict_inputs(model, volume.inputs, volume.sector, run.device).probability[1:].numpy()
-        features.append(IntensityFeatures(volume.grey.numpy(), volume.sector.numpy()))
-        shares.append(np.maximum(probability.mean(axis=(1, 2, 3), dtype=np.float64), _LEAST_SHARE))
-        profiles.append(probability.sum(axis=tuple({1, 2, 3} - {axis + 1}), dtype=np.float64))
-        run.study.events.emit("calibration", number, len(run.volumes))
+        shares = np.maximum(probability.mean(axis=(1, 2, 3), dtype=np.float64), _LEAST_SHARE)
+        features = IntensityFeatures(volume.grey.numpy(), volume.sector.numpy())
+        return features, shares, probability.sum(axis=others, dtype=np.float64)
+
+    features, shares, profiles = zip(*run.each_volume("calibration", measured), strict=True)
     geometries = [
         Geometry(case.image.shape, case.image.spacing, (0.0, 0.0, 0.0), np.eye(3)) for case in run.study.cases
     ]
@@ -120,7 +120,7 @@ def _log_ratios(true: NDArray[np.float64], predicted: NDArray[np.float64]) -> ND
 
 
 def _beyond_labels(
-    volumes: list[TrainingVolume], profiles: list[NDArray[np.float64]], axis: int
+    volumes: Sequence[TrainingVolume], profiles: Sequence[NDArray[np.float64]], axis: int
 ) -> NDArray[np.float64]:
     """Share of each organ that is predicted beyond the outermost labelled slices, in the anatomy's frame."""
     others = tuple({0, 1, 2} - {axis})

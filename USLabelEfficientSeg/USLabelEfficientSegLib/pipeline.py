@@ -20,10 +20,19 @@ from .divergence_teacher import pseudo_labelled_by_pair, slice_pair
 from .errors import InputError
 from .pseudolabels.teacher_labels import teacher_pseudo_label
 from .segmentation.model import MODEL_NAME, SegmentationModel
-from .student_rounds import Students, distilled_students, renewed, students_of_labels_alone, trained_model
+from .student_rounds import (
+    Students,
+    distilled_students,
+    offer_students_of_labels_alone,
+    renewed,
+    students_of_labels_alone,
+    trained_model,
+)
 from .study.coverage import check_every_organ_is_shown
+from .study.processors import Processors
 from .study.settings import Settings
 from .study.several_devices import check_devices, on_devices
+from .study.side_by_side import SideBySide
 from .study.study import Study
 from .study.training_volumes import TrainingVolume
 from .teacher.features import FeatureCache, encode_slices
@@ -51,6 +60,7 @@ def train(
     cancelled: Callable[[], bool] | None = None,
     observer: Observer | None = None,
     without_examples: bool = False,
+    processors: Processors | None = None,
 ) -> SegmentationModel | None:
     """Train a study, or go on with its training: teacher -> slice head -> pseudo-labels -> students.
 
@@ -71,6 +81,9 @@ def train(
         observer: told after every step of a student the stage, the share of it that is done, and what gives the model
             that it and the students of the other kind would be now; it must not change the model. Only with one device.
         without_examples: train even where no labelled slice shows some organ, which then cannot be learnt.
+        processors: tells how many processes there may be, for students that do not need each other learn side by side
+            on a CPU; None: all is done in this process. The weights are the same. Nobody can observe other processes,
+            and a script needs `if __name__ == "__main__"`.
 
     Returns:
         The model, which lies in the study as well; None if `until` is an earlier stage.
@@ -88,7 +101,8 @@ def train(
     if observer is not None and devices > 1:
         raise ValueError("an observer cannot follow students that are trained in other processes")
     check_devices(device, devices, batch_sizes(settings, until))
-    with study.lock():
+    elsewhere = processors if device.type == "cpu" and devices == 1 and observer is None else None
+    with study.lock(), SideBySide(study.events, elsewhere, cancelled) as beside:
         if (of_pair or until != "teacher") and all(case.labels is None for case in study.cases):
             raise InputError(
                 study.folder, "has no labelled slice", "label one or train only the teacher of cross-dimensional"
@@ -97,7 +111,8 @@ def train(
             check_every_organ_is_shown(study)
         if restart:
             forget_run(study)
-        run = replace(open_run(study, settings, device, cancelled, from_teacher, devices), observer=observer)
+        run = open_run(study, settings, device, beside.asked_to_stop, from_teacher, devices)
+        run = replace(run, observer=observer, beside=beside)
         if until != "teacher":
             run = aligned(run)
         students = (
@@ -119,6 +134,8 @@ def batch_sizes(settings: Settings, until: Stage) -> dict[str, int]:
 
 def new_students(run: Run, until: Stage) -> Students | None:
     """From the volumes and the labels to students; None if `until` comes before them."""
+    if until == "student":
+        offer_students_of_labels_alone(run)
     of_pair = run.settings.method == "information-divergence"
     volumes = taught_by_pair(run, until) if of_pair else taught_by_vit(run, until)
     if volumes is None or until == "pseudo-labels":
@@ -139,11 +156,13 @@ def continued_students(run: Run, earlier: SegmentationModel, until: Stage) -> St
     if until == "slice-head":
         remedy = "choose another stage or --from-teacher"
         raise InputError(f"stage {until}", "is no part of a training that continues from a model", remedy)
+    networks = [network.to(run.device) for network in earlier.networks]
+    taught, alone = networks[: run.settings.student.members], networks[run.settings.student.members :]
+    if until == "student":
+        offer_students_of_labels_alone(run, alone or None)
     teacher = pretrained_teacher(run) if run.settings.method == "cross-dimensional" else None
     if until == "teacher":
         return None
-    networks = [network.to(run.device) for network in earlier.networks]
-    taught, alone = networks[: run.settings.student.members], networks[run.settings.student.members :]
     volumes = renewed(run, run.volumes, Students(taught, alone), CONTINUED)
     if teacher is not None:
         cache, axis = feature_cache(run, teacher), run.study.slice_axis

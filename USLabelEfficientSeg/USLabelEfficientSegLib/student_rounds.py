@@ -9,8 +9,9 @@ more labels there are.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
@@ -38,6 +39,31 @@ class Students:
     alone: Sequence[nn.Module]
 
 
+@dataclass(frozen=True)
+class Member:
+    """How one student is trained.
+
+    Attributes:
+        stage: name in events.
+        volumes: that it learns from.
+        settings: with its steps.
+        file: of its checkpoint, in the run folder, without suffix.
+        draws: name and number that its random numbers follow from.
+        prior: that it starts from.
+        pseudo_label_weight: of the loss on pseudo-labels.
+        start: the student that it learns on from, None for random weights.
+    """
+
+    stage: str
+    volumes: Sequence[TrainingVolume]
+    settings: StudentSettings
+    file: str
+    draws: tuple[str, int]
+    prior: LocationPrior | None = None
+    pseudo_label_weight: float = 0.0
+    start: nn.Module | None = None
+
+
 def distilled_students(
     run: Run,
     volumes: Sequence[TrainingVolume],
@@ -54,21 +80,28 @@ def distilled_students(
     settings = run.student_settings
     if not settings.uncertainty_weights:
         volumes = [volume.equally_trusted() for volume in volumes]
-    return [
-        _trained(
-            run,
-            volumes,
-            settings,
-            stage=f"student {round_name}.{member}",
-            file=f"student_{round_name}_{member}",
-            draws=(f"student {round_name}", member),
+    members = [
+        Member(
+            stage=f"student {round_name}.{number}",
+            volumes=volumes,
+            settings=settings,
+            file=f"student_{round_name}_{number}",
+            draws=(f"student {round_name}", number),
             prior=run.location_prior if start is None else None,
             pseudo_label_weight=settings.teacher_label_weight if round_name == "1" else settings.pseudo_label_weight,
-            start=None if start is None else start[member - 1],
-            together=lambda student: Students([student], beside),
+            start=None if start is None else start[number - 1],
         )
-        for member in range(1, settings.members + 1)
+        for number in range(1, settings.members + 1)
     ]
+    for member in members[1:]:
+        offered(run, member)
+    return [_trained(run, member, lambda student: Students([student], beside)) for member in members]
+
+
+def offer_students_of_labels_alone(run: Run, start: Sequence[nn.Module] | None = None) -> None:
+    """They need no teacher: from now on, and until it is their turn, another process may train them."""
+    for member in _members_of_labels_alone(run, start):
+        offered(run, member)
 
 
 def students_of_labels_alone(
@@ -78,71 +111,76 @@ def students_of_labels_alone(
 
     They have no location prior either, which keeps from what is plain to see where there are labels enough.
     """
+    members = _members_of_labels_alone(run, start)
+    return [_trained(run, member, lambda student: Students(beside, [student])) for member in members]
+
+
+def _members_of_labels_alone(run: Run, start: Sequence[nn.Module] | None) -> list[Member]:
     settings, steps = run.settings.student, run.label_steps
     if not steps:
         return []
     if start is not None:
         settings, steps = run.student_settings, math.ceil(CONTINUED_LABEL_SHARE * steps)
     return [
-        _trained(
-            run,
-            run.volumes,
-            settings.model_copy(update={"steps": steps}),
-            prior=None,
-            stage=f"{LABELS_ALONE} {member}",
-            file=f"student_labels_{member}",
-            draws=(LABELS_ALONE, member),
-            start=None if start is None else start[member - 1],
-            together=lambda student: Students(beside, [student]),
+        Member(
+            stage=f"{LABELS_ALONE} {number}",
+            volumes=[volume for volume in run.volumes if volume.labels is not None],
+            settings=settings.model_copy(update={"steps": steps}),
+            file=f"student_labels_{number}",
+            draws=(LABELS_ALONE, number),
+            start=None if start is None else start[number - 1],
         )
-        for member in range(1, settings.members + 1)
+        for number in range(1, settings.members + 1)
     ]
 
 
-def _trained(
-    run: Run,
-    volumes: Sequence[TrainingVolume],
-    settings: StudentSettings,
-    *,
-    stage: str,
-    file: str,
-    draws: tuple[str, int],
-    prior: LocationPrior | None,
-    together: Callable[[nn.Module], Students],
-    pseudo_label_weight: float = 0.0,
-    start: nn.Module | None = None,
-) -> nn.Module:
-    name, member = draws
-    name = name if run.earlier is None else f"{name} {run.identity}"
+def offered(run: Run, member: Member) -> None:
+    """Another process may train the student now, if a processor is idle, see `study.side_by_side`."""
+    run.beside.offer(train_student, steps=member.settings.steps, **_arguments(run, member))
+
+
+def _trained(run: Run, member: Member, together: Callable[[nn.Module], Students]) -> nn.Module:
+    arguments = _arguments(run, member)
+    run.beside.settle(arguments["checkpoint_path"])
     return on_devices(
         run.devices,
         train_student,
-        volumes,
-        run.design,
-        settings,
-        mirrored_axes=run.mirrored,
-        pseudo_label_weight=pseudo_label_weight,
-        prior=prior,
-        start=start,
-        stage=stage,
-        checkpoint_path=run.folder / f"{file}.safetensors",
-        seed=step_seed(run.settings.seed, name, member),
-        identity={"run": run.identity},
+        **arguments,
         events=run.study.events,
         device=run.device,
         cancelled=run.cancelled,
-        after_step=observed(run, {volume.name: volume for volume in volumes}, stage, settings.steps, together),
+        after_step=observed(run, member.stage, member.settings.steps, together),
     )
 
 
+def _arguments(run: Run, member: Member) -> dict[str, Any]:
+    """Of `train_student`, all but those that depend on the process."""
+    name, number = member.draws
+    name = name if run.earlier is None else f"{name} {run.identity}"
+    return {
+        "volumes": member.volumes,
+        "design": run.design,
+        "settings": member.settings,
+        "mirrored_axes": run.mirrored,
+        "stage": member.stage,
+        "checkpoint_path": run.folder / f"{member.file}.safetensors",
+        "seed": step_seed(run.settings.seed, name, number),
+        "identity": {"run": run.identity},
+        "pseudo_label_weight": member.pseudo_label_weight,
+        "prior": member.prior,
+        "start": member.start,
+    }
+
+
 def observed(
-    run: Run, volumes: Mapping[str, TrainingVolume], stage: str, steps: int, together: Callable[[nn.Module], Students]
+    run: Run, stage: str, steps: int, together: Callable[[nn.Module], Students]
 ) -> Callable[[int, nn.Module], None]:
     """What is to be called with a student after every step: the live preview, and the run's observer."""
 
     def model_of(student: nn.Module) -> SegmentationModel:
         return trained_model(run, together(student))
 
+    volumes = {volume.name: volume for volume in run.volumes}
     preview = LivePreview(run.study, volumes, model_of, (stage, steps), run.device)
 
     def after_step(step: int, student: nn.Module) -> None:

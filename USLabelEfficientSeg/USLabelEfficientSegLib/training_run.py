@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -33,7 +33,9 @@ from .study.names import safe_stems
 from .study.provenance import digest, image_checksums, label_checksums, start_run
 from .study.settings import Settings, StudentSettings, TeacherSettings
 from .study.several_devices import device_name
+from .study.side_by_side import NOBODY, SideBySide
 from .study.study import Study
+from .study.threads import in_threads
 from .study.training_volumes import TrainingVolume, prepare_volume
 from .teacher.checkpoints import load_vit
 from .teacher.pretraining import check_patches
@@ -45,6 +47,7 @@ CONTINUED_LABEL_SHARE = 0.125  # likewise, of those that learn long from the lab
 CONTINUED_LEARNING_RATE = 0.3  # of the students', which a larger one would lead away from what they know
 ALIGNMENT_NAME = "alignment.safetensors"
 
+T = TypeVar("T")
 Observer = Callable[[str, float, Callable[[], SegmentationModel]], None]
 
 
@@ -65,6 +68,7 @@ class Run:
         earlier_teacher: the teacher that is to see more volumes now, None if it has seen them all.
         observer: told about students after every step, see `pipeline.train`.
         devices: how many train the teacher, and each student, together.
+        beside: trains in other processes what is offered to it.
     """
 
     study: Study
@@ -79,6 +83,7 @@ class Run:
     earlier_teacher: EarlierTeacher | None = None
     observer: Observer | None = None
     devices: int = 1
+    beside: SideBySide = NOBODY
 
     @property
     def folder(self) -> Path:
@@ -186,13 +191,30 @@ class Run:
         """Random numbers that depend on the seed and `name` alone."""
         return torch.Generator().manual_seed(step_seed(self.settings.seed, name, 0))
 
-    def each_volume(self, stage: str, make: Callable[[TrainingVolume], TrainingVolume]) -> list[TrainingVolume]:
-        """`make` of every volume, with progress; can be cancelled between volumes."""
-        made = []
-        for number, volume in enumerate(self.volumes, start=1):
-            stop_if(self.cancelled, f"{stage} stopped after {number - 1} of {len(self.volumes)} volumes")
-            made.append(make(volume))
-            self.study.events.emit(stage, number, len(self.volumes))
+    def each_volume(
+        self,
+        stage: str,
+        make: Callable[[TrainingVolume], T],
+        *,
+        volumes: Sequence[TrainingVolume] | None = None,
+        told: bool = True,
+    ) -> list[T]:
+        """`make` of all volumes, or of those given, as many at once as processors are idle.
+
+        Told in events, unless they are not to be; can be cancelled between volumes.
+        """
+        chosen = self.volumes if volumes is None else volumes
+        made: list[T] = []
+
+        def each() -> Iterator[TrainingVolume]:
+            for volume in chosen:
+                stop_if(self.cancelled, f"{stage} stopped after {len(made)} of {len(chosen)} volumes")
+                yield volume
+
+        for one in in_threads(self.beside.idle(), make, each()):
+            made.append(one)
+            if told:
+                self.study.events.emit(stage, len(made), len(chosen))
         return made
 
 

@@ -19,6 +19,7 @@ from USLabelEfficientSegLib.study.checkpoint import load_checkpoint
 from USLabelEfficientSegLib.study.checkpoint_header import read_metadata
 from USLabelEfficientSegLib.study.events import EventLog, read_events
 from USLabelEfficientSegLib.study.group import ALONE
+from USLabelEfficientSegLib.study.processes import cause
 from USLabelEfficientSegLib.study.provenance import read_starts
 from USLabelEfficientSegLib.study.several_devices import PACKAGE, check_devices, device_name, on_devices
 from USLabelEfficientSegLib.study.study import Study
@@ -150,10 +151,10 @@ def test_a_killed_process_is_named_with_its_signal():
     process.join(60)
     other_end.close()
 
-    error = several_devices._cause(process, report, asked_to_stop=False)
+    error = cause(process, report, asked_to_stop=False)
 
     assert re.match(r"process 2 of 2: was ended by signal \d+ while it trained; the same command continues", str(error))
-    assert isinstance(several_devices._cause(process, report, asked_to_stop=True), Cancelled)
+    assert isinstance(cause(process, report, asked_to_stop=True), Cancelled)
 
 
 @pytest.mark.parametrize(

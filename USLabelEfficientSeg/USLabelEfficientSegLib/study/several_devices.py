@@ -8,15 +8,12 @@ result like that of any complete stage. lightning-fabric is imported in the proc
 from __future__ import annotations
 
 import importlib.util
-import io
 import logging
 import multiprocessing
 import os
 import pickle
-import signal
 import socket
 import threading
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -25,22 +22,21 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from multiprocessing.synchronize import Event as Flag
 from pathlib import Path
-from typing import Any, NoReturn, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import Cancelled, InputError
+from ..errors import InputError
 from .events import EventLog, EventReader
 from .group import Group
 from .loop import is_complete
 from .memory import tune_memory
+from .processes import cause, end, pickled, work_for_parent
 
 PACKAGE = "lightning_fabric"
 LONGEST_WAIT = timedelta(minutes=10)  # of one process for another: a step and a checkpoint take seconds
 _SECONDS_BETWEEN_LOOKS = 0.2
-_REMEDY = "the same command continues from the last checkpoint"
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -119,7 +115,7 @@ def _train_together(count: int, train: Callable[..., Any], arguments: Sequence[A
             processes.append(process)
             reports.append(report)
             other_end.close()  # or the end of the process would not end the connection
-        _send(reports, _pickled((train, arguments, own, events.path)))
+        _send(reports, pickled((train, arguments, own, events.path)))
         while processes[0].exitcode != 0:
             if cancelled is not None and cancelled():
                 stop.set()
@@ -130,7 +126,7 @@ def _train_together(count: int, train: Callable[..., Any], arguments: Sequence[A
             # The cause is the process that ended first: others fail only when they miss it.
             for process, report in zip(processes, reports, strict=True):
                 if process.exitcode:
-                    raise _cause(process, report, asked_to_stop=cancelled is not None and cancelled())
+                    raise cause(process, report, asked_to_stop=cancelled is not None and cancelled())
     finally:
         for process in processes:
             process.kill()
@@ -147,46 +143,19 @@ def _send(reports: Sequence[Connection], work: bytes) -> None:
             report.send_bytes(work)
 
 
-def _cause(process: SpawnProcess, report: Connection, asked_to_stop: bool) -> Exception:
-    try:
-        error = report.recv()
-    except (EOFError, ConnectionError):
-        if asked_to_stop:  # by a signal that ended the process before it could ignore it
-            return Cancelled("training stopped before its first step; the same command continues it")
-        code = cast(int, process.exitcode)
-        end = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
-        return InputError(process.name, f"{end} while it trained", _REMEDY)
-    assert isinstance(error, Exception)
-    return error
-
-
 def _member(rank: int, size: int, port: int, kind: str, stop: Flag, report: Connection) -> None:
     """A process of the group: train, and tell of a failure."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # sent to the asking process, too, which knows what to do
-        signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    try:
+
+    def work() -> None:
         train, arguments, named, events = pickle.loads(report.recv_bytes())
         named |= {"events": EventLog(events), "cancelled": stop.is_set if rank == 0 else None}
         device, mean = _join(rank, size, port, kind)
         train(*arguments, **named, device=device, group=Group(rank, size, mean))
-    except (Cancelled, InputError) as error:
-        _end(report, error)
-    except Exception as error:
-        what = f"{type(error).__name__}: {error}".splitlines()[0]
-        told = InputError(_name(rank, size), f"failed while it trained ({what})", _REMEDY)
-        told.add_note(traceback.format_exc())
-        _end(report, told)
+
+    work_for_parent(_name(rank, size), report, work)
     if rank > 0:
         threading.Event().wait()  # the first process may not have read all that this one sent; both are ended after it
-    _end(report, None)
-
-
-def _end(report: Connection, error: Exception | None) -> NoReturn:
-    """End this process at once: what torch does at an end takes time, and could wait for a process that failed."""
-    if error is not None:
-        report.send(error)
-    os._exit(0 if error is None else 1)
+    end(report)
 
 
 def _name(rank: int, size: int) -> str:
@@ -214,31 +183,7 @@ def _join(rank: int, size: int, port: int, kind: str) -> tuple[torch.device, Cal
     return fabric.device, mean
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
-
-
 def _free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
-
-
-class _Pickler(pickle.Pickler):
-    """Tensors travel by way of the CPU, memory-mapped files by their names."""
-
-    def reducer_override(self, value: Any) -> Any:
-        if type(value) is Tensor:
-            return value.cpu().__reduce_ex__(pickle.HIGHEST_PROTOCOL)
-        if type(value) is np.memmap:
-            return np.memmap, (value.filename, value.dtype, "r", value.offset, value.shape)
-        return NotImplemented
-
-
-def _pickled(value: Any) -> bytes:
-    buffer = io.BytesIO()
-    _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(value)
-    return buffer.getvalue()

@@ -1,8 +1,12 @@
-"""A second thread beside a training step: it does what the step will need, and sleeps while there is nothing to do."""
+"""Threads that use idle processors and sleep while there is nothing to do, unlike those of OpenMP, which spin.
+
+Each computes with one thread of torch's, so that results are those of one thread, bit for bit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Generic, TypeVar
@@ -12,15 +16,35 @@ import torch
 from .memory import flushes_denormals
 
 T = TypeVar("T")
+R = TypeVar("R")
+
+
+def in_threads(threads: int, make: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """What `make` makes of every item, in their order; so many at once, and as many results wait to be taken."""
+    if threads == 1:
+        yield from map(make, items)
+        return
+    with _pool(threads) as pool:
+        begun: deque[Future[R]] = deque()
+        try:
+            for item in items:
+                if len(begun) == threads:
+                    yield begun.popleft().result()
+                begun.append(pool.submit(make, item))
+            while begun:
+                yield begun.popleft().result()
+        finally:
+            for each in begun:
+                each.cancel()
 
 
 @contextmanager
 def second_thread() -> Iterator[ThreadPoolExecutor | None]:
-    """A pool of one thread; None where torch has several threads, which keep the processors busy themselves."""
+    """A pool of one thread, beside a training step; None where torch has several, which keep processors busy."""
     if torch.get_num_threads() > 1:
         yield None
         return
-    with ThreadPoolExecutor(1, initializer=torch.set_flush_denormal, initargs=(flushes_denormals(),)) as thread:
+    with _pool(1) as thread:
         yield thread
 
 
@@ -43,3 +67,7 @@ class DrawnAhead(Generic[T]):
         if self._thread is not None and step + 1 < self._steps:
             self._next = step + 1, self._thread.submit(self._draw, step + 1)
         return drawn
+
+
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, initializer=torch.set_flush_denormal, initargs=(flushes_denormals(),))

@@ -1,0 +1,91 @@
+"""Processes that train for this one: what they are sent, how they end, and what they say of it."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Any, NoReturn, cast
+
+import numpy as np
+from torch import Tensor
+
+from ..errors import Cancelled, InputError
+
+REMEDY = "the same command continues from the last checkpoint"
+
+
+def pickled(value: Any) -> bytes:
+    """For another process: tensors travel by way of the CPU, memory-mapped files by their names."""
+    buffer = io.BytesIO()
+    _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(value)
+    return buffer.getvalue()
+
+
+def work_for_parent(name: str, report: Connection, work: Callable[[], None]) -> None:
+    """In the new process: do `work`, tell what goes wrong, and end. It ends at once when its parent does.
+
+    Signals are left to the parent, which got them, too, and knows what to do.
+    """
+    for wish in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, wish):
+            signal.signal(getattr(signal, wish), signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        work()
+    except (Cancelled, InputError) as error:
+        end(report, error)
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        told = InputError(name, f"failed while it trained ({what})", REMEDY)
+        told.add_note(traceback.format_exc())
+        end(report, told)
+
+
+def end(report: Connection, error: Exception | None = None) -> NoReturn:
+    """End this process at once: what torch does at an end takes time, and could wait for a process that failed."""
+    if error is not None:
+        report.send(error)
+    os._exit(0 if error is None else 1)
+
+
+def cause(process: SpawnProcess, report: Connection, asked_to_stop: bool) -> Exception:
+    """Why a process has failed: what it said, or how it ended without a word."""
+    try:
+        error = report.recv()
+    except (EOFError, ConnectionError):
+        if asked_to_stop:  # by a signal that ended the process before it could ignore it
+            return Cancelled("training stopped before its first step; the same command continues it")
+        return ended_without_a_word(process)
+    assert isinstance(error, Exception)
+    return error
+
+
+def ended_without_a_word(process: SpawnProcess) -> InputError:
+    """How a process ended that had no time to say why."""
+    code = cast(int, process.exitcode)
+    way = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+    return InputError(process.name, f"{way} while it trained", REMEDY)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+class _Pickler(pickle.Pickler):
+    def reducer_override(self, value: Any) -> Any:
+        if type(value) is Tensor:
+            return value.cpu().__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+        if type(value) is np.memmap:
+            return np.memmap, (value.filename, value.dtype, "r", value.offset, value.shape)
+        return NotImplemented
