@@ -28,6 +28,7 @@ from .segmentation.segment_files import load_model
 from .study.events import Event, Listener
 from .study.files import atomic_write_json, writing
 from .study.manifest import MANIFEST_NAME
+from .study.processors import Processors
 from .study.settings import Settings
 from .study.study import Study
 from .study_report import report_content
@@ -73,6 +74,7 @@ def run_demo(
     listener: Listener,
     cancelled: Callable[[], bool],
     design: DemoDesign | None = None,
+    processors: Processors | None = None,
 ) -> DemoResult:
     """Simulate a study, train on it, segment and measure held-out volumes, write the report.
 
@@ -86,6 +88,7 @@ def run_demo(
         listener: receives progress.
         cancelled: asked after every step; raises `Cancelled` after saving.
         design: what is simulated, by default the demo that the documentation shows.
+        processors: how many processes there may be, see `pipeline.train`.
 
     Raises:
         InputError: the folder holds something else, or the demo with another seed or other settings.
@@ -100,7 +103,7 @@ def run_demo(
 
     study = sparse_study(output / "study", training, list(next(iter(true_volumes.values()))), design, seed)
     study.events.listen(listener)
-    train(study, settings, device, cancelled=cancelled)
+    train(study, settings, device, cancelled=cancelled, processors=processors)
 
     segmentations, images = output / "segmentations", find_images(held_out / "images")
     results = segment_and_measure(load_model(study.folder), images, segmentations, device, probability=True)

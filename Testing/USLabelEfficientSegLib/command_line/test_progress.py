@@ -87,6 +87,13 @@ def test_stages_of_an_earlier_start_count_as_done_and_not_as_fast():
     assert total.share == pytest.approx(30 / 140) and total.seconds_left is None
 
 
+def test_students_that_learn_beside_do_not_mean_that_what_comes_before_them_is_done():
+    total = TotalProgress((("teacher", 30.0), ("student 1.1", 100.0), ("labels alone 1", 70.0)))
+    total(Event("labels alone 1", 35, 70))
+
+    assert total.share == pytest.approx(35 / 200)
+
+
 def test_when_nobody_reads_the_output_the_work_is_asked_to_stop(monkeypatch):
     def broken(*_, **__):
         raise BrokenPipeError(32, "Broken pipe")

@@ -38,6 +38,7 @@ def demo(
     from ..outputs import refuse_study
     from ..segmentation.model import choose_device
     from ..study.memory import tune_memory
+    from ..study.processors import Processors
     from ..study.settings import changed
     from ..study.settings import preset as preset_settings
 
@@ -49,7 +50,13 @@ def demo(
     try:
         with Interruption() as interruption, shown_progress(interruption) as listener:
             result = run_demo(
-                output, seed=seed, settings=settings, device=where, listener=listener, cancelled=interruption
+                output,
+                seed=seed,
+                settings=settings,
+                device=where,
+                listener=listener,
+                cancelled=interruption,
+                processors=Processors(),
             )
     except Cancelled as stop:
         console.stopped(stop, "the same command")

@@ -21,6 +21,7 @@ SECONDS_BETWEEN_FRAMES = 0.2
 _STAGE_WIDTH, _BAR_WIDTH, _TIME_WIDTH = 26, 28, 14  # with the percentage 79 columns
 _LEAST_SHARE, _LEAST_SECONDS = 0.02, 5.0  # before that nobody knows how long the rest takes
 TOTAL = "Total"
+_BESIDE = "labels alone"
 
 Item = TypeVar("Item")
 
@@ -185,10 +186,13 @@ class TotalProgress:
         self._start: tuple[float, float] | None = None
 
     def __call__(self, event: Event) -> None:
-        """Take an event up; stages before it that were never heard of were done by an earlier start."""
+        """Take an event up; stages before it that were never heard of were done by an earlier start.
+
+        Only students of the labels alone may learn beside what comes before them.
+        """
         if event.stage in self._plan:
             for stage in self._plan:
-                if stage == event.stage:
+                if stage == event.stage or event.stage.startswith(_BESIDE):
                     break
                 self._done.setdefault(stage, 1.0)
             self._done[event.stage] = event.step / max(event.of, 1)

@@ -17,8 +17,6 @@ from .progress import duration, shown_progress
 from .studies import tell_stray
 
 if TYPE_CHECKING:
-    import torch
-
     from ..study.settings import Settings
     from ..study.study import Study
 
@@ -50,6 +48,16 @@ def train(
             "needs lightning-fabric.",
         ),
     ] = 1,
+    process_count: Annotated[
+        int | None,
+        typer.Option(
+            "--processes",
+            metavar="N",
+            min=1,
+            help="On a CPU, train parts that do not need each other in at most so many processes; by default as many "
+            "as processors are idle. The result is the same.",
+        ),
+    ] = None,
     stage: Annotated[
         Literal["teacher", "slice-head", "pseudo-labels", "student"], typer.Option(help="The last stage to do.")
     ] = "student",
@@ -96,17 +104,11 @@ def train(
       uslabelseg train my-study --method information-divergence
       uslabelseg train my-study --restart --seed 1 --set student.steps=400
     """
-    from ..divergence.swin_unet import WIDTH, SwinUnet
-    from ..divergence.swin_weights import load_swin_weights
-    from ..pipeline import train as train_study
-    from ..segmentation.model import choose_device
     from ..study import provenance
-    from ..study.memory import tune_memory
+    from ..study.processors import Processors
     from ..study.settings import changed
     from ..study.settings import preset as preset_settings
-    from ..study.several_devices import device_name
     from ..study.study import Study
-    from ..teacher.checkpoints import load_vit
     from .training_plan import planned_stages
 
     console.results_elsewhere = events
@@ -116,9 +118,14 @@ def train(
     if seed is not None:
         chosen["seed"] = seed
     if teacher_weights is not None:
+        from ..teacher.checkpoints import load_vit
+
         load_vit(teacher_weights)  # a wrong file must be found before anything is forgotten or written
         chosen["teacher.weights"] = str(teacher_weights.resolve())
     if transformer_weights is not None:
+        from ..divergence.swin_unet import WIDTH, SwinUnet
+        from ..divergence.swin_weights import load_swin_weights
+
         load_swin_weights(SwinUnet(2), transformer_weights)
         chosen["divergence.transformer_weights"] = str(transformer_weights.resolve())
         chosen["divergence.transformer_width"] = WIDTH  # the only one with public weights
@@ -138,12 +145,18 @@ def train(
         chosen.setdefault("method", "information-divergence")
     settings = changed(stored or preset_settings(preset or "quick"), chosen)
     tell_stray(opened)
-    where = choose_device(device)
     if opened.dimension == 2:
-        _train_images(opened, settings, where, restart=restart, as_json=events)
+        _train_images(opened, settings, device, restart=restart, as_json=events)
         return
     if (stage != "teacher" or settings.method != "cross-dimensional") and not any(case.labels for case in opened.cases):
         raise InputError(study, "has no labelled slice", "label a slice of a volume, or train with --stage teacher")
+    _tell_what(opened, settings)  # before anything that takes seconds to load
+    from ..pipeline import train as train_study
+    from ..segmentation.model import choose_device
+    from ..study.memory import tune_memory
+    from ..study.several_devices import device_name
+
+    where = choose_device(device)
     tune_memory()
     anew = [name for name, on in (("--restart", restart), ("--from-teacher", from_teacher)) if on]
     plan = planned_stages(opened, settings, stage)
@@ -157,23 +170,25 @@ def train(
             restart=restart,
             from_teacher=from_teacher,
             cancelled=interruption,
+            processors=Processors(process_count),
         )
     if stage == "student":
         _tell_model(opened)
 
 
-def _train_images(
-    study: "Study", settings: "Settings", device: "torch.device", *, restart: bool, as_json: bool
-) -> None:
+def _train_images(study: "Study", settings: "Settings", device: str, *, restart: bool, as_json: bool) -> None:
+    _tell_what(study, settings)
     from ..image_training import check_trainable, train_images
+    from ..segmentation.model import choose_device
     from ..study.memory import tune_memory
     from .training_plan import planned_stages
 
     check_trainable(study, settings)
+    where = choose_device(device)
     tune_memory()
     anew, plan = ["--restart"] if restart else [], planned_stages(study, settings)
-    with _training(study, settings, str(device), anew, plan, as_json=as_json) as interruption:
-        train_images(study, settings, device, restart=restart, cancelled=interruption)
+    with _training(study, settings, str(where), anew, plan, as_json=as_json) as interruption:
+        train_images(study, settings, where, restart=restart, cancelled=interruption)
     _tell_model(study)
 
 
@@ -187,10 +202,7 @@ def _training(
     *,
     as_json: bool,
 ) -> Iterator[Interruption]:
-    """Tell what is trained and how long it took, show progress, and stop on Ctrl-C."""
-    method = f"method {settings.method}, " if study.dimension == 2 else ""
-    chosen = f"{method}preset {settings.preset}, seed {settings.seed}"
-    console.say(f"Training {study.folder}: {chosen}, on {where}.")
+    """Tell how long it takes and took, show progress, and stop on Ctrl-C."""
     _tell_time(study, settings, where)
     started = time.monotonic()
     try:
@@ -202,6 +214,11 @@ def _training(
         console.stopped(stop, same)
         raise typer.Exit(BROKEN_PIPE if interruption.output_gone else CANCELLED) from None
     console.say(f"Done in {duration(time.monotonic() - started)}.")
+
+
+def _tell_what(study: "Study", settings: "Settings") -> None:
+    method = f"method {settings.method}, " if study.dimension == 2 else ""
+    console.say(f"Training {study.folder}: {method}preset {settings.preset}, seed {settings.seed}.")
 
 
 def _tell_time(study: "Study", settings: "Settings", where: str) -> None:
@@ -216,9 +233,10 @@ def _tell_time(study: "Study", settings: "Settings", where: str) -> None:
     known = study.dimension == 3 and anew and unchanged and where == "cpu"
     seconds = seconds_on_processor(settings.preset, len(study.cases), slices) if known else None
     if seconds is None:
-        console.say("How long it takes, the line Total tells once its first stage is measured.")
+        console.say(f"On {where}. How long it takes, the line Total tells once its first stage is measured.")
     else:
-        console.say(f"It takes about {in_words(seconds)} on one core of a server's processor, less on several.")
+        takes = f"It takes about {in_words(seconds)} on one core of a server's processor, less where others are idle."
+        console.say(f"On {where}. {takes}")
 
 
 def _tell_model(study: "Study") -> None:

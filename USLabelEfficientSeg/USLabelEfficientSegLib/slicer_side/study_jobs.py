@@ -13,6 +13,7 @@ from typing import Any
 import slicer
 
 from ..errors import InputError
+from ..study import processors
 from .adopted_worker import AdoptedWorker
 from .jobs import Job, Steps
 from .segmentation_nodes import Organ
@@ -92,6 +93,8 @@ def train(
     session.takeLabels()
     settings = [f"--set={name}={json.dumps(value)}" for name, value in (changes or {}).items()]
     arguments = ["train", str(session.folder), "--preset", preset, "--method", method, "--device", device]
+    left_for_slicer = 1
+    arguments += ["--processes", str(max(1, processors.count() - left_for_slicer))]
     arguments += ["--stage", until, *settings, *(["--restart"] if restart else [])]
     arguments += ["--from-teacher"] if fromTeacher else []
     try:

@@ -28,10 +28,13 @@ class Processors:
     Args:
         most: processes that there may be at all; None: as many as processors.
         usage: of the processors of this computer; None where the system does not tell, and one process it is.
+
+    Attributes:
+        most: processes that there may be at all.
     """
 
     def __init__(self, most: int | None = None, usage: Callable[[], Usage | None] | None = None) -> None:
-        self._most = min(most or count(), count())
+        self.most = min(most or count(), count())
         self._usage = usage or usage_here
         self._allowed = 1
         self._looked: tuple[float, Usage, float] | None = None
@@ -43,7 +46,7 @@ class Processors:
             own: seconds that processors have worked for us so far; what else they did was for others.
         """
         now = time.monotonic()
-        if self._most == 1 or (self._looked is not None and now - self._looked[0] < SECONDS_BETWEEN_LOOKS):
+        if self.most == 1 or (self._looked is not None and now - self._looked[0] < SECONDS_BETWEEN_LOOKS):
             return self._allowed
         usage = self._usage()
         if usage is None:
@@ -52,7 +55,7 @@ class Processors:
             _, before, own_before = self._looked
             share = 1 / max(usage.all - before.all, 1e-3)
             for_others = max(0.0, usage.busy - before.busy - (own - own_before)) * share * count()
-            self._allowed = max(1, min(self._most, int(count() - for_others + _NEARLY)))
+            self._allowed = max(1, min(self.most, int(count() - for_others + _NEARLY)))
         self._looked = now, usage, own
         return self._allowed
 
