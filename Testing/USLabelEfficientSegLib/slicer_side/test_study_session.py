@@ -118,6 +118,16 @@ def test_colours_and_terminology_stay_with_the_study(session):
     assert second.name == "organ B" and second.colour != first.colour
 
 
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"organ A": 5}', '{"organ A": {"colour": [1], "terminology": ""}}'])
+def test_damaged_colours_are_chosen_anew(session, text):
+    (session.folder / "organs.json").write_text(text)
+
+    first, second = session.organs()
+
+    assert (first.name, second.name) == ("organ A", "organ B")
+    assert len(first.colour) == len(second.colour) == 3 and first.colour != second.colour
+
+
 def test_a_corrected_slice_of_a_result_becomes_a_label(session, volumes):
     from USLabelEfficientSegLib.slicer_side.segmentation_nodes import segmentationFromLabelMap
     from USLabelEfficientSegLib.slicer_side.study_nodes import RESULT, attach

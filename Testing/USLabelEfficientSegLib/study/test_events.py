@@ -114,6 +114,9 @@ def test_stages_of_the_students_rounds_are_known_by_their_names(stage: str, mean
         b'{"stage": "a", "step": 1, "of": 3, "message": 4}',
         b'{"stage": "a", "step": 1, "of": 3, "preview": "../../secret.nrrd"}',
         b'{"stage": "a", "step": 1, "of": 3, "preview": "/etc/passwd"}',
+        b'{"stage": "a", "step": 1, "of": 3, "preview": {}}',
+        b'{"stage": "a", "step": 1, "of": 3, "message": 0}',
+        b'{"stage": "a\\ud800", "step": 1, "of": 3}',
         b'{"stage": "' + b"a" * 3_000_000 + b'", "step": 1, "of": 3}',
     ],
 )

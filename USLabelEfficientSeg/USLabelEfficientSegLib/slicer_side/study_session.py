@@ -99,14 +99,23 @@ class StudySession:
         """The organs with their colours and terminology."""
         from .segmentation_nodes import organsNamed
 
-        path = self.folder / APPEARANCE
-        looks = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        looks = self._looks()
         return [
             Organ(organ.name, tuple(looks[organ.name]["colour"]), looks[organ.name]["terminology"])
             if organ.name in looks
             else organ
             for organ in organsNamed(self._study.organs)
         ]
+
+    def _looks(self) -> dict[str, Any]:
+        """Colours and terminology by organ, as far as they were kept and the file is not damaged."""
+        from ..study.json_files import read_json
+
+        try:
+            stored = read_json(self.folder / APPEARANCE)
+            return {name: look for name, look in stored.items() if _is_look(look)}
+        except (OSError, ValueError, AttributeError):
+            return {}
 
     def setAppearance(self, organs: Sequence[Organ]) -> None:
         """Keep colours and terminology of organs with the study."""
@@ -302,3 +311,11 @@ class StudySession:
         from ..study.lock import holder_of
 
         return holder_of(self.folder / "lock")
+
+
+def _is_look(look: Any) -> bool:
+    """Whether a value from a file is a colour and a terminology."""
+    if not isinstance(look, dict) or not isinstance(look.get("terminology"), str):
+        return False
+    colour = look.get("colour")
+    return isinstance(colour, list) and len(colour) == 3 and all(isinstance(part, (int, float)) for part in colour)

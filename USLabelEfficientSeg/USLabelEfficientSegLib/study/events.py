@@ -153,16 +153,20 @@ def _parse(line: bytes) -> Event | None:
 
 def _is_valid(event: Event) -> bool:
     """Whether a line that had the fields of an event also had values that make sense."""
-    texts = (event.stage, event.preview or "", event.message or "")
     return (
-        all(isinstance(text, str) for text in texts)
+        _is_text(event.stage)
+        and all(text is None or _is_text(text) for text in (event.preview, event.message))
         and all(type(count) is int and 0 <= count < 2**53 for count in (event.step, event.of))
         and (event.seconds_left is None or (_is_number(event.seconds_left) and event.seconds_left >= 0))
         and _is_number(event.time)
         and isinstance(event.losses, dict)
-        and all(isinstance(name, str) and _is_number(value) for name, value in event.losses.items())
+        and all(_is_text(name) and _is_number(value) for name, value in event.losses.items())
         and (event.preview is None or _is_inside(event.preview))
     )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _is_number(value: Any) -> bool:

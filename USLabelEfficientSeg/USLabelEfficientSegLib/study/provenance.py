@@ -10,9 +10,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from .. import __version__
 from ..errors import InputError
 from .files import atomic_write_json
+from .json_files import read_json
 from .settings import Settings, parse_settings
 from .study import Study
 
@@ -104,18 +107,43 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
+class _Data(BaseModel):
+    images: dict[str, str]
+    labels: dict[str, str]
+
+
+class _Start(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    versions: dict[str, str]
+
+
+class _Earlier(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    sha256: str
+
+
+class _Record(BaseModel):
+    """The content of `run.json`."""
+
+    settings: dict[str, Any]
+    data: _Data
+    starts: list[_Start] = Field(min_length=1)
+    continued_from: _Earlier | None = None
+
+
 def _read(
     path: Path,
 ) -> tuple[Settings, list[dict[str, Any]], dict[str, str], dict[str, str], dict[str, Any] | None]:
     """Settings, starts, the labels' and the images' checksums, and what it continues from."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        settings, starts = record["settings"], list(record["starts"])
-        labels, images = dict(record["data"]["labels"]), dict(record["data"]["images"])
-        continued_from = record.get("continued_from")
-    except (ValueError, KeyError, TypeError) as error:
+        record = _Record.model_validate(read_json(path))
+    except (ValueError, OSError) as error:
         raise InputError(path, "is damaged", "train anew with --restart and a --preset") from error
-    return parse_settings(path, settings), starts, labels, images, continued_from
+    earlier = None if record.continued_from is None else record.continued_from.model_dump()
+    starts = [start.model_dump() for start in record.starts]
+    return parse_settings(path, record.settings), starts, record.data.labels, record.data.images, earlier
 
 
 def _difference(old: Settings, new: Settings) -> str:
