@@ -48,8 +48,8 @@ def test_a_cohort_is_reported_with_agreement_and_changes(cohort):
 
     document = report_document(cohort_content(found, "Cohort", show_names=False))
 
-    assert document.tiles["Segmented volumes"] == "3"
-    assert titles(document)[:4] == ["Organ volumes", "Quality flags", "Repeated scans", "Agreement with references"]
+    assert document.cases == 3
+    assert titles(document)[:4] == ["At a glance", "Cases", "Repeated scans", "Agreement with references"]
     changes = next(block for block in document.sections[2].blocks if isinstance(block, Table))
     assert [row[:4] for row in changes.rows] == [["1", organ, "Case 001 → Case 003", "2"] for organ in ORGANS]
     assert not any(name in text for text in document.texts() for name in ("simulated_000", "Doe", "2024"))

@@ -28,6 +28,7 @@ from .measurement.segmentation_files import (
     organs_of_files,
     read_segmentation,
 )
+from .measurement.uncertainty_maps import read_uncertainty
 from .measurement.volumes import organ_volumes
 from .segmentation.training_statistics import TrainingStatistics
 from .study.files import sha256_of
@@ -177,7 +178,8 @@ def _case(cohort: Cohort, name: str, path: Path, label: str) -> ReportCase:
         raise InputError(path, problem, "give the image that was segmented")
     reference, true_ml, overlap = _reference(cohort, name, label_map)
     rows = measure_files([path], cohort.organs, images=cohort.images, statistics=cohort.statistics)
-    return ReportCase(label, volume, label_map, rows, reference, true_ml, overlap, _checksum(image))
+    unsure = read_uncertainty(path, label_map)
+    return ReportCase(label, volume, label_map, rows, reference, true_ml, overlap, _checksum(image), unsure)
 
 
 def _reference(

@@ -27,6 +27,7 @@ from .measurement.planar_files import (
 from .measurement.planar_report import ImageCase, ImageReport
 from .measurement.report_content import case_labels
 from .measurement.segmentation_files import images_of
+from .measurement.uncertainty_maps import read_uncertainty
 from .segmentation.image_model import ImageModel, predict_image
 from .study.events import read_events
 from .study.files import sha256_of
@@ -34,7 +35,6 @@ from .study.manifest import Case
 from .study.study import Study
 from .study_report import provenance_of, settings_of, training_seconds
 
-_OF_IMAGES = ("preset", "seed", "method", "divergence.")  # settings that matter
 TITLE = "Areas and circumferences"
 
 
@@ -56,9 +56,8 @@ def with_training(content: ImageReport, study: Study) -> ImageReport:
     return replace(
         content,
         events=events,
-        highlights={"Labelled images": labelled, "Training time": minutes},
-        settings={name: value for name, value in settings_of(study).items() if name.startswith(_OF_IMAGES)},
-        provenance=provenance_of(study),
+        settings=settings_of(study),
+        provenance={"labelled images": labelled, "training time": minutes, **provenance_of(study)},
     )
 
 
@@ -115,7 +114,8 @@ def _study_case(study: Study, case: Case, model: ImageModel, device: torch.devic
     prediction = predict_image(model, image, device)
     found = prediction.labels()
     rows = measure_image(model, prediction, found)
-    made = ImageCase(label, image, found, rows, checksum=case.image.sha256)
+    unsure = prediction.uncertainty()
+    made = ImageCase(label, image, found, rows, checksum=case.image.sha256, uncertainty=unsure)
     if annotation is not None:
         made = _compared(made, ImageLabels(annotation.voxels, image.geometry, case.name), study.organs)
     return made
@@ -161,7 +161,8 @@ def _cohort_case(
         raise InputError(path, problem, "give the image that was segmented")
     rows = measure_image_files([path], organs)
     checksum = sha256_of(images[name]) if images[name].is_file() else None
-    made = ImageCase(label, image, found, rows, checksum=checksum)
+    unsure = read_uncertainty(path, found)
+    made = ImageCase(label, image, found, rows, checksum=checksum, uncertainty=unsure)
     if name in references:
         made = _compared(made, read_image_segmentation(references[name], found.geometry, organs=organs), organs)
     return made

@@ -20,7 +20,8 @@ from .study.events import read_events
 from .study.events import training_seconds as training_seconds
 from .study.files import sha256_of
 from .study.manifest import Case
-from .study.provenance import flat_settings, read_settings, read_starts
+from .study.provenance import read_settings, read_starts
+from .study.settings_used import settings_used
 from .study.study import Study
 
 
@@ -52,7 +53,8 @@ def _segmented(study: Study, case: Case, model: SegmentationModel, device: torch
         true_ml = {row.organ: row.volume_ml for row in organ_volumes(reference, model.organs)}
         overlap = overlaps(label_map, reference, model.organs)
     rows = measure_prediction(model, prediction, label_map)
-    return ReportCase(label, volume, label_map, rows, reference, true_ml, overlap, case.image.sha256)
+    unsure = prediction.fine_uncertainty()
+    return ReportCase(label, volume, label_map, rows, reference, true_ml, overlap, case.image.sha256, unsure)
 
 
 def report_content(
@@ -73,21 +75,21 @@ def report_content(
         cases=cases,
         comparisons=comparisons,
         events=events,
-        highlights={
-            "Labelled slices": f"{summary['labelled_slices']} ({fraction} of all)",
-            "Training time": f"{training_seconds(events) / 60:.1f} min",
-            **(highlights or {}),
-        },
+        highlights=highlights or {},
         metrics=metrics,
         settings=settings_of(study),
-        provenance=provenance_of(study),
+        provenance={
+            "labelled slices": f"{summary['labelled_slices']} ({fraction} of all)",
+            "training time": f"{training_seconds(events) / 60:.1f} min",
+            **provenance_of(study),
+        },
     )
 
 
 def settings_of(study: Study) -> dict[str, str]:
-    """Settings of the study's run by their dotted names, as text."""
+    """Settings of the study's run that shaped its model, by their dotted names, as text."""
     settings = read_settings(study)
-    return {name: str(value) for name, value in flat_settings(settings).items()} if settings else {}
+    return settings_used(settings, study.dimension) if settings else {}
 
 
 def provenance_of(study: Study) -> dict[str, str]:

@@ -5,7 +5,7 @@ import pytest
 
 from USLabelEfficientSegLib.evaluation.agreement_section import agreement_section
 from USLabelEfficientSegLib.measurement.measurements import OrganMeasurement
-from USLabelEfficientSegLib.measurement.report_blocks import Paragraph, Picture, PictureRow, Table
+from USLabelEfficientSegLib.measurement.report_blocks import Paragraph, Picture, Table
 from USLabelEfficientSegLib.measurement.report_content import CaseSummary
 
 ROW = OrganMeasurement(
@@ -55,7 +55,10 @@ def test_statistics_charts_and_dice_are_shown():
     assert float(values["ICC(2,1), absolute agreement"].split()[0]) > 0.99
     assert overlap.headings == ("Case", "Dice, prostate")
     assert overlap.rows[0] == ["Case 001", "0.900"]
-    assert sum(isinstance(block, PictureRow) for block in section.blocks) == 1
+    differences, scatter = (block for block in section.blocks if isinstance(block, Picture))
+    # Errors of 1 ml up and down: SD 1.095, limits 2.147; what a picture shows is told to those who cannot see it.
+    assert "prostate: bias 0.00 ml, +1.96 SD +2.15 ml, −1.96 SD −2.15 ml" in differences.description
+    assert "ICC(2,1)" in scatter.description and "confidence intervals" in differences.caption
 
 
 def test_organs_have_their_own_statistics_and_charts():

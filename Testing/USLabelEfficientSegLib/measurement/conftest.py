@@ -68,6 +68,7 @@ def _simulated_case(name="Doe^Jane", label="Case 001", spacing=(1.0, 1.0, 2.0), 
 
 def _content(cases, **changes):
     values = {
+        "title": "Report of “<script>”",
         "events": [Event("student", step, 20, losses={"total": 5.0 * 0.8**step}) for step in range(20)],
         "metrics": Table(("Organ", "Dice"), [["prostate", "0.912"]]),
         "settings": {"preset": "quick"},
@@ -75,4 +76,4 @@ def _content(cases, **changes):
         "highlights": {"Mean Dice": "0.912"},
         **changes,
     }
-    return ReportContent("Report of “<script>”", ORGANS, cases, **values)
+    return ReportContent(organs=ORGANS, cases=cases, **values)

@@ -4,6 +4,7 @@ from PIL import Image
 
 from USLabelEfficientSegLib.measurement.training_chart import training_curves_png
 from USLabelEfficientSegLib.measurement.volume_charts import (
+    Line,
     VolumePoint,
     bland_altman_png,
     repeats_png,
@@ -43,8 +44,8 @@ def test_volume_charts_accept_empty_organs_and_missing_intervals():
 
     for png in (
         scatter_png([empty]),
-        bland_altman_png([empty], {}),
-        volumes_png([[empty]]),
+        bland_altman_png([empty], {}, ["a"]),
+        volumes_png([[empty]], ["a"]),
         repeats_png({"1": [empty]}),
     ):
         assert min(size(png)) > 300
@@ -55,13 +56,24 @@ def test_intervals_and_references_are_drawn():
     with_interval = [[VolumePoint(1, 20.0, (15.0, 28.0))], [VolumePoint(1, 30.0, (22.0, 33.0))]]
     with_truth = [[VolumePoint(1, 20.0, None, 24.0)], [VolumePoint(1, 30.0, None, 24.0)]]
 
-    pictures = {volumes_png(cases) for cases in (bare, with_interval, with_truth)}
+    pictures = {volumes_png(cases, ["a"]) for cases in (bare, with_interval, with_truth)}
     assert len(pictures) == 3
 
 
-def test_bland_altman_has_a_chart_an_organ():
+def test_organs_have_charts_of_their_own():
     points = [VolumePoint(label, 10.0 * label, None, 9.0) for label in (1, 2, 3, 4)]
+    organs = ["a", "b", "c", r"$\frac{"]  # no formula, whatever it looks like
 
-    single = size(bland_altman_png(points[:1], {1: (-2.0, 0.5, 3.0)}))
-    assert size(bland_altman_png(points[:2], {}))[0] > 1.9 * single[0]
-    assert size(bland_altman_png(points, {}))[1] == 2 * size(bland_altman_png(points[:3], {}))[1]
+    for chart in (lambda found: bland_altman_png(found, {}, organs), lambda found: volumes_png([found], organs)):
+        assert size(chart(points))[1] == size(chart(points[:3]))[1] == 2 * size(chart(points[:2]))[1]
+
+
+def test_bland_altman_plots_have_their_values_and_bands():
+    points = [VolumePoint(1, 10.0, None, 9.0), VolumePoint(1, 12.0, None, 13.0), VolumePoint(1, 20.0, None, 19.5)]
+
+    pictures = {
+        bland_altman_png(points, {1: [Line("bias", *values)]}, ["a"])
+        for values in ((0.2, -1.0, 1.4), (0.2, -0.5, 0.9), (0.3, -1.0, 1.4))
+    }
+
+    assert len(pictures) == 3 and bland_altman_png(points, {}, ["a"]) not in pictures

@@ -1,18 +1,17 @@
 """The report of 2-D images, and its pictures."""
 
-import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
-from PIL import Image
 
 from USLabelEfficientSegLib.imaging.organ_colours import organ_colour
 from USLabelEfficientSegLib.imaging.volume import Geometry, ImageLabels, UltrasoundImage
 from USLabelEfficientSegLib.measurement.planar_files import measure_labels
-from USLabelEfficientSegLib.measurement.planar_overlays import ELLIPSE_COLOUR, image_overlay_png
+from USLabelEfficientSegLib.measurement.planar_overlays import ELLIPSE_COLOUR, image_overlay
 from USLabelEfficientSegLib.measurement.planar_report import ImageCase, ImageReport, image_report_document
 from USLabelEfficientSegLib.measurement.report import html_text
+from USLabelEfficientSegLib.measurement.report_blocks import CaseCard
 
 GRID = Geometry((60, 80, 1), (0.5, 0.5, 1.0), (0.0, 0.0, 0.0), np.eye(3))
 
@@ -30,20 +29,28 @@ def case():
     return ImageCase("Case 001", image, labels(20), rows, labels(18), true_rows, {"head": 0.9}, "0" * 64)
 
 
-def near(picture, colour):
-    return np.abs(picture - 255 * np.array(to_rgb(colour))).max(axis=2) < 40
+def tiles(document):
+    return document.sections[0].blocks[0].entries
 
 
 def test_outline_and_ellipse_are_where_the_organ_is(case):
-    png = image_overlay_png(case.image, case.prediction, case.rows, None, 60.0)
-    picture = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(float)
+    picture = image_overlay(case.image, case.prediction, case.rows, None, "")
 
-    scale = picture.shape[1] / 60
-    assert picture.shape[0] / picture.shape[1] == pytest.approx(80 / 60, rel=0.02)
+    assert picture.size_mm == (30.0, 40.0) and picture.shape == (60, 80)
     for colour in (organ_colour(1), ELLIPSE_COLOUR):
-        rows, columns = np.nonzero(near(picture, colour))
-        radius = np.hypot(columns / scale - 30.5, rows / scale - 40.5)
-        assert len(rows) > 50 and np.abs(radius - 20.5).max() < 2.5, colour
+        (points,) = (outline.points for outline in picture.outlines if outline.colour == colour)
+        radius = np.hypot(*(points - (30.5, 40.5)).T)
+        assert len(points) > 50 and np.abs(radius - 20.5).max() < 1.0, colour
+
+
+def test_the_uncertainty_of_an_image_stands_beside_its_outlines(case):
+    uncertainty = np.zeros((60, 80, 1), dtype=np.float32)
+
+    document = image_report_document(ImageReport("Heads", ["head"], [replace(case, uncertainty=uncertainty)]))
+
+    (card,) = (block for section in document.sections for block in section.blocks if isinstance(block, CaseCard))
+    assert [picture.title for picture in card.rows[0].slices] == ["Outlines", "Uncertainty"]
+    assert card.rows[0].slices[1].heat is not None and "uncertainty" in html_text(document)
 
 
 def test_a_report_tells_measurements_errors_method_and_no_name(case):
@@ -52,11 +59,10 @@ def test_a_report_tells_measurements_errors_method_and_no_name(case):
 
     assert "Jane Doe" not in page and "Case 001" in page
     assert [section.title for section in document.sections] == [
-        "Areas and circumferences", "Quality flags", "Agreement with references", "Segmentations", "Method",
-        "Provenance",
+        "At a glance", "Cases", "Agreement with references", "Cautions", "Method", "Provenance",
     ]  # fmt: skip
     error = case.rows[0].circumference_mm - case.true_rows[0].circumference_mm
-    assert document.tiles["Circumference error, mean"] == f"{error:.2f} mm"
+    assert tiles(document)["Mean absolute error of the circumference"] == f"{error:.2f} mm"
     for text in ("2509.06495", "For research use only", "No prediction intervals are given", f"+{error:.1f}"):
         assert text in page
 
@@ -67,5 +73,5 @@ def test_an_empty_segmentation_is_reported_as_such(case):
     document = image_report_document(ImageReport("Heads", ["head"], [absent]))
 
     page = html_text(document)
-    assert "no organ found" in page and "The organ was not found in this image" in page
-    assert document.tiles["Images with a quality flag"] == "1 of 1"
+    assert "No organ found" in page and "The organ was not found in this image" in page
+    assert tiles(document)["Images with a caution"] == "1 of 1"

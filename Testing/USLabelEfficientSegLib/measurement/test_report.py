@@ -10,7 +10,7 @@ from PIL import Image
 
 from USLabelEfficientSegLib.measurement.measurements import Flag
 from USLabelEfficientSegLib.measurement.report import write_report
-from USLabelEfficientSegLib.measurement.report_blocks import Paragraph, Section, number
+from USLabelEfficientSegLib.measurement.report_blocks import Paragraph, Section, Table, number
 from USLabelEfficientSegLib.measurement.report_content import ReportCase, ReportContent, case_labels
 from USLabelEfficientSegLib.measurement.report_document import report_document
 
@@ -41,9 +41,8 @@ def texts(html):
 
 
 def rows_of(content):
-    """The volume table's headings and rows."""
-    section = next(s for s in report_document(content).sections if s.title == "Organ volumes")
-    table = section.blocks[-1]
+    """Headings and rows of the table at a glance."""
+    table = next(block for block in report_document(content).sections[0].blocks if isinstance(block, Table))
     return table.headings, table.rows
 
 
@@ -51,10 +50,11 @@ def test_report_is_self_contained_and_escapes_its_texts(tmp_path, simulated_case
     html = written(tmp_path / "report.html", content([simulated_case()]))
 
     page = References(html)
-    assert len(page.loaded) == 5  # two overlays, the organs in 3-D, the volumes, the training curves
-    for source in page.loaded:
+    pictures = [source for source in page.loaded if not source.startswith("#")]
+    assert len(pictures) == 2 + 6  # the organs in 3-D, the training curves; three slices through each organ
+    for source in pictures:
         prefix, _, data = source.partition(",")
-        assert prefix == "data:image/png;base64"
+        assert prefix in ("data:image/png;base64", "data:image/jpeg;base64")
         Image.open(io.BytesIO(base64.b64decode(data))).verify()
     assert not {"script", "link", "iframe"} & set(page.tags)
     assert "url(" not in html and "@import" not in html
@@ -84,27 +84,18 @@ def test_volume_table_holds_measurements_with_interval_reference_and_flags(simul
     ]
     headings, cells = rows_of(content([simulated_case(rows=rows)]))
 
-    assert headings == ["Case", "Organ", "Volume, ml", "90 % interval, ml", "Reference, ml", "Error, %",
-                        "Outline volume, ml", "Ellipsoid formula, ml", "Largest diameter, mm", "Flags"]  # fmt: skip
-    assert cells[0] == [
-        "Case 001",
-        "prostate",
-        "10.0",
-        "8.50 to 12.0",
-        "8.00",
-        "+25.0",
-        "9.00",
-        "8.00",
-        "41.5",
-        "holes",
-    ]
-    assert cells[1][:6] == ["Case 001", ORGANS[1], "≥ 0.00", "–", "–", "–"]
+    assert headings == ["Case", "Organ", "Volume, ml", "90 % interval, ml", "Cautions", "Reference, ml", "Error, %"]
+    assert cells[0] == ["Case 001", "prostate", "10.0", "8.50 to 12.0", "⚠ holes", "8.00", "+25.0"]
+    assert cells[1] == ["Case 001", ORGANS[1], "≥ 0.00", "–", "⚠ cut by edge", "–", "–"]
+    section = next(s for s in report_document(content([simulated_case(rows=rows)])).sections if s.folded)
+    assert section.title == "All measurements"
+    assert section.blocks[0].rows[0] == ["Case 001", "prostate", "10.0", "9.00", "8.00", "41.5"]
 
 
 def test_columns_that_nobody_fills_are_left_out(simulated_case, content):
     headings, cells = rows_of(content([simulated_case(true_volumes_ml={})]))
 
-    assert not {"90 % interval, ml", "Reference, ml", "Error, %", "Flags"} & set(headings)
+    assert not {"90 % interval, ml", "Reference, ml", "Error, %", "Cautions"} & set(headings)
     assert len(cells[0]) == len(headings)
 
 
@@ -148,8 +139,8 @@ def test_report_without_optional_parts_leaves_their_sections_out(tmp_path, simul
     html = written(tmp_path / "report.html", ReportContent("Report", ORGANS, iter([plain])))
 
     headings = re.findall(r"<h2[^>]*>([^<]*)</h2>", html)
-    assert headings == ["Summary", "Organ volumes", "Quality flags", "Segmentations", "Method"]
-    assert "dashed" not in html.replace("stroke-dasharray", "")
+    assert headings == ["How to read this", "At a glance", "Cases", "All measurements", "Cautions", "Method"]
+    assert 'class="dashed"' not in html and "reference</li>" not in html
 
 
 def test_comparisons_are_made_once_all_cases_are_drawn(simulated_case, content):
@@ -163,7 +154,8 @@ def test_comparisons_are_made_once_all_cases_are_drawn(simulated_case, content):
 
     assert [(case.name, case.label) for case in seen] == [("a", "Case 001"), ("b", "Case 002")]
     titles = [section.title for section in document.sections]
-    assert titles.index("Agreement") < titles.index("Segmentations") and "Nothing" not in titles
+    assert titles.index("Cases") < titles.index("Agreement") < titles.index("All measurements")
+    assert "Nothing" not in titles
 
 
 def test_an_empty_segmentation_is_reported(tmp_path, simulated_case, content):
@@ -172,8 +164,9 @@ def test_an_empty_segmentation_is_reported(tmp_path, simulated_case, content):
 
     html = written(tmp_path / "report.html", content([case]))
 
-    assert "no organ found" in html
-    assert len(References(html).loaded) == 3  # the views, the volumes, the training curves
+    assert "No organ found" in html
+    pictures = [source for source in References(html).loaded if not source.startswith("#")]
+    assert len(pictures) == 3 + 1  # the slices, the training curves
 
 
 def test_a_failed_report_leaves_the_old_one(tmp_path, simulated_case, content):

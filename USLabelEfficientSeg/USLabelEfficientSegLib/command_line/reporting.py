@@ -121,8 +121,10 @@ def report(
         content = _of_segmentations(source, images, references, visits, study, organs, show_names, failures)
     with outputs.written(*results) as files, shown_progress() as listener:
         content = replace(content, cases=_told(content.cases, failures, listener))
-        document = write_report(files[0], content, pdf=files[1] if pdf else None)
-    console.say(f"Report of {document.tiles['Segmented volumes']} volumes: {' and '.join(map(str, results))}")
+        written = write_report(files[0], content, pdf=files[1] if pdf else None)
+    console.say(f"Report of {written.cases} volumes: {' and '.join(map(str, results))}")
+    for remark in written.remarks:
+        console.caution(remark)
     end_batch(failures)
     console.next(f"open {shell(results[-1])}")
 
@@ -140,8 +142,10 @@ def _report_images(content: "ImageReport", outputs: "Outputs", results: Sequence
     with outputs.written(*results) as files, shown_progress() as listener:
         content = replace(content, cases=_told(content.cases, failures, listener))
         document = image_report_document(content)
-        write_document(files[0], document, pdf=files[1] if len(files) > 1 else None)
-    console.say(f"Report of {document.tiles['Segmented images']} images: {' and '.join(map(str, results))}")
+        written = write_document(files[0], document, pdf=files[1] if len(files) > 1 else None)
+    console.say(f"Report of {written.cases} images: {' and '.join(map(str, results))}")
+    for remark in written.remarks:
+        console.caution(remark)
     end_batch(failures)
     console.next(f"open {shell(results[-1])}")
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..measurement.report_blocks import Block, Paragraph, Picture, PictureRow, Section, Table, number
+from ..measurement.report_blocks import Block, Paragraph, Picture, Section, Table, number
 from ..measurement.report_content import CaseSummary
 from ..measurement.report_document import marker_legend
-from ..measurement.volume_charts import VolumePoint, bland_altman_png, scatter_png
-from .agreement import MINIMAL_CASES, Estimate, VolumeAgreement, volume_agreement
+from ..measurement.volume_charts import Line, VolumePoint, bland_altman_png, scatter_png
+from .agreement import MINIMAL_CASES, Estimate, Limits, VolumeAgreement, volume_agreement
 
 TITLE = "Agreement with references"
 _CHART_MM = 87.0
@@ -49,10 +49,8 @@ def agreement_section(cases: Sequence[CaseSummary], organs: Sequence[str]) -> Se
         for organ, found in pairs.items()
         if len(found) >= MINIMAL_CASES
     }
-    limits = {
-        label: (found.limits_ml.lower.value, found.limits_ml.bias.value, found.limits_ml.upper.value)
-        for label, organ in enumerate(organs, start=1)
-        if (found := statistics.get(organ))
+    lines = {
+        label: _lines(statistics[organ].limits_ml) for label, organ in enumerate(organs, start=1) if organ in statistics
     }
     few = [organ for organ, found in pairs.items() if 0 < len(found) < MINIMAL_CASES]
     blocks: list[Block] = [Paragraph(_EXPLANATION)]
@@ -64,19 +62,34 @@ def agreement_section(cases: Sequence[CaseSummary], organs: Sequence[str]) -> Se
     coverage = _coverage(points)
     if coverage:
         blocks.append(Paragraph(coverage))
-    bars = " Bars are prediction intervals." if coverage else ""
-    dashed = f"On the dashed line both are equal.{bars}"
-    lines = "Solid line: bias; dashed lines: limits of agreement."
-    scatter = Picture(scatter_png(points), f"Measured against reference volume. {dashed}", "Scatter plot.", _CHART_MM)
-    differences = bland_altman_png(points, limits)
-    if sum(map(bool, pairs.values())) == 1:
-        charts: list[Block] = [
-            PictureRow([scatter, Picture(differences, f"Bland-Altman plot. {lines}", "Bland-Altman plot.", _CHART_MM)])
-        ]
-    else:
-        caption = f"Bland-Altman plots, one for each organ. {lines}"
-        charts = [scatter, Picture(differences, caption, "Bland-Altman plots.", 2 * _CHART_MM)]
-    return Section(TITLE, [*blocks, *charts, marker_legend(organs), *_dice_blocks(pairs)])
+    charts: list[Block] = [marker_legend(organs), _differences(points, lines, organs), _scatter(points, statistics)]
+    return Section(TITLE, [*blocks, *charts, *_dice_blocks(pairs)])
+
+
+def _lines(limits: Limits) -> list[Line]:
+    named = {"bias": limits.bias, "+1.96 SD": limits.upper, "−1.96 SD": limits.lower}
+    return [Line(name, found.value, found.lower, found.upper) for name, found in named.items()]
+
+
+def _differences(points: Sequence[VolumePoint], lines: dict[int, list[Line]], organs: Sequence[str]) -> Picture:
+    caption = (
+        "Bland-Altman plot of each organ. Solid line: bias; dashed lines: limits of agreement, both in ml; grey bands: "
+        "their 95 % confidence intervals."
+    )
+    told = [
+        f"{organs[label - 1]}: " + ", ".join(f"{line.name} {number(line.value, signed=True)} ml" for line in of_organ)
+        for label, of_organ in lines.items()
+    ]
+    description = f"Bland-Altman plot of {len(points)} volumes. {'; '.join(told)}".rstrip() + "."
+    return Picture(bland_altman_png(points, lines, organs), caption, description, 2 * _CHART_MM)
+
+
+def _scatter(points: Sequence[VolumePoint], statistics: dict[str, VolumeAgreement]) -> Picture:
+    bars = " Wide bars are prediction intervals." if any(point.interval_ml for point in points) else ""
+    caption = f"Measured against reference volume. On the dashed line both are equal.{bars}"
+    told = "; ".join(f"{organ}: ICC(2,1) {number(found.absolute.value, 3)}" for organ, found in statistics.items())
+    description = f"Measured against reference volume of {len(points)} volumes. {told}".rstrip() + "."
+    return Picture(scatter_png(points), caption, description, _CHART_MM)
 
 
 def _statistics_table(statistics: dict[str, VolumeAgreement]) -> Table:
@@ -98,7 +111,8 @@ def _statistics_table(statistics: dict[str, VolumeAgreement]) -> Table:
             [organ, "ICC(2,1), absolute agreement", _estimate(found.absolute, 3)],
             [organ, "ICC(3,1), consistency", _estimate(found.consistency, 3)],
         ]
-    return Table(("Organ", "Statistic", "Value"), rows, (0, 1))
+    caption = "Agreement of measured with reference volumes, with 95 % confidence intervals"
+    return Table(("Organ", "Statistic", "Value"), rows, (0, 1), caption)
 
 
 def _estimate(estimate: Estimate, decimals: int | None = None) -> str:
@@ -121,4 +135,4 @@ def _dice_blocks(pairs: dict[str, list[_Pair]]) -> list[Block]:
     cases = dict.fromkeys(pair.case for organ in organs for pair in pairs[organ])
     of_case = {organ: {pair.case: pair.dice for pair in pairs[organ]} for organ in organs}
     rows = [[case, *(number(of_case[organ].get(case), 3) for organ in organs)] for case in cases]
-    return [Table(("Case", *(f"Dice, {organ}" for organ in organs)), rows)]
+    return [Table(("Case", *(f"Dice, {organ}" for organ in organs)), rows, caption="Overlap with the reference")]

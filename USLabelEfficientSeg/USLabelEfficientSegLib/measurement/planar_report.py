@@ -4,36 +4,44 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..imaging.organ_colours import organ_colour
 from ..imaging.volume import ImageLabels, UltrasoundImage
 from ..study.events import Event
+from .case_cards import outlines_legend
 from .common_sections import (
     INFORMATION_DIVERGENCE,
+    LOOK_FIRST,
+    anchor_of,
+    cautions_of,
+    cautious_first,
     document,
-    flag_name,
+    flag_names,
     flags_section,
     method_section,
     provenance_section,
     settings_section,
+    table_of,
     training_section,
 )
-from .overlays import REFERENCE_COLOUR
 from .planar import SENTENCES, PlanarMeasurement
-from .planar_overlays import ELLIPSE_COLOUR, image_overlay_png
+from .planar_overlays import ELLIPSE_COLOUR, image_overlay, uncertainty_overlay
 from .report_blocks import (
+    CaseCard,
     Document,
     Legend,
     LegendEntry,
     Paragraph,
-    Picture,
-    PictureRow,
     Section,
+    SliceRow,
     Table,
+    Tiles,
     number,
 )
 
-_IN_A_ROW, _PICTURE_MM = 3, 56.0
+_HEADINGS = ("Organ", "Area, mm²", "90 % interval, mm²", "Circumference, mm", "90 % interval, mm", "Ellipse axes, mm",
+             "Cautions")  # fmt: skip
+_INTERVALS = "The intervals are 90 % prediction intervals: of 10 such intervals about 9 hold the true value."
 _UNKNOWN = number(None)
 _CITATIONS = (INFORMATION_DIVERGENCE,)
 _METHOD = (
@@ -70,6 +78,7 @@ class ImageCase:
         true_rows: what was measured of them.
         dice: the overlap with the reference by organ, where there is one.
         checksum: SHA-256 of the image file.
+        uncertainty: (I, J, 1) in [0, 1], 1 where every class is as likely; where it is known.
     """
 
     label: str
@@ -80,6 +89,7 @@ class ImageCase:
     true_rows: Sequence[PlanarMeasurement] = ()
     dice: Mapping[str, float] = field(default_factory=dict)
     checksum: str | None = None
+    uncertainty: NDArray[np.floating] | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +122,6 @@ class _Summary:
     true_rows: Sequence[PlanarMeasurement]
     dice: Mapping[str, float]
     checksum: str | None
-    picture: Picture
 
 
 def image_report_document(content: ImageReport) -> Document:
@@ -121,44 +130,94 @@ def image_report_document(content: ImageReport) -> Document:
     Raises:
         InputError: a case cannot be read.
     """
-    cases = [_summary(case) for case in content.cases]
+    cases: list[_Summary] = []
+    cards: dict[str, CaseCard] = {}
+    references = uncertainty = False
+    for number_of, case in enumerate(content.cases, start=1):
+        cards[case.label] = _card(case, anchor_of(number_of))
+        references |= case.reference is not None
+        uncertainty |= case.uncertainty is not None
+        cases.append(_Summary(case.label, case.rows, case.true_rows, case.dice, case.checksum))
+    shown = cautious_first(cases)
     rows = [row for case in cases for row in case.rows]
+    legend = _legend(content.organs, references=references, uncertainty=uncertainty)
     sections = [
-        _measurements_section(cases),
-        flags_section(rows, SENTENCES.__getitem__),
+        _headline_section(content, shown, cards),
+        Section("Cases", [legend, *(cards[case.label] for case in shown)] if cards else []),
         _agreement_section(content.organs, cases),
-        _pictures_section(content.organs, cases),
+        flags_section(rows, SENTENCES.__getitem__),
         training_section(content.events, "Terms of the loss against training steps.", "Losses against training steps."),
         method_section((_METHOD, _MEASURES), rows, _CITATIONS),
         settings_section(content.settings),
         provenance_section(content.provenance, {case.label: case.checksum for case in cases}),
     ]
-    return document(
-        content.title, "2-D ultrasound segmentation, areas and circumferences", _tiles(content, cases), sections
+    reading = _reading(rows, references=references, uncertainty=uncertainty)
+    return document(content.title, "2-D ultrasound segmentation, areas and circumferences", reading, sections)
+
+
+def _card(case: ImageCase, anchor: str) -> CaseCard:
+    """Draw an image and put its numbers beside the picture."""
+    outlines = "segmentation, ellipse and reference" if case.reference is not None else "segmentation and ellipse"
+    description = f"{case.label} with the outlines of {outlines}."
+    pictures = [image_overlay(case.image, case.prediction, case.rows, case.reference, description)]
+    if case.uncertainty is not None:
+        told = f"{case.label} with the uncertainty of the model in colours."
+        pictures.append(uncertainty_overlay(case.image, case.uncertainty, told))
+    found = any(row.pixel_count for row in case.rows)
+    return CaseCard(
+        case.label,
+        anchor,
+        table_of(
+            _HEADINGS,
+            [_cells(row) for row in case.rows],
+            (0, len(_HEADINGS) - 1),
+            caption=f"Measurements of {case.label}",
+            rows_of=case.rows,
+        ),
+        cautions_of(case.rows, SENTENCES.__getitem__),
+        [SliceRow("Outlines" if found else "No organ found", pictures)],
     )
 
 
-def _summary(case: ImageCase) -> _Summary:
-    png = image_overlay_png(case.image, case.prediction, case.rows, case.reference, _PICTURE_MM)
-    outlines = (
-        "segmentation, fitted ellipse and reference" if case.reference is not None else "segmentation and ellipse"
+def _reading(rows: Sequence[PlanarMeasurement], *, references: bool, uncertainty: bool) -> list[str]:
+    """How to read the report, in three sentences or so."""
+    bound = "≥ marks an organ that is cut by the edge of the image: it is at least as large as given."
+    known = _INTERVALS if any(row.area_interval_mm2 for row in rows) else _NO_INTERVALS
+    dashed = ", dashed white lines the reference" if references else ""
+    map_ = " The uncertainty map is bright where the model is unsure." if uncertainty else ""
+    return [
+        LOOK_FIRST,
+        f"{known} {bound}",
+        f"Lines in an organ's colour are the outlines that were measured, thin ones the fitted ellipses{dashed}.{map_}",
+    ]
+
+
+def _headline_section(content: ImageReport, cases: Sequence[_Summary], cards: Mapping[str, CaseCard]) -> Section:
+    pairs = [(case, row) for case in cases for row in case.rows]
+    tiles = Tiles(_tiles(content, cases))
+    if not pairs:
+        return Section("At a glance", [tiles])
+    table = table_of(
+        ("Case", *_HEADINGS),
+        [[case.label, *_cells(row)] for case, row in pairs],
+        (0, 1, len(_HEADINGS)),
+        caption="Measurements, those that ask for caution first",
+        rows_of=[row for _, row in pairs],
+        links={label: card.anchor for label, card in cards.items()},
     )
-    found = [f"{row.organ} {number(row.circumference_mm, 1)} mm" for row in case.rows if row.pixel_count]
-    caption = f"{case.label}: {', '.join(found) or 'no organ found'}"
-    picture = Picture(png, caption, f"{case.label} with the outlines of {outlines}.", _PICTURE_MM)
-    return _Summary(case.label, case.rows, case.true_rows, case.dice, case.checksum, picture)
+    return Section("At a glance", [tiles, table])
 
 
 def _tiles(content: ImageReport, cases: Sequence[_Summary]) -> dict[str, str]:
-    tiles = {"Segmented images": str(len(cases)), **content.highlights}
+    flagged = sum(any(row.flags for row in case.rows) for case in cases)
+    tiles = {"Segmented images": str(len(cases)), "Images with a caution": f"{flagged} of {len(cases)}"}
     overlaps = [value for case in cases for value in case.dice.values()]
     if overlaps:
         tiles["Mean Dice"] = f"{np.mean(overlaps):.3f}"
     errors = [abs(error) for error in _circumference_errors(cases)]
     if errors:
-        tiles["Circumference error, mean"] = f"{number(float(np.mean(errors)))} mm"
-    flagged = sum(any(row.flags for row in case.rows) for case in cases)
-    return {**tiles, "Images with a quality flag": f"{flagged} of {len(cases)}"}
+        tiles["Mean absolute error of the circumference"] = f"{number(float(np.mean(errors)))} mm"
+    return {**tiles, **content.highlights}
 
 
 def _circumference_errors(cases: Sequence[_Summary], organ: str | None = None) -> list[float]:
@@ -171,38 +230,17 @@ def _circumference_errors(cases: Sequence[_Summary], organ: str | None = None) -
     ]
 
 
-def _measurements_section(cases: Sequence[_Summary]) -> Section:
-    rows = [row for case in cases for row in case.rows]
-    if not rows:
-        return Section("Areas and circumferences", [])
-    bound = "≥ marks an organ that is cut by the edge of the image: it is at least as large as given."
-    told = "The intervals are 90 % prediction intervals: of 10 such intervals about 9 hold the true value."
-    explanation = f"{told if any(row.area_interval_mm2 for row in rows) else _NO_INTERVALS} {bound}"
-    return Section("Areas and circumferences", [Paragraph(explanation), _table(cases)])
-
-
-def _table(cases: Sequence[_Summary]) -> Table:
-    """The measurements of every case; the intervals are left out where there are none."""
-    headings = ["Case", "Organ", "Area, mm²", "90 % interval, mm²", "Circumference, mm", "90 % interval, mm",
-                "Ellipse axes, mm", "Flags"]  # fmt: skip
-    rows = [_cells(case, row) for case in cases for row in case.rows]
-    kept = [n for n in range(len(headings)) if n not in (3, 5) or any(row[n] != _UNKNOWN for row in rows)]
-    texts = [position for position, n in enumerate(kept) if n in (0, 1, len(headings) - 1)]
-    return Table([headings[n] for n in kept], [[row[n] for n in kept] for row in rows], texts)
-
-
-def _cells(case: _Summary, row: PlanarMeasurement) -> list[str]:
+def _cells(row: PlanarMeasurement) -> list[str]:
     bound = "≥ " if row.is_lower_bound else ""
     areas, lengths = row.area_interval_mm2, row.circumference_interval_mm
     return [
-        case.label,
         row.organ,
         bound + number(row.area_mm2, 0),
         _UNKNOWN if areas is None else f"{number(areas[0], 0)} to {number(areas[1], 0)}",
         bound + number(row.circumference_mm, 1),
         _UNKNOWN if lengths is None else f"{number(lengths[0], 1)} to {number(lengths[1], 1)}",
         _UNKNOWN if row.ellipse is None else " × ".join(number(length, 1) for length in row.ellipse.axes_mm),
-        ", ".join(flag_name(flag) for flag in row.flags),
+        flag_names(row.flags),
     ]
 
 
@@ -240,13 +278,8 @@ def _comparison_table(cases: Sequence[_Summary]) -> Table:
     return Table(["Case", "Organ", "Circumference, mm", "Reference, mm", "Error, mm", "Dice"], rows, (0, 1))
 
 
-def _pictures_section(organs: Sequence[str], cases: Sequence[_Summary]) -> Section:
-    entries = [
-        LegendEntry(f"{organ}, segmented", organ_colour(label), "line") for label, organ in enumerate(organs, start=1)
-    ]
-    entries.append(LegendEntry("fitted ellipse", ELLIPSE_COLOUR, "line"))
-    if any(case.true_rows for case in cases):
-        entries.append(LegendEntry("reference", REFERENCE_COLOUR, "dashed line"))
-    pictures = [case.picture for case in cases]
-    grid = [PictureRow(pictures[start : start + _IN_A_ROW]) for start in range(0, len(pictures), _IN_A_ROW)]
-    return Section("Segmentations", [Legend(entries), *grid] if grid else [])
+def _legend(organs: Sequence[str], *, references: bool, uncertainty: bool) -> Legend:
+    """What the lines over the images stand for."""
+    legend = outlines_legend(organs, references=references, uncertainty=uncertainty)
+    ellipse = LegendEntry("fitted ellipse", ELLIPSE_COLOUR, "line")
+    return Legend([*legend.entries[: len(organs)], ellipse, *legend.entries[len(organs) :]])

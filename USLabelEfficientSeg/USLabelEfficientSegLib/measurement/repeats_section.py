@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from .case_cards import interval
 from .cohort import Change
+from .common_sections import table_of
 from .measurements import OrganMeasurement
-from .report_blocks import Paragraph, Picture, PictureRow, Section, Table, number
-from .report_document import interval
+from .report_blocks import Paragraph, Picture, PictureRow, Section, number
 from .volume_charts import NAMED_LINES, VolumePoint, repeats_png
 
 _WIDTH_MM = 87.0
@@ -33,9 +34,7 @@ def repeats_section(changes: Sequence[Change], labels: Mapping[str, str], *, sho
     headings = ["Subject", "Organ", "Cases", "Days", "Earlier, ml", "Later, ml", "Change, ml", "Change, %",
                 "90 % interval of the change, ml", "Exceeds the error"]  # fmt: skip
     rows = [_cells(change, labels, names[change.subject]) for change in changes]
-    kept = [n for n in range(len(headings)) if any(row[n] != number(None) for row in rows)]
-    texts = [position for position, n in enumerate(kept) if n in (0, 1, 2, len(headings) - 1)]
-    table = Table([headings[n] for n in kept], [[row[n] for n in kept] for row in rows], texts)
+    table = table_of(headings, rows, (0, 1, 2, len(headings) - 1), caption="Changes of volumes between scans")
     numbered = ", numbered as in the table" if len(numbers) <= NAMED_LINES else ""
     charts = []
     for organ in dict.fromkeys(change.before.organ for change in changes):

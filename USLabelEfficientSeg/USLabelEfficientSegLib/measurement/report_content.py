@@ -3,6 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..imaging.volume import LabelMap, UltrasoundVolume
 from ..study.events import Event
 from .measurements import OrganMeasurement
@@ -22,6 +25,7 @@ class ReportCase:
         true_volumes_ml: the reference volume by organ, as far as known.
         dice: the overlap with the reference by organ, where there is one.
         checksum: SHA-256 of the image file.
+        uncertainty: (I, J, K) in [0, 1] on the grid of the volume, 1 where every class is as likely; where it is known.
     """
 
     label: str
@@ -32,6 +36,7 @@ class ReportCase:
     true_volumes_ml: Mapping[str, float] = field(default_factory=dict)
     dice: Mapping[str, float] = field(default_factory=dict)
     checksum: str | None = None
+    uncertainty: NDArray[np.floating] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class ReportContent:
         cases: read once, one at a time: a generator keeps only one volume in memory.
         comparisons: makes the sections that need all cases: agreement with references, repeated scans.
         events: of the training, for its curves.
-        highlights: main results by name, ready to be read ("Mean Dice": "0.91").
+        highlights: further main results by name, ready to be read ("Mean Dice": "0.91").
         metrics: summary of an evaluation against references.
         settings: settings of the run by name, as text.
         provenance: versions, seed, checksums of weights and data by name, as text.

@@ -12,7 +12,7 @@ from ..imaging.organ_colours import organ_colour
 from .chart_style import DOTS_PER_INCH, INK, QUIET, marker, plain, png
 from .measurements import OrganMeasurement
 
-_WIDTH_INCH, _PANELS = 7.2, 3
+_WIDTH_INCH, _PANELS = 7.2, 2
 NAMED_LINES = 8  # more names would cover each other
 
 
@@ -31,23 +31,40 @@ class VolumePoint:
         return cls(row.label, row.volume_ml, row.interval_ml, true_ml)
 
 
-def volumes_png(cases: Sequence[Sequence[VolumePoint]]) -> bytes:
-    """Volumes of every case (from 1, in the order of the table) with intervals as bars; a short line is the truth."""
-    figure, axes = _chart(_WIDTH_INCH, 2.6)
+@dataclass(frozen=True)
+class Line:
+    """A horizontal line of a Bland-Altman plot: its name, its value in ml, and its confidence interval."""
+
+    name: str
+    value: float
+    lower: float
+    upper: float
+
+
+def volumes_png(cases: Sequence[Sequence[VolumePoint]], organs: Sequence[str]) -> bytes:
+    """Volumes of every case in order, from 1, a panel an organ: intervals as wide bars, references as hollow diamonds.
+
+    Args:
+        cases: the points of each case.
+        organs: names, by label.
+    """
     labels = sorted({point.label for case in cases for point in case})
-    for order, label in enumerate(labels):
-        shift = (order - (len(labels) - 1) / 2) * min(0.22, 0.7 / len(labels))
-        points = [(n + shift, p) for n, case in enumerate(cases, start=1) for p in case if p.label == label]
-        _draw(axes, [(x, p.measured_ml) for x, p in points], [p for _, p in points])
-        truths = [(x, p.true_ml) for x, p in points if p.true_ml is not None]
-        if truths:
-            axes.hlines([ml for _, ml in truths], [x - 0.2 for x, _ in truths], [x + 0.2 for x, _ in truths],
-                        color=INK, linewidth=1.2, zorder=4)  # fmt: skip
-    axes.set_xlim(0.3, len(cases) + 0.7)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_ylim(bottom=0)
-    axes.set_xlabel("Case", fontsize=8)
-    axes.set_ylabel("Volume, ml", fontsize=8)
+    grid, figure = _panels(len(labels), height=2.2)
+    for axes, label in zip(grid, labels, strict=True):
+        points = [(n, p) for n, case in enumerate(cases, start=1) for p in case if p.label == label]
+        _draw(axes, [(n, p.measured_ml) for n, p in points], [p for _, p in points])
+        beside = 0.012 * (len(cases) + 1)
+        truths = [(n + beside, p.true_ml) for n, p in points if p.true_ml is not None]
+        axes.scatter(
+            [x for x, _ in truths], [ml for _, ml in truths], s=26, marker="d", facecolors="none", edgecolors=INK,
+            linewidths=1.0, zorder=4,
+        )  # fmt: skip
+        axes.set_title(organs[label - 1], fontsize=8, loc="left", parse_math=False)
+        axes.set_xlim(0.3, len(cases) + 0.7)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("Row of the table, by case", fontsize=8)
+        axes.set_ylabel("Volume, ml", fontsize=8)
     return png(figure)
 
 
@@ -65,35 +82,40 @@ def scatter_png(points: Sequence[VolumePoint]) -> bytes:
     return png(figure)
 
 
-def bland_altman_png(points: Sequence[VolumePoint], limits: Mapping[int, tuple[float, float, float]]) -> bytes:
+def bland_altman_png(
+    points: Sequence[VolumePoint], lines: Mapping[int, Sequence[Line]], organs: Sequence[str]
+) -> bytes:
     """Differences against means of measured and true volumes, a chart an organ.
 
     Args:
         points: at least one, all with true volumes.
-        limits: lower limit of agreement, bias and upper limit in ml by organ label, where they are known.
+        lines: bias and limits of agreement by organ label, where they are known: drawn with their values and with
+            bands for their confidence intervals.
+        organs: names, by label.
     """
     labels = sorted({point.label for point in points})
-    columns = min(len(labels), _PANELS)
-    rows = -(-len(labels) // columns)
-    width = 3.5 if columns == 1 else _WIDTH_INCH
-    figure = Figure(figsize=(width, (3.3 if columns == 1 else 2.5) * rows), dpi=DOTS_PER_INCH, layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid[len(labels) :]:
-        axes.remove()
-    for axes, label in zip(grid, labels, strict=False):
+    grid, figure = _panels(len(labels), height=2.9)
+    for axes, label in zip(grid, labels, strict=True):
         of_organ = [point for point in points if point.label == label]
         pairs = np.array([(p.measured_ml, p.true_ml or 0.0) for p in of_organ])
         differences = pairs[:, 0] - pairs[:, 1]
-        axes.axhline(0, color=QUIET, linewidth=0.8)
-        for value, style in zip(limits.get(label, ()), ("--", "-", "--"), strict=False):
-            axes.axhline(value, color=INK, linewidth=1, linestyle=style)
+        axes.axhline(0, color=QUIET, linewidth=0.8, linestyle=":")
+        for line in lines.get(label, ()):
+            axes.axhspan(line.lower, line.upper, color=QUIET, alpha=0.16, linewidth=0)
+            axes.axhline(line.value, color=INK, linewidth=1, linestyle="-" if line.name == "bias" else "--")
+            signed = f"{line.name}\n{line.value:+.3g}".replace("-", "\N{MINUS SIGN}")
+            axes.annotate(
+                signed, (1, line.value), (3, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
+                fontsize=7, color=INK, ha="left", va="center",
+            )  # fmt: skip
         shown = [VolumePoint(label, 0.0)] * len(of_organ)  # its interval belongs to the volume, not the difference
         _draw(axes, list(zip(pairs.mean(axis=1), differences, strict=True)), shown)
-        reach = 1.25 * max(np.abs(differences).max(), *(abs(value) for value in limits.get(label, (0.0,))), 1e-3)
+        bounds = [abs(value) for line in lines.get(label, ()) for value in (line.lower, line.upper)]
+        reach = 1.15 * max(np.abs(differences).max(), *bounds, 1e-9)
         axes.set_ylim(-reach, reach)
+        axes.set_title(organs[label - 1], fontsize=8, loc="left", parse_math=False)
         axes.set_xlabel("Mean of measured and reference, ml", fontsize=8)
         axes.set_ylabel("Measured − reference, ml", fontsize=8)
-        plain(axes)
     return png(figure)
 
 
@@ -107,7 +129,9 @@ def repeats_png(subjects: Mapping[str, Sequence[VolumePoint]]) -> bytes:
         _draw(axes, list(zip(scans, values, strict=True)), points)
         if len(subjects) <= NAMED_LINES:
             end = (scans[-1], values[-1])
-            axes.annotate(name, end, (7, 0), textcoords="offset points", fontsize=7, color=INK, va="center")
+            axes.annotate(
+                name, end, (7, 0), textcoords="offset points", fontsize=7, color=INK, va="center", parse_math=False
+            )
     axes.set_xlim(0.6, max(map(len, subjects.values())) + 0.6)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(bottom=0)
@@ -123,17 +147,31 @@ def _chart(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def _panels(count: int, *, height: float) -> tuple[list[Axes], Figure]:
+    """Plain axes for so many charts, in rows of two; a single one is as wide as both."""
+    columns = min(count, _PANELS)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(_WIDTH_INCH, height * rows), dpi=DOTS_PER_INCH, layout="constrained")
+    grid = list(figure.subplots(rows, columns, squeeze=False).ravel())
+    for axes in grid[count:]:
+        axes.remove()
+    for axes in grid[:count]:
+        plain(axes)
+    return grid[:count], figure
+
+
 def _draw(axes: Axes, places: Sequence[tuple[float, float]], points: Sequence[VolumePoint]) -> None:
-    """Markers of one organ at their places, and bars for the intervals of those that have one."""
+    """Markers of one organ at their places, and wide bars in its colour for the intervals of those that have one."""
+    colour = organ_colour(points[0].label)
     for (x, _), point in zip(places, points, strict=True):
         if point.interval_ml is not None:
-            axes.plot([x, x], point.interval_ml, color=INK, linewidth=0.9, solid_capstyle="butt", zorder=2)
+            axes.plot([x, x], point.interval_ml, color=colour, alpha=0.45, linewidth=5, solid_capstyle="butt", zorder=2)
     axes.scatter(
         [x for x, _ in places],
         [y for _, y in places],
-        s=24,
+        s=20,
         marker=marker(points[0].label),
-        color=organ_colour(points[0].label),
+        color=colour,
         edgecolors=INK,
         linewidths=0.6,
         zorder=3,

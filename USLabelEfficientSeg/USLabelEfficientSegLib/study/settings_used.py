@@ -1,0 +1,25 @@
+"""Which settings of a run shaped its result: those of a method or network that was not used did not."""
+
+from .provenance import flat_settings
+from .settings import Settings
+
+_OF_IMAGES = ("preset", "seed", "method", "divergence.")
+_ONLY_OF_IMAGES = ("divergence.steps", "divergence.rounds")
+_ONLY_OF_SLICES = ("divergence.slice_steps",)
+_OF_DISTILLATION = ("teacher.", "slice_head.", "student.correlation_")
+_OF_DIVERGENCE = ("divergence.",)
+_OF_TRANSFORMER = ("divergence.transformer_",)
+
+
+def settings_used(settings: Settings, dimension: int) -> dict[str, str]:
+    """The settings that count for a study of volumes (3) or of images (2), by their dotted names, as text."""
+    by_divergence = settings.method == "information-divergence" or dimension == 2
+    unused: tuple[str, ...] = _OF_DISTILLATION if by_divergence else _OF_DIVERGENCE
+    unused += _ONLY_OF_IMAGES if dimension == 3 else _ONLY_OF_SLICES
+    if settings.divergence.partner != "swin-unet":
+        unused += _OF_TRANSFORMER
+    return {
+        name: str(value)
+        for name, value in flat_settings(settings).items()
+        if not name.startswith(unused) and (dimension == 3 or name.startswith(_OF_IMAGES))
+    }
