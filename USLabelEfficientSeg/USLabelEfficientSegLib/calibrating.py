@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from .imaging.files import read_volume
 from .imaging.normalisation import position_channels
 from .imaging.volume import Geometry
 from .measurement.volumes import organ_volumes
-from .segmentation.calibration import OwnVolumes, calibration_from_slices, calibration_from_volumes
+from .segmentation.calibration import FEWEST_VOLUMES, OwnVolumes, calibration_from_slices, calibration_from_volumes
 from .segmentation.inference import predict, predict_inputs
 from .segmentation.model import SegmentationModel
 from .segmentation.model_provenance import knows_labels_of, without_names
@@ -96,12 +97,9 @@ def calibrated_on_volumes(
     Raises:
         InputError: an image without a reference, another geometry, a volume of the training, too few volumes.
     """
+    check_held_out(images, references, model.provenance, "volume")
     rows = []
     for name, path in images.items():
-        if name not in references:
-            raise InputError(path, "has no reference of the same name", "add it or leave the image out")
-        if knows_labels_of(model.provenance, name):
-            raise InputError(path, "has the name of a volume whose labels the model knows", "give held-out volumes")
         prediction = predict(model, read_volume(path), device)
         reference = fitted(read_volume_labels(references[name], model.organs), prediction.geometry)
         if not reference.geometry.same_grid(prediction.geometry):
@@ -111,6 +109,28 @@ def calibrated_on_volumes(
         rows.append(_log_ratios(true, np.array(prediction.volumes_ml())))
     calibration = calibration_from_volumes(np.array(rows))
     return replace(model, calibration=calibration, provenance=without_names(model.provenance))
+
+
+def check_held_out(
+    images: Mapping[str, Path],
+    references: Mapping[str, Path],
+    provenance: Mapping[str, Any],
+    kind: Literal["volume", "image"],
+) -> None:
+    """What can be known before any file is read: each image has a reference, none is of the training, all are enough.
+
+    Raises:
+        InputError: one of these does not hold.
+    """
+    known = {"volume": "a volume whose labels", "image": "an image whose label"}[kind]
+    for name, path in images.items():
+        if name not in references:
+            raise InputError(path, "has no reference of the same name", "add it or leave the image out")
+        if knows_labels_of(provenance, name):
+            raise InputError(path, f"has the name of {known} the model knows", f"give held-out {kind}s")
+    if len(images) < FEWEST_VOLUMES:
+        problem = f"has {len(images)} {kind}s with labels, too few for a 90 % interval"
+        raise InputError("calibration", problem, f"give at least {FEWEST_VOLUMES}")
 
 
 def _log_ratios(true: NDArray[np.float64], predicted: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -74,6 +74,10 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _refuse(f"{error.format_message().rstrip('.')}{hint}")
     except Abort:
         raise KeyboardInterrupt from None
+    except SystemExit as stop:  # what typer makes of a broken pipe
+        if isinstance(stop.__context__, OSError):
+            raise stop.__context__ from None
+        raise
 
 
 def _code_of(error: Exception, *, raise_faults: bool) -> int:

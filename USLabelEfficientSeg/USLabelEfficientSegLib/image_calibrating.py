@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from .annotation.label_files import read_planar_labels
-from .errors import InputError
+from .calibrating import check_held_out
 from .imaging.image_files import read_image
 from .imaging.pixel_sizes import PixelSizes
 from .measurement.planar_files import measure_labels
 from .segmentation.image_calibration import calibration_from_images
 from .segmentation.image_model import ImageModel, predict_image
-from .segmentation.model_provenance import knows_labels_of, without_names
+from .segmentation.model_provenance import without_names
 
 
 def calibrated_on_images(
@@ -39,12 +39,9 @@ def calibrated_on_images(
         InputError: an image without a reference, a reference of another size, an image whose label the model knows,
             too few images.
     """
+    check_held_out(images, references, model.provenance, "image")
     ratios = []
     for name, path in images.items():
-        if name not in references:
-            raise InputError(path, "has no reference of the same name", "add it or leave the image out")
-        if knows_labels_of(model.provenance, name):
-            raise InputError(path, "has the name of an image whose label the model knows", "give held-out images")
         image = read_image(path, pixel_sizes)
         prediction = predict_image(model, image, device)
         reference = read_planar_labels(references[name], model.organs, geometry=image.geometry, sizes=pixel_sizes)

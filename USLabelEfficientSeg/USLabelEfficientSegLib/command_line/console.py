@@ -86,9 +86,10 @@ class Console:
         """Tell a table; what is in its cells is text, whatever it looks like."""
         if self.quiet:
             return
-        from rich.console import Console as Terminal
         from rich.table import Table
         from rich.text import Text
+
+        from .terminal import Terminal
 
         table = Table(*headings)
         for row in rows:

@@ -7,7 +7,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import TypeVar
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
@@ -15,6 +14,7 @@ from ..display import printable
 from ..study.events import Event, Listener
 from .console import console
 from .interruption import SAVING, Interruption
+from .terminal import Terminal
 
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_FRAMES = 0.2
@@ -129,7 +129,7 @@ class ProgressBars:
             TextColumn("{task.percentage:>3.0f} %", table_column=Column(width=5, no_wrap=True)),
             TextColumn("{task.fields[left]}", markup=False, table_column=Column(width=_TIME_WIDTH, no_wrap=True)),
             *losses,
-            console=Console(file=console.stream),
+            console=Terminal(file=console.stream),
             auto_refresh=False,  # a thread of its own would write into a terminal that is gone
         )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..imaging.files import read_geometry
 from ..imaging.planes import slice_name, slices_name
+from ..imaging.volume_files import read_geometry
 
 if TYPE_CHECKING:  # suggesting imports torch
     from ..study.label_merging import TakenLabels

@@ -233,7 +233,7 @@ def _tell_time(study: "Study", settings: "Settings", where: str) -> None:
     known = study.dimension == 3 and anew and unchanged and where == "cpu"
     seconds = seconds_on_processor(settings.preset, len(study.cases), slices) if known else None
     if seconds is None:
-        console.say(f"On {where}. How long it takes, the line Total tells once its first stage is measured.")
+        console.say(f"On {where}. How long it takes, shows once its first steps are measured.")
     else:
         takes = f"It takes about {in_words(seconds)} on one core of a server's processor, less where others are idle."
         console.say(f"On {where}. {takes}")

@@ -30,7 +30,8 @@ from .formats import (
 )
 from .itk_files import write_with_itk
 from .volume import Geometry, LabelMap, UltrasoundVolume
-from .volume_files import read_grid, read_header, read_volumes
+from .volume_files import read_geometry as read_geometry
+from .volume_files import read_header, read_volumes
 
 _SHOWN = 5  # names of files passed over
 _LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
@@ -50,18 +51,6 @@ def read_volume(path: Path | str) -> UltrasoundVolume:
     path = Path(path)
     frames = _read_frames(path, most=1)
     return _as_volume(path, frames[0], image_name(path))
-
-
-def read_geometry(path: Path | str) -> Geometry:
-    """The grid of a 3-D image file, from its header alone.
-
-    Raises:
-        InputError: missing, unreadable, or 2-D.
-    """
-    path = Path(path)
-    with reading(path):
-        check_format(path, READ_SUFFIXES)
-        return read_grid(path)
 
 
 def split_frames(path: Path | str) -> list[UltrasoundVolume]:

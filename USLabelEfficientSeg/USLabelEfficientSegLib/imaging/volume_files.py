@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from ..errors import InputError
+from .file_errors import reading
 from .file_formats import gipl, metaimage, nifti, nrrd
 from .file_formats.header import Header, understood
 from .file_formats.segmentation import segments_of
 from .file_formats.voxel_data import Frame, read_frames
-from .formats import PLANAR_REMEDY, READ_FORMATS, format_of
+from .formats import PLANAR_REMEDY, READ_FORMATS, READ_SUFFIXES, check_format, format_of
 from .volume import Geometry
 
 _READERS = {
@@ -45,6 +46,18 @@ def read_grid(path: Path) -> Geometry:
     if header.dimension < 3:
         raise InputError(path, "is a 2-D image", "give a 3-D volume")
     return header.geometry
+
+
+def read_geometry(path: Path | str) -> Geometry:
+    """The grid of a 3-D image file, from its header alone.
+
+    Raises:
+        InputError: missing, unreadable, or 2-D.
+    """
+    path = Path(path)
+    with reading(path):
+        check_format(path, READ_SUFFIXES)
+        return read_grid(path)
 
 
 def read_volumes(header: Header) -> list[Frame]:

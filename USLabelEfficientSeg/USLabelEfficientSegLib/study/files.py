@@ -77,8 +77,13 @@ def atomic_write_text(path: Path, text: str) -> None:
 
 
 def atomic_write_json(path: Path, value: Any) -> None:
-    """`atomic_write_bytes` for a JSON value, indented for human readers; NaN and infinity are refused."""
-    atomic_write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """`atomic_write_bytes` for a JSON value, indented for human readers. `InputError` for NaN and infinity."""
+    try:
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        problem = f"would hold a number that is not finite ({error})"
+        raise InputError(path, problem, "check the image and the model that it is computed from") from error
+    atomic_write_text(path, text + "\n")
 
 
 def atomic_write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:

@@ -1,27 +1,27 @@
 """A study: one folder with images, sparse labels, settings, progress, weights; safe to copy and to kill."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..annotation.label_files import read_planar_labels, read_volume_labels, write_label_map
-from ..annotation.segments import segments_of
-from ..annotation.sparse_labels import SparseLabels
 from ..errors import InputError
-from ..imaging.files import read_geometry, read_volume
-from ..imaging.image_files import Dimension, read_image
-from ..imaging.pixel_sizes import UNTOLD, PixelSizes
-from ..imaging.volume import Geometry, UltrasoundVolume, label_map_of
 from .coverage import label_fraction
-from .creation import create_study, label_record, stored_images
 from .events import EventLog, read_events
 from .files import guarded, remove_temporaries, sha256_of, temporary_path, writing
 from .links import refuse_links
 from .lock import StudyLock, holder_of
 from .manifest import Case, LabelRecord, Manifest, read_manifest, write_manifest
+
+if TYPE_CHECKING:  # what reads and writes images takes long to import: whoever only looks at a study need not wait
+    from ..annotation.sparse_labels import SparseLabels
+    from ..imaging.image_files import Dimension
+    from ..imaging.pixel_sizes import PixelSizes
+    from ..imaging.volume import Geometry, UltrasoundVolume
 
 MODEL_NAME = "model.safetensors"  # in the run folder: what training ends with
 
@@ -47,8 +47,8 @@ class Study:
         label_fraction: float | None = None,
         seed: int = 0,
         dimension: Dimension | None = None,
-        pixel_sizes: PixelSizes = UNTOLD,
-    ) -> "Study":
+        pixel_sizes: PixelSizes | None = None,
+    ) -> Study:
         """Make a study of the images in a folder and the labels of the same names in another.
 
         Everything is validated before anything is written, and the folder appears complete or not at all.
@@ -73,6 +73,9 @@ class Study:
                 (probably a mistake; naming organs allows it); a fraction outside (0, 1]; no room or permission to
                 write.
         """
+        from ..imaging.pixel_sizes import UNTOLD
+        from .creation import create_study
+
         create_study(
             folder,
             images,
@@ -82,12 +85,12 @@ class Study:
             label_fraction=label_fraction,
             seed=seed,
             dimension=dimension,
-            pixel_sizes=pixel_sizes,
+            pixel_sizes=pixel_sizes or UNTOLD,
         )
         return cls.open(folder)
 
     @classmethod
-    def open(cls, folder: Path) -> "Study":
+    def open(cls, folder: Path) -> Study:
         """Open an existing study. Raises `InputError`: damaged, incomplete, or of a newer version."""
         study = cls(folder, read_manifest(folder))
         for case in study.cases:
@@ -138,6 +141,9 @@ class Study:
 
     def read_volume(self, name: str) -> UltrasoundVolume:
         """The image of a case, an `UltrasoundImage` if the study is 2-D."""
+        from ..imaging.files import read_volume
+        from ..imaging.image_files import read_image
+
         read = read_volume if self.dimension == 3 else read_image
         return replace(read(self.folder / self.case(name).image.file), name=name)
 
@@ -156,6 +162,11 @@ class Study:
             self._set_labels([(self.case(name), one) for name, one in labels.items()])
 
     def _set_labels(self, labels: Sequence[tuple[Case, SparseLabels]]) -> None:
+        from ..annotation.label_files import write_label_map
+        from ..annotation.segments import segments_of
+        from ..imaging.volume import label_map_of
+        from .creation import label_record
+
         staged: list[tuple[Path, Path]] = []
         changed: dict[str, Case] = {}
         try:
@@ -178,6 +189,8 @@ class Study:
 
     def _checked(self, case: Case, labels: SparseLabels) -> Geometry:
         """The grid of a case, on which labels of the study's organs must lie."""
+        from ..imaging.volume_files import read_geometry
+
         if labels.organs != self.organs:
             raise InputError(
                 f"label of {case.name}",
@@ -198,12 +211,15 @@ class Study:
                 self._replace(self.case(name).model_copy(update={"labels": None}))
                 (self.folder / record.file).unlink(missing_ok=True)
 
-    def add_images(self, images: Path, pixel_sizes: PixelSizes = UNTOLD) -> list[str]:
+    def add_images(self, images: Path, pixel_sizes: PixelSizes | None = None) -> list[str]:
         """Add the images of a folder, without labels; returns their names.
 
         Raises `InputError`, before anything is written: a bad image, or a name that the study has already.
         """
-        with self._writing(), stored_images(self.folder, images, self._manifest, pixel_sizes) as added:
+        from ..imaging.pixel_sizes import UNTOLD
+        from .creation import stored_images
+
+        with self._writing(), stored_images(self.folder, images, self._manifest, pixel_sizes or UNTOLD) as added:
             cases = sorted((*self.cases, *added), key=lambda case: case.name)
             self._write(tuple(cases))
             return [case.name for case in added]
@@ -214,6 +230,8 @@ class Study:
             self._check_files()
 
     def _check_files(self) -> None:
+        from .creation import label_record
+
         for case in self.cases:
             if sha256_of(self.folder / case.image.file) != case.image.sha256:
                 raise InputError(
@@ -301,6 +319,9 @@ class Study:
         }
 
     def _read_labels(self, record: LabelRecord) -> SparseLabels:
+        from ..annotation.label_files import read_planar_labels, read_volume_labels
+        from ..annotation.sparse_labels import SparseLabels
+
         path = self.folder / record.file
         label = read_volume_labels(path, self.organs) if self.dimension == 3 else read_planar_labels(path, self.organs)
         return SparseLabels(label.voxels, label.geometry, self.organs)
