@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 
-from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.imaging.files import read_geometry, read_label_map, read_volume, split_frames
 from USLabelEfficientSegLib.imaging.volume import Geometry
 
@@ -79,6 +79,7 @@ def outcome(read: Callable[[Path], object], path: Path) -> object | None:
     """What a reader makes of a file, None if it refuses it in one sentence; anything else is an error."""
     began = time.monotonic()
     with warnings.catch_warnings(action="error"):
+        warnings.simplefilter("ignore", Notice)
         try:
             found = read(path)
         except InputError as error:
