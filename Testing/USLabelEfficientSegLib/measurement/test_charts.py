@@ -7,6 +7,7 @@ from USLabelEfficientSegLib.measurement.volume_charts import (
     Line,
     VolumePoint,
     bland_altman_png,
+    on_pages,
     repeats_png,
     scatter_png,
     volumes_png,
@@ -77,3 +78,17 @@ def test_bland_altman_plots_have_their_values_and_bands():
     }
 
     assert len(pictures) == 3 and bland_altman_png(points, {}, ["a"]) not in pictures
+
+
+def test_organs_that_have_no_room_on_a_page_have_further_charts():
+    points = [VolumePoint(label, 1.0) for label in range(1, 21) for _ in range(3)]
+
+    assert on_pages(points) == [list(range(1, 9)), list(range(9, 17)), list(range(17, 21))]
+
+
+def test_names_in_any_script_are_drawn_without_a_warning(recwarn):
+    for name in ("肝臓", "🩺", "$\\frac{", "a\x1b[31mb", "κύστη"):
+        volumes_png([[VolumePoint(1, 1.0)]], [name])
+        repeats_png({name: [VolumePoint(1, 1.0), VolumePoint(1, 2.0)]})
+
+    assert [str(warning.message) for warning in recwarn] == []

@@ -254,3 +254,14 @@ def test_a_name_stands_by_the_first_of_more_pictures_than_a_page_holds():
     named = next(number for number, page in enumerate(pages) if "First" in page.extract_text())
     assert [len(page.images) for page in pages][named] >= 1
     assert sum(len(page.images) for page in pages[:named]) == 0
+
+
+def test_a_case_with_a_long_table_goes_on_overleaf_under_its_name(simulated_case, content, measurement):
+    rows = [measurement(organ=f"organ {n}", label=n, volume_ml=float(n)) for n in range(1, 41)]
+    document = report_document(content([simulated_case(rows=rows)]))
+    (card,) = (block for section in document.sections for block in section.blocks if isinstance(block, CaseCard))
+
+    pages = pages_of(document_of(Section("Cases", [card])))
+
+    assert len([page for page in pages if page.images]) > 0
+    assert all("Case 001" in page.extract_text() for page in pages if page.images)

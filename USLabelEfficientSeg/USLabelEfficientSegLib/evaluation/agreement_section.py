@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ..measurement.report_blocks import Block, Paragraph, Picture, Section, Table, number
 from ..measurement.report_content import CaseSummary
 from ..measurement.report_document import marker_legend
-from ..measurement.volume_charts import Line, VolumePoint, bland_altman_png, scatter_png
+from ..measurement.volume_charts import Line, VolumePoint, bland_altman_png, on_pages, scatter_png
 from .agreement import MINIMAL_CASES, Estimate, Limits, VolumeAgreement, volume_agreement
 
 TITLE = "Agreement with references"
@@ -62,7 +62,7 @@ def agreement_section(cases: Sequence[CaseSummary], organs: Sequence[str]) -> Se
     coverage = _coverage(points)
     if coverage:
         blocks.append(Paragraph(coverage))
-    charts: list[Block] = [marker_legend(organs), _differences(points, lines, organs), _scatter(points, statistics)]
+    charts: list[Block] = [marker_legend(organs), *_differences(points, lines, organs), _scatter(points, statistics)]
     return Section(TITLE, [*blocks, *charts, *_dice_blocks(pairs)])
 
 
@@ -71,17 +71,23 @@ def _lines(limits: Limits) -> list[Line]:
     return [Line(name, found.value, found.lower, found.upper) for name, found in named.items()]
 
 
-def _differences(points: Sequence[VolumePoint], lines: dict[int, list[Line]], organs: Sequence[str]) -> Picture:
+def _differences(points: Sequence[VolumePoint], lines: dict[int, list[Line]], organs: Sequence[str]) -> list[Picture]:
+    """Bland-Altman plots, as many organs on a picture as a page has room for."""
     caption = (
         "Bland-Altman plot of each organ. Solid line: bias; dashed lines: limits of agreement, both in ml; grey bands: "
         "their 95 % confidence intervals."
     )
-    told = [
-        f"{organs[label - 1]}: " + ", ".join(f"{line.name} {number(line.value, signed=True)} ml" for line in of_organ)
-        for label, of_organ in lines.items()
-    ]
-    description = f"Bland-Altman plot of {len(points)} volumes. {'; '.join(told)}".rstrip() + "."
-    return Picture(bland_altman_png(points, lines, organs), caption, description, 2 * _CHART_MM)
+    pictures = []
+    for labels in on_pages(points):
+        shown = [point for point in points if point.label in labels]
+        told = [f"{organs[label - 1]}: {_told(lines[label])}" for label in labels if label in lines]
+        description = f"Bland-Altman plot of {len(shown)} volumes. {'; '.join(told)}".rstrip() + "."
+        pictures.append(Picture(bland_altman_png(shown, lines, organs), caption, description, 2 * _CHART_MM))
+    return pictures
+
+
+def _told(lines: Sequence[Line]) -> str:
+    return ", ".join(f"{line.name} {number(line.value, signed=True)} ml" for line in lines)
 
 
 def _scatter(points: Sequence[VolumePoint], statistics: dict[str, VolumeAgreement]) -> Picture:

@@ -1,9 +1,15 @@
 """What the charts of a report have in common: markers of the organs, plain axes, PNG."""
 
 import io
+from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+
+from ..display import printable
+from .fonts import further_fonts, with_codes
 
 # Markers of the organs, and the characters that stand for them in a legend.
 MARKERS = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚"}
@@ -28,6 +34,18 @@ def plain(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color=RULE, linewidth=0.6)
     axes.set_axisbelow(True)
+
+
+def name_style(name: str) -> dict[str, Any]:
+    """How a name is written: in fonts that have its characters, as far as any has, and never as a formula."""
+    fonts, _ = further_fonts([printable(name)])
+    others = [entry.name for path in fonts for entry in fontManager.ttflist if Path(entry.fname) == path]
+    return {"fontfamily": ["DejaVu Sans", *dict.fromkeys(others)], "parse_math": False, "color": INK}
+
+
+def name_text(name: str) -> str:
+    """A name as charts show it: with codes for characters of which no font is at hand."""
+    return with_codes(printable(name), further_fonts([printable(name)])[1])
 
 
 def png(figure: Figure) -> bytes:

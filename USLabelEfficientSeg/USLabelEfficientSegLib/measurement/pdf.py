@@ -34,7 +34,7 @@ _LEGEND_BACKGROUND = (58, 63, 69)
 _CAPTION_ROOM, _LEGEND_ROOM, _HEADING_ROOM = 10.0, 6.0, 9.0  # mm
 _SECTION_ROOM, _TITLE_ROOM = 45.0, 18.0  # mm, of a section's title with and without what follows it
 _TITLES_ROOM = 40.0  # mm, of a section's title with a legend and a remark
-_ROW_HEIGHT, _GOOD_ROW_HEIGHT, _LEAST_ROW_HEIGHT = 62.0, 40.0, 28.0  # mm, of slices
+_ROW_HEIGHT, _GOOD_ROW_HEIGHT, _LEAST_ROW_HEIGHT = 62.0, 40.0, 34.0  # mm, of slices
 _SHADED_HEIGHT = 38.0  # mm, of the organs in 3-D
 _ROW_ROOM = 11.0  # mm, of the captions of a row of slices
 
@@ -147,7 +147,7 @@ class _Writer(Pages):
             self.set_xy(MARGIN, top + height + 3)
 
     def _case(self, card: CaseCard) -> None:
-        """A case on one page, its pictures as large as the page allows."""
+        """A case on one page, its pictures as large as the page allows; overleaf go those of a very long table."""
         count = len(card.cautions)
         told = f"⚠ {count} caution{'s' if count > 1 else ''}" if count else "no caution"
         shaded = 0.0 if card.picture is None else min(_SHADED_HEIGHT, _sizes([card.picture])[2][0])
@@ -157,8 +157,8 @@ class _Writer(Pages):
         least = _LEAST_ROW_HEIGHT if self.get_y() < self.t_margin + _TITLES_ROOM else _GOOD_ROW_HEIGHT
         height = self._row_height_in(self.page_break_trigger - self.get_y() - others, card.rows, least)
         if height is None:
-            self.add_page()
-            height = self._row_height_in(self.eph - others, card.rows, _LEAST_ROW_HEIGHT) or _LEAST_ROW_HEIGHT
+            self.room_for(self.eph - _TITLES_ROOM)
+            height = self._row_height_in(self.eph - others, card.rows, _LEAST_ROW_HEIGHT)
         self.ln(2)
         self.write_text(f"{card.name} · {told}", 10.5, bold=True)
         self.ln(1)
@@ -166,9 +166,18 @@ class _Writer(Pages):
         if card.cautions:
             self.box(card.cautions)
         for row in card.rows:
-            self._slices(row, height)
+            self._room_for_more(card, self._slices_height(row, height or _ROW_HEIGHT) + _ROW_ROOM)
+            self._slices(row, height or _ROW_HEIGHT)
         if card.picture is not None:
+            self._room_for_more(card, shaded + _CAPTION_ROOM)
             self._pictures([card.picture], highest=shaded)
+
+    def _room_for_more(self, card: CaseCard, height: float) -> None:
+        """A new page that says whose pictures go on there, unless there is room."""
+        if self.will_page_break(height):
+            self.add_page()
+            self.write_text(f"{card.name}, continued", 10.5, bold=True)
+            self.ln(1)
 
     def _row_height_in(self, room: float, rows: Sequence[SliceRow], least: float) -> float | None:
         """The height that the rows may have so that all are in the room; None if they would be lower than the least."""
@@ -206,7 +215,7 @@ class _Writer(Pages):
     def _pictures(self, pictures: Sequence[Picture], highest: float | None = None) -> None:
         """Pictures side by side, each with its caption below it."""
         space, widths, heights = _sizes(pictures)
-        shrunk = 1.0 if highest is None else min(1.0, highest / max(heights))
+        shrunk = min(1.0, (highest or self.eph - 2 * _CAPTION_ROOM) / max(heights))
         self.room_for(shrunk * max(heights) + _CAPTION_ROOM)
         top, bottom = self.get_y(), 0.0
         for number, picture in enumerate(pictures):

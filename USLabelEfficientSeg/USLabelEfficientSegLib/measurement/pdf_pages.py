@@ -147,7 +147,8 @@ class Pages(FPDF):
         """About how high a table will be, in mm."""
         widths = self._column_widths(table)
         heads = max(len(heading.split()) for heading in table.headings) * _LINE + 2 * _PADDING
-        return heads + sum(self._row_height(row, widths) for row in table.rows) + 3
+        rows = [max(self._row_height(row, widths), self._row_height(row[:1] * 2, widths[:1] * 2)) for row in table.rows]
+        return heads + sum(rows) + 3
 
     def _group(self, grid: FpdfTable, table: Table, numbers: Sequence[int]) -> None:
         for place, number in enumerate(numbers):
@@ -164,18 +165,20 @@ class Pages(FPDF):
         parts: list[list[int]] = [[]]
         height = 0.0
         for number in group:
-            height += self._row_height(table.rows[number], widths)
-            if parts[-1] and height > _LONGEST_GROUP:
+            row = self._row_height(table.rows[number], widths)
+            if parts[-1] and height + row > _LONGEST_GROUP:
                 parts.append([])
-                height = self._row_height(table.rows[number], widths)
+                height = 0.0
+            height += row
             parts[-1].append(number)
         return parts
 
     def _row_height(self, row: Sequence[str], widths: Sequence[float]) -> float:
+        """Of all its cells but the first, which its group shares."""
         self.style(SMALL)
         lines = [
             -(-(self.get_string_width(self.shown(cell)) * 1.15) // (width - 2 * _SIDE_PADDING))
-            for cell, width in zip(row, widths, strict=True)
+            for cell, width in zip(row[1:], widths[1:], strict=True)
         ]
         return max(1.0, *lines) * _LINE + 2 * _PADDING
 

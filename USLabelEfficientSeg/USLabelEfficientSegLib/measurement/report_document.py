@@ -25,7 +25,7 @@ from .method_texts import CITATIONS, NO_INTERVALS, STUDENT, TEACHERS, VIEWS, VOL
 from .overlays import MAXIMAL_ROWS
 from .report_blocks import CaseCard, Document, Legend, LegendEntry, Paragraph, Picture, Section, Tiles, number
 from .report_content import CaseSummary, ReportCase, ReportContent
-from .volume_charts import VolumePoint, volumes_png
+from .volume_charts import VolumePoint, on_pages, volumes_png
 
 _INTERVALS = "The interval is a 90 % prediction interval: of 10 such intervals about 9 hold the true volume."
 _BOUND = "≥ marks an organ that is cut by the edge of the image: its volume is at least the given one."
@@ -120,7 +120,8 @@ def _volumes_chart(organs: Sequence[str], cases: Sequence[CaseSummary]) -> list[
     truth = " Hollow diamonds are the references." if any(point.true_ml is not None for point in flat) else ""
     caption = f"Volume of every organ by case, in the order of the table.{bars}{truth}"
     described = f"Organ volumes of {len(cases)} cases in millilitres; the table has the numbers."
-    return [Picture(volumes_png(points, organs), caption, described, TEXT_MM)]
+    parts = [[[point for point in case if point.label in labels] for case in points] for labels in on_pages(flat)]
+    return [Picture(volumes_png(part, organs), caption, described, TEXT_MM) for part in parts]
 
 
 def _restriction(organs: Sequence[str]) -> list[Paragraph]:

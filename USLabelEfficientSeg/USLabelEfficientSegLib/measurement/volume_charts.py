@@ -9,11 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..imaging.organ_colours import organ_colour
-from .chart_style import DOTS_PER_INCH, INK, QUIET, marker, plain, png
+from .chart_style import DOTS_PER_INCH, INK, QUIET, marker, name_style, name_text, plain, png
 from .measurements import OrganMeasurement
 
 _WIDTH_INCH, _PANELS = 7.2, 2
 NAMED_LINES = 8  # more names would cover each other
+_MOST_PANELS = 8  # of a page
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def volumes_png(cases: Sequence[Sequence[VolumePoint]], organs: Sequence[str]) -
     labels = sorted({point.label for case in cases for point in case})
     grid, figure = _panels(len(labels), height=2.2)
     for axes, label in zip(grid, labels, strict=True):
+        name = organs[label - 1]
         points = [(n, p) for n, case in enumerate(cases, start=1) for p in case if p.label == label]
         _draw(axes, [(n, p.measured_ml) for n, p in points], [p for _, p in points])
         beside = 0.012 * (len(cases) + 1)
@@ -59,7 +61,7 @@ def volumes_png(cases: Sequence[Sequence[VolumePoint]], organs: Sequence[str]) -
             [x for x, _ in truths], [ml for _, ml in truths], s=26, marker="d", facecolors="none", edgecolors=INK,
             linewidths=1.0, zorder=4,
         )  # fmt: skip
-        axes.set_title(organs[label - 1], fontsize=8, loc="left", parse_math=False)
+        axes.set_title(name_text(name), fontsize=8, loc="left", **name_style(name))
         axes.set_xlim(0.3, len(cases) + 0.7)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylim(bottom=0)
@@ -96,7 +98,7 @@ def bland_altman_png(
     labels = sorted({point.label for point in points})
     grid, figure = _panels(len(labels), height=2.9)
     for axes, label in zip(grid, labels, strict=True):
-        of_organ = [point for point in points if point.label == label]
+        name, of_organ = organs[label - 1], [point for point in points if point.label == label]
         pairs = np.array([(p.measured_ml, p.true_ml or 0.0) for p in of_organ])
         differences = pairs[:, 0] - pairs[:, 1]
         axes.axhline(0, color=QUIET, linewidth=0.8, linestyle=":")
@@ -113,7 +115,7 @@ def bland_altman_png(
         bounds = [abs(value) for line in lines.get(label, ()) for value in (line.lower, line.upper)]
         reach = 1.15 * max(np.abs(differences).max(), *bounds, 1e-9)
         axes.set_ylim(-reach, reach)
-        axes.set_title(organs[label - 1], fontsize=8, loc="left", parse_math=False)
+        axes.set_title(name_text(name), fontsize=8, loc="left", **name_style(name))
         axes.set_xlabel("Mean of measured and reference, ml", fontsize=8)
         axes.set_ylabel("Measured − reference, ml", fontsize=8)
     return png(figure)
@@ -130,7 +132,7 @@ def repeats_png(subjects: Mapping[str, Sequence[VolumePoint]]) -> bytes:
         if len(subjects) <= NAMED_LINES:
             end = (scans[-1], values[-1])
             axes.annotate(
-                name, end, (7, 0), textcoords="offset points", fontsize=7, color=INK, va="center", parse_math=False
+                name_text(name), end, (7, 0), textcoords="offset points", fontsize=7, va="center", **name_style(name)
             )
     axes.set_xlim(0.6, max(map(len, subjects.values())) + 0.6)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -145,6 +147,12 @@ def _chart(width: float, height: float) -> tuple[Figure, Axes]:
     axes = figure.subplots()
     plain(axes)
     return figure, axes
+
+
+def on_pages(points: Sequence[VolumePoint]) -> list[list[int]]:
+    """The labels of the points, in parts whose panels have room on a page."""
+    labels = sorted({point.label for point in points})
+    return [labels[start : start + _MOST_PANELS] for start in range(0, len(labels), _MOST_PANELS)]
 
 
 def _panels(count: int, *, height: float) -> tuple[list[Axes], Figure]:
