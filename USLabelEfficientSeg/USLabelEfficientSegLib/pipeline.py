@@ -82,8 +82,8 @@ def train(
             that it and the students of the other kind would be now; it must not change the model. Only with one device.
         without_examples: train even where no labelled slice shows some organ, which then cannot be learnt.
         processors: tells how many processes there may be, for students that do not need each other learn side by side
-            on a CPU; None: all is done in this process. The weights are the same. Nobody can observe other processes,
-            and a script needs `if __name__ == "__main__"`.
+            on a CPU, with a thread each; None: all is done in this process. The weights are the same. Nobody can
+            observe other processes, and a script needs `if __name__ == "__main__"`.
 
     Returns:
         The model, which lies in the study as well; None if `until` is an earlier stage.
@@ -101,8 +101,8 @@ def train(
     if observer is not None and devices > 1:
         raise ValueError("an observer cannot follow students that are trained in other processes")
     check_devices(device, devices, batch_sizes(settings, until))
-    elsewhere = processors if device.type == "cpu" and devices == 1 and observer is None else None
-    with study.lock(), SideBySide(study.events, elsewhere, cancelled) as beside:
+    alone = device.type != "cpu" or devices > 1 or observer is not None or torch.get_num_threads() > 1
+    with study.lock(), SideBySide(study.events, None if alone else processors, cancelled) as beside:
         if (of_pair or until != "teacher") and all(case.labels is None for case in study.cases):
             raise InputError(
                 study.folder, "has no labelled slice", "label one or train only the teacher of cross-dimensional"

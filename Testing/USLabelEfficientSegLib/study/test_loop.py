@@ -78,6 +78,25 @@ def test_cancelled_run_is_saved_and_resumes_to_the_same_weights(tmp_path: Path) 
     assert torch.equal(train(tmp_path / "cancelled"), whole)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_training_that_goes_on_with_other_threads_says_that_its_weights_may_differ(
+    tmp_path: Path, threads: int
+) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with pytest.raises(Cancelled):
+            train(tmp_path, cancelled=lambda: True)
+        torch.set_num_threads(threads)
+        train(tmp_path)
+    finally:
+        torch.set_num_threads(before)
+
+    messages = [event.message for event in read_events(tmp_path / "events.jsonl") if event.message]
+    told = "begun with 1 threads and continued with 2: the weights will be the same up to rounding alone"
+    assert messages == ([] if threads == 1 else [told])
+
+
 def test_another_seed_gives_other_weights(tmp_path: Path) -> None:
     assert not torch.equal(train(tmp_path / "a", seed=0), train(tmp_path / "b", seed=1))
 

@@ -25,8 +25,9 @@ def test_denormal_numbers_become_zero():
     assert flushes_denormals()
 
 
-def test_torch_computes_with_one_thread_and_so_do_threads_that_are_started_then():
+def test_torch_computes_with_one_thread_and_so_do_threads_that_are_started_then(monkeypatch):
     """The threads of OpenMP stand still beside another program, for they wait by spinning."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     torch.set_num_threads(2)
 
     tune_memory()
@@ -34,3 +35,12 @@ def test_torch_computes_with_one_thread_and_so_do_threads_that_are_started_then(
     assert torch.get_num_threads() == 1
     with ThreadPoolExecutor(1) as another:
         assert another.submit(torch.get_num_threads).result() == 1
+
+
+@pytest.mark.parametrize(("asked", "threads"), [("2", 2), ("0", 1), ("", 1), ("many", 1)])
+def test_who_asks_for_threads_gets_them(monkeypatch, asked, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+
+    tune_memory()
+
+    assert torch.get_num_threads() == threads

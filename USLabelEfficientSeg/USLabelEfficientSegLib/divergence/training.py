@@ -13,13 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from ..study.events import EventLog
-from ..study.loop import TrainingState, run_training
+from ..study.loop import TrainingState, run_training, step_generator
 from ..study.optimizers import adam_w
 from ..study.precision import half_precision
 from ..study.schedules import polynomial_decay, warmup_cosine
 from ..study.settings import DivergenceSettings
+from ..study.threads import DrawnAhead, second_thread
 from .averaging import update_average
-from .batches import draw_batch
+from .batches import Batch, draw_batch
 from .images import TrainingImages
 from .objective import images_of_step, weighted_losses
 from .pair import NetworkPair
@@ -71,7 +72,11 @@ def train_pair(
     rates = {"unext": settings.learning_rate, "swin_unet": settings.transformer_learning_rate}
     optimizer = make_optimizer({network: rates[name] for name, network in pair.networks().items()}, settings)
 
-    def step_function(step: int, generator: torch.Generator) -> dict[str, Tensor]:
+    def draw(step: int) -> tuple[Batch, torch.Generator]:
+        generator = step_generator(seed, stage, step)
+        return draw_batch(images, settings, images_of_step(moment_of(step, settings), settings), generator), generator
+
+    def train_step(step: int, drawn: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         moment = moment_of(step, settings)
         if moment.changes_teachers:
             finished.load_state_dict(average.state_dict())
@@ -79,7 +84,7 @@ def train_pair(
             optimizer.state.clear()
         teachers = average if moment.round == 1 else finished
         set_learning_rates(optimizer, moment, settings)
-        batch = draw_batch(images, settings, images_of_step(moment, settings), generator).to(device)
+        batch = drawn.to(device)
         with half_precision(device, on_cpu=True):
             losses = weighted_losses(pair, teachers, batch, settings, moment, generator)
         optimizer.zero_grad()
@@ -89,17 +94,19 @@ def train_pair(
         update_average(average, pair, moment.step, AVERAGE_DECAY)
         return losses
 
-    run_training(
-        stage=stage,
-        steps=settings.steps,
-        state=TrainingState({"networks": pair, "averages": average, "finished": finished}, optimizer),
-        step_function=step_function,
-        checkpoint_path=checkpoint_path,
-        seed=seed,
-        events=events,
-        settings={**settings.model_dump(mode="json"), "images": images.digest()},
-        cancelled=cancelled,
-    )
+    with second_thread() as thread:
+        ahead = DrawnAhead(draw, settings.steps, thread)
+        run_training(
+            stage=stage,
+            steps=settings.steps,
+            state=TrainingState({"networks": pair, "averages": average, "finished": finished}, optimizer),
+            step_function=lambda step, _: train_step(step, *ahead.take(step)),
+            checkpoint_path=checkpoint_path,
+            seed=seed,
+            events=events,
+            settings={**settings.model_dump(mode="json"), "images": images.digest()},
+            cancelled=cancelled,
+        )
     return average
 
 

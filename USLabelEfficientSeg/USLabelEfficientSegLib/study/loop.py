@@ -73,6 +73,8 @@ def run_training(
     if is_complete(checkpoint_path):
         events.emit(stage, steps, steps, seconds_left=0.0, message="already trained")
         return
+    if done:
+        _tell_of_other_threads(checkpoint_path, events, stage, done, steps)
 
     stream = group.stream(stage)
     meter = _Meter(stage)
@@ -189,7 +191,16 @@ def _save(path: Path, identity: Mapping[str, Any], state: TrainingState, step: i
     complete = step == identity["steps"]
     if not complete:  # the finished stage is only read from, its optimizer would double or triple the file
         tensors |= {f"optimizer/{key}": tensor for key, tensor in optimizer_tensors(state.optimizer).items()}
-    save_checkpoint(path, tensors, {**identity, "step": step, "complete": complete})
+    threads = torch.get_num_threads()
+    save_checkpoint(path, tensors, {**identity, "step": step, "complete": complete, "threads": threads})
+
+
+def _tell_of_other_threads(path: Path, events: EventLog, stage: str, done: int, steps: int) -> None:
+    """Sums over voxels that several threads share are rounded otherwise than those of one."""
+    before, now = read_metadata(path).get("threads"), torch.get_num_threads()
+    if before is not None and before != now:
+        told = f"begun with {before} threads and continued with {now}"
+        events.emit(stage, done, steps, message=f"{told}: the weights will be the same up to rounding alone")
 
 
 def _resume(path: Path, identity: Mapping[str, Any], state: TrainingState) -> int:

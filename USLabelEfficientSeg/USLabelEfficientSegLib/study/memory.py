@@ -1,6 +1,7 @@
 """How the process handles memory, tiny numbers and threads: settings that make training on a CPU faster."""
 
 import ctypes
+import os
 import platform
 
 import torch
@@ -18,7 +19,8 @@ def tune_memory() -> None:
 
     The threads of OpenMP, by default as many as processors, wait for each other by spinning: on two processors they
     make a step of a small network a quarter faster, and beside another program up to a hundred times slower. Other
-    processors are used without spinning, see `study.threads`.
+    processors are used without spinning, see `study.threads`. Who has large networks and idle processors asks for
+    threads with OMP_NUM_THREADS.
     """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
@@ -27,7 +29,12 @@ def tune_memory() -> None:
         libc.mallopt(_M_TRIM_THRESHOLD, 2047 * _MIB)  # an int
         libc.mallopt(_M_TOP_PAD, 64 * _MIB)
     torch.set_flush_denormal(True)
-    torch.set_num_threads(1)
+    torch.set_num_threads(_threads_asked_for())
+
+
+def _threads_asked_for() -> int:
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, int(asked)) if asked.isdecimal() else 1
 
 
 def flushes_denormals() -> bool:
