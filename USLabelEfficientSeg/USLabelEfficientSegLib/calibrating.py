@@ -15,9 +15,8 @@ from torch import Tensor
 from .annotation.label_files import read_volume_labels
 from .errors import InputError
 from .imaging.file_formats.segmentation import fitted
-from .imaging.files import read_volume
+from .imaging.files import read_geometry, read_volume
 from .imaging.normalisation import position_channels
-from .imaging.volume import Geometry
 from .measurement.volumes import organ_volumes
 from .segmentation.calibration import FEWEST_VOLUMES, OwnVolumes, calibration_from_slices, calibration_from_volumes
 from .segmentation.inference import predict, predict_inputs
@@ -62,9 +61,7 @@ def calibrated(run: Run, model: SegmentationModel) -> SegmentationModel:
         return features, shares, probability.sum(axis=others, dtype=np.float64)
 
     features, shares, profiles = zip(*run.each_volume("calibration", measured), strict=True)
-    geometries = [
-        Geometry(case.image.shape, case.image.spacing, (0.0, 0.0, 0.0), np.eye(3)) for case in run.study.cases
-    ]
+    geometries = [read_geometry(run.study.folder / case.image.file) for case in run.study.cases]
     extents_ml = [geometry.voxel_volume_ml * np.prod(geometry.shape) for geometry in geometries]
     volumes_ml = np.array(shares) * np.array(extents_ml)[:, None]
     labelled = [index for index, volume in enumerate(run.volumes) if volume.labels is not None]
@@ -79,7 +76,7 @@ def calibrated(run: Run, model: SegmentationModel) -> SegmentationModel:
         ]
         positions = [position_channels(volume.shape) for volume in run.volumes if volume.labels is not None]
         calibration = calibration_from_slices(slice_residuals(targets, positions, run.settings.seed), own)
-    statistics = training_statistics(volumes_ml, geometries, features, model.max_voxels)
+    statistics = training_statistics(volumes_ml, geometries, features, model.max_voxels, model.orientation)
     return replace(model, calibration=calibration, statistics=statistics)
 
 

@@ -222,6 +222,7 @@ def trained_model(run: Run, students: Students) -> SegmentationModel:
         prior=prior,
         weights=vote_weights(len(students.taught), len(students.alone), int(prior is not None), share),
         provenance=run.provenance,
+        orientation=run.study.orientation,
     )
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from USLabelEfficientSegLib.imaging.orientation import Reordering
 from USLabelEfficientSegLib.imaging.resampling import resample_axes, working_geometry
 from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
 from USLabelEfficientSegLib.segmentation import inference
@@ -279,3 +280,30 @@ def test_a_real_student_segments_a_volume_of_any_shape_and_repeats_itself():
     assert first.probability.shape == (3, 31, 32, 31)
     np.testing.assert_allclose(first.probability.sum(axis=0), 1, atol=1e-5)
     np.testing.assert_array_equal(first.probability, second.probability)
+
+
+@pytest.mark.parametrize(("order", "flips"), [((0, 1, 2), (1, 1, 0)), ((2, 0, 1), (0, 1, 0)), ((1, 0, 2), (0, 0, 0))])
+def test_an_anatomical_model_gives_a_volume_the_same_labels_in_whatever_order_it_is_stored(order, flips):
+    stored = Reordering(order, tuple(map(bool, flips)))
+    volume = UltrasoundVolume(
+        np.random.default_rng(3).random((40, 33, 21)).astype(np.float32),
+        Geometry((40, 33, 21), (0.5, 0.7, 1.1), (9.0, -4.0, 2.0), np.eye(3)),
+        "probe",
+    )
+    other = stored.scan(volume)
+    model = replace(model_of(Where(), Threshold(), max_voxels=24, window=16), orientation="anatomical")
+
+    first, second = (predict(model, one, CPU) for one in (volume, other))
+
+    np.testing.assert_array_equal(stored.apply(first.label_map().voxels), second.label_map().voxels)
+    np.testing.assert_array_equal(stored.apply(first.probability), second.probability)
+    np.testing.assert_array_equal(stored.apply(first.sector), second.sector)
+    assert second.geometry is other.geometry and second.label_map().geometry is other.geometry
+    np.testing.assert_allclose(stored.apply(first.fine_uncertainty()), second.fine_uncertainty(), atol=1e-6)
+    assert first.volumes_ml() == pytest.approx(second.volumes_ml())
+    assert 0 < np.count_nonzero(first.label_map().voxels) < first.label_map().voxels.size
+    as_stored = replace(model, orientation="as-stored")
+    assert not np.array_equal(
+        stored.apply(predict(as_stored, volume, CPU).label_map().voxels),
+        predict(as_stored, other, CPU).label_map().voxels,
+    )

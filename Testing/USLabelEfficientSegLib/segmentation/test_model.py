@@ -317,3 +317,14 @@ def test_one_changed_bit_of_the_weights_is_refused(saved):
 
     with pytest.raises(InputError, match="is damaged: its checksum"):
         SegmentationModel.load(saved)
+
+
+def test_a_model_keeps_its_orientation_and_earlier_ones_see_volumes_as_stored(tmp_path):
+    path = tmp_path / "model.safetensors"
+    replace(small_model(), orientation="anatomical").save(path)
+
+    assert SegmentationModel.load(path).orientation == "anatomical"
+    tensors, metadata = load_checkpoint(path)
+    del metadata["model"]["orientation"]
+    save_checkpoint(path, tensors, metadata)
+    assert SegmentationModel.load(path).orientation == "as-stored"

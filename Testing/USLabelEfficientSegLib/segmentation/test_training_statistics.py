@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from USLabelEfficientSegLib.imaging.orientation import Reordering
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
 from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
 from USLabelEfficientSegLib.segmentation.training_statistics import (
@@ -54,3 +55,27 @@ def test_images_unlike_those_of_the_study_are_noticed(statistics):
 
 def test_statistics_survive_json(statistics):
     assert TrainingStatistics.model_validate_json(statistics.model_dump_json()) == statistics
+
+
+def test_axes_that_run_otherwise_than_in_training_are_named_and_grids_compared_in_their_order(statistics):
+    own = volume(100).geometry
+    permuted = Reordering((2, 0, 1), (False, True, False)).grid(own)
+    anatomical = statistics.model_copy(update={"orientation": "anatomical"})
+    unknown = statistics.model_copy(update={"axes": ()})
+
+    assert statistics.axes == ("LPS",)
+    assert statistics.other_axes(own) is None and statistics.other_axes(permuted) == ("S-R-P", "L-P-S")
+    assert anatomical.other_axes(permuted) is None and unknown.other_axes(permuted) is None
+    long = Geometry((32, 32, 60), SPACING, (0.0, 0.0, 0.0), np.eye(3))
+    narrow = statistics.model_copy(update={"extent_mm": tuple((n * 2.5, n * 2.5) for n in (32, 32, 60))})
+    other = Reordering((2, 0, 1), (False, True, False)).grid(long)
+    assert narrow.usual_grid(long) and narrow.usual_grid(other)
+    assert not unknown.model_copy(update={"extent_mm": narrow.extent_mm}).usual_grid(other)
+
+
+def test_statistics_of_earlier_models_know_no_axes(statistics):
+    record = statistics.model_dump()
+    for name in ("axes", "orientation"):
+        del record[name]
+
+    assert TrainingStatistics.model_validate(record) == statistics.model_copy(update={"axes": ()})

@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,6 +65,7 @@ def segment(
     """
     from ..imaging.pixel_sizes import read_pixel_sizes
     from ..measurement.measured_segmentation import segment_and_measure
+    from ..measurement.measurements import sentence_of
     from ..segmentation.model import choose_device
     from ..segmentation.segment_files import images_by_name, load_model
     from ..segmentation.segment_images import model_dimension
@@ -111,7 +113,7 @@ def segment(
             continue
         volumes = ", ".join(_volume_text(row) for row in result.rows)
         console.say(f"{result.path}: {volumes} ({duration(time.monotonic() - started)})")
-        print_flags(result.rows, lambda flag: flag.sentence)
+        print_flags(result.rows, partial(sentence_of, rows=result.rows))
         started = time.monotonic()
     end_batch(failures)
     console.next(f"uslabelseg measure {shell(output)} --output volumes.csv")
@@ -152,6 +154,7 @@ def measure(
     from ..imaging.files import find_images
     from ..imaging.pixel_sizes import read_pixel_sizes
     from ..measurement.measurement_files import write_measurements, write_volumes_csv
+    from ..measurement.measurements import sentence_of
     from ..measurement.segmentation_files import measure_files
 
     sizes = read_pixel_sizes(pixel_sizes, pixel_size)
@@ -177,7 +180,7 @@ def measure(
     with outputs.written(output) as (file,):
         (write_measurements if output.suffix == ".json" else write_volumes_csv)(file, rows)
     console.say(f"{output}: {len(rows)} volumes of {len({row.case for row in rows})} segmentations")
-    print_flags(rows, lambda flag: flag.sentence)
+    print_flags(rows, partial(sentence_of, rows=rows))
     end_batch(failures)
     console.next("uslabelseg report SEGMENTATIONS --images IMAGES --output report.html")
 

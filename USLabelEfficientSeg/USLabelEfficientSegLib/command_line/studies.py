@@ -43,6 +43,13 @@ def create(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the choice of these slices.")] = 0,
     slice_axis: Annotated[int, typer.Option(metavar="0|1|2", help="Array axis along which slices are labelled.")] = 2,
+    orientation: Annotated[
+        Literal["as-stored", "anatomical"],
+        typer.Option(
+            help="as-stored keeps the order of the volumes' axes, which of a probe are those of the anatomy; "
+            "anatomical brings all volumes to the axes of the patient, by the directions in their files."
+        ),
+    ] = "as-stored",
     organs: OrganNames = None,
     dimension: Annotated[
         Literal["2", "3"] | None,
@@ -82,6 +89,7 @@ def create(
         seed=seed,
         dimension=None if dimension is None else 2 if dimension == "2" else 3,
         pixel_sizes=read_pixel_sizes(pixel_sizes, pixel_size),
+        orientation=orientation,
     )
     summary = made.summary()
     console.say(f"Made {study}: {_overview(summary)}.")

@@ -1,10 +1,11 @@
 """One case of a report in one place: its numbers, its cautions, its pictures; and the headline of them all."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from ..imaging.organ_colours import organ_colour
 from .common_sections import cautions_of, flag_names, table_of
-from .measurements import OrganMeasurement
+from .measurements import OrganMeasurement, sentence_of
 from .overlays import overlay_rows
 from .rendering import SIDES, organs_png
 from .report_blocks import UNCERTAINTY, CaseCard, Legend, LegendEntry, Picture, Table, number
@@ -23,7 +24,7 @@ def case_card(case: ReportCase, organs: Sequence[str], anchor: str) -> CaseCard:
         case.label,
         anchor,
         table_of(_HEADINGS, cells, (0, 3), caption=f"Measurements of {case.label}", rows_of=case.rows),
-        cautions_of(case.rows, lambda flag: flag.sentence),
+        cautions_of(case.rows, partial(sentence_of, rows=case.rows)),
         overlay_rows(case, organs),
         _organs(case),
     )

@@ -104,7 +104,8 @@ def _measure(
     """Shape and flags of every organ beside its volumes, seen through a transform."""
     factor = 1.0 if transform is None else _volume_factor(label_map.name, transform)
     boxes = ndimage.find_objects(label_map.voxels, max_label=len(rows))
-    grid_flags = _grid_flags(label_map, statistics)
+    axes = None if statistics is None else statistics.other_axes(label_map.geometry)
+    grid_flags = _grid_flags(label_map, statistics) | ({Flag.OTHER_AXES} if axes else set())
     measured = []
     for label, (row, box, dice) in enumerate(zip(rows, boxes, expected, strict=True), start=1):
         flags = set(grid_flags)
@@ -137,7 +138,7 @@ def _measure(
             centroid_ras_mm=shape.centroid_ras_mm,
             ellipsoid_volume_ml=shape.ellipsoid_volume_ml,
         )
-        measured.append(_flagged(measurement, flags))
+        measured.append(_flagged(replace(measurement, axes=axes), flags))
     return measured
 
 

@@ -3,7 +3,7 @@
 Definitions, and how 3D Slicer's Segment Statistics names the same quantities, are in `shape` and `surface`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -23,6 +23,7 @@ class Flag(StrEnum):
     UNUSUAL_INTENSITIES = "unusual_intensities"
     UNUSUAL_SPACING = "unusual_spacing"
     EDITED = "edited"
+    OTHER_AXES = "other_axes"
 
     @property
     def sentence(self) -> str:
@@ -42,7 +43,18 @@ _SENTENCES = {
     "check that the image carries its true spacing in mm.",
     Flag.EDITED: "The outline is not, or no longer, as the model has made it: it was edited, moved or exchanged. "
     "The volume is that of the outline, and there is no interval.",
+    Flag.OTHER_AXES: "The axes of the image run in other directions than those of the training, in which the model "
+    "knows the organs; store the image in their order, or train with `study create --orientation anatomical`.",
 }
+
+
+def sentence_of(flag: Flag, rows: Iterable["OrganMeasurement"]) -> str:
+    """What a flag of some measurements means; of axes also how they run."""
+    pairs = {row.axes for row in rows if row.axes is not None and flag in row.flags}
+    if flag != Flag.OTHER_AXES or not pairs:
+        return flag.sentence
+    told = "; ".join(f"its axes run {own}, those of the training {known}" for own, known in sorted(pairs))
+    return f"{flag.sentence.removesuffix('.')} ({told})."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +74,7 @@ class OrganMeasurement(OrganVolume):
         interval_ml: 90 % prediction interval of the true volume; None where the model was not calibrated.
         interval_method: one sentence on how that interval was made; None where there is none.
         flags: reasons for caution, in the order of `Flag`.
+        axes: how the axes of the image and those of the training run, such as ("L-P-S", "R-A-S"), where they differ.
     """
 
     label: int
@@ -75,6 +88,7 @@ class OrganMeasurement(OrganVolume):
     interval_ml: tuple[float, float] | None = None
     interval_method: str | None = None
     flags: tuple[Flag, ...] = ()
+    axes: tuple[str, str] | None = None
 
     @property
     def is_lower_bound(self) -> bool:

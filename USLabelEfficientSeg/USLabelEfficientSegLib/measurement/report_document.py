@@ -1,6 +1,7 @@
 """From segmented cases to the sections of a report, in the order in which a clinician reads them."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from .common_sections import (
     table_of,
     training_section,
 )
-from .measurements import OrganMeasurement
+from .measurements import OrganMeasurement, sentence_of
 from .method_texts import CITATIONS, NO_INTERVALS, STUDENT, TEACHERS, VIEWS, VOLUMES
 from .overlays import MAXIMAL_ROWS
 from .report_blocks import CaseCard, Document, Legend, LegendEntry, Paragraph, Picture, Section, Tiles, number
@@ -56,7 +57,7 @@ def report_document(content: ReportContent) -> Document:
         *content.comparisons(cases),
         _metrics_section(content),
         _all_measurements(cases),
-        flags_section(rows, lambda flag: flag.sentence),
+        flags_section(rows, partial(sentence_of, rows=rows)),
         training_section(
             content.events,
             "Loss against step of every training stage.",

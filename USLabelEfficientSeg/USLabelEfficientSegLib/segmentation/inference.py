@@ -7,7 +7,7 @@ are then interpolated to the volume's own grid a slab at a time, so that memory 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..imaging.intensities import normalised_grey
 from ..imaging.normalisation import POSITION_CHANNELS, image_channels, mirrored_positions, position_channels
+from ..imaging.orientation import AS_THEY_ARE, Reordering, reordering
 from ..imaging.resampling import resample_axes, resample_slab, working_geometry
 from ..imaging.sector import sector_mask
 from ..imaging.volume import Geometry, LabelMap, UltrasoundVolume
@@ -40,6 +41,7 @@ class CoarsePrediction:
         name: the volume's name.
         sector: (i, j, k) bool, voxels that carry image.
         features: what the intensities are like.
+        order: what brings the axes to the order in which the model sees them.
     """
 
     probability: NDArray[np.float32]
@@ -48,6 +50,7 @@ class CoarsePrediction:
     name: str
     sector: NDArray[np.bool_]
     features: IntensityFeatures
+    order: Reordering = AS_THEY_ARE
 
     def slabs(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
         """Fine probabilities (C, I, J, n) of consecutive slabs along the last axis, with their place."""
@@ -59,11 +62,13 @@ class CoarsePrediction:
 
     def label_map(self) -> LabelMap:
         """The label map that maximises the expected Dice of each organ, see `decision`."""
-        thresholds = [dice_threshold(probability) for probability in self.probability[1:]]
-        labels = np.empty(self.geometry.shape, dtype=np.uint8)
-        for where, slab in self.slabs():
+        # Decided in the model's order, so that volumes that differ in theirs alone get the very same labels.
+        seen = replace(self, probability=self.order.apply(self.probability), geometry=self.order.grid(self.geometry))
+        thresholds = [dice_threshold(probability) for probability in seen.probability[1:]]
+        labels = np.empty(seen.geometry.shape, dtype=np.uint8)
+        for where, slab in seen.slabs():
             labels[:, :, where] = decide(slab, thresholds)
-        return LabelMap(labels, self.geometry, self.name)
+        return LabelMap(np.ascontiguousarray(self.order.undo(labels)), self.geometry, self.name)
 
     def fine_uncertainty(self) -> NDArray[np.float32]:
         """Uncertainty (I, J, K) on the volume's own grid."""
@@ -76,7 +81,9 @@ class CoarsePrediction:
 
 
 def predict(model: SegmentationModel, volume: UltrasoundVolume, device: torch.device) -> CoarsePrediction:
-    """Class probabilities and uncertainty of a volume on the model's working grid."""
+    """Class probabilities and uncertainty of a volume on the model's working grid, with the volume's order of axes."""
+    order = AS_THEY_ARE if model.orientation == "as-stored" else reordering(volume.geometry)
+    own, volume = volume.geometry, volume if order == AS_THEY_ARE else order.scan(volume)
     grid = working_geometry(volume.geometry, model.max_voxels)
     voxels = resample_axes(volume.voxels, grid.shape)
     sector = sector_mask(voxels)
@@ -86,12 +93,13 @@ def predict(model: SegmentationModel, volume: UltrasoundVolume, device: torch.de
     probability = predict_inputs(model, inputs, torch.from_numpy(sector), device).probability.numpy()
     entropy = -(probability * np.log(np.maximum(probability, 1e-12))).sum(axis=0)
     return CoarsePrediction(
-        probability,
-        entropy / np.float32(np.log(len(probability))),
-        volume.geometry,
+        order.undo(probability),
+        order.undo(entropy / np.float32(np.log(len(probability)))),
+        own,
         volume.name,
-        sector,
+        order.undo(sector),
         IntensityFeatures(grey, sector),
+        order,
     )
 
 

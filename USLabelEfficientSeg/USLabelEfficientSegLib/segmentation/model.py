@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..imaging.orientation import Orientation
 from ..student.build import StudentDesign
 from ..study.alignment import Template
 from ..study.checkpoint import load_checkpoint, save_checkpoint
@@ -47,6 +48,7 @@ class SegmentationModel:
         scaling: of the probabilities on which all agree; None: they are as they are.
         prior: where organs lie, which votes like a student; None: it has no vote.
         weights: of the votes of the networks and, last, of the prior; none: all count alike.
+        orientation: the order of the axes in which volumes are presented, as in the study.
     """
 
     networks: tuple[nn.Module, ...]
@@ -63,6 +65,7 @@ class SegmentationModel:
     scaling: ProbabilityScaling | None = None
     prior: LocationPrior | None = None
     weights: tuple[float, ...] = ()
+    orientation: Orientation = "as-stored"
 
     def save(self, path: Path) -> None:
         """Write the model to a safetensors file, atomically."""
@@ -88,6 +91,7 @@ class SegmentationModel:
             "calibration": None if self.calibration is None else self.calibration.model_dump(mode="json"),
             "statistics": None if self.statistics is None else self.statistics.model_dump(mode="json"),
             "weights": list(self.weights),
+            "orientation": self.orientation,
             "scaling": None if self.scaling is None else self.scaling.model_dump(mode="json"),
         }
         save_checkpoint(path, tensors, {"model": description})
@@ -129,6 +133,7 @@ class SegmentationModel:
                 description.scaling,
                 prior,
                 description.weights,
+                description.orientation,
             )
         except InputError:
             raise

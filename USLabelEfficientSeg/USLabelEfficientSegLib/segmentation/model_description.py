@@ -9,6 +9,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
+from ..imaging.orientation import Orientation
 from ..student.build import StudentDesign, build_student
 from .calibration import VolumeCalibration
 from .image_calibration import ImageCalibration, ImageStatistics
@@ -46,6 +47,7 @@ class ModelDescription(_Description):
     statistics: TrainingStatistics | None = None
     weights: tuple[Annotated[float, Field(ge=0)], ...] = ()
     scaling: ProbabilityScaling | None = None
+    orientation: Orientation = "as-stored"
 
     @model_validator(mode="after")
     def _of_its_organs(self) -> Self:

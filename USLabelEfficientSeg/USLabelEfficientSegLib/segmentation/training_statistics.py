@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..imaging.intensities import normalised_grey
+from ..imaging.orientation import ANATOMICAL, Orientation, axis_codes, reordering, spelt
 from ..imaging.resampling import resample_axes, working_geometry
 from ..imaging.sector import sector_mask
 from ..imaging.volume import Geometry, UltrasoundVolume
@@ -43,6 +44,8 @@ class TrainingStatistics(BaseModel):
         thumbnail: (216,) mean intensity of the study at 6 x 6 x 6 places.
         feature_limit: largest distance from the mean in spreads that counts as usual.
         max_voxels: most voxels along an axis of the grid on which features are computed.
+        axes: how those of the volumes run, see `imaging.orientation.axis_codes`; none: unknown.
+        orientation: the order of the axes in which the model sees volumes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -55,6 +58,8 @@ class TrainingStatistics(BaseModel):
     thumbnail: tuple[float, ...]
     feature_limit: float
     max_voxels: Annotated[int, Field(ge=1, le=4096)]
+    axes: tuple[Annotated[str, Field(pattern="^[LRPASI]{3}$")], ...] = ()
+    orientation: Orientation = "as-stored"
 
     @model_validator(mode="after")
     def _as_many_features_as_there_are(self) -> Self:
@@ -70,6 +75,8 @@ class TrainingStatistics(BaseModel):
 
     def usual_grid(self, geometry: Geometry) -> bool:
         """Whether spacing and extent of every axis are within a factor of 1.5 of the study's ranges."""
+        if self.orientation == "anatomical" or self.other_axes(geometry) is not None:
+            geometry = reordering(geometry, self.axes[0] if self.axes else ANATOMICAL).grid(geometry)
         extents = [step * size for step, size in zip(geometry.spacing, geometry.shape, strict=True)]
         return all(
             low / _BEYOND_GRID <= value <= high * _BEYOND_GRID
@@ -77,6 +84,13 @@ class TrainingStatistics(BaseModel):
                 (*geometry.spacing, *extents), (*self.spacing_mm, *self.extent_mm), strict=True
             )
         )
+
+    def other_axes(self, geometry: Geometry) -> tuple[str, str] | None:
+        """How the axes of a volume and those of the study run, where they differ and the model sees them as stored."""
+        own = axis_codes(geometry)
+        if self.orientation == "anatomical" or not self.axes or own in self.axes:
+            return None
+        return spelt(own), " or ".join(spelt(codes) for codes in self.axes)
 
     def usual_intensities(self, features: IntensityFeatures) -> bool:
         """Whether every feature is as close to the study's mean as those of the study are, or nearly."""
@@ -115,6 +129,7 @@ def training_statistics(
     geometries: Sequence[Geometry],
     features: Sequence[IntensityFeatures],
     max_voxels: int,
+    orientation: Orientation = "as-stored",
 ) -> TrainingStatistics:
     """Statistics of a study.
 
@@ -123,6 +138,7 @@ def training_statistics(
         geometries: native grids.
         features: of the intensities.
         max_voxels: most voxels along an axis of the grid on which they were computed.
+        orientation: the order of the axes in which the model sees volumes.
     """
     thumbnails = np.array([one.thumbnail for one in features])
     total, count = thumbnails.sum(axis=0), len(thumbnails)
@@ -142,6 +158,8 @@ def training_statistics(
         thumbnail=tuple((total / count).tolist()),
         feature_limit=max(_LEAST_LIMIT, _BEYOND_LIMIT * float((np.abs(values - mean) / spread).max())),
         max_voxels=max_voxels,
+        axes=tuple(dict.fromkeys(axis_codes(geometry) for geometry in geometries)),
+        orientation=orientation,
     )
 
 

@@ -18,6 +18,7 @@ from ..errors import InputError
 from ..imaging.file_formats.segmentation import fitted
 from ..imaging.files import find_images, read_volume, write_volume
 from ..imaging.image_files import Dimension, dimension_of_folder, read_image
+from ..imaging.orientation import Orientation, oriented
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
 from ..imaging.volume import Geometry, LabelMap, UltrasoundVolume, label_map_of
 from .building import building, remove_leftovers
@@ -36,16 +37,19 @@ class _Reader:
 
     dimension: Dimension
     pixel_sizes: PixelSizes
+    orientation: Orientation = "as-stored"
 
     def find(self, folder: Path, *, labels: bool = False) -> dict[str, Path]:
         return find_images(folder, pictures=self.dimension == 2, labels=labels)
 
     def image(self, path: Path) -> UltrasoundVolume:
-        return read_volume(path) if self.dimension == 3 else read_image(path, self.pixel_sizes)
+        if self.dimension == 3:
+            return oriented(read_volume(path), self.orientation)
+        return read_image(path, self.pixel_sizes)
 
     def labels(self, path: Path, geometry: Geometry, organs: Sequence[str] | None = None) -> LabelMap:
         if self.dimension == 3:
-            return fitted(read_volume_labels(path, organs), geometry)
+            return fitted(oriented(read_volume_labels(path, organs), self.orientation), geometry)
         return read_planar_labels(path, organs, geometry=geometry, sizes=self.pixel_sizes)
 
 
@@ -72,6 +76,7 @@ def create_study(
     seed: int,
     dimension: Dimension | None,
     pixel_sizes: PixelSizes,
+    orientation: Orientation = "as-stored",
 ) -> None:
     """Build a study folder; see `Study.create`."""
     if slice_axis not in (0, 1, 2):
@@ -81,7 +86,9 @@ def create_study(
     remove_leftovers(folder)
     _check_free(folder)
 
-    reader = _Reader(dimension or dimension_of_folder(images), pixel_sizes)
+    reader = _Reader(dimension or dimension_of_folder(images), pixel_sizes, orientation)
+    if reader.dimension == 2 and orientation != "as-stored":
+        raise InputError(f"orientation {orientation}", "is for volumes, and these are 2-D images", "leave it out")
     if reader.dimension == 3 and pixel_sizes != UNTOLD:
         raise InputError("pixel sizes", "are for 2-D images, and these are volumes", "leave them out")
     slice_axis = _IMAGE_AXIS if reader.dimension == 2 else slice_axis
@@ -101,6 +108,7 @@ def create_study(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             dimension=reader.dimension,
             slice_axis=slice_axis,
+            orientation=orientation,
             organs=names,
             label_fraction=label_fraction,
             label_seed=None if label_fraction is None else seed,
@@ -130,7 +138,7 @@ def stored_images(
 
     They are copied to a hidden folder of the study first: killed or refused, nothing of them stays.
     """
-    reader = _Reader(manifest.dimension, pixel_sizes)
+    reader = _Reader(manifest.dimension, pixel_sizes, manifest.orientation)
     sources = _examine(reader, images, None)
     known = {case.name for case in manifest.cases}
     kind = "a volume" if manifest.dimension == 3 else "an image"

@@ -8,7 +8,9 @@ import numpy as np
 from ..annotation.label_files import read_planar_labels, read_volume_labels
 from ..annotation.sparse_labels import UNLABELLED, LabelledSlice, SparseLabels
 from ..errors import InputError
+from ..imaging.file_formats.segmentation import fitted
 from ..imaging.files import find_images
+from ..imaging.orientation import oriented
 from ..imaging.planes import slice_name
 from ..imaging.volume import Geometry
 from .manifest import Case
@@ -92,7 +94,7 @@ def _files(study: Study, folder: Path) -> dict[str, Path]:
 def _read(study: Study, path: Path, case: Case) -> SparseLabels:
     image = study.read_volume(case.name)
     if study.dimension == 3:
-        read = read_volume_labels(path, study.organs)
+        read = fitted(oriented(read_volume_labels(path, study.organs), study.orientation), image.geometry)
     else:
         read = read_planar_labels(path, study.organs, geometry=image.geometry)
     try:

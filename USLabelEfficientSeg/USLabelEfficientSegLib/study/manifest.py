@@ -89,6 +89,7 @@ class Manifest(Section):
     created: str
     dimension: Literal[2, 3] = Field(default=3, description="2: each case is one image, a slice along axis 2")
     slice_axis: SliceAxis
+    orientation: Literal["as-stored", "anatomical"] = Field(default="as-stored", description="of the axes of volumes")
     organs: Annotated[tuple[str, ...], AfterValidator(_named)] = Field(min_length=1, max_length=254)
     label_fraction: float | None = Field(default=None, gt=0, le=1, description="asked for when labels were hidden")
     label_seed: int | None = Field(default=None, description="seed of that choice")

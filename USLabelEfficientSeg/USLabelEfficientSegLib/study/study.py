@@ -20,6 +20,7 @@ from .manifest import Case, LabelRecord, Manifest, read_manifest, write_manifest
 if TYPE_CHECKING:  # what reads and writes images takes long to import: whoever only looks at a study need not wait
     from ..annotation.sparse_labels import SparseLabels
     from ..imaging.image_files import Dimension
+    from ..imaging.orientation import Orientation
     from ..imaging.pixel_sizes import PixelSizes
     from ..imaging.volume import Geometry, UltrasoundVolume
 
@@ -48,6 +49,7 @@ class Study:
         seed: int = 0,
         dimension: Dimension | None = None,
         pixel_sizes: PixelSizes | None = None,
+        orientation: Orientation = "as-stored",
     ) -> Study:
         """Make a study of the images in a folder and the labels of the same names in another.
 
@@ -66,6 +68,8 @@ class Study:
             seed: of the choice of these slices.
             dimension: 3 for volumes, 2 for images; by default what the files are.
             pixel_sizes: of 2-D images whose files do not tell them.
+            orientation: "as-stored" keeps the order of the axes, which of a probe are those of the anatomy;
+                "anatomical" brings volumes and labels to the axes L, P, S of the patient, by the directions in files.
 
         Raises:
             InputError: bad image, volumes and 2-D images together, unknown pixel size; a label without an image,
@@ -86,6 +90,7 @@ class Study:
             seed=seed,
             dimension=dimension,
             pixel_sizes=pixel_sizes or UNTOLD,
+            orientation=orientation,
         )
         return cls.open(folder)
 
@@ -122,6 +127,11 @@ class Study:
     def slice_axis(self) -> int:
         """Array axis along which slices were acquired or annotated."""
         return self._manifest.slice_axis
+
+    @property
+    def orientation(self) -> Orientation:
+        """Whether the axes of volumes are in the order of their files, or in that of the anatomy."""
+        return self._manifest.orientation
 
     @property
     def run_folder(self) -> Path:
@@ -298,6 +308,7 @@ class Study:
             "created": self._manifest.created,
             "dimension": self.dimension,
             "slice_axis": self.slice_axis,
+            "orientation": self.orientation,
             "volumes": len(self.cases),
             "labelled_volumes": len(records),
             "labelled_slices": sum(len(record.slices) for record in records),
