@@ -8,12 +8,17 @@ import pytest
 
 from USLabelEfficientSegLib.cohort_report import cohort_cases, cohort_content, open_cohort
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.imaging.files import read_label_map, write_label_map
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
-from USLabelEfficientSegLib.measurement.measurement_files import write_measurements_of
+from USLabelEfficientSegLib.failures import Failures
+from USLabelEfficientSegLib.imaging.checksums import image_checksum
+from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, write_label_map, write_volume
+from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
+from USLabelEfficientSegLib.measurement.measurement_files import KIND, write_measurements_of
+from USLabelEfficientSegLib.measurement.measurement_record import Maker, read_record_of
+from USLabelEfficientSegLib.measurement.measurements import Flag
 from USLabelEfficientSegLib.measurement.report_blocks import Table
 from USLabelEfficientSegLib.measurement.report_document import report_document
 from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
+from USLabelEfficientSegLib.measurement.taken_over import check_model
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata
 
 ORGANS = ("solid", "fluid")
@@ -64,6 +69,58 @@ def test_what_was_measured_while_segmenting_is_taken_over(cohort):
 
     assert [case.label for case in cases] == ["0", "1", "2"]
     assert [[row.interval_ml for row in case.rows] for case in cases] == [[None] * 2, [(1.0, 2.0)] * 2, [None] * 2]
+
+
+MODEL, OTHER = "ab" * 32, "cd" * 32
+
+
+@pytest.fixture
+def made(cohort):
+    """The cohort with records: of the model, of another one, and no record; what was segmented is known."""
+    for name, model in (("simulated_0000", MODEL), ("simulated_0001", OTHER)):
+        file = cohort / "segmentations" / f"{name}.nrrd"
+        maker = Maker(image_checksum(read_volume(cohort / "images" / file.name)), model)
+        write_measurements_of(file, measure_files([file]), maker=maker)
+    return cohort
+
+
+def test_segmentations_that_the_model_of_the_study_did_not_make_are_named(made):
+    found = replace(opened(made), model_sha256=MODEL)
+
+    of_case = {case.label: {flag for row in case.rows for flag in row.flags} for case in cohort_cases(found, LABELS)}
+
+    which = {Flag.OTHER_MODEL, Flag.UNKNOWN_MODEL}
+    assert [of_case[label] & which for label in "012"] == [set(), {Flag.OTHER_MODEL}, {Flag.UNKNOWN_MODEL}]
+    document = report_document(cohort_content(found, "Cohort", show_names=False))
+    assert any("not made by this study's model" in text for text in document.texts())
+
+
+def test_a_study_whose_model_made_none_of_the_segmentations_is_refused(made, tmp_path):
+    files = sorted((made / "segmentations").glob("*.nrrd"))[:2]
+
+    with pytest.raises(InputError, match="study: is not the study whose model has made these segmentations"):
+        check_model((read_record_of(file, KIND) for file in files), "ef" * 32, tmp_path / "study")
+    check_model((read_record_of(file, KIND) for file in files), OTHER, tmp_path / "study")
+    everything = sorted((made / "segmentations").glob("*.nrrd"))
+    check_model((read_record_of(file, KIND) for file in everything), "ef" * 32, tmp_path / "study")
+
+
+def test_an_image_that_has_changed_since_it_was_segmented_is_refused(made):
+    path = made / "images" / "simulated_0001.nrrd"
+    image = read_volume(path)
+    write_volume(path, UltrasoundVolume(image.voxels.astype(np.float32), image.geometry, image.name))
+    assert len(list(cohort_cases(opened(made), LABELS))) == 3  # other numbers for the same grey values
+
+    image.voxels[3, 4, 5] += 1
+    write_volume(path, image)
+
+    told = []
+    failures = Failures(told.append)
+    failures.of = 3
+    assert [case.label for case in cohort_cases(opened(made), LABELS, failures)] == ["0", "2"]
+    assert "simulated_0001: is not the image that simulated_0001.nrrd was made of" in told[0]
+    with pytest.raises(InputError, match="is not the image that simulated_0001"):
+        measure_files([made / "segmentations" / "simulated_0001.nrrd"], images={"simulated_0001": path})
 
 
 def test_references_may_be_a_table_of_volumes(cohort):

@@ -46,6 +46,7 @@ class Cohort:
         reference_maps: label maps of an expert, by name.
         reference_volumes_ml: volumes of another measurement, by case and organ; they count more than those of maps.
         visits: which cases are repeated scans of which subject.
+        model_sha256: of the model that is said to have made the segmentations, see `model_digest`.
     """
 
     segmentations: Mapping[str, Path]
@@ -55,6 +56,7 @@ class Cohort:
     reference_maps: Mapping[str, Path] = field(default_factory=dict)
     reference_volumes_ml: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     visits: Sequence[Visit] = ()
+    model_sha256: str | None = None
 
 
 def open_cohort(
@@ -177,7 +179,13 @@ def _case(cohort: Cohort, name: str, path: Path, label: str) -> ReportCase:
         problem = f"has another geometry than its image {image.name}: it {difference}"
         raise InputError(path, problem, "give the image that was segmented")
     reference, true_ml, overlap = _reference(cohort, name, label_map)
-    rows = measure_files([path], cohort.organs, images=cohort.images, statistics=cohort.statistics)
+    rows = measure_files(
+        [path],
+        cohort.organs,
+        images={name: volume},
+        statistics=cohort.statistics,
+        model_sha256=cohort.model_sha256,
+    )
     unsure = read_uncertainty(path, label_map)
     return ReportCase(label, volume, label_map, rows, reference, true_ml, overlap, _checksum(image), unsure)
 

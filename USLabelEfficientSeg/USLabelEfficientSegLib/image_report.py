@@ -17,7 +17,9 @@ from .imaging.image_files import read_image
 from .imaging.pixel_sizes import PixelSizes
 from .imaging.volume import ImageLabels
 from .measurement.measured_images import measure_image
+from .measurement.measurement_record import read_record_of
 from .measurement.planar_files import (
+    KIND,
     find_image_segmentations,
     measure_image_files,
     measure_labels,
@@ -27,13 +29,14 @@ from .measurement.planar_files import (
 from .measurement.planar_report import ImageCase, ImageReport
 from .measurement.report_content import case_labels
 from .measurement.segmentation_files import images_of
+from .measurement.taken_over import check_model
 from .measurement.uncertainty_maps import read_uncertainty
 from .segmentation.image_model import ImageModel, predict_image
 from .study.events import read_events
 from .study.files import sha256_of
 from .study.manifest import Case
 from .study.study import Study
-from .study_report import provenance_of, settings_of, training_seconds
+from .study_report import check_unchanged, provenance_of, settings_of, training_seconds
 
 TITLE = "Areas and circumferences"
 
@@ -69,6 +72,8 @@ def cohort_content(
     organs: Sequence[str] | None,
     show_names: bool,
     failures: Failures | None = None,
+    model_sha256: str | None = None,
+    study: Path | None = None,
 ) -> ImageReport:
     """What a report of segmentations in files shows; what `segment` has measured is taken over.
 
@@ -79,14 +84,17 @@ def cohort_content(
         organs: names of the organs, by default those in the first file.
         show_names: tell the names of the cases.
         failures: takes up what is wrong with one segmentation, so that the others are reported.
+        model_sha256: of the model that is said to have made them, see `model_digest`; `study` is where it is from.
 
     Raises:
-        InputError: no segmentations, one without an image, or no reference of any of them.
+        InputError: no segmentations, one without an image, no reference of any of them, or another model made them all.
     """
     found = find_image_segmentations(segmentations)
     if failures is not None:
         failures.of = len(found)
         found = _readable(found, failures)
+    if model_sha256 is not None and study is not None:
+        check_model((read_record_of(path, KIND) for path in found.values()), model_sha256, study)
     of_name = images_of(found, images, pictures=True)
     referred = {} if references is None else find_image_segmentations(references)
     if references is not None and not found.keys() & referred.keys():
@@ -94,7 +102,7 @@ def cohort_content(
         raise InputError(references, problem, "give references of the same names")
     names = list(organs or organs_of_images(found, referred))
     labels = case_labels(list(found), show_names)
-    cases = _cohort_cases(found, of_name, referred, names, labels, failures or Failures())
+    cases = _cohort_cases(found, of_name, referred, names, labels, failures or Failures(), model_sha256)
     return ImageReport(TITLE, names, cases, provenance={"library version": __version__})
 
 
@@ -110,6 +118,7 @@ def _study_cases(
 
 
 def _study_case(study: Study, case: Case, model: ImageModel, device: torch.device, label: str) -> ImageCase:
+    check_unchanged(study, case)
     image, annotation = read_image_of(study, case.name), study.read_labels(case.name)
     prediction = predict_image(model, image, device)
     found = prediction.labels()
@@ -128,10 +137,11 @@ def _cohort_cases(
     organs: Sequence[str],
     labels: Mapping[str, str],
     failures: Failures,
+    model_sha256: str | None,
 ) -> Iterator[ImageCase]:
     for name, path in segmentations.items():
         with failures.of_one(path):
-            made = _cohort_case(name, path, images, references, organs, labels[name])
+            made = _cohort_case(name, path, images, references, organs, labels[name], model_sha256)
         if not failures.last_failed:
             yield made
 
@@ -152,6 +162,7 @@ def _cohort_case(
     references: Mapping[str, Path],
     organs: Sequence[str],
     label: str,
+    model_sha256: str | None,
 ) -> ImageCase:
     found = read_image_segmentation(path, organs=organs)
     image = read_image(images[name], PixelSizes({name: found.geometry.spacing[:2]}, source=path))
@@ -159,7 +170,7 @@ def _cohort_case(
         difference = found.geometry.difference(image.geometry)
         problem = f"has other pixels than its image {images[name].name}: it {difference}"
         raise InputError(path, problem, "give the image that was segmented")
-    rows = measure_image_files([path], organs)
+    rows = measure_image_files([path], organs, images={name: image}, model_sha256=model_sha256)
     checksum = sha256_of(images[name]) if images[name].is_file() else None
     unsure = read_uncertainty(path, found)
     made = ImageCase(label, image, found, rows, checksum=checksum, uncertainty=unsure)

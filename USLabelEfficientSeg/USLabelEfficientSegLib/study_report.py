@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from .cohort_report import overlaps
+from .errors import InputError
 from .failures import Failures
 from .imaging.volume import LabelMap
 from .measurement.measure import measure_prediction
@@ -43,6 +44,7 @@ def segmented_cases(
 
 
 def _segmented(study: Study, case: Case, model: SegmentationModel, device: torch.device, label: str) -> ReportCase:
+    check_unchanged(study, case)
     volume, annotation = study.read_volume(case.name), study.read_labels(case.name)
     prediction = predict(model, volume, device)
     label_map, reference = prediction.label_map(), None
@@ -55,6 +57,14 @@ def _segmented(study: Study, case: Case, model: SegmentationModel, device: torch
     rows = measure_prediction(model, prediction, label_map)
     unsure = prediction.fine_uncertainty()
     return ReportCase(label, volume, label_map, rows, reference, true_ml, overlap, case.image.sha256, unsure)
+
+
+def check_unchanged(study: Study, case: Case) -> None:
+    """Raise `InputError` when the image of a case is no longer the file that the study was made with."""
+    file = study.folder / case.image.file
+    if sha256_of(file) != case.image.sha256:
+        problem = "has changed since it was added to the study"
+        raise InputError(file, problem, "put the file back, or add it under another name")
 
 
 def report_content(

@@ -176,6 +176,7 @@ def _of_image_segmentations(
     failures: Failures,
 ) -> "ImageReport":
     from ..image_report import cohort_content, with_training
+    from ..segmentation.model_digest import model_digest
     from ..segmentation.segment_images import load_image_model
     from ..study.study import Study
 
@@ -184,12 +185,23 @@ def _of_image_segmentations(
         raise InputError(folder, "holds segmentations, and their images are needed, too", "give them with --images")
     if references is not None and not references.is_dir():
         raise InputError(references, "is not a folder", "give the folder of the labels of 2-D images")
-    opened = None if study is None else Study.open(study)
-    names = parse_organs(organs) or (None if study is None else load_image_model(study).organs)
+    wanted = parse_organs(organs)
+    if study is None:
+        return cohort_content(
+            folder, images, references=references, organs=wanted, show_names=show_names, failures=failures
+        )
+    opened, model = Study.open(study), load_image_model(study)
     content = cohort_content(
-        folder, images, references=references, organs=names, show_names=show_names, failures=failures
+        folder,
+        images,
+        references=references,
+        organs=wanted or model.organs,
+        show_names=show_names,
+        failures=failures,
+        model_sha256=model_digest(model),
+        study=study,
     )
-    return content if opened is None else with_training(content, opened)
+    return with_training(content, opened)
 
 
 def _refuse_visits(visits: Path | None) -> None:
@@ -242,6 +254,10 @@ def _of_segmentations(
         )
         return cohort_content(cohort, _COHORT_TITLE, show_names=show_names, failures=failures)
 
+    from ..measurement.measurement_files import KIND
+    from ..measurement.measurement_record import read_record_of
+    from ..measurement.taken_over import check_model
+    from ..segmentation.model_digest import model_digest
     from ..segmentation.segment_files import load_model
     from ..study.study import Study
     from ..study_report import report_content
@@ -256,6 +272,9 @@ def _of_segmentations(
         visits=visits,
         failures=failures,
     )
+    digest = model_digest(model)
+    check_model((read_record_of(path, KIND) for path in cohort.segmentations.values()), digest, study)
+    cohort = replace(cohort, model_sha256=digest)
     content = cohort_content(cohort, _COHORT_TITLE, show_names=show_names, failures=failures)
     return report_content(opened, content.title, content.cases, content.comparisons)
 

@@ -24,6 +24,8 @@ class Flag(StrEnum):
     UNUSUAL_SPACING = "unusual_spacing"
     EDITED = "edited"
     OTHER_AXES = "other_axes"
+    OTHER_MODEL = "other_model"
+    UNKNOWN_MODEL = "unknown_model"
 
     @property
     def sentence(self) -> str:
@@ -45,6 +47,10 @@ _SENTENCES = {
     "The volume is that of the outline, and there is no interval.",
     Flag.OTHER_AXES: "The axes of the image run in other directions than those of the training, in which the model "
     "knows the organs; store the image in their order, or train with `study create --orientation anatomical`.",
+    Flag.OTHER_MODEL: "The segmentation was not made by this study's model: the study's settings and checksums do not "
+    "tell how it was made.",
+    Flag.UNKNOWN_MODEL: "Nothing tells which model has made the segmentation: the study's settings and checksums may "
+    "not be those behind it.",
 }
 
 

@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..failures import Failures
 from ..imaging.files import read_map
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
-from ..imaging.volume import Geometry, ImageLabels
+from ..imaging.volume import Geometry, ImageLabels, UltrasoundImage
 from ..study.files import atomic_write_csv
 from .measurement_record import UNKNOWN, Maker, RecordKind, read_record_of, record_of, write_record, write_record_of
 from .own_outlines import own_outlines
@@ -33,7 +33,7 @@ from .segmentation_files import (
     organs_of_labels,
     probability_file,
 )
-from .taken_over import names_of, taken_over
+from .taken_over import TakenOver, model_flagged, names_of, taken_over
 
 CSV_HEADINGS = (
     "case", "organ", "pixel_count", "area_mm2", "outline_area_mm2", "area_interval_low_mm2",
@@ -68,6 +68,8 @@ def measure_image_files(
     organs: Sequence[str] | None = None,
     sizes: PixelSizes = UNTOLD,
     failures: Failures | None = None,
+    images: Mapping[str, UltrasoundImage] | None = None,
+    model_sha256: str | None = None,
 ) -> list[PlanarMeasurement]:
     """Measure segmentations of 2-D images, files and all those in folders, as `measure_files` does volumes.
 
@@ -76,10 +78,12 @@ def measure_image_files(
         organs: names of the organs.
         sizes: tells the pixel sizes of masks in formats without one.
         failures: takes up what is wrong with one file, so that the others are measured.
+        images: what was segmented, by name, where it is at hand.
+        model_sha256: of the model that is said to have made them, see `model_digest`: others are flagged.
 
     Raises:
         InputError: a file cannot be read or measured, is no segmentation of a 2-D image, or is of one that another
-            file is of.
+            file is of; its image has changed since it was segmented.
     """
     files = given_files(paths, find_image_segmentations)
     check_one_a_case(files)
@@ -93,18 +97,23 @@ def measure_image_files(
     rows: list[PlanarMeasurement] = []
     for file, labels in read.items():
         with failures.of_one(file):
-            rows += _measured(file, labels, organs, highest)
+            found = taken_over(file, labels, read_record_of(file, KIND), organs)
+            if images is not None and labels.name in images:
+                found.check_image(file, images[labels.name])
+            measured = _measured(file, found, organs is not None, highest)
+            rows += model_flagged(measured, found.maker, model_sha256)
     return rows
 
 
-def _measured(file: Path, labels: ImageLabels, organs: Sequence[str] | None, highest: int) -> list[PlanarMeasurement]:
-    found = taken_over(file, labels, read_record_of(file, KIND), organs)
+def _measured(
+    file: Path, found: TakenOver[ImageLabels, PlanarMeasurement], organs_given: bool, highest: int
+) -> list[PlanarMeasurement]:
     if found.complete:
         return found.all
     names = found.organs or [numbered(label) for label in range(1, max(highest, 1) + 1)]
-    probabilities = None if found.known else read_image_probabilities(file, labels.name)
-    if probabilities is not None and organs is not None:
-        probabilities = in_order(probabilities, found.labels, len(organs))
+    probabilities = None if found.known else read_image_probabilities(file, found.label_map.name)
+    if probabilities is not None and organs_given:
+        probabilities = in_order(probabilities, found.labels, len(names))
     counted = None if probabilities is None else own_outlines(found.label_map.voxels, probabilities)
     return found.joined(measure_labels(found.label_map, names, probabilities, counted))
 

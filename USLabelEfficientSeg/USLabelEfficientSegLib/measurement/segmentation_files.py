@@ -20,7 +20,7 @@ from ..errors import InputError
 from ..failures import Failures
 from ..imaging.files import find_images, image_name, read_label_map, read_map, read_volume
 from ..imaging.formats import PICTURE_SUFFIXES, suffix_of
-from ..imaging.volume import LabelMap
+from ..imaging.volume import LabelMap, UltrasoundVolume
 from ..imaging.volume_files import read_header
 from ..segmentation.segments import PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX
 from ..segmentation.training_statistics import TrainingStatistics
@@ -30,7 +30,7 @@ from .measurement_files import KIND
 from .measurement_record import read_record_of, record_of
 from .measurements import OrganMeasurement
 from .own_outlines import own_outlines
-from .taken_over import names_of, taken_over
+from .taken_over import model_flagged, names_of, taken_over
 
 SEGMENTATION_SUFFIX = "_segmentation"
 _SEGMENTATION = "a segmentation"
@@ -96,8 +96,9 @@ def measure_files(
     paths: Iterable[Path],
     organs: Sequence[str] | None = None,
     *,
-    images: Mapping[str, Path] | None = None,
+    images: Mapping[str, Path | UltrasoundVolume] | None = None,
     statistics: TrainingStatistics | None = None,
+    model_sha256: str | None = None,
     failures: Failures | None = None,
 ) -> list[OrganMeasurement]:
     """Measure segmentation files and all segmentations in folders.
@@ -112,10 +113,12 @@ def measure_files(
         organs: names of the organs.
         images: what was segmented, by name, where it is at hand: see `measure_case`.
         statistics: of the volumes that the model learnt from.
+        model_sha256: of the model that is said to have made them, see `model_digest`: others are flagged.
         failures: takes up what is wrong with one file, so that the others are measured.
 
     Raises:
-        InputError: a file cannot be read or measured, or two segmentations are of images of the same name.
+        InputError: a file cannot be read or measured, its image has changed since it was segmented, or two
+            segmentations are of images of the same name.
     """
     files = given_files(paths, find_segmentations)
     check_one_a_case(files)
@@ -125,7 +128,7 @@ def measure_files(
     unnamed: dict[Path, list[OrganMeasurement]] = {}
     for file in files:
         with failures.of_one(file):
-            names, rows = _measured(file, organs, images, statistics)
+            names, rows = _measured(file, organs, images or {}, statistics, model_sha256)
             (named if names else unnamed)[file] = rows
     present = [n for rows in unnamed.values() for n, row in enumerate(rows, 1) if row.voxel_count]
     kept = {file: rows[: max(present, default=1)] for file, rows in unnamed.items()}
@@ -144,28 +147,32 @@ def check_one_a_case(files: Iterable[Path]) -> None:
 def _measured(
     file: Path,
     organs: Sequence[str] | None,
-    images: Mapping[str, Path] | None,
+    images: Mapping[str, Path | UltrasoundVolume],
     statistics: TrainingStatistics | None,
+    model_sha256: str | None,
 ) -> tuple[bool, list[OrganMeasurement]]:
     """Whether a file names its organs, or somebody does, and the measurements of them or of all labels."""
     found = taken_over(file, read_segmentation(file), read_record_of(file, KIND), organs)
-    if found.complete:
-        return True, found.all
     label_map, names = found.label_map, found.organs
+    image = images.get(label_map.name)
+    volume = read_volume(image) if isinstance(image, Path) else image
+    if volume is not None:
+        found.check_image(file, volume)
+    if found.complete:
+        return True, model_flagged(found.all, found.maker, model_sha256)
     probabilities = None if found.known else read_probabilities(file, label_map.name)
     if probabilities is not None and organs is not None:
         probabilities = in_order(probabilities, found.labels, len(organs))
-    image = None if images is None or label_map.name not in images else read_volume(images[label_map.name])
     count = UNLABELLED - 1 if probabilities is None else len(probabilities) - 1
     rows = measure_case(
         label_map,
         names or [numbered(number) for number in range(1, count + 1)],
         probabilities,
-        image=image,
+        image=volume,
         statistics=statistics,
         counted=None if probabilities is None else own_outlines(label_map.voxels, probabilities),
     )
-    return bool(names), found.joined(rows)
+    return bool(names), model_flagged(found.joined(rows), found.maker, model_sha256)
 
 
 def in_order(probabilities: NDArray[np.floating], labels: Mapping[int, int], organs: int) -> NDArray[np.floating]:

@@ -7,12 +7,13 @@ names. A file without names has those of its record.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ..annotation.segments import LabelFile, matched, numbered, organ_labels
 from ..errors import InputError
-from ..imaging.volume import LabelMap
-from .measurement_record import Record, Row
+from ..imaging.checksums import image_checksum
+from ..imaging.volume import LabelMap, UltrasoundVolume
+from .measurement_record import UNKNOWN, Maker, Record, Row
 from .measurements import Flag, OrganMeasurement
 from .planar import PlanarMeasurement
 
@@ -29,6 +30,7 @@ class TakenOver(Generic[AnyLabels, Row]):
         rows: what was measured, by organ; one that was edited since has the flag `EDITED` and nothing else that counts.
         labels: for each label of the file, the label in `label_map`.
         known: whether there was a record.
+        maker: of the segmentation, unknown where none of its organs is as it was made.
     """
 
     label_map: AnyLabels
@@ -36,12 +38,20 @@ class TakenOver(Generic[AnyLabels, Row]):
     rows: dict[int, Row]
     labels: dict[int, int]
     known: bool
+    maker: Maker
 
     @property
     def complete(self) -> bool:
         """Whether nothing is left to be measured."""
         whole = self.rows.keys() == set(range(1, len(self.organs) + 1)) and self.known
         return whole and int(self.label_map.voxels.max()) <= len(self.organs) and not any(map(is_edited, self.all))
+
+    def check_image(self, path: Path, image: UltrasoundVolume) -> None:
+        """Raise `InputError` when an image is not the one that was segmented into the file `path`."""
+        if self.maker.image is None or self.maker.image.same(image_checksum(image)):
+            return
+        problem = f"is not the image that {path.name} was made of: its grey values, its size or its place differ"
+        raise InputError(image.name, problem, "give the image that was segmented, or segment it again")
 
     @property
     def all(self) -> list[Row]:
@@ -68,6 +78,9 @@ def taken_over(
         InputError: as `organ_labels` does.
     """
     rows = {} if record is None else _rows_by_label(record, path, label_map)
+    maker = UNKNOWN
+    if record is not None and record.origin is not None and not all(map(is_edited, rows.values())):
+        maker = record.origin.maker
     if rows and not label_map.segments:
         label_map = replace(label_map, segments={label: row.organ for label, row in rows.items()})
     names = names_of(label_map)
@@ -80,7 +93,25 @@ def taken_over(
         for label, row in rows.items()
         if 0 < labels.get(label, 0) <= len(names)
     }
-    return TakenOver(label_map, names, of_organ, labels, record is not None)
+    return TakenOver(label_map, names, of_organ, labels, record is not None, maker)
+
+
+def model_flagged(rows: Iterable[Row], maker: Maker, model_sha256: str | None) -> list[Row]:
+    """The rows with a flag where a model is named that has not made them, or of which nobody knows whether it has."""
+    if model_sha256 is None or maker.model_sha256 == model_sha256:
+        return list(rows)
+    flag = Flag.UNKNOWN_MODEL if maker.model_sha256 is None else Flag.OTHER_MODEL
+    return [_flagged(row, flag) for row in rows]
+
+
+def check_model(records: Iterable[Record[Any] | None], model_sha256: str, study: Path) -> None:
+    """Raise `InputError` when all segmentations name the model that has made them, and none the one of a study."""
+    makers = [
+        None if record is None or record.origin is None else record.origin.maker.model_sha256 for record in records
+    ]
+    if None not in makers and model_sha256 not in makers:
+        problem = "is not the study whose model has made these segmentations"
+        raise InputError(study, problem, "give --study the study that they were segmented with, or leave it out")
 
 
 def is_edited(row: OrganMeasurement | PlanarMeasurement) -> bool:
@@ -97,7 +128,11 @@ def names_of(label_map: LabelMap) -> list[str]:
 def _of_now_or_then(now: Row, then: Row | None) -> Row:
     if then is None:
         return now
-    return replace(now, flags=(*now.flags, Flag.EDITED)) if is_edited(then) else then
+    return _flagged(now, Flag.EDITED) if is_edited(then) else then
+
+
+def _flagged(row: Row, flag: Flag) -> Row:
+    return replace(row, flags=(*row.flags, flag))
 
 
 def _rows_by_label(record: Record[Row], path: Path, label_map: LabelMap) -> dict[int, Row]:
