@@ -11,13 +11,13 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ..errors import InputError
 from .files import sync_folder, writing
 from .links import is_link, open_in_place
-from .lock import try_lock
+from .lock import StudyLock, holder_of, try_lock
 from .manifest import MANIFEST_NAME
 
 _BUILDING = re.compile(r"\.uslabelseg-[0-9a-f]{16}")
@@ -40,21 +40,18 @@ def building(target: Path) -> Iterator[Path]:
         parent.mkdir(parents=True, exist_ok=True)
         folder = parent / f".uslabelseg-{secrets.token_hex(8)}"
         folder.mkdir()
-    descriptor = None
     try:
-        with writing(target):
-            descriptor = open_in_place(folder / _LOCK, os.O_RDWR | os.O_CREAT)
-            if not try_lock(descriptor):
-                raise InputError(folder, "cannot be locked", "move it to a disk that supports file locks")
+        with writing(target), ExitStack() as held:
+            held.enter_context(StudyLock(folder / _LOCK, target))
             yield folder
             if inside:
                 for name in (*_FOLDERS, MANIFEST_NAME):  # the manifest, which makes it a study, comes last
                     os.rename(folder / name, target / name)
             else:
                 if os.name == "nt":  # where a folder with open files cannot be renamed
-                    os.close(descriptor)
-                    descriptor = None
+                    held.close()
                 _rename(folder, target)
+                held.close()
                 (target / _LOCK).unlink()
             sync_folder(parent)
     except BaseException:
@@ -62,8 +59,6 @@ def building(target: Path) -> Iterator[Path]:
             _take_back(folder, target)
         raise
     finally:
-        if descriptor is not None:
-            os.close(descriptor)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -105,9 +100,10 @@ def _is_left(folder: Path) -> bool:
     except (InputError, OSError):
         return False
     try:
-        return try_lock(descriptor)
+        free = try_lock(descriptor)
     finally:
         os.close(descriptor)
+    return free and holder_of(folder / _LOCK) is None  # of another computer the lock's text tells
 
 
 def _take_back(folder: Path, target: Path) -> None:

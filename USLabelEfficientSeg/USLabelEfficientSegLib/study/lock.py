@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import sys
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
+_LOOKS, _SECONDS_A_LOOK = 5, 0.01  # `holder_of` holds the lock for less
 _WINDOWS_LOCKED_BYTE = 1 << 30  # far behind the text, which other processes must be able to read
 
 
@@ -87,7 +89,7 @@ class StudyLock:
             descriptor = open_in_place(self._path, os.O_RDWR | os.O_CREAT)
         try:
             try:
-                free = try_lock(descriptor)
+                free = _taken(descriptor)
             except OSError as error:
                 problem = f"cannot be locked ({error.strerror})"
                 raise InputError(self._study, problem, "move it to a disk that supports file locks") from error
@@ -145,6 +147,15 @@ class StudyLock:
             f"{holder.get('since', 'an unknown time')}, which cannot be checked from here",
             f"wait for it, or delete {self._path} if it no longer runs",
         )
+
+
+def _taken(descriptor: int) -> bool:
+    """Lock a file, also where somebody asks at the same moment who holds it; whether it could be had."""
+    for _ in range(_LOOKS):
+        if try_lock(descriptor):
+            return True
+        time.sleep(_SECONDS_A_LOOK)
+    return False
 
 
 def _read_holder(descriptor: int) -> dict[str, Any]:
