@@ -405,3 +405,25 @@ def test_a_damaged_alignment_is_made_again_and_told(trained, settings, damage):
         train(trained, settings, CPU)
 
     assert all(torch.equal(tensor, before[name]) for name, tensor in weights(trained).items())
+
+
+@pytest.mark.parametrize("moment", [4, 8])
+def test_a_study_that_is_renamed_while_it_is_trained_stops_and_goes_on_at_its_new_place(
+    study, settings, trained_study, tmp_path, moment
+):
+    asked = []
+
+    def rename():
+        asked.append(1)
+        if len(asked) == moment:
+            os.rename(study.folder, tmp_path / "renamed")
+        return False
+
+    with pytest.raises(InputError, match="was moved, renamed or removed while it was being written"):
+        train(study, settings, CPU, cancelled=rename)
+    assert not study.folder.exists(), "a ghost of the study was trained on"
+
+    renamed = Study.open(tmp_path / "renamed")
+    train(renamed, settings, CPU)
+
+    assert_same_weights(renamed, Study.open(trained_study))

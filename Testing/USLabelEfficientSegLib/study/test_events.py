@@ -165,3 +165,13 @@ def test_a_clock_that_was_set_back_takes_nothing_away() -> None:
     assert (
         training_seconds([Event("a", 1, 3, time=50.0), Event("a", 2, 3, time=20.0), Event("a", 3, 3, time=25.0)]) == 5.0
     )
+
+
+def test_events_of_a_study_that_was_moved_make_no_ghost_of_it(tmp_path: Path) -> None:
+    (tmp_path / "study").mkdir()
+    log = EventLog(tmp_path / "study" / "run" / "events.jsonl")
+    log.emit("a", 1, 3)
+    os.rename(tmp_path / "study", tmp_path / "moved")
+    with pytest.raises(InputError, match="was moved, renamed or removed"):
+        log.emit("a", 2, 3)
+    assert not (tmp_path / "study").exists()

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from ..errors import InputError
-from .files import writing
+from .files import make_folder, writing
 from .json_files import parse_json
 from .links import open_in_place, refuse_link
 
@@ -79,7 +79,7 @@ class EventLog:
 
     def _append(self, text: str) -> None:
         with writing(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             refuse_link(self.path.parent)
             descriptor = open_in_place(self.path, os.O_CREAT | os.O_APPEND | os.O_RDWR)
             try:

@@ -54,6 +54,15 @@ def writing(path: Path) -> Iterator[None]:
         raise
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder of a study, but never the study itself: it may have been moved. Raises `InputError` if it was."""
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileNotFoundError:
+        problem = "is not there any more: the study was moved, renamed or removed while it was being written"
+        raise InputError(folder.parent, problem, "start again with its new folder") from None
+
+
 def atomic_write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path` by way of a temporary file in the same folder: write, fsync, rename.
 

@@ -22,6 +22,7 @@ from ..errors import Cancelled, InputError
 from .checkpoint import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
 from .checkpoint_header import damaged, read_metadata
 from .events import EventLog
+from .files import make_folder
 from .group import ALONE, Group
 
 SECONDS_BETWEEN_EVENTS = 0.5
@@ -192,6 +193,7 @@ def _save(path: Path, identity: Mapping[str, Any], state: TrainingState, step: i
     if not complete:  # the finished stage is only read from, its optimizer would double or triple the file
         tensors |= {f"optimizer/{key}": tensor for key, tensor in optimizer_tensors(state.optimizer).items()}
     threads = torch.get_num_threads()
+    make_folder(path.parent)
     save_checkpoint(path, tensors, {**identity, "step": step, "complete": complete, "threads": threads})
 
 
