@@ -106,7 +106,9 @@ def run_demo(
     train(study, settings, device, cancelled=cancelled, processors=processors)
 
     segmentations, images = output / "segmentations", find_images(held_out / "images")
-    results = segment_and_measure(load_model(study.folder), images, segmentations, device, probability=True)
+    threads = processors.threads if processors is not None and device.type == "cpu" else lambda: 1
+    model = load_model(study.folder)
+    results = segment_and_measure(model, images, segmentations, device, probability=True, threads=threads)
     for number, _ in enumerate(results, start=1):
         listener(Event("segmenting held-out volumes", number, len(images)))
     volumes = measure_files([segmentations])

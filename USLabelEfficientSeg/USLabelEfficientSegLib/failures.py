@@ -3,8 +3,25 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from .errors import Cancelled, InputError
+
+T = TypeVar("T")
+
+
+def attempted(make: Callable[[], T]) -> Callable[[], T]:
+    """Call `make` now; what is returned gives its result, or raises its error, when it is the turn of its file."""
+    try:
+        made = make()
+    except Exception as error:
+        failed = error
+
+        def fail() -> T:
+            raise failed
+
+        return fail
+    return lambda: made
 
 
 class Failures:

@@ -211,7 +211,7 @@ class Run:
                 stop_if(self.cancelled, f"{stage} stopped after {len(made)} of {len(chosen)} volumes")
                 yield volume
 
-        for one in in_threads(self.beside.idle(), make, each()):
+        for one in in_threads(self.beside.idle, make, each()):
             made.append(one)
             if told:
                 self.study.events.emit(stage, len(made), len(chosen))

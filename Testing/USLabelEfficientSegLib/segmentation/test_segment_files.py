@@ -1,10 +1,12 @@
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.failures import Failures
 from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, write_volume
 from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
 from USLabelEfficientSegLib.measurement.segmentation_files import measure_files, organ_names, read_probabilities
@@ -49,6 +51,34 @@ def test_a_segmentation_lies_exactly_on_its_image_and_names_its_organs(model, ob
     uncertainty = read_volume(tmp_path / "out" / "Bläschen 7_uncertainty.nrrd")
     assert uncertainty.geometry.same_grid(image.geometry)
     assert 0 <= uncertainty.voxels.min() < uncertainty.voxels.max() <= 1
+
+
+@pytest.mark.parametrize("at_once", [2, 3])
+def test_images_in_the_works_at_once_give_the_same_files_in_their_order(model, oblique, tmp_path, at_once):
+    images = oblique.parent
+    image = read_volume(oblique)
+    for number in range(4):
+        write_volume(images / f"{number}.nrrd", replace(image, voxels=np.roll(image.voxels, 3 * number, axis=0)))
+    (images / "2.nrrd").write_bytes((images / "2.nrrd").read_bytes()[:-100])
+    told, asked = [], []
+
+    def segmented(folder, **more):
+        failures = Failures(told.append)
+        found = images_by_name([images])
+        return [result.path.name for result in segment_files(model, found, folder, CPU, failures=failures, **more)]
+
+    def threads():
+        asked.append(at_once)
+        return at_once
+
+    alone = segmented(tmp_path / "alone")
+    together = segmented(tmp_path / "together", threads=threads)
+
+    assert together == alone == ["0.nrrd", "1.nrrd", "3.nrrd", "Bläschen 7.nrrd"]
+    for name in alone:
+        assert (tmp_path / "together" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
+    assert len(told) == 2 and told[0] == told[1] and "2.nrrd" in told[0]
+    assert len(asked) == 5  # asked before each
 
 
 def test_probabilities_are_found_beside_the_segmentation_and_give_the_expected_volumes(model, oblique, tmp_path):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _ERRORS = (Column("|Volume error|, %", "absolute_volume_error_percent", lambda summary: f"{summary.median:.1f}"),)
 
+_SEGMENTED_AT_ONCE = 4  # each takes memory
+
 
 @long_command
 def segment(
@@ -71,6 +73,7 @@ def segment(
     from ..segmentation.segment_images import model_dimension
     from ..study.kinds import check_order
     from ..study.memory import tune_memory
+    from ..study.processors import Processors
 
     check_order("segment", model, images)
     where, sizes = choose_device(device), read_pixel_sizes(pixel_sizes, pixel_size)
@@ -89,6 +92,8 @@ def segment(
         )
         return
     image_results.refuse_pixel_sizes(sizes)
+    processors = Processors(_SEGMENTED_AT_ONCE if where.type == "cpu" else 1)
+    processors.threads()  # what they do until the first image is read tells how many are idle
     found = images_by_name(images)
     trained = load_model(model)
     tune_memory()
@@ -103,6 +108,7 @@ def segment(
         uncertainty=uncertainty,
         outputs=outputs_of(overwrite, [model, *images]),
         failures=failures,
+        threads=processors.threads,
     )
     for result in results:
         if as_json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,7 @@ def segment_and_measure(
     uncertainty: bool = False,
     outputs: Outputs | None = None,
     failures: Failures | None = None,
+    threads: Callable[[], int] = lambda: 1,
 ) -> Iterator[MeasuredFile]:
     """Segment images as `segment_files` does, and write `NAME_measurements.json` beside each segmentation."""
     rows: list[OrganMeasurement] = []
@@ -59,6 +60,7 @@ def segment_and_measure(
         outputs=outputs,
         failures=failures,
         record=record,
+        threads=threads,
     )
     for result in results:
         yield MeasuredFile(result.path, list(rows))

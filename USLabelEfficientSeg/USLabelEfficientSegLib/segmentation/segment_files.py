@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError
-from ..failures import Failures
+from ..failures import Failures, attempted
 from ..imaging.dicom import holds_image
 from ..imaging.files import find_images, image_name, read_volume, write_label_map, write_map
 from ..imaging.image_files import Dimension, dimension_of
@@ -23,12 +24,14 @@ from ..imaging.volume import LabelMap, UltrasoundVolume
 from ..outputs import Outputs
 from ..study.kinds import check_images, check_model
 from ..study.study import Study
+from ..study.threads import in_threads
 from .image_model import ImageModel
 from .inference import CoarsePrediction, predict
 from .model import MODEL_NAME, SegmentationModel
 from .result_files import result_files
 from .segments import segment_metadata
 
+_Segmented = tuple[UltrasoundVolume, CoarsePrediction, LabelMap]
 _Model = TypeVar("_Model", SegmentationModel, ImageModel)
 
 
@@ -104,6 +107,7 @@ def segment_files(
     outputs: Outputs | None = None,
     failures: Failures | None = None,
     record: Callable[[Path, UltrasoundVolume, CoarsePrediction, LabelMap], object] = lambda *made: None,
+    threads: Callable[[], int] = lambda: 1,
 ) -> Iterator[SegmentedFile]:
     """Segment images into a folder, one after the other as the result is iterated over.
 
@@ -120,6 +124,7 @@ def segment_files(
         outputs: what may be replaced, by default results of this program alone.
         failures: takes up what is wrong with one image, so that the others are done; by default all are read first.
         record: writes what else belongs to a segmentation, beside the file that it is given; see `ResultFiles`.
+        threads: asked for every image how many may be in the works; files are read and written by this thread alone.
 
     Raises:
         InputError: before anything is written: two results or a result and an image of the same path, files that may
@@ -131,11 +136,15 @@ def segment_files(
             read_volume(path)
     failures = failures or Failures()
     failures.of = len(images)
-    for name, path in images.items():
+
+    def segmented(read: Callable[[], UltrasoundVolume]) -> Callable[[], _Segmented]:
+        return attempted(lambda: _segmented(model, read(), device))
+
+    volumes = (attempted(partial(read_volume, path)) for path in images.values())
+    results = in_threads(lambda: min(threads(), len(images)), segmented, volumes)
+    for (name, path), made in zip(images.items(), results, strict=True):
         with failures.of_one(path):
-            volume = read_volume(path)
-            prediction = predict(model, volume, device)
-            label_map = prediction.label_map()
+            volume, prediction, label_map = made()
             with files[name].written() as temporary:
                 if probability:
                     write_map(temporary.probability, _fine_probability(prediction), prediction.geometry)
@@ -147,6 +156,11 @@ def segment_files(
             result = SegmentedFile(files[name].labels, volumes_ml, prediction, label_map)
         if not failures.last_failed:
             yield result
+
+
+def _segmented(model: SegmentationModel, volume: UltrasoundVolume, device: torch.device) -> _Segmented:
+    prediction = predict(model, volume, device)
+    return volume, prediction, prediction.label_map()
 
 
 def _fine_probability(prediction: CoarsePrediction) -> np.ndarray:

@@ -59,6 +59,10 @@ class Processors:
         self._looked = now, usage, own
         return self._allowed
 
+    def threads(self) -> int:
+        """Threads of this process that may compute now, when there is no other one of ours."""
+        return self.allowed(time.process_time())
+
 
 def count() -> int:
     """How many processors this process may use."""

@@ -13,24 +13,32 @@ from typing import Generic, TypeVar
 
 import torch
 
+from . import processors
 from .memory import flushes_denormals
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-def in_threads(threads: int, make: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """What `make` makes of every item, in their order; so many at once, and as many results wait to be taken."""
-    if threads == 1:
-        yield from map(make, items)
-        return
-    with _pool(threads) as pool:
-        begun: deque[Future[R]] = deque()
+def in_threads(threads: Callable[[], int], make: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """What `make` makes of every item, in their order.
+
+    Args:
+        threads: asked before every item how many may be made at once; as many results wait to be taken.
+        make: of one item; where there is one thread, called in this one.
+        items: taken in this thread, when it is their turn.
+    """
+    begun: deque[Future[R]] = deque()
+    with _pool(processors.count()) as pool:
         try:
             for item in items:
-                if len(begun) == threads:
+                at_once = threads()
+                while begun and len(begun) >= at_once:
                     yield begun.popleft().result()
-                begun.append(pool.submit(make, item))
+                if at_once == 1:
+                    yield make(item)
+                else:
+                    begun.append(pool.submit(make, item))
             while begun:
                 yield begun.popleft().result()
         finally:
