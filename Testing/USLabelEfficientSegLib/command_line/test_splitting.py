@@ -47,7 +47,7 @@ def test_nothing_is_left_where_not_all_can_be_written(call, cycle, tmp_path, mon
     def write(path, volume):
         if volume.name.endswith("002"):
             raise OSError(28, "No space left on device", str(path))
-        files.write_with_itk(path, volume.voxels, volume.geometry)
+        files.write_image(path, volume.voxels, volume.geometry)
 
     monkeypatch.setattr(files, "write_volume", write)
 

@@ -18,6 +18,7 @@ from .file_formats import nrrd
 from .file_formats.header import understood
 from .file_formats.segmentation import fitted, image_grid, merged, segments_of
 from .file_formats.voxel_data import Frame, read_frames
+from .file_formats.writing import write_image
 from .formats import (
     PICTURE_SUFFIXES,
     PLANAR_REMEDY,
@@ -28,7 +29,6 @@ from .formats import (
     format_of,
     suffix_of,
 )
-from .itk_files import write_with_itk
 from .volume import Geometry, LabelMap, UltrasoundVolume
 from .volume_files import read_geometry as read_geometry
 from .volume_files import read_header, read_volumes
@@ -119,17 +119,17 @@ def write_volume(path: Path | str, volume: UltrasoundVolume) -> None:
     Raises:
         InputError: unknown suffix, no such folder, no write permission, or the disk is full.
     """
-    write_with_itk(Path(path), volume.voxels, volume.geometry)
+    write_image(Path(path), volume.voxels, volume.geometry)
 
 
 def write_label_map(path: Path | str, label_map: LabelMap, metadata: Mapping[str, str] | None = None) -> None:
     """Write a label map like `write_volume`; NRRD and MetaImage keep `metadata`, texts by name."""
-    write_with_itk(Path(path), label_map.voxels, label_map.geometry, metadata)
+    write_image(Path(path), label_map.voxels, label_map.geometry, metadata)
 
 
 def write_map(path: Path | str, values: NDArray[np.float32], geometry: Geometry) -> None:
     """Write values on the grid of a volume like `write_volume`: (I, J, K), or (C, I, J, K) with C a voxel."""
-    write_with_itk(Path(path), values, geometry)
+    write_image(Path(path), values, geometry)
 
 
 def read_map(path: Path | str) -> tuple[NDArray[Any], Geometry]:

@@ -17,7 +17,7 @@ from typing import Any
 from ..display import csv_cell
 from ..errors import InputError
 
-_TEMPORARY = re.compile(r"\.[0-9a-f]{16}(\..*)?")  # imaging/itk_files.py names its own the same way
+_TEMPORARY = re.compile(r"\.[0-9a-f]{16}(\..*)?")  # imaging/file_formats/writing.py names its own the same way
 
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)

@@ -33,7 +33,7 @@ from pydicom.uid import (
 )
 
 from ...errors import InputError
-from ..itk_files import quiet
+from ..itk_messages import quiet
 from ..volume import check_voxel_count
 from .jpeg import decode_jpeg, transformed_by_jpeg2000
 from .values import count_of, frame_count, told

@@ -66,9 +66,6 @@ class Header:
         slope: voxels are stored values times this.
         intercept: voxels are stored values plus this, after the slope.
         texts: free texts of the file by name.
-
-    Raises:
-        InputError: more than 2^31 voxels, or not as many axes of each role as there may be.
     """
 
     path: Path

@@ -61,13 +61,12 @@ def read_header(path: Path) -> Header:
             _check_colour(path, channels, dtype)
             axes.insert(0, ("colour", channels))
         check_units(path, [fields.get("DistanceUnits", "")])
-        nbytes = math.prod(sizes) * channels * dtype.itemsize
         return Header(
             path,
             tuple(axes),
             dtype,
             _geometry(path, fields, sizes),
-            _voxel_data(path, fields, data_start, nbytes),
+            _voxel_data(path, fields, data_start),
             slope=_scale(fields, "ElementToIntensityFunctionSlope", 1.0),
             intercept=_scale(fields, "ElementToIntensityFunctionOffset", 0.0),
             texts=fields,
@@ -142,7 +141,7 @@ def _scale(fields: dict[str, str], name: str, default: float) -> float:
     return value
 
 
-def _voxel_data(path: Path, fields: dict[str, str], data_start: int, nbytes: int) -> VoxelData:
+def _voxel_data(path: Path, fields: dict[str, str], data_start: int) -> VoxelData:
     name, start = fields["ElementDataFile"], 0
     if name.upper() == "LOCAL":
         file, start = path, data_start

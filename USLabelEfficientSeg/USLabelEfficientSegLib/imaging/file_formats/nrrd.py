@@ -80,8 +80,7 @@ def read_header(path: Path, *, values: bool = False) -> Header:
         dtype = _dtype(fields)
         axes = tuple((role, size) for role, size in zip(roles, sizes, strict=True) if role is not None)
         geometry = _geometry(path, fields, sizes, roles, vectors)
-        nbytes = math.prod(sizes) * dtype.itemsize
-        data = _voxel_data(path, fields, data_start, nbytes)
+        data = _voxel_data(path, fields, data_start)
         return Header(path, axes, dtype, geometry, data, texts=texts)
 
 
@@ -256,7 +255,7 @@ def _quoted(text: str) -> list[str]:
     return [first or second for first, second in _QUOTED.findall(text)]
 
 
-def _voxel_data(path: Path, fields: dict[str, str], data_start: int, nbytes: int) -> VoxelData:
+def _voxel_data(path: Path, fields: dict[str, str], data_start: int) -> VoxelData:
     encoding = fields["encoding"].lower()
     if encoding not in ("raw", "gz", "gzip"):
         raise InputError(path, f"has voxels in the encoding {encoding[:20]}", "save it raw or compressed with gzip")

@@ -2,6 +2,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,19 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.imaging.files import read_volume, write_volume
+from USLabelEfficientSegLib.imaging.file_formats.segmentation import segment_fields
+from USLabelEfficientSegLib.imaging.files import (
+    read_label_map,
+    read_map,
+    read_volume,
+    write_label_map,
+    write_map,
+    write_volume,
+)
 from USLabelEfficientSegLib.imaging.formats import READ_SUFFIXES, WRITE_SUFFIXES
-from USLabelEfficientSegLib.imaging.volume import UltrasoundVolume
+from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
 
-DATA = Path(os.environ.get("USLABELSEG_DATA", Path(__file__).parents[4] / "shared" / "data"))
+DATA = Path(os.environ.get("USLABELSEG_DATA", Path(__file__).parents[5] / "shared" / "data"))
 GIPL = DATA / "volumes" / "prostate_trus_full_resolution.gipl"
 
 
@@ -194,3 +203,74 @@ def test_long_names_and_letters_of_any_language(volume: UltrasoundVolume, tmp_pa
 
         np.testing.assert_array_equal(read_volume(path).voxels, volume.voxels)
         assert read_volume(path).name == "ñ" * 120
+
+
+@pytest.mark.parametrize("suffix", WRITE_SUFFIXES)
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "float32"])
+def test_other_programs_read_what_is_written(
+    oblique_geometry: Geometry, tmp_path: Path, suffix: str, dtype: str
+) -> None:
+    voxels = np.random.default_rng(0).integers(0, 100, oblique_geometry.shape).astype(dtype)
+    path = tmp_path / f"a{suffix}"
+    for turned in (oblique_geometry, replace(oblique_geometry, direction=-oblique_geometry.direction)):
+        write_volume(path, UltrasoundVolume(voxels, turned, "a"))
+
+        image, own = sitk.ReadImage(str(path)), read_volume(path)
+
+        np.testing.assert_array_equal(sitk.GetArrayViewFromImage(image).T, voxels)
+        np.testing.assert_array_equal(own.voxels, voxels)
+        assert own.voxels.dtype == sitk.GetArrayViewFromImage(image).dtype == dtype
+        exact = 1e-5 if "nii" in suffix else 1e-12  # NIfTI-1 holds 32 bits
+        np.testing.assert_allclose(image.GetSpacing(), turned.spacing, atol=exact)
+        np.testing.assert_allclose(image.GetOrigin(), turned.origin, atol=exact)
+        np.testing.assert_allclose(image.GetDirection(), turned.direction.ravel(), atol=exact)
+        assert own.geometry.same_grid(turned, 1e-4 if "nii" in suffix else 1e-9)
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha"])
+def test_texts_come_back(tmp_path: Path, suffix: str) -> None:
+    labels = LabelMap(np.zeros((3, 4, 5), np.uint8), Geometry((3, 4, 5), (1, 1, 1), (0, 0, 0), np.eye(3)), "a")
+    names = {1: "Bläschen: a = b", 2: "back\\slash"}
+
+    write_label_map(tmp_path / f"a{suffix}", labels, segment_fields(names))
+
+    assert read_label_map(tmp_path / f"a{suffix}").segments == names
+    assert sitk.ReadImage(str(tmp_path / f"a{suffix}")).GetMetaData("Segment0_Name") == names[1]
+
+
+def test_values_of_classes_come_back_and_are_a_vector_for_other_programs(
+    oblique_geometry: Geometry, tmp_path: Path
+) -> None:
+    values = np.random.default_rng(0).random((3, *oblique_geometry.shape)).astype(np.float32)
+
+    write_map(tmp_path / "a.nrrd", values, oblique_geometry)
+
+    again, geometry = read_map(tmp_path / "a.nrrd")
+    np.testing.assert_array_equal(again, values)
+    assert geometry.same_grid(oblique_geometry, 1e-9)
+    image = sitk.ReadImage(str(tmp_path / "a.nrrd"))
+    np.testing.assert_array_equal(sitk.GetArrayViewFromImage(image).transpose(3, 2, 1, 0), values)
+    with pytest.raises(InputError, match=r"cannot hold several values a voxel; write it as \.nrrd"):
+        write_map(tmp_path / "a.mha", values, oblique_geometry)
+    with pytest.raises(InputError, match="has 3 values a voxel of the kind vector, not grey or RGB"):
+        read_volume(tmp_path / "a.nrrd")
+
+
+def test_nifti_has_no_room_for_long_axes(tmp_path: Path) -> None:
+    shape = (40_000, 2, 2)
+    voxels = np.arange(160_000, dtype=np.uint16).reshape(shape) % 7
+    with pytest.raises(InputError, match="has no room for 40000 voxels on an axis"):
+        write_volume(
+            tmp_path / "a.nii.gz", UltrasoundVolume(voxels, Geometry(shape, (1, 1, 1), (0, 0, 0), np.eye(3)), "a")
+        )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems know no such names")
+def test_folders_whose_names_are_no_text_are_written_to(volume: UltrasoundVolume, tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(bytes(tmp_path) + b"/caf\xe9"))
+    folder.mkdir()
+    for suffix in WRITE_SUFFIXES:
+        write_volume(folder / f"a{suffix}", volume)
+
+        np.testing.assert_array_equal(read_volume(folder / f"a{suffix}").voxels, volume.voxels)
