@@ -7,9 +7,10 @@ import torch
 
 from USLabelEfficientSegLib.calibrating import calibrated_on_volumes
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.imaging.files import find_images
+from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, write_label_map
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.segmentation.segment_files import load_model
+from USLabelEfficientSegLib.segmentation.segments import segment_metadata
 
 CPU = torch.device("cpu")
 
@@ -79,3 +80,16 @@ def test_too_few_volumes_are_refused(model, held_out):
 
     with pytest.raises(InputError, match="too few for a 90 % interval"):
         calibrated_on_volumes(model, few, held_out["labels"], CPU)
+
+
+def test_references_are_matched_by_the_names_of_their_organs(model, held_out, tmp_path):
+    swapped = {}
+    for name, path in held_out["labels"].items():
+        label_map = read_label_map(path)
+        label_map = replace(label_map, voxels=np.array([0, 2, 1], np.uint8)[label_map.voxels], segments={})
+        swapped[name] = tmp_path / f"{name}.nrrd"
+        write_label_map(swapped[name], label_map, segment_metadata(label_map, [o.upper() for o in model.organs[::-1]]))
+
+    by_name = calibrated_on_volumes(model, held_out["images"], swapped, CPU)
+
+    assert by_name.calibration == calibrated_on_volumes(model, held_out["images"], held_out["labels"], CPU).calibration

@@ -175,3 +175,30 @@ def _csv(folder, text):
     path = folder / "references.csv"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def test_segmentations_and_references_are_compared_by_the_names_of_their_organs(cohort):
+    for folder, organs in (("labels", ("solid", "fluid")), ("segmentations", ("Fluid", "SOLID"))):
+        for path in (cohort / "labels").iterdir():
+            label_map = read_label_map(path)
+            swap = np.array([0, 2, 1] if folder == "segmentations" else [0, 1, 2], np.uint8)
+            label_map = replace(label_map, voxels=swap[label_map.voxels], segments={})
+            write_label_map(cohort / folder / path.name, label_map, segment_metadata(label_map, organs))
+    found = opened(cohort, references=cohort / "labels")
+
+    assert found.organs == ["Fluid", "SOLID"]
+    for case in cohort_cases(found, LABELS):
+        assert case.dice == {"Fluid": 1.0, "SOLID": 1.0}
+        assert {row.organ: row.outline_volume_ml for row in case.rows} == pytest.approx(case.true_volumes_ml)
+    other = opened(cohort, references=cohort / "labels", organs=["solid", "fluid"])
+    assert all(case.dice == {"solid": 1.0, "fluid": 1.0} for case in cohort_cases(other, LABELS))
+    with pytest.raises(InputError, match="names its labels Fluid, SOLID, and the organs are liver, kidney"):
+        next(iter(cohort_cases(opened(cohort, organs=["liver", "kidney"]), LABELS)))
+
+
+def test_a_table_of_reference_volumes_is_read_by_the_names_of_organs(cohort):
+    (cohort / "volumes.csv").write_text("case,organ,volume_ml\nsimulated_0001, SOLID ,12.5\n")
+
+    found = opened(cohort, references=cohort / "volumes.csv")
+
+    assert found.reference_volumes_ml == {"simulated_0001": {"solid": 12.5}}

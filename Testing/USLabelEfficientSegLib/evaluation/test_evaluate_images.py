@@ -71,3 +71,21 @@ def test_a_prediction_without_reference_and_other_pixels_are_refused(tmp_path):
     coarse = Geometry((60, 80, 1), (0.6, 0.6, 1.0), (0.0, 0.0, 0.0), np.eye(3))
     with pytest.raises(InputError, match="has other pixels than its reference"):
         evaluate_image(disc(22), disc(20, grid=coarse), ["head"])
+
+
+def test_organs_of_images_are_matched_by_name(tmp_path):
+    two = disc(20)
+    two.voxels[:30][two.voxels[:30] == 1] = 2
+    swapped = ImageLabels(np.array([0, 2, 1], np.uint8)[two.voxels], GRID, "a")
+    for kind, labels, organs in (("found", swapped, ("skull", "brain")), ("true", two, ("Brain", "SKULL"))):
+        (tmp_path / kind).mkdir()
+        fields = {f"Segment{n}_LabelValue": str(n + 1) for n in range(2)}
+        write_label_map(
+            tmp_path / kind / "a.nrrd", labels, fields | {f"Segment{n}_Name": organ for n, organ in enumerate(organs)}
+        )
+
+    rows, _ = evaluate_image_folders(tmp_path / "found", tmp_path / "true")
+
+    assert [(row.organ, row.dice, row.area_error_percent) for row in rows] == [("skull", 1.0, 0.0), ("brain", 1.0, 0.0)]
+    with pytest.raises(InputError, match="names its labels skull, brain, and the organs are liver, kidney"):
+        evaluate_image_folders(tmp_path / "found", tmp_path / "true", ["liver", "kidney"])

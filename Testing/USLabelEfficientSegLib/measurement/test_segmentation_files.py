@@ -5,12 +5,14 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 
 from USLabelEfficientSegLib.errors import InputError, Notice
+from USLabelEfficientSegLib.measurement.measure import measure_case
 from USLabelEfficientSegLib.measurement.measurement_files import write_measurements_of
 from USLabelEfficientSegLib.measurement.segmentation_files import (
     find_segmentations,
     measure_files,
     organ_names,
     organs_of_files,
+    read_segmentation,
 )
 
 
@@ -180,3 +182,18 @@ def test_organs_are_named_by_segmentations_or_else_by_references(tmp_path):
     assert organs_of_files([tmp_path / "a.nii.gz"], [tmp_path / "r.nrrd"]) == ["bladder", "prostate"]
     assert organs_of_files([tmp_path / "r.nrrd"], [tmp_path / "a.nii.gz"]) == ["bladder", "prostate"]
     assert organs_of_files([tmp_path / "a.nii.gz"]) == ["organ 1", "organ 2"]
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd"])
+def test_a_format_that_holds_no_names_has_those_in_the_record_beside_it(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    write_labels(path, labels(10, 4))
+    label_map = read_segmentation(path)
+    write_measurements_of(path, measure_case(label_map, ["bladder", "prostate"]), label_map)
+    write_labels(path, labels(9, 4))  # edited since
+
+    named = {1: "bladder", 2: "prostate"} if suffix == ".nii.gz" else {}
+    assert read_segmentation(path).segments == named
+    if named:
+        (tmp_path / "a_measurements.json").write_text("{")
+        assert read_segmentation(path).segments == {}

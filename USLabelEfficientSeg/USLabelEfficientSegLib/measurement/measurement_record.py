@@ -24,6 +24,7 @@ from .. import __version__
 from ..errors import InputError, Notice
 from ..imaging.checksums import VoxelChecksum, organ_checksums
 from ..imaging.files import image_name
+from ..imaging.formats import PICTURE_SUFFIXES, suffix_of
 from ..imaging.volume import LabelMap
 from ..segmentation.segments import RECORD_SUFFIX
 from ..study.files import atomic_write_json, sha256_of
@@ -31,6 +32,7 @@ from .measurements import OrganMeasurement, in_words_of_today
 from .planar import PlanarMeasurement
 
 FORMAT = 2
+_NAMELESS = (".nii", ".nii.gz", ".gipl", ".gipl.gz", *PICTURE_SUFFIXES)
 Row = TypeVar("Row", OrganMeasurement, PlanarMeasurement)
 
 
@@ -96,6 +98,20 @@ def write_record_of(
     """Write the measurements of a segmentation file beside it."""
     origin = Origin(organ_checksums(label_map, len(measurements)), maker)
     atomic_write_json(record_of(segmentation), _content(measurements, {"origin": asdict(origin)}))
+
+
+def recorded_names(segmentation: Path) -> dict[int, str]:
+    """The organs that the file beside a segmentation names, by label, where its own format holds no names; else none.
+
+    They hold for an edited segmentation as well: programs that paint NIfTI files and pictures keep the numbers.
+    """
+    if suffix_of(segmentation) not in _NAMELESS:
+        return {}
+    try:
+        rows = json.loads(record_of(segmentation).read_text(encoding="utf-8"))["measurements"]
+        return {int(row["label"]): str(row["organ"]) for row in rows}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return {}
 
 
 def read_record(path: Path, kind: RecordKind[Row]) -> Record[Row]:

@@ -4,7 +4,7 @@ The JSON files are those of `measurement_record`, with the fields of `PlanarMeas
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,11 @@ from .own_outlines import own_outlines
 from .planar import PlanarMeasurement, measure_planar
 from .segmentation_files import (
     PROBABILITY_REMEDY,
-    SEGMENTATION_SUFFIX,
     check_one_a_case,
     find_segmentations,
     given_files,
     in_order,
+    named_segmentation,
     organs_of_labels,
     probability_file,
 )
@@ -59,8 +59,7 @@ def read_image_segmentation(
     organs: Sequence[str] | None = None,
 ) -> ImageLabels:
     """A segmentation under the name of its image. Raises `InputError` as `read_planar_labels` does."""
-    labels = read_planar_labels(path, organs, geometry=geometry, sizes=sizes)
-    return replace(labels, name=labels.name.removesuffix(SEGMENTATION_SUFFIX))
+    return named_segmentation(path, read_planar_labels(path, geometry=geometry, sizes=sizes), organs)
 
 
 def measure_image_files(

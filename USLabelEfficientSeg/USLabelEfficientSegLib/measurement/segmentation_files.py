@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..annotation.label_files import read_volume_labels
-from ..annotation.segments import LabelFile, numbered, organs_named_in
+from ..annotation.segments import AnyLabels, LabelFile, matched, numbered, organs_named_in
 from ..annotation.sparse_labels import UNLABELLED
 from ..errors import InputError
 from ..failures import Failures
@@ -27,7 +27,7 @@ from ..segmentation.training_statistics import TrainingStatistics
 from ..study.kinds import check_images
 from .measure import measure_case
 from .measurement_files import KIND
-from .measurement_record import read_record_of, record_of
+from .measurement_record import read_record_of, record_of, recorded_names
 from .measurements import OrganMeasurement
 from .own_outlines import own_outlines
 from .taken_over import model_flagged, names_of, taken_over
@@ -81,8 +81,14 @@ def _of_map(file_name: str) -> str | None:
 
 def read_segmentation(path: Path, organs: Sequence[str] | None = None) -> LabelMap:
     """A segmentation under the name of its image, with the labels of the organs; raises as `read_volume_labels`."""
-    label_map = read_volume_labels(path, organs)
-    return replace(label_map, name=label_map.name.removesuffix(SEGMENTATION_SUFFIX))
+    return named_segmentation(path, read_volume_labels(path), organs)
+
+
+def named_segmentation(path: Path, labels: AnyLabels, organs: Sequence[str] | None) -> AnyLabels:
+    """Labels as read from `path` under the name of their image, with the names beside it, matched to the organs."""
+    name, segments = labels.name.removesuffix(SEGMENTATION_SUFFIX), labels.segments
+    labels = replace(labels, name=name, segments=segments or recorded_names(path))
+    return labels if organs is None else matched(labels, organs, path)
 
 
 def given_files(paths: Iterable[Path], find: Callable[[Path], Mapping[str, Path]]) -> list[Path]:
