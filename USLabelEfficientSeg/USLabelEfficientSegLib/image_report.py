@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import torch
 from . import __version__
 from .cohort_report import overlaps
 from .errors import InputError
+from .evaluation.planar_agreement_section import planar_agreement_section
 from .failures import Failures
 from .image_training import read_image_of
 from .imaging.image_files import read_image
@@ -26,7 +27,8 @@ from .measurement.planar_files import (
     organs_of_images,
     read_image_segmentation,
 )
-from .measurement.planar_report import ImageCase, ImageReport
+from .measurement.planar_report import ImageCase, ImageReport, ImageSummary
+from .measurement.report_blocks import Section
 from .measurement.report_content import case_labels
 from .measurement.segmentation_files import images_of
 from .measurement.taken_over import check_model
@@ -47,7 +49,7 @@ def study_content(
     """What a report of a trained study shows: all its images, segmented now; their labels are the references."""
     labels = case_labels([case.name for case in study.cases], show_names)
     cases = _study_cases(study, model, device, labels, failures or Failures())
-    content = ImageReport("Segmentation study of 2-D images", study.organs, cases)
+    content = ImageReport("Segmentation study of 2-D images", study.organs, cases, _comparisons(study.organs))
     return with_training(content, study)
 
 
@@ -103,7 +105,11 @@ def cohort_content(
     names = list(organs or organs_of_images(found, referred))
     labels = case_labels(list(found), show_names)
     cases = _cohort_cases(found, of_name, referred, names, labels, failures or Failures(), model_sha256)
-    return ImageReport(TITLE, names, cases, provenance={"library version": __version__})
+    return ImageReport(TITLE, names, cases, _comparisons(names), provenance={"library version": __version__})
+
+
+def _comparisons(organs: Sequence[str]) -> Callable[[Sequence[ImageSummary]], Sequence[Section]]:
+    return lambda cases: [planar_agreement_section(cases, organs)]
 
 
 def _study_cases(

@@ -5,7 +5,7 @@ from PIL import Image
 from USLabelEfficientSegLib.measurement.training_chart import training_curves_png
 from USLabelEfficientSegLib.measurement.volume_charts import (
     Line,
-    VolumePoint,
+    Point,
     bland_altman_png,
     on_pages,
     repeats_png,
@@ -41,7 +41,7 @@ def test_the_rounds_of_a_student_are_one_curve_after_the_other():
 
 
 def test_volume_charts_accept_empty_organs_and_missing_intervals():
-    empty = VolumePoint(1, 0.0, None, 0.0)
+    empty = Point(1, 0.0, None, 0.0)
 
     for png in (
         scatter_png([empty]),
@@ -53,16 +53,16 @@ def test_volume_charts_accept_empty_organs_and_missing_intervals():
 
 
 def test_intervals_and_references_are_drawn():
-    bare = [[VolumePoint(1, 20.0)], [VolumePoint(1, 30.0)]]
-    with_interval = [[VolumePoint(1, 20.0, (15.0, 28.0))], [VolumePoint(1, 30.0, (22.0, 33.0))]]
-    with_truth = [[VolumePoint(1, 20.0, None, 24.0)], [VolumePoint(1, 30.0, None, 24.0)]]
+    bare = [[Point(1, 20.0)], [Point(1, 30.0)]]
+    with_interval = [[Point(1, 20.0, (15.0, 28.0))], [Point(1, 30.0, (22.0, 33.0))]]
+    with_truth = [[Point(1, 20.0, None, 24.0)], [Point(1, 30.0, None, 24.0)]]
 
     pictures = {volumes_png(cases, ["a"]) for cases in (bare, with_interval, with_truth)}
     assert len(pictures) == 3
 
 
 def test_organs_have_charts_of_their_own():
-    points = [VolumePoint(label, 10.0 * label, None, 9.0) for label in (1, 2, 3, 4)]
+    points = [Point(label, 10.0 * label, None, 9.0) for label in (1, 2, 3, 4)]
     organs = ["a", "b", "c", r"$\frac{"]  # no formula, whatever it looks like
 
     for chart in (lambda found: bland_altman_png(found, {}, organs), lambda found: volumes_png([found], organs)):
@@ -70,7 +70,7 @@ def test_organs_have_charts_of_their_own():
 
 
 def test_bland_altman_plots_have_their_values_and_bands():
-    points = [VolumePoint(1, 10.0, None, 9.0), VolumePoint(1, 12.0, None, 13.0), VolumePoint(1, 20.0, None, 19.5)]
+    points = [Point(1, 10.0, None, 9.0), Point(1, 12.0, None, 13.0), Point(1, 20.0, None, 19.5)]
 
     pictures = {
         bland_altman_png(points, {1: [Line("bias", *values)]}, ["a"])
@@ -81,14 +81,14 @@ def test_bland_altman_plots_have_their_values_and_bands():
 
 
 def test_organs_that_have_no_room_on_a_page_have_further_charts():
-    points = [VolumePoint(label, 1.0) for label in range(1, 21) for _ in range(3)]
+    points = [Point(label, 1.0) for label in range(1, 21) for _ in range(3)]
 
     assert on_pages(points) == [list(range(1, 9)), list(range(9, 17)), list(range(17, 21))]
 
 
 def test_names_in_any_script_are_drawn_without_a_warning(recwarn):
     for name in ("肝臓", "🩺", "$\\frac{", "a\x1b[31mb", "κύστη"):
-        volumes_png([[VolumePoint(1, 1.0)]], [name])
-        repeats_png({name: [VolumePoint(1, 1.0), VolumePoint(1, 2.0)]})
+        volumes_png([[Point(1, 1.0)]], [name])
+        repeats_png({name: [Point(1, 1.0), Point(1, 2.0)]})
 
     assert [str(warning.message) for warning in recwarn] == []

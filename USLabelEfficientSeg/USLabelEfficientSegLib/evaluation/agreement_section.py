@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from ..measurement.report_blocks import Block, Paragraph, Picture, Section, Table, number
 from ..measurement.report_content import CaseSummary
 from ..measurement.report_document import marker_legend
-from ..measurement.volume_charts import Line, VolumePoint, bland_altman_png, on_pages, scatter_png
-from .agreement import MINIMAL_CASES, Estimate, Limits, VolumeAgreement, volume_agreement
+from ..measurement.volume_charts import Point, scatter_png
+from .agreement import MINIMAL_CASES, Estimate, VolumeAgreement, volume_agreement
+from .bland_altman import bland_altman_pictures, lines_of
 
 TITLE = "Agreement with references"
 _CHART_MM = 87.0
@@ -23,7 +24,7 @@ _EXPLANATION = (
 @dataclass(frozen=True)
 class _Pair:
     case: str
-    point: VolumePoint
+    point: Point
     dice: float | None
 
 
@@ -34,7 +35,7 @@ def agreement_section(cases: Sequence[CaseSummary], organs: Sequence[str]) -> Se
     """
     pairs = {
         organ: [
-            _Pair(case.label, VolumePoint.of(row, case.true_volumes_ml[organ]), case.dice.get(organ))
+            _Pair(case.label, Point.of(row, case.true_volumes_ml[organ]), case.dice.get(organ))
             for case in cases
             for row in case.rows
             if row.organ == organ and organ in case.true_volumes_ml
@@ -45,12 +46,14 @@ def agreement_section(cases: Sequence[CaseSummary], organs: Sequence[str]) -> Se
     if not points:
         return Section(TITLE, [])
     statistics = {
-        organ: volume_agreement([p.point.measured_ml for p in found], [p.point.true_ml or 0.0 for p in found])
+        organ: volume_agreement([p.point.measured for p in found], [p.point.true or 0.0 for p in found])
         for organ, found in pairs.items()
         if len(found) >= MINIMAL_CASES
     }
     lines = {
-        label: _lines(statistics[organ].limits_ml) for label, organ in enumerate(organs, start=1) if organ in statistics
+        label: lines_of(statistics[organ].limits_ml)
+        for label, organ in enumerate(organs, start=1)
+        if organ in statistics
     }
     few = [organ for organ, found in pairs.items() if 0 < len(found) < MINIMAL_CASES]
     blocks: list[Block] = [Paragraph(_EXPLANATION)]
@@ -62,36 +65,12 @@ def agreement_section(cases: Sequence[CaseSummary], organs: Sequence[str]) -> Se
     coverage = _coverage(points)
     if coverage:
         blocks.append(Paragraph(coverage))
-    charts: list[Block] = [marker_legend(organs), *_differences(points, lines, organs), _scatter(points, statistics)]
-    return Section(TITLE, [*blocks, *charts, *_dice_blocks(pairs)])
+    blocks += [marker_legend(organs), *bland_altman_pictures(points, lines, organs, "ml"), _scatter(points, statistics)]
+    return Section(TITLE, [*blocks, *_dice_blocks(pairs)])
 
 
-def _lines(limits: Limits) -> list[Line]:
-    named = {"bias": limits.bias, "+1.96 SD": limits.upper, "−1.96 SD": limits.lower}
-    return [Line(name, found.value, found.lower, found.upper) for name, found in named.items()]
-
-
-def _differences(points: Sequence[VolumePoint], lines: dict[int, list[Line]], organs: Sequence[str]) -> list[Picture]:
-    """Bland-Altman plots, as many organs on a picture as a page has room for."""
-    caption = (
-        "Bland-Altman plot of each organ. Solid line: bias; dashed lines: limits of agreement, both in ml; grey bands: "
-        "their 95 % confidence intervals."
-    )
-    pictures = []
-    for labels in on_pages(points):
-        shown = [point for point in points if point.label in labels]
-        told = [f"{organs[label - 1]}: {_told(lines[label])}" for label in labels if label in lines]
-        description = f"Bland-Altman plot of {len(shown)} volumes. {'; '.join(told)}".rstrip() + "."
-        pictures.append(Picture(bland_altman_png(shown, lines, organs), caption, description, 2 * _CHART_MM))
-    return pictures
-
-
-def _told(lines: Sequence[Line]) -> str:
-    return ", ".join(f"{line.name} {number(line.value, signed=True)} ml" for line in lines)
-
-
-def _scatter(points: Sequence[VolumePoint], statistics: dict[str, VolumeAgreement]) -> Picture:
-    bars = " Wide bars are prediction intervals." if any(point.interval_ml for point in points) else ""
+def _scatter(points: Sequence[Point], statistics: dict[str, VolumeAgreement]) -> Picture:
+    bars = " Wide bars are prediction intervals." if any(point.interval for point in points) else ""
     caption = f"Measured against reference volume. On the dashed line both are equal.{bars}"
     told = "; ".join(f"{organ}: ICC(2,1) {number(found.absolute.value, 3)}" for organ, found in statistics.items())
     description = f"Measured against reference volume of {len(points)} volumes. {told}".rstrip() + "."
@@ -126,9 +105,9 @@ def _estimate(estimate: Estimate, decimals: int | None = None) -> str:
     return f"{number(estimate.value, decimals)} ({bounds})"
 
 
-def _coverage(points: Sequence[VolumePoint]) -> str | None:
+def _coverage(points: Sequence[Point]) -> str | None:
     """How many reference volumes lie in the prediction intervals, of those that have one."""
-    inside = [p.interval_ml[0] <= (p.true_ml or 0.0) <= p.interval_ml[1] for p in points if p.interval_ml]
+    inside = [p.interval[0] <= (p.true or 0.0) <= p.interval[1] for p in points if p.interval]
     if not inside:
         return None
     return f"{sum(inside)} of {len(inside)} reference volumes lie in their 90 % prediction interval."

@@ -147,7 +147,10 @@ class Pages(FPDF):
         """About how high a table will be, in mm."""
         widths = self._column_widths(table)
         heads = max(len(heading.split()) for heading in table.headings) * _LINE + 2 * _PADDING
-        rows = [max(self._row_height(row, widths), self._row_height(row[:1] * 2, widths[:1] * 2)) for row in table.rows]
+        rows = [
+            max(self._row_height(row, widths), self._row_height([row[0], row[0]], [widths[0], widths[0]]))
+            for row in table.rows
+        ]
         return heads + sum(rows) + 3
 
     def _group(self, grid: FpdfTable, table: Table, numbers: Sequence[int]) -> None:

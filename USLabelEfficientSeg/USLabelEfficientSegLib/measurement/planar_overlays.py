@@ -25,13 +25,13 @@ def image_overlay(
     """An image with outlines of organs in their colours, thin ones of ellipses, and dashed white ones of references."""
     pixels = image.voxels[..., 0].T
     low, high = np.percentile(pixels.astype(np.float32), (0.5, 99.5))
-    lines = outlines_of(labels.voxels[..., 0].T, {label: organ_colour(label) for label in range(1, 255)})
     spacing = image.geometry.spacing[:2]
-    lines += [
+    lines = [
         Outline(_points(row.ellipse) / spacing + 0.5, ELLIPSE_COLOUR, thin=True)
         for row in rows
         if row.ellipse is not None
     ]
+    lines += outlines_of(labels.voxels[..., 0].T, {label: organ_colour(label) for label in range(1, 255)})
     if reference is not None:
         of_reference = dict.fromkeys(range(1, 255), REFERENCE_COLOUR)
         lines += outlines_of(reference.voxels[..., 0].T, of_reference, dashed=True)

@@ -1,6 +1,6 @@
 """From segmented 2-D images to the sections of a report."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,10 +31,8 @@ from .report_blocks import (
     Document,
     Legend,
     LegendEntry,
-    Paragraph,
     Section,
     SliceRow,
-    Table,
     Tiles,
     number,
 )
@@ -93,29 +91,8 @@ class ImageCase:
 
 
 @dataclass(frozen=True)
-class ImageReport:
-    """All that a report shows. Its texts must not name a patient: only labels of cases may, if asked to.
-
-    Args:
-        title: heading of the report.
-        organs: organ names, by label.
-        cases: read once, one at a time.
-        events: of the training, for its curves.
-        highlights, settings, provenance: see `ReportContent`.
-    """
-
-    title: str
-    organs: Sequence[str]
-    cases: Iterable[ImageCase]
-    events: Sequence[Event] = ()
-    highlights: Mapping[str, str] = field(default_factory=dict)
-    settings: Mapping[str, str] = field(default_factory=dict)
-    provenance: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Summary:
-    """What remains of a case once its picture is drawn."""
+class ImageSummary:
+    """What remains of a case once its picture is drawn; fields as in `ImageCase`."""
 
     label: str
     rows: Sequence[PlanarMeasurement]
@@ -124,27 +101,50 @@ class _Summary:
     checksum: str | None
 
 
+@dataclass(frozen=True)
+class ImageReport:
+    """All that a report shows. Its texts must not name a patient: only labels of cases may, if asked to.
+
+    Args:
+        title: heading of the report.
+        organs: organ names, by label.
+        cases: read once, one at a time.
+        comparisons: makes the sections that need all cases: agreement with references.
+        events: of the training, for its curves.
+        highlights, settings, provenance: see `ReportContent`.
+    """
+
+    title: str
+    organs: Sequence[str]
+    cases: Iterable[ImageCase]
+    comparisons: Callable[[Sequence[ImageSummary]], Sequence[Section]] = lambda cases: ()
+    events: Sequence[Event] = ()
+    highlights: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+
 def image_report_document(content: ImageReport) -> Document:
     """Read every case once, draw it, and put the report together; sections without content are left out.
 
     Raises:
         InputError: a case cannot be read.
     """
-    cases: list[_Summary] = []
+    cases: list[ImageSummary] = []
     cards: dict[str, CaseCard] = {}
     references = uncertainty = False
     for number_of, case in enumerate(content.cases, start=1):
         cards[case.label] = _card(case, anchor_of(number_of))
         references |= case.reference is not None
         uncertainty |= case.uncertainty is not None
-        cases.append(_Summary(case.label, case.rows, case.true_rows, case.dice, case.checksum))
+        cases.append(ImageSummary(case.label, case.rows, case.true_rows, case.dice, case.checksum))
     shown = cautious_first(cases)
     rows = [row for case in cases for row in case.rows]
     legend = _legend(content.organs, references=references, uncertainty=uncertainty)
     sections = [
         _headline_section(content, shown, cards),
         Section("Cases", [legend, *(cards[case.label] for case in shown)] if cards else []),
-        _agreement_section(content.organs, cases),
+        *content.comparisons(cases),
         flags_section(rows, SENTENCES.__getitem__),
         training_section(content.events, "Terms of the loss against training steps.", "Losses against training steps."),
         method_section((_METHOD, _MEASURES), rows, _CITATIONS),
@@ -175,7 +175,7 @@ def _card(case: ImageCase, anchor: str) -> CaseCard:
             rows_of=case.rows,
         ),
         cautions_of(case.rows, SENTENCES.__getitem__),
-        [SliceRow("Outlines" if found else "No organ found", pictures)],
+        [SliceRow("Segmentation" if found else "No organ found", pictures)],
     )
 
 
@@ -192,7 +192,7 @@ def _reading(rows: Sequence[PlanarMeasurement], *, references: bool, uncertainty
     ]
 
 
-def _headline_section(content: ImageReport, cases: Sequence[_Summary], cards: Mapping[str, CaseCard]) -> Section:
+def _headline_section(content: ImageReport, cases: Sequence[ImageSummary], cards: Mapping[str, CaseCard]) -> Section:
     pairs = [(case, row) for case in cases for row in case.rows]
     tiles = Tiles(_tiles(content, cases))
     if not pairs:
@@ -208,19 +208,19 @@ def _headline_section(content: ImageReport, cases: Sequence[_Summary], cards: Ma
     return Section("At a glance", [tiles, table])
 
 
-def _tiles(content: ImageReport, cases: Sequence[_Summary]) -> dict[str, str]:
+def _tiles(content: ImageReport, cases: Sequence[ImageSummary]) -> dict[str, str]:
     flagged = sum(any(row.flags for row in case.rows) for case in cases)
     tiles = {"Segmented images": str(len(cases)), "Images with a caution": f"{flagged} of {len(cases)}"}
     overlaps = [value for case in cases for value in case.dice.values()]
     if overlaps:
         tiles["Mean Dice"] = f"{np.mean(overlaps):.3f}"
-    errors = [abs(error) for error in _circumference_errors(cases)]
+    errors = [abs(error) for error in circumference_errors(cases)]
     if errors:
         tiles["Mean absolute error of the circumference"] = f"{number(float(np.mean(errors)))} mm"
     return {**tiles, **content.highlights}
 
 
-def _circumference_errors(cases: Sequence[_Summary], organ: str | None = None) -> list[float]:
+def circumference_errors(cases: Sequence[ImageSummary], organ: str | None = None) -> list[float]:
     """Signed errors in mm where both segmentation and reference hold the organ."""
     return [
         row.circumference_mm - true.circumference_mm
@@ -242,40 +242,6 @@ def _cells(row: PlanarMeasurement) -> list[str]:
         _UNKNOWN if row.ellipse is None else " × ".join(number(length, 1) for length in row.ellipse.axes_mm),
         flag_names(row.flags),
     ]
-
-
-def _agreement_section(organs: Sequence[str], cases: Sequence[_Summary]) -> Section:
-    """Overlap and errors of each organ against the references."""
-    rows = []
-    for organ in organs:
-        overlaps = [case.dice[organ] for case in cases if organ in case.dice]
-        if not overlaps:
-            continue
-        errors = _circumference_errors(cases, organ)
-        bias = float(np.mean(errors)) if errors else None
-        spread = float(np.std(errors, ddof=1)) if len(errors) > 1 else None
-        absolute = float(np.mean(np.abs(errors))) if errors else None
-        cells = [number(float(np.mean(overlaps)), 3), number(absolute), number(bias, signed=True), number(spread)]
-        rows.append([organ, *cells, str(len(overlaps))])
-    if not rows:
-        return Section("Agreement with references", [])
-    headings = ["Organ", "Mean Dice", "Mean absolute error, mm", "Bias, mm", "SD of the error, mm", "Images"]
-    note = "Dice: overlap, 1 is perfect. Errors are those of the ellipse's circumference, segmentation minus reference."
-    return Section(
-        "Agreement with references", [Table(headings, rows), Paragraph(note, quiet=True), _comparison_table(cases)]
-    )
-
-
-def _comparison_table(cases: Sequence[_Summary]) -> Table:
-    rows = []
-    for case in cases:
-        for row, true in zip(case.rows, case.true_rows, strict=False):
-            both = row.pixel_count > 0 and true.pixel_count > 0
-            error = row.circumference_mm - true.circumference_mm if both else None
-            lengths = [number(one.circumference_mm, 1) for one in (row, true)]
-            overlap = number(case.dice.get(row.organ), 3)
-            rows.append([case.label, row.organ, *lengths, number(error, 1, signed=True), overlap])
-    return Table(["Case", "Organ", "Circumference, mm", "Reference, mm", "Error, mm", "Dice"], rows, (0, 1))
 
 
 def _legend(organs: Sequence[str], *, references: bool, uncertainty: bool) -> Legend:

@@ -7,7 +7,7 @@ from .cohort import Change
 from .common_sections import table_of
 from .measurements import OrganMeasurement
 from .report_blocks import Paragraph, Picture, PictureRow, Section, number
-from .volume_charts import NAMED_LINES, VolumePoint, repeats_png
+from .volume_charts import NAMED_LINES, Point, repeats_png
 
 _WIDTH_MM = 87.0
 _CHANGE = "Change is later minus earlier volume."
@@ -42,7 +42,7 @@ def repeats_section(changes: Sequence[Change], labels: Mapping[str, str], *, sho
             number_of: _scans([c for c in changes if (c.subject, c.before.organ) == (subject, organ)])
             for subject, number_of in numbers.items()
         }
-        shown = {name: [VolumePoint.of(row) for row in scans] for name, scans in subjects.items() if scans}
+        shown = {name: [Point.of(row) for row in scans] for name, scans in subjects.items() if scans}
         caption = f"{organ}: volume at each scan, a line for every subject{numbered}."
         charts.append(Picture(repeats_png(shown), caption, f"Volumes of {organ} over the scans.", _WIDTH_MM))
     rows_of_charts = [PictureRow(charts[n : n + 2]) for n in range(0, len(charts), 2)]

@@ -26,7 +26,7 @@ from .method_texts import CITATIONS, NO_INTERVALS, STUDENT, TEACHERS, VIEWS, VOL
 from .overlays import MAXIMAL_ROWS
 from .report_blocks import CaseCard, Document, Legend, LegendEntry, Paragraph, Picture, Section, Tiles, number
 from .report_content import CaseSummary, ReportCase, ReportContent
-from .volume_charts import VolumePoint, on_pages, volumes_png
+from .volume_charts import Point, on_pages, volumes_png
 
 _INTERVALS = "The interval is a 90 % prediction interval: of 10 such intervals about 9 hold the true volume."
 _BOUND = "≥ marks an organ that is cut by the edge of the image: its volume is at least the given one."
@@ -115,10 +115,10 @@ def _volumes_chart(organs: Sequence[str], cases: Sequence[CaseSummary]) -> list[
     """A chart of the volumes of several cases, in the order of the table."""
     if len(cases) < 2:
         return []
-    points = [[VolumePoint.of(row, case.true_volumes_ml.get(row.organ)) for row in case.rows] for case in cases]
+    points = [[Point.of(row, case.true_volumes_ml.get(row.organ)) for row in case.rows] for case in cases]
     flat = [point for case in points for point in case]
-    bars = " Wide bars are the 90 % intervals." if any(point.interval_ml for point in flat) else ""
-    truth = " Hollow diamonds are the references." if any(point.true_ml is not None for point in flat) else ""
+    bars = " Wide bars are the 90 % intervals." if any(point.interval for point in flat) else ""
+    truth = " Hollow diamonds are the references." if any(point.true is not None for point in flat) else ""
     caption = f"Volume of every organ by case, in the order of the table.{bars}{truth}"
     described = f"Organ volumes of {len(cases)} cases in millilitres; the table has the numbers."
     parts = [[[point for point in case if point.label in labels] for case in points] for labels in on_pages(flat)]
