@@ -68,8 +68,8 @@ def read_label_map(path: Path | str) -> LabelMap:
     """Read a label map as uint8: 0 background, 1..254 organs, 255 unlabelled.
 
     The layers of a segmentation of 3D Slicer become one label map. Slicer stores the box around the segments alone: it
-    is put on the grid of the image that the file tells (else see `fitted`), and so must be a DICOM segmentation, which
-    need not tell of empty slices. A DICOM series holds labels as its stored numbers.
+    is put on the grid of the image that the file tells or that lies beside it (else see `fitted`). A DICOM segmentation
+    need not tell of empty slices and must be put there, too. A DICOM series holds labels as its stored numbers.
 
     Raises:
         InputError: as for `read_volume` (a constant label map is fine), colour, values that are not integers from 0
@@ -89,7 +89,7 @@ def read_label_map(path: Path | str) -> LabelMap:
         frames = read_volumes(header)
         voxels, names = merged(path, [layer for layer, _ in frames], segments)
         label_map = _as_label_map(path, [(voxels, header.geometry)], names)
-        own_image = image_grid(path, header.texts)
+        own_image = image_grid(path, header.texts) or _grid_of_image_beside(path)
         with about(path):
             return label_map if own_image is None else fitted(label_map, own_image)
 
@@ -99,6 +99,18 @@ def _read_dicom_labels(path: Path) -> LabelMap:
         return _as_label_map(path, dicom.read_frames(path, labels=True), {})
     voxels, geometry, names = dicom.read_segmentation(path)
     return LabelMap(voxels, geometry, image_name(path), names)
+
+
+def _grid_of_image_beside(segmentation: Path) -> Geometry | None:
+    """The grid of the image NAME.* in the folder of a segmentation NAME.seg.nrrd, if it can be read."""
+    if suffix_of(segmentation) != SEGMENTATION_SUFFIX:
+        return None
+    for suffix in READ_SUFFIXES:
+        try:
+            return read_header(segmentation.with_name(image_name(segmentation) + suffix)).geometry
+        except (InputError, OSError):
+            continue
+    return None
 
 
 def _as_label_map(path: Path, frames: list[Frame], segments: Mapping[int, str]) -> LabelMap:

@@ -8,6 +8,8 @@ from USLabelEfficientSegLib.evaluation.evaluate import evaluate_case
 from USLabelEfficientSegLib.imaging.file_formats.segmentation import fitted
 from USLabelEfficientSegLib.imaging.files import find_images, image_name, read_label_map, read_volume, write_volume
 from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
+from USLabelEfficientSegLib.measurement.measurements import Flag
+from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
 
 SHAPE = (12, 10, 8)
 # As Slicer has it: RAS, here i along -R, j along -A.
@@ -163,6 +165,24 @@ def test_a_box_that_does_not_tell_its_image_is_put_on_the_grid_of_the_image_at_h
     np.testing.assert_array_equal(fitted(label_map, IMAGE).voxels, box(2, 5))
     for pair in ((label_map, whole), (whole, label_map)):
         assert evaluate_case(*pair, ["prostate"])[0].dice == 1
+
+
+def test_a_box_beside_its_image_is_put_on_the_grid_of_the_image(tmp_path: Path) -> None:
+    part = box(2, 5)[2:5, 2:5, 3:6]
+    path = segmentation(tmp_path / "a.seg.nrrd", part[None], [named("prostate")], first=(2, 2, 3), whole=False)
+    write_volume(tmp_path / "a.mha", UltrasoundVolume(np.arange(960, dtype=np.uint16).reshape(SHAPE), IMAGE, "a"))
+
+    np.testing.assert_array_equal(read_label_map(path).voxels, box(2, 5))
+
+
+def test_an_organ_in_a_stored_box_does_not_reach_the_edge_of_the_image(tmp_path: Path) -> None:
+    part = box(2, 5)[2:5, 2:5, 3:6]
+    path = segmentation(tmp_path / "a.seg.nrrd", part[None], [named("prostate")], first=(2, 2, 3))
+
+    (row,) = measure_files([path])
+
+    assert row.organ == "prostate" and row.voxel_count == 27
+    assert Flag.CUT_BY_EDGE not in row.flags
 
 
 def test_label_maps_without_names_and_other_places_stay_as_they_are() -> None:
