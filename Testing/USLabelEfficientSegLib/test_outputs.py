@@ -116,6 +116,15 @@ def test_an_input_is_never_replaced_also_by_another_name(tmp_path):
             Outputs(overwrite=True, inputs=[source]).claim(path)
 
 
+def test_an_image_in_a_folder_that_is_read_is_never_replaced_and_a_table_beside_it_may_be(tmp_path):
+    (tmp_path / "a.nii.gz").write_text("image")
+    (tmp_path / "t.csv").write_text("table")
+
+    with pytest.raises(InputError, match="is read by this command"):
+        Outputs(overwrite=True, inputs=[tmp_path]).claim(tmp_path / "a.nii.gz")
+    Outputs(overwrite=True, inputs=[tmp_path]).claim(tmp_path / "t.csv", tmp_path / "new.nrrd")
+
+
 def test_a_link_stays_a_link(link):
     write(link, "through")
     write(link, "again")

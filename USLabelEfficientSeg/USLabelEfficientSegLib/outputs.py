@@ -22,6 +22,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from .errors import InputError
+from .imaging.formats import suffix_of
 from .study.files import sha256_of, sync_folder, writing
 from .study.kinds import MANIFEST_NAME
 from .study.lock import StudyLock, holder_of
@@ -39,7 +40,7 @@ class Outputs:
 
     Args:
         overwrite: also replace files that this program did not write, or that were edited since.
-        inputs: files and folders that the command reads; they are never replaced.
+        inputs: files and folders that the command reads; they, and the images in these folders, are never replaced.
         tell: receives one line on what is replaced, before the work begins.
         pages_of: a study in which its own `report.html` and `report.pdf` may be written, and nothing else.
 
@@ -80,7 +81,7 @@ class Outputs:
             refuse_study(path)
         if is_stream(path):
             return
-        if str(place) in self._inputs:
+        if self._reads(place):
             raise InputError(path, "is read by this command", "choose another name for the result")
         if place.is_dir():
             raise InputError(path, "is a folder", "give the name of a file")
@@ -92,6 +93,11 @@ class Outputs:
             raise InputError(path, problem, "choose another name, or replace it with --overwrite")
         if path not in self.replaced:
             self.replaced.append(path)
+
+    def _reads(self, place: Path) -> bool:
+        """Whether a file is an input, or an image in a folder that is."""
+        in_folder = suffix_of(place) != "" and str(place.parent) in self._inputs
+        return str(place) in self._inputs or (in_folder and place.exists())
 
     @contextmanager
     def written(self, *paths: Path) -> Iterator[list[Path]]:

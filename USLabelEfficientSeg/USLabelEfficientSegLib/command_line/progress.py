@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import TypeVar
@@ -93,7 +93,7 @@ class LogLines:
 
     def __init__(self) -> None:
         self._last: dict[str, float] = {}
-        self._say = console.say
+        self._say: Callable[[str], object] = console.say
 
     def to_log_alone(self) -> "LogLines":
         """The same for the log file."""

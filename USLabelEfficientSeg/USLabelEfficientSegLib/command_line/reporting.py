@@ -10,7 +10,7 @@ import typer
 from ..errors import InputError
 from ..failures import Failures
 from ..study.events import Listener
-from .console import console, shell
+from .console import console
 from .long_commands import Overwrite, end_batch, end_if_none_is_left, long_command, outputs_of, told_failures
 from .options import DeviceName, OrganNames, parse_organs
 from .progress import counted, shown_progress
@@ -126,7 +126,7 @@ def report(
     for remark in written.remarks:
         console.caution(remark)
     end_batch(failures)
-    console.next(f"open {shell(results[-1])}")
+    console.say(f"Next: look at {results[0]} in a browser.")
 
 
 def _told(cases: Iterable[Case], failures: Failures, listener: Listener) -> Iterator[Case]:
@@ -147,7 +147,7 @@ def _report_images(content: "ImageReport", outputs: "Outputs", results: Sequence
     for remark in written.remarks:
         console.caution(remark)
     end_batch(failures)
-    console.next(f"open {shell(results[-1])}")
+    console.say(f"Next: look at {results[0]} in a browser.")
 
 
 def _of_image_study(
