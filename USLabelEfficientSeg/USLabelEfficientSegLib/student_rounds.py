@@ -20,9 +20,10 @@ from .pseudolabels.fusion import FusedPrediction
 from .segmentation.inference import predict_inputs
 from .segmentation.model import SegmentationModel
 from .segmentation.preview import LivePreview
+from .student.build import build_student
 from .student.training import train_student
 from .study.location_prior import LocationPrior
-from .study.loop import step_seed
+from .study.loop import load_modules, step_seed
 from .study.settings import StudentSettings
 from .study.several_devices import on_devices
 from .study.training_volumes import TrainingVolume
@@ -141,7 +142,7 @@ def offered(run: Run, member: Member) -> None:
 
 def _trained(run: Run, member: Member, together: Callable[[nn.Module], Students]) -> nn.Module:
     arguments = _arguments(run, member)
-    run.beside.settle(arguments["checkpoint_path"])
+    run.beside.settle(arguments["checkpoint_path"], observed_elsewhere(run, member, together))
     return on_devices(
         run.devices,
         train_student,
@@ -149,7 +150,7 @@ def _trained(run: Run, member: Member, together: Callable[[nn.Module], Students]
         events=run.study.events,
         device=run.device,
         cancelled=run.cancelled,
-        after_step=observed(run, member.stage, member.settings.steps, together),
+        after_step=observed(run, member, together),
     )
 
 
@@ -172,23 +173,36 @@ def _arguments(run: Run, member: Member) -> dict[str, Any]:
     }
 
 
-def observed(
-    run: Run, stage: str, steps: int, together: Callable[[nn.Module], Students]
-) -> Callable[[int, nn.Module], None]:
+def observed(run: Run, member: Member, together: Callable[[nn.Module], Students]) -> Callable[[int, nn.Module], None]:
     """What is to be called with a student after every step: the live preview, and the run's observer."""
-
-    def model_of(student: nn.Module) -> SegmentationModel:
-        return trained_model(run, together(student))
-
-    volumes = {volume.name: volume for volume in run.volumes}
-    preview = LivePreview(run.study, volumes, model_of, (stage, steps), run.device)
+    preview = _preview(run, member, together)
 
     def after_step(step: int, student: nn.Module) -> None:
         preview(step, student)
         if run.observer is not None:
-            run.observer(stage, (step + 1) / steps, lambda: scaled(run, model_of(student)))
+            done = (step + 1) / member.settings.steps
+            run.observer(member.stage, done, lambda: scaled(run, trained_model(run, together(student))))
 
     return after_step
+
+
+def observed_elsewhere(run: Run, member: Member, together: Callable[[nn.Module], Students]) -> Callable[[int], None]:
+    """What is to be called while another process trains the student: the live preview, of its latest checkpoint."""
+    preview, checkpoint = _preview(run, member, together), run.folder / f"{member.file}.safetensors"
+
+    def meanwhile(step: int) -> None:
+        if step and preview.due() and checkpoint.exists():
+            student = build_student(run.design).requires_grad_(False)
+            load_modules(checkpoint, {"average": student})
+            preview(step - 1, student.eval())
+
+    return meanwhile
+
+
+def _preview(run: Run, member: Member, together: Callable[[nn.Module], Students]) -> LivePreview:
+    volumes = {volume.name: volume for volume in run.volumes}
+    stage = member.stage, member.settings.steps
+    return LivePreview(run.study, volumes, lambda student: trained_model(run, together(student)), stage, run.device)
 
 
 def renewed(run: Run, volumes: Sequence[TrainingVolume], students: Students, round_name: str) -> list[TrainingVolume]:

@@ -5,6 +5,7 @@ import shutil
 import pytest
 import torch
 
+from USLabelEfficientSegLib import pipeline
 from USLabelEfficientSegLib.imaging.files import read_label_map
 from USLabelEfficientSegLib.imaging.resampling import working_geometry
 from USLabelEfficientSegLib.pipeline import train
@@ -13,6 +14,7 @@ from USLabelEfficientSegLib.segmentation.model import MODEL_NAME
 from USLabelEfficientSegLib.study.checkpoint import load_checkpoint
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.provenance import read_settings
+from USLabelEfficientSegLib.study.side_by_side import SideBySide
 from USLabelEfficientSegLib.study.study import Study
 from USLabelEfficientSegLib.study.watching import PREVIEW, WATCHED, watch_volume, watched_volume
 
@@ -46,6 +48,27 @@ def test_training_ends_with_the_same_weights_whether_it_is_watched_or_not(studie
         assert shown.voxels.max() <= len(study.organs)
     else:
         assert not (study.folder / PREVIEW).exists()
+
+
+def test_a_student_that_another_process_trains_can_be_watched(studies, monkeypatch):
+    """Its latest checkpoint is shown, as the step that it has told of since."""
+    _, study = studies
+    name = study.cases[1].name
+    watch_volume(study.folder, name)
+    monkeypatch.setattr(preview, "SECONDS_BETWEEN_PREVIEWS", 0.0)
+
+    class Elsewhere(SideBySide):
+        def settle(self, checkpoint, meanwhile=lambda step: None):
+            if checkpoint.name == "student_labels_1.safetensors":  # complete: as another process would leave it
+                meanwhile(0)  # nothing was told yet
+                meanwhile(2)
+
+    monkeypatch.setattr(pipeline, "SideBySide", Elsewhere)
+    train(study, read_settings(study), torch.device("cpu"))
+
+    told = [event for event in read_events(study.events.path) if event.preview == PREVIEW]
+    assert [(event.step, event.of) for event in told if event.stage == "labels alone 1"] == [(2, 3)]
+    assert read_label_map(study.folder / PREVIEW).voxels.max() <= len(study.organs)
 
 
 def test_a_volume_that_is_not_in_the_study_is_not_watched(studies, monkeypatch):

@@ -53,6 +53,11 @@ class LivePreview:
         self._last = time.monotonic()
         self._failed = False
 
+    def due(self) -> bool:
+        """Whether somebody watches, and has waited some seconds."""
+        waited = time.monotonic() - self._last >= SECONDS_BETWEEN_PREVIEWS
+        return waited and watched_volume(self._study.folder) in self._volumes
+
     def __call__(self, step: int, student: nn.Module) -> None:
         """Look at the student after step number `step` (from 0)."""
         if time.monotonic() - self._last < SECONDS_BETWEEN_PREVIEWS:

@@ -125,8 +125,13 @@ class SideBySide:
         if self._processors is not None and steps >= FEWEST_STEPS and not is_complete(offer.checkpoint):
             self._waiting[offer.checkpoint] = offer
 
-    def settle(self, checkpoint: Path) -> None:
+    def settle(self, checkpoint: Path, meanwhile: Callable[[int], None] = lambda step: None) -> None:
         """Leave a stage to this process: wait for the other one that is at it, or take back what was offered.
+
+        Args:
+            checkpoint: of the stage.
+            meanwhile: called several times a second while the other one is at it, with the number of steps that it has
+                done; its checkpoint may be some steps older.
 
         Raises:
             Cancelled: the user asked to stop; the state is saved.
@@ -139,6 +144,7 @@ class SideBySide:
                 done = f"after step {worker.step} of {worker.of}"
                 raise Cancelled(f"{worker.offer.stage} stopped {done}; the same command continues it")
             self._look(computes=False)
+            meanwhile(worker.step)
         self._waiting.pop(checkpoint, None)
 
     def asked_to_stop(self) -> bool:
