@@ -1,35 +1,27 @@
 """Every command is killed at a random moment and run again: nothing is lost, nothing stays, results are of one model.
 
-    python -m robustness.kills --count 200 --seed 0
-
-A killed command and its repetition are forks of this process, which has imported what commands import but computed
-nothing: what is killed is the work of a command, not the start of Python.
+python -m robustness.kills --count 200 --seed 0
 """
 
 import argparse
 import hashlib
-import importlib
-import os
 import re
 import shutil
-import signal
 import sys
 import tempfile
 import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from robustness.forks import command, import_all, in_fork
 from robustness.runner import Check
 from robustness.trained_study import PREPARED, commands, prepare
-from USLabelEfficientSegLib.cli import main as run_command
 from USLabelEfficientSegLib.study.study import Study
 
-ROOT = Path(__file__).parents[2] / "USLabelEfficientSeg"
 HIDDEN = (".uslabelseg-", ".")
 FEWEST_CHECKS_A_KILL = 50  # of other families: a kill takes seconds
 
@@ -66,15 +58,15 @@ def checks(count: int, seed: int, folder: Path) -> Iterator[Check]:
 
 def undisturbed(folder: Path) -> list[Trial]:
     """Prepare a trained study, and run every command once to know how long it takes and what it leaves."""
-    _import_all()
-    code = _in_fork(lambda: prepare(folder / "prepared"), folder / "prepare.log").wait()
+    import_all()
+    code = in_fork(lambda: prepare(folder / "prepared"), folder / "prepare.log").wait()
     if code != 0:
         raise AssertionError((folder / "prepare.log").read_text())
     trials = []
     for name, arguments in commands().items():
         shutil.copytree(folder / "prepared", folder / "trial", symlinks=True)
         began = time.monotonic()
-        code = _command(arguments, folder / "trial").wait()
+        code = command(arguments, folder / "trial").wait()
         seconds = time.monotonic() - began
         assert code == 0, f"{name} failed: {(folder / 'log').read_text()}"
         trials.append(Trial(name, arguments, seconds, _checksums(folder / "trial")))
@@ -86,11 +78,11 @@ def _check(trial: Trial, moment: float, prepared: Path, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(prepared, folder, symlinks=True)
     before = _checksums(folder)
-    child = _command(trial.arguments, folder)
+    child = command(trial.arguments, folder)
     child.kill_after(moment)
     killed = _checksums(folder)
     _check_nothing_lost(before, trial.results, killed, folder)
-    code = _command(trial.arguments, folder).wait()
+    code = command(trial.arguments, folder).wait()
     done = code == 2 and killed == trial.results  # it was killed when all was done, which it may not do twice
     assert code == 0 or done, f"repeated, it ended with {code}: {folder.with_name('log').read_text()}"
     after = _checksums(folder)
@@ -120,56 +112,6 @@ def _check_nothing_lost(before: dict[str, str], undisturbed: dict[str, str], now
         assert len(kinds) <= 1, f"results of two models under the name {table.stem}"
 
 
-class _Child:
-    """A forked process."""
-
-    def __init__(self, process: int) -> None:
-        self.process = process
-
-    def kill_after(self, seconds: float) -> None:
-        """Kill it at that moment, if it still runs."""
-        time.sleep(seconds)
-        os.kill(self.process, signal.SIGKILL)
-        os.waitpid(self.process, 0)
-
-    def wait(self) -> int:
-        """Its exit code."""
-        return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
-
-
-def _command(arguments: tuple[str, ...], folder: Path) -> _Child:
-    """A command, run in a folder."""
-
-    def run() -> None:
-        os.chdir(folder)
-        run_command(list(arguments))
-
-    return _in_fork(run, folder.with_name("log"))
-
-
-def _in_fork(work: Callable[[], object], log: Path) -> _Child:
-    process = os.fork()
-    if process:
-        return _Child(process)
-    code = 1
-    try:
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        os.dup2(descriptor, 1)
-        os.dup2(descriptor, 2)
-        # What the program remembers of its results belongs to the trial, as a user's belongs to the user.
-        os.environ["USLABELSEG_STATE"] = str(log.with_name("state"))
-        work()
-        code = 0
-    except SystemExit as stop:
-        code = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-
-
 def _checksums(folder: Path) -> dict[str, str]:
     """SHA-256 of every file whose content does not depend on when it was written; of the others that they are there."""
     found = {}
@@ -181,18 +123,6 @@ def _checksums(folder: Path) -> dict[str, str]:
                 data = re.sub(rb'"created": "[^"]*"', b"", data)
             found[name] = hashlib.sha256(data).hexdigest()
     return found
-
-
-def _import_all() -> None:
-    """Everything that commands import, so that a fork computes from its first moment."""
-    import torch
-
-    torch.set_num_threads(1)
-    library = ROOT / "USLabelEfficientSegLib"
-    for path in sorted(library.rglob("*.py")):
-        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        if "slicer_side" not in name:
-            importlib.import_module(name)
 
 
 def main() -> None:
