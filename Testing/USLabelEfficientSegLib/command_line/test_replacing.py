@@ -186,3 +186,19 @@ def test_a_killed_segmentation_leaves_results_of_one_model_and_the_next_one_mend
     assert call("segment", trained_study, image, "--output", found, "--probability")[0] == 0
     assert read_measurements_of(found / "scan.nrrd") is not None
     assert len(list(found.iterdir())) == 3
+
+
+@pytest.mark.parametrize("suffix", ["nii.gz", "seg.nrrd"])
+def test_another_format_holds_the_same_labels_and_takes_the_place_of_the_earlier_one(
+    call, trained_study, image, found, tmp_path, suffix
+):
+    before = read_label_map(found / "scan.nrrd")
+
+    code, _, err = call("segment", trained_study, image, "--output", found, "--format", suffix)
+
+    after = read_label_map(found / f"scan.{suffix}")
+    np.testing.assert_array_equal(after.voxels, before.voxels)
+    assert code == 0 and not err and after.geometry.same_grid(before.geometry)
+    assert sorted(path.name for path in found.iterdir()) == sorted([f"scan.{suffix}", "scan_measurements.json"])
+    assert call("measure", found, "--output", tmp_path / "v.csv")[0] == 0
+    assert {line.split(",")[1] for line in (tmp_path / "v.csv").read_text().splitlines()[1:]} == {"solid", "fluid"}

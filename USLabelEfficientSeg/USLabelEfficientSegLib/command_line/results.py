@@ -4,7 +4,7 @@ import json
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -40,6 +40,12 @@ def segment(
     uncertainty: Annotated[
         bool, typer.Option("--uncertainty", help="Write NAME_uncertainty.nrrd, too: 0 certain to 1 unknown.")
     ] = False,
+    label_format: Annotated[
+        Literal["nrrd", "seg.nrrd", "nii.gz"],
+        typer.Option(
+            "--format", help="Of the label maps of volumes. NIfTI (nii.gz) keeps no names of organs; NRRD does."
+        ),
+    ] = "nrrd",
     device: DeviceName = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print each result as a line of JSON for programs.")] = False,
     pixel_sizes: PixelTable = None,
@@ -49,7 +55,7 @@ def segment(
     """Find the organs in ultrasound volumes or 2-D images.
 
     Each volume NAME gives NAME.nrrd, a label map on exactly the grid of the volume, with the names of the organs
-    (3D Slicer shows them when the file is renamed to NAME.seg.nrrd), and NAME_measurements.json: volumes with their
+    (3D Slicer shows them with --format seg.nrrd), and NAME_measurements.json: volumes with their
     90 % prediction intervals, and reasons for caution. With --probability the volume of an organ can be measured
     more exactly than by counting voxels after the segmentation was corrected.
 
@@ -79,6 +85,10 @@ def segment(
     where, sizes = choose_device(device), read_pixel_sizes(pixel_sizes, pixel_size)
     console.results_elsewhere = as_json
     if model_dimension(model) == 2:
+        if label_format != "nrrd":
+            raise InputError(
+                f"--format {label_format}", "is for volumes, not for 2-D images", "leave it out"
+            )
         image_results.segment(
             model,
             images,
@@ -109,6 +119,7 @@ def segment(
         outputs=outputs_of(overwrite, [model, *images]),
         failures=failures,
         threads=processors.threads,
+        suffix=f".{label_format}",
     )
     for result in results:
         if as_json:

@@ -15,6 +15,7 @@ from ..outputs import Outputs
 from ..segmentation.inference import CoarsePrediction
 from ..segmentation.model import SegmentationModel
 from ..segmentation.model_digest import model_digest
+from ..segmentation.result_files import LABEL_SUFFIXES
 from ..segmentation.segment_files import segment_files
 from .measure import measure_prediction
 from .measurement_files import write_measurements_of
@@ -41,6 +42,7 @@ def segment_and_measure(
     outputs: Outputs | None = None,
     failures: Failures | None = None,
     threads: Callable[[], int] = lambda: 1,
+    suffix: str = LABEL_SUFFIXES[0],
 ) -> Iterator[MeasuredFile]:
     """Segment images as `segment_files` does, and write `NAME_measurements.json` beside each segmentation."""
     rows: list[OrganMeasurement] = []
@@ -61,6 +63,7 @@ def segment_and_measure(
         failures=failures,
         record=record,
         threads=threads,
+        suffix=suffix,
     )
     for result in results:
         yield MeasuredFile(result.path, list(rows))

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import InputError
-from ..outputs import Outputs
+from ..outputs import Outputs, is_own, place_of
 from .segments import PROBABILITY_SUFFIX, RECORD_SUFFIX, UNCERTAINTY_SUFFIX
+
+LABEL_SUFFIXES = (".nrrd", ".seg.nrrd", ".nii.gz")  # what a label map can be written as, the usual one first
 
 
 @dataclass(frozen=True)
@@ -19,17 +21,19 @@ class ResultFiles:
         name: of the image.
         outputs: what may be replaced.
         unwanted: earlier maps that would not belong to a new label map.
+        suffix: of the label map, one of `LABEL_SUFFIXES`.
     """
 
     folder: Path
     name: str
     outputs: Outputs
     unwanted: tuple[Path, ...] = ()
+    suffix: str = LABEL_SUFFIXES[0]
 
     @property
     def labels(self) -> Path:
         """The label map."""
-        return self.folder / f"{self.name}.nrrd"
+        return self.folder / f"{self.name}{self.suffix}"
 
     @property
     def probability(self) -> Path:
@@ -56,13 +60,19 @@ class ResultFiles:
     def written(self) -> Iterator["ResultFiles"]:
         """Give the files to write to; they take their places together at the end, and what is unwanted goes."""
         with self.outputs.written(*self.wanted) as temporary:
-            yield ResultFiles(temporary[0].parent, self.name, self.outputs)
+            yield ResultFiles(temporary[0].parent, self.name, self.outputs, suffix=self.suffix)
         for file in self.unwanted:
             self.outputs.remove(file)
 
 
 def result_files(
-    images: Mapping[str, Path], folder: Path, outputs: Outputs, *, probability: bool, uncertainty: bool
+    images: Mapping[str, Path],
+    folder: Path,
+    outputs: Outputs,
+    *,
+    probability: bool,
+    uncertainty: bool,
+    suffix: str = LABEL_SUFFIXES[0],
 ) -> dict[str, ResultFiles]:
     """The files of all images by name, which may be written.
 
@@ -70,22 +80,25 @@ def result_files(
         InputError: two results would replace each other (also where case does not count), or one an image or a file
             that `outputs` protects.
     """
-    _check_names(images, folder)
+    _check_names(images, folder, suffix)
     found = {}
     for name in images:
-        files = ResultFiles(folder, name, outputs)
+        files = ResultFiles(folder, name, outputs, suffix=suffix)
         maps = {files.probability: probability, files.uncertainty: uncertainty}
-        found[name] = ResultFiles(folder, name, outputs, tuple(file for file, wanted in maps.items() if not wanted))
+        others = (folder / f"{name}{other}" for other in LABEL_SUFFIXES if other != suffix)
+        earlier = (file for file in others if file.is_file() and is_own(place_of(file)))
+        unwanted = (*(file for file, wanted in maps.items() if not wanted), *earlier)
+        found[name] = replace(files, unwanted=unwanted)
     outputs.claim(*(file for files in found.values() for file in (*files.wanted, *files.unwanted)))
     return found
 
 
-def _check_names(images: Mapping[str, Path], folder: Path) -> None:
+def _check_names(images: Mapping[str, Path], folder: Path, suffix: str) -> None:
     sources = {path.resolve() for path in images.values()}
     results: dict[str, str] = {}
     for name in images:
-        for suffix in ("", PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX):
-            result = folder / f"{name}{suffix}.nrrd"
+        for ending in (suffix, f"{PROBABILITY_SUFFIX}.nrrd", f"{UNCERTAINTY_SUFFIX}.nrrd"):
+            result = folder / f"{name}{ending}"
             if result.resolve() in sources:
                 raise InputError(folder, f"holds an image that {result.name} would replace", "choose another folder")
             other = results.setdefault(result.name.casefold(), name)

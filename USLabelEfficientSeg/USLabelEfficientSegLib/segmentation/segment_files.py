@@ -28,7 +28,7 @@ from ..study.threads import in_threads
 from .image_model import ImageModel
 from .inference import CoarsePrediction, predict
 from .model import MODEL_NAME, SegmentationModel
-from .result_files import result_files
+from .result_files import LABEL_SUFFIXES, result_files
 from .segments import segment_metadata
 
 _Segmented = tuple[UltrasoundVolume, CoarsePrediction, LabelMap]
@@ -108,6 +108,7 @@ def segment_files(
     failures: Failures | None = None,
     record: Callable[[Path, UltrasoundVolume, CoarsePrediction, LabelMap], object] = lambda *made: None,
     threads: Callable[[], int] = lambda: 1,
+    suffix: str = LABEL_SUFFIXES[0],
 ) -> Iterator[SegmentedFile]:
     """Segment images into a folder, one after the other as the result is iterated over.
 
@@ -126,11 +127,14 @@ def segment_files(
         record: writes what else belongs to a segmentation, beside the file that it is given; see `ResultFiles`.
         threads: asked for every image how many may be in the works; files are read and written by this thread alone.
 
+        suffix: of the label maps, one of `LABEL_SUFFIXES`; NIfTI keeps no names of organs, their record does.
+
     Raises:
         InputError: before anything is written: two results or a result and an image of the same path, files that may
             not be replaced, without `failures` an unreadable image; later: no room to write.
     """
-    files = result_files(images, output, outputs or Outputs(), probability=probability, uncertainty=uncertainty)
+    outputs = outputs or Outputs()
+    files = result_files(images, output, outputs, probability=probability, uncertainty=uncertainty, suffix=suffix)
     if failures is None and len(images) > 1:  # a single one is read before anything is written anyhow
         for path in images.values():
             read_volume(path)
