@@ -1,9 +1,11 @@
 """DICOM files of tests, made by code: enhanced volumes, series of single frames, and what they are made of."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.pixels.utils import pack_bits
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from USLabelEfficientSegLib.imaging.volume import Geometry
@@ -11,6 +13,8 @@ from USLabelEfficientSegLib.imaging.volume import Geometry
 ULTRASOUND_IMAGE = "1.2.840.10008.5.1.4.1.1.6.1"
 ULTRASOUND_FILM = "1.2.840.10008.5.1.4.1.1.3.1"
 ENHANCED_VOLUME = "1.2.840.10008.5.1.4.1.1.6.2"
+SEGMENTATION, LABEL_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"
+NAMES = {1: "Bladder", 2: "Prostate"}
 COMPREHENSIVE_REPORT = "1.2.840.10008.5.1.4.1.1.88.33"
 
 
@@ -105,3 +109,57 @@ def save_series(slices: list[Dataset], folder: Path) -> Path:
     for number, dataset in enumerate(slices):
         save(dataset, folder / f"{(number * 7) % 101:02d}")
     return folder
+
+
+def two_organs() -> np.ndarray:
+    """Labels on the grid of `oblique`: 1 in its first slices, 2 in its last ones."""
+    labels = np.zeros(oblique().shape, np.uint8)
+    labels[1:4, 1:4, 0:3] = 1
+    labels[5:7, 2:6, 2:5] = 2
+    return labels
+
+
+def segmentation_of(
+    labels: np.ndarray | None = None,
+    kind: str = "BINARY",
+    order: list[int] | None = None,
+    step: str | None = "1.3",
+    names: Mapping[int, str] = NAMES,
+    frames: list[tuple[int, int]] | None = None,
+) -> Dataset:
+    """A segmentation of a frame for each segment and slice where it is, as dcmqi and highdicom write them."""
+    grid, labels = oblique(), two_organs() if labels is None else labels
+    if frames is None:
+        frames = [(n, k) for n in names for k in range(labels.shape[2]) if (labels[:, :, k] == n).any()]
+    frames = frames if order is None else [frames[index] for index in order]
+    masks = np.stack([(labels[:, :, k] == n).T for n, k in frames]).astype(np.uint8)
+    if kind == "LABELMAP":
+        frames = [(0, k) for k in sorted({k for _, k in frames})]
+        masks = np.stack([labels[:, :, k].T for _, k in frames])
+    sop_class = LABEL_SEGMENTATION if kind == "LABELMAP" else SEGMENTATION
+    dataset = dicom_image(masks * (200 if kind == "FRACTIONAL" else 1), sop_class, generate_uid())
+    dataset.Modality, dataset.SegmentationType, dataset.NumberOfFrames = "SEG", kind, len(frames)
+    if kind == "BINARY":
+        dataset.BitsAllocated = dataset.BitsStored = 1
+        dataset.HighBit, dataset.PixelData = 0, pack_bits(masks.ravel())
+    if kind == "FRACTIONAL":
+        dataset.MaximumFractionalValue = 255
+    dataset.SegmentSequence = [item(SegmentNumber=number, SegmentLabel=name) for number, name in names.items()]
+    turned = item(ImageOrientationPatient=[float(x) for x in grid.direction[:, :2].T.ravel()])
+    measures = item(PixelSpacing=[grid.spacing[1], grid.spacing[0]], SliceThickness="1.3")
+    if step:
+        measures.SpacingBetweenSlices = step
+    shared = item(PixelMeasuresSequence=[measures], PlaneOrientationSequence=[turned])
+    dataset.PerFrameFunctionalGroupsSequence = [
+        item(
+            PlanePositionSequence=[item(ImagePositionPatient=decimals(grid.index_to_physical((0, 0, k))))],
+            **({"SegmentIdentificationSequence": [item(ReferencedSegmentNumber=n)]} if n else {}),
+        )
+        for n, k in frames
+    ]
+    if len(names) == 1 and kind != "LABELMAP":  # as highdicom stores a single segment
+        shared.SegmentIdentificationSequence = [item(ReferencedSegmentNumber=next(iter(names)))]
+        for group in dataset.PerFrameFunctionalGroupsSequence:
+            del group.SegmentIdentificationSequence
+    dataset.SharedFunctionalGroupsSequence = [shared]
+    return dataset

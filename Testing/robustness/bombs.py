@@ -40,7 +40,7 @@ def checks(count: int, seed: int, folder: Path) -> Iterator[Check]:
         ("zlib", 64): zlib.compress(zeros[64]), ("gzip", 128): gzip.compress(zeros[64], 1) * 2,
         ("gzip", 0): gzip.compress(b"") * 5000,
     }  # fmt: skip
-    before = _peak_megabytes()
+    before = peak_megabytes()
     for number in range(count - 1):
         sizes = SIZES[random.integers(len(SIZES))]
         (packing, size), stream = list(streams.items())[random.integers(len(streams))]
@@ -48,7 +48,7 @@ def checks(count: int, seed: int, folder: Path) -> Iterator[Check]:
         path = folder / f"{number}.{kind}"
         name = f"{kind} {packing} {size} MB as {sizes}"
         yield name, partial(_check, path, _content(kind, sizes, packing, stream, zeros))
-    yield "memory", partial(_check_memory, before)
+    yield "memory", partial(check_memory, before)
 
 
 def _content(kind: str, sizes: tuple[int, ...], packing: str, stream: bytes, zeros: dict[int, bytes]) -> bytes:
@@ -85,12 +85,12 @@ def _check(path: Path, content: bytes) -> None:
         path.unlink()
 
 
-def _check_memory(before: float) -> None:
-    grown = _peak_megabytes() - before
+def check_memory(before: float) -> None:
+    grown = peak_megabytes() - before
     assert grown < 600, f"{grown:.0f} MB"
 
 
-def _peak_megabytes() -> float:
+def peak_megabytes() -> float:
     """The most memory that this process has held; 0 where the system does not tell."""
     if sys.platform == "win32":
         return 0.0

@@ -2,9 +2,7 @@
 
 import numpy as np
 import pytest
-from dicom_files import dicom_image, item, oblique, save, save_series, series_of
-from pydicom.pixels.utils import pack_bits
-from pydicom.uid import generate_uid
+from dicom_files import NAMES, oblique, save, save_series, segmentation_of, series_of, two_organs
 
 from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.imaging.file_formats.segmentation import fitted
@@ -13,52 +11,8 @@ from USLabelEfficientSegLib.imaging.image_files import read_image_labels
 from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
 from USLabelEfficientSegLib.imaging.volume import Geometry
 
-SEGMENTATION, LABEL_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"
 GRID = oblique()
-LABELS = np.zeros(GRID.shape, np.uint8)
-LABELS[1:4, 1:4, 0:3] = 1
-LABELS[5:7, 2:6, 2:5] = 2
-NAMES = {1: "Bladder", 2: "Prostate"}
-
-
-def segmentation_of(labels=LABELS, kind="BINARY", order=None, step="1.3", names=NAMES, frames=None):
-    """A segmentation of a frame for each segment and slice where it is, as dcmqi and highdicom write them."""
-    if frames is None:
-        frames = [(n, k) for n in names for k in range(labels.shape[2]) if (labels[:, :, k] == n).any()]
-    frames = frames if order is None else [frames[index] for index in order]
-    masks = np.stack([(labels[:, :, k] == n).T for n, k in frames]).astype(np.uint8)
-    if kind == "LABELMAP":
-        frames = [(0, k) for k in sorted({k for _, k in frames})]
-        masks = np.stack([labels[:, :, k].T for _, k in frames])
-    dataset = dicom_image(masks * (200 if kind == "FRACTIONAL" else 1),
-                          LABEL_SEGMENTATION if kind == "LABELMAP" else SEGMENTATION, generate_uid())  # fmt: skip
-    dataset.Modality, dataset.SegmentationType, dataset.NumberOfFrames = "SEG", kind, len(frames)
-    if kind == "BINARY":
-        dataset.BitsAllocated = dataset.BitsStored = 1
-        dataset.HighBit, dataset.PixelData = 0, pack_bits(masks.ravel())
-    if kind == "FRACTIONAL":
-        dataset.MaximumFractionalValue = 255
-    dataset.SegmentSequence = [item(SegmentNumber=number, SegmentLabel=name) for number, name in names.items()]
-    turned = item(ImageOrientationPatient=[float(x) for x in GRID.direction[:, :2].T.ravel()])
-    measures = item(PixelSpacing=[GRID.spacing[1], GRID.spacing[0]], SliceThickness="1.3")
-    if step:
-        measures.SpacingBetweenSlices = step
-    shared = item(PixelMeasuresSequence=[measures], PlaneOrientationSequence=[turned])
-    dataset.PerFrameFunctionalGroupsSequence = [
-        item(
-            PlanePositionSequence=[
-                item(ImagePositionPatient=[float(f"{x:.9g}") for x in GRID.index_to_physical((0, 0, k))])
-            ],
-            **({"SegmentIdentificationSequence": [item(ReferencedSegmentNumber=n)]} if n else {}),
-        )
-        for n, k in frames
-    ]
-    if len(names) == 1 and kind != "LABELMAP":  # as highdicom stores a single segment
-        shared.SegmentIdentificationSequence = [item(ReferencedSegmentNumber=next(iter(names)))]
-        for group in dataset.PerFrameFunctionalGroupsSequence:
-            del group.SegmentIdentificationSequence
-    dataset.SharedFunctionalGroupsSequence = [shared]
-    return dataset
+LABELS = two_organs()
 
 
 def at_their_place(label_map, grid=GRID):

@@ -48,11 +48,12 @@ class Console:
         """Where people are told."""
         return sys.stderr if self.results_elsewhere else sys.stdout
 
-    def say(self, text: str) -> None:
-        """Tell what was done."""
+    def say(self, text: str, *, lines: bool = False) -> None:
+        """Tell what was done; a text of several `lines` is broken where it has them."""
         self.log(text)
         if not self.quiet:
-            print(printable(text), file=self.stream, flush=True)
+            for line in text.splitlines() if lines else [text]:
+                print(printable(line), file=self.stream, flush=True)
 
     def next(self, command: str) -> None:
         """Tell the command that comes next, unless programs read the results."""

@@ -1,6 +1,8 @@
 """`uslabelseg settings`."""
 
 import json
+import shutil
+import textwrap
 from typing import Annotated, Literal
 
 import typer
@@ -29,5 +31,8 @@ def settings(
     if as_json:
         print(json.dumps([setting._asdict() for setting in found], indent=2))
         return
-    rows = [(setting.name, json.dumps(setting.value), setting.allowed, setting.description) for setting in found]
-    console.table(("Setting", f"Value in {preset}", "Allowed", "What it is"), rows)
+    width = shutil.get_terminal_size().columns
+    for setting in found:
+        allowed = f" ({setting.allowed})" if setting.allowed else ""
+        text = f"{setting.name} = {json.dumps(setting.value)}{allowed}: {setting.description}"
+        console.say(textwrap.fill(text, width, subsequent_indent="    ", break_on_hyphens=False), lines=True)

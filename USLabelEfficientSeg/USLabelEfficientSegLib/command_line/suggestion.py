@@ -71,7 +71,9 @@ def suggest(
     if len(suggestions) < count:
         console.say("No other slice is left.")
     if write is None:
-        console.say("Next: label these slices, in 3D Slicer's module US Label-Efficient Segmentation.")
+        console.next(
+            f"uslabelseg suggest {shell(opened.folder)} --count {count} --write to-label, or 3D Slicer's module"
+        )
         return
     console.say(f"Wrote the volumes, label maps and pictures of these slices to {write}.")
     console.say(f"Paint the label maps in {write / 'labels'}, all of a slice with 0 for background.")

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ..display import printable
 from ..errors import InputError
+from .itk_files import quiet
 from .volume import check_voxel_count
 
 _FORMATS = ["PNG", "JPEG", "BMP", "TIFF"]
@@ -44,7 +46,12 @@ def read_picture(path: Path, *, labels: bool = False) -> NDArray[np.generic]:
     opened = path.open("rb")  # tells about a permission in plain words
     try:
         # From an open file: of a path Pillow maps plain TIFF into memory, and then turns it wrongly.
-        with opened, warnings.catch_warnings(action="ignore"), Image.open(opened, formats=_FORMATS) as image:
+        with (
+            opened,
+            quiet(),
+            warnings.catch_warnings(action="ignore"),
+            Image.open(opened, formats=_FORMATS) as image,
+        ):
             _check_size(path, image)
             _check_kind(path, image)
             _check_complete(path, image)
@@ -58,7 +65,7 @@ def read_picture(path: Path, *, labels: bool = False) -> NDArray[np.generic]:
     except UnidentifiedImageError:
         raise InputError(path, "is damaged or not what its suffix says", _REMEDY) from None
     except _BROKEN as error:
-        reason = str(error).partition("\n")[0][:200] or type(error).__name__
+        reason = printable(str(error).partition("\n")[0])[:120] or type(error).__name__
         raise InputError(path, f"is damaged or cut short ({reason})", _REMEDY) from None
     if inverted:
         pixels = np.iinfo(np.uint16).max - pixels

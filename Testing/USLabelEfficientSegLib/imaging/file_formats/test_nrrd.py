@@ -252,3 +252,26 @@ def test_a_volume_reconstructed_from_a_sweep_is_read(tmp_path: Path) -> None:
     texts = "Seq_Frame0000_ImageStatus:=OK\nSeq_Frame0000_ProbeToTrackerTransform:=1 0 0 0 0 1 0 0 0 0 1 0 0 0 0 1\n"
 
     np.testing.assert_array_equal(read_volume(nrrd(tmp_path / "a.nrrd", VOXELS, PLACE, texts)).voxels, VOXELS)
+
+
+def test_a_domain_without_a_place_is_a_series(tmp_path: Path) -> None:
+    fields = {**PLACE, "kinds": "domain domain domain domain", "space directions": f"none {PLACE['space directions']}"}
+
+    frames = split_frames(nrrd(tmp_path / "a.nrrd", np.stack([VOXELS, VOXELS[::-1]]), fields))
+
+    np.testing.assert_array_equal(frames[1].voxels, VOXELS[::-1])
+
+
+def test_two_axes_of_time_are_refused(tmp_path: Path) -> None:
+    fields = {**PLACE, "kinds": "domain domain domain list time"}
+    fields["space directions"] = f"{PLACE['space directions']} none none"
+
+    with pytest.raises(InputError, match="has axes of the kinds domain domain domain list time"):
+        split_frames(nrrd(tmp_path / "a.nrrd", np.zeros((6, 5, 4, 2, 3), np.uint8), fields))
+
+
+def test_a_header_of_a_million_lines_has_no_end(tmp_path: Path) -> None:
+    (tmp_path / "a.nrrd").write_bytes(b"NRRD0005\n" + b"#\n" * 1_000_000)
+
+    with pytest.raises(InputError, match="its header has no end"):
+        read_volume(tmp_path / "a.nrrd")

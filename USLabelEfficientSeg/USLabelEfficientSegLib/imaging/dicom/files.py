@@ -16,7 +16,6 @@ from typing import Any, BinaryIO, Literal
 
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import (
     UID,
@@ -28,6 +27,7 @@ from pydicom.uid import (
 
 from ...errors import InputError, Notice
 from ..formats import PICTURE_SUFFIXES, READ_SUFFIXES, suffix_of
+from .values import shown
 
 Kind = Literal["image", "segmentation", "companion"]
 
@@ -44,10 +44,6 @@ _VR = frozenset(
 _SHOWN = 5  # names of files passed over
 _INFLATED_BYTES, _INFLATION = 1 << 28, 20  # a deflated file may hold so much, or so many times its size
 _CHUNK = 1 << 24
-_BROKEN_FILE = (
-    InvalidDicomError, EOFError, LookupError, ValueError, ArithmeticError, AttributeError, TypeError, RuntimeError,
-    AssertionError, struct.error, zlib.error,
-)  # fmt: skip
 
 
 def is_dicom(path: Path) -> bool:
@@ -103,8 +99,8 @@ def images(path: Path, *, pixels: bool = True) -> Iterator[tuple[Path, Dataset]]
             continue
         dataset = open_dataset(file, pixels=pixels)
         with readable(file):
-            identity = _identity(dataset)
-        if dataset.get("SOPInstanceUID") and identity in seen:
+            identity = _identity(dataset) if dataset.get("SOPInstanceUID") else (file,)
+        if identity in seen:
             others.append(f"{file.name} (the same image again)")
             continue
         seen.add(identity)
@@ -146,12 +142,13 @@ def readable(file: Path) -> Iterator[None]:
     disabled, log.disabled = log.disabled, True
     try:
         with warnings.catch_warnings(action="ignore"):
-            warnings.filterwarnings("always", category=Notice)
             yield
-    except InputError:
+    except (InputError, MemoryError):
         raise
-    except _BROKEN_FILE as error:
-        reason = str(error).partition("\n")[0][:200] or type(error).__name__
+    except Exception as error:  # pydicom raises nearly anything
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        reason = shown(str(error).partition("\n")[0] or type(error).__name__)
         problem = f"is damaged or cut short ({reason})"
         raise InputError(file, problem, "copy or export the file again") from None
     finally:
@@ -169,12 +166,12 @@ def _objects(path: Path) -> Iterator[tuple[Path, Kind, str]]:
         dataset = open_dataset(file, pixels=False)
         with readable(file):
             uid = UID(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID") or "")
-            name = uid.name.removesuffix(" Storage")
-            named_image = not uid or "Image" in name or "Volume" in name
+            name = shown(uid.name.removesuffix(" Storage"))
+            has_rows, named_image = bool(dataset.get("Rows")), not uid or "Image" in name or "Volume" in name
         if uid in _SEGMENTATIONS:
             yield file, "segmentation", name
         # An image that was cut short has no rows any more, but its name.
-        elif uid.startswith(_COMPANIONS) or (not dataset.get("Rows") and not named_image):
+        elif uid.startswith(_COMPANIONS) or (not has_rows and not named_image):
             yield file, "companion", name
         else:
             yield file, "image", name

@@ -36,7 +36,7 @@ from ...errors import InputError
 from ..itk_messages import quiet
 from ..volume import check_voxel_count
 from .jpeg import decode_jpeg, transformed_by_jpeg2000
-from .values import count_of, frame_count, told
+from .values import count_of, frame_count, shown, told
 
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
@@ -128,7 +128,7 @@ def _layout(dataset: Dataset, file: Path) -> _Layout:
     )
     known = (*_GREY, _PALETTE) if samples == 1 else _COLOURS
     if samples not in (1, 3) or layout.photometric not in known:
-        problem = f"has pixels of the kind {layout.photometric} with {samples} values"
+        problem = f"has pixels of the kind {shown(layout.photometric)} with {samples} values"
         raise InputError(file, problem, "export it in grey or RGB")
     if layout.photometric == _PALETTE and not told(dataset, "RedPaletteColorLookupTableDescriptor"):
         problem = f"has pixels of the kind {layout.photometric}, but no palette"
@@ -166,7 +166,7 @@ def _decoded(dataset: Dataset, layout: _Layout, file: Path) -> NDArray[np.generi
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError:
-        problem = f"has pixels in a transfer syntax that cannot be read ({syntax.name})"
+        problem = f"has pixels in a transfer syntax that cannot be read ({shown(syntax.name)})"
         raise InputError(file, problem, "export it without compression") from None
     beyond_pillow = syntax == JPEGExtended12Bit and decoder.available_plugins == ("pillow",)
     if decoder.is_available and not beyond_pillow:

@@ -24,6 +24,8 @@ _NO_POSITION, _NO_ROTATION = (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 _LOCATIONS = "SliceLocationVector"
 _STEPS_IN_SPACE = {_LOCATIONS, "SliceLocation", "SpacingBetweenSlices", "ImagePositionPatient", "SliceVector"}
 _TIMES = ("FrameTime", "FrameTimeVector", "CineRate", "ActualFrameDuration", "FrameDelay")
+_FARTHEST_MM = 1e6
+_NO_UNIT_VECTORS = 1e-2
 _COARSEST_MM = 0.01  # of positions that count as rounded
 _CINE_REMEDY = "give a 3-D volume (export it as Enhanced US Volume, NRRD or NIfTI), or one frame as a 2-D image"
 
@@ -54,7 +56,16 @@ def placements(dataset: Dataset, file: Path) -> list[Placement]:
             problem = "does not say where its slice lies (no Image Position and Orientation)"
             remedy = "export the volume as Enhanced US Volume, NRRD or NIfTI, or study 2-D images alone (--dimension 2)"
             raise InputError(file, problem, remedy)
-    return [Placement(np.array(p, dtype=np.float64), np.array(o, dtype=np.float64).reshape(2, 3)) for p, o in found]
+    return [_placement(position, orientation) for position, orientation in found]
+
+
+def _placement(position: Sequence[float], orientation: Sequence[float]) -> Placement:
+    place = Placement(np.array(position, dtype=np.float64), np.array(orientation, dtype=np.float64).reshape(2, 3))
+    if not (place.position.shape == (3,) and np.abs(place.position).max() < _FARTHEST_MM):  # not NaN either
+        raise ValueError(f"a position of {place.position} mm")
+    if not np.allclose(place.axes @ place.axes.T, np.eye(2), atol=_NO_UNIT_VECTORS):
+        raise ValueError(f"an orientation of {place.axes.ravel()}")
+    return place
 
 
 def has_position(dataset: Dataset) -> bool:
@@ -126,7 +137,8 @@ def _at_a_distance(
     axes = np.array(orientation, dtype=np.float64)
     normal = np.cross(axes[:3], axes[3:])
     first = np.array(position, dtype=np.float64)
-    return [((first + distance * normal).tolist(), axes.tolist()) for distance in distances]
+    with np.errstate(all="ignore"):  # what is not finite is refused later
+        return [((first + distance * normal).tolist(), axes.tolist()) for distance in distances]
 
 
 def _pointers(dataset: Dataset) -> set[str]:

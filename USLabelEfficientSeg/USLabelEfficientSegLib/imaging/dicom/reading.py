@@ -86,7 +86,11 @@ def read_image(path: Path, *, labels: bool = False) -> tuple[NDArray[np.generic]
 def is_loose_frame(path: Path) -> bool:
     """Whether a file or folder holds a single frame that is no slice of a series with positions."""
     found = list(images(path, pixels=False))
-    return len(found) == 1 and _is_single_frame(*found[0]) and not has_position(found[0][1])
+    if len(found) != 1:
+        return False
+    file, dataset = found[0]
+    with readable(file):
+        return frame_count(dataset) == 1 and not has_position(dataset)
 
 
 def read_headers(path: Path) -> list[Header]:

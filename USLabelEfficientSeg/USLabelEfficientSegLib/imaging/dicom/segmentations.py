@@ -5,6 +5,7 @@ where its frames lie, not how many slices its image has: `on_grid` puts it on th
 """
 
 import warnings
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,14 @@ from .files import open_dataset, readable, segmentations
 from .pixels import pixels_of
 from .placement import Placement, placements
 from .spacing import pixel_spacing
-from .values import count_of, frame_count, group, told
+from .values import count_of, frame_count, group, shown, told
 
 FILE_ENDING = "_SEG"  # of the names that `export-dicom` gives to segmentations, before their suffix
 _HIGHEST = 254  # 255 stands for unlabelled
 _HALF = 0.5
 _OFF = 0.1  # of a slice distance, or of the pixel spacing, by which a frame may lie beside its place
 _SAME_PLACE_MM = 1e-3
+_LARGE, _SPARSE = 1 << 27, 50  # a label map may have so many voxels, or so many times those of its frames
 
 Segmentation = tuple[NDArray[np.uint8], Geometry, dict[int, str]]
 
@@ -60,8 +62,13 @@ def read_segmentation(path: Path, *, planar: bool = False) -> Segmentation:
             slices, grid = np.zeros(len(masks), dtype=int), Geometry(shape, (*spacing, 1.0), (0.0, 0.0, 0.0), np.eye(3))
         else:
             slices, grid = _grid(dataset, file)
-        check_voxel_count(grid.shape, str(file))
-        return _stacked(masks, labels, slices, grid, names, file), grid, names
+        _check_extent(grid, masks, file)
+        voxels = _stacked(masks, labels, slices, grid, names, file)
+        fractions = dataset.get("SegmentationType") == "FRACTIONAL"
+    if fractions:
+        what = "voxels of at least a half belong to a segment, as it holds fractions"
+        warnings.warn(Notice(file, what), stacklevel=2)
+    return voxels, grid, names
 
 
 def _names(dataset: Dataset, file: Path) -> dict[int, str]:
@@ -84,9 +91,6 @@ def _masks(dataset: Dataset, file: Path) -> tuple[NDArray[np.generic], NDArray[n
     if kind == "FRACTIONAL":
         full = count_of(dataset, "MaximumFractionalValue", 255)
         pixels = pixels.astype(np.float32) >= _HALF * full
-        warnings.warn(
-            Notice(file, "voxels of at least a half belong to a segment, as it holds fractions"), stacklevel=2
-        )
     elif kind == "BINARY":
         pixels = pixels != 0
     else:
@@ -116,6 +120,15 @@ def _grid(dataset: Dataset, file: Path) -> tuple[NDArray[np.intp], Geometry]:
     lowest: Placement = places[int(distances.argmin())]
     origin = tuple(lowest.position.tolist())
     return slices, Geometry(shape, (*spacing, step), origin, np.column_stack([*first.axes, normal]))
+
+
+def _check_extent(grid: Geometry, masks: NDArray[np.generic], file: Path) -> None:
+    """Refuse a few frames so far apart that the empty slices between them would fill the memory."""
+    check_voxel_count(grid.shape, str(file))
+    voxels = prod(grid.shape)
+    if voxels > max(_LARGE, _SPARSE * masks.size):
+        problem = f"has {len(masks)} frames in {grid.shape[2]} slices"
+        raise InputError(file, problem, "export it again, with the distance of its slices")
 
 
 def _step(dataset: Dataset, distances: NDArray[np.float64], file: Path) -> float:
@@ -148,7 +161,7 @@ def _stacked(
         for place, label, mask in zip(slices, labels, masks, strict=True):
             taken = np.unique(stacked[place][mask & (stacked[place] != label)])
             if taken.any():
-                both = f"{names[int(taken[-1])]} and {names[int(label)]}"
+                both = f"{shown(names[int(taken[-1])])} and {shown(names[int(label)])}"
                 raise InputError(file, f"has segments that overlap ({both})", "give every voxel to one segment")
             stacked[place][mask] = label
     return np.ascontiguousarray(stacked.T)

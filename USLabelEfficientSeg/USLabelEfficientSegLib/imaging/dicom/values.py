@@ -4,11 +4,21 @@ from typing import Any, cast
 
 from pydicom.dataset import Dataset
 
+from ...display import printable
+
+_SHOWN = 120  # letters
+
 
 def told(dataset: Dataset, name: str) -> Any:
     """The value of an attribute, None where it is absent or empty."""
     value = dataset.get(name)
     return None if value is None or (hasattr(value, "__len__") and len(value) == 0) else value
+
+
+def shown(text: object) -> str:
+    """A text of a file as part of a sentence: one line, and not a long one."""
+    line = printable(text)
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..."
 
 
 def count_of(dataset: Dataset, name: str, otherwise: int) -> int:

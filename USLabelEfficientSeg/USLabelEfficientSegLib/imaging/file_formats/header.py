@@ -108,7 +108,7 @@ def understood(path: Path) -> Iterator[None]:
         if isinstance(error.subject, Path):
             raise
         raise InputError(path, error.problem, error.remedy) from None
-    except (ValueError, LookupError, ArithmeticError, StructError) as error:
+    except (ValueError, TypeError, LookupError, ArithmeticError, StructError) as error:
         raise damaged(path, str(error)) from None
 
 

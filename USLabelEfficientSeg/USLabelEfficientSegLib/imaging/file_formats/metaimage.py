@@ -22,7 +22,7 @@ from .header import (
     understood,
     whole,
 )
-from .text_header import data_file, next_line
+from .text_header import data_file, header_lines
 from .voxel_data import open_file
 
 _TYPES = {
@@ -77,7 +77,7 @@ def _read_fields(path: Path) -> tuple[dict[str, str], int]:
     """The fields, of which `ElementDataFile` is the last, and the first byte after the header."""
     fields: dict[str, str] = {}
     with open_file(path) as file:
-        while (line := next_line(file, path)) is not None:
+        for line in header_lines(file, path):
             if not line.strip():
                 continue
             found = re.match(r"([^=:]+)[=:](.*)", line, re.DOTALL)

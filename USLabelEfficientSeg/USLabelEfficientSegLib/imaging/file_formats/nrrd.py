@@ -22,7 +22,7 @@ from .header import (
     understood,
     whole,
 )
-from .text_header import data_file, next_line
+from .text_header import data_file, header_lines
 from .voxel_data import open_file
 
 _TYPES = {
@@ -89,10 +89,14 @@ def _read_fields(path: Path) -> tuple[dict[str, str], dict[str, str], int]:
     fields: dict[str, str] = {}
     texts: dict[str, str] = {}
     with open_file(path) as file:
-        magic = next_line(file, path)
-        if magic is None or not re.fullmatch("NRRD000[1-6]", magic):
+        lines = header_lines(file, path)
+        if not re.fullmatch("NRRD000[1-6]", next(lines, "")):
             raise damaged(path, "no NRRD000n in its first line")
-        while line := next_line(file, path):
+        ended = False
+        for line in lines:
+            ended = not line
+            if ended:
+                break
             if line.startswith("#"):
                 continue
             found = re.match(r"([^:]+):(=?)(.*)", line, re.DOTALL)
@@ -108,7 +112,7 @@ def _read_fields(path: Path) -> tuple[dict[str, str], dict[str, str], int]:
             fields[field] = value.strip()
             if field == "data file" and value.split()[:1] == ["LIST"]:
                 break  # names of files follow
-        if line is None and "data file" not in fields:
+        if not ended and "data file" not in fields:
             raise damaged(path, "its header has no end")
         return fields, texts, file.tell()
 
@@ -167,15 +171,16 @@ def _roles(
     roles: list[Role | None] = []
     for axis, (kind, size) in enumerate(zip(kinds, sizes, strict=True)):
         has_place = vectors is None or vectors[axis] is not None
-        if kind in ("time", "list") or f"axis {axis} index type" in texts:
-            roles.append("time")
-        elif kind in ("domain", "space") or (kind in ("???", "none") and has_place):
+        unknown = kind in ("???", "none")
+        if has_place and (kind in ("domain", "space") or unknown):
             roles.append("space")
+        elif kind in ("time", "list", "domain", "space") or f"axis {axis} index type" in texts:
+            roles.append("time")
         elif size == 1 and kind not in _COLOURS:
             roles.append(None)
         elif _COLOURS.get(kind) == size or (values and kind == "vector"):
             roles.append("colour")
-        elif "Segment0_ID" in texts and kind in ("vector", "???", "none"):  # layers, as Slicer 4 wrote them
+        elif "Segment0_ID" in texts and (unknown or kind == "vector"):  # layers, as Slicer 4 wrote them
             roles.append("time")
         else:
             problem = f"has {size} values a voxel of the kind {kind}, not grey or RGB"

@@ -1,5 +1,6 @@
 """Headers of lines of text before the voxels, as NRRD and MetaImage have them."""
 
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO
 
@@ -7,27 +8,29 @@ from ...errors import InputError
 from .header import damaged
 
 _LONGEST_LINE = 1 << 22  # of the index values of long sequences
-_LONGEST_HEADER = 1 << 26
+_MOST_LINES = 1 << 18  # a tracked sweep has a dozen a frame
 
 
-def next_line(file: BinaryIO, path: Path) -> str | None:
-    r"""The next line of a header without its end (\n or \r\n), None at the end of the file.
+def header_lines(file: BinaryIO, path: Path) -> Iterator[str]:
+    r"""The lines of a header without their ends (\n or \r\n), up to the end of the file.
 
     Raises:
         InputError: the header goes on for longer than headers do, or is no text.
     """
-    line = file.readline(_LONGEST_LINE)
-    if file.tell() > _LONGEST_HEADER or len(line) == _LONGEST_LINE:
-        raise damaged(path, "its header has no end")
-    if not line:
-        return None
-    if b"\0" in line:
-        raise damaged(path, "its header is no text")
-    text = line.removesuffix(b"\n").removesuffix(b"\r")
-    try:
-        return text.decode("utf-8")
-    except UnicodeDecodeError:
-        return text.decode("latin-1")
+    for _ in range(_MOST_LINES):
+        line = file.readline(_LONGEST_LINE)
+        if not line:
+            return
+        if len(line) == _LONGEST_LINE:
+            break
+        if b"\0" in line:
+            raise damaged(path, "its header is no text")
+        text = line.removesuffix(b"\n").removesuffix(b"\r")
+        try:
+            yield text.decode("utf-8")
+        except UnicodeDecodeError:
+            yield text.decode("latin-1")
+    raise damaged(path, "its header has no end")
 
 
 def data_file(path: Path, name: str) -> Path:

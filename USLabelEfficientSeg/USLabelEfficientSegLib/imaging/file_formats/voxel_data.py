@@ -29,6 +29,8 @@ def open_file(path: Path) -> BinaryIO:
         InputError: neither a file nor a folder.
         OSError: it cannot be opened.
     """
+    if "\0" in str(path):
+        raise InputError(path, "is no name of a file", "give an image file")
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
