@@ -107,7 +107,7 @@ def series_of(voxels: np.ndarray, geometry: Geometry) -> list[Dataset]:
 def save_series(slices: list[Dataset], folder: Path) -> Path:
     # Names without order: only the positions tell where a slice belongs.
     for number, dataset in enumerate(slices):
-        save(dataset, folder / f"{(number * 7) % 101:02d}")
+        save(dataset, folder / f"{(number * 7) % 1009:03d}")
     return folder
 
 

@@ -9,6 +9,8 @@ import pytest
 from USLabelEfficientSegLib.cli import main
 from USLabelEfficientSegLib.cohort_report import cohort_cases, open_cohort
 from USLabelEfficientSegLib.imaging.files import write_label_map
+from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
+from USLabelEfficientSegLib.segmentation.segment_files import images_by_name
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata
 
 ORGANS = ("prostate", "cyst")
@@ -41,6 +43,30 @@ def test_every_segmentation_becomes_a_segmentation_and_a_report(folders, capfd):
     assert written == ["a_SEG.dcm", "a_SR.dcm", "b_SEG.dcm", "b_SR.dcm"]
     groups = hd.sr.srread(folders / "dicom" / "b_SR.dcm").content.get_volumetric_roi_measurement_groups()
     assert [group.finding_sites[0].value.meaning for group in groups] == ["Prostate", "Organ"]
+
+
+def test_objects_beside_their_images_are_no_images(folders, capfd):
+    """The objects lie in the folder of the images from then on, and everything is found as before."""
+    command = ("export-dicom", folders / "found", "--images", folders / "images", "--output", folders / "images")
+    assert run(capfd, *command)[0] == 0
+
+    code, output = run(
+        capfd, "export-dicom", folders / "found", "--images", folders / "images", "--output", folders / "new"
+    )
+
+    assert (code, output.err) == (0, "")
+    assert "passed over, as no images: a_SEG.dcm, a_SR.dcm, b_SEG.dcm, b_SR.dcm" in output.out
+    assert images_by_name([folders / "images"]) == {"a": folders / "images" / "a", "b": folders / "images" / "b.dcm"}
+    assert len(list((folders / "new").iterdir())) == 4
+
+
+def test_exported_segmentations_can_be_measured(folders, capfd):
+    run(capfd, "export-dicom", folders / "found", "--images", folders / "images", "--output", folders / "dicom")
+
+    rows = measure_files([folders / "dicom"])
+
+    assert [(row.case, row.organ) for row in rows] == [(name, organ) for name in "ab" for organ in ORGANS]
+    assert [row.outline_volume_ml for row in rows[:2]] == pytest.approx([0.0336, 0.0236], rel=0.1)
 
 
 def test_a_series_has_a_checksum_of_all_its_files(folders):

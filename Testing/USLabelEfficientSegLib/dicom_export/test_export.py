@@ -9,8 +9,11 @@ import pytest
 import SimpleITK
 
 from USLabelEfficientSegLib.dicom_export.export import export_case
+from USLabelEfficientSegLib.dicom_export.objects import segmentation_object
+from USLabelEfficientSegLib.dicom_export.source import read_source
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.imaging.files import write_volume
+from USLabelEfficientSegLib.imaging.file_formats.segmentation import fitted
+from USLabelEfficientSegLib.imaging.files import read_label_map, write_volume
 from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
 from USLabelEfficientSegLib.measurement.measurements import Flag
 
@@ -316,3 +319,49 @@ def test_a_highdicom_that_is_too_old_is_told(scan, rows, tmp_path, monkeypatch):
 
     with pytest.raises(InputError, match=r"needs highdicom 0\.28 or newer, not 0\.27\.0; pip install --upgrade"):
         export_case(save(scan, "series", tmp_path), scan.label_map, rows, tmp_path / "out")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_exported_is_read_as_the_label_map_with_its_names(scan, rows, tmp_path, kind):
+    files = export_case(save(scan, kind, tmp_path), scan.label_map, rows, tmp_path / "out")
+
+    found = read_label_map(files.segmentation)
+
+    assert found.segments == {1: "Prostate", 2: "Zyste, groß", 3: "stone"}
+    assert found.name == scan.label_map.name
+    on_image = fitted(found, scan.label_map.geometry)
+    np.testing.assert_array_equal(on_image.voxels, scan.label_map.voxels)
+    assert on_image.geometry.same_grid(scan.label_map.geometry, 1e-3)
+
+
+@pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL", "LABELMAP"])
+@pytest.mark.parametrize("omit_empty", [True, False])
+def test_segmentations_of_highdicom_of_every_type_are_read(scan, rows, tmp_path, kind, omit_empty):
+    image = save(scan, "series", tmp_path)
+    source = read_source(image, scan.label_map.geometry)
+    example = segmentation_object(source, scan.label_map, rows)
+    segmentation = hd.seg.Segmentation(
+        source.datasets,
+        np.ascontiguousarray(scan.label_map.voxels.T[source.slices]),
+        kind,
+        [
+            hd.seg.SegmentDescription.from_dataset(segment)
+            for segment in example.SegmentSequence
+            if segment.SegmentNumber
+        ],
+        series_instance_uid=hd.UID(),
+        series_number=2,
+        sop_instance_uid=hd.UID(),
+        instance_number=1,
+        manufacturer="maker",
+        manufacturer_model_name="model",
+        software_versions="1",
+        device_serial_number="1",
+        omit_empty_frames=omit_empty,
+    )
+    segmentation.save_as(tmp_path / "a.dcm")
+
+    found = read_label_map(tmp_path / "a.dcm")
+
+    np.testing.assert_array_equal(fitted(found, scan.label_map.geometry).voxels, scan.label_map.voxels)
+    assert found.segments == {1: "Prostate", 2: "Zyste, groß", 3: "stone"}

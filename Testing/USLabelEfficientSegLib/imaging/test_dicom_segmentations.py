@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from dicom_files import NAMES, oblique, save, save_series, segmentation_of, series_of, two_organs
+from dicom_files import NAMES, enhanced, oblique, save, save_series, segmentation_of, series_of, two_organs
 
 from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.imaging.file_formats.segmentation import fitted
@@ -10,6 +10,7 @@ from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, re
 from USLabelEfficientSegLib.imaging.image_files import read_image_labels
 from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
 from USLabelEfficientSegLib.imaging.volume import Geometry
+from USLabelEfficientSegLib.segmentation.segment_files import images_by_name
 
 GRID = oblique()
 LABELS = two_organs()
@@ -156,6 +157,17 @@ def test_a_folder_of_segmentations_holds_label_maps_under_the_names_of_their_ima
         save(segmentation_of(), tmp_path / f"{name}_SEG.dcm")
 
     assert find_images(tmp_path) == {name: tmp_path / f"{name}_SEG.dcm" for name in "ab"}
+
+
+def test_a_folder_of_volumes_is_not_one_image_but_a_series_is(tmp_path):
+    volumes, series, alone = (tmp_path / name for name in ("volumes", "series", "alone"))
+    for name in "ab":
+        save(enhanced(LABELS + 1, GRID), volumes / f"{name}.dcm")
+    save_series(series_of(LABELS + 1, GRID), series)
+    save(enhanced(LABELS + 1, GRID), alone / "a.dcm")
+
+    assert images_by_name([volumes]) == {name: volumes / f"{name}.dcm" for name in "ab"}
+    assert images_by_name([series, alone]) == {"series": series, "alone": alone}
 
 
 def test_a_segmentation_of_a_2d_image(tmp_path):

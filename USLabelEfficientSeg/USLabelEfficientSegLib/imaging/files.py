@@ -248,8 +248,12 @@ def grey_voxels(voxels: NDArray[np.generic]) -> NDArray[np.generic]:
 
 def _luminance(colours: NDArray[np.generic]) -> NDArray[np.generic]:
     """Grey (I, J, K) of red, green, blue and perhaps opacity (I, J, K, 3 or 4), in the type of the input."""
-    grey = colours[..., :3].astype(np.float32) @ _LUMINANCE
-    return np.rint(grey).astype(colours.dtype) if colours.dtype.kind in "iu" else grey
+    whole = colours.dtype.kind in "iu"
+    luminance = np.empty(colours.shape[:-1], colours.dtype if whole else np.float32)
+    for grey, slab in zip(luminance, colours[..., :3], strict=True):  # one after the other, to spare memory
+        values = slab.astype(np.float32) @ _LUMINANCE
+        grey[...] = np.rint(values) if whole else values
+    return luminance
 
 
 def _read_frames(path: Path, most: int | None = None) -> list[Frame]:

@@ -17,7 +17,7 @@ import torch
 
 from ..errors import InputError
 from ..failures import Failures, attempted
-from ..imaging.dicom import holds_image
+from ..imaging.dicom import is_one_image
 from ..imaging.files import find_images, image_name, read_volume, write_label_map, write_map
 from ..imaging.image_files import Dimension, dimension_of
 from ..imaging.volume import LabelMap, UltrasoundVolume
@@ -85,7 +85,7 @@ def images_by_name(paths: Iterable[Path], dimension: Dimension = 3) -> dict[str,
     paths = list(paths)
     check_images(paths)
     for path in paths:
-        is_series = path.is_dir() and holds_image(path) and (dimension == 3 or dimension_of(path) == 3)
+        is_series = path.is_dir() and is_one_image(path) and (dimension == 3 or dimension_of(path) == 3)
         is_folder_of_images = path.is_dir() and not is_series
         files = find_images(path, pictures=dimension == 2) if is_folder_of_images else {image_name(path): path}
         for name, file in files.items():

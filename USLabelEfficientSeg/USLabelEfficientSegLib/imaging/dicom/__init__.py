@@ -4,12 +4,22 @@
 it, `segmentations` reads label maps, and `reading` makes volumes and images of all that.
 """
 
-from .files import holds_image, is_dicom, is_segmentation, kinds
+from .files import is_dicom, is_one_image, is_segmentation, kinds
 from .reading import Header, is_loose_frame, read_frames, read_headers, read_image
 from .segmentations import FILE_ENDING, read_segmentation
 from .spacing import Contradiction
 
 __all__ = [
-    "FILE_ENDING", "Contradiction", "Header", "holds_image", "is_dicom", "is_loose_frame", "is_segmentation", "kinds",
-    "read_frames", "read_headers", "read_image", "read_segmentation",
+    "FILE_ENDING",
+    "Contradiction",
+    "Header",
+    "is_dicom",
+    "is_loose_frame",
+    "is_one_image",
+    "is_segmentation",
+    "kinds",
+    "read_frames",
+    "read_headers",
+    "read_image",
+    "read_segmentation",
 ]  # fmt: skip

@@ -27,7 +27,7 @@ from pydicom.uid import (
 
 from ...errors import InputError, Notice
 from ..formats import PICTURE_SUFFIXES, READ_SUFFIXES, suffix_of
-from .values import shown
+from .values import frame_count, shown
 
 Kind = Literal["image", "segmentation", "companion"]
 
@@ -70,9 +70,16 @@ def kinds(path: Path) -> set[Kind]:
         return {"image"}
 
 
-def holds_image(path: Path) -> bool:
-    """Whether a file is a DICOM image, or a folder holds one."""
-    return "image" in kinds(path)
+def is_one_image(folder: Path) -> bool:
+    """Whether the images in a folder are one: a series of single frames, or a single file; not several volumes."""
+    if any("image" in kinds(entry) for entry in folder.iterdir() if entry.is_dir()):
+        return False
+    try:
+        found = [file for file, kind, _ in _objects(folder) if kind == "image"]
+        counts = {frame_count(open_dataset(file, pixels=False)) for file in found}
+    except (InputError, ValueError, TypeError):  # told when it is read
+        return True
+    return len(found) == 1 or 1 in counts
 
 
 def is_segmentation(path: Path) -> bool:
