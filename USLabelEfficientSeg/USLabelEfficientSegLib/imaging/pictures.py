@@ -125,7 +125,8 @@ def _pixels(path: Path, image: Image.Image, *, labels: bool) -> NDArray[np.gener
     pixels = np.array(image)
     if pixels.ndim == 3 and _is_grey(pixels):
         return pixels[..., 0]
-    if image.mode in _SIXTEEN_BITS:
+    # Older versions of Pillow read grey of 16 bits into 32.
+    if image.mode in _SIXTEEN_BITS or (image.mode == "I" and 0 <= pixels.min() and pixels.max() < 1 << 16):
         return pixels.astype(np.uint16)
     return pixels
 

@@ -163,6 +163,8 @@ def _decoded(dataset: Dataset, layout: _Layout, file: Path) -> NDArray[np.generi
     _complete(dataset, layout)
     if syntax in _JPEG and layout.bits_allocated == 8:
         return _of_jpeg(dataset, layout)
+    if layout.bits_allocated == 1 and not syntax.is_encapsulated:  # frames need not begin with a byte (PS3.5 8.1.1)
+        return np.unpackbits(np.frombuffer(dataset.PixelData, np.uint8), bitorder="little")[: prod(layout.shape)]
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError:
