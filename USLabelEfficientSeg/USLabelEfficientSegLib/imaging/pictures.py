@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..display import printable
 from ..errors import InputError
-from .itk_files import quiet
+from .itk_messages import quiet
 from .volume import check_voxel_count
 
 _FORMATS = ["PNG", "JPEG", "BMP", "TIFF"]
@@ -126,7 +126,7 @@ def _pixels(path: Path, image: Image.Image, *, labels: bool) -> NDArray[np.gener
     if pixels.ndim == 3 and _is_grey(pixels):
         return pixels[..., 0]
     # Older versions of Pillow read grey of 16 bits into 32.
-    if image.mode in _SIXTEEN_BITS or (image.mode == "I" and 0 <= pixels.min() and pixels.max() < 1 << 16):
+    if image.mode in _SIXTEEN_BITS or (image.mode == "I" and pixels.min() >= 0 and pixels.max() < 1 << 16):
         return pixels.astype(np.uint16)
     return pixels
 
