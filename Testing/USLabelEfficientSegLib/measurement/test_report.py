@@ -85,8 +85,8 @@ def test_volume_table_holds_measurements_with_interval_reference_and_flags(simul
     headings, cells = rows_of(content([simulated_case(rows=rows)]))
 
     assert headings == ["Case", "Organ", "Volume, ml", "90 % interval, ml", "Cautions", "Reference, ml", "Error, %"]
-    assert cells[0] == ["Case 001", "prostate", "10.0", "8.50 to 12.0", "⚠ holes", "8.00", "+25.0"]
-    assert cells[1] == ["Case 001", ORGANS[1], "≥ 0.00", "–", "⚠ cut by edge", "–", "–"]
+    assert cells[0] == ["Case 001", "prostate", "10.0", "8.50 to 12.0", "⚠\xa0holes", "8.00", "+25.0"]
+    assert cells[1] == ["Case 001", ORGANS[1], "≥ 0.00", "–", "⚠\xa0cut by edge", "–", "–"]
     section = next(s for s in report_document(content([simulated_case(rows=rows)])).sections if s.folded)
     assert section.title == "All measurements"
     assert section.blocks[0].rows[0] == ["Case 001", "prostate", "10.0", "9.00", "8.00", "41.5"]

@@ -71,7 +71,7 @@ def cautions_of(rows: Sequence[Row], sentence_of: Callable[[Flag], str]) -> list
 
 def flag_names(flags: Sequence[Flag]) -> str:
     """Flags in words for a cell of a table, marked; empty without any."""
-    return f"⚠ {', '.join(flag.value.replace('_', ' ') for flag in flags)}" if flags else ""
+    return f"⚠\N{NO-BREAK SPACE}{', '.join(flag.value.replace('_', ' ') for flag in flags)}" if flags else ""
 
 
 def cautious_first(cases: Sequence[Case]) -> list[Case]:

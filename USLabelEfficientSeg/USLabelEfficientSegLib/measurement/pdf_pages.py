@@ -147,10 +147,7 @@ class Pages(FPDF):
         """About how high a table will be, in mm."""
         widths = self._column_widths(table)
         heads = max(len(heading.split()) for heading in table.headings) * _LINE + 2 * _PADDING
-        rows = [
-            max(self._row_height(row, widths), self._row_height([row[0], row[0]], [widths[0], widths[0]]))
-            for row in table.rows
-        ]
+        rows = [self._row_height(["", *row], [0.0, *widths]) for row in table.rows]  # their first cells count, too
         return heads + sum(rows) + 3
 
     def _group(self, grid: FpdfTable, table: Table, numbers: Sequence[int]) -> None:
