@@ -203,3 +203,15 @@ def test_wrong_usage_is_one_line(refused, arguments, problem):
 def test_other_settings_than_the_stored_ones_need_a_restart(refused, study_copy):
     assert "student.steps is 3, now 4); use --restart" in refused("train", study_copy, "--set", "student.steps=4")
     assert "use --restart" in refused("train", study_copy, "--preset", "standard")
+
+
+def test_what_a_killed_create_left_is_removed_and_told(call, simulated, tmp_path):
+    left = tmp_path / ".uslabelseg-0123456789abcdef"
+    (left / "images").mkdir(parents=True)
+    (left / "images" / "patient.nrrd").write_bytes(b"copy")
+    (left / "lock").touch()
+
+    code, out, _ = call("study", "create", tmp_path / "study", "--images", simulated / "images")
+
+    assert code == 0 and f"Removed {left}: copies of images" in " ".join(out.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["study"]

@@ -105,6 +105,19 @@ def test_what_others_hide_beside_a_study_stays(tmp_path: Path, images: Path) -> 
     assert names(tmp_path) == {".git", ".0123456789abcdef", ".uslabelseg-notes", "images", "study"}
 
 
+def test_what_a_killed_create_of_an_earlier_version_left_is_removed_after_a_day(tmp_path: Path, images: Path) -> None:
+    for name in (".00112233445566aa", ".00112233445566bb", ".00112233445566cc"):
+        for kind in ("images", "labels"):
+            (tmp_path / name / kind).mkdir(parents=True)
+    (tmp_path / ".00112233445566cc" / "notes.txt").write_text("mine")
+    for name in (".00112233445566aa", ".00112233445566cc"):
+        os.utime(tmp_path / name, (0, 0))
+
+    assert remove_leftovers(tmp_path / "study") == [tmp_path / ".00112233445566aa"]
+
+    assert names(tmp_path) == {".00112233445566bb", ".00112233445566cc", "images"}
+
+
 def test_a_study_can_be_made_in_the_folder_where_one_is(
     tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,7 +78,7 @@ def create(
     from ..study.study import Study
 
     for left in remove_leftovers(study):
-        print(f"Removed {left}: copies of images that a killed `study create` had left.")
+        console.say(f"Removed {left}: copies of images that a killed `study create` had left.")
     made = Study.create(
         study,
         images,

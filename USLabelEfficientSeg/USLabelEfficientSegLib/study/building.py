@@ -21,9 +21,11 @@ from .lock import StudyLock, holder_of, try_lock
 from .manifest import MANIFEST_NAME
 
 _BUILDING = re.compile(r"\.uslabelseg-[0-9a-f]{16}")
+_EARLIER = re.compile(r"\.[0-9a-f]{16}")
 _LOCK = "lock"  # as the study's own: killed with it still there, it does no harm
 _FOLDERS = ("images", "labels")
 _NOT_FREE = (errno.ENOTEMPTY, errno.EEXIST)
+_SECONDS_TO_MAKE = 86_400.0  # far more than it ever took
 _SECONDS_WITHOUT_LOCK = 60.0  # a new folder has none for a moment
 
 
@@ -67,11 +69,12 @@ def remove_leftovers(target: Path) -> list[Path]:
     removed = []
     for parent in dict.fromkeys((target, target.parent)):
         try:
-            found = [entry for entry in parent.iterdir() if _BUILDING.fullmatch(entry.name)]
+            found = [entry for entry in parent.iterdir() if entry.name.startswith(".") and not is_link(entry)]
         except OSError:  # no such folder, or one that cannot be read
             continue
         for folder in found:
-            if is_link(folder) or not folder.is_dir() or not _is_left(folder):
+            left = _is_left if _BUILDING.fullmatch(folder.name) else _is_of_an_earlier_version
+            if not folder.is_dir() or not left(folder):
                 continue
             if parent == target:
                 _take_back(folder, target)
@@ -104,6 +107,14 @@ def _is_left(folder: Path) -> bool:
     finally:
         os.close(descriptor)
     return free and holder_of(folder / _LOCK) is None  # of another computer the lock's text tells
+
+
+def _is_of_an_earlier_version(folder: Path) -> bool:
+    """Whether a hidden folder is what a killed maker of an earlier version left, which locked nothing."""
+    if not _EARLIER.fullmatch(folder.name) or time.time() - folder.stat().st_mtime < _SECONDS_TO_MAKE:
+        return False
+    names = {entry.name for entry in folder.iterdir()}
+    return set(_FOLDERS) <= names <= {*_FOLDERS, MANIFEST_NAME}
 
 
 def _take_back(folder: Path, target: Path) -> None:
