@@ -77,7 +77,7 @@ def test_the_table_shows_intervals_and_says_which_segment_was_edited(panel, host
 
     texts = [[ui.volumesTable.item(row, column).text() for column in (0, 3, 4, 5)] for row in range(3)]
     assert texts == [
-        ["scan 0", "2.7", "2.50 … 4.12", "cut by edge"],
+        ["scan 0", "2.70", "2.50 … 4.12", "cut by edge"],
         ["scan 1", "2.43", "edited", "edited"],
         ["scan 2", "3.78", "–", ""],
     ]

@@ -144,7 +144,7 @@ def summarise(seed: int, results: Sequence[Result], minutes: float, processor_mi
         seed,
         float(np.mean(dice)),
         min(dice),
-        float(np.median([abs(result.metrics.volume_error_percent) for result in results])),
+        float(np.median([abs(result.metrics.outline_volume_error_percent) for result in results])),
         float(np.median([abs(result.expected_volume_error_percent) for result in results])),
         minutes,
         processor_minutes,

@@ -50,14 +50,14 @@ def test_statistics_charts_and_dice_are_shown():
     statistics, overlap = tables(section)
     values = {row[1]: row[2] for row in statistics.rows}
     assert values["Cases"] == "6"
-    assert values["Bias, ml"].startswith("0.00 (−")
+    assert values["Bias, ml"].startswith("0 (−")
     assert values["Lower limit of agreement, ml"].startswith("−2.15 (")
     assert float(values["ICC(2,1), absolute agreement"].split()[0]) > 0.99
     assert overlap.headings == ("Case", "Dice, prostate")
     assert overlap.rows[0] == ["Case 001", "0.900"]
     differences, scatter = (block for block in section.blocks if isinstance(block, Picture))
     # Errors of 1 ml up and down: SD 1.095, limits 2.147; what a picture shows is told to those who cannot see it.
-    assert "prostate: bias 0.00 ml, +1.96 SD +2.15 ml, −1.96 SD −2.15 ml" in differences.description
+    assert "prostate: bias 0 ml, +1.96 SD +2.15 ml, −1.96 SD −2.15 ml" in differences.description
     assert "ICC(2,1)" in scatter.description and "confidence intervals" in differences.caption
 
 

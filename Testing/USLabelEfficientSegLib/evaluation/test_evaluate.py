@@ -48,13 +48,13 @@ def test_folders_are_paired_by_image_name_and_rows_hold_the_metrics(folders):
     assert list(rows) == [("a", "prostate"), ("a", "bladder"), ("b", "prostate"), ("b", "bladder")]
     larger = rows["a", "prostate"]
     assert larger.dice == pytest.approx(2 * 8 / 18)
-    assert larger.volume_error_ml == pytest.approx(2 * 25 * 2 / 1000)
-    assert larger.volume_error_percent == pytest.approx(25.0)
+    assert larger.outline_volume_error_ml == pytest.approx(2 * 25 * 2 / 1000)
+    assert larger.outline_volume_error_percent == pytest.approx(25.0)
     assert larger.hausdorff_95_mm == pytest.approx(2.0)
     assert rows["a", "bladder"].dice == 1.0 and not rows["a", "bladder"].missed
     lost = rows["b", "bladder"]
     assert lost.missed and lost.dice == 0.0 and np.isnan(lost.hausdorff_95_mm)
-    assert lost.volume_error_percent == -100.0
+    assert lost.outline_volume_error_percent == -100.0
 
 
 def test_summary_leaves_out_undefined_values_and_counts_missed_organs(folders):
@@ -66,8 +66,8 @@ def test_summary_leaves_out_undefined_values_and_counts_missed_organs(folders):
     distance = summaries["bladder", "hausdorff_95_mm"]
     assert (distance.mean, distance.cases, distance.missed) == (0.0, 1, 1)
     assert np.isnan(distance.std)
-    assert summaries[ALL_ORGANS, "absolute_volume_error_percent"].mean == pytest.approx((25 + 100) / 4)
-    assert summaries[ALL_ORGANS, "volume_error_percent"].mean == pytest.approx((25 - 100) / 4)
+    assert summaries[ALL_ORGANS, "absolute_outline_volume_error_percent"].mean == pytest.approx((25 + 100) / 4)
+    assert summaries[ALL_ORGANS, "outline_volume_error_percent"].mean == pytest.approx((25 - 100) / 4)
 
 
 def test_csv_files_hold_cases_and_summary_with_empty_cells_for_undefined_values(folders, tmp_path):
@@ -78,8 +78,8 @@ def test_csv_files_hold_cases_and_summary_with_empty_cells_for_undefined_values(
     with summary_path.open(encoding="utf-8", newline="") as file:
         summary = list(csv.DictReader(file))
     assert summary_path.name == "metrics_summary.csv"
-    assert rows[0]["dice"] == f"{16 / 18:.4f}" and rows[0]["volume_error_ml"] == "0.1000"
-    assert rows[3]["hausdorff_95_mm"] == "" and rows[3]["dice"] == "0.0000"
+    assert rows[0]["dice"] == f"{16 / 18:.8g}" and rows[0]["outline_volume_error_ml"] == "0.1"
+    assert rows[3]["hausdorff_95_mm"] == "" and rows[3]["dice"] == "0"
     missed = {(row["organ"], row["metric"]): row["missed"] for row in summary}
     assert missed["bladder", "dice"] == "1" and missed["prostate", "dice"] == "0"
 
@@ -89,7 +89,7 @@ def test_table_for_people_has_a_dash_for_undefined_numbers(folders):
 
     rows = {(row[0], row[1]): row[2:] for row in table.rows}
     assert rows["bladder", "HD95, mm"] == ["0.00", "–", "0.00", "1", "1"]
-    assert rows["bladder", "Signed volume error, %"][0] == "−50.0"
+    assert rows["bladder", "Signed error of the outline volume, %"][0] == "−50.0"
 
 
 def test_a_prediction_without_a_reference_is_refused(folders):
@@ -163,7 +163,7 @@ def test_the_same_organs_with_exchanged_numbers_agree_perfectly(folders, organs)
 
     rows = evaluate_pairs(pairs := pair_folders(*folders)[0], organs or organs_of(pairs))
 
-    assert len(rows) == 4 and all(row.dice == 1.0 and row.volume_error_ml == 0.0 for row in rows)
+    assert len(rows) == 4 and all(row.dice == 1.0 and row.outline_volume_error_ml == 0.0 for row in rows)
     assert {row.organ.casefold() for row in rows} == {"prostate", "bladder"}
 
 

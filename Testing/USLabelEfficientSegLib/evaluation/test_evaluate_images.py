@@ -30,14 +30,14 @@ def test_metrics_of_two_discs_are_those_of_geometry():
     assert row.dice == pytest.approx(2 * 20**2 / (20**2 + 22**2), abs=0.01)
     assert row.hausdorff_95_mm == pytest.approx(1.0, abs=0.25)
     assert row.average_surface_distance_mm == pytest.approx(1.0, abs=0.15)
-    assert row.area_error_percent == pytest.approx(21, abs=2)
+    assert row.outline_area_error_percent == pytest.approx(21, abs=2)
     assert row.circumference_error_mm == pytest.approx(2 * np.pi, rel=0.05)
 
 
 def test_a_missed_organ_has_no_distance_and_no_circumference_error():
     (row,) = evaluate_image(disc(-1), disc(20), ["head"])
 
-    assert row.missed and row.dice == 0 and row.area_error_percent == -100
+    assert row.missed and row.dice == 0 and row.outline_area_error_percent == -100
     assert np.isnan(row.hausdorff_95_mm) and np.isnan(row.circumference_error_mm)
 
 
@@ -55,7 +55,7 @@ def test_folders_are_paired_by_name_and_references_may_be_pictures(tmp_path):
     with (tmp_path / "metrics.csv").open(newline="") as file:
         (cells,) = csv.DictReader(file)
     assert float(cells["circumference_error_mm"]) == pytest.approx(rows[0].circumference_error_mm, abs=1e-3)
-    assert "absolute_area_error_percent" in summary_path.read_text()
+    assert "absolute_outline_area_error_percent" in summary_path.read_text()
     dice = next(summary for summary in summarise_images(rows) if summary.metric == "dice")
     assert dice.mean == rows[0].dice and dice.cases == 1
 

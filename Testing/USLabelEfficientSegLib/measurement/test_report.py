@@ -84,9 +84,10 @@ def test_volume_table_holds_measurements_with_interval_reference_and_flags(simul
     ]
     headings, cells = rows_of(content([simulated_case(rows=rows)]))
 
-    assert headings == ["Case", "Organ", "Volume, ml", "90 % interval, ml", "Cautions", "Reference, ml", "Error, %"]
+    volumes = ["Volume, ml", "90 % interval, ml"]
+    assert headings == ["Case", "Organ", *volumes, "Cautions", "Reference, ml", "Volume error, %"]
     assert cells[0] == ["Case 001", "prostate", "10.0", "8.50 to 12.0", "⚠\xa0holes", "8.00", "+25.0"]
-    assert cells[1] == ["Case 001", ORGANS[1], "≥ 0.00", "–", "⚠\xa0cut by edge", "–", "–"]
+    assert cells[1] == ["Case 001", ORGANS[1], "≥ 0", "–", "⚠\xa0cut by edge", "–", "–"]
     section = next(s for s in report_document(content([simulated_case(rows=rows)])).sections if s.folded)
     assert section.title == "All measurements"
     assert section.blocks[0].rows[0] == ["Case 001", "prostate", "10.0", "9.00", "8.00", "41.5"]
@@ -95,7 +96,7 @@ def test_volume_table_holds_measurements_with_interval_reference_and_flags(simul
 def test_columns_that_nobody_fills_are_left_out(simulated_case, content):
     headings, cells = rows_of(content([simulated_case(true_volumes_ml={})]))
 
-    assert not {"90 % interval, ml", "Reference, ml", "Error, %", "Cautions"} & set(headings)
+    assert not {"90 % interval, ml", "Reference, ml", "Volume error, %", "Cautions"} & set(headings)
     assert len(cells[0]) == len(headings)
 
 
@@ -183,6 +184,6 @@ def test_a_failed_report_leaves_the_old_one(tmp_path, simulated_case, content):
 
 
 def test_numbers_are_written_for_people():
-    assert [number(x) for x in (None, 0.034, -3.14159, 152.34)] == ["–", "0.03", "−3.14", "152.3"]
+    assert [number(x) for x in (None, 0.034, -3.14159, 152.34)] == ["–", "0.0340", "−3.14", "152"]
     assert number(2, 3, signed=True) == "+2.000"
-    assert number(-0.004) == "0.00" and number(-0.004, 1, signed=True) == "0.0"
+    assert number(-0.004) == "−0.00400" and number(-0.004, 1, signed=True) == "0.0"

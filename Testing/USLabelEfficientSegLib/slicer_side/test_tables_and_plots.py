@@ -25,9 +25,9 @@ def test_volumes_become_a_table_in_ml(host):
     headings = [table.GetColumnName(column) for column in range(table.GetNumberOfColumns())]
     interval = ["90 % interval, low [ml]", "90 % interval, high [ml]"]
     assert headings == ["Case", "Organ", "Volume [ml]", "Outline volume [ml]", *interval, "Voxels", "Cautions"]
-    expected = ["12.35", "12.1", "10.25", "14.00", "1234", "cut by edge, holes"]
+    expected = ["12.3456", "12.1", "10.25", "14", "1234", "cut by edge, holes"]
     assert cells(table)[0] == ["scan 1", "prostate", *expected]
-    assert cells(table)[1][2:] == ["0.1", "0.1", "", "", "10", "edited"]
+    assert cells(table)[1][2:] == ["0.105", "0.105", "", "", "10", "edited"]
     assert table.GetLocked()
 
 
@@ -51,7 +51,7 @@ def test_a_table_is_saved_as_csv(host, tmp_path):
     text = (tmp_path / "volumes.csv").read_text(encoding="utf-8")
     assert "Volume [ml]" in text.splitlines()[0]
     assert "90 % interval, low [ml]" in text.splitlines()[0] and "10.25" in text and "edited" in text
-    assert "12.35" in text
+    assert "12.3456" in text
 
 
 def test_the_chart_shows_the_losses_of_the_current_stage(host):

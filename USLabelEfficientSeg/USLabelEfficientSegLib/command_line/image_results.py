@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from ..quantities import three_digits
 from .console import console, shell
 from .long_commands import end_batch, end_if_none_is_left, outputs_of, told_failures
 from .progress import duration
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from ..outputs import Outputs
 
 _ERRORS = (
-    Column("|Area error|, %", "absolute_area_error_percent", lambda summary: f"{summary.median:.1f}"),
+    Column("|Outline area error|, %", "absolute_outline_area_error_percent", lambda summary: f"{summary.median:.1f}"),
     Column("|Circumf. error|, mm", "absolute_circumference_error_mm", lambda summary: f"{summary.mean:.2f}"),
 )
 
@@ -145,7 +146,7 @@ def evaluate(
     with outputs.written(*tables_of(output)) as files:
         write_image_metrics_csv(files[0], rows)
     print_summary(summarise_images(rows), _ERRORS)
-    console.say("Mean over the cases; median for the area error.")
+    console.say("Mean over the cases; median for the error of the outline area.")
     console.say(f"Wrote {' and '.join(map(str, tables_of(output)))}")
     print_left_out(len(left_out))
     end_batch(failures)
@@ -162,8 +163,12 @@ def refuse_pixel_sizes(sizes: "PixelSizes") -> None:
 
 
 def _text(row: "PlanarMeasurement") -> str:
-    area, length = f"{row.area_mm2:.0f} mm2", f"{row.circumference_mm:.1f} mm"
+    area, length = f"{three_digits(row.area_mm2)} mm²", f"{_length(row.circumference_mm)} mm"
     if row.area_interval_mm2 is not None and row.circumference_interval_mm is not None:
-        area += " (90 %: {:.0f} to {:.0f})".format(*row.area_interval_mm2)
-        length += " (90 %: {:.1f} to {:.1f})".format(*row.circumference_interval_mm)
+        area += " (90 %: {} to {})".format(*map(three_digits, row.area_interval_mm2))
+        length += " (90 %: {} to {})".format(*map(_length, row.circumference_interval_mm))
     return f"{row.organ} area {area}, circumference {length}"
+
+
+def _length(length_mm: float) -> str:
+    return three_digits(length_mm, least_decimals=1)

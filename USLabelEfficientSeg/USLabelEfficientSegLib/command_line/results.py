@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import InputError
+from ..quantities import volume_unit
 from . import image_results
 from .console import console, shell
 from .long_commands import Overwrite, end_batch, end_if_none_is_left, long_command, outputs_of, told_failures
@@ -19,7 +21,11 @@ from .result_output import Column, checksum_of_model, print_flags, print_left_ou
 if TYPE_CHECKING:
     from ..measurement.measurements import OrganMeasurement
 
-_ERRORS = (Column("|Volume error|, %", "absolute_volume_error_percent", lambda summary: f"{summary.median:.1f}"),)
+_ERRORS = (
+    Column(
+        "|Outline volume error|, %", "absolute_outline_volume_error_percent", lambda summary: f"{summary.median:.1f}"
+    ),
+)
 
 _SEGMENTED_AT_ONCE = 4  # each takes memory
 
@@ -56,8 +62,9 @@ def segment(
 
     Each volume NAME gives NAME.nrrd, a label map on exactly the grid of the volume, with the names of the organs
     (3D Slicer shows them with --format seg.nrrd), and NAME_measurements.json: volumes with their
-    90 % prediction intervals, and reasons for caution. With --probability the volume of an organ can be measured
-    more exactly than by counting voxels after the segmentation was corrected.
+    90 % prediction intervals, and reasons for caution. Volume is the sum of an organ's probabilities, and with its
+    interval it holds for the outline that the model has made: of an organ that is corrected later, the corrected
+    outline counts and there is no interval; the other organs keep theirs.
 
     Earlier results of the same names are replaced, unless they were corrected since or are not of this program: see
     --overwrite. An image that cannot be segmented is told, the others are done, and the exit code is 2.
@@ -86,9 +93,7 @@ def segment(
     console.results_elsewhere = as_json
     if model_dimension(model) == 2:
         if label_format != "nrrd":
-            raise InputError(
-                f"--format {label_format}", "is for volumes, not for 2-D images", "leave it out"
-            )
+            raise InputError(f"--format {label_format}", "is for volumes, not for 2-D images", "leave it out")
         image_results.segment(
             model,
             images,
@@ -128,7 +133,7 @@ def segment(
             record = {"file": str(result.path), "volumes_ml": volumes_ml, "intervals_ml": intervals_ml}
             print(json.dumps(record), flush=True)
             continue
-        volumes = ", ".join(_volume_text(row) for row in result.rows)
+        volumes = _volumes_text(result.rows)
         console.say(f"{result.path}: {volumes} ({duration(time.monotonic() - started)})")
         print_flags(result.rows, partial(sentence_of, rows=result.rows))
         started = time.monotonic()
@@ -158,10 +163,10 @@ def measure(
 ) -> None:
     """Measure the volume of every organ in millilitres, its shape and place, and reasons for caution.
 
-    Volumes are the counted voxels, the inside of the closed surface and, where NAME_probability.nrrd lies beside a
-    segmentation, the sum of the probabilities, which is less biased at uncertain boundaries. What `segment` has
-    measured, with its intervals, is taken over for segmentations that were not edited since. A FILE that ends in
-    .json is written for programs. Of segmented 2-D images areas, perimeters and fitted ellipses are measured.
+    volume_ml is the number to report: what `segment` has measured, the sum of an organ's probabilities with its
+    interval, for every organ that was not edited since (saving it unchanged is no edit); of an edited organ its
+    outline, without an interval and with the flag "edited". outline_volume_ml is the counted voxels. A FILE that ends
+    in .json is written for programs. Of segmented 2-D images areas, perimeters and fitted ellipses are measured.
 
     \b
     Examples:
@@ -309,15 +314,17 @@ def evaluate(
         write_metrics_csv(files[0], rows)
     print_left_out(len(left_out))
     print_summary(summarise(rows), _ERRORS)
-    console.say("Mean over the cases; median for the volume error.")
+    console.say("Mean over the cases; median for the error of the outline volume.")
     console.say(f"Wrote {' and '.join(map(str, tables_of(output)))}")
     end_batch(failures)
     console.next("uslabelseg report SEGMENTATIONS --images IMAGES --references REFERENCES --output report.html")
 
 
-def _volume_text(row: "OrganMeasurement") -> str:
-    """Organ and volume, with its interval if there is one."""
-    if row.interval_ml is None:
-        return f"{row.organ} {row.volume_ml:.1f} ml"
-    low, high = row.interval_ml
-    return f"{row.organ} {row.volume_ml:.1f} ml (90 %: {low:.1f} to {high:.1f})"
+def _volumes_text(rows: Sequence["OrganMeasurement"]) -> str:
+    """Organs with their volumes in one unit, and their intervals where there are any."""
+    unit = volume_unit(row.volume_ml for row in rows)
+    return ", ".join(
+        f"{row.organ} {unit.text(row.volume_ml)} {unit.name}"
+        + (f" (90 %: {unit.interval(row.interval_ml)})" if row.interval_ml else "")
+        for row in rows
+    )

@@ -22,6 +22,7 @@ from ..imaging.file_formats.segmentation import fitted
 from ..imaging.volume import LabelMap
 from ..measurement.segmentation_files import find_segmentations, organs_of_labels, read_segmentation
 from ..measurement.volumes import organ_volumes
+from ..quantities import for_programs
 from ..study.files import atomic_write_csv
 from .metrics import dice, surface_distances, volume_error_percent
 
@@ -37,19 +38,19 @@ class CaseMetrics:
     dice: float
     hausdorff_95_mm: float
     average_surface_distance_mm: float
-    predicted_volume_ml: float
+    predicted_outline_volume_ml: float
     reference_volume_ml: float
-    volume_error_percent: float
+    outline_volume_error_percent: float
 
     @property
-    def volume_error_ml(self) -> float:
+    def outline_volume_error_ml(self) -> float:
         """Signed volume error: predicted minus reference."""
-        return self.predicted_volume_ml - self.reference_volume_ml
+        return self.predicted_outline_volume_ml - self.reference_volume_ml
 
     @property
     def missed(self) -> bool:
         """Whether just one of prediction and reference holds the organ."""
-        return (self.predicted_volume_ml == 0) != (self.reference_volume_ml == 0)
+        return (self.predicted_outline_volume_ml == 0) != (self.reference_volume_ml == 0)
 
 
 @dataclass(frozen=True)
@@ -77,19 +78,19 @@ _CASE_COLUMNS = (
     "dice",
     "hausdorff_95_mm",
     "average_surface_distance_mm",
-    "predicted_volume_ml",
+    "predicted_outline_volume_ml",
     "reference_volume_ml",
-    "volume_error_ml",
-    "volume_error_percent",
+    "outline_volume_error_ml",
+    "outline_volume_error_percent",
 )
 _SUMMARISED: dict[str, Callable[[CaseMetrics], float]] = {
     "dice": lambda row: row.dice,
     "hausdorff_95_mm": lambda row: row.hausdorff_95_mm,
     "average_surface_distance_mm": lambda row: row.average_surface_distance_mm,
-    "volume_error_ml": lambda row: row.volume_error_ml,
-    "absolute_volume_error_ml": lambda row: abs(row.volume_error_ml),
-    "volume_error_percent": lambda row: row.volume_error_percent,
-    "absolute_volume_error_percent": lambda row: abs(row.volume_error_percent),
+    "outline_volume_error_ml": lambda row: row.outline_volume_error_ml,
+    "absolute_outline_volume_error_ml": lambda row: abs(row.outline_volume_error_ml),
+    "outline_volume_error_percent": lambda row: row.outline_volume_error_percent,
+    "absolute_outline_volume_error_percent": lambda row: abs(row.outline_volume_error_percent),
 }
 
 
@@ -120,9 +121,11 @@ def evaluate_case(prediction: LabelMap, reference: LabelMap, organs: Sequence[st
                 dice=dice(*masks),
                 hausdorff_95_mm=distances.hausdorff_95,
                 average_surface_distance_mm=distances.average,
-                predicted_volume_ml=predicted.outline_volume_ml,
+                predicted_outline_volume_ml=predicted.outline_volume_ml,
                 reference_volume_ml=referred.outline_volume_ml,
-                volume_error_percent=volume_error_percent(predicted.outline_volume_ml, referred.outline_volume_ml),
+                outline_volume_error_percent=volume_error_percent(
+                    predicted.outline_volume_ml, referred.outline_volume_ml
+                ),
             )
         )
     return rows
@@ -258,4 +261,4 @@ def _summarise_values(organ: str, metric: str, values: np.ndarray, missed: int) 
 
 
 def _cells(values: Iterable[float]) -> list[str]:
-    return ["" if np.isnan(value) else f"{value:.4f}" for value in values]
+    return [for_programs(value) for value in values]

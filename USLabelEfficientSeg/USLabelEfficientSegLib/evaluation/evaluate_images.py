@@ -29,9 +29,9 @@ class ImageMetrics:
     dice: float
     hausdorff_95_mm: float
     average_surface_distance_mm: float
-    predicted_area_mm2: float
+    predicted_outline_area_mm2: float
     reference_area_mm2: float
-    area_error_percent: float
+    outline_area_error_percent: float
     predicted_circumference_mm: float
     reference_circumference_mm: float
 
@@ -45,19 +45,19 @@ class ImageMetrics:
     @property
     def missed(self) -> bool:
         """Whether just one of prediction and reference holds the organ."""
-        return (self.predicted_area_mm2 == 0) != (self.reference_area_mm2 == 0)
+        return (self.predicted_outline_area_mm2 == 0) != (self.reference_area_mm2 == 0)
 
 
 _CASE_COLUMNS = (
-    "dice", "hausdorff_95_mm", "average_surface_distance_mm", "predicted_area_mm2", "reference_area_mm2",
-    "area_error_percent", "predicted_circumference_mm", "reference_circumference_mm", "circumference_error_mm",
+    "dice", "hausdorff_95_mm", "average_surface_distance_mm", "predicted_outline_area_mm2", "reference_area_mm2",
+    "outline_area_error_percent", "predicted_circumference_mm", "reference_circumference_mm", "circumference_error_mm",
 )  # fmt: skip
 _SUMMARISED: dict[str, Callable[[ImageMetrics], float]] = {
     "dice": lambda row: row.dice,
     "hausdorff_95_mm": lambda row: row.hausdorff_95_mm,
     "average_surface_distance_mm": lambda row: row.average_surface_distance_mm,
-    "area_error_percent": lambda row: row.area_error_percent,
-    "absolute_area_error_percent": lambda row: abs(row.area_error_percent),
+    "outline_area_error_percent": lambda row: row.outline_area_error_percent,
+    "absolute_outline_area_error_percent": lambda row: abs(row.outline_area_error_percent),
     "circumference_error_mm": lambda row: row.circumference_error_mm,
     "absolute_circumference_error_mm": lambda row: abs(row.circumference_error_mm),
 }
@@ -84,9 +84,9 @@ def evaluate_image(prediction: ImageLabels, reference: ImageLabels, organs: Sequ
                 dice=dice(*masks),
                 hausdorff_95_mm=distances.hausdorff_95,
                 average_surface_distance_mm=distances.average,
-                predicted_area_mm2=predicted.outline_area_mm2,
+                predicted_outline_area_mm2=predicted.outline_area_mm2,
                 reference_area_mm2=true.outline_area_mm2,
-                area_error_percent=volume_error_percent(predicted.outline_area_mm2, true.outline_area_mm2),
+                outline_area_error_percent=volume_error_percent(predicted.outline_area_mm2, true.outline_area_mm2),
                 predicted_circumference_mm=predicted.circumference_mm,
                 reference_circumference_mm=true.circumference_mm,
             )

@@ -11,9 +11,9 @@ _SHOWN = {
     "dice": ("Dice", 3),
     "hausdorff_95_mm": ("HD95, mm", 2),
     "average_surface_distance_mm": ("Average surface distance, mm", 2),
-    "absolute_volume_error_ml": ("Absolute volume error, ml", 2),
-    "absolute_volume_error_percent": ("Absolute volume error, %", 1),
-    "volume_error_percent": ("Signed volume error, %", 1),
+    "absolute_outline_volume_error_ml": ("Absolute error of the outline volume, ml", 2),
+    "absolute_outline_volume_error_percent": ("Absolute error of the outline volume, %", 1),
+    "outline_volume_error_percent": ("Signed error of the outline volume, %", 1),
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from ..imaging.organ_colours import organ_colour
+from ..quantities import VolumeUnit, volume_unit
 from .common_sections import cautions_of, flag_names, table_of
 from .measurements import OrganMeasurement, sentence_of
 from .overlays import overlay_rows
@@ -13,17 +14,16 @@ from .report_content import CaseSummary, ReportCase
 from .slice_picture import REFERENCE_COLOUR
 
 _PICTURE_MM = 120.0
-_UNKNOWN = number(None)
-_HEADINGS = ("Organ", "Volume, ml", "90 % interval, ml", "Cautions", "Reference, ml", "Error, %", "Dice")
 
 
 def case_card(case: ReportCase, organs: Sequence[str], anchor: str) -> CaseCard:
     """Draw a case and put its numbers beside the pictures."""
-    cells = [_cells(row, case.true_volumes_ml, case.dice) for row in case.rows]
+    unit = _unit_of([(row, case.true_volumes_ml) for row in case.rows])
+    cells = [_cells(row, case.true_volumes_ml, case.dice, unit) for row in case.rows]
     return CaseCard(
         case.label,
         anchor,
-        table_of(_HEADINGS, cells, (0, 3), caption=f"Measurements of {case.label}", rows_of=case.rows),
+        table_of(_headings(unit), cells, (0, 3), caption=f"Measurements of {case.label}", rows_of=case.rows),
         cautions_of(case.rows, partial(sentence_of, rows=case.rows)),
         overlay_rows(case, organs),
         _organs(case),
@@ -33,9 +33,10 @@ def case_card(case: ReportCase, organs: Sequence[str], anchor: str) -> CaseCard:
 def headline_table(cases: Sequence[CaseSummary], anchors: Mapping[str, str]) -> Table:
     """The volumes of all cases with their intervals and cautions; cases lead to their cards."""
     rows = [(case, row) for case in cases for row in case.rows]
-    cells = [[case.label, *_cells(row, case.true_volumes_ml, {})] for case, row in rows]
+    unit = _unit_of([(row, case.true_volumes_ml) for case, row in rows])
+    cells = [[case.label, *_cells(row, case.true_volumes_ml, {}, unit)] for case, row in rows]
     return table_of(
-        ("Case", *_HEADINGS),
+        ("Case", *_headings(unit)),
         cells,
         (0, 1, 4),
         caption="Volumes, those that ask for caution first",
@@ -59,24 +60,26 @@ def error_percent(measured_ml: float, true_ml: float) -> float:
     return 100.0 * (measured_ml - true_ml) / true_ml
 
 
-def interval(lower: float, upper: float) -> str:
-    """An interval in words: its bounds may be negative, so that a dash would not do."""
-    return f"{number(lower)} to {number(upper)}"
+def _headings(unit: VolumeUnit) -> tuple[str, ...]:
+    volumes = (f"{name}, {unit.name}" for name in ("Volume", "90 % interval"))
+    return ("Organ", *volumes, "Cautions", f"Reference, {unit.name}", "Volume error, %", "Dice")
 
 
-def bounded(row: OrganMeasurement) -> str:
-    """The volume of an organ; of one that is cut by the edge of the image, that it is at least so large."""
-    return ("≥ " if row.is_lower_bound else "") + number(row.volume_ml)
+def _unit_of(rows: Sequence[tuple[OrganMeasurement, Mapping[str, float]]]) -> VolumeUnit:
+    measured = [volume_ml for row, true_ml in rows for volume_ml in (row.volume_ml, true_ml.get(row.organ))]
+    return volume_unit(measured)
 
 
-def _cells(row: OrganMeasurement, true_volumes_ml: Mapping[str, float], dice: Mapping[str, float]) -> list[str]:
+def _cells(
+    row: OrganMeasurement, true_volumes_ml: Mapping[str, float], dice: Mapping[str, float], unit: VolumeUnit
+) -> list[str]:
     true_ml = true_volumes_ml.get(row.organ)
     return [
         row.organ,
-        bounded(row),
-        _UNKNOWN if row.interval_ml is None else interval(*row.interval_ml),
+        ("≥ " if row.is_lower_bound else "") + unit.text(row.volume_ml),
+        unit.interval(row.interval_ml),
         flag_names(row.flags),
-        number(true_ml),
+        unit.text(true_ml),
         number(error_percent(row.volume_ml, true_ml) if true_ml else None, 1, signed=True),
         number(dice.get(row.organ), 3),
     ]

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from ..imaging.files import read_label_map
 from ..imaging.volume import LabelMap
+from ..quantities import for_programs
 from ..study.files import atomic_write_csv
 from .measurement_record import (
     UNKNOWN,
@@ -82,10 +83,6 @@ def write_volumes_csv(
             row.ellipsoid_volume_ml, row.surface_area_mm2, *row.axes_mm, *row.extents_ras_mm, row.max_diameter_mm,
             *(row.centroid_ras_mm or (None, None, None)),
         ]  # fmt: skip
-        true = [_cell(true_volumes_ml[row.case][row.organ])] if true_volumes_ml else []
-        lines.append([row.case, row.organ, row.voxel_count, *map(_cell, numbers), " ".join(row.flags), *true])
+        true = [for_programs(true_volumes_ml[row.case][row.organ])] if true_volumes_ml else []
+        lines.append([row.case, row.organ, row.voxel_count, *map(for_programs, numbers), " ".join(row.flags), *true])
     atomic_write_csv(path, [headings, *lines])
-
-
-def _cell(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"

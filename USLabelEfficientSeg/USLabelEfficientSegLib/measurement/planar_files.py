@@ -19,6 +19,7 @@ from ..failures import Failures
 from ..imaging.files import read_map
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
 from ..imaging.volume import Geometry, ImageLabels, UltrasoundImage
+from ..quantities import for_programs
 from ..study.files import atomic_write_csv
 from .measurement_record import UNKNOWN, Maker, RecordKind, read_record_of, record_of, write_record, write_record_of
 from .own_outlines import own_outlines
@@ -165,7 +166,7 @@ def write_areas_csv(path: Path, rows: Sequence[PlanarMeasurement]) -> None:
             *(row.circumference_interval_mm or _NONE), *(_NONE if ellipse is None else ellipse.centre_mm),
             None if ellipse is None else ellipse.angle_degrees,
         ]  # fmt: skip
-        cells = ["" if value is None else f"{value:.4f}" for value in numbers]
+        cells = [for_programs(value) for value in numbers]
         lines.append([row.case, row.organ, row.pixel_count, *cells, " ".join(row.flags)])
     atomic_write_csv(path, [CSV_HEADINGS, *lines])
 

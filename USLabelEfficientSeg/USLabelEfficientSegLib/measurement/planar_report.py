@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..imaging.volume import ImageLabels, UltrasoundImage
+from ..quantities import three_digits
 from ..study.events import Event
 from .case_cards import outlines_legend
 from .common_sections import (
@@ -235,11 +236,11 @@ def _cells(row: PlanarMeasurement) -> list[str]:
     areas, lengths = row.area_interval_mm2, row.circumference_interval_mm
     return [
         row.organ,
-        bound + number(row.area_mm2, 0),
-        _UNKNOWN if areas is None else f"{number(areas[0], 0)} to {number(areas[1], 0)}",
-        bound + number(row.circumference_mm, 1),
-        _UNKNOWN if lengths is None else f"{number(lengths[0], 1)} to {number(lengths[1], 1)}",
-        _UNKNOWN if row.ellipse is None else " × ".join(number(length, 1) for length in row.ellipse.axes_mm),
+        bound + number(row.area_mm2),
+        _UNKNOWN if areas is None else f"{number(areas[0])} to {number(areas[1])}",
+        bound + _length(row.circumference_mm),
+        _UNKNOWN if lengths is None else f"{_length(lengths[0])} to {_length(lengths[1])}",
+        _UNKNOWN if row.ellipse is None else " × ".join(_length(length) for length in row.ellipse.axes_mm),
         flag_names(row.flags),
     ]
 
@@ -249,3 +250,8 @@ def _legend(organs: Sequence[str], *, references: bool, uncertainty: bool) -> Le
     legend = outlines_legend(organs, references=references, uncertainty=uncertainty)
     ellipse = LegendEntry("fitted ellipse", ELLIPSE_COLOUR, "line")
     return Legend([*legend.entries[: len(organs)], ellipse, *legend.entries[len(organs) :]])
+
+
+def _length(length_mm: float) -> str:
+    """In mm, to tenths at least."""
+    return three_digits(length_mm, least_decimals=1)

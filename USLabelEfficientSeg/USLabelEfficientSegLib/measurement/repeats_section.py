@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from .case_cards import interval
+from ..quantities import VolumeUnit, volume_unit
 from .cohort import Change
 from .common_sections import table_of
 from .measurements import OrganMeasurement
@@ -31,9 +31,11 @@ def repeats_section(changes: Sequence[Change], labels: Mapping[str, str], *, sho
         return Section("Repeated scans", [])
     numbers = {subject: str(n) for n, subject in enumerate(dict.fromkeys(c.subject for c in changes), start=1)}
     names = {subject: f"{n}: {subject}" if show_names else n for subject, n in numbers.items()}
-    headings = ["Subject", "Organ", "Cases", "Days", "Earlier, ml", "Later, ml", "Change, ml", "Change, %",
-                "90 % interval of the change, ml", "Exceeds the error"]  # fmt: skip
-    rows = [_cells(change, labels, names[change.subject]) for change in changes]
+    unit = volume_unit(ml for change in changes for ml in (change.before.volume_ml, change.after.volume_ml))
+    volumes = ("Earlier", "Later", "Change")
+    headings = ["Subject", "Organ", "Cases", "Days", *(f"{name}, {unit.name}" for name in volumes),
+                "Change, %", f"90 % interval of the change, {unit.name}", "Exceeds the error"]  # fmt: skip
+    rows = [_cells(change, labels, names[change.subject], unit) for change in changes]
     table = table_of(headings, rows, (0, 1, 2, len(headings) - 1), caption="Changes of volumes between scans")
     numbered = ", numbered as in the table" if len(numbers) <= NAMED_LINES else ""
     charts = []
@@ -55,17 +57,17 @@ def _scans(changes: Sequence[Change]) -> list[OrganMeasurement]:
     return [rows[scan] for scan in sorted(rows)]
 
 
-def _cells(change: Change, labels: Mapping[str, str], subject: str) -> list[str]:
+def _cells(change: Change, labels: Mapping[str, str], subject: str, unit: VolumeUnit) -> list[str]:
     exceeds = {None: number(None), True: "yes", False: "no"}[change.exceeds_error]
     return [
         subject,
         change.before.organ,
         f"{labels[change.before.case]} → {labels[change.after.case]}",
         number(None) if change.days is None else str(change.days),
-        number(change.before.volume_ml),
-        number(change.after.volume_ml),
-        number(change.ml, signed=True),
+        unit.text(change.before.volume_ml),
+        unit.text(change.after.volume_ml),
+        unit.text(change.ml, signed=True),
         number(change.percent, 1, signed=True),
-        number(None) if change.interval_ml is None else interval(*change.interval_ml),
+        unit.interval(change.interval_ml),
         exceeds,
     ]

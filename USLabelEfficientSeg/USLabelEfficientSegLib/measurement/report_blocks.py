@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ..quantities import three_digits
 from .slice_picture import SlicePicture
 
 _HIGHEST_REM = 24.0
@@ -231,10 +232,8 @@ def _texts(block: Block) -> list[str]:
 
 
 def number(value: float | None, decimals: int | None = None, *, signed: bool = False) -> str:
-    """A number for people, with a true minus; without `decimals` one from ten on, else two. A dash for None."""
-    if value is None:
-        return "–"
-    if decimals is None:
-        decimals = 1 if abs(value) >= 10 else 2
+    """A number for people, with a true minus; without `decimals` three significant digits. A dash for None."""
+    if value is None or decimals is None:
+        return three_digits(value, signed=signed)
     rounded = round(value, decimals) or 0.0  # not a negative zero
     return f"{rounded:{'+' if signed and rounded else ''}.{decimals}f}".replace("-", "\N{MINUS SIGN}")

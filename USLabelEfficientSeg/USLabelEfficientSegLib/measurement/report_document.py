@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from ..imaging.organ_colours import organ_colour
+from ..quantities import three_digits, volume_unit
 from .case_cards import case_card, error_percent, headline_table, outlines_legend
 from .chart_style import marker_character
 from .common_sections import (
@@ -24,7 +25,7 @@ from .common_sections import (
 from .measurements import OrganMeasurement, sentence_of
 from .method_texts import CITATIONS, NO_INTERVALS, STUDENT, TEACHERS, VIEWS, VOLUMES
 from .overlays import MAXIMAL_ROWS
-from .report_blocks import CaseCard, Document, Legend, LegendEntry, Paragraph, Picture, Section, Tiles, number
+from .report_blocks import CaseCard, Document, Legend, LegendEntry, Paragraph, Picture, Section, Tiles
 from .report_content import CaseSummary, ReportCase, ReportContent
 from .volume_charts import Point, on_pages, volumes_png
 
@@ -136,10 +137,12 @@ def _restriction(organs: Sequence[str]) -> list[Paragraph]:
 
 
 def _all_measurements(cases: Sequence[CaseSummary]) -> Section:
-    headings = ("Case", "Organ", "Volume, ml", "Outline volume, ml", "Ellipsoid formula, ml", "Largest diameter, mm")
+    unit = volume_unit(row.volume_ml for case in cases for row in case.rows)
+    volumes = [f"{name}, {unit.name}" for name in ("Volume", "Outline volume", "Ellipsoid formula")]
+    headings = ("Case", "Organ", *volumes, "Largest diameter, mm")
     cells = [
-        [case.label, row.organ, *map(number, (row.volume_ml, row.outline_volume_ml, row.ellipsoid_volume_ml)),
-         number(row.max_diameter_mm, 1)]
+        [case.label, row.organ, *map(unit.text, (row.volume_ml, row.outline_volume_ml, row.ellipsoid_volume_ml)),
+         three_digits(row.max_diameter_mm, least_decimals=1)]
         for case in cases
         for row in case.rows
     ]  # fmt: skip

@@ -10,6 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..measurement.measurements import Flag
+from ..quantities import MILLILITRE, VolumeUnit, volume_unit
 from . import study_jobs, study_nodes
 from .agreement import BLAND_ALTMAN, agreementNodes, compare
 from .dependencies import ensureDependencies
@@ -33,8 +34,7 @@ class MeasureSection(Section):
         super().__init__(panel)
         ui = self.ui
         self._measured: list[Any] = []
-        headings = [_("Segmentation"), _("Organ"), _("Volume,\nml"), _("Outline,\nml"), _("90 % interval,\nml")]
-        set_headings(ui.volumesTable, [*headings, _("Cautions")])
+        set_headings(ui.volumesTable, _headings(MILLILITRE))
         ui.volumesTable.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.ResizeToContents)
         set_headings(
             ui.agreementTable, [_("Organ"), _("Cases"), _("Bias, ml"), _("Limits, ml"), _("ICC(2,1)"), _("Dice")]
@@ -60,7 +60,9 @@ class MeasureSection(Section):
         """Show the table and what can be done with it."""
         ui, session, table = self.ui, self.panel.session, self.panel.parameters.volumesTable
         self._measured = [node for node in self._measured if study_nodes.inScene(node)]
-        rows = [] if table is None else [_cells(table, row) for row in range(table.GetNumberOfRows())]
+        unit = MILLILITRE if table is None else _unit_of(table)
+        rows = [] if table is None else [_cells(table, row, unit) for row in range(table.GetNumberOfRows())]
+        ui.volumesTable.setHorizontalHeaderLabels(_headings(unit))
         fill_table(ui.volumesTable, rows)
         nothing = None if self.segmentations() else _("There is no segmentation yet; see section 4.")
         allow(ui.measureButton, _("Measure all segmentations that this module has made."), nothing)
@@ -181,15 +183,29 @@ class MeasureSection(Section):
         tell(self.ui.measureStatus, " ".join(_sentence(caution) for caution in cautions.split(", ") if caution))
 
 
-def _cells(table: Any, row: int) -> list[str]:
+def _headings(unit: VolumeUnit) -> list[str]:
+    volumes = (_("Volume"), _("Outline"), _("90 % interval"))
+    return [_("Segmentation"), _("Organ"), *(f"{name},\n{unit.name}" for name in volumes), _("Cautions")]
+
+
+def _unit_of(table: Any) -> VolumeUnit:
+    column = table.GetColumnIndex(VOLUME)
+    return volume_unit(float(table.GetCellText(row, column)) for row in range(table.GetNumberOfRows()))
+
+
+def _cells(table: Any, row: int, unit: VolumeUnit) -> list[str]:
     """Segmentation, organ, volume and outline volume, interval, and cautions of a row of the table node."""
     columns = {table.GetColumnName(column): column for column in range(table.GetNumberOfColumns())}
     names = (CASE, ORGAN, VOLUME, OUTLINE, LOW, HIGH, CAUTIONS)
-    name, *volumes, low, high, cautions = (table.GetCellText(row, columns[n]) if n in columns else "" for n in names)
+    name, organ, *volumes, low, high, cautions = (
+        table.GetCellText(row, columns[n]) if n in columns else "" for n in names
+    )
     # A narrow panel hides the last column: why an edited organ has no interval must be seen without scrolling.
     missing = EDITED if EDITED in cautions else "–"
     case = name.replace(" segmentation", "")  # all are; the panel has no room for it
-    return [case, *volumes, f"{low} … {high}" if low else missing, cautions]
+    volumes = [unit.text(float(ml)) if ml else "" for ml in volumes]
+    interval = f"{unit.text(float(low))} … {unit.text(float(high))}" if low else missing
+    return [case, organ, *volumes, interval, cautions]
 
 
 def _sentence(caution: str) -> str:

@@ -10,6 +10,7 @@ import slicer
 import vtk
 from numpy.typing import NDArray
 
+from ..quantities import for_programs
 from ..study.events import Event
 from .measured_organs import ResultVolume
 from .segmentation_nodes import organsNamed
@@ -48,8 +49,8 @@ def volumesTableNode(rows: Sequence[ResultVolume], tableNode: MrmlNode | None = 
     intervals = [row.interval_ml or (None, None) for row in rows]
     addColumn(tableNode, vtk.vtkStringArray(), CASE, [row.case for row in rows])
     addColumn(tableNode, vtk.vtkStringArray(), ORGAN, [row.organ for row in rows])
-    addColumn(tableNode, vtk.vtkDoubleArray(), VOLUME, [round(row.volume_ml, 2) for row in rows])
-    addColumn(tableNode, vtk.vtkDoubleArray(), OUTLINE, [round(row.outline_volume_ml, 2) for row in rows])
+    addColumn(tableNode, vtk.vtkDoubleArray(), VOLUME, [_digits(row.volume_ml) for row in rows])
+    addColumn(tableNode, vtk.vtkDoubleArray(), OUTLINE, [_digits(row.outline_volume_ml) for row in rows])
     addColumn(tableNode, vtk.vtkStringArray(), LOW, [_cell(low) for low, _ in intervals])
     addColumn(tableNode, vtk.vtkStringArray(), HIGH, [_cell(high) for _, high in intervals])
     addColumn(tableNode, vtk.vtkIntArray(), VOXELS, [row.voxel_count for row in rows])
@@ -133,7 +134,12 @@ def addColumn(tableNode: MrmlNode, column: Any, name: str, values: Sequence[Any]
 
 
 def _cell(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
+    return "" if value is None else for_programs(_digits(value))
+
+
+def _digits(value: float) -> float:
+    """A volume in ml as the table holds it, which is saved as CSV, too: a small one is not 0."""
+    return float(f"{value:.6g}")
 
 
 def _stage_series(chartNode: MrmlNode, stage: str, losses: dict[str, dict[int, float]]) -> list[MrmlNode]:
