@@ -1,6 +1,7 @@
 """DICOM files of every kind, cut, with flipped bits, changed attributes and lengths: read sensibly or refused."""
 
 import io
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
+import SimpleITK as sitk  # noqa: N813
 from dicom_files import ULTRASOUND_IMAGE, dicom_image, enhanced, item, oblique, segmentation_of, series_of
 from PIL import Image
 from pydicom import config
@@ -15,7 +17,13 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit, RLELossless
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    JPEGLosslessSV1,
+    RLELossless,
+)
 
 from robustness.bombs import check_memory, peak_megabytes
 from robustness.runner import Check
@@ -82,13 +90,29 @@ def valid_files() -> dict[str, bytes]:
     packed.compress(RLELossless)
     deflated.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     implicit.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    lossless = enhanced(voxels, grid)
+    lossless.file_meta.TransferSyntaxUID, lossless.PixelData = JPEGLosslessSV1, _lossless_jpeg(voxels)
+    lossless["PixelData"].is_undefined_length = True
     datasets = {
         "enhanced": enhanced(voxels, grid, "Patient"), "over time": enhanced(voxels, grid, times=2), "packed": packed,
+        "lossless": lossless,
         "deflated": deflated, "implicit": implicit, "jpeg": jpeg, "slice": series_of(voxels, grid)[1],
         "segmentation": segmentation_of(), "fractions": segmentation_of(kind="FRACTIONAL"),
         "labels": segmentation_of(kind="LABELMAP"),
     }  # fmt: skip
     return {name: _bytes_of(dataset) for name, dataset in datasets.items()}
+
+
+def _lossless_jpeg(voxels: np.ndarray) -> bytes:
+    """The encapsulated frames, as GDCM compresses them."""
+    with tempfile.TemporaryDirectory() as folder:
+        writer = sitk.ImageFileWriter()
+        writer.SetImageIO("GDCMImageIO")
+        writer.UseCompressionOn()
+        writer.SetCompressor("JPEG")
+        writer.SetFileName(f"{folder}/a.dcm")
+        writer.Execute(sitk.GetImageFromArray(np.swapaxes(voxels, 0, 2)))
+        return pydicom.dcmread(f"{folder}/a.dcm").PixelData
 
 
 def _bytes_of(dataset: Dataset) -> bytes:

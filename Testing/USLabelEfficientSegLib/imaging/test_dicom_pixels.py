@@ -21,6 +21,7 @@ from pydicom.uid import (
 )
 
 from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.imaging.dicom import gdcm
 from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume
 from USLabelEfficientSegLib.imaging.image_files import read_image, read_image_labels
 from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
@@ -293,3 +294,13 @@ def test_attributes_of_pixels_that_are_empty_are_the_usual_ones(tmp_path, attrib
     dataset.SeriesInstanceUID = generate_uid()
 
     np.testing.assert_array_equal(read_volume(save(dataset, tmp_path / "a.dcm")).voxels, VOXELS)
+
+
+def test_a_decoder_that_crashes_is_a_sentence_and_the_next_file_is_decoded(tmp_path, monkeypatch):
+    (tmp_path / "a.dcm").write_bytes(b"")
+    monkeypatch.setattr(gdcm, "_processes", [])
+    monkeypatch.setattr(gdcm, "_PROGRAM", "import os; input(); os.abort()")
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="compressed pixels that cannot be decoded"):
+            gdcm.decode_with_gdcm(tmp_path / "a.dcm")

@@ -92,9 +92,9 @@ def dimension_of(path: Path) -> Dimension | None:
     """
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return 2
-    if dicom.is_dicom(path):
-        return 2 if dicom.is_loose_frame(path) else 3
     try:
+        if dicom.is_dicom(path):
+            return 2 if dicom.is_loose_frame(path) else 3
         header = read_header(path)
     except (InputError, OSError):
         return None

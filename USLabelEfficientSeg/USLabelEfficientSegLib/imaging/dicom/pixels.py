@@ -11,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813 - the name that its users know
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import generate_frames, parse_fragments
@@ -33,8 +32,8 @@ from pydicom.uid import (
 )
 
 from ...errors import InputError
-from ..itk_messages import quiet
 from ..volume import check_voxel_count
+from .gdcm import decode_with_gdcm
 from .jpeg import decode_jpeg, transformed_by_jpeg2000
 from .values import count_of, frame_count, shown, told
 
@@ -223,10 +222,7 @@ def _colours_of_jpeg2000(dataset: Dataset, layout: _Layout) -> str:
 
 
 def _by_gdcm(dataset: Dataset, layout: _Layout) -> NDArray[np.generic]:
-    """Decode with GDCM, inside SimpleITK: lossless JPEG and JPEG-LS, for which pydicom needs more packages.
-
-    It sees the pixels alone, since it would turn, rescale and colour them by itself.
-    """
+    """Decode with GDCM, which sees the pixels alone: it would turn, rescale and colour them by itself."""
     bare = Dataset()
     bare.file_meta = FileMetaDataset()
     bare.file_meta.TransferSyntaxUID = dataset.file_meta.TransferSyntaxUID
@@ -239,8 +235,7 @@ def _by_gdcm(dataset: Dataset, layout: _Layout) -> NDArray[np.generic]:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "pixels.dcm"
         bare.save_as(path, enforce_file_format=True)
-        with quiet():
-            pixels = sitk.GetArrayFromImage(sitk.ReadImage(str(path), imageIO="GDCMImageIO"))
+        pixels = decode_with_gdcm(path)
     if layout.photometric.startswith("YBR_FULL"):
         return convert_color_space(pixels.reshape(layout.shape), "YBR_FULL", "RGB")
     return pixels

@@ -97,6 +97,8 @@ def _of_frames(dataset: Dataset, count: int) -> list[tuple[Sequence[float], Sequ
     items = told(dataset, "PerFrameFunctionalGroupsSequence")
     if items is not None and len(items) != count:
         raise ValueError(f"{len(items)} of {count} frames described")
+    if items is None and count > 1:
+        return None
     for place in ("Patient", "Volume"):
         groups = [
             (
@@ -152,7 +154,9 @@ def _pointers(dataset: Dataset) -> set[str]:
 def _times(dataset: Dataset, count: int, pointers: set[str]) -> str:
     """What says that frames follow each other in time, empty where nothing does."""
     found = [name for name in _TIMES if name in pointers or _is_duration(told(dataset, name))]
-    indices = {told(group(dataset, frame, "FrameContentSequence"), "TemporalPositionIndex") for frame in range(count)}
+    described = count if told(dataset, "PerFrameFunctionalGroupsSequence") is not None else 0
+    contexts = (group(dataset, frame, "FrameContentSequence") for frame in range(described))
+    indices = {told(context, "TemporalPositionIndex") for context in contexts}
     if len(indices) > 1:
         found.append("TemporalPositionIndex")
     return ", ".join(found)
