@@ -141,3 +141,12 @@ def test_of_dense_labels_only_the_suggested_slices_are_written(tmp_path, simulat
     for name, axis, index in labelled:
         dense = read_label_map(simulated / "labels" / f"{name}.nrrd").voxels.take(index, axis)
         np.testing.assert_array_equal(study.read_labels(name).voxels.take(index, axis), dense)
+
+
+def test_a_volume_that_is_labelled_completely_has_no_slice_to_suggest(simulated, tmp_path):
+    study = Study.create(tmp_path / "dense", simulated / "images", simulated / "labels")
+
+    with pytest.raises(InputError, match="no"):
+        suggest(study, 3)
+    study.remove_labels(study.cases[0].name)
+    assert {s.volume for s in suggest(study, 3)} == {study.cases[0].name}

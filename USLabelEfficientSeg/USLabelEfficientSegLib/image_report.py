@@ -34,6 +34,7 @@ from .measurement.segmentation_files import images_of
 from .measurement.taken_over import check_model
 from .measurement.uncertainty_maps import read_uncertainty
 from .segmentation.image_model import ImageModel, predict_image
+from .study.coverage import in_percent
 from .study.events import read_events
 from .study.files import sha256_of
 from .study.manifest import Case
@@ -56,7 +57,7 @@ def study_content(
 def with_training(content: ImageReport, study: Study) -> ImageReport:
     """The report with labels, training, settings and provenance of the study that its model is from."""
     events, summary = read_events(study.events.path), study.summary()
-    labelled = f"{summary['labelled_volumes']} of {summary['volumes']} ({100 * study.label_fraction():.2g} %)"
+    labelled = f"{summary['labelled_volumes']} of {summary['volumes']} ({in_percent(study.label_fraction())})"
     minutes = f"{training_seconds(events) / 60:.1f} min"
     return replace(
         content,

@@ -17,6 +17,7 @@ from .measurement.report_content import CaseSummary, ReportCase, ReportContent
 from .measurement.volumes import organ_volumes
 from .segmentation.inference import predict
 from .segmentation.model import MODEL_NAME, SegmentationModel
+from .study.coverage import in_percent
 from .study.events import read_events
 from .study.events import training_seconds as training_seconds
 from .study.files import sha256_of
@@ -78,7 +79,7 @@ def report_content(
     """What a report of a trained study shows: labels, training, settings and provenance besides the `cases`."""
     events = read_events(study.events.path)
     summary = study.summary()
-    fraction = f"{100 * study.label_fraction():.2g} %"
+    fraction = in_percent(study.label_fraction())
     return ReportContent(
         title=title,
         organs=study.organs,

@@ -21,6 +21,7 @@ from .imaging.volume import LabelMap, UltrasoundVolume
 from .segmentation.inference import predict
 from .segmentation.model import MODEL_NAME, SegmentationModel
 from .study.files import writing
+from .study.manifest import Case
 from .study.study import Study
 
 _LEAST_SHARE = 0.05  # of the mean over a volume: the model may be wrong
@@ -66,7 +67,7 @@ def suggest(
         alike: list[NDArray[np.floating]] = [np.ones(n) for n in image.geometry.shape]
         worth = alike if model is None else _organ_shares(model, image, device or torch.device("cpu"))
         usable = usable_slices(image, study.slice_axis)
-        labelled = [] if case.labels is None else list(case.labels.slices)
+        labelled = _labelled(case)
         volumes.append(Candidate({axis: shown * worth[axis] for axis, shown in usable.items()}, labelled))
     middle = "no model yet: a cut through the middle of" if model is None else "a cut through what the model finds in"
     drawn = "a volume drawn at random" if volume is None else "this volume"
@@ -74,6 +75,15 @@ def suggest(
     return [
         Suggestion(cases[number].name, *place, reason) for number, place in choose_slices(volumes, count, seed=seed)
     ]
+
+
+def _labelled(case: Case) -> list[tuple[int, int]]:
+    """The labelled slices of a case; of a dense label the manifest lists those of one axis alone."""
+    slices = [] if case.labels is None else list(case.labels.slices)
+    shape = case.image.shape
+    if any(sum(axis == a for a, _ in slices) == n for axis, n in enumerate(shape)):
+        return [(axis, index) for axis, n in enumerate(shape) for index in range(n)]
+    return slices
 
 
 def write_suggested_labels(

@@ -7,6 +7,7 @@ from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import read_label_map, write_label_map, write_volume
 from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
+from USLabelEfficientSegLib.study.coverage import in_percent
 from USLabelEfficientSegLib.study.inbox import leave_labels, take_labels
 from USLabelEfficientSegLib.study.study import Study
 
@@ -147,3 +148,9 @@ def test_slices_that_cross_never_make_more_than_all(data):
     labels.voxels[:] = TRUTH
     study.set_labels("a", labels)
     assert study.label_fraction() == pytest.approx(1 / 3)
+
+
+def test_shares_are_told_in_plain_numbers():
+    assert [in_percent(share) for share in (0.0, 0.005, 1 / 3, 0.9949, 0.999, 1.0)] == [
+        "0 %", "0.5 %", "33 %", "99 %", "100 %", "100 %",
+    ]  # fmt: skip

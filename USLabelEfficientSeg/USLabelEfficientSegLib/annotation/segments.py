@@ -93,7 +93,7 @@ def organ_labels(file: LabelFile, organs: Sequence[str]) -> dict[int, int]:
     """
     if file.mask and len(organs) > 1:
         problem = f"is black and white, but there are {len(organs)} organs"
-        raise InputError(file.path, problem, "give class numbers 0, 1, 2, ...")
+        raise InputError(file.path, problem, "give class numbers 0, 1, 2 and so on")
     names = file.names
     if not names:
         return {label: label for label in file.present}

@@ -18,7 +18,8 @@ Changes = Annotated[
 OrganNames = Annotated[
     str | None,
     typer.Option(
-        "--organs", metavar="A,B", help="Names of the organs with label 1, 2, ..., separated by commas.",
+        "--organs", metavar="A,B", help="Names of the organs, separated by commas; "
+        "files that name their labels are matched by name, in others they are labels 1, 2, ...",
         show_default=False,
     ),
 ]  # fmt: skip

@@ -33,8 +33,8 @@ def create(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Label maps, each with the name of its image: 0 background, 1, 2, ... organs, 255 not labelled; of "
-            "2-D images also masks of 0 and 255 for one organ.",
+            help="Label maps, each with the name of its image: 0 background, 1, 2, ... organs, 255 not labelled; "
+            "for one organ also masks of 0 and 255. Files that name their labels are matched by name.",
         ),
     ] = None,
     label_fraction: Annotated[
@@ -243,13 +243,15 @@ def _tell_unseen(summary: dict) -> None:
 
 
 def _overview(summary: dict) -> str:
+    from ..study.coverage import in_percent
+
     if summary["dimension"] == 2:
         return (
             f"{summary['volumes']} images, {summary['labelled_volumes']} of them labelled "
-            f"({100 * summary['label_fraction']:.2g} %), organs {', '.join(summary['organs'])}"
+            f"({in_percent(summary['label_fraction'])}), organs {', '.join(summary['organs'])}"
         )
     return (
         f"{summary['volumes']} volumes, {summary['labelled_slices']} labelled slices "
-        f"({100 * summary['label_fraction']:.2g} %) in {summary['labelled_volumes']} of them, "
+        f"({in_percent(summary['label_fraction'])}) in {summary['labelled_volumes']} of them, "
         f"organs {', '.join(summary['organs'])}"
     )

@@ -81,7 +81,7 @@ def read_image_labels(
         mask = bool((voxels == MASK).any())
         if organs is not None and organs > 1 and mask:
             problem = f"is black and white, but there are {organs} organs"
-            raise InputError(path, problem, "give class numbers 0, 1, 2, ...")
+            raise InputError(path, problem, "give class numbers 0, 1, 2 and so on")
         return ImageLabels(labels, _sized(path, voxels, own, sizes), image_name(path), segments, mask)
 
 

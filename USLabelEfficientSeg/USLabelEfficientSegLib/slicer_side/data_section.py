@@ -12,6 +12,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..errors import InputError
+from ..study.coverage import in_percent
 from . import study_jobs, study_nodes
 from .dependencies import ensureDependencies
 from .jobs import Job, Steps
@@ -140,8 +141,8 @@ class DataSection(Section):
 
     def _overview(self, session: StudySession) -> str:
         summary = session.study.summary()
-        return _("Study with {volumes} volumes and {slices} labelled slices ({percent:.2g} % of all).").format(
-            volumes=summary["volumes"], slices=summary["labelled_slices"], percent=100 * summary["label_fraction"]
+        return _("Study with {volumes} volumes and {slices} labelled slices ({share} of all).").format(
+            volumes=summary["volumes"], slices=summary["labelled_slices"], share=in_percent(summary["label_fraction"])
         )
 
     def _show_organs(self) -> None:

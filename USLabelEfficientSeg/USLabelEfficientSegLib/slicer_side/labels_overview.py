@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slicer.i18n import tr as _
 
+from ..study.coverage import counted_slices, in_percent
 from .slice_views import sliceName
 from .study_session import StudySession
 
@@ -23,27 +24,34 @@ def slice_rows(session: StudySession, case: str) -> list[list[str]]:
 
 
 def fraction_of(session: StudySession) -> str:
-    """How many of the slices of all volumes are labelled."""
-    labelled = sum(_labelled(session, case) for case in session.cases())
+    """How many slices of all volumes are labelled, and their share."""
+    labelled = sum(len(_labelled(session, case)) for case in session.cases())
+    counted = sum(_counted(session, case) for case in session.cases())
     slices = sum(_slices(session, case) for case in session.cases())
-    return _("{labelled} of {slices} slices are labelled: {percent:.2g} %.").format(
-        labelled=labelled, slices=slices, percent=100 * labelled / slices
-    )
+    text = _("{labelled} of {slices} slices are labelled: {share}.")
+    if labelled > slices:  # along several axes
+        text = _("{labelled} slices are labelled: {share}.")
+    return text.format(labelled=labelled, slices=slices, share=in_percent(counted / slices))
 
 
 def _row(session: StudySession, case: str) -> list[str]:
     name = case if session.volumeNode(case) is not None else _("{case} (not loaded)").format(case=case)
-    labelled = _labelled(session, case)
-    return [name, str(labelled), f"{100 * labelled / _slices(session, case):.1f} %"]
+    share = _counted(session, case) / _slices(session, case)
+    return [name, str(len(_labelled(session, case))), f"{100 * share:.1f} %"]
 
 
-def _labelled(session: StudySession, case: str) -> int:
+def _counted(session: StudySession, case: str) -> float:
+    shape = session.study.case(case).image.shape
+    return counted_slices(_labelled(session, case), shape, session.study.slice_axis)
+
+
+def _labelled(session: StudySession, case: str) -> list[tuple[int, int]]:
     """Labelled slices: those on the volume's labels in the scene, or else those in the study."""
     volume_node = session.volumeNode(case)
     if volume_node is not None and session.labelNode(volume_node) is not None:
-        return len(session.labelling(case).items())
+        return [(labelled.axis, labelled.index) for labelled in session.labelling(case).items()]
     labels = session.study.case(case).labels
-    return 0 if labels is None else len(labels.slices)
+    return [] if labels is None else list(labels.slices)
 
 
 def _slices(session: StudySession, case: str) -> int:

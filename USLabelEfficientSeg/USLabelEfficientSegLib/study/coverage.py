@@ -1,13 +1,15 @@
 """How much of a study is labelled, and which of its organs no labelled slice shows."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from .manifest import Case
 
 if TYPE_CHECKING:
+    from .manifest import Case
     from .study import Study
 
 
@@ -17,10 +19,20 @@ def label_fraction(cases: Sequence[Case], slice_axis: int) -> float:
     Where slices along several axes are labelled they cross. A volume counts with no more than the share of its voxels
     that lie on labelled slices.
     """
-    return sum(_slices(case, slice_axis) for case in cases) / sum(case.image.shape[slice_axis] for case in cases)
+    counted = [
+        counted_slices([] if case.labels is None else case.labels.slices, case.image.shape, slice_axis)
+        for case in cases
+    ]
+    return sum(counted) / sum(case.image.shape[slice_axis] for case in cases)
 
 
-def unseen_organs(study: "Study") -> list[str]:
+def in_percent(fraction: float) -> str:
+    """A fraction for people: two digits, "100 %" for all."""
+    percent = 100 * fraction
+    return f"{percent:.2g} %" if percent < 99.5 else f"{percent:.0f} %"
+
+
+def unseen_organs(study: Study) -> list[str]:
     """The organs that no labelled slice shows."""
     records = [case.labels for case in study.cases if case.labels is not None]
     return [
@@ -28,7 +40,7 @@ def unseen_organs(study: "Study") -> list[str]:
     ]
 
 
-def check_every_organ_is_shown(study: "Study") -> None:
+def check_every_organ_is_shown(study: Study) -> None:
     """Refuse to train organs without an example. The caller holds the study's lock.
 
     Raises:
@@ -42,10 +54,8 @@ def check_every_organ_is_shown(study: "Study") -> None:
         raise InputError(study.folder, problem, f"label a {of} that does, or make the study without it (--organs)")
 
 
-def _slices(case: Case, slice_axis: int) -> float:
-    if case.labels is None:
-        return 0.0
-    shape = case.image.shape
-    counts = [sum(axis == a for a, _ in case.labels.slices) for axis in range(3)]
-    on_slices = 1 - prod(1 - count / n for count, n in zip(counts, shape, strict=True))
-    return min(sum(counts), on_slices * shape[slice_axis])
+def counted_slices(places: Iterable[tuple[int, int]], shape: Sequence[int], slice_axis: int) -> float:
+    """How many of a volume's slices along the slice axis its labelled slices (axis, index) count as."""
+    labelled = [axis for axis, _ in places]
+    on_slices = 1 - prod(1 - labelled.count(axis) / n for axis, n in enumerate(shape))
+    return min(len(labelled), on_slices * shape[slice_axis])
