@@ -83,3 +83,23 @@ def test_a_pdf_is_not_written_over_the_page(call, simulated, tmp_path):
 
     assert code == 2 and "give the name of the HTML file" in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_names_without_a_font_are_told_on_the_console_and_both_files_are_written(
+    call, simulated, tmp_path, monkeypatch
+):
+    from USLabelEfficientSegLib.measurement import fonts
+
+    monkeypatch.setattr(fonts.fontManager, "ttflist", [])
+    for kind in ("images", "labels"):
+        (tmp_path / kind).mkdir()
+        shutil.copy(simulated / kind / "simulated_0000.nrrd", tmp_path / kind / "患者.nrrd")
+
+    code, out, err = call(
+        "report", tmp_path / "labels", "--images", tmp_path / "images", "--show-names", "--pdf",
+        "--output", tmp_path / "report.html",
+    )  # fmt: skip
+
+    assert code == 0 and "Traceback" not in err
+    assert "codes such as [U+60A3]" in out and "the HTML file has them" in out
+    assert "患者" in texts(tmp_path / "report.html") and (tmp_path / "report.pdf").exists()
