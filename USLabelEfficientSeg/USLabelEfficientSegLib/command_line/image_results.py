@@ -1,6 +1,5 @@
 """What the commands of `results` do with 2-D images."""
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from ..quantities import three_digits
 from .console import console, shell
 from .long_commands import end_batch, end_if_none_is_left, outputs_of, told_failures
 from .progress import duration
+from .result_lines import areas_line
 from .result_output import Column, checksum_of_model, print_flags, print_left_out, print_summary, save_model, tables_of
 
 if TYPE_CHECKING:
@@ -76,10 +76,7 @@ def segment(
     )
     for result in results:
         if as_json:
-            areas = {row.organ: row.area_mm2 for row in result.rows}
-            circumferences = {row.organ: row.circumference_mm for row in result.rows}
-            record = {"file": str(result.path), "areas_mm2": areas, "circumferences_mm": circumferences}
-            print(json.dumps(record), flush=True)
+            print(areas_line(result.path, result.rows), flush=True)
             continue
         measured = ", ".join(_text(row) for row in result.rows)
         console.say(f"{result.path}: {measured} ({duration(time.monotonic() - started)})")

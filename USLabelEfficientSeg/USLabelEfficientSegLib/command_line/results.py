@@ -1,6 +1,5 @@
 """What a trained study is for: segment, measure, evaluate."""
 
-import json
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -16,6 +15,7 @@ from .console import console, shell
 from .long_commands import Overwrite, end_batch, end_if_none_is_left, long_command, outputs_of, told_failures
 from .options import DeviceName, OrganNames, PixelSize, PixelTable, parse_organs
 from .progress import duration
+from .result_lines import volumes_line
 from .result_output import Column, checksum_of_model, print_flags, print_left_out, print_summary, save_model, tables_of
 
 if TYPE_CHECKING:
@@ -128,10 +128,7 @@ def segment(
     )
     for result in results:
         if as_json:
-            volumes_ml = {row.organ: row.volume_ml for row in result.rows}
-            intervals_ml = {row.organ: row.interval_ml for row in result.rows}
-            record = {"file": str(result.path), "volumes_ml": volumes_ml, "intervals_ml": intervals_ml}
-            print(json.dumps(record), flush=True)
+            print(volumes_line(result.path, result.rows), flush=True)
             continue
         volumes = _volumes_text(result.rows)
         console.say(f"{result.path}: {volumes} ({duration(time.monotonic() - started)})")
