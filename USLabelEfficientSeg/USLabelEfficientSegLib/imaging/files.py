@@ -213,15 +213,18 @@ def _is_image(entry: Path, suffixes: tuple[str, ...]) -> bool:
     return (format_of(entry) in suffixes and entry.is_file()) or dicom.is_dicom(entry)
 
 
+def _is_dicom_segmentation(path: Path) -> bool:
+    return dicom.is_dicom(path) and not dicom.holds(path, "image") and dicom.is_segmentation(path)
+
+
 def _is_segmentation(path: Path) -> bool:
-    return suffix_of(path) == SEGMENTATION_SUFFIX or (dicom.is_dicom(path) and dicom.kinds(path) == {"segmentation"})
+    return suffix_of(path) == SEGMENTATION_SUFFIX or _is_dicom_segmentation(path)
 
 
 def _without_companions(folder: Path, entries: list[Path], *, labels: bool) -> list[Path]:
     """The images among entries, and the DICOM segmentations among labels or alone; reports and the like never count."""
-    kinds = {entry: dicom.kinds(entry) for entry in entries if dicom.is_dicom(entry)}
-    images = [entry for entry in entries if entry not in kinds or "image" in kinds[entry]]
-    segmentations = [entry for entry in entries if entry not in images and "segmentation" in kinds[entry]]
+    images = [entry for entry in entries if not dicom.is_dicom(entry) or dicom.holds(entry, "image")]
+    segmentations = [entry for entry in entries if entry not in images and dicom.is_segmentation(entry)]
     kept = images + segmentations if labels or not images else images
     if passed := [entry.name for entry in entries if entry not in kept]:
         more = f" and {len(passed) - _SHOWN} more" if len(passed) > _SHOWN else ""

@@ -4,7 +4,7 @@
 it, `segmentations` reads label maps, and `reading` makes volumes and images of all that.
 """
 
-from .files import is_dicom, is_one_image, is_segmentation, kinds
+from .files import holds, is_dicom, is_one_image, is_segmentation
 from .reading import Header, is_loose_frame, read_frames, read_headers, read_image
 from .segmentations import FILE_ENDING, read_segmentation
 from .spacing import Contradiction
@@ -13,11 +13,11 @@ __all__ = [
     "FILE_ENDING",
     "Contradiction",
     "Header",
+    "holds",
     "is_dicom",
     "is_loose_frame",
     "is_one_image",
     "is_segmentation",
-    "kinds",
     "read_frames",
     "read_headers",
     "read_image",

@@ -57,34 +57,37 @@ def is_dicom(path: Path) -> bool:
     return start[128:] == _PREFIX or (suffix_of(path) not in (*READ_SUFFIXES, *PICTURE_SUFFIXES) and _is_bare(start))
 
 
-def kinds(path: Path) -> set[Kind]:
-    """Of what kinds the DICOM objects of a file or folder are, by their SOP class; a damaged one counts as image.
+def holds(path: Path, kind: Kind) -> bool:
+    """Whether a file is a DICOM object of a kind, or a folder holds one, by its SOP class; damaged ones are images.
 
     Of a disc with a DICOMDIR whose folders each hold a series these are images, not the disc.
     """
     if path.is_dir() and _is_disc(path) and any(is_dicom(entry) for entry in path.iterdir() if entry.is_dir()):
-        return {"companion"}
+        return kind == "companion"
     try:
-        return {kind for _, kind, _ in _objects(path)}
+        return any(found == kind for _, found, _ in _objects(path))
     except InputError:
-        return {"image"}
+        return kind == "image"
 
 
 def is_one_image(folder: Path) -> bool:
     """Whether the images in a folder are one: a series of single frames, or a single file; not several volumes."""
-    if any("image" in kinds(entry) for entry in folder.iterdir() if entry.is_dir()):
+    if any(holds(entry, "image") for entry in folder.iterdir() if entry.is_dir()):
         return False
+    volumes = 0
     try:
-        found = [file for file, kind, _ in _objects(folder) if kind == "image"]
-        counts = {frame_count(open_dataset(file, pixels=False)) for file in found}
+        for file, kind, _ in _objects(folder):
+            if kind == "image" and frame_count(open_dataset(file, pixels=False)) == 1:
+                return True
+            volumes += kind == "image"
     except (InputError, ValueError, TypeError):  # told when it is read
         return True
-    return len(found) == 1 or 1 in counts
+    return volumes == 1
 
 
 def is_segmentation(path: Path) -> bool:
     """Whether a file is a DICOM segmentation, or a folder holds one."""
-    return "segmentation" in kinds(path)
+    return holds(path, "segmentation")
 
 
 def images(path: Path, *, pixels: bool = True) -> Iterator[tuple[Path, Dataset]]:
