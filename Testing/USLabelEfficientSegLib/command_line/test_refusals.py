@@ -47,7 +47,7 @@ def cut_short(path):
 BAD_FOLDERS = {
     "no images": (lambda d: shutil.rmtree(d / "images") or (d / "images").mkdir(), "holds no images"),
     "unreadable": (lambda d: (d / "images" / "simulated_0001.nrrd").write_text("no image"), "damaged"),
-    "truncated": (lambda d: cut_short(d / "images" / "simulated_0001.nrrd"), "damaged, cut short"),
+    "truncated": (lambda d: cut_short(d / "images" / "simulated_0001.nrrd"), "cut short"),
     "not finite": (
         lambda d: rewrite(d / "images" / "simulated_0001.nrrd", with_not_a_number),
         "NaN or infinite",
@@ -62,7 +62,7 @@ BAD_FOLDERS = {
         lambda d: rewrite(
             d / "labels" / "simulated_0001.nrrd", lambda image: SimpleITK.Compose([image, image, image])
         ),
-        "not a label map",
+        "not grey or RGB",
     ),
     "label without image": (lambda d: (d / "images" / "simulated_0001.nrrd").unlink(), "label without an image"),
     "other geometry": (lambda d: rewrite(d / "labels" / "simulated_0001.nrrd", moved), "geometry"),
@@ -89,7 +89,7 @@ def test_a_label_fraction_outside_0_to_1_is_refused(refused, data, tmp_path, fra
     assert "fraction" in refused("study", "create", tmp_path / "study", *folders, "--label-fraction", fraction)
 
 
-@pytest.mark.parametrize(("number", "words"), [(28, "no space left"), (13, "permission")], ids=["full", "denied"])
+@pytest.mark.parametrize(("number", "words"), [(28, "disk is full"), (13, "permission")], ids=["full", "denied"])
 def test_a_study_is_made_as_a_whole_or_not_at_all(refused, data, tmp_path, monkeypatch, number, words):
     def refuse(*arguments):
         raise OSError(number, os.strerror(number), str(arguments[-1]))

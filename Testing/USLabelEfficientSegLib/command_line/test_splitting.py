@@ -43,6 +43,14 @@ def test_a_file_that_exists_is_not_replaced(refused, cycle, tmp_path):
     assert "exists already" in refused("split", cycle[0], "--output", tmp_path / "volumes")
 
 
+def test_its_own_volumes_are_replaced_and_told(call, cycle, tmp_path):
+    call("split", cycle[0], "--output", tmp_path / "volumes")
+
+    code, out, _ = call("split", cycle[0], "--output", tmp_path / "volumes")
+
+    assert code == 0 and "Replacing 3 files in" in out
+
+
 def test_nothing_is_left_where_not_all_can_be_written(call, cycle, tmp_path, monkeypatch):
     def write(path, volume):
         if volume.name.endswith("002"):

@@ -69,6 +69,32 @@ def test_exported_segmentations_can_be_measured(folders, capfd):
     assert [row.outline_volume_ml for row in rows[:2]] == pytest.approx([0.0336, 0.0236], rel=0.1)
 
 
+def test_a_damaged_segmentation_is_told_and_the_others_are_written(folders, capfd):
+    damaged = folders / "found" / "a.nrrd"
+    damaged.write_bytes(damaged.read_bytes()[:-20])
+
+    code, output = run(
+        capfd, "export-dicom", folders / "found", "--images", folders / "images", "--output", folders / "dicom"
+    )
+
+    assert code == 2 and "1 of 2 failed, the others are done: a.nrrd" in output.err
+    assert sorted(path.name for path in (folders / "dicom").iterdir()) == ["b_SEG.dcm", "b_SR.dcm"]
+
+
+def test_dicom_files_of_somebody_else_are_not_replaced(folders, capfd):
+    (folders / "dicom").mkdir()
+    (folders / "dicom" / "b_SR.dcm").write_text("somebody's")
+    command = "export-dicom", folders / "found", "--images", folders / "images", "--output", folders / "dicom"
+
+    code, output = run(capfd, *command)
+    assert code == 2 and "b_SR.dcm: exists already" in output.err
+    assert [path.name for path in (folders / "dicom").iterdir()] == ["b_SR.dcm"]
+
+    code, output = run(capfd, *command, "--overwrite")
+    assert code == 0 and f"Replacing {folders / 'dicom' / 'b_SR.dcm'}." in output.out
+    assert run(capfd, *command)[0] == 0
+
+
 def test_a_series_has_a_checksum_of_all_its_files(folders):
     cohort = open_cohort(folders / "found", folders / "images")
     before = [case.checksum for case in cohort_cases(cohort, {"a": "a", "b": "b"})]

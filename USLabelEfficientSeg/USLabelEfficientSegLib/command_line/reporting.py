@@ -315,12 +315,12 @@ def export_dicom(
         if error.name is None or error.name.split(".")[0] != "highdicom":
             raise
         raise InputError("DICOM export", "needs highdicom", "pip install us-label-efficient-seg[dicom]") from None
-    cohort = open_cohort(segmentations, images, organs=parse_organs(organs))
+    failures = told_failures()
+    cohort = open_cohort(segmentations, images, organs=parse_organs(organs), failures=failures)
+    end_if_none_is_left(failures)
     kinds = ("SEG", "SR")
     files = {name: [output / f"{name}_{kind}.dcm" for kind in kinds] for name in cohort.segmentations}
     outputs = outputs_of(overwrite, [segmentations, images], *(file for pair in files.values() for file in pair))
-    failures = told_failures()
-    failures.of = len(files)
     for name, path in cohort.segmentations.items():
         with failures.of_one(path):
             (case,) = cohort_cases(replace(cohort, segmentations={name: path}), {name: name})
