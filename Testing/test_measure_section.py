@@ -180,6 +180,8 @@ def test_dicom_holds_the_interval_of_a_segment_until_it_is_edited(panel, tmp_pat
     import slicer
 
     from USLabelEfficientSegLib.measurement.measurement_files import read_measurements_of
+    from USLabelEfficientSegLib.measurement.measurements import Flag
+    from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
     from USLabelEfficientSegLib.slicer_side.dicom_results import _stage_segmentation
 
     node = slicer.util.getNode("scan 1 segmentation")
@@ -193,7 +195,10 @@ def test_dicom_holds_the_interval_of_a_segment_until_it_is_edited(panel, tmp_pat
 
     rows = read_measurements_of(path)
     if edited:
-        assert rows is None  # the worker measures it anew
+        assert rows is None  # the worker measures it anew, and says so
+        liver, _ = measure_files([path])
+        assert liver.flags[-1] == Flag.EDITED and liver.interval_ml is None
+        assert liver.volume_ml == liver.outline_volume_ml > 0
     else:
         assert [(row.case, row.organ, row.label, row.interval_ml) for row in rows] == [
             ("scan", "liver", 1, (2.5, 4.125)),

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from slicer.i18n import tr as _
 
 from ..errors import InputError
+from ..quantities import for_programs
 from .results import organVolumes
 from .segmentation_nodes import Organ, organMasks, organsNamed
 from .study_nodes import volumeOf
@@ -138,13 +139,18 @@ def _row(organ: str, rows: Sequence[Comparison], found: VolumeAgreement | None) 
     return {
         "Organ": organ,
         "Cases": str(len(rows)),
-        "Bias [ml]": f"{bias:.2f}",
-        "Lower limit [ml]": "" if limits is None else f"{limits.lower.value:.2f}",
-        "Upper limit [ml]": "" if limits is None else f"{limits.upper.value:.2f}",
+        "Bias [ml]": _ml(float(bias)),
+        "Lower limit [ml]": "" if limits is None else _ml(limits.lower.value),
+        "Upper limit [ml]": "" if limits is None else _ml(limits.upper.value),
         "ICC(2,1)": "" if found is None else f"{found.absolute.value:.3f}",
         "ICC(3,1)": "" if found is None else f"{found.consistency.value:.3f}",
         "Mean Dice": f"{np.mean(overlaps):.3f}" if overlaps else "",
     }
+
+
+def _ml(value: float) -> str:
+    """A volume for the table and for the CSV file that Slicer saves of it; a small one is not 0."""
+    return for_programs(float(f"{value:.4g}"))
 
 
 def _bland_altman(

@@ -12,6 +12,7 @@ import slicer
 
 from ..errors import InputError
 from ..imaging.volume import LabelMap
+from ..measurement.measurements import Flag, OrganMeasurement
 from ..segmentation.segments import segment_metadata
 from .jobs import Job, Steps
 from .measured_organs import measuredOf
@@ -80,14 +81,20 @@ def _stage_segmentation(node: MrmlNode, path: Path) -> None:
     masks = {name: voxels == label for label, name in enumerate(names, start=1)}
     measured = measuredOf(node, masks, label_map.geometry.voxel_volume_ml)
     kept = {name: row for name, row in measured.items() if row is not None}
-    if not kept:
-        return  # the worker measures all of them
+    if not measured:
+        return  # no model has measured them: the worker does
     anew = {}
     if len(kept) < len(names):
         image = ultrasoundVolumeFromNode(volume_node)
-        anew = {row.organ: row for row in measure_case(label_map, names, image=image)}
+        rows_now = measure_case(label_map, names, image=image)
+        anew = {row.organ: _marked(row, edited=row.organ in measured) for row in rows_now}
     rows = [
         replace(kept[name], case=path.stem, label=label) if name in kept else anew[name]
         for label, name in enumerate(names, start=1)
     ]
     write_measurements_of(path, rows)
+
+
+def _marked(row: OrganMeasurement, *, edited: bool) -> OrganMeasurement:
+    """A segment that was measured now, with a caution if it was edited since a model has made it."""
+    return replace(row, flags=(*row.flags, Flag.EDITED)) if edited else row
