@@ -86,6 +86,9 @@ def test_organs_of_images_are_matched_by_name(tmp_path):
 
     rows, _ = evaluate_image_folders(tmp_path / "found", tmp_path / "true")
 
-    assert [(row.organ, row.dice, row.area_error_percent) for row in rows] == [("skull", 1.0, 0.0), ("brain", 1.0, 0.0)]
+    assert [(row.organ, row.dice, row.outline_area_error_percent) for row in rows] == [
+        ("skull", 1.0, 0.0),
+        ("brain", 1.0, 0.0),
+    ]
     with pytest.raises(InputError, match="names its labels skull, brain, and the organs are liver, kidney"):
         evaluate_image_folders(tmp_path / "found", tmp_path / "true", ["liver", "kidney"])
