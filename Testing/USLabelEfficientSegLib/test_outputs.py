@@ -203,6 +203,24 @@ def test_what_a_killed_command_left_is_swept_and_what_a_running_one_uses_is_not(
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [".uslabelseg-notes", "next.csv", "running.csv"]
 
 
+def test_what_a_running_command_has_locked_and_not_yet_signed_is_not_swept(tmp_path, monkeypatch):
+    from USLabelEfficientSegLib.study import lock
+
+    write_text, seen = lock._write_text, []
+
+    def looked_at(descriptor, text):
+        monkeypatch.setattr(lock, "_write_text", write_text)
+        write(tmp_path / "other.csv")
+        seen.extend(path for path in tmp_path.iterdir() if path.is_dir())
+        write_text(descriptor, text)
+
+    monkeypatch.setattr(lock, "_write_text", looked_at)
+    write(tmp_path / "t.csv", "all of it")
+
+    assert len(seen) == 1 and (tmp_path / "t.csv").read_text() == "all of it"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other.csv", "t.csv"]
+
+
 def test_killed_between_two_renames_the_next_command_may_replace_both(tmp_path, monkeypatch):
     one, two = tmp_path / "1", tmp_path / "2"
     for path in (one, two):

@@ -20,6 +20,7 @@ from USLabelEfficientSegLib.imaging.simulator import simulate_volume
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation.inference import predict
 from USLabelEfficientSegLib.segmentation.model import MODEL_NAME, SegmentationModel
+from USLabelEfficientSegLib.segmentation.model_provenance import knows_labels_of
 from USLabelEfficientSegLib.study import side_by_side
 from USLabelEfficientSegLib.study.checkpoint import load_checkpoint, save_checkpoint
 from USLabelEfficientSegLib.study.events import read_events
@@ -91,8 +92,11 @@ def test_a_model_tells_what_it_was_made_from(trained_study):
     study = Study.open(trained_study)
     provenance = SegmentationModel.load(study.run_folder / MODEL_NAME).provenance
 
-    assert provenance["images"] == {case.name: case.image.sha256 for case in study.cases}
-    assert set(provenance["labels"]) == {case.name for case in study.cases if case.labels is not None}
+    labelled = [case for case in study.cases if case.labels is not None]
+    assert provenance["images"] == sorted(case.image.sha256 for case in study.cases)
+    assert provenance["labels"] == sorted(case.labels.sha256 for case in labelled)
+    assert [case for case in study.cases if knows_labels_of(provenance, case.name)] == labelled
+    assert not any(case.name in str(provenance) for case in study.cases)
     assert provenance["settings"]["student"]["steps"] == 3
 
 

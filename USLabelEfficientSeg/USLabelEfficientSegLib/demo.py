@@ -25,6 +25,7 @@ from .measurement.report import write_report
 from .measurement.segmentation_files import measure_files
 from .pipeline import train
 from .segmentation.segment_files import load_model
+from .study.coverage import share_in_words
 from .study.events import Event, Listener
 from .study.files import atomic_write_json, writing
 from .study.manifest import MANIFEST_NAME
@@ -60,7 +61,7 @@ class DemoResult:
 
     report: Path
     labelled_slices: int
-    label_fraction: float
+    labelled_share: str
     mean_dice: float
     median_volume_error_percent: float
 
@@ -130,7 +131,7 @@ def run_demo(
     return DemoResult(
         output / "report.html",
         study.summary()["labelled_slices"],
-        study.label_fraction(),
+        share_in_words(study),
         mean_dice,
         float(np.median(errors)),
     )

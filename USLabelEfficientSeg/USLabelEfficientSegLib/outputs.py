@@ -25,13 +25,12 @@ from .errors import InputError
 from .imaging.formats import suffix_of
 from .study.files import sha256_of, sync_folder, writing
 from .study.kinds import MANIFEST_NAME
-from .study.lock import StudyLock, holder_of
+from .study.lock import SECONDS_TO_LOCK, StudyLock, was_left
 from .user_folder import user_folder
 
 _STAGING = re.compile(r"\.uslabelseg-[0-9a-f]{16}")
 _LOCK = "lock"
 PAGES = ("report.html", "report.pdf")
-_SECONDS_TO_LOCK = 60.0  # a folder without lock that is younger is just being made
 _STREAMS = ("/dev/", "/proc/")
 
 
@@ -183,10 +182,12 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def _is_dead(staging: Path) -> bool:
-    lock = staging / _LOCK
-    if not lock.exists():
-        return time.time() - staging.stat().st_mtime > _SECONDS_TO_LOCK
-    return holder_of(lock) is None
+    try:
+        return was_left(staging / _LOCK)
+    except FileNotFoundError:
+        return time.time() - staging.stat().st_mtime > SECONDS_TO_LOCK
+    except InputError:  # not our lock
+        return False
 
 
 def _check_permission(path: Path, place: Path) -> None:

@@ -17,7 +17,7 @@ from .measurement.report_content import CaseSummary, ReportCase, ReportContent
 from .measurement.volumes import organ_volumes
 from .segmentation.inference import predict
 from .segmentation.model import MODEL_NAME, SegmentationModel
-from .study.coverage import in_percent
+from .study.coverage import share_in_words
 from .study.events import read_events
 from .study.events import training_seconds as training_seconds
 from .study.files import sha256_of
@@ -79,7 +79,6 @@ def report_content(
     """What a report of a trained study shows: labels, training, settings and provenance besides the `cases`."""
     events = read_events(study.events.path)
     summary = study.summary()
-    fraction = in_percent(study.label_fraction())
     return ReportContent(
         title=title,
         organs=study.organs,
@@ -90,7 +89,7 @@ def report_content(
         metrics=metrics,
         settings=settings_of(study),
         provenance={
-            "labelled slices": f"{summary['labelled_slices']} ({fraction} of all)",
+            "labelled slices": f"{summary['labelled_slices']} ({share_in_words(study)})",
             "training time": f"{training_seconds(events) / 60:.1f} min",
             **provenance_of(study),
         },

@@ -210,6 +210,7 @@ def test_what_a_killed_create_left_is_removed_and_told(call, simulated, tmp_path
     (left / "images").mkdir(parents=True)
     (left / "images" / "patient.nrrd").write_bytes(b"copy")
     (left / "lock").touch()
+    os.utime(left / "lock", (0, 0))
 
     code, out, _ = call("study", "create", tmp_path / "study", "--images", simulated / "images")
 

@@ -196,6 +196,7 @@ DAMAGE = {
     "no format": lambda path: damage(path, lambda record: record.update(format="2")),
     "a folder": lambda path: (path.unlink(), path.mkdir()),
     "a dead link": lambda path: (path.unlink(), path.symlink_to("nowhere")),
+    "endless": lambda path: os.truncate(path, 2**40),
     "a pipe": lambda path: (path.unlink(), os.mkfifo(path)),
 }
 

@@ -79,7 +79,6 @@ def test_a_training_from_scratch_starts_new_curves(tmp_path):
         log.emit("teacher", step, 50, losses={"masked": 1.0})
     monitor.update()
     shutil.rmtree(tmp_path / "run")
-    (tmp_path / "other").write_text("")  # so that the new file gets another place on disk
     log.emit("teacher", 2, 50, seconds_left=8.0, losses={"masked": 3.0})
     log.emit("teacher", 3, 50, preview="preview/now.nrrd")
     monitor.update()
@@ -87,6 +86,19 @@ def test_a_training_from_scratch_starts_new_curves(tmp_path):
     assert curves(monitor) == {"teacher": {"masked": ([2], [3.0])}}
     assert (monitor.preview, monitor.previews) == ("preview/now.nrrd", 1)
     assert (monitor.current.step, monitor.current.seconds_left) == (3, 8.0)
+
+
+def test_a_new_file_in_the_place_of_the_old_one_on_the_disk_starts_new_curves(tmp_path):
+    log, monitor = EventLog(tmp_path / "events.jsonl"), TrainingMonitor(tmp_path / "events.jsonl")
+    for step in (1, 2):
+        log.emit("teacher", step, 50, losses={"masked": 1.0})
+    monitor.update()
+    (tmp_path / "events.jsonl").write_text("")  # the same inode, as a new file often gets
+    for step in (7, 8, 9):
+        log.emit("teacher", step, 50, losses={"masked": 3.0})
+    monitor.update()
+
+    assert curves(monitor) == {"teacher": {"masked": ([7, 8, 9], [3.0, 3.0, 3.0])}}
 
 
 def test_a_training_that_continues_from_a_model_shows_its_own_stages_alone(tmp_path):

@@ -98,6 +98,33 @@ def test_a_study_in_the_making_is_no_leftover(tmp_path: Path, images: Path, monk
     assert seen == [[]]
 
 
+@pytest.mark.parametrize("kind", ["no words", "cut words"])
+def test_a_study_whose_maker_has_not_yet_said_who_it_is_stays_for_a_minute(tmp_path: Path, kind: str) -> None:
+    lock = tmp_path / ".uslabelseg-0123456789abcdef" / "lock"
+    lock.parent.mkdir()
+    lock.write_text("" if kind == "no words" else '{"pid": 1')
+
+    assert remove_leftovers(tmp_path / "study") == []
+
+    os.utime(lock, (0, 0))
+    assert remove_leftovers(tmp_path / "study") == [lock.parent]
+
+
+def test_a_full_disk_is_told_of_the_study_and_not_of_a_hidden_file(
+    tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("USLabelEfficientSegLib.study.lock.os.fsync", full)
+
+    with pytest.raises(InputError) as refused:
+        Study.create(tmp_path / "study", images)
+
+    assert str(refused.value) == f"{tmp_path / 'study'}: the disk is full; free some space and start again."
+    assert names(tmp_path) == {"images"}
+
+
 def test_what_others_hide_beside_a_study_stays(tmp_path: Path, images: Path) -> None:
     for name in (".git", ".0123456789abcdef", ".uslabelseg-notes"):
         (tmp_path / name).mkdir()

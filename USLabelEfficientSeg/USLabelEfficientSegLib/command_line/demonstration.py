@@ -37,7 +37,6 @@ def demo(
     from ..demo import run_demo
     from ..outputs import refuse_study
     from ..segmentation.model import choose_device
-    from ..study.coverage import in_percent
     from ..study.memory import tune_memory
     from ..study.processors import Processors
     from ..study.settings import changed
@@ -62,7 +61,7 @@ def demo(
     except Cancelled as stop:
         console.stopped(stop, "the same command")
         raise typer.Exit(CANCELLED) from None
-    console.say(f"Labelled: {result.labelled_slices} slices, {in_percent(result.label_fraction)} of all")
+    console.say(f"Labelled: {result.labelled_slices} slices, {result.labelled_share}")
     console.say(f"Mean Dice on held-out volumes: {result.mean_dice:.3f}")
     console.say(f"Median volume error: {result.median_volume_error_percent:.1f} %")
     console.say(f"Report: {result.report} ({duration(time.monotonic() - started)})")

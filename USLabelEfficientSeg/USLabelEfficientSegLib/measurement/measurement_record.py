@@ -11,7 +11,6 @@ those voxels in their place; of an organ that was edited since, the outline coun
 
 import hashlib
 import json
-import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -28,6 +27,7 @@ from ..imaging.formats import PICTURE_SUFFIXES, suffix_of
 from ..imaging.volume import LabelMap
 from ..segmentation.segments import RECORD_SUFFIX
 from ..study.files import atomic_write_json, sha256_of
+from ..study.json_files import read_json
 from .measurements import OrganMeasurement, in_words_of_today
 from .planar import PlanarMeasurement
 
@@ -108,9 +108,9 @@ def recorded_names(segmentation: Path) -> dict[int, str]:
     if suffix_of(segmentation) not in _NAMELESS:
         return {}
     try:
-        rows = json.loads(record_of(segmentation).read_text(encoding="utf-8"))["measurements"]
+        rows = read_json(record_of(segmentation))["measurements"]
         return {int(row["label"]): str(row["organ"]) for row in rows}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 
@@ -121,12 +121,11 @@ def read_record(path: Path, kind: RecordKind[Row]) -> Record[Row]:
         InputError: missing, damaged, of another kind, or of a newer version.
     """
     try:
-        record: Any = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refused)
+        record: Any = read_json(path)
         if record["format"] > FORMAT:
             raise InputError(path, "was made by a newer version of this program", "update the program")
         if not _is_whole(record):
             raise InputError(path, "was edited or damaged since it was written", kind.remedy)
-        _check_numbers(record)
         measurements = json.dumps([in_words_of_today(row) for row in record["measurements"]])
         rows = kind.rows.validate_json(measurements, strict=True)
         origin = record.get("origin")
@@ -184,15 +183,3 @@ def _checksum(content: Mapping[str, Any]) -> str:
 def _is_whole(record: Mapping[str, Any]) -> bool:
     """Whether nothing was changed; what earlier versions wrote does not tell."""
     return record.get("format") == 1 or record.get("sha256") == _checksum(record)
-
-
-def _refused(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
-
-
-def _check_numbers(value: Any) -> None:
-    """Numbers too large to be held would become infinite."""
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("a number is not finite")
-    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        _check_numbers(part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from ..study.events import Event, EventReader, stage_of_round, starts_anew
 
 MOST_POINTS = 300  # of a curve
+_LONGEST_FIRST = 4096  # bytes of the first event that are looked at
 
 
 @dataclass
@@ -75,7 +77,7 @@ class TrainingMonitor:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._identity: int | None = None
+        self._identity: tuple[int, bytes] | None = None
         self.preview: str | None = None
         self.previews = 0
         self._clear()
@@ -142,9 +144,13 @@ class TrainingMonitor:
         self.previews = 0
 
 
-def _identity(path: Path) -> int | None:
-    """What tells a file from another one of the same name; None when there is none."""
+def _identity(path: Path) -> tuple[int, bytes] | None:
+    """What tells a file from another one of the same name; None when there is none.
+
+    Its place on the disk is given to another file soon after it is removed, but its first event tells a time.
+    """
     try:
-        return path.stat().st_ino
+        with path.open("rb") as file:
+            return os.fstat(file.fileno()).st_ino, file.readline(_LONGEST_FIRST)
     except FileNotFoundError:
         return None

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from ..errors import InputError
 from .files import sync_folder, writing
-from .links import is_link, open_in_place
-from .lock import StudyLock, holder_of, try_lock
+from .links import is_link
+from .lock import SECONDS_TO_LOCK, StudyLock, was_left
 from .manifest import MANIFEST_NAME
 
 _BUILDING = re.compile(r"\.uslabelseg-[0-9a-f]{16}")
@@ -26,7 +26,6 @@ _LOCK = "lock"  # as the study's own: killed with it still there, it does no har
 _FOLDERS = ("images", "labels")
 _NOT_FREE = (errno.ENOTEMPTY, errno.EEXIST)
 _SECONDS_TO_MAKE = 86_400.0  # far more than it ever took
-_SECONDS_WITHOUT_LOCK = 60.0  # a new folder has none for a moment
 
 
 @contextmanager
@@ -97,16 +96,11 @@ def _rename(folder: Path, target: Path) -> None:
 def _is_left(folder: Path) -> bool:
     """Whether its maker has died."""
     try:
-        descriptor = open_in_place(folder / _LOCK, os.O_RDWR)
+        return was_left(folder / _LOCK)
     except FileNotFoundError:
-        return not any(folder.iterdir()) and time.time() - folder.stat().st_mtime > _SECONDS_WITHOUT_LOCK
+        return not any(folder.iterdir()) and time.time() - folder.stat().st_mtime > SECONDS_TO_LOCK
     except (InputError, OSError):
         return False
-    try:
-        free = try_lock(descriptor)
-    finally:
-        os.close(descriptor)
-    return free and holder_of(folder / _LOCK) is None  # of another computer the lock's text tells
 
 
 def _is_of_an_earlier_version(folder: Path) -> bool:

@@ -32,6 +32,13 @@ def in_percent(fraction: float) -> str:
     return f"{percent:.2g} %" if percent < 99.5 else f"{percent:.0f} %"
 
 
+def share_in_words(study: Study) -> str:
+    """The label fraction as a report tells it: slices of several axes share voxels, so that it is below the count's."""
+    axes = {axis for case in study.cases if case.labels is not None for axis, _ in case.labels.slices}
+    once = ", where they cross counted once" if len(axes) > 1 else ""
+    return f"{in_percent(study.label_fraction())} of all{once}"
+
+
 def unseen_organs(study: Study) -> list[str]:
     """The organs that no labelled slice shows."""
     records = [case.labels for case in study.cases if case.labels is not None]

@@ -1,7 +1,9 @@
 """Reading JSON that may be damaged or come from somebody else."""
 
+import errno
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,7 +19,7 @@ def read_json(path: Path) -> Any:
     """
     if not path.is_file():
         if not path.exists():
-            raise FileNotFoundError(path)
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
         raise ValueError("no regular file")
     with path.open("rb") as file:
         data = file.read(LARGEST + 1)

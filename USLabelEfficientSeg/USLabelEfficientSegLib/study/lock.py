@@ -22,6 +22,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
+SECONDS_TO_LOCK = 60.0  # what is just being made has no lock, or nobody's, for a moment
 _LOOKS, _SECONDS_A_LOOK = 5, 0.01  # `holder_of` holds the lock for less
 _WINDOWS_LOCKED_BYTE = 1 << 30  # far behind the text, which other processes must be able to read
 
@@ -68,6 +69,26 @@ def holder_of(path: Path) -> Holder | None:
         os.close(descriptor)
 
 
+def was_left(path: Path) -> bool:
+    """Whether the holder of a lock file has died, however early. Of another computer the file's text is believed.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InputError: it is a link, or no regular file.
+    """
+    descriptor = open_in_place(path, os.O_RDWR)
+    try:
+        if not try_lock(descriptor):
+            return False
+        holder, changed = _read_holder(descriptor), os.fstat(descriptor).st_mtime
+        _unlock(descriptor)
+    finally:
+        os.close(descriptor)
+    if not holder:  # left without a word, or just being made
+        return time.time() - changed > SECONDS_TO_LOCK
+    return Holder(holder["pid"], holder["host"]).is_here
+
+
 class StudyLock:
     """Context manager that makes this process the only writer of a study.
 
@@ -85,7 +106,7 @@ class StudyLock:
         self._descriptor: int | None = None
 
     def __enter__(self) -> "StudyLock":
-        with writing(self._path):
+        with writing(self._study):  # which the user knows, unlike the lock
             descriptor = open_in_place(self._path, os.O_RDWR | os.O_CREAT)
         try:
             try:
@@ -104,7 +125,7 @@ class StudyLock:
                 "host": socket.gethostname(),
                 "since": datetime.now(UTC).isoformat(timespec="seconds"),
             }
-            with writing(self._path):
+            with writing(self._study):
                 _write_text(descriptor, json.dumps(me))
         except BaseException:
             os.close(descriptor)
