@@ -1,7 +1,7 @@
 """How long training takes, for an honest answer before it starts.
 
 The preset quick was measured on one core of a shared server processor: 9.4 minutes with 67 volumes and 15 labelled
-slices, of which 0.033 s a step of its students and 1.2 s a volume (README, section Measured). The other presets
+slices, of which 0.033 s a step of its students and 1.2 s a volume (docs/results.md). The other presets
 do many times the operations; they were not measured on a processor, nor anything on a graphics card.
 """
 
