@@ -187,7 +187,7 @@ def test_the_modules_own_requirements_are_those_of_the_library(dependencies):
     root = dependencies.REQUIREMENTS.parents[2]
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     library = project["dependencies"] + project["optional-dependencies"]["dicom"]
-    bundled = ("numpy", "scipy", "SimpleITK", "pydicom", "vtk")
+    bundled = ("numpy", "scipy", "SimpleITK", "pydicom", "pillow", "vtk")
     lines = [line for line in dependencies.REQUIREMENTS.read_text(encoding="utf-8").splitlines() if line[:1] != "#"]
 
     expected = [text for text in library if not text.startswith(bundled)]
