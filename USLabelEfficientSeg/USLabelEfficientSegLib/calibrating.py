@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .annotation.label_files import read_volume_labels
+from .counting import counted
 from .errors import InputError
 from .imaging.file_formats.segmentation import fitted
 from .imaging.files import read_geometry, read_volume
@@ -96,7 +97,7 @@ def calibrated_on_volumes(
     """
     check_held_out(images, references, model.provenance, "volume")
     rows = []
-    for name, path in images.items():
+    for name, path in counted(images.items(), "segmenting"):
         prediction = predict(model, read_volume(path), device)
         reference = fitted(read_volume_labels(references[name], model.organs), prediction.geometry)
         if not reference.geometry.same_grid(prediction.geometry):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import __version__
 from .annotation.segments import folded
+from .counting import counted
 from .errors import InputError
 from .evaluation.agreement_section import agreement_section
 from .evaluation.metrics import dice
@@ -148,7 +149,7 @@ def comparison_sections(
 def readable(segmentations: Mapping[str, Path], failures: Failures) -> dict[str, Path]:
     """The segmentations that can be read; `failures` takes up the others."""
     found = {}
-    for name, path in segmentations.items():
+    for name, path in counted(segmentations.items(), "reading"):
         with failures.of_one(path):
             read_segmentation(path)
             found[name] = path
@@ -163,7 +164,7 @@ def cohort_cases(cohort: Cohort, labels: Mapping[str, str], failures: Failures |
             it was measured.
     """
     failures = failures or Failures()
-    for name, path in cohort.segmentations.items():
+    for name, path in counted(cohort.segmentations.items(), "cases for the report"):
         with failures.of_one(path):
             case = _case(cohort, name, path, labels[name])
         if not failures.last_failed:

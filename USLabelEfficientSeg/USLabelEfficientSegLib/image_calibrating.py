@@ -11,6 +11,7 @@ import torch
 
 from .annotation.label_files import read_planar_labels
 from .calibrating import check_held_out
+from .counting import counted
 from .imaging.image_files import read_image
 from .imaging.pixel_sizes import PixelSizes
 from .measurement.planar_files import measure_labels
@@ -41,7 +42,7 @@ def calibrated_on_images(
     """
     check_held_out(images, references, model.provenance, "image")
     ratios = []
-    for name, path in images.items():
+    for name, path in counted(images.items(), "segmenting"):
         image = read_image(path, pixel_sizes)
         prediction = predict_image(model, image, device)
         reference = read_planar_labels(references[name], model.organs, geometry=image.geometry, sizes=pixel_sizes)

@@ -10,6 +10,7 @@ import torch
 
 from . import __version__
 from .cohort_report import overlaps
+from .counting import counted
 from .errors import InputError
 from .evaluation.planar_agreement_section import planar_agreement_section
 from .failures import Failures
@@ -117,7 +118,7 @@ def _study_cases(
     study: Study, model: ImageModel, device: torch.device, labels: Mapping[str, str], failures: Failures
 ) -> Iterator[ImageCase]:
     failures.of = len(study.cases)
-    for case in study.cases:
+    for case in counted(study.cases, "segmenting"):
         with failures.of_one(Path(case.image.file)):
             made = _study_case(study, case, model, device, labels[case.name])
         if not failures.last_failed:
@@ -146,7 +147,7 @@ def _cohort_cases(
     failures: Failures,
     model_sha256: str | None,
 ) -> Iterator[ImageCase]:
-    for name, path in segmentations.items():
+    for name, path in counted(segmentations.items(), "cases for the report"):
         with failures.of_one(path):
             made = _cohort_case(name, path, images, references, organs, labels[name], model_sha256)
         if not failures.last_failed:
@@ -155,7 +156,7 @@ def _cohort_cases(
 
 def _readable(segmentations: Mapping[str, Path], failures: Failures) -> dict[str, Path]:
     found = {}
-    for name, path in segmentations.items():
+    for name, path in counted(segmentations.items(), "reading"):
         with failures.of_one(path):
             read_image_segmentation(path)
             found[name] = path

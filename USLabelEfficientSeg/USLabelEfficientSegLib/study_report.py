@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from .cohort_report import overlaps
+from .counting import counted
 from .errors import InputError
 from .failures import Failures
 from .imaging.volume import LabelMap
@@ -37,7 +38,7 @@ def segmented_cases(
     """Every volume of the study, segmented and measured; its label is the reference where it is complete."""
     failures = failures or Failures()
     failures.of = len(study.cases)
-    for case in study.cases:
+    for case in counted(study.cases, "segmenting"):
         with failures.of_one(Path(case.image.file)):
             made = _segmented(study, case, model, device, labels[case.name])
         if not failures.last_failed:

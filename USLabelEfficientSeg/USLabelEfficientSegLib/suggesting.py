@@ -15,6 +15,7 @@ from .annotation.segments import segments_of
 from .annotation.sparse_labels import SparseLabels
 from .annotation.suggestion import Candidate, choose_slices
 from .annotation.usable_slices import usable_slices
+from .counting import counted
 from .errors import InputError
 from .imaging.resampling import resample_axes
 from .imaging.volume import LabelMap, UltrasoundVolume
@@ -62,7 +63,7 @@ def suggest(
     path = study.run_folder / MODEL_NAME
     model = SegmentationModel.load(path) if path.exists() else None
     volumes = []
-    for case in cases:
+    for case in counted(cases, "looking through volumes"):
         image = study.read_volume(case.name)
         alike: list[NDArray[np.floating]] = [np.ones(n) for n in image.geometry.shape]
         worth = alike if model is None else _organ_shares(model, image, device or torch.device("cpu"))

@@ -13,6 +13,7 @@ from PIL import Image
 from .annotation.label_files import write_label_map
 from .annotation.segments import segments_of
 from .annotation.sparse_labels import SparseLabels
+from .counting import counted
 from .imaging.files import write_volume
 from .imaging.intensities import normalised_grey
 from .imaging.sector import sector_mask
@@ -57,7 +58,7 @@ def write_suggestions(
         for number, found in enumerate(suggestions, start=1)
     ]
     outputs.claim(*images, *maps, *pictures)
-    volumes = {name: study.read_volume(name) for name in names}
+    volumes = {name: study.read_volume(name) for name in counted(names, "reading volumes")}
     with outputs.written(*images) as files:
         for file, name in zip(files, names, strict=True):
             write_volume(file, volumes[name])

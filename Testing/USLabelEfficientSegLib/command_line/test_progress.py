@@ -9,11 +9,12 @@ from USLabelEfficientSegLib.command_line.console import Console, console
 from USLabelEfficientSegLib.command_line.interruption import Interruption
 from USLabelEfficientSegLib.command_line.progress import (
     LogLines,
-    ProgressBars,
-    TotalProgress,
     duration,
+    shown_counts,
     shown_progress,
 )
+from USLabelEfficientSegLib.command_line.progress_bars import ProgressBars, TotalProgress
+from USLabelEfficientSegLib.counting import counted, heard
 from USLabelEfficientSegLib.study.events import Event
 
 
@@ -108,3 +109,46 @@ def test_when_nobody_reads_the_output_the_work_is_asked_to_stop(monkeypatch):
 @pytest.mark.parametrize(("seconds", "text"), [(44.6, "45 s"), (720, "12 min"), (11_100, "3 h 05 min")])
 def test_times_are_for_people(seconds, text):
     assert duration(seconds) == text
+
+
+def test_work_on_many_files_is_told_where_it_takes_long_and_only_there(monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+
+    def work(seconds):
+        with shown_counts():
+            for _ in counted(range(3), "measuring"):
+                now[0] += seconds
+
+    work(1.0)
+    assert capsys.readouterr().out == ""
+    work(11.0)
+    assert capsys.readouterr().out.splitlines() == [
+        "measuring: 1 of 3, 22 s left",
+        "measuring: 2 of 3, 11 s left",
+        "measuring: 3 of 3",
+    ]
+
+
+def test_on_a_terminal_its_bar_is_there_from_the_start_and_gone_at_the_end(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    out = Terminal()
+    monkeypatch.setattr(Console, "stream", property(lambda self: out))
+    monkeypatch.setenv("TERM", "xterm")
+    with shown_counts():
+        for _ in counted(range(2), "measuring"):
+            assert "measuring" in out.getvalue() and "0 %" in out.getvalue()
+    assert out.getvalue().endswith("\x1b[1A\x1b[2K")  # up a line, and that line is cleared
+
+
+def test_what_is_counted_within_is_a_part_of_the_whole(capsys):
+    told = []
+    with heard(lambda *what: told.append(what)):
+        for _ in counted("ab", "cases"):
+            with shown_progress():
+                list(counted("xyz", "reading"))
+
+    assert told == [("cases", 0, 2), ("cases", 1, 2), ("cases", 2, 2)]

@@ -9,6 +9,7 @@ import pytest
 from USLabelEfficientSegLib import pipeline
 from USLabelEfficientSegLib.study import processors
 from USLabelEfficientSegLib.study.study import Study
+from USLabelEfficientSegLib.study.training_time import in_words, seconds_on_processor
 
 FIRST_LINE = """
 import os, sys
@@ -49,3 +50,23 @@ def test_there_are_no_more_processes_than_asked_for_and_processors(study, call, 
 
     assert code == 0, err
     assert given[0].most == most
+
+
+def test_how_long_it_takes_is_told_before_it_starts_where_that_is_known(study, call, monkeypatch):
+    monkeypatch.setattr(pipeline, "train", lambda *_, **__: None)
+
+    _, unchanged, _ = call("train", study.folder, "--device", "cpu")
+    _, changed, _ = call("train", study.folder, "--device", "cpu", "--set", "student.steps=7")
+
+    slices = sum(len(case.labels.slices) for case in study.cases)
+    minutes = in_words(seconds_on_processor("quick", 3, slices))
+    assert f"On cpu. It takes about {minutes} on one core" in unchanged
+    assert "On cpu. How long it takes, shows once its first steps are measured." in changed
+
+
+def test_after_a_part_of_the_training_the_rest_comes_next(study, call, monkeypatch):
+    monkeypatch.setattr(pipeline, "train", lambda *_, **__: None)
+
+    _, out, _ = call("train", study.folder, "--stage", "teacher")
+
+    assert out.splitlines()[-1] == f"Next: uslabelseg train {study.folder}"

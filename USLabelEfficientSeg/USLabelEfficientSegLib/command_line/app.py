@@ -18,6 +18,7 @@ from . import (
     training,
 )
 from .console import console
+from .help_texts import EPILOG, first_sentence
 
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # typer's own class or that of click, depending on its version
 Abort = typer.Abort
@@ -27,20 +28,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(demonstration.demo)
-app.add_typer(studies.app, name="study")
-app.command()(splitting.split)
-app.command()(suggestion.suggest)
-app.command()(settings.settings)
-app.command()(training.train)
-app.command()(results.segment)
-app.command()(results.measure)
-app.command()(results.calibrate)
-app.command()(reporting.report)
-app.command()(reporting.export_dicom)
-app.command()(results.evaluate)
-app.command()(benchmark.benchmark)
-app.command()(devices.devices)
+app.add_typer(studies.app, name="study", short_help=studies.app.info.help)
+for command in (
+    demonstration.demo,
+    splitting.split,
+    suggestion.suggest,
+    settings.settings,
+    training.train,
+    results.segment,
+    results.measure,
+    results.calibrate,
+    reporting.report,
+    reporting.export_dicom,
+    results.evaluate,
+    benchmark.benchmark,
+    devices.devices,
+):
+    app.command(short_help=first_sentence(command), epilog=EPILOG)(command)
 
 
 @app.callback(invoke_without_command=True)
@@ -61,7 +65,7 @@ def uslabelseg(
 
     Exit codes: 0 done; 2 bad input, or a file of several failed; 130 stopped by Ctrl-C, SIGTERM or the end of the
     terminal; 141 nobody reads the output any more; 1 a fault of the program. Each longer command keeps a log with
-    times in the user's own files; --verbose tells where.
+    times in the user's own files, or in the folder that USLABELSEG_STATE names; --verbose tells where.
     """
     if version:
         print(f"uslabelseg {__version__}")

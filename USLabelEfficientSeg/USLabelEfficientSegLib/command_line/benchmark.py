@@ -163,7 +163,9 @@ def benchmark(
         raise typer.Exit(CANCELLED) from None
     results = read_results(output)
     if results:
-        console.say(f"Report of {len(results)} runs: {write_report(output, results, record)}")
+        page = write_report(output, results, record)
+        console.say(f"Report of {len(results)} runs: {page}")
+        console.say(f"Next: look at {page}.")
 
 
 def _listed(option: str, text: str, kind: Callable[[str], T]) -> list[T]:

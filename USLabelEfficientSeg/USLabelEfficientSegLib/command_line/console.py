@@ -55,6 +55,11 @@ class Console:
             for line in text.splitlines() if lines else [text]:
                 print(printable(line), file=self.stream, flush=True)
 
+    def getting_ready(self) -> None:
+        """Tell a person at a terminal that the program is at work already, before libraries that take seconds."""
+        if self.stream.isatty() and not self.quiet:
+            print("Getting ready ...", file=self.stream, flush=True)
+
     def next(self, command: str) -> None:
         """Tell the command that comes next, unless programs read the results."""
         if not self.results_elsewhere:

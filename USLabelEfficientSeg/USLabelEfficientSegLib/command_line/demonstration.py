@@ -34,6 +34,8 @@ def demo(
     Example:
       uslabelseg demo my-demo
     """
+    console.getting_ready()
+
     from ..demo import run_demo
     from ..outputs import refuse_study
     from ..segmentation.model import choose_device

@@ -5,13 +5,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..counting import counted_of
 from ..errors import InputError
 from ..quantities import three_digits
 from .console import console, shell
 from .long_commands import end_batch, end_if_none_is_left, outputs_of, told_failures
 from .progress import duration
 from .result_lines import areas_line
-from .result_output import Column, checksum_of_model, print_flags, print_left_out, print_summary, save_model, tables_of
+from .result_output import (
+    Column,
+    checksum_of_model,
+    next_report,
+    print_flags,
+    print_left_out,
+    print_summary,
+    save_model,
+    tables_of,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -74,7 +84,7 @@ def segment(
         outputs=outputs_of(overwrite, [model, *images]),
         failures=failures,
     )
-    for result in results:
+    for result in counted_of(results, len(found), "segmenting"):
         if as_json:
             print(areas_line(result.path, result.rows), flush=True)
             continue
@@ -101,7 +111,7 @@ def measure(
     console.say(f"{output}: {len(rows)} areas of {len({row.case for row in rows})} segmentations")
     print_flags(rows, SENTENCES.__getitem__)
     end_batch(failures)
-    console.next("uslabelseg report SEGMENTATIONS --images IMAGES --output report.html")
+    console.next(next_report(segmentations))
 
 
 def calibrate(model: Path, images: Path, references: Path, device: "torch.device", sizes: "PixelSizes") -> None:
@@ -124,6 +134,7 @@ def calibrate(model: Path, images: Path, references: Path, device: "torch.device
         ranges = f"area is {area[0]:.2f} to {area[1]:.2f} times, circumference {length[0]:.2f} to {length[1]:.2f} times"
         console.say(f"{organ}: the true {ranges} the measured one (90 %)")
     console.say(f"{file}: calibrated on {len(found)} images; it replaces the model with its earlier intervals")
+    console.next(f"uslabelseg segment {shell(model)} IMAGE... --output segmentations")
 
 
 def evaluate(
@@ -147,6 +158,7 @@ def evaluate(
     console.say(f"Wrote {' and '.join(map(str, tables_of(output)))}")
     print_left_out(len(left_out))
     end_batch(failures)
+    console.next(next_report([predictions], references=references))
 
 
 def refuse_pixel_sizes(sizes: "PixelSizes") -> None:

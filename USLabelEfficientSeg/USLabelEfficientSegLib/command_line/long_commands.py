@@ -10,6 +10,7 @@ import typer
 
 from ..failures import Failures
 from .console import console
+from .progress import shown_counts
 
 if TYPE_CHECKING:
     from ..outputs import Outputs
@@ -34,7 +35,8 @@ def long_command(command: Callable[..., None]) -> Callable[..., None]:
         console.quiet, console.verbose = quiet, verbose
         console.open_log(command.__name__.replace("_", "-"))
         console.detail(f"Log: {console.log_file}")
-        command(*arguments, **options)
+        with shown_counts():
+            command(*arguments, **options)
 
     signature = inspect.signature(command)
     added = [

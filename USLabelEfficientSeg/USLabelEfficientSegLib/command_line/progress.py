@@ -2,33 +2,26 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from typing import TypeVar
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.table import Column
-
-from ..display import printable
+from ..counting import heard
 from ..study.events import Event, Listener
 from .console import console
-from .interruption import SAVING, Interruption
-from .terminal import Terminal
+from .interruption import Interruption
 
 SECONDS_BETWEEN_LINES = 10.0
-SECONDS_BETWEEN_FRAMES = 0.2
-_STAGE_WIDTH, _BAR_WIDTH, _TIME_WIDTH = 26, 28, 14  # with the percentage 79 columns
-_LEAST_SHARE, _LEAST_SECONDS = 0.02, 5.0  # before that nobody knows how long the rest takes
-TOTAL = "Total"
-_BESIDE = "labels alone"
-
-Item = TypeVar("Item")
+FINISHED = "finished"  # the last event of a training
 
 
 @contextmanager
 def shown_progress(
-    interruption: Interruption | None = None, *, as_json: bool = False, plan: Sequence[tuple[str, float]] = ()
+    interruption: Interruption | None = None,
+    *,
+    as_json: bool = False,
+    plan: Sequence[tuple[str, float]] = (),
+    brief: bool = False,
 ) -> Iterator[Listener]:
     """A listener that shows events as suits whoever reads them.
 
@@ -36,27 +29,42 @@ def shown_progress(
         interruption: asked to stop the work when nobody reads the output any more.
         as_json: print events as JSON on standard output.
         plan: stages in their order, with how much of the whole work each is, for the line *Total*.
+        brief: bars go at the end, and what takes less than ten seconds has no line.
     """
-    lines = LogLines()
-    if as_json:
-        with _stopping(print_json, interruption) as listener:
-            yield listener
-    elif console.quiet or not console.stream.isatty():
-        with _stopping(lines, interruption) as listener:
-            yield listener
-    else:
-        with ProgressBars(plan, interruption) as bars, _stopping(bars, interruption) as listener:
-            yield _both(lines.to_log_alone(), listener)
+    lines = LogLines(with_ends=not brief)
+    with heard(None):  # what is counted within is a part of this
+        if as_json:
+            with _stopping(print_json, interruption) as listener:
+                yield listener
+        elif console.quiet or not console.stream.isatty():
+            with _stopping(lines, interruption) as listener:
+                yield listener
+        else:
+            from .progress_bars import ProgressBars  # rich takes long to load
+
+            with ProgressBars(plan, interruption, brief=brief) as bars, _stopping(bars, interruption) as listener:
+                yield _both(lines.to_log_alone(), listener)
 
 
-def counted(items: Iterable[Item], of: int, stage: str, listener: Listener) -> Iterator[Item]:
-    """The items, with an event for each that is done, and the time left."""
-    began = time.monotonic()
-    listener(Event(stage, 0, of))
-    for number, item in enumerate(items, start=1):
-        yield item
-        seconds = (time.monotonic() - began) / number * max(of - number, 0)
-        listener(Event(stage, number, of, seconds))
+@contextmanager
+def shown_counts() -> Iterator[None]:
+    """Show how far `counted` work is: by a bar that goes when it is done, or by lines if it takes long."""
+    with ExitStack() as display:
+        listener: Listener | None = None
+        began = 0.0
+
+        def told(doing: str, done: int, of: int) -> None:
+            nonlocal listener, began
+            if listener is None:
+                listener, began = display.enter_context(shown_progress(brief=True)), time.monotonic()
+            left = (time.monotonic() - began) / done * (of - done) if done else None
+            listener(Event(doing, done, of, left))
+            if done >= of:
+                display.close()
+                listener = None
+
+        with heard(told):
+            yield
 
 
 @contextmanager
@@ -89,9 +97,10 @@ def print_json(event: Event) -> None:
 
 
 class LogLines:
-    """A line a stage every ten seconds and one at its end."""
+    """A line a stage every ten seconds and, `with_ends`, one at its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_ends: bool = True) -> None:
+        self._with_ends = with_ends
         self._last: dict[str, float] = {}
         self._say: Callable[[str], object] = console.say
 
@@ -101,120 +110,16 @@ class LogLines:
         return self
 
     def __call__(self, event: Event) -> None:
-        """Tell the event, unless its stage was told lately."""
+        """Tell the event, unless its stage was told lately; the end of all is told otherwise."""
+        if event.stage == FINISHED:
+            return
         now = time.monotonic()
         last = self._last.setdefault(event.stage, now)
-        if event.step < event.of and now - last < SECONDS_BETWEEN_LINES:
+        at_end = self._with_ends and event.step >= event.of
+        if not at_end and now - last < SECONDS_BETWEEN_LINES:
             return
         self._last[event.stage] = now
         self._say(": ".join([event.stage, ", ".join(_parts(event))]))
-
-
-class ProgressBars:
-    """A bar a stage in fixed columns, which 80 columns have room for, and one of the whole work."""
-
-    def __init__(
-        self,
-        plan: Sequence[tuple[str, float]] = (),
-        interruption: Interruption | None = None,
-    ) -> None:
-        self._tasks: dict[str, TaskID] = {}
-        self._total = TotalProgress(plan)
-        self._interruption = interruption
-        self._shown_at = 0.0
-        losses = [TextColumn("{task.fields[note]}", markup=False)] if console.verbose else []
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False, table_column=Column(width=_STAGE_WIDTH, no_wrap=True)),
-            BarColumn(bar_width=_BAR_WIDTH),
-            TextColumn("{task.percentage:>3.0f} %", table_column=Column(width=5, no_wrap=True)),
-            TextColumn("{task.fields[left]}", markup=False, table_column=Column(width=_TIME_WIDTH, no_wrap=True)),
-            *losses,
-            console=Terminal(file=console.stream),
-            auto_refresh=False,  # a thread of its own would write into a terminal that is gone
-        )
-
-    def __enter__(self) -> "ProgressBars":
-        if self._interruption is not None:
-            self._interruption.told_elsewhere = True  # in the midst of a frame it would double its lines
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with suppress(OSError):
-            self._progress.refresh()
-            self._progress.stop()
-        if self._interruption is not None:
-            self._interruption.told_elsewhere = False
-
-    def __call__(self, event: Event) -> None:
-        """Bring the bar of the event's stage, and that of all, up to date."""
-        if event.stage == "finished":
-            return
-        left = f"{duration(event.seconds_left)} left" if event.seconds_left and event.step < event.of else ""
-        self._show(event.stage, event.step, event.of, left, ", ".join(_losses(event)))
-        self._total(event)
-        if self._total.known:
-            seconds = self._total.seconds_left
-            self._show(TOTAL, self._total.share, 1, "" if seconds is None else f"{duration(seconds)} left")
-        if self._interruption is not None and self._interruption.untold:
-            self._interruption.untold = False
-            self._progress.console.print(SAVING, markup=False, highlight=False)
-        now = time.monotonic()
-        if now - self._shown_at >= SECONDS_BETWEEN_FRAMES or event.step == event.of:
-            self._shown_at = now
-            self._progress.refresh()
-
-    def _show(self, name: str, done: float, of: float, left: str, note: str = "") -> None:
-        if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(printable(name), total=of, left="", note="")
-            if name != TOTAL and TOTAL in self._tasks:  # the last line is that of all
-                self._progress.remove_task(self._tasks.pop(TOTAL))
-        self._progress.update(self._tasks[name], completed=done, total=of, left=left, note=note)
-
-
-class TotalProgress:
-    """How much of the planned work is done, and how long the rest takes at the speed until now.
-
-    Args:
-        plan: stages in their order, with how much of the work each is, in any unit.
-    """
-
-    def __init__(self, plan: Sequence[tuple[str, float]]) -> None:
-        self.known = bool(plan)
-        self._plan = dict(plan)
-        self._done: dict[str, float] = {}
-        self._start: tuple[float, float] | None = None
-
-    def __call__(self, event: Event) -> None:
-        """Take an event up; stages before it that were never heard of were done by an earlier start.
-
-        Only students of the labels alone may learn beside what comes before them.
-        """
-        if event.stage in self._plan:
-            for stage in self._plan:
-                if stage == event.stage or event.stage.startswith(_BESIDE):
-                    break
-                self._done.setdefault(stage, 1.0)
-            self._done[event.stage] = event.step / max(event.of, 1)
-        if self._start is None:
-            self._start = (time.monotonic(), self.share)
-
-    @property
-    def share(self) -> float:
-        """From 0 to 1."""
-        weights = sum(self._plan.values()) or 1.0
-        return sum(self._plan[stage] * done for stage, done in self._done.items()) / weights
-
-    @property
-    def seconds_left(self) -> float | None:
-        """None as long as too little is done to tell."""
-        if self._start is None:
-            return None
-        began, share = self._start
-        seconds, gained = time.monotonic() - began, self.share - share
-        if seconds < _LEAST_SECONDS or gained < _LEAST_SHARE:
-            return None
-        return seconds * (1 - self.share) / gained
 
 
 def duration(seconds: float) -> str:
@@ -229,9 +134,10 @@ def _parts(event: Event) -> list[str]:
     parts = [f"{event.step} of {event.of}"]
     if event.seconds_left:
         parts.append(f"{duration(event.seconds_left)} left")
-    return parts + _losses(event)
+    return parts + losses_in(event)
 
 
-def _losses(event: Event) -> list[str]:
+def losses_in(event: Event) -> list[str]:
+    """Losses and message of an event in words."""
     losses = [f"{name} {value:.4g}" for name, value in event.losses.items()]
     return losses if event.message is None else [*losses, event.message]

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from ..counting import counted
 from ..errors import InputError
 from ..failures import Failures
-from ..study.events import Listener
 from .console import console
 from .long_commands import Overwrite, end_batch, end_if_none_is_left, long_command, outputs_of, told_failures
 from .options import DeviceName, OrganNames, parse_organs
-from .progress import counted, shown_progress
 
 if TYPE_CHECKING:
     from ..measurement.planar_report import ImageReport
@@ -85,6 +84,8 @@ def report(
       uslabelseg report segmentations --images volumes --references expert-labels --output report.html
       uslabelseg report segmentations --images volumes --visits visits.csv --study my-study --output report.html
     """
+    console.getting_ready()
+
     from ..measurement.report import write_report
     from ..outputs import is_stream
     from ..study.kinds import kind_of
@@ -119,8 +120,8 @@ def report(
         return
     else:
         content = _of_segmentations(source, images, references, visits, study, organs, show_names, failures)
-    with outputs.written(*results) as files, shown_progress() as listener:
-        content = replace(content, cases=_told(content.cases, failures, listener))
+    with outputs.written(*results) as files:
+        content = replace(content, cases=_if_any(content.cases, failures))
         written = write_report(files[0], content, pdf=files[1] if pdf else None)
     console.say(f"Report of {written.cases} volumes: {' and '.join(map(str, results))}")
     for remark in written.remarks:
@@ -129,9 +130,9 @@ def report(
     console.say(f"Next: look at {results[0]} in a browser.")
 
 
-def _told(cases: Iterable[Case], failures: Failures, listener: Listener) -> Iterator[Case]:
-    """The cases with progress; without any the command ends before it writes."""
-    yield from counted(cases, failures.of - len(failures.failed), "cases for the report", listener)
+def _if_any(cases: Iterable[Case], failures: Failures) -> Iterator[Case]:
+    """The cases; without any the command ends before it writes."""
+    yield from cases
     end_if_none_is_left(failures)
 
 
@@ -139,8 +140,8 @@ def _report_images(content: "ImageReport", outputs: "Outputs", results: Sequence
     from ..measurement.planar_report import image_report_document
     from ..measurement.report import write_document
 
-    with outputs.written(*results) as files, shown_progress() as listener:
-        content = replace(content, cases=_told(content.cases, failures, listener))
+    with outputs.written(*results) as files:
+        content = replace(content, cases=_if_any(content.cases, failures))
         document = image_report_document(content)
         written = write_document(files[0], document, pdf=files[1] if len(files) > 1 else None)
     console.say(f"Report of {written.cases} images: {' and '.join(map(str, results))}")
@@ -321,7 +322,7 @@ def export_dicom(
     kinds = ("SEG", "SR")
     files = {name: [output / f"{name}_{kind}.dcm" for kind in kinds] for name in cohort.segmentations}
     outputs = outputs_of(overwrite, [segmentations, images], *(file for pair in files.values() for file in pair))
-    for name, path in cohort.segmentations.items():
+    for name, path in counted(cohort.segmentations.items(), "writing DICOM"):
         with failures.of_one(path):
             (case,) = cohort_cases(replace(cohort, segmentations={name: path}), {name: name})
             with outputs.written(*files[name]) as temporary:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from .console import console
+from .console import console, shell
 
 if TYPE_CHECKING:
     from ..evaluation.evaluate import MetricSummary
@@ -66,6 +66,14 @@ def tables_of(output: Path) -> list[Path]:
 
     summary = output.with_name(f"{output.stem}_summary{output.suffix}")
     return [output] if is_stream(output) else [output, summary]
+
+
+def next_report(segmentations: Sequence[Path], images: Path | None = None, references: Path | None = None) -> str:
+    """The command that reports segmentations, with what is known of it."""
+    folder = shell(segmentations[0]) if len(segmentations) == 1 and segmentations[0].is_dir() else "SEGMENTATIONS"
+    compared = "" if references is None else f" --references {shell(references)}"
+    shown = "IMAGES" if images is None else shell(images)
+    return f"uslabelseg report {folder} --images {shown}{compared} --output report.html"
 
 
 def model_file(path: Path) -> Path:

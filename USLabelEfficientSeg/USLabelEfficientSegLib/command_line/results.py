@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ..counting import counted_of
 from ..errors import InputError
 from ..quantities import volume_unit
 from . import image_results
@@ -16,7 +17,16 @@ from .long_commands import Overwrite, end_batch, end_if_none_is_left, long_comma
 from .options import DeviceName, OrganNames, PixelSize, PixelTable, parse_organs
 from .progress import duration
 from .result_lines import volumes_line
-from .result_output import Column, checksum_of_model, print_flags, print_left_out, print_summary, save_model, tables_of
+from .result_output import (
+    Column,
+    checksum_of_model,
+    next_report,
+    print_flags,
+    print_left_out,
+    print_summary,
+    save_model,
+    tables_of,
+)
 
 if TYPE_CHECKING:
     from ..measurement.measurements import OrganMeasurement
@@ -78,6 +88,8 @@ def segment(
       uslabelseg segment my-study new-volumes --output segmentations --probability --uncertainty
       uslabelseg segment heads new-png --pixel-sizes sizes.csv --output segmentations
     """
+    console.getting_ready()
+
     from ..imaging.pixel_sizes import read_pixel_sizes
     from ..measurement.measured_segmentation import segment_and_measure
     from ..measurement.measurements import sentence_of
@@ -126,7 +138,7 @@ def segment(
         threads=processors.threads,
         suffix=f".{label_format}",
     )
-    for result in results:
+    for result in counted_of(results, len(found), "segmenting"):
         if as_json:
             print(volumes_line(result.path, result.rows), flush=True)
             continue
@@ -201,7 +213,7 @@ def measure(
     console.say(f"{output}: {len(rows)} volumes of {len({row.case for row in rows})} segmentations")
     print_flags(rows, partial(sentence_of, rows=rows))
     end_batch(failures)
-    console.next("uslabelseg report SEGMENTATIONS --images IMAGES --output report.html")
+    console.next(next_report(segmentations, images))
 
 
 @long_command
@@ -227,6 +239,8 @@ def calibrate(
     Example:
       uslabelseg calibrate my-study held-out/images held-out/labels
     """
+    console.getting_ready()
+
     from ..calibrating import calibrated_on_volumes
     from ..imaging.files import find_images
     from ..imaging.pixel_sizes import read_pixel_sizes
@@ -314,7 +328,7 @@ def evaluate(
     console.say("Mean over the cases; median for the error of the outline volume.")
     console.say(f"Wrote {' and '.join(map(str, tables_of(output)))}")
     end_batch(failures)
-    console.next("uslabelseg report SEGMENTATIONS --images IMAGES --references REFERENCES --output report.html")
+    console.next(next_report([predictions], references=references))
 
 
 def _volumes_text(rows: Sequence["OrganMeasurement"]) -> str:

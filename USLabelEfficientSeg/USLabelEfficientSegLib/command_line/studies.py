@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from .console import console, shell
+from .help_texts import EPILOG, first_sentence
 from .long_commands import long_command
 from .options import OrganNames, PixelSize, PixelTable, StudyFolder, parse_organs
 
@@ -24,7 +25,6 @@ Images = Annotated[
 ]  # fmt: skip
 
 
-@app.command()
 @long_command
 def create(
     study: StudyFolder,
@@ -94,10 +94,9 @@ def create(
     summary = made.summary()
     console.say(f"Made {study}: {_overview(summary)}.")
     _tell_unseen(summary)
-    _tell_next(made)
+    tell_next(made)
 
 
-@app.command()
 @long_command
 def add(
     study: StudyFolder,
@@ -105,7 +104,10 @@ def add(
     pixel_sizes: PixelTable = None,
     pixel_size: PixelSize = None,
 ) -> None:
-    """Add volumes or images to a study. If it is trained already, `uslabelseg train` continues from its model.
+    """Add volumes or images to a study.
+
+    If the study is trained already, `uslabelseg train` continues from its model; labels for the new ones are taken by
+    `study label`, and their best slices named by `suggest`. All files are added or, if one does not fit, none.
 
     \b
     Example:
@@ -119,10 +121,9 @@ def add(
     with opened.lock():
         names = opened.add_images(images, sizes)
     console.say(f"Added {', '.join(names)} to {study}: {_overview(opened.summary())}.")
-    _tell_next(opened)
+    tell_next(opened)
 
 
-@app.command()
 @long_command
 def label(
     study: StudyFolder,
@@ -158,10 +159,9 @@ def label(
     summary = opened.summary()
     console.say(f"{study}: {_overview(summary)}.")
     _tell_unseen(summary)
-    _tell_next(opened)
+    tell_next(opened)
 
 
-@app.command()
 def show(
     study: StudyFolder,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
@@ -177,13 +177,11 @@ def show(
 
     opened = Study.open(study)
     summary = opened.summary()
-    last = opened.training()
     if as_json:
-        print(json.dumps({**summary, "training": last}, indent=2))
+        print(json.dumps({**summary, "training": opened.training()}, indent=2))
         return
     console.say(f"{study}: {_overview(summary)}.")
-    state = f", {last['state']}" if last and last["state"] != "finished" else ""
-    console.say("Training: " + ("{stage}, {step} of {of}".format_map(last) + state if last else "not started"))
+    console.say(f"Training: {_training_text(opened)}")
     for organ, counts in summary["organs"].items():
         kind = "slices" if opened.dimension == 3 else "images"
         console.say(f"  {organ}: on {counts['labelled_slices']} labelled {kind}")
@@ -202,23 +200,48 @@ def show(
             )
         )
     console.table(headings if opened.dimension == 3 else ("Image", "Pixels", "Pixel size, mm", "Labelled"), rows)
-    _tell_next(opened)
+    tell_next(opened)
 
 
-def _tell_next(study: "Study") -> None:
+def tell_next(study: "Study") -> None:
     """The step that the study is ready for."""
     from ..study.study import MODEL_NAME
 
     folder = shell(study.folder)
-    if not any(case.labels for case in study.cases):
+    if study.is_training():
+        console.next(f"uslabelseg study show {folder}, until the training has ended")
+    elif not any(case.labels for case in study.cases):
         if study.dimension == 2:
             console.next(f"uslabelseg study label {folder} --labels DIR, of labels of some of the images")
         else:
             console.next(f"uslabelseg suggest {folder} --count 10 --write DIR, then label these slices")
-    elif (study.run_folder / MODEL_NAME).exists():
+    elif (study.run_folder / MODEL_NAME).exists() and not _news(study):
         console.next(f"uslabelseg segment {folder} IMAGE... --output segmentations")
     else:
         console.next(f"uslabelseg train {folder}")
+
+
+def _news(study: "Study") -> str:
+    """What a study has got since its training was last started or continued; empty where there is nothing new."""
+    from ..study.provenance import images_added, labels_changed
+
+    news = []
+    if labels_changed(study):
+        news.append("labels")
+    if images_added(study):
+        news.append("volumes" if study.dimension == 3 else "images")
+    return " and ".join(news)
+
+
+def _training_text(study: "Study") -> str:
+    """How far a study is trained."""
+    last = study.training()
+    if last is None:
+        return "not started"
+    if last["state"] == "finished":
+        news = _news(study)
+        return f"finished, without the {news} that are new since" if news else "finished"
+    return "{stage}, {step} of {of}, {state}".format_map(last)
 
 
 def tell_stray(study: "Study") -> None:
@@ -255,3 +278,7 @@ def _overview(summary: dict) -> str:
         f"({in_percent(summary['label_fraction'])}) in {summary['labelled_volumes']} of them, "
         f"organs {', '.join(summary['organs'])}"
     )
+
+
+for command in (create, add, label, show):
+    app.command(short_help=first_sentence(command), epilog=EPILOG)(command)

@@ -49,6 +49,8 @@ def suggest(
       uslabelseg suggest my-study --count 3 --volume patient7
       uslabelseg suggest my-study --count 10 --write to-label
     """
+    console.getting_ready()
+
     from ..segmentation.model import choose_device
     from ..study.memory import tune_memory
     from ..study.study import Study
@@ -57,8 +59,8 @@ def suggest(
 
     opened, where = Study.open(study), choose_device(device)
     tune_memory()
-    suggestions = suggest_slices(opened, count, volume=volume, seed=seed, device=where)
     console.results_elsewhere = as_json
+    suggestions = suggest_slices(opened, count, volume=volume, seed=seed, device=where)
     if write is not None:
         from ..suggestion_files import write_suggestions
 

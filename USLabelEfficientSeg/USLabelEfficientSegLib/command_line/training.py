@@ -14,7 +14,7 @@ from .interruption import BROKEN_PIPE, CANCELLED, Interruption
 from .long_commands import long_command
 from .options import Changes, DeviceName, StudyFolder, parse_changes
 from .progress import duration, shown_progress
-from .studies import tell_stray
+from .studies import tell_next, tell_stray
 
 if TYPE_CHECKING:
     from ..study.settings import Settings
@@ -151,6 +151,8 @@ def train(
     if (stage != "teacher" or settings.method != "cross-dimensional") and not any(case.labels for case in opened.cases):
         raise InputError(study, "has no labelled slice", "label a slice of a volume, or train with --stage teacher")
     _tell_what(opened, settings)  # before anything that takes seconds to load
+    console.getting_ready()
+
     from ..pipeline import train as train_study
     from ..segmentation.model import choose_device
     from ..study.memory import tune_memory
@@ -174,10 +176,14 @@ def train(
         )
     if stage == "student":
         _tell_model(opened)
+    else:
+        tell_next(opened)
 
 
 def _train_images(study: "Study", settings: "Settings", device: str, *, restart: bool, as_json: bool) -> None:
     _tell_what(study, settings)
+    console.getting_ready()
+
     from ..image_training import check_trainable, train_images
     from ..segmentation.model import choose_device
     from ..study.memory import tune_memory

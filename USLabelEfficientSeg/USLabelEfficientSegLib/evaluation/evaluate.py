@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from ..annotation.segments import LabelFile
+from ..counting import counted
 from ..errors import InputError
 from ..failures import Failures
 from ..imaging.file_formats.segmentation import fitted
@@ -156,7 +157,7 @@ def evaluate_pairs(
     """
     failures = failures or Failures()
     rows: list[CaseMetrics] = []
-    for pair in pairs:
+    for pair in counted(pairs, "comparing"):
         with failures.of_one(pair.prediction):
             prediction = read_segmentation(pair.prediction, organs)
             rows += evaluate_case(prediction, read_segmentation(pair.reference, organs), organs)
@@ -166,7 +167,7 @@ def evaluate_pairs(
 def readable_pairs(pairs: Sequence[CasePair], failures: Failures) -> list[CasePair]:
     """The pairs of which both files can be read; `failures` takes up the others."""
     found = []
-    for pair in pairs:
+    for pair in counted(pairs, "reading"):
         with failures.of_one(pair.prediction):
             for path in (pair.prediction, pair.reference):
                 read_segmentation(path)

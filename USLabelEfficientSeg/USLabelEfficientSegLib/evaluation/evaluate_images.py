@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..annotation.segments import LabelFile
+from ..counting import counted
 from ..errors import InputError
 from ..failures import Failures
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
@@ -119,7 +120,7 @@ def evaluate_image_folders(
 
     if organs is None:
         found: dict[CasePair, tuple[LabelFile, LabelFile]] = {}
-        for pair in files:
+        for pair in counted(files, "reading"):
             with failures.of_one(pair.prediction):
                 prediction, reference = read(pair, None)
                 found[pair] = LabelFile.of(pair.prediction, prediction), LabelFile.of(pair.reference, reference)
@@ -127,7 +128,7 @@ def evaluate_image_folders(
         predicted, referred = ([both[number] for both in found.values()] for number in (0, 1))
         organs = organs_of_labels(predicted, referred) if found else []
     rows: list[ImageMetrics] = []
-    for pair in files:
+    for pair in counted(files, "comparing"):
         with failures.of_one(pair.prediction):
             prediction, reference = read(pair, organs)
             rows += evaluate_image(prediction, reference, organs)

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from ..annotation.label_files import read_planar_labels
 from ..annotation.segments import LabelFile, numbered
+from ..counting import counted
 from ..errors import InputError
 from ..failures import Failures
 from ..imaging.files import read_map
@@ -90,12 +91,12 @@ def measure_image_files(
     failures = failures or Failures()
     failures.of = len(files)
     read: dict[Path, ImageLabels] = {}
-    for file in files:
+    for file in counted(files, "reading"):
         with failures.of_one(file):
             read[file] = read_image_segmentation(file, sizes=sizes)
     highest = max((int(labels.voxels.max()) for labels in read.values() if not names_of(labels)), default=1)
     rows: list[PlanarMeasurement] = []
-    for file, labels in read.items():
+    for file, labels in counted(read.items(), "measuring"):
         with failures.of_one(file):
             found = taken_over(file, labels, read_record_of(file, KIND), organs)
             if images is not None and labels.name in images:

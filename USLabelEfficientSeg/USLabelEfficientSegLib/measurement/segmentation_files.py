@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..annotation.label_files import read_volume_labels
 from ..annotation.segments import AnyLabels, LabelFile, matched, numbered, organs_named_in
 from ..annotation.sparse_labels import UNLABELLED
+from ..counting import counted
 from ..errors import InputError
 from ..failures import Failures
 from ..imaging.files import find_images, image_name, read_label_map, read_map, read_volume
@@ -132,7 +133,7 @@ def measure_files(
     failures.of = len(files)
     named: dict[Path, list[OrganMeasurement]] = {}
     unnamed: dict[Path, list[OrganMeasurement]] = {}
-    for file in files:
+    for file in counted(files, "measuring"):
         with failures.of_one(file):
             names, rows = _measured(file, organs, images or {}, statistics, model_sha256)
             (named if names else unnamed)[file] = rows

@@ -14,6 +14,7 @@ from ..annotation.label_files import read_planar_labels, read_volume_labels, wri
 from ..annotation.protocol import choose_labelled_slices
 from ..annotation.segments import LabelFile, segments_of
 from ..annotation.sparse_labels import SparseLabels, classes_in
+from ..counting import counted
 from ..errors import InputError
 from ..imaging.file_formats.segmentation import fitted
 from ..imaging.files import find_images, read_volume, write_volume
@@ -102,7 +103,7 @@ def create_study(
         stems = safe_stems(source.name for source in sources)
         cases = tuple(
             _store(hidden, reader, source, stem, names, slice_axis, kept)
-            for source, stem in zip(sources, stems, strict=True)
+            for source, stem in counted(list(zip(sources, stems, strict=True)), "copying")
         )
         manifest = Manifest(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -153,7 +154,7 @@ def stored_images(
             (hidden / "images").mkdir(parents=True)
             cases = tuple(
                 _store(hidden, reader, source, stem, manifest.organs, manifest.slice_axis, None)
-                for source, stem in zip(sources, stems, strict=True)
+                for source, stem in counted(list(zip(sources, stems, strict=True)), "copying")
             )
             for case in cases:
                 os.replace(hidden / case.image.file, folder / case.image.file)
@@ -191,7 +192,7 @@ def _examine(reader: _Reader, images: Path, labels: Path | None) -> list[_Source
                 "add its image or remove it",
             )
     sources = []
-    for name, path in image_paths.items():
+    for name, path in counted(image_paths.items(), "checking"):
         if problem := name_problem(name):
             raise InputError(path, f"has a name that {problem}", "rename it")
         geometry = reader.image(path).geometry

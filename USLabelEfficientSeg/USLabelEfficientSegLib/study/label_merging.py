@@ -7,6 +7,7 @@ import numpy as np
 
 from ..annotation.label_files import read_planar_labels, read_volume_labels
 from ..annotation.sparse_labels import UNLABELLED, LabelledSlice, SparseLabels
+from ..counting import counted
 from ..errors import InputError
 from ..imaging.file_formats.segmentation import fitted
 from ..imaging.files import find_images
@@ -56,7 +57,7 @@ def merge_labels(study: Study, folder: Path) -> list[TakenLabels]:
     """
     merged: dict[str, SparseLabels] = {}
     taken: list[TakenLabels] = []
-    for name, path in _files(study, folder).items():
+    for name, path in counted(_files(study, folder).items(), "reading labels"):
         case = study.case(name)
         new = _read(study, path, case)
         before = study.read_labels(case.name) or SparseLabels.unlabelled(new.geometry, study.organs)

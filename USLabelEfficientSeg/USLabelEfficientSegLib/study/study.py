@@ -285,6 +285,10 @@ class Study:
             with self.lock():
                 yield
 
+    def is_training(self) -> bool:
+        """Whether somebody holds the study's lock."""
+        return holder_of(self.folder / "lock") is not None
+
     def training(self) -> dict[str, Any] | None:
         """How far the study is trained, as JSON values: stage, step, of, and state; None before its first training.
 
@@ -292,7 +296,7 @@ class Study:
         then without replacing it; else "running" or "stopped".
         """
         events = read_events(self.events.path)
-        running = holder_of(self.folder / "lock") is not None
+        running = self.is_training()
         if not running and (self.run_folder / MODEL_NAME).exists():
             return {"stage": "finished", "step": 1, "of": 1, "state": "finished"}
         if not events:

@@ -1,0 +1,137 @@
+"""Bars for people: one a stage, and one of the whole work."""
+
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Column
+
+from ..display import printable
+from ..study.events import Event
+from .console import console
+from .interruption import SAVING, Interruption
+from .progress import FINISHED, duration, losses_in
+from .terminal import Terminal
+
+SECONDS_BETWEEN_FRAMES = 0.2
+_STAGE_WIDTH, _BAR_WIDTH, _TIME_WIDTH = 26, 28, 14  # with the percentage 79 columns
+_LEAST_SHARE, _LEAST_SECONDS = 0.02, 5.0  # before that nobody knows how long the rest takes
+TOTAL = "Total"
+_BESIDE = "labels alone"
+
+
+class ProgressBars:
+    """A bar a stage in fixed columns, which 80 columns have room for, and one of the whole work.
+
+    Those that are `brief` go when the work is done.
+    """
+
+    def __init__(
+        self,
+        plan: Sequence[tuple[str, float]] = (),
+        interruption: Interruption | None = None,
+        *,
+        brief: bool = False,
+    ) -> None:
+        self._tasks: dict[str, TaskID] = {}
+        self._total = TotalProgress(plan)
+        self._interruption = interruption
+        self._shown_at = 0.0
+        losses = [TextColumn("{task.fields[note]}", markup=False)] if console.verbose else []
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False, table_column=Column(width=_STAGE_WIDTH, no_wrap=True)),
+            BarColumn(bar_width=_BAR_WIDTH),
+            TextColumn("{task.percentage:>3.0f} %", table_column=Column(width=5, no_wrap=True)),
+            TextColumn("{task.fields[left]}", markup=False, table_column=Column(width=_TIME_WIDTH, no_wrap=True)),
+            *losses,
+            console=Terminal(file=console.stream),
+            transient=brief,
+            redirect_stdout=not console.results_elsewhere,  # results stay where they belong
+            redirect_stderr=sys.stderr.isatty(),
+            auto_refresh=False,  # a thread of its own would write into a terminal that is gone
+        )
+
+    def __enter__(self) -> "ProgressBars":
+        if self._interruption is not None:
+            self._interruption.told_elsewhere = True  # in the midst of a frame it would double its lines
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._progress.refresh()
+            self._progress.stop()
+        if self._interruption is not None:
+            self._interruption.told_elsewhere = False
+
+    def __call__(self, event: Event) -> None:
+        """Bring the bar of the event's stage, and that of all, up to date."""
+        if event.stage == FINISHED:
+            return
+        left = f"{duration(event.seconds_left)} left" if event.seconds_left and event.step < event.of else ""
+        self._show(event.stage, event.step, event.of, left, ", ".join(losses_in(event)))
+        self._total(event)
+        if self._total.known:
+            seconds = self._total.seconds_left
+            self._show(TOTAL, self._total.share, 1, "" if seconds is None else f"{duration(seconds)} left")
+        if self._interruption is not None and self._interruption.untold:
+            self._interruption.untold = False
+            self._progress.console.print(SAVING, markup=False, highlight=False)
+        now = time.monotonic()
+        if now - self._shown_at >= SECONDS_BETWEEN_FRAMES or event.step == event.of:
+            self._shown_at = now
+            self._progress.refresh()
+
+    def _show(self, name: str, done: float, of: float, left: str, note: str = "") -> None:
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(printable(name), total=of, left="", note="")
+            if name != TOTAL and TOTAL in self._tasks:  # the last line is that of all
+                self._progress.remove_task(self._tasks.pop(TOTAL))
+        self._progress.update(self._tasks[name], completed=done, total=of, left=left, note=note)
+
+
+class TotalProgress:
+    """How much of the planned work is done, and how long the rest takes at the speed until now.
+
+    Args:
+        plan: stages in their order, with how much of the work each is, in any unit.
+    """
+
+    def __init__(self, plan: Sequence[tuple[str, float]]) -> None:
+        self.known = bool(plan)
+        self._plan = dict(plan)
+        self._done: dict[str, float] = {}
+        self._start: tuple[float, float] | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Take an event up; stages before it that were never heard of were done by an earlier start.
+
+        Only students of the labels alone may learn beside what comes before them.
+        """
+        if event.stage in self._plan:
+            for stage in self._plan:
+                if stage == event.stage or event.stage.startswith(_BESIDE):
+                    break
+                self._done.setdefault(stage, 1.0)
+            self._done[event.stage] = event.step / max(event.of, 1)
+        if self._start is None:
+            self._start = (time.monotonic(), self.share)
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1."""
+        weights = sum(self._plan.values()) or 1.0
+        return sum(self._plan[stage] * done for stage, done in self._done.items()) / weights
+
+    @property
+    def seconds_left(self) -> float | None:
+        """None as long as too little is done to tell."""
+        if self._start is None:
+            return None
+        began, share = self._start
+        seconds, gained = time.monotonic() - began, self.share - share
+        if seconds < _LEAST_SECONDS or gained < _LEAST_SHARE:
+            return None
+        return seconds * (1 - self.share) / gained

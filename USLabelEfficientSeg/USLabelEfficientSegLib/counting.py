@@ -1,0 +1,38 @@
+"""Work on many files tells how far it is, to whoever listens: nobody does unless a command asks for it."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeVar
+
+Told = Callable[[str, int, int], object]
+Item = TypeVar("Item")
+
+_told: ContextVar[Told | None] = ContextVar("told", default=None)
+
+
+@contextmanager
+def heard(told: Told | None) -> Iterator[None]:
+    """Within, `told` receives what is done, how many of its items are, and of how many; None hears nothing."""
+    token = _told.set(told)
+    try:
+        yield
+    finally:
+        _told.reset(token)
+
+
+def counted(items: Collection[Item], doing: str) -> Iterator[Item]:
+    """The items; before the first and after each it is told how many are done."""
+    return counted_of(items, len(items), doing)
+
+
+def counted_of(items: Iterable[Item], of: int, doing: str) -> Iterator[Item]:
+    """The same of items that are made one by one, and of which `of` are expected."""
+    told = _told.get()
+    if told is None:
+        yield from items
+        return
+    told(doing, 0, of)
+    for number, item in enumerate(items, start=1):
+        yield item
+        told(doing, number, of)
