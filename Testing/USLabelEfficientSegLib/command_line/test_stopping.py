@@ -39,6 +39,26 @@ def handles(process, number=signal.SIGTERM):
     return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
+IN_THE_MIDST_OF_A_DATACLASS = """
+import os, signal
+from USLabelEfficientSegLib import cli
+
+TEXT = "os.kill(os.getpid(), signal.SIGTERM)\\nfor _ in range(1000): pass"
+cli._run = lambda _: exec(TEXT)
+cli.main()
+"""
+
+
+def test_a_signal_that_meets_text_being_executed_ends_with_the_same_exit_code(tmp_path):
+    (tmp_path / "command.py").write_text(IN_THE_MIDST_OF_A_DATACLASS)
+    environment = {**os.environ, "PYTHONPATH": LIBRARY}
+    command = [sys.executable, "-m", "command"]
+
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 130 and done.stderr == "uslabelseg: interrupted\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("milliseconds", [0, 30, 120, 400])
 def test_a_signal_in_the_first_second_ends_without_traceback(trained_study, tmp_path, number, milliseconds):

@@ -17,6 +17,12 @@ _ALWAYS = (signal.SIGINT, signal.SIGTERM)
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # a system lacks some of them
 
 
+class Stopped(KeyboardInterrupt):
+    """Raised by a signal. Of a bare `KeyboardInterrupt` that passes through an `exec` of text, as in the midst of the
+    import of a dataclass, Python remembers to end itself by SIGINT, though it was caught.
+    """
+
+
 class Interruption:
     """Context manager that is asked whether the user wants to stop, with Ctrl-C, SIGTERM or by closing the terminal.
 
@@ -52,7 +58,7 @@ class Interruption:
 
     def _request(self, number: int, frame: FrameType | None) -> None:
         if self.requested:
-            raise KeyboardInterrupt
+            raise Stopped
         self.requested = True
         if self.told_elsewhere:
             self.untold = True
@@ -75,7 +81,7 @@ def stopped_by_signals() -> Iterator[Stop]:
 
     def end(number: int, frame: FrameType | None) -> None:
         stop.requested = True
-        raise KeyboardInterrupt
+        raise Stopped
 
     if threading.current_thread() is not threading.main_thread():
         yield stop
