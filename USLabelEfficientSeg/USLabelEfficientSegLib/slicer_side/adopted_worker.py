@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..study.events import read_events
 from ..study.lock import holder_of
+from .panel_words import in_panel_words
 from .worker import ERROR_PREFIX, SECONDS_TO_SAVE, Outcome, ask_to_stop, end_by_force, group_lives
 
 SECONDS_TO_GO = 0.5  # after the end by force
@@ -80,4 +81,4 @@ class AdoptedWorker:
             return Outcome("cancelled")
         refused = [line.removeprefix(ERROR_PREFIX) for line in lines if line.startswith(ERROR_PREFIX)]
         ended = "The training ended before it was finished; look at the log, and start again to continue."
-        return Outcome("failed", refused[-1] if refused else ended)
+        return Outcome("failed", in_panel_words(refused[-1]) if refused else ended)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import InputError
+from .panel_words import in_panel_words
 
 SECONDS_TO_SAVE = 1.4  # between the request to stop and the end by force
 BAD_INPUT = 2  # exit codes of the command line
@@ -141,7 +142,7 @@ def explanation(code: int, log: str) -> str:
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     refused = [line.removeprefix(ERROR_PREFIX) for line in lines if line.startswith(ERROR_PREFIX)]
     if code == BAD_INPUT and refused:
-        return refused[-1]
+        return in_panel_words(refused[-1])
     last = lines[-1] if lines else "no message"
     if last.startswith("ModuleNotFoundError"):
         package = last.rpartition("'")[0].rpartition("'")[2]

@@ -1,0 +1,25 @@
+"""What the worker tells, in the words of the panel: its user has buttons and boxes instead of options."""
+
+import re
+
+_WORDS = (
+    (r"use --restart to train (?:it )?anew", "train it anew with another preset"),
+    (r"train (its study|the study|it again) with --restart", r"train \1 anew with another preset"),
+    (r"train anew with --restart and a --preset", "train anew with another preset"),
+    (r"or use --from-teacher", "or tick Start anew"),
+    (
+        r"lower student\.window, .* with --set, or use --device cpu if it was the memory of a GPU",
+        "close other programs or choose a smaller preset, or the processor if it was the memory of a graphics card",
+    ),
+    (r", or replace it with --overwrite", ""),
+    (r"segment the image again with --uncertainty", "segment the image again with its uncertainty"),
+    (r" \(--organs\)", ""),
+    (r" \(see uslabelseg [^)]*--help\)", ""),
+)
+
+
+def in_panel_words(sentence: str) -> str:
+    """A refusal of a command as its reader can follow it in the panel."""
+    for pattern, words in _WORDS:
+        sentence = re.sub(pattern, words, sentence)
+    return sentence
