@@ -23,7 +23,7 @@ SEE_ALL = {
 HEAVY = ("torch", "monai")
 LIGHT = [
     "imaging.files", "imaging.dicom", "imaging.sector", "imaging.resampling", "imaging.simulator",
-    "annotation.label_files", "annotation.segments",
+    "annotation.label_files", "annotation.organ_names", "annotation.segments",
     "annotation.protocol", "annotation.sparse_labels", "annotation.suggestion", "annotation.usable_slices",
     "study.study", "study.settings", "study.manifest", "study.names",
     "study.checkpoint_header", "study.events", "study.lock", "study.provenance", "study.files", "cli",

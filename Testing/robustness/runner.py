@@ -30,24 +30,31 @@ def families() -> dict[str, ModuleType]:
     return {name: module for name, module in modules.items() if hasattr(module, "checks")}
 
 
-def run(checks: Iterator[Check], until: float = float("inf")) -> tuple[int, dict[str, str]]:
-    """Run checks until a time: how many there were, and the traceback of each that failed by its name."""
+def run(checks: Iterator[Check], until: float = float("inf"), only: int | None = None) -> tuple[int, dict[str, str]]:
+    """Run checks until a time: how many there were, and the traceback of each that failed by its number and name.
+
+    With `only` the check of that number is run alone; those before it are made, as all are from one random sequence.
+    """
     count, failures = 0, {}
-    for name, check in checks:
+    for number, (name, check) in enumerate(checks, start=1):
+        if only is not None and number != only:
+            continue
         count += 1
         try:
             check()
         except Exception:  # whatever it is, the next check is run
-            failures[f"{count}: {name}"] = traceback.format_exc()
+            failures[f"{number}: {name}"] = traceback.format_exc()
         if time.monotonic() > until:
             break
     return count, failures
 
 
-def run_family(name: str, count: int, seed: int, until: float = float("inf")) -> tuple[int, dict[str, str]]:
+def run_family(
+    name: str, count: int, seed: int, until: float = float("inf"), only: int | None = None
+) -> tuple[int, dict[str, str]]:
     """As `run`, in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="robustness-") as folder:
-        return run(islice(families()[name].checks(count, seed, Path(folder)), count), until)
+        return run(islice(families()[name].checks(count, seed, Path(folder)), only or count), until, only)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -58,6 +65,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=1000, help="checks of each family")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="of each family, at most")
+    parser.add_argument("--only", type=int, metavar="N", help="repeat check N of a family alone, with the same count")
     parser.add_argument("--tracebacks", action="store_true", help="show whole tracebacks of failed checks")
     options = parser.parse_args(arguments)
     chosen = options.families.split(",")
@@ -66,7 +74,7 @@ def main(arguments: list[str] | None = None) -> None:
     total = failed = 0
     for name in chosen:
         began = time.monotonic()
-        count, failures = run_family(name, options.count, options.seed, began + 60 * options.minutes)
+        count, failures = run_family(name, options.count, options.seed, began + 60 * options.minutes, options.only)
         total, failed = total + count, failed + len(failures)
         print(f"{name}: {count} checks, {len(failures)} failed, {time.monotonic() - began:.0f} s", flush=True)
         for check, trace in list(failures.items())[:SHOWN]:

@@ -43,3 +43,26 @@ def test_a_run_without_failures_ends_well(monkeypatch, capsys) -> None:
 
     assert stopped.value.code == 0
     assert capsys.readouterr().out.splitlines()[-1] == "7 checks, 0 failed"
+
+
+@pytest.mark.parametrize("family", ["headers", "json", "pictures"])
+def test_a_check_that_is_repeated_alone_is_the_same(monkeypatch, family):
+    made = []
+
+    def noted(checks, until, only):
+        made.append([name for name, _ in checks][-1])
+        return 1, {}
+
+    monkeypatch.setattr(runner, "run", noted)
+    runner.run_family(family, 30, 5, only=17)
+    monkeypatch.setattr(runner, "run", lambda checks, until, only: made.append([name for name, _ in checks][16]))
+    runner.run_family(family, 30, 5)
+
+    assert made[0] == made[1]
+
+
+def test_one_check_is_run_alone():
+    ran = []
+    checks = ((str(number), lambda number=number: ran.append(number)) for number in range(9))
+
+    assert runner.run(checks, only=4) == (1, {}) and ran == [3]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import __version__
-from .annotation.segments import folded
+from .annotation.organ_names import folded
 from .counting import counted
 from .errors import InputError
 from .evaluation.agreement_section import agreement_section

@@ -30,6 +30,7 @@ from .user_folder import user_folder
 
 _STAGING = re.compile(r"\.uslabelseg-[0-9a-f]{16}")
 _LOCK = "lock"
+_NOT_OF_TEXTS = (".safetensors", "_measurements.json")  # what others read
 PAGES = ("report.html", "report.pdf")
 _STREAMS = ("/dev/", "/proc/")
 
@@ -42,6 +43,7 @@ class Outputs:
         inputs: files and folders that the command reads; they, and the images in these folders, are never replaced.
         tell: receives one line on what is replaced, before the work begins.
         pages_of: a study in which its own `report.html` and `report.pdf` may be written, and nothing else.
+        texts: the results are tables and pages, which have no business under the name of an image, a model or a record.
 
     Attributes:
         replaced: earlier files that were found and will be, or were, replaced.
@@ -53,11 +55,13 @@ class Outputs:
         inputs: Iterable[Path] = (),
         tell: Callable[[str], object] | None = None,
         pages_of: Path | None = None,
+        texts: bool = False,
     ) -> None:
         self.replaced: list[Path] = []
         self._overwrite = overwrite
         self._inputs = {os.path.realpath(path) for path in inputs}
         self._tell = tell
+        self._texts = texts
         self._pages = [] if pages_of is None else [place_of(pages_of) / name for name in PAGES]
 
     def claim(self, *paths: Path) -> None:
@@ -84,6 +88,7 @@ class Outputs:
             raise InputError(path, "is read by this command", "choose another name for the result")
         if place.is_dir():
             raise InputError(path, "is a folder", "give the name of a file")
+        _check_name(path, place, self._texts)
         _check_permission(path, place)
         if not place.exists():
             return
@@ -149,6 +154,11 @@ def is_own(place: Path) -> bool:
     return sha256_of(place) in _checksums(place)
 
 
+def was_own(place: Path) -> bool:
+    """Whether this program has once written a file of this place, perhaps edited since."""
+    return bool(_checksums(place))
+
+
 def refuse_study(path: Path) -> None:
     """Raise `InputError` when a path is inside a study, or leads there by links."""
     for start in (Path(os.path.abspath(path)), place_of(path)):
@@ -188,6 +198,14 @@ def _is_dead(staging: Path) -> bool:
         return time.time() - staging.stat().st_mtime > SECONDS_TO_LOCK
     except InputError:  # not our lock
         return False
+
+
+def _check_name(path: Path, place: Path, is_text: bool) -> None:
+    if place.name == MANIFEST_NAME:
+        raise InputError(path, "is a name that makes its folder a study", "choose another name for the result")
+    if is_text and (suffix_of(place) or place.name.endswith(_NOT_OF_TEXTS)):
+        problem = "is the name of an image, a model or a record of measurements, and the result is none"
+        raise InputError(path, problem, "choose another name, such as volumes.csv or report.html")
 
 
 def _check_permission(path: Path, place: Path) -> None:

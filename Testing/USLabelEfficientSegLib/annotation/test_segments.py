@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from USLabelEfficientSegLib.annotation.segments import LabelFile, folded, matched, organ_labels, organs_named_in
+from USLabelEfficientSegLib.annotation.organ_names import folded
+from USLabelEfficientSegLib.annotation.segments import LabelFile, matched, organ_labels, organs_named_in
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import USLabelEfficientSegLib
-from USLabelEfficientSegLib.imaging.files import read_label_map, write_label_map
+from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, write_label_map, write_volume
 from USLabelEfficientSegLib.study.files import sha256_of
 
 LIBRARY = os.path.dirname(os.path.dirname(USLabelEfficientSegLib.__file__))
@@ -116,6 +116,20 @@ def test_a_table_or_page_of_somebody_else_is_not_replaced(refused, call, fill, t
     assert call(*fill(command), tmp_path / "new.csv", "--overwrite")[0] == 0
 
 
+@pytest.mark.parametrize("command", FILES.values(), ids=FILES)
+@pytest.mark.parametrize(
+    "name",
+    ["scan_measurements.json", "new_measurements.json", "new.nii.gz", "new.dcm", "new.safetensors", "study.json"],
+)
+def test_no_table_or_page_takes_the_name_of_a_result_that_others_read(refused, fill, found, command, name):
+    before = {path.name: sha256_of(path) for path in found.iterdir()}
+
+    message = refused(*fill(command), found / name, "--overwrite")
+
+    assert "is the name of an image, a model or a record" in message or "makes its folder a study" in message
+    assert {path.name: sha256_of(path) for path in found.iterdir()} == before
+
+
 def test_the_pdf_beside_a_new_page_and_the_summary_beside_new_metrics_are_protected_too(refused, fill, tmp_path):
     (tmp_path / "page.pdf").write_text("somebody's")
     (tmp_path / "metrics_summary.csv").write_text("somebody's")
@@ -202,3 +216,28 @@ def test_another_format_holds_the_same_labels_and_takes_the_place_of_the_earlier
     assert sorted(path.name for path in found.iterdir()) == sorted([f"scan.{suffix}", "scan_measurements.json"])
     assert call("measure", found, "--output", tmp_path / "v.csv")[0] == 0
     assert {line.split(",")[1] for line in (tmp_path / "v.csv").read_text().splitlines()[1:]} == {"solid", "fluid"}
+
+
+def test_another_format_does_not_leave_a_corrected_segmentation_beside_a_new_one(
+    refused, call, trained_study, image, found
+):
+    checksum = corrected(found / "scan.nrrd")
+    again = ("segment", trained_study, image, "--output", found, "--format", "nii.gz")
+
+    message = refused(*again)
+
+    assert "scan.nrrd" in message and PROTECTED in message
+    assert sha256_of(found / "scan.nrrd") == checksum and not (found / "scan.nii.gz").exists()
+    assert call(*again, "--overwrite")[0] == 0
+    assert not (found / "scan.nrrd").exists() and (found / "scan.nii.gz").exists()
+
+
+def test_an_image_beside_which_its_segmentation_is_written_stays(call, trained_study, image, tmp_path):
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    write_volume(folder / "scan.nii.gz", read_volume(image))
+    before = sha256_of(folder / "scan.nii.gz")
+
+    assert call("segment", trained_study, folder / "scan.nii.gz", "--output", folder)[0] == 0
+
+    assert sha256_of(folder / "scan.nii.gz") == before and (folder / "scan.nrrd").exists()

@@ -134,9 +134,9 @@ def test_two_images_of_one_name_are_refused(simulated, tmp_path):
         images_by_name([tmp_path, simulated / "images"])
 
 
-@pytest.mark.parametrize("other", ["a_probability", "A"])
-def test_two_images_with_one_result_file_are_refused(model, oblique, tmp_path, other):
-    images = {"a": oblique, other: oblique.with_name("b.nrrd")}
+@pytest.mark.parametrize(("one", "other"), [("a", "a_probability"), ("a", "A"), ("é", "e\u0301")])
+def test_two_images_with_one_result_file_are_refused(model, oblique, tmp_path, one, other):
+    images = {one: oblique, other: oblique.with_name("b.nrrd")}
 
     with pytest.raises(InputError, match="would both be segmented into"):
         next(segment_files(model, images, tmp_path / "out", CPU))

@@ -246,10 +246,14 @@ def edit(study: Study, change: Callable[[dict], None]) -> None:
         (lambda m: m["cases"][0].update(name="scan\0"), "looks like a path"),
         (lambda m: m["cases"][0].update(name=m["cases"][1]["name"]), "two cases have the name"),
         (lambda m: m["cases"][0]["image"].update(file=m["cases"][1]["image"]["file"].upper()), "folder images"),
-        (lambda m: m["cases"][1]["image"].update(file="images/B.nrrd"), "two cases share a file"),
+        (
+            lambda m: m["cases"][1]["image"].update(file="images/B.nrrd"),
+            r"study.json: is wrong \(two cases share a file\); correct this.$",
+        ),
         (lambda m: m["cases"][0]["image"].update(shape=[6, -7, 8]), "greater than or equal to 1"),
         (lambda m: m["cases"][0]["image"].update(spacing=[0.2, 0, 0.6]), "greater than 0"),
         (lambda m: m.update(organs=["prostate", "prostate"]), "two organs have the same name"),
+        (lambda m: m.update(organs=["Left Kidney", "left_kidney "]), "two organs have the same name"),
         (lambda m: m.update(organs=["scan\ud800"]), "no name of an organ"),
     ],
 )

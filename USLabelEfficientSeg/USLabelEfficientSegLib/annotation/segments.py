@@ -6,7 +6,6 @@ names; in a file that names other labels, a label without a name is called "orga
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,9 +15,9 @@ import numpy as np
 
 from ..errors import InputError
 from ..imaging.volume import LabelMap
+from .organ_names import folded
 from .sparse_labels import classes_in
 
-_SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015]+")
 _NOBODY_NAMED = re.compile(r"segment( \d+)?")  # 3D Slicer's and dcmqi's own names
 
 AnyLabels = TypeVar("AnyLabels", bound=LabelMap)
@@ -63,12 +62,6 @@ class LabelFile:
                 problem = f"calls both label {other} ({names[other]}) and label {label} ({name}) by one name"
                 raise InputError(self.path, problem, "give every segment a name of its own")
         return names
-
-
-def folded(name: str) -> str:
-    """A name without that in which people write it differently."""
-    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return _SEPARATORS.sub(" ", text).strip()
 
 
 def numbered(label: int) -> str:

@@ -48,16 +48,16 @@ def long_command(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def outputs_of(overwrite: bool, inputs: Iterable[Path | None], *results: Path) -> "Outputs":
+def outputs_of(overwrite: bool, inputs: Iterable[Path | None], *results: Path, texts: bool = False) -> "Outputs":
     """What a command may write; `results` are checked now, before the work, and what is replaced is told.
 
-    Standard output that is a result tells nothing else.
+    Standard output that is a result tells nothing else. `texts` are tables and pages.
     """
     from ..outputs import Outputs, is_stream
 
     if any(is_stream(path) for path in results):
         console.results_elsewhere = True
-    outputs = Outputs(overwrite, [path for path in inputs if path is not None], console.say)
+    outputs = Outputs(overwrite, [path for path in inputs if path is not None], console.say, texts=texts)
     outputs.claim(*results)
     return outputs
 

@@ -104,7 +104,8 @@ def report(
     if pdf_file is not None and is_stream(output):
         raise InputError("--pdf", "needs a file beside which the PDF is written", "give --output a file")
     results = [output] if pdf_file is None else [output, pdf_file]
-    outputs, failures = outputs_of(overwrite, [source, images, references, visits, study], *results), told_failures()
+    inputs, failures = [source, images, references, visits, study], told_failures()
+    outputs = outputs_of(overwrite, inputs, *results, texts=True)
     if kind == "a study":
         given = {"--images": images, "--references": references, "--study": study, "--organs": organs}
         for option, value in given.items():

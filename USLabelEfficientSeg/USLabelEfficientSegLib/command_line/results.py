@@ -189,7 +189,7 @@ def measure(
     from ..measurement.segmentation_files import measure_files
 
     sizes = read_pixel_sizes(pixel_sizes, pixel_size)
-    outputs = outputs_of(overwrite, [*segmentations, images, model, pixel_sizes], output)
+    outputs = outputs_of(overwrite, [*segmentations, images, model, pixel_sizes], output, texts=True)
     if image_results.dimension_of_results(segmentations) == 2:
         for option, value in {"--images": images, "--model": model}.items():
             if value is not None:
@@ -307,7 +307,7 @@ def evaluate(
     if not predictions.is_dir() or not references.is_dir():
         missing = references if predictions.is_dir() else predictions
         raise InputError(missing, "is not a folder", "give the folder of the label maps")
-    outputs = outputs_of(overwrite, [predictions, references, pixel_sizes], *tables_of(output))
+    outputs = outputs_of(overwrite, [predictions, references, pixel_sizes], *tables_of(output), texts=True)
     if image_results.dimension_of_results([predictions]) == 2:
         image_results.evaluate(predictions, references, output, outputs, parse_organs(organs), sizes)
         return

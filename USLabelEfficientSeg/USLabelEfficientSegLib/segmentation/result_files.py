@@ -1,12 +1,13 @@
 """The files of a segmented image: they appear together, and none that somebody else made is replaced."""
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import InputError
-from ..outputs import Outputs, is_own, place_of
+from ..outputs import Outputs, place_of, was_own
 from .segments import PROBABILITY_SUFFIX, RECORD_SUFFIX, UNCERTAINTY_SUFFIX
 
 LABEL_SUFFIXES = (".nrrd", ".seg.nrrd", ".nii.gz")  # what a label map can be written as, the usual one first
@@ -77,8 +78,8 @@ def result_files(
     """The files of all images by name, which may be written.
 
     Raises:
-        InputError: two results would replace each other (also where case does not count), or one an image or a file
-            that `outputs` protects.
+        InputError: two results would replace each other (also where case and composition of letters do not count), or
+            one an image or a file that `outputs` protects.
     """
     _check_names(images, folder, suffix)
     found = {}
@@ -86,7 +87,7 @@ def result_files(
         files = ResultFiles(folder, name, outputs, suffix=suffix)
         maps = {files.probability: probability, files.uncertainty: uncertainty}
         others = (folder / f"{name}{other}" for other in LABEL_SUFFIXES if other != suffix)
-        earlier = (file for file in others if file.is_file() and is_own(place_of(file)))
+        earlier = (file for file in others if file.is_file() and was_own(place_of(file)))
         unwanted = (*(file for file, wanted in maps.items() if not wanted), *earlier)
         found[name] = replace(files, unwanted=unwanted)
     outputs.claim(*(file for files in found.values() for file in (*files.wanted, *files.unwanted)))
@@ -101,7 +102,7 @@ def _check_names(images: Mapping[str, Path], folder: Path, suffix: str) -> None:
             result = folder / f"{name}{ending}"
             if result.resolve() in sources:
                 raise InputError(folder, f"holds an image that {result.name} would replace", "choose another folder")
-            other = results.setdefault(result.name.casefold(), name)
+            other = results.setdefault(unicodedata.normalize("NFC", result.name).casefold(), name)
             if other != name:
                 problem = f"and {images[other]} would both be segmented into {result.name}"
                 raise InputError(images[name], problem, "rename one of them or segment them into two folders")

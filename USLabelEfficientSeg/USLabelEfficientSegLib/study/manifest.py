@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from ..annotation.organ_names import folded
 from ..errors import InputError
 from .files import atomic_write_text
 from .json_files import read_json
@@ -33,7 +34,7 @@ def _named(organs: tuple[str, ...]) -> tuple[str, ...]:
     for organ in organs:
         if not organ.strip() or len(organ) > LONGEST_NAME or any("\ud800" <= letter <= "\udfff" for letter in organ):
             raise ValueError(f"{organ[:80]!r} is no name of an organ")
-    if len(set(organs)) < len(organs):
+    if len({folded(organ) for organ in organs}) < len(organs):
         raise ValueError("two organs have the same name")
     return organs
 

@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from ..annotation.segments import LabelFile, folded, numbered, organ_labels, organs_named_in
+from ..annotation.organ_names import folded
+from ..annotation.segments import LabelFile, numbered, organ_labels, organs_named_in
 from ..errors import InputError
 
 _MOST = 254

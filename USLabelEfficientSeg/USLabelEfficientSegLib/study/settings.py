@@ -309,6 +309,8 @@ def invalid(source: str | Path, error: ValidationError) -> InputError:
     if first["type"] == "extra_forbidden":
         return InputError(source, f"'{field}' is wrong (there is no such setting)", _instead_of(field))
     problem = first["msg"].removeprefix("Value error, ")
+    if isinstance(first["input"], dict):  # what goes together is wrong
+        return InputError(source, f"is wrong ({problem})", "correct this")
     return InputError(source, f"'{field}' is wrong ({problem}, given {first['input']!r:.80})", "correct this value")
 
 
