@@ -172,3 +172,7 @@ def test_calibration_tells_how_far_it_is(call, monkeypatch, simulated, trained_s
 
     assert code == 0, err
     assert "segmenting: 0 of 9\n" in out and "segmenting: 9 of 9\n" in out
+
+
+def test_the_list_of_settings_tells_how_to_change_one(call):
+    assert next_of(call, "settings", "standard") == "uslabelseg train STUDY --preset standard --set NAME=VALUE"

@@ -36,3 +36,4 @@ def settings(
         allowed = f" ({setting.allowed})" if setting.allowed else ""
         text = f"{setting.name} = {json.dumps(setting.value)}{allowed}: {setting.description}"
         console.say(textwrap.fill(text, width, subsequent_indent="    ", break_on_hyphens=False), lines=True)
+    console.next(f"uslabelseg train STUDY --preset {preset} --set NAME=VALUE")
