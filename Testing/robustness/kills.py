@@ -83,9 +83,9 @@ def _check(trial: Trial, moment: float, prepared: Path, folder: Path) -> None:
     killed = _checksums(folder)
     _check_nothing_lost(before, trial.results, killed, folder)
     code = command(trial.arguments, folder).wait()
-    done = code == 2 and killed == trial.results  # it was killed when all was done, which it may not do twice
-    assert code == 0 or done, f"repeated, it ended with {code}: {folder.with_name('log').read_text()}"
     after = _checksums(folder)
+    done = code == 2 and after == trial.results  # it was killed when all was done, which it may not do twice
+    assert code == 0 or done, f"repeated, it ended with {code}: {folder.with_name('log').read_text()}"
     left = [path for path in after if any(part.startswith(HIDDEN) for part in Path(path).parts)]
     assert not left, f"it left {left}"
     assert after.keys() == trial.results.keys(), f"files differ: {after.keys() ^ trial.results.keys()}"
