@@ -41,8 +41,8 @@ _SENTENCES = {
     Flag.UNCERTAIN_BOUNDARY: "The boundary of the organ is very uncertain; check the contours before using the volume.",
     Flag.OUTSIDE_TRAINING_RANGE: "The organ is much smaller or larger than those the model has learnt from.",
     Flag.UNUSUAL_INTENSITIES: "The image looks unlike those the model has learnt from; check the contours with care.",
-    Flag.UNUSUAL_SPACING: "The voxel spacing or the field of view differs much from those the model has learnt from; "
-    "check that the image carries its true spacing in mm.",
+    Flag.UNUSUAL_SPACING: "The voxel spacing or the field of view is unusual for ultrasound, or for the volumes that a "
+    "model has learnt from; check that the image carries its true spacing in mm.",
     Flag.EDITED: "The outline is not, or no longer, as the model has made it: it was edited, moved or exchanged. "
     "The volume is that of the outline, and there is no interval.",
     Flag.OTHER_AXES: "The axes of the image run in other directions than those of the training, in which the model "
