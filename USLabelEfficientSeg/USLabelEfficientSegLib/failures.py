@@ -66,6 +66,8 @@ class Failures:
             raise
         except Exception as error:  # whatever it is, the next file is done
             if self._strict or self.of == 1:
+                if isinstance(error, InputError) and file.name not in str(error):
+                    raise _about(file, error) from error
                 raise
             self.last_failed = True
             self.failed.append(file)
@@ -104,9 +106,15 @@ def _said(file: Path, error: Exception) -> str:
     return words.replace(str(file), "").replace(file.name, "").replace(file.stem, "")
 
 
+def _about(file: Path, error: InputError) -> InputError:
+    """The same of an error that names its file not at all, or only the case in it."""
+    subject = file if file.name.startswith(str(error.subject)) else f"{file}: {error.subject}"
+    return InputError(subject, error.problem, error.remedy)
+
+
 def _sentence(file: Path, error: Exception) -> str:
     if isinstance(error, InputError):
-        return str(error) if file.name in str(error) else f"{file}: {error}"
+        return str(error if file.name in str(error) else _about(file, error))
     if isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error):
         return str(InputError(file, "does not fit into memory", "crop the image or close other programs"))
     if isinstance(error, OSError):

@@ -1,8 +1,10 @@
 """`uslabelseg export-dicom` from files to files."""
 
 import sys
+from dataclasses import replace
 
 import highdicom as hd
+import numpy as np
 import pydicom
 import pytest
 
@@ -67,6 +69,20 @@ def test_exported_segmentations_can_be_measured(folders, capfd):
 
     assert [(row.case, row.organ) for row in rows] == [(name, organ) for name in "ab" for organ in ORGANS]
     assert [row.outline_volume_ml for row in rows[:2]] == pytest.approx([0.0336, 0.0236], rel=0.1)
+
+
+def test_a_segmentation_of_nothing_is_exported_without_a_word(folders, scan, capfd):
+    empty = replace(scan.label_map, voxels=np.zeros_like(scan.label_map.voxels))
+    for name in "ab":
+        write_label_map(folders / "found" / f"{name}.nrrd", empty, segment_metadata(empty, ORGANS))
+
+    code, output = run(
+        capfd, "export-dicom", folders / "found", "--images", folders / "images", "--output", folders / "dicom"
+    )
+
+    assert (code, output.err) == (0, "")
+    assert not pydicom.dcmread(folders / "dicom" / "a_SEG.dcm").pixel_array.any()
+    assert [row.volume_ml for row in measure_files([folders / "dicom" / "a_SEG.dcm"], ORGANS)] == [0.0, 0.0]
 
 
 def test_a_damaged_segmentation_is_told_and_the_others_are_written(folders, capfd):

@@ -31,8 +31,16 @@ if TYPE_CHECKING:
     from ..outputs import Outputs
 
 _ERRORS = (
-    Column("|Outline area error|, %", "absolute_outline_area_error_percent", lambda summary: f"{summary.median:.1f}"),
-    Column("|Circumf. error|, mm", "absolute_circumference_error_mm", lambda summary: f"{summary.mean:.2f}"),
+    Column(
+        "|Outline area error|, %",
+        "absolute_outline_area_error_percent",
+        lambda summary: three_digits(summary.median, least_decimals=1),
+    ),
+    Column(
+        "|Circumf. error|, mm",
+        "absolute_circumference_error_mm",
+        lambda summary: three_digits(summary.mean, least_decimals=2),
+    ),
 )
 
 

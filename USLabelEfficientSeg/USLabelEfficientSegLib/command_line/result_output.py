@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from ..quantities import three_digits
 from .console import console, shell
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ class Column:
 
 _AGREEMENT = (
     Column("Dice", "dice", lambda summary: f"{summary.mean:.3f}"),
-    Column("HD95, mm", "hausdorff_95_mm", lambda summary: f"{summary.mean:.2f}"),
-    Column("ASD, mm", "average_surface_distance_mm", lambda summary: f"{summary.mean:.2f}"),
+    Column("HD95, mm", "hausdorff_95_mm", lambda summary: three_digits(summary.mean, least_decimals=2)),
+    Column("ASD, mm", "average_surface_distance_mm", lambda summary: three_digits(summary.mean, least_decimals=2)),
 )
 
 

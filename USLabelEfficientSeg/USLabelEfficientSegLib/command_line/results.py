@@ -10,7 +10,7 @@ import typer
 
 from ..counting import counted_of
 from ..errors import InputError
-from ..quantities import volume_unit
+from ..quantities import three_digits, volume_unit
 from . import image_results
 from .console import console, shell
 from .long_commands import Overwrite, end_batch, end_if_none_is_left, long_command, outputs_of, told_failures
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 _ERRORS = (
     Column(
-        "|Outline volume error|, %", "absolute_outline_volume_error_percent", lambda summary: f"{summary.median:.1f}"
+        "|Outline volume error|, %",
+        "absolute_outline_volume_error_percent",
+        lambda summary: three_digits(summary.median, least_decimals=1),
     ),
 )
 

@@ -22,7 +22,7 @@ def suggested_slice(study: Study, suggestion: Suggestion) -> str:
 
 
 def labelled_slices(study: Study, name: str) -> str:
-    """The labelled slices of a volume, those of each axis in a line; how many where its image cannot be read."""
+    """The labelled slices of a volume, those of each axis together; how many where its image cannot be read."""
     case = study.case(name)
     places = case.labels.slices if case.labels is not None else ()
     if not places:
@@ -35,7 +35,7 @@ def labelled_slices(study: Study, name: str) -> str:
     for axis in sorted({axis for axis, _ in places}):
         indices = [index for other, index in places if other == axis]
         lines.append(slices_name(direction, axis, indices, case.image.shape[axis]))
-    return "\n".join(lines)
+    return "; ".join(lines)
 
 
 def taken_slices(study: Study, taken: TakenLabels) -> str:

@@ -94,6 +94,7 @@ def segmentation_object(source: SourceImages, label_map: LabelMap, rows: Sequenc
         manufacturer_model_name=PROGRAM,
         software_versions=__version__,
         device_serial_number="none",  # required, but software has none
+        omit_empty_frames=bool(frames.any()),  # of nothing at all no frame can be left out
         content_label="ORGANS",
         content_description="Organ segmentation, research use only",
         series_description="Organ segmentation (research use only)",
