@@ -24,6 +24,7 @@ def test_volumes_are_read_by_case_and_organ_whatever_the_order_of_the_columns(tm
         ("case,organ,volume_ml\na,prostate,large\n", "volume 'large' in line 2"),
         ("case,organ,volume_ml\na,prostate,-1\n", "volume '-1' in line 2"),
         ("case,organ,volume_ml\na,prostate,inf\n", "volume 'inf' in line 2"),
+        ("case,organ,volume_ml\na,prostate,12,3\n", r"more cells than headings in line 2; write numbers with a point"),
         ("case,organ,volume_ml\na,prostate\n", "volume '' in line 2"),
         ("case,organ,volume_ml\na,prostate,1\na,prostate,2\n", r"two volumes of prostate of a \(line 3\)"),
     ],

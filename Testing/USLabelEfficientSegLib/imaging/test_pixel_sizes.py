@@ -36,6 +36,7 @@ def test_tables_of_pixel_sizes_are_read_as_they_come(tmp_path, text, size):
         ("filename,pixel size\na.png,0\n", "has in row 2 the pixel size '0'; give mm per pixel, above zero"),
         ("filename,pixel size\na.png,nan\n", "pixel size 'nan'"),
         ("filename,pixel size\na.png,wide\n", "pixel size 'wide'"),
+        ("filename,pixel size\na.png,1,2\n", "has more cells than headings in line 2"),
         ("filename,pixel size\na.png\n", "pixel size ''"),
         ("filename,pixel size\na.png,1\na.png,2\n", r"has two pixel sizes of a\.png"),
         ("", "has no column"),

@@ -29,6 +29,7 @@ def test_visits_are_read_by_date_or_order(tmp_path):
         ("case,subject,date\na,Doe,29.2.2024\n", "line 2; give every date such as 2024-02-29"),
         ("case,subject,order\na,Doe,\n", "line 2; give every order as a number"),
         ("case,subject,order\na,Doe,nan\n", "as a number"),
+        ("case,subject,order\na,Doe,1,5\n", "more cells than headings in line 2"),
         ("case,subject,order\na,,1\n", "no case or subject in line 2"),
         ("case,subject,order\na,Doe,1\na,Doe,2\n", "names the case a twice"),
         ("", "lacks a column"),

@@ -3,7 +3,9 @@
 import csv
 import math
 from pathlib import Path
+from typing import Any
 
+from ..csv_lines import refuse_more_cells
 from ..display import text_of_csv_cell
 from ..errors import InputError
 
@@ -18,7 +20,7 @@ def read_reference_volumes(path: Path) -> dict[str, dict[str, float]]:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
+            reader: csv.DictReader[Any] = csv.DictReader(file)
             reader.fieldnames = [heading.strip() for heading in reader.fieldnames or ()]
             missing = [heading for heading in _HEADINGS if heading not in reader.fieldnames]
             rows = list(reader)
@@ -28,6 +30,7 @@ def read_reference_volumes(path: Path) -> dict[str, dict[str, float]]:
         raise InputError(path, f"lacks the column {missing[0]}", f"give the columns {', '.join(_HEADINGS)}")
     volumes: dict[str, dict[str, float]] = {}
     for line, row in enumerate(rows, start=2):
+        refuse_more_cells(path, line, row.get(None))
         case, organ, text = (text_of_csv_cell((row[heading] or "").strip()) for heading in _HEADINGS)
         of_case = volumes.setdefault(case, {})
         if organ in of_case:

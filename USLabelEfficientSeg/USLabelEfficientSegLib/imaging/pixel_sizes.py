@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..csv_lines import refuse_more_cells
 from ..errors import InputError
 from .files import image_name
 
@@ -105,6 +106,7 @@ def read_pixel_sizes(table: Path | None, otherwise: float | None = None) -> Pixe
     for number, row in enumerate(rows, start=2):
         if not any(cell.strip() for cell in row):
             continue
+        refuse_more_cells(table, number, row[len(headings) :])
         cells = [row[column].strip() if column < len(row) else "" for column in (file, width, height)]
         found = _length(table, number, cells[1]), _length(table, number, cells[2])
         name = image_name(Path(cells[0]))

@@ -12,7 +12,9 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+from ..csv_lines import refuse_more_cells
 from ..display import text_of_csv_cell
 from ..errors import InputError
 from .measurements import OrganMeasurement
@@ -86,7 +88,7 @@ def read_visits(path: Path) -> list[Visit]:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
+            reader: csv.DictReader[Any] = csv.DictReader(file)
             headings = [heading.strip() for heading in reader.fieldnames or ()]
             reader.fieldnames = headings
             rows = list(reader)
@@ -97,6 +99,7 @@ def read_visits(path: Path) -> list[Visit]:
         raise InputError(path, "lacks a column", "give the columns case, subject, and either date or order")
     visits: dict[str, Visit] = {}
     for line, row in enumerate(rows, start=2):
+        refuse_more_cells(path, line, row.get(None))
         case, subject, text = (text_of_csv_cell((row[name] or "").strip()) for name in (*_HEADINGS, orders[0]))
         if not case or not subject:
             raise InputError(path, f"has no case or subject in line {line}", "fill in every cell")
