@@ -12,8 +12,8 @@ import USLabelEfficientSegLib
 ROOT = Path(USLabelEfficientSegLib.__file__).parent
 STAGES = [
     "errors", "display", "csv_lines", "counting", "quantities", "user_folder", "failures", "imaging", "annotation",
-    "study", "outputs", "teacher", "divergence", "pseudolabels", "student", "segmentation", "measurement",
-    "dicom_export", "evaluation",
+    "study", "outputs", "teacher", "divergence", "pseudolabels", "student", "segmentation", "prompting",
+    "measurement", "dicom_export", "evaluation",
 ]  # fmt: skip
 SEE_ALL = {
     "pipeline", "calibrating", "training_run", "divergence_teacher", "demo", "study_report", "cohort_report",

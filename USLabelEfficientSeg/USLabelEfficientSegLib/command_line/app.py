@@ -9,10 +9,12 @@ from . import (
     benchmark,
     demonstration,
     devices,
+    propagation,
     reporting,
     results,
     settings,
     splitting,
+    starter,
     studies,
     suggestion,
     training,
@@ -29,9 +31,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(studies.app, name="study", short_help=studies.app.info.help)
+app.add_typer(starter.app, name="starter", short_help=starter.app.info.help)
 for command in (
     demonstration.demo,
     splitting.split,
+    propagation.propagate,
     suggestion.suggest,
     settings.settings,
     training.train,

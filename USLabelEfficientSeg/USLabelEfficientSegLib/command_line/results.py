@@ -144,7 +144,7 @@ def segment(
         if as_json:
             print(volumes_line(result.path, result.rows), flush=True)
             continue
-        volumes = _volumes_text(result.rows)
+        volumes = volumes_text(result.rows)
         console.say(f"{result.path}: {volumes} ({duration(time.monotonic() - started)})")
         print_flags(result.rows, partial(sentence_of, rows=result.rows))
         started = time.monotonic()
@@ -333,7 +333,7 @@ def evaluate(
     console.next(next_report([predictions], references=references))
 
 
-def _volumes_text(rows: Sequence["OrganMeasurement"]) -> str:
+def volumes_text(rows: Sequence["OrganMeasurement"]) -> str:
     """Organs with their volumes in one unit, and their intervals where there are any."""
     unit = volume_unit(row.volume_ml for row in rows)
     return ", ".join(

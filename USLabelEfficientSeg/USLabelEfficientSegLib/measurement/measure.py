@@ -27,7 +27,7 @@ from .volumes import OrganVolume, organ_volumes
 
 if TYPE_CHECKING:
     from ..segmentation.inference import CoarsePrediction
-    from ..segmentation.model import SegmentationModel
+    from ..segmentation.segmenter import Segmenter
 
 
 def measure_case(
@@ -73,7 +73,7 @@ def measure_case(
 
 
 def measure_prediction(
-    model: SegmentationModel, prediction: CoarsePrediction, label_map: LabelMap
+    model: Segmenter, prediction: CoarsePrediction, label_map: LabelMap
 ) -> list[OrganMeasurement]:
     """Measure what a model has segmented, with the intervals and warnings that the model is able to give.
 
@@ -90,6 +90,8 @@ def measure_prediction(
     measured = _measure(label_map, rows, expected, prediction.sector, model.statistics, None)
     if model.statistics is not None:
         measured = _with_intensities(measured, model.statistics, prediction.features)
+    if model.is_rough:
+        measured = [_flagged(row, {Flag.FEW_SLICES}) for row in measured]
     return [_with_interval(row, model) for row in measured]
 
 
@@ -154,7 +156,7 @@ def _with_intensities(
     return rows if usual else [_flagged(row, {Flag.UNUSUAL_INTENSITIES}) for row in rows]
 
 
-def _with_interval(row: OrganMeasurement, model: SegmentationModel) -> OrganMeasurement:
+def _with_interval(row: OrganMeasurement, model: Segmenter) -> OrganMeasurement:
     if model.calibration is None or row.voxel_count == 0:
         return row
     interval_ml = model.calibration.interval_ml(row.label - 1, row.volume_ml)

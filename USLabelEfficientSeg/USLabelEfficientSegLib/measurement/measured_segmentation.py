@@ -13,10 +13,9 @@ from ..imaging.checksums import image_checksum
 from ..imaging.volume import LabelMap, UltrasoundVolume
 from ..outputs import Outputs
 from ..segmentation.inference import CoarsePrediction
-from ..segmentation.model import SegmentationModel
-from ..segmentation.model_digest import model_digest
 from ..segmentation.result_files import LABEL_SUFFIXES
 from ..segmentation.segment_files import segment_files
+from ..segmentation.segmenter import Segmenter
 from .measure import measure_prediction
 from .measurement_files import write_measurements_of
 from .measurement_record import Maker
@@ -32,7 +31,7 @@ class MeasuredFile:
 
 
 def segment_and_measure(
-    model: SegmentationModel,
+    model: Segmenter,
     images: Mapping[str, Path],
     output: Path,
     device: torch.device,
@@ -46,7 +45,7 @@ def segment_and_measure(
 ) -> Iterator[MeasuredFile]:
     """Segment images as `segment_files` does, and write `NAME_measurements.json` beside each segmentation."""
     rows: list[OrganMeasurement] = []
-    digest = model_digest(model)
+    digest = model.digest()
 
     def record(file: Path, volume: UltrasoundVolume, prediction: CoarsePrediction, label_map: LabelMap) -> None:
         rows[:] = measure_prediction(model, prediction, label_map)

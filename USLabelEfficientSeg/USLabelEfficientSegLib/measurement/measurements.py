@@ -24,6 +24,7 @@ class Flag(StrEnum):
     UNUSUAL_SPACING = "unusual_spacing"
     EDITED = "edited"
     OTHER_AXES = "other_axes"
+    FEW_SLICES = "few_slices"
     OTHER_MODEL = "other_model"
     UNKNOWN_MODEL = "unknown_model"
 
@@ -47,6 +48,8 @@ _SENTENCES = {
     "The volume is that of the outline, and there is no interval.",
     Flag.OTHER_AXES: "The axes of the image run in other directions than those of the training, in which the model "
     "knows the organs; store the image in their order, or train with `study create --orientation anatomical`.",
+    Flag.FEW_SLICES: "The organ was filled in from what was drawn of it, without training, and its volume may be a "
+    "quarter off; draw slices across each other, and check the contours before using the volume.",
     Flag.OTHER_MODEL: "The segmentation was not made by this study's model: the study's settings and checksums do not "
     "tell how it was made.",
     Flag.UNKNOWN_MODEL: "Nothing tells which model has made the segmentation: the study's settings and checksums may "

@@ -35,7 +35,7 @@ SENTENCES = {
     "pixel size is right.",
     Flag.EDITED: "The outline is not, or no longer, as the model has made it: it was edited, moved or exchanged. "
     "The area is that of the outline, and there are no intervals.",
-    **{flag: flag.sentence for flag in (Flag.OTHER_AXES, Flag.OTHER_MODEL, Flag.UNKNOWN_MODEL)},
+    **{flag: flag.sentence for flag in (Flag.OTHER_AXES, Flag.FEW_SLICES, Flag.OTHER_MODEL, Flag.UNKNOWN_MODEL)},
 }
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
 from ..imaging.orientation import Orientation
+from ..imaging.volume import UltrasoundVolume
 from ..student.build import StudentDesign
 from ..study.alignment import Template
 from ..study.checkpoint import load_checkpoint, save_checkpoint
@@ -21,6 +22,9 @@ from .calibration import VolumeCalibration
 from .model_description import ModelDescription, check_weights, loaded_students
 from .probability_scaling import ProbabilityScaling
 from .training_statistics import TrainingStatistics
+
+if TYPE_CHECKING:
+    from .inference import CoarsePrediction
 
 FORMAT = 5  # 4: all votes equal, no prior; 3: other students; 2: no scaling; 1: no calibration, statistics, template
 _FORMER_NETWORK = "residual"  # of students up to format 3
@@ -66,6 +70,23 @@ class SegmentationModel:
     prior: LocationPrior | None = None
     weights: tuple[float, ...] = ()
     orientation: Orientation = "as-stored"
+
+    @property
+    def is_rough(self) -> bool:
+        """A trained model has intervals instead of a caution for all volumes."""
+        return False
+
+    def predict(self, volume: UltrasoundVolume, device: torch.device) -> CoarsePrediction:
+        """Class probabilities of a volume, see `inference.predict`."""
+        from .inference import predict
+
+        return predict(self, volume, device)
+
+    def digest(self) -> str:
+        """A checksum of what decides how the model segments, see `model_digest`."""
+        from .model_digest import model_digest
+
+        return model_digest(self)
 
     def save(self, path: Path) -> None:
         """Write the model to a safetensors file, atomically."""

@@ -26,9 +26,10 @@ from ..study.kinds import check_images, check_model
 from ..study.study import Study
 from ..study.threads import in_threads
 from .image_model import ImageModel
-from .inference import CoarsePrediction, predict
+from .inference import CoarsePrediction
 from .model import MODEL_NAME, SegmentationModel
 from .result_files import LABEL_SUFFIXES, result_files
+from .segmenter import Segmenter
 from .segments import segment_metadata
 
 _Segmented = tuple[UltrasoundVolume, CoarsePrediction, LabelMap]
@@ -97,7 +98,7 @@ def images_by_name(paths: Iterable[Path], dimension: Dimension = 3) -> dict[str,
 
 
 def segment_files(
-    model: SegmentationModel,
+    model: Segmenter,
     images: Mapping[str, Path],
     output: Path,
     device: torch.device,
@@ -162,8 +163,8 @@ def segment_files(
             yield result
 
 
-def _segmented(model: SegmentationModel, volume: UltrasoundVolume, device: torch.device) -> _Segmented:
-    prediction = predict(model, volume, device)
+def _segmented(model: Segmenter, volume: UltrasoundVolume, device: torch.device) -> _Segmented:
+    prediction = model.predict(volume, device)
     return volume, prediction, prediction.label_map()
 
 

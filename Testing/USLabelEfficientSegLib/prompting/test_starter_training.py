@@ -1,0 +1,50 @@
+"""Training on scenes: pure functions of seed and step, resumed bit for bit, cooled from where it has got to."""
+
+import numpy as np
+import pytest
+import torch
+
+from USLabelEfficientSegLib.prompting import starter_training
+from USLabelEfficientSegLib.prompting.network import CHANNELS, CUBE
+from USLabelEfficientSegLib.prompting.starter_training import batch, cool_down, learn_scenes, losses
+
+
+def after(steps):
+    """Says stop after so many steps."""
+    asked = iter(range(steps))
+    return lambda: next(asked, None) == steps - 1
+
+
+def test_a_batch_is_a_function_of_seed_and_step_alone():
+    inputs, targets = batch(0, 5)
+    starter_training._scene.cache_clear()
+    again, _ = batch(0, 5)
+
+    assert inputs.shape == (2, len(CHANNELS), CUBE, CUBE, CUBE) and targets.shape == (2, 1, CUBE, CUBE, CUBE)
+    assert torch.equal(inputs, again)
+    assert not torch.equal(inputs, batch(1, 5)[0])
+    assert set(np.unique(targets)) == {0, 1}
+
+
+def test_losses_are_zero_for_the_truth_and_count_what_is_wrong():
+    targets = torch.zeros(1, 1, 4, 4, 4)
+    targets[..., :2] = 1
+    sure = 50 * (2 * targets - 1)
+
+    entropy, dice = losses(sure, targets)
+    wrong_entropy, wrong_dice = losses(-sure, targets)
+
+    assert float(entropy) == pytest.approx(0, abs=1e-6) and float(dice) == pytest.approx(0, abs=1e-6)
+    assert float(wrong_entropy) == pytest.approx(50) and float(wrong_dice) == pytest.approx(1 - 1 / 65)
+
+
+def test_training_that_was_stopped_goes_on_to_the_same_weights_and_cools_down(tmp_path):
+    assert learn_scenes(tmp_path / "whole", after(2)) == 2
+    assert learn_scenes(tmp_path / "parts", after(1)) == 1
+    assert learn_scenes(tmp_path / "parts", after(1)) == 2
+
+    whole, parts = (cool_down(tmp_path / name) for name in ("whole", "parts"))
+
+    for name, weights in whole.state_dict().items():
+        assert torch.equal(weights, parts.state_dict()[name]), name
+    assert not whole.training

@@ -1,0 +1,109 @@
+"""`uslabelseg propagate`."""
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..display import printable
+from ..errors import InputError
+from .console import console, shell
+from .long_commands import Overwrite, end_batch, long_command, outputs_of, told_failures
+from .options import DeviceName, OrganNames, parse_organs
+from .progress import duration
+from .result_output import print_flags
+from .results import volumes_text
+
+if TYPE_CHECKING:
+    from ..prompting.propagation import Propagation
+
+
+@long_command
+def propagate(
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGE...", help="Files, DICOM folders or folders of volumes.", show_default=False),
+    ],
+    labels: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR",
+            help="Label maps of the same names: 0 background, 1, 2, ... organs, 255 where nothing was drawn.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the results.", show_default=False)],
+    organs: OrganNames = None,
+    probability: Annotated[
+        bool, typer.Option("--probability", help="Write NAME_probability.nrrd, too: the probability of each class.")
+    ] = False,
+    uncertainty: Annotated[
+        bool, typer.Option("--uncertainty", help="Write NAME_uncertainty.nrrd, too: 0 certain to 1 unknown.")
+    ] = False,
+    weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Other weights than those that come with the program.", show_default=False),
+    ] = None,
+    device: DeviceName = "auto",
+    overwrite: Overwrite = False,
+) -> None:
+    """Fill in the organs of volumes in which one to three slices are labelled: no study, no training.
+
+    A network that has learnt organs from simulated ultrasound continues what you have drawn in a volume: whole slices,
+    or strokes (255 elsewhere). Slices across each other tell it most. What you have drawn stays as it is. Volumes have
+    no prediction interval: that of a trained study has one.
+
+    \b
+    Example:
+      uslabelseg propagate volumes --labels slices --output segmentations --organs prostate
+    """
+    from ..measurement.measured_segmentation import segment_and_measure
+    from ..measurement.measurements import sentence_of
+    from ..segmentation.model import choose_device
+    from ..segmentation.segment_files import images_by_name
+    from ..study.memory import tune_memory
+
+    where, found = choose_device(device), images_by_name(images)
+    propagation = _of_labels(labels, parse_organs(organs), weights)
+    without = [name for name in found if name not in propagation.labels]
+    if len(without) == len(found):
+        raise InputError(labels, "has no label of the name of an image", "give labels the names of their images")
+    if without:
+        console.say(f"Passed over, without labels: {', '.join(map(printable, without))}")
+    tune_memory()
+    failures = told_failures()
+    started = time.monotonic()
+    for result in segment_and_measure(
+        propagation,
+        {name: path for name, path in found.items() if name not in without},
+        output,
+        where,
+        probability=probability,
+        uncertainty=uncertainty,
+        outputs=outputs_of(overwrite, [labels, *images]),
+        failures=failures,
+    ):
+        volumes = volumes_text(result.rows)
+        console.say(f"{result.path}: {volumes} ({duration(time.monotonic() - started)})")
+        print_flags(result.rows, partial(sentence_of, rows=result.rows))
+        started = time.monotonic()
+    end_batch(failures)
+    console.next(f"uslabelseg report {shell(output)} --images IMAGES --output report.html")
+
+
+def _of_labels(folder: Path, organs: list[str] | None, weights: Path | None) -> "Propagation":
+    """What was drawn, by the name of the volume, with labels 1, 2, ... for the organs."""
+    from ..annotation.label_files import read_volume_labels
+    from ..annotation.segments import LabelFile, matched
+    from ..imaging.files import find_images
+    from ..prompting.propagation import Propagation
+    from ..prompting.starter import load_starter
+    from ..study.organs import study_organs
+
+    files = find_images(folder, labels=True)
+    drawn = {name: read_volume_labels(path) for name, path in files.items()}
+    names = study_organs([LabelFile.of(files[name], one) for name, one in drawn.items()], organs)
+    network = load_starter() if weights is None else load_starter(weights)
+    return Propagation({name: matched(one, names, files[name]) for name, one in drawn.items()}, names, network)

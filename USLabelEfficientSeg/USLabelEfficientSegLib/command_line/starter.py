@@ -1,0 +1,64 @@
+"""`uslabelseg starter`: the weights with which volumes are filled in before anything is trained."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .console import console, shell
+from .help_texts import EPILOG, first_sentence
+from .interruption import CANCELLED, Interruption
+from .long_commands import long_command
+from .options import DeviceName
+
+app = typer.Typer(rich_markup_mode=None, help="The weights of `propagate`, which come with the program: train others.")
+
+
+@app.callback()
+def starter() -> None:
+    """The weights of `propagate`, which come with the program: train others."""
+
+
+@long_command
+def train(
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder of the training.", show_default=False)],
+    hours: Annotated[float, typer.Option(metavar="H", min=0.001, help="Learn for so long; then cool down.")],
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    device: DeviceName = "auto",
+) -> None:
+    """Train the starter weights on random scenes of organs in ultrasound, which the program draws itself.
+
+    The first phase learns for H hours and goes on from where an earlier call has got to, so hours can be added. The
+    second one cools down in a quarter as many steps and writes OUTPUT/starter.safetensors. Ctrl-C saves in both phases,
+    and the same command continues.
+
+    \b
+    Example:
+      uslabelseg starter train starter --hours 10
+    """
+    from ..errors import Cancelled
+    from ..prompting.starter import save_starter
+    from ..prompting.starter_training import cool_down, learn_scenes
+    from ..segmentation.model import choose_device
+
+    where = choose_device(device)
+    output.mkdir(parents=True, exist_ok=True)
+    until = time.monotonic() + 3600 * hours
+    with Interruption() as interruption:
+        console.say(f"Learning scenes for {hours:g} hours, on {where}.")
+        steps = learn_scenes(output, lambda: interruption() or time.monotonic() > until, seed=seed, device=where)
+        console.say(f"{steps} steps so far.")
+        if interruption():
+            raise typer.Exit(CANCELLED)
+        try:
+            network = cool_down(output, seed=seed, device=where, cancelled=interruption)
+        except Cancelled:
+            raise typer.Exit(CANCELLED) from None
+    card: dict[str, Any] = {"steps": steps, "seed": seed, "trained on": "random scenes of this program alone"}
+    save_starter(output / "starter.safetensors", network, card)
+    console.say(f"Weights: {output / 'starter.safetensors'}")
+    console.next(f"uslabelseg propagate IMAGES --labels DIR --output OUT --weights {shell(output)}/starter.safetensors")
+
+
+app.command(short_help=first_sentence(train), epilog=EPILOG)(train)

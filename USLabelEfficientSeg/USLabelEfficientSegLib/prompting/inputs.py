@@ -1,0 +1,45 @@
+"""What the promptable network sees: one channel for each of `network.CHANNELS`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Field = NDArray[np.float32]
+_CERTAIN = 4.0  # largest log-odds of a prior
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """What was drawn of one organ in a cube.
+
+    Attributes:
+        drawn: (N, N, N) from -1, not the organ, to 1, the organ; 0 where nothing was drawn. What fills part of a voxel
+            counts in part.
+        told: (N, N, N) from 0 to 1, how much of a voxel was drawn on.
+    """
+
+    drawn: Field
+    told: Field
+
+
+def network_inputs(image: Field, prompts: Prompts, prior: Field | None = None) -> Tensor:
+    """The channels (5, N, N, N) of `network.CHANNELS`.
+
+    Args:
+        image: (N, N, N) grey values of any scale; they are normalised to zero mean and unit variance.
+        prompts: what was drawn.
+        prior: (N, N, N) probability of the organ in somebody's opinion, if there is one.
+    """
+    normalised = (image - image.mean()) / max(float(image.std()), 1e-6)
+    if prior is None:
+        opinion = has_opinion = np.zeros_like(normalised)
+    else:
+        odds = np.log(np.clip(prior, 1e-3, 1 - 1e-3)) - np.log1p(-np.clip(prior, 1e-3, 1 - 1e-3))
+        opinion, has_opinion = np.clip(odds / _CERTAIN, -1, 1), np.ones_like(normalised)
+    channels = [normalised, prompts.drawn, prompts.told, opinion, has_opinion]
+    return torch.from_numpy(np.stack(channels).astype(np.float32))

@@ -1,0 +1,179 @@
+"""Training of the starter weights on random scenes: no data but what this program draws goes into them.
+
+The learning rate is constant for as long as there is time and falls to zero in a last phase, from wherever the first
+one has got to (warm-up, stable, decay; Hu et al., arXiv 2404.06395). So more hours can always be added later.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..divergence.averaging import update_average
+from ..errors import Cancelled
+from ..imaging.simulator.scenes import Scene, draw_scene
+from ..study.checkpoint_header import read_metadata
+from ..study.events import EventLog
+from ..study.loop import TrainingState, load_modules, run_training, step_seed
+from ..study.optimizers import adam_w
+from ..study.precision import half_precision
+from .inputs import network_inputs
+from .network import CUBE, PromptableNetwork
+from .simulated_prompts import draw_prior, draw_prompts
+
+STAGE = "starter"
+COOLING_SHARE = 0.25  # of the steps, in the last phase
+_ENDLESS = 10_000_000
+_AVERAGE_DECAY, _SETTLED = 0.9995, 10_000
+_RATE, _DECAY = 2e-3, 1e-4
+_WARM_UP = 500
+_USES_APART = 37  # each scene is seen twice, so many steps apart
+_SMALLEST = 12  # voxels of an organ that is asked for
+
+
+def learn_scenes(
+    folder: Path, cancelled: Callable[[], bool], *, seed: int = 0, device: torch.device | None = None
+) -> int:
+    """First phase: learn until `cancelled`, resuming from what `folder` holds; returns the number of steps so far."""
+    state, network, average = _state(seed, device)
+    checkpoint = folder / "learning.safetensors"
+    with suppress(Cancelled):
+        run_training(
+            stage=STAGE,
+            steps=_ENDLESS,
+            state=state,
+            step_function=_steps(seed, state, network, average, settled=0),
+            checkpoint_path=checkpoint,
+            seed=seed,
+            events=EventLog(folder / "events.jsonl"),
+            settings={},
+            learning_rate=lambda step: _RATE * min((step + 1) / _WARM_UP, 1.0),
+            save_every_seconds=120,
+            cancelled=cancelled,
+        )
+    return int(read_metadata(checkpoint)["step"])
+
+
+def cool_down(
+    folder: Path,
+    *,
+    seed: int = 0,
+    device: torch.device | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> PromptableNetwork:
+    """Last phase: from where `learn_scenes` has got to, with a learning rate that falls to zero; resumes, too.
+
+    Returns:
+        The averaged network, in evaluation mode, on the CPU.
+
+    Raises:
+        Cancelled: when `cancelled` says so; the same call continues.
+    """
+    learnt = folder / "learning.safetensors"
+    done = int(read_metadata(learnt)["step"])
+    state, network, average = _state(seed, device)
+    load_modules(learnt, {"network": network, "average": average})
+    steps = max(int(COOLING_SHARE * done), 1)
+    run_training(
+        stage=f"{STAGE}, cooling from {done}",
+        steps=steps,
+        state=state,
+        step_function=_steps(seed, state, network, average, settled=_SETTLED, first=done),
+        checkpoint_path=folder / f"cooling_{done}.safetensors",
+        seed=seed,
+        events=EventLog(folder / "events.jsonl"),
+        settings={},
+        learning_rate=lambda step: _RATE * min((step + 1) / _WARM_UP, 1.0) * (1 - step / steps),
+        save_every_seconds=120,
+        cancelled=cancelled,
+    )
+    return average.cpu().eval()
+
+
+def losses(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross entropy, and soft Dice loss averaged over the cubes, of (B, 1, N, N, N)."""
+    entropy = F.binary_cross_entropy_with_logits(logits, targets)
+    probability, axes = torch.sigmoid(logits), (1, 2, 3, 4)
+    overlap = 2 * (probability * targets).sum(axes) + 1
+    dice = 1 - overlap / (probability.sum(axes) + targets.sum(axes) + 1)
+    return entropy, dice.mean()
+
+
+def batch(seed: int, step: int) -> tuple[Tensor, Tensor]:
+    """Inputs (2, 5, N, N, N) and targets (2, 1, N, N, N): a new scene, and one that was new some steps ago."""
+    rng = np.random.default_rng(step_seed(seed, f"{STAGE} prompts", step))
+    samples = [_sample(rng, _scene(seed, number)) for number in (step, max(step - _USES_APART, 0))]
+    return torch.stack([inputs for inputs, _ in samples]), torch.stack([target for _, target in samples])
+
+
+def _state(seed: int, device: torch.device | None) -> tuple[TrainingState, PromptableNetwork, PromptableNetwork]:
+    torch.manual_seed(seed)
+    network = PromptableNetwork()
+    nn.Module.to(network, device or torch.device("cpu"), memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    average = copy.deepcopy(network).requires_grad_(False)
+    optimizer = adam_w([{"params": list(network.parameters())}], _RATE, _DECAY)
+    return TrainingState({"network": network, "average": average}, optimizer), network, average
+
+
+def _steps(
+    seed: int,
+    state: TrainingState,
+    network: PromptableNetwork,
+    average: PromptableNetwork,
+    *,
+    settled: int,
+    first: int = 0,
+) -> Callable[[int, torch.Generator], dict[str, Tensor]]:
+    """What a step does; `first` is the number of the first scene that is new, `settled` is added for the average."""
+    device = next(network.parameters()).device
+
+    def step_function(step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        inputs, targets = batch(seed, first + step)
+        with half_precision(device, on_cpu=True):
+            logits = network(inputs.to(device, memory_format=torch.channels_last_3d))
+        entropy, dice = losses(logits.float(), targets.to(device))
+        state.optimizer.zero_grad()
+        (entropy + 0.5 * dice).backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        state.optimizer.step()
+        update_average(average, network, settled + step, _AVERAGE_DECAY)
+        return {"cross entropy": entropy.detach(), "soft Dice": dice.detach()}
+
+    return step_function
+
+
+@lru_cache(maxsize=_USES_APART + 2)
+def _scene(seed: int, number: int) -> Scene:
+    attempt = 0
+    while True:
+        scene = draw_scene(np.random.default_rng(step_seed(seed, f"{STAGE} scene {attempt}", number)), CUBE)
+        if _askable(scene.bodies):
+            return scene
+        attempt += 1
+
+
+def _askable(bodies: NDArray[np.uint8]) -> list[int]:
+    counts = np.bincount(bodies.ravel())
+    return [number for number in range(1, len(counts)) if counts[number] >= _SMALLEST]
+
+
+def _sample(rng: np.random.Generator, scene: Scene) -> tuple[Tensor, Tensor]:
+    """One organ of a scene, seen from a random side, with prompts and perhaps an opinion."""
+    organ_number = rng.choice(_askable(scene.bodies))
+    turn = rng.permutation(3)
+    mirrored = tuple(int(axis) for axis in np.flatnonzero(rng.random(3) < 0.5))
+    image = np.flip(scene.image.transpose(turn), mirrored)
+    organ = np.flip((scene.bodies == organ_number).transpose(turn), mirrored)
+    has_prior = bool(rng.random() < 0.45)
+    prior = draw_prior(rng, organ) if has_prior else None
+    prompts = draw_prompts(rng, organ, has_prior=has_prior)
+    return network_inputs(image, prompts, prior), torch.from_numpy(organ[None].astype(np.float32))
