@@ -255,6 +255,18 @@ def test_a_report_beside_the_slices_is_passed_over(voxels, geometry, tmp_path: P
     np.testing.assert_array_equal(read_volume(folder).voxels, voxels)
 
 
+def test_a_series_in_one_folder_with_volumes_of_other_formats_is_refused(voxels, geometry, tmp_path: Path) -> None:
+    """Neither may be segmented as if the other were not there; a segmentation of 3D Slicer beside a series is fine."""
+    folder = save_series(series_of(voxels, geometry), tmp_path / "series")
+    (folder / "series.seg.nrrd").write_bytes(b"")
+    np.testing.assert_array_equal(read_volume(folder).voxels, voxels)
+
+    (folder / "patient.nii.gz").write_bytes(b"")
+
+    with pytest.raises(InputError, match=r"volumes of other formats \(patient.nii.gz\); put them into folders"):
+        read_volume(folder)
+
+
 def test_a_folder_with_a_series_counts_as_one_image(voxels, geometry, tmp_path: Path) -> None:
     save_series(series_of(voxels, geometry), tmp_path / "b")
     save(enhanced(voxels, geometry), tmp_path / "a.dcm")

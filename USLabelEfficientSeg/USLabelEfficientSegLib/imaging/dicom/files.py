@@ -96,9 +96,13 @@ def images(path: Path, *, pixels: bool = True) -> Iterator[tuple[Path, Dataset]]
     An instance that lies in the folder twice comes once.
 
     Raises:
-        InputError: damaged, or a file that is no image.
+        InputError: damaged, a file that is no image, or a folder in which volumes of other formats lie as well.
     """
     others = [] if not path.is_dir() else [file.name for file in _files(path) if not is_dicom(file)]
+    volumes = [name for name in others if suffix_of(Path(name)) in READ_SUFFIXES and ".seg." not in name.lower()]
+    if volumes:
+        problem = f"holds DICOM images and volumes of other formats ({', '.join(sorted(volumes)[:_SHOWN])})"
+        raise InputError(path, problem, "put them into folders of their own")
     seen: set[tuple[object, ...]] = set()
     for file, kind, name in _objects(path):
         if kind != "image":
