@@ -38,15 +38,15 @@ def test_a_damaged_volume_is_told_and_the_others_are_segmented(call, trained_stu
 def test_a_fault_in_one_volume_is_a_line_and_its_traceback_in_the_log(
     call, trained_study, images, tmp_path, monkeypatch
 ):
-    from USLabelEfficientSegLib.segmentation import segment_files
+    from USLabelEfficientSegLib.segmentation import inference
 
-    def fails_once(model, volume, device, predict=segment_files.predict):
+    def fails_once(model, volume, device, predict=inference.predict):
         if volume.name == "simulated_0001":
             raise ZeroDivisionError("a fault")
         return predict(model, volume, device)
 
     monkeypatch.setenv("USLABELSEG_STATE", str(tmp_path / "state"))
-    monkeypatch.setattr(segment_files, "predict", fails_once)
+    monkeypatch.setattr(inference, "predict", fails_once)
 
     code, _, err = call("segment", trained_study, images, "--output", tmp_path / "out")
 

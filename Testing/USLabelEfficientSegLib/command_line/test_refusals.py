@@ -170,7 +170,7 @@ def test_too_little_memory_is_told_with_what_to_lower(refused, study_copy, monke
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr("USLabelEfficientSegLib.segmentation.segment_files.predict", fail)
+    monkeypatch.setattr("USLabelEfficientSegLib.segmentation.inference.predict", fail)
     message = refused("segment", study_copy, study_copy / "images", "--output", study_copy.parent / "out")
     assert "student.window" in message and "--device cpu" in message
 
@@ -179,7 +179,7 @@ def test_other_errors_keep_their_traceback(study_copy, monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("USLabelEfficientSegLib.segmentation.segment_files.predict", fail)
+    monkeypatch.setattr("USLabelEfficientSegLib.segmentation.inference.predict", fail)
     with pytest.raises(RuntimeError, match="a bug"):
         main(["segment", str(study_copy), str(study_copy / "images"), "--output", str(study_copy.parent / "out")])
 
