@@ -31,6 +31,7 @@ from .segmentation.image_model import ImageModel, predict_image
 from .segmentation.model import MODEL_NAME
 from .segmentation.model_provenance import without_names
 from .study.coverage import check_every_organ_is_shown
+from .study.memory import computing_alike
 from .study.provenance import image_checksums, images_added, label_checksums, labels_changed, read_settings, start_run
 from .study.settings import DivergenceSettings, Settings
 from .study.study import Study
@@ -40,6 +41,7 @@ PAIR_NAME = "divergence.safetensors"
 METHOD = "information-divergence"
 
 
+@computing_alike()
 def train_images(
     study: Study,
     settings: Settings,

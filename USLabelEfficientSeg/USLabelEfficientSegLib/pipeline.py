@@ -29,6 +29,7 @@ from .student_rounds import (
     trained_model,
 )
 from .study.coverage import check_every_organ_is_shown
+from .study.memory import computing_alike
 from .study.processors import Processors
 from .study.settings import Settings
 from .study.several_devices import check_devices, on_devices
@@ -48,6 +49,7 @@ Stage = Literal["teacher", "slice-head", "pseudo-labels", "student"]
 CONTINUED = "continued"  # name of the round of students that learn on
 
 
+@computing_alike()
 def train(
     study: Study,
     settings: Settings,

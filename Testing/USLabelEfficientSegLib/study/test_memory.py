@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from USLabelEfficientSegLib.study.memory import flushes_denormals, tune_memory
+from USLabelEfficientSegLib.study.memory import computing_alike, flushes_denormals, tune_memory
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +44,14 @@ def test_who_asks_for_threads_gets_them(monkeypatch, asked, threads):
     tune_memory()
 
     assert torch.get_num_threads() == threads
+
+
+def test_a_training_that_a_program_calls_computes_as_the_command_does_and_leaves_the_program_as_it_was(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    torch.set_num_threads(2)
+    torch.set_flush_denormal(False)
+
+    with computing_alike():
+        assert torch.get_num_threads() == 1 and flushes_denormals()
+
+    assert torch.get_num_threads() == 2 and not flushes_denormals()

@@ -3,6 +3,8 @@
 import ctypes
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -30,6 +32,19 @@ def tune_memory() -> None:
         libc.mallopt(_M_TOP_PAD, 64 * _MIB)
     torch.set_flush_denormal(True)
     torch.set_num_threads(_threads_asked_for())
+
+
+@contextmanager
+def computing_alike() -> Iterator[None]:
+    """Compute as commands do, whoever calls: threads and the treatment of denormal numbers decide the last bits."""
+    threads, flushed = torch.get_num_threads(), flushes_denormals()
+    torch.set_num_threads(_threads_asked_for())
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_flush_denormal(flushed)
 
 
 def _threads_asked_for() -> int:
