@@ -1,7 +1,5 @@
 """`uslabelseg propagate`."""
 
-import time
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +8,18 @@ import typer
 from ..display import printable
 from ..errors import InputError
 from .console import console, shell
-from .long_commands import Overwrite, end_batch, long_command, outputs_of, told_failures
+from .long_commands import Overwrite, long_command, outputs_of
 from .options import DeviceName, OrganNames, parse_organs
-from .progress import duration
-from .result_output import print_flags
-from .results import volumes_text
+from .segmenting import (
+    AsJson,
+    Images,
+    LabelFormat,
+    Probability,
+    Results,
+    Uncertainty,
+    idle_processors,
+    segment_volumes,
+)
 
 if TYPE_CHECKING:
     from ..prompting.propagation import Propagation
@@ -22,10 +27,7 @@ if TYPE_CHECKING:
 
 @long_command
 def propagate(
-    images: Annotated[
-        list[Path],
-        typer.Argument(metavar="IMAGE...", help="Files, DICOM folders or folders of volumes.", show_default=False),
-    ],
+    images: Images,
     labels: Annotated[
         Path,
         typer.Option(
@@ -34,19 +36,17 @@ def propagate(
             show_default=False,
         ),
     ],
-    output: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the results.", show_default=False)],
+    output: Results,
     organs: OrganNames = None,
-    probability: Annotated[
-        bool, typer.Option("--probability", help="Write NAME_probability.nrrd, too: the probability of each class.")
-    ] = False,
-    uncertainty: Annotated[
-        bool, typer.Option("--uncertainty", help="Write NAME_uncertainty.nrrd, too: 0 certain to 1 unknown.")
-    ] = False,
+    probability: Probability = False,
+    uncertainty: Uncertainty = False,
+    label_format: LabelFormat = "nrrd",
     weights: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Other weights than those that come with the program.", show_default=False),
     ] = None,
     device: DeviceName = "auto",
+    as_json: AsJson = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Fill in the organs of volumes in which one to three slices are labelled: no study, no training.
@@ -59,13 +59,16 @@ def propagate(
     Example:
       uslabelseg propagate volumes --labels slices --output segmentations --organs prostate
     """
-    from ..measurement.measured_segmentation import segment_and_measure
-    from ..measurement.measurements import sentence_of
+    console.getting_ready()
+
     from ..segmentation.model import choose_device
     from ..segmentation.segment_files import images_by_name
     from ..study.memory import tune_memory
 
-    where, found = choose_device(device), images_by_name(images)
+    where = choose_device(device)
+    console.results_elsewhere = as_json
+    processors = idle_processors(where)
+    found = images_by_name(images)
     propagation = _of_labels(labels, parse_organs(organs), weights)
     without = [name for name in found if name not in propagation.labels]
     if len(without) == len(found):
@@ -73,23 +76,18 @@ def propagate(
     if without:
         console.say(f"Passed over, without labels: {', '.join(map(printable, without))}")
     tune_memory()
-    failures = told_failures()
-    started = time.monotonic()
-    for result in segment_and_measure(
+    segment_volumes(
         propagation,
-        {name: path for name, path in found.items() if name not in without},
+        {name: path for name, path in found.items() if name in propagation.labels},
         output,
         where,
+        processors,
+        outputs_of(overwrite, [labels, *images]),
         probability=probability,
         uncertainty=uncertainty,
-        outputs=outputs_of(overwrite, [labels, *images]),
-        failures=failures,
-    ):
-        volumes = volumes_text(result.rows)
-        console.say(f"{result.path}: {volumes} ({duration(time.monotonic() - started)})")
-        print_flags(result.rows, partial(sentence_of, rows=result.rows))
-        started = time.monotonic()
-    end_batch(failures)
+        label_format=label_format,
+        as_json=as_json,
+    )
     console.next(f"uslabelseg report {shell(output)} --images IMAGES --output report.html")
 
 

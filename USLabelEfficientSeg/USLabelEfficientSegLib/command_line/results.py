@@ -1,22 +1,17 @@
 """What a trained study is for: segment, measure, evaluate."""
 
-import time
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from ..counting import counted_of
 from ..errors import InputError
-from ..quantities import three_digits, volume_unit
+from ..quantities import three_digits
 from . import image_results
 from .console import console, shell
 from .long_commands import Overwrite, end_batch, end_if_none_is_left, long_command, outputs_of, told_failures
 from .options import DeviceName, OrganNames, PixelSize, PixelTable, parse_organs
-from .progress import duration
-from .result_lines import volumes_line
 from .result_output import (
     Column,
     checksum_of_model,
@@ -27,9 +22,16 @@ from .result_output import (
     save_model,
     tables_of,
 )
-
-if TYPE_CHECKING:
-    from ..measurement.measurements import OrganMeasurement
+from .segmenting import (
+    AsJson,
+    Images,
+    LabelFormat,
+    Probability,
+    Results,
+    Uncertainty,
+    idle_processors,
+    segment_volumes,
+)
 
 _ERRORS = (
     Column(
@@ -39,7 +41,6 @@ _ERRORS = (
     ),
 )
 
-_SEGMENTED_AT_ONCE = 4  # each takes memory
 
 
 @long_command
@@ -47,25 +48,13 @@ def segment(
     model: Annotated[
         Path, typer.Argument(metavar="MODEL", help="Folder of a trained study, or a model file.", show_default=False)
     ],
-    images: Annotated[
-        list[Path],
-        typer.Argument(metavar="IMAGE...", help="Files, DICOM folders or folders of images.", show_default=False),
-    ],
-    output: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the results.", show_default=False)],
-    probability: Annotated[
-        bool, typer.Option("--probability", help="Write NAME_probability.nrrd, too: the probability of each class.")
-    ] = False,
-    uncertainty: Annotated[
-        bool, typer.Option("--uncertainty", help="Write NAME_uncertainty.nrrd, too: 0 certain to 1 unknown.")
-    ] = False,
-    label_format: Annotated[
-        Literal["nrrd", "seg.nrrd", "nii.gz"],
-        typer.Option(
-            "--format", help="Of the label maps of volumes. NIfTI (nii.gz) keeps no names of organs; NRRD does."
-        ),
-    ] = "nrrd",
+    images: Images,
+    output: Results,
+    probability: Probability = False,
+    uncertainty: Uncertainty = False,
+    label_format: LabelFormat = "nrrd",
     device: DeviceName = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print each result as a line of JSON for programs.")] = False,
+    as_json: AsJson = False,
     pixel_sizes: PixelTable = None,
     pixel_size: PixelSize = None,
     overwrite: Overwrite = False,
@@ -93,14 +82,11 @@ def segment(
     console.getting_ready()
 
     from ..imaging.pixel_sizes import read_pixel_sizes
-    from ..measurement.measured_segmentation import segment_and_measure
-    from ..measurement.measurements import sentence_of
     from ..segmentation.model import choose_device
     from ..segmentation.segment_files import images_by_name, load_model
     from ..segmentation.segment_images import model_dimension
     from ..study.kinds import check_order
     from ..study.memory import tune_memory
-    from ..study.processors import Processors
 
     check_order("segment", model, images)
     where, sizes = choose_device(device), read_pixel_sizes(pixel_sizes, pixel_size)
@@ -121,34 +107,22 @@ def segment(
         )
         return
     image_results.refuse_pixel_sizes(sizes)
-    processors = Processors(_SEGMENTED_AT_ONCE if where.type == "cpu" else 1)
-    processors.threads()  # what they do until the first image is read tells how many are idle
+    processors = idle_processors(where)
     found = images_by_name(images)
     trained = load_model(model)
     tune_memory()
-    failures = told_failures()
-    started = time.monotonic()
-    results = segment_and_measure(
+    segment_volumes(
         trained,
         found,
         output,
         where,
+        processors,
+        outputs_of(overwrite, [model, *images]),
         probability=probability,
         uncertainty=uncertainty,
-        outputs=outputs_of(overwrite, [model, *images]),
-        failures=failures,
-        threads=processors.threads,
-        suffix=f".{label_format}",
+        label_format=label_format,
+        as_json=as_json,
     )
-    for result in counted_of(results, len(found), "segmenting"):
-        if as_json:
-            print(volumes_line(result.path, result.rows), flush=True)
-            continue
-        volumes = volumes_text(result.rows)
-        console.say(f"{result.path}: {volumes} ({duration(time.monotonic() - started)})")
-        print_flags(result.rows, partial(sentence_of, rows=result.rows))
-        started = time.monotonic()
-    end_batch(failures)
     console.next(f"uslabelseg measure {shell(output)} --output volumes.csv")
 
 
@@ -331,13 +305,3 @@ def evaluate(
     console.say(f"Wrote {' and '.join(map(str, tables_of(output)))}")
     end_batch(failures)
     console.next(next_report([predictions], references=references))
-
-
-def volumes_text(rows: Sequence["OrganMeasurement"]) -> str:
-    """Organs with their volumes in one unit, and their intervals where there are any."""
-    unit = volume_unit(row.volume_ml for row in rows)
-    return ", ".join(
-        f"{row.organ} {unit.text(row.volume_ml)} {unit.name}"
-        + (f" (90 %: {unit.interval(row.interval_ml)})" if row.interval_ml else "")
-        for row in rows
-    )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import InputError
+from ..file_errors import about
 from ..volume import Geometry, check_voxel_count
 
 Role = Literal["space", "time", "colour"]
@@ -103,11 +104,10 @@ def damaged(path: Path, reason: str = "") -> InputError:
 def understood(path: Path) -> Iterator[None]:
     """Turn whatever a damaged header leads to into one sentence that names the file."""
     try:
-        yield
-    except InputError as error:
-        if isinstance(error.subject, Path):
-            raise
-        raise InputError(path, error.problem, error.remedy) from None
+        with about(path):
+            yield
+    except InputError:  # a ValueError, too
+        raise
     except (ValueError, TypeError, LookupError, ArithmeticError, StructError) as error:
         raise damaged(path, str(error)) from None
 
