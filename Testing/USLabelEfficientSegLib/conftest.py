@@ -1,9 +1,13 @@
 """A study that is simulated and trained once, in seconds, for all tests that need one."""
 
+import shutil
+
 import pytest
 
 from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
+from USLabelEfficientSegLib.study.settings import Settings, changed
+from USLabelEfficientSegLib.study.study import Study
 
 ORGANS = ("solid", "fluid")
 
@@ -49,8 +53,6 @@ def trained_study(tmp_path_factory, simulated, tiny_changes):
     import torch
 
     from USLabelEfficientSegLib.pipeline import train
-    from USLabelEfficientSegLib.study.settings import Settings, changed
-    from USLabelEfficientSegLib.study.study import Study
 
     folder = tmp_path_factory.mktemp("trained") / "study"
     images, labels = simulated / "images", simulated / "labels"
@@ -73,3 +75,30 @@ def call(capfd):
         return stop.value.code, output.out, output.err
 
     return run
+
+
+@pytest.fixture(scope="session")
+def settings(tiny_changes):
+    return changed(Settings(), tiny_changes)
+
+
+@pytest.fixture(scope="session")
+def untrained(tmp_path_factory, trained_study):
+    """The study of `trained_study` before its training."""
+    folder = tmp_path_factory.mktemp("untrained") / "study"
+    shutil.copytree(trained_study, folder, ignore=shutil.ignore_patterns("run"))
+    return folder
+
+
+@pytest.fixture
+def study(tmp_path, untrained):
+    """A study of its own for each test, not trained."""
+    shutil.copytree(untrained, tmp_path / "untrained")
+    return Study.open(tmp_path / "untrained")
+
+
+@pytest.fixture
+def trained(tmp_path, trained_study):
+    """A trained study of its own for each test."""
+    shutil.copytree(trained_study, tmp_path / "study")
+    return Study.open(tmp_path / "study")
