@@ -6,6 +6,7 @@ from random_user import MODULE, NAME, make_study
 from simulated_heads import write_heads
 
 from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice
+from USLabelEfficientSegLib.study.coverage import in_percent
 from USLabelEfficientSegLib.study.study import Study
 
 
@@ -59,7 +60,12 @@ def test_a_suggested_slice_of_any_direction_is_shown_named_and_counted(panel, ho
     ui.emptySliceButton.click()
     host.process_events(0.1)
     assert LabelledSlice(axis, 5) in Study.open(folder).read_labels(case).labelled_slices()
-    assert f"{before + 1} of {slices} slices" in ui.labelFractionLabel.text
+    share = in_percent(Study.open(folder).label_fraction())
+    assert ui.labelFractionLabel.text == (
+        f"{before + 1} of {slices} slices are labelled: {share}."
+        if axis == 2
+        else f"{before + 1} slices are labelled: {share} of all, where they cross counted once."
+    )
     assert int(ui.labelTable.item(0, 1).text()) == count + 1
     texts = [[ui.sliceTable.item(row, column).text() for column in range(2)] for row in range(ui.sliceTable.rowCount)]
     assert len(texts) == rows + 1 and [f"{plane}, slice 6 of {size}", "no organ"] in texts

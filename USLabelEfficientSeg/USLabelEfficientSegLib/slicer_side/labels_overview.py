@@ -29,8 +29,8 @@ def fraction_of(session: StudySession) -> str:
     counted = sum(_counted(session, case) for case in session.cases())
     slices = sum(_slices(session, case) for case in session.cases())
     text = _("{labelled} of {slices} slices are labelled: {share}.")
-    if labelled > slices:  # along several axes
-        text = _("{labelled} slices are labelled: {share}.")
+    if counted < labelled:  # 8 of 240 would not be that share
+        text = _("{labelled} slices are labelled: {share} of all, where they cross counted once.")
     return text.format(labelled=labelled, slices=slices, share=in_percent(counted / slices))
 
 
