@@ -10,8 +10,8 @@ demo: $(READY)
 	$(BIN)/uslabelseg demo demo-study
 
 test: $(READY) lint
-	$(BIN)/python -m pytest Testing/USLabelEfficientSegLib
-	$(BIN)/python -m pytest Testing/robustness Testing/slicer_host $(wildcard Testing/test_*.py)
+	$(BIN)/python -m pytest Testing/USLabelEfficientSegLib Testing/robustness
+	$(BIN)/python -m pytest Testing/slicer_host $(wildcard Testing/test_*.py)
 
 lint: $(READY)
 	$(BIN)/ruff check .
