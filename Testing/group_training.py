@@ -7,14 +7,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from USLabelEfficientSegLib.study.checkpoint import save_checkpoint
-from USLabelEfficientSegLib.study.group import ALONE
-from USLabelEfficientSegLib.study.loop import TrainingState, run_training
 from USLabelEfficientSegLib.study.settings import TeacherSettings
 from USLabelEfficientSegLib.teacher.masked import MaskedAutoencoder, random_order
 from USLabelEfficientSegLib.teacher.pretraining import dino_objective
 from USLabelEfficientSegLib.teacher.slices import SliceSource
 from USLabelEfficientSegLib.teacher.vit import build_vit
+from USLabelEfficientSegLib.training.checkpoint import save_checkpoint
+from USLabelEfficientSegLib.training.group import ALONE
+from USLabelEfficientSegLib.training.loop import TrainingState, run_training
 
 STEPS = 6
 

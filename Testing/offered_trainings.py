@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from USLabelEfficientSegLib.study.events import EventLog
-from USLabelEfficientSegLib.study.loop import TrainingState, run_training
-from USLabelEfficientSegLib.study.side_by_side import SideBySide
+from USLabelEfficientSegLib.training.loop import TrainingState, run_training
+from USLabelEfficientSegLib.training.side_by_side import SideBySide
 
 STEPS = 400
 

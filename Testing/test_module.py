@@ -217,7 +217,7 @@ def lives(pid):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 def test_a_training_that_outlives_a_killed_slicer_is_followed_and_can_be_cancelled(story, tmp_path):
-    from USLabelEfficientSegLib.study.lock import holder_of
+    from USLabelEfficientSegLib.disk.lock import holder_of
 
     ui, panel, folder = story.ui, story.panel, tmp_path / "study"
     make_study(folder)
@@ -244,7 +244,7 @@ def test_a_training_that_outlives_a_killed_slicer_is_followed_and_can_be_cancell
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 def test_a_training_that_outlives_a_killed_slicer_is_finished_and_its_model_used(story, tmp_path):
-    from USLabelEfficientSegLib.study.lock import holder_of
+    from USLabelEfficientSegLib.disk.lock import holder_of
 
     ui, panel, folder = story.ui, story.panel, tmp_path / "study"
     make_study(folder)

@@ -5,8 +5,8 @@ import torch
 from USLabelEfficientSegLib.imaging.files import read_label_map, write_label_map
 from USLabelEfficientSegLib.imaging.volume import LabelMap
 from USLabelEfficientSegLib.segmentation.model import MODEL_NAME
-from USLabelEfficientSegLib.study.checkpoint import load_checkpoint
 from USLabelEfficientSegLib.study.events import read_events
+from USLabelEfficientSegLib.training.checkpoint import load_checkpoint
 
 CPU = torch.device("cpu")
 

@@ -23,7 +23,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from USLabelEfficientSegLib.study.processors import count
+from USLabelEfficientSegLib.training.processors import count
 
 WARM_UP = 3  # steps under every load
 TORCHS, ASLEEP, ONE, HERE, BOTH = WAYS = (
@@ -107,15 +107,15 @@ def measured(way: str, seconds: float) -> list[float]:
     """Mean milliseconds of a step of a student under each load."""
     import torch
 
+    from USLabelEfficientSegLib.anatomy.targets import SoftTarget
+    from USLabelEfficientSegLib.anatomy.training_volumes import prepare_volume
     from USLabelEfficientSegLib.errors import Cancelled
     from USLabelEfficientSegLib.imaging.simulator import simulate_volume
     from USLabelEfficientSegLib.student import training
     from USLabelEfficientSegLib.student.build import StudentDesign
     from USLabelEfficientSegLib.study.events import EventLog
-    from USLabelEfficientSegLib.study.memory import tune_memory
     from USLabelEfficientSegLib.study.settings import preset
-    from USLabelEfficientSegLib.study.targets import SoftTarget
-    from USLabelEfficientSegLib.study.training_volumes import prepare_volume
+    from USLabelEfficientSegLib.training.memory import tune_memory
 
     tune_memory()
     if way in (TORCHS, ASLEEP):

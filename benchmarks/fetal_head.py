@@ -50,11 +50,11 @@ from fetal_head_training import ABLATIONS, METHODS, Arm, train_for
 from torch import nn
 
 from USLabelEfficientSegLib.command_line.options import parse_changes
+from USLabelEfficientSegLib.disk.files import atomic_write_bytes, sha256_of
 from USLabelEfficientSegLib.divergence.images import network_input
 from USLabelEfficientSegLib.divergence.unext import UNeXt
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.segmentation.model import choose_device
-from USLabelEfficientSegLib.study.files import atomic_write_bytes, sha256_of
 from USLabelEfficientSegLib.study.settings import DivergenceSettings, changed, preset
 
 

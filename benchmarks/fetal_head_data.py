@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from USLabelEfficientSegLib.benchmark.data import split_by_subject
+from USLabelEfficientSegLib.benchmark.degradations import DEGRADATIONS, degrade
 from USLabelEfficientSegLib.divergence.images import TrainingImages, image_pixel_size, prepare_images
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.evaluation.benchmark_data import split_by_subject
-from USLabelEfficientSegLib.evaluation.degradations import DEGRADATIONS, degrade
 from USLabelEfficientSegLib.imaging.image_files import read_image, read_image_labels
 from USLabelEfficientSegLib.imaging.pixel_sizes import read_pixel_sizes
 from USLabelEfficientSegLib.imaging.volume import UltrasoundImage

@@ -14,8 +14,8 @@ from fetal_head_training import LOW_COST
 from matplotlib.figure import Figure
 from torch import nn
 
-from USLabelEfficientSegLib.evaluation.benchmark_results import UNDEGRADED
-from USLabelEfficientSegLib.evaluation.degradations import DEGRADATIONS, STRENGTHS
+from USLabelEfficientSegLib.benchmark.degradations import DEGRADATIONS, STRENGTHS
+from USLabelEfficientSegLib.benchmark.results import UNDEGRADED
 from USLabelEfficientSegLib.evaluation.metrics import dice
 
 # Okabe and Ito's colours; with markers they also work in grey.

@@ -20,10 +20,10 @@ from typing import Any, TypeVar, get_type_hints
 
 from torch import nn
 
+from USLabelEfficientSegLib.disk.files import atomic_write_csv, atomic_write_json
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.study.checkpoint import load_checkpoint, save_checkpoint
-from USLabelEfficientSegLib.study.checkpoint_header import read_metadata
-from USLabelEfficientSegLib.study.files import atomic_write_csv, atomic_write_json
+from USLabelEfficientSegLib.training.checkpoint import load_checkpoint, save_checkpoint
+from USLabelEfficientSegLib.training.checkpoint_header import read_metadata
 
 Row = TypeVar("Row")
 

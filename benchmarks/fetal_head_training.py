@@ -13,7 +13,6 @@ import torch
 from monai.networks.nets import UNet
 from torch import Tensor, nn
 
-from USLabelEfficientSegLib.divergence.averaging import update_average
 from USLabelEfficientSegLib.divergence.batches import draw_batch
 from USLabelEfficientSegLib.divergence.images import TrainingImages, network_input
 from USLabelEfficientSegLib.divergence.losses import supervised_loss
@@ -27,9 +26,10 @@ from USLabelEfficientSegLib.divergence.training import (
 )
 from USLabelEfficientSegLib.divergence.unext import UNeXt
 from USLabelEfficientSegLib.study.events import EventLog
-from USLabelEfficientSegLib.study.loop import TrainingState, run_training
-from USLabelEfficientSegLib.study.precision import half_precision
 from USLabelEfficientSegLib.study.settings import DivergenceSettings
+from USLabelEfficientSegLib.training.loop import TrainingState, run_training
+from USLabelEfficientSegLib.training.moving_average import update_average
+from USLabelEfficientSegLib.training.precision import half_precision
 
 CALIBRATION_STEPS = 18
 CLASSES = 2

@@ -16,15 +16,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from USLabelEfficientSegLib.calibration.volumes import VolumeCalibration, calibration_from_volumes
 from USLabelEfficientSegLib.demo import DemoDesign, simulate_folder
 from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, read_volume
 from USLabelEfficientSegLib.measurement.volumes import organ_volumes
-from USLabelEfficientSegLib.segmentation.calibration import VolumeCalibration, calibration_from_volumes
 from USLabelEfficientSegLib.segmentation.inference import predict
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel, choose_device
 from USLabelEfficientSegLib.segmentation.segment_files import load_model
-from USLabelEfficientSegLib.study.memory import tune_memory
 from USLabelEfficientSegLib.study.study import Study
+from USLabelEfficientSegLib.training.memory import tune_memory
 
 FIRST_SUBJECT = 600  # the demo of seed 0 uses those from 0 and from 700
 SPLITS = 200

@@ -29,11 +29,11 @@ from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation.model import MODEL_NAME
-from USLabelEfficientSegLib.study.checkpoint import load_checkpoint
 from USLabelEfficientSegLib.study.events import EventReader, read_events
-from USLabelEfficientSegLib.study.loop import run_training
 from USLabelEfficientSegLib.study.settings import Settings, changed
 from USLabelEfficientSegLib.study.study import Study
+from USLabelEfficientSegLib.training.checkpoint import load_checkpoint
+from USLabelEfficientSegLib.training.loop import run_training
 
 SMALL: dict[str, Any] = {
     "working_grid.max_voxels": 32,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.study.memory import tune_memory
+from USLabelEfficientSegLib.training.memory import tune_memory
 
 _Value = TypeVar("_Value")
 

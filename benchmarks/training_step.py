@@ -19,12 +19,12 @@ import torch
 import training_options
 from torch import Tensor, nn
 
-from USLabelEfficientSegLib.evaluation.peers.networks import VolumeUNet
+from USLabelEfficientSegLib.benchmark.peers.networks import VolumeUNet
 from USLabelEfficientSegLib.imaging.normalisation import IMAGE_CHANNELS, POSITION_CHANNELS
 from USLabelEfficientSegLib.student.build import StudentDesign, build_student
 from USLabelEfficientSegLib.student.convolution import FastConv3d, FastConvTranspose3d
-from USLabelEfficientSegLib.study.optimizers import adam_w
 from USLabelEfficientSegLib.study.settings import preset
+from USLabelEfficientSegLib.training.optimizers import adam_w
 
 CLASSES = 2
 ROUNDS, STEPS_A_ROUND = 7, 3

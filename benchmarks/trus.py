@@ -21,22 +21,22 @@ import numpy as np
 import torch
 import training_options
 
+from USLabelEfficientSegLib.benchmark.clock import read_minutes, stopwatch
+from USLabelEfficientSegLib.benchmark.data import split_by_subject
 from USLabelEfficientSegLib.command_line.options import parse_changes
+from USLabelEfficientSegLib.disk.files import atomic_write_json
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.evaluation.benchmark_clock import read_minutes, stopwatch
-from USLabelEfficientSegLib.evaluation.benchmark_data import split_by_subject
 from USLabelEfficientSegLib.evaluation.evaluate import CaseMetrics, evaluate_case
 from USLabelEfficientSegLib.evaluation.metrics import volume_error_percent
 from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, read_volume
+from USLabelEfficientSegLib.method.suggesting import write_suggested_labels
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation.inference import predict
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel, choose_device
 from USLabelEfficientSegLib.study.events import Event
-from USLabelEfficientSegLib.study.files import atomic_write_json
 from USLabelEfficientSegLib.study.manifest import MANIFEST_NAME
 from USLabelEfficientSegLib.study.settings import changed, preset
 from USLabelEfficientSegLib.study.study import Study
-from USLabelEfficientSegLib.suggesting import write_suggested_labels
 
 ORGANS = ("prostate",)
 SLICE_AXIS = 2

@@ -27,8 +27,8 @@ from USLabelEfficientSegLib.segmentation.inference import predict
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel, choose_device
 from USLabelEfficientSegLib.student.build import StudentDesign, build_student
 from USLabelEfficientSegLib.student.published import PublishedStudent
-from USLabelEfficientSegLib.study.memory import tune_memory
 from USLabelEfficientSegLib.study.settings import Settings, changed, preset
+from USLabelEfficientSegLib.training.memory import tune_memory
 
 ORGANS = ("organ 1", "organ 2")
 BLOCK = (16, 256, 256)

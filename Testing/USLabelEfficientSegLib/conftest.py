@@ -6,6 +6,7 @@ import pytest
 
 from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
+from USLabelEfficientSegLib.measurement.measurements import OrganMeasurement
 from USLabelEfficientSegLib.study.settings import Settings, changed
 from USLabelEfficientSegLib.study.study import Study
 
@@ -102,3 +103,26 @@ def trained(tmp_path, trained_study):
     """A trained study of its own for each test."""
     shutil.copytree(trained_study, tmp_path / "study")
     return Study.open(tmp_path / "study")
+
+
+@pytest.fixture(scope="session")
+def measurement():
+    """Makes the measurement of an organ."""
+    return _measurement
+
+
+def _measurement(case="a", organ="prostate", label=1, volume_ml=20.0, **changes):
+    values = {
+        "voxel_count": int(volume_ml * 500),
+        "volume_ml": volume_ml,
+        "outline_volume_ml": volume_ml,
+        "surface_volume_ml": volume_ml,
+        "surface_area_mm2": 3000.0,
+        "axes_mm": (40.0, 30.0, 25.0),
+        "extents_ras_mm": (38.0, 29.0, 25.0),
+        "max_diameter_mm": 41.5,
+        "centroid_ras_mm": (0.0, 0.0, 0.0),
+        "ellipsoid_volume_ml": 0.8 * volume_ml,
+        **changes,
+    }
+    return OrganMeasurement(case=case, organ=organ, label=label, **values)

@@ -10,23 +10,19 @@ import pytest
 import USLabelEfficientSegLib
 
 ROOT = Path(USLabelEfficientSegLib.__file__).parent
-STAGES = [
-    "errors", "display", "csv_lines", "counting", "quantities", "user_folder", "failures", "imaging", "annotation",
-    "study", "outputs", "teacher", "divergence", "pseudolabels", "student", "segmentation", "prompting",
-    "measurement", "dicom_export", "evaluation",
+# Each folder imports those before it. The method is on `pipeline`; only what follows that sees it.
+ORDER = [
+    "errors", "text", "imaging", "disk", "annotation", "study", "anatomy", "training", "teacher", "divergence",
+    "pseudolabels", "student", "calibration", "segmentation", "prompting", "measurement", "evaluation", "method",
+    "pipeline", "report", "benchmark", "dicom_export", "demo", "command_line", "cli", "slicer_side",
 ]  # fmt: skip
-SEE_ALL = {
-    "pipeline", "calibrating", "training_run", "divergence_teacher", "demo", "study_report", "cohort_report",
-    "suggesting", "benchmarking", "benchmark_run", "benchmark_study", "image_training", "image_calibrating",
-    "image_report", "earlier_training", "student_rounds", "suggestion_files", "command_line", "cli",
-}  # fmt: skip
 HEAVY = ("torch", "monai")
 LIGHT = [
     "imaging.files", "imaging.dicom", "imaging.sector", "imaging.resampling", "imaging.simulator",
     "annotation.label_files", "annotation.organ_names", "annotation.segments",
     "annotation.protocol", "annotation.sparse_labels", "annotation.suggestion", "annotation.usable_slices",
-    "study.study", "study.settings", "study.manifest", "study.names",
-    "study.checkpoint_header", "study.events", "study.lock", "study.provenance", "study.files", "cli",
+    "study.study", "study.settings", "study.manifest", "study.events", "study.provenance",
+    "disk.files", "disk.lock", "disk.names", "disk.outputs", "training.checkpoint_header", "cli",
 ]  # fmt: skip
 
 
@@ -52,32 +48,30 @@ def imports(name, path):
 
 def test_only_the_slicer_side_imports_slicer_and_only_measurement_vtk():
     for name, path in modules().items():
-        stage = name.split(".")[0]
+        folder = name.split(".")[0]
         foreign = {imported.split(".")[0] for imported, own in imports(name, path) if not own}
-        forbidden = {"slicer", "qt", "ctk", "vtk", "PythonQt"} - ({"vtk"} if stage == "measurement" else set())
-        assert stage == "slicer_side" or not foreign & forbidden, name
+        forbidden = {"slicer", "qt", "ctk", "vtk", "PythonQt"} - ({"vtk"} if folder == "measurement" else set())
+        assert folder == "slicer_side" or not foreign & forbidden, name
 
 
 def test_every_module_has_its_place():
     """A new folder or file must be given its place in the order."""
-    found = {name.split(".")[0] for name in modules()} - {"__init__", "slicer_side"}
-
-    assert found == {*STAGES, *SEE_ALL}
+    assert {name.split(".")[0] for name in modules()} - {"__init__"} == set(ORDER)
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_imports_only_itself_and_earlier_ones(stage):
-    allowed = set(STAGES[: STAGES.index(stage) + 1])
-    checked = 0
+def test_beside_the_folders_stand_four_modules():
+    assert {path.stem for path in ROOT.glob("*.py")} == {"__init__", "pipeline", "cli", "demo", "errors"}
+
+
+@pytest.mark.parametrize("folder", ORDER)
+def test_a_folder_imports_only_itself_and_earlier_ones(folder):
+    allowed = {*ORDER[: ORDER.index(folder) + 1], "__version__"}  # `from .. import __version__` imports no folder
     for name, path in modules().items():
-        if name.split(".")[0] != stage:
-            continue
-        for imported, own in imports(name, path):
-            if own:
-                checked += 1
-                # `from .. import __version__` imports no stage.
-                assert imported.split(".")[0] in {*allowed, "__version__"}, f"{name} imports {imported}"
-    assert checked > 0 or stage in {"errors", "display", "csv_lines", "counting", "quantities", "user_folder"}
+        if name.split(".")[0] == folder:
+            for imported, own in imports(name, path):
+                assert not own or imported.removeprefix("USLabelEfficientSegLib.").split(".")[0] in allowed, (
+                    f"{name} imports {imported}"
+                )
 
 
 def test_commands_load_what_is_heavy_only_when_they_run():

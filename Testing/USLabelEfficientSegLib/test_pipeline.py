@@ -17,15 +17,15 @@ from trained_studies import CPU, assert_same_weights, label_another_slice, stage
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.imaging.normalisation import Frame
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
+from USLabelEfficientSegLib.method.run import FEWEST_STUDENT_STEPS, aligned, open_run
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation.inference import predict
 from USLabelEfficientSegLib.segmentation.model import MODEL_NAME, SegmentationModel
 from USLabelEfficientSegLib.segmentation.model_provenance import knows_labels_of
-from USLabelEfficientSegLib.study import side_by_side
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.settings import changed
 from USLabelEfficientSegLib.study.study import Study
-from USLabelEfficientSegLib.training_run import FEWEST_STUDENT_STEPS, aligned, open_run
+from USLabelEfficientSegLib.training import side_by_side
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "kill_and_resume.py"
 

@@ -10,8 +10,8 @@ from trained_studies import CPU, assert_same_weights, weights
 
 from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.pipeline import train
-from USLabelEfficientSegLib.study.checkpoint import load_checkpoint, save_checkpoint
 from USLabelEfficientSegLib.study.study import Study
+from USLabelEfficientSegLib.training.checkpoint import load_checkpoint, save_checkpoint
 
 
 @pytest.mark.parametrize("file", ["teacher.safetensors", "slice_head.safetensors", "student_1_1.safetensors"])

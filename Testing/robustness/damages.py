@@ -15,7 +15,7 @@ from robustness.mutations import changed_bytes
 from robustness.runner import Check
 from robustness.trained_study import prepare
 from USLabelEfficientSegLib.segmentation.model import MODEL_NAME
-from USLabelEfficientSegLib.study.checkpoint import load_checkpoint
+from USLabelEfficientSegLib.training.checkpoint import load_checkpoint
 
 FEWEST_CHECKS_A_DAMAGE = 50  # of other families: a command takes seconds
 COMMANDS = {

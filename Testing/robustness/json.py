@@ -13,9 +13,9 @@ import numpy as np
 from robustness.mutations import as_text, changed_bytes, changed_json
 from robustness.runner import Check
 from robustness.tiny_studies import study_with_a_run
+from USLabelEfficientSegLib.disk.names import name_problem
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.study.events import read_events, training_seconds
-from USLabelEfficientSegLib.study.names import name_problem
 from USLabelEfficientSegLib.study.provenance import images_added, labels_changed, read_settings, read_starts
 from USLabelEfficientSegLib.study.settings import Settings, parse_settings
 from USLabelEfficientSegLib.study.study import Study

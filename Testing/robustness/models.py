@@ -18,7 +18,7 @@ from USLabelEfficientSegLib.imaging.volume import UltrasoundVolume
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel
 from USLabelEfficientSegLib.segmentation.inference import predict
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
-from USLabelEfficientSegLib.study.checkpoint import load_checkpoint, save_checkpoint
+from USLabelEfficientSegLib.training.checkpoint import load_checkpoint, save_checkpoint
 
 CPU = torch.device("cpu")
 Model = SegmentationModel | ImageModel

@@ -5,16 +5,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from USLabelEfficientSegLib.anatomy.alignment import Template
+from USLabelEfficientSegLib.anatomy.location_prior import LocationPrior
 from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
+from USLabelEfficientSegLib.calibration.probability_scaling import ProbabilityScaling
 from USLabelEfficientSegLib.divergence.unext import UNeXt
 from USLabelEfficientSegLib.imaging.files import write_volume
 from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
-from USLabelEfficientSegLib.segmentation.probability_scaling import ProbabilityScaling
 from USLabelEfficientSegLib.student.build import StudentDesign, build_student
-from USLabelEfficientSegLib.study.alignment import Template
-from USLabelEfficientSegLib.study.location_prior import LocationPrior
 from USLabelEfficientSegLib.study.provenance import start_run
 from USLabelEfficientSegLib.study.settings import preset
 from USLabelEfficientSegLib.study.study import Study

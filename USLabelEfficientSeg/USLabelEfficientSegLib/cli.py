@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from .command_line.interruption import BROKEN_PIPE, CANCELLED, stopped_by_signals
-from .display import printable
 from .errors import InputError
+from .text.display import printable
 
 BAD_INPUT = 2
 BUG = 1

@@ -13,27 +13,27 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .cohort_report import cohort_content, open_cohort
+from .disk.files import atomic_write_json, writing
 from .errors import Cancelled, InputError
 from .evaluation.evaluate import evaluate_folders, summarise, write_metrics_csv
-from .evaluation.tables import metrics_table
 from .imaging.files import find_images, write_label_map, write_volume
 from .imaging.simulator import SimulatedCase, simulate_volume
 from .measurement.measured_segmentation import segment_and_measure
 from .measurement.measurement_files import write_volumes_csv
-from .measurement.report import write_report
 from .measurement.segmentation_files import measure_files
+from .method.suggesting import write_suggested_labels
 from .pipeline import train
+from .report.cohort_report import cohort_content, open_cohort
+from .report.evaluation_tables import metrics_table
+from .report.study_report import report_content
+from .report.writing import write_report
 from .segmentation.segment_files import load_model
 from .study.coverage import share_in_words
 from .study.events import Event, Listener
-from .study.files import atomic_write_json, writing
 from .study.manifest import MANIFEST_NAME
-from .study.processors import Processors
 from .study.settings import Settings
 from .study.study import Study
-from .study_report import report_content
-from .suggesting import write_suggested_labels
+from .training.processors import Processors
 
 RECORD_NAME = "demo.json"
 _SUBJECTS_PER_SEED = 1000

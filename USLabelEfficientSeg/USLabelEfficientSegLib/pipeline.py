@@ -15,12 +15,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from .calibrating import calibrated, scaled
-from .divergence_teacher import pseudo_labelled_by_pair, slice_pair
+from .anatomy.training_volumes import TrainingVolume
 from .errors import InputError
-from .pseudolabels.teacher_labels import teacher_pseudo_label
-from .segmentation.model import MODEL_NAME, SegmentationModel
-from .student_rounds import (
+from .method.calibrating import calibrated, scaled
+from .method.divergence_teacher import pseudo_labelled_by_pair, slice_pair
+from .method.rounds import (
     Students,
     distilled_students,
     offer_students_of_labels_alone,
@@ -28,14 +27,12 @@ from .student_rounds import (
     students_of_labels_alone,
     trained_model,
 )
+from .method.run import TEACHER_NAME, Observer, Run, aligned, forget_run, open_run
+from .pseudolabels.teacher_labels import teacher_pseudo_label
+from .segmentation.model import MODEL_NAME, SegmentationModel
 from .study.coverage import check_every_organ_is_shown
-from .study.memory import computing_alike
-from .study.processors import Processors
 from .study.settings import Settings
-from .study.several_devices import check_devices, on_devices
-from .study.side_by_side import SideBySide
 from .study.study import Study
-from .study.training_volumes import TrainingVolume
 from .teacher.features import FeatureCache, encode_slices
 from .teacher.labelled_slices import ViewRanges, encode_views, labelled_slices, of_equal_shape
 from .teacher.pretraining import pretrain_teacher
@@ -43,7 +40,10 @@ from .teacher.slice_head import SliceHead, predict_slices, slice_boxes
 from .teacher.slice_head_training import train_slice_head
 from .teacher.slices import SliceSource, in_slice_axes
 from .teacher.vit import VisionTransformer
-from .training_run import TEACHER_NAME, Observer, Run, aligned, forget_run, open_run
+from .training.memory import computing_alike
+from .training.processors import Processors
+from .training.several_devices import check_devices, on_devices
+from .training.side_by_side import SideBySide
 
 Stage = Literal["teacher", "slice-head", "pseudo-labels", "student"]
 CONTINUED = "continued"  # name of the round of students that learn on

@@ -108,7 +108,7 @@ def test_a_model_is_not_calibrated_on_what_is_left_of_a_damaged_set(refused, tra
 def test_calibration_counts_the_volumes_before_it_reads_them(
     refused, trained_study, images, simulated, monkeypatch, tmp_path
 ):
-    from USLabelEfficientSegLib import calibrating
+    from USLabelEfficientSegLib.method import calibrating
 
     def read(*_):
         raise AssertionError("a volume was read")

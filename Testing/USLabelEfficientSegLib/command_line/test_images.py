@@ -16,8 +16,8 @@ import SimpleITK
 from simulated_heads import write_heads
 
 import USLabelEfficientSegLib
-from USLabelEfficientSegLib.study.checkpoint import load_checkpoint
 from USLabelEfficientSegLib.study.events import read_events
+from USLabelEfficientSegLib.training.checkpoint import load_checkpoint
 
 TINY = [
     f"--set=divergence.{name}={value}"

@@ -14,8 +14,8 @@ from USLabelEfficientSegLib.command_line.progress import (
     shown_progress,
 )
 from USLabelEfficientSegLib.command_line.progress_bars import ProgressBars, TotalProgress
-from USLabelEfficientSegLib.counting import counted, heard
 from USLabelEfficientSegLib.study.events import Event
+from USLabelEfficientSegLib.text.counting import counted, heard
 
 
 def test_log_lines_stay_few(capsys, monkeypatch):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import USLabelEfficientSegLib
+from USLabelEfficientSegLib.disk.files import sha256_of
 from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, write_label_map, write_volume
-from USLabelEfficientSegLib.study.files import sha256_of
 
 LIBRARY = os.path.dirname(os.path.dirname(USLabelEfficientSegLib.__file__))
 PROTECTED = "was not written by this program or was edited since"

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from USLabelEfficientSegLib.calibration.volumes import VolumeCalibration
 from USLabelEfficientSegLib.command_line.result_output import checksum_of_model, model_file, save_model
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.segmentation.calibration import VolumeCalibration
 from USLabelEfficientSegLib.segmentation.segment_files import load_model
 
 

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from USLabelEfficientSegLib import pipeline
-from USLabelEfficientSegLib.study import processors
 from USLabelEfficientSegLib.study.study import Study
 from USLabelEfficientSegLib.study.training_time import in_words, seconds_on_processor
+from USLabelEfficientSegLib.training import processors
 
 FIRST_LINE = """
 import os, sys

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
+from USLabelEfficientSegLib.anatomy.targets import SoftTarget
+from USLabelEfficientSegLib.anatomy.training_volumes import TrainingVolume
 from USLabelEfficientSegLib.divergence.pair import NetworkPair
 from USLabelEfficientSegLib.divergence.slices import SliceNetwork, pixel_size, training_slices
-from USLabelEfficientSegLib.study.targets import SoftTarget
-from USLabelEfficientSegLib.study.training_volumes import TrainingVolume
 
 SHAPE = (16, 20, 6)
 

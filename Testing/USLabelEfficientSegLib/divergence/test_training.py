@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from USLabelEfficientSegLib.divergence import training
-from USLabelEfficientSegLib.divergence.averaging import update_average
 from USLabelEfficientSegLib.divergence.batches import draw_batch
 from USLabelEfficientSegLib.divergence.images import prepare_images
 from USLabelEfficientSegLib.divergence.losses import cross_supervision
@@ -16,8 +15,9 @@ from USLabelEfficientSegLib.divergence.rounds import Moment
 from USLabelEfficientSegLib.divergence.training import make_optimizer, set_learning_rates, train_pair
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.study.events import EventLog, read_events
-from USLabelEfficientSegLib.study.schedules import polynomial_decay, ramp_up
 from USLabelEfficientSegLib.study.settings import DivergenceSettings, changed, preset
+from USLabelEfficientSegLib.training.moving_average import update_average
+from USLabelEfficientSegLib.training.schedules import polynomial_decay, ramp_up
 
 CPU = torch.device("cpu")
 SIZE = (32, 48)

@@ -14,9 +14,9 @@ from USLabelEfficientSegLib.evaluation.evaluate import (
     summarise,
     write_metrics_csv,
 )
-from USLabelEfficientSegLib.evaluation.tables import metrics_table
 from USLabelEfficientSegLib.imaging.files import write_label_map
 from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
+from USLabelEfficientSegLib.report.evaluation_tables import metrics_table
 
 ORGANS = ("prostate", "bladder")
 

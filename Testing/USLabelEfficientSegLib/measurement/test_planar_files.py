@@ -9,6 +9,7 @@ import pytest
 import torch
 from simulated_heads import write_png
 
+from USLabelEfficientSegLib.calibration.images import ImageCalibration, ImageStatistics
 from USLabelEfficientSegLib.divergence.unext import UNeXt
 from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.imaging.files import write_label_map, write_map
@@ -24,7 +25,6 @@ from USLabelEfficientSegLib.measurement.planar_files import (
     write_measurements_of,
     write_planar_measurements,
 )
-from USLabelEfficientSegLib.segmentation.image_calibration import ImageCalibration, ImageStatistics
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel, ImagePrediction
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata
 

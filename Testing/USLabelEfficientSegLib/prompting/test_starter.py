@@ -7,7 +7,7 @@ import torch
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.prompting.network import CHANNELS, CUBE, PromptableNetwork
 from USLabelEfficientSegLib.prompting.starter import STARTER, load_starter, save_starter
-from USLabelEfficientSegLib.study.checkpoint import load_checkpoint, save_checkpoint
+from USLabelEfficientSegLib.training.checkpoint import load_checkpoint, save_checkpoint
 
 
 def test_the_weights_are_small_and_say_how_they_were_made():

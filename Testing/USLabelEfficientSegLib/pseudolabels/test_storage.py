@@ -5,7 +5,7 @@ from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.pseudolabels import storage
 from USLabelEfficientSegLib.pseudolabels.fusion import FusedPrediction
 from USLabelEfficientSegLib.pseudolabels.storage import stored_prediction
-from USLabelEfficientSegLib.study.checkpoint import load_checkpoint, save_checkpoint
+from USLabelEfficientSegLib.training.checkpoint import load_checkpoint, save_checkpoint
 
 
 class Maker:

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from USLabelEfficientSegLib.divergence.unext import UNeXt
-from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundImage
-from USLabelEfficientSegLib.segmentation.image_calibration import (
+from USLabelEfficientSegLib.calibration.images import (
     ImageCalibration,
     ImageStatistics,
     calibration_from_images,
 )
+from USLabelEfficientSegLib.divergence.unext import UNeXt
+from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundImage
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel, ImagePrediction, predict_image
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
-from USLabelEfficientSegLib.study.checkpoint import load_checkpoint, save_checkpoint
+from USLabelEfficientSegLib.training.checkpoint import load_checkpoint, save_checkpoint
 
 CPU = torch.device("cpu")
 GRID = Geometry((40, 24, 1), (0.5, 0.6, 1.0), (0.0, 0.0, 0.0), np.eye(3))

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from USLabelEfficientSegLib.anatomy.location_prior import LocationPrior
 from USLabelEfficientSegLib.imaging.orientation import Reordering
 from USLabelEfficientSegLib.imaging.resampling import resample_axes, working_geometry
 from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
@@ -13,7 +14,6 @@ from USLabelEfficientSegLib.segmentation.inference import CoarsePrediction, agre
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.segmentation.training_statistics import IntensityFeatures
 from USLabelEfficientSegLib.student.build import StudentDesign, build_student
-from USLabelEfficientSegLib.study.location_prior import LocationPrior
 
 CPU = torch.device("cpu")
 

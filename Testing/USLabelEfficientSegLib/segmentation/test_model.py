@@ -9,14 +9,14 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from USLabelEfficientSegLib.anatomy.alignment import Template
+from USLabelEfficientSegLib.anatomy.location_prior import LocationPrior
+from USLabelEfficientSegLib.calibration.volumes import VolumeCalibration
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.segmentation.calibration import VolumeCalibration
 from USLabelEfficientSegLib.segmentation.model import FORMAT, SegmentationModel, choose_device
 from USLabelEfficientSegLib.segmentation.training_statistics import TrainingStatistics
 from USLabelEfficientSegLib.student.build import StudentDesign, build_student
-from USLabelEfficientSegLib.study.alignment import Template
-from USLabelEfficientSegLib.study.checkpoint import load_checkpoint, save_checkpoint
-from USLabelEfficientSegLib.study.location_prior import LocationPrior
+from USLabelEfficientSegLib.training.checkpoint import load_checkpoint, save_checkpoint
 
 
 def small_model(network="u-net", members=2):

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import torch
 
+from USLabelEfficientSegLib.calibration.images import ImageCalibration
 from USLabelEfficientSegLib.divergence.unext import UNeXt
-from USLabelEfficientSegLib.segmentation.image_calibration import ImageCalibration
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel
 from USLabelEfficientSegLib.segmentation.model_digest import model_digest
 

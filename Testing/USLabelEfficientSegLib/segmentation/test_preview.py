@@ -11,12 +11,12 @@ from USLabelEfficientSegLib.imaging.resampling import working_geometry
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation import preview
 from USLabelEfficientSegLib.segmentation.model import MODEL_NAME
-from USLabelEfficientSegLib.study.checkpoint import load_checkpoint
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.provenance import read_settings
-from USLabelEfficientSegLib.study.side_by_side import SideBySide
 from USLabelEfficientSegLib.study.study import Study
 from USLabelEfficientSegLib.study.watching import PREVIEW, WATCHED, watch_volume, watched_volume
+from USLabelEfficientSegLib.training.checkpoint import load_checkpoint
+from USLabelEfficientSegLib.training.side_by_side import SideBySide
 
 
 @pytest.fixture

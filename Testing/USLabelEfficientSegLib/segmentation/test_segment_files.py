@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 import torch
 
+from USLabelEfficientSegLib.disk.failures import Failures
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.failures import Failures
 from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, write_volume
 from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
 from USLabelEfficientSegLib.measurement.segmentation_files import measure_files, organ_names, read_probabilities
 from USLabelEfficientSegLib.segmentation.inference import predict
 from USLabelEfficientSegLib.segmentation.segment_files import images_by_name, load_model, segment_files
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata
-from USLabelEfficientSegLib.study.checkpoint import save_checkpoint
 from USLabelEfficientSegLib.study.study import Study
+from USLabelEfficientSegLib.training.checkpoint import save_checkpoint
 
 CPU = torch.device("cpu")
 

@@ -173,9 +173,9 @@ def test_suggestions_are_used_up_in_order_and_labelled_ones_left_out(host):
 def test_what_is_new_since_the_training_and_what_it_would_continue_from(session, volumes):
     from USLabelEfficientSegLib.slicer_side.jobs import Job
     from USLabelEfficientSegLib.slicer_side.study_jobs import addVolumes
-    from USLabelEfficientSegLib.study.checkpoint import save_checkpoint
     from USLabelEfficientSegLib.study.provenance import start_run
     from USLabelEfficientSegLib.study.settings import preset
+    from USLabelEfficientSegLib.training.checkpoint import save_checkpoint
 
     assert session.news() == "" and not session.continues()
     start_run(session.study, preset("quick"), "cpu")

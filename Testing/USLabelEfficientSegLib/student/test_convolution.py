@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from USLabelEfficientSegLib.evaluation.peers.networks import VolumeUNet
+from USLabelEfficientSegLib.benchmark.peers.networks import VolumeUNet
 from USLabelEfficientSegLib.student.build import StudentDesign, build_student
 from USLabelEfficientSegLib.student.convolution import ONEDNN, with_fast_convolutions
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from USLabelEfficientSegLib.evaluation.peers.networks import SliceUNet, VolumeUNet
+from USLabelEfficientSegLib.benchmark.peers.networks import SliceUNet, VolumeUNet
 from USLabelEfficientSegLib.student.residual_unet import cropped, padded_to_cells, residual_unet
 
 

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from USLabelEfficientSegLib.anatomy.targets import SoftTarget
+from USLabelEfficientSegLib.anatomy.training_volumes import TrainingVolume
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.imaging.normalisation import position_channels
 from USLabelEfficientSegLib.student import training
@@ -12,8 +14,6 @@ from USLabelEfficientSegLib.student.build import StudentDesign
 from USLabelEfficientSegLib.student.training import draw_sample, poses_of_cells, train_student
 from USLabelEfficientSegLib.study.events import EventLog, read_events
 from USLabelEfficientSegLib.study.settings import StudentSettings
-from USLabelEfficientSegLib.study.targets import SoftTarget
-from USLabelEfficientSegLib.study.training_volumes import TrainingVolume
 
 CPU = torch.device("cpu")
 SHAPE = (16, 14, 12)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from USLabelEfficientSegLib.student.build import StudentDesign, build_student
 from USLabelEfficientSegLib.student.convolution import with_weight_gradients_beside
-from USLabelEfficientSegLib.study.threads import DrawnAhead, second_thread
+from USLabelEfficientSegLib.training.threads import DrawnAhead, second_thread
 
 DESIGN = StudentDesign(network="u-net", classes=3, spacing=(1.0, 1.0, 1.0), slice_axis=2, widths=(8, 16, 16))
 

@@ -116,7 +116,7 @@ def test_a_full_disk_is_told_of_the_study_and_not_of_a_hidden_file(
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("USLabelEfficientSegLib.study.lock.os.fsync", full)
+    monkeypatch.setattr("USLabelEfficientSegLib.disk.lock.os.fsync", full)
 
     with pytest.raises(InputError) as refused:
         Study.create(tmp_path / "study", images)

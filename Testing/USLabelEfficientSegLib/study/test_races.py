@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
+from USLabelEfficientSegLib.disk.files import atomic_write_text
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import write_volume
 from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
 from USLabelEfficientSegLib.study import creation
-from USLabelEfficientSegLib.study.files import atomic_write_text
 from USLabelEfficientSegLib.study.study import Study
 
 GRID = Geometry((4, 5, 6), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))

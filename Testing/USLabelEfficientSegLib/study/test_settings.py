@@ -2,8 +2,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.study.schedules import step_decay, warmup_cosine
 from USLabelEfficientSegLib.study.settings import Settings, changed, parse_settings, preset
+from USLabelEfficientSegLib.training.schedules import step_decay, warmup_cosine
 
 
 @pytest.mark.parametrize("name", ["quick", "standard", "full"])

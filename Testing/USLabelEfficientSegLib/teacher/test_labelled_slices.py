@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from USLabelEfficientSegLib.anatomy.training_volumes import prepare_volume
 from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
 from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
-from USLabelEfficientSegLib.study.training_volumes import prepare_volume
 from USLabelEfficientSegLib.teacher.labelled_slices import (
     HeadSamples,
     LabelledSlices,

@@ -87,21 +87,21 @@ def benchmark(
       uslabelseg benchmark data --label-choices random,suggested --methods ours --output choice
       uslabelseg benchmark data --ablation --validation --output ablation
     """
-    from ..evaluation.benchmark_methods import ABLATION, description_of, method_names
+    from ..benchmark.methods import ABLATION, description_of, method_names
 
     if methods == "help":
         for name in method_names():
             print(f"{name}: {description_of(name)}")
         return
 
-    from ..benchmark_run import Asked
-    from ..benchmarking import open_benchmark, organs_of, planned_jobs, run_benchmark
-    from ..evaluation.benchmark_data import read_dataset
-    from ..evaluation.benchmark_design import Design
-    from ..evaluation.benchmark_methods import NNUNET
-    from ..evaluation.benchmark_page import write_report
-    from ..evaluation.benchmark_results import read_results
-    from ..outputs import refuse_study
+    from ..benchmark.data import read_dataset
+    from ..benchmark.design import Design
+    from ..benchmark.methods import NNUNET
+    from ..benchmark.page import write_report
+    from ..benchmark.plan import open_benchmark, organs_of, planned_jobs, run_benchmark
+    from ..benchmark.results import read_results
+    from ..benchmark.run import Asked
+    from ..disk.outputs import refuse_study
     from ..segmentation.model import choose_device
 
     if seconds is not None and steps is not None:

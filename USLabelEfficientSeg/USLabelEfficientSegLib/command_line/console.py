@@ -15,9 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from ..display import printable
+from ..disk.user_folder import user_folder
 from ..errors import Cancelled
-from ..user_folder import user_folder
+from ..text.display import printable
 
 _LOGS_KEPT = 100
 

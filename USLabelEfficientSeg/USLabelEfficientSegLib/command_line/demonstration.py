@@ -37,12 +37,12 @@ def demo(
     console.getting_ready()
 
     from ..demo import run_demo
-    from ..outputs import refuse_study
+    from ..disk.outputs import refuse_study
     from ..segmentation.model import choose_device
-    from ..study.memory import tune_memory
-    from ..study.processors import Processors
     from ..study.settings import changed
     from ..study.settings import preset as preset_settings
+    from ..training.memory import tune_memory
+    from ..training.processors import Processors
 
     refuse_study(output)
     settings = changed(preset_settings(preset), {"seed": seed, **parse_changes(changes)})

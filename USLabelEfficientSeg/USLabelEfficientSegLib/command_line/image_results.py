@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..counting import counted_of
 from ..errors import InputError
-from ..quantities import three_digits
+from ..text.counting import counted_of
+from ..text.numbers import three_digits
 from .console import console, shell
 from .long_commands import end_batch, end_if_none_is_left, outputs_of, told_failures
 from .progress import duration
@@ -26,9 +26,9 @@ from .result_output import (
 if TYPE_CHECKING:
     import torch
 
+    from ..disk.outputs import Outputs
     from ..imaging.pixel_sizes import PixelSizes
     from ..measurement.planar import PlanarMeasurement
-    from ..outputs import Outputs
 
 _ERRORS = (
     Column(
@@ -75,7 +75,7 @@ def segment(
     from ..measurement.planar import SENTENCES
     from ..segmentation.segment_files import images_by_name
     from ..segmentation.segment_images import load_image_model
-    from ..study.memory import tune_memory
+    from ..training.memory import tune_memory
 
     found, trained = images_by_name(images, dimension=2), load_image_model(model)
     tune_memory()
@@ -124,10 +124,10 @@ def measure(
 
 def calibrate(model: Path, images: Path, references: Path, device: "torch.device", sizes: "PixelSizes") -> None:
     """Calibrate a model on held-out labelled images, and store it."""
-    from ..image_calibrating import calibrated_on_images
     from ..imaging.files import find_images
+    from ..method.image_calibrating import calibrated_on_images
     from ..segmentation.segment_images import load_image_model
-    from ..study.memory import tune_memory
+    from ..training.memory import tune_memory
 
     was = checksum_of_model(model)
     trained = load_image_model(model)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..failures import Failures
+from ..disk.failures import Failures
 from .console import console
 from .progress import shown_counts
 
 if TYPE_CHECKING:
-    from ..outputs import Outputs
+    from ..disk.outputs import Outputs
 
 _OPTIONS: dict[str, Any] = {
     "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Tell only errors and reasons for caution.")],
@@ -53,7 +53,7 @@ def outputs_of(overwrite: bool, inputs: Iterable[Path | None], *results: Path, t
 
     Standard output that is a result tells nothing else. `texts` are tables and pages.
     """
-    from ..outputs import Outputs, is_stream
+    from ..disk.outputs import Outputs, is_stream
 
     if any(is_stream(path) for path in results):
         console.results_elsewhere = True

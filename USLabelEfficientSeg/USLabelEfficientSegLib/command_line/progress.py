@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 
-from ..counting import heard
 from ..study.events import Event, Listener
+from ..text.counting import heard
 from .console import console
 from .interruption import Interruption
 

@@ -8,8 +8,8 @@ from contextlib import suppress
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
-from ..display import printable
 from ..study.events import Event
+from ..text.display import printable
 from .console import console
 from .interruption import SAVING, Interruption
 from .progress import FINISHED, duration, losses_in

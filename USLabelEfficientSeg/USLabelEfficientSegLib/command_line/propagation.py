@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..display import printable
 from ..errors import InputError
+from ..text.display import printable
 from .console import console, shell
 from .long_commands import Overwrite, long_command, outputs_of
 from .options import DeviceName, OrganNames, parse_organs
@@ -63,7 +63,7 @@ def propagate(
 
     from ..segmentation.model import choose_device
     from ..segmentation.segment_files import images_by_name
-    from ..study.memory import tune_memory
+    from ..training.memory import tune_memory
 
     where = choose_device(device)
     console.results_elsewhere = as_json

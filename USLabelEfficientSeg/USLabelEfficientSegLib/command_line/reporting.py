@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from ..counting import counted
+from ..disk.failures import Failures
 from ..errors import InputError
-from ..failures import Failures
+from ..text.counting import counted
 from .console import console
 from .long_commands import Overwrite, end_batch, end_if_none_is_left, long_command, outputs_of, told_failures
 from .options import DeviceName, OrganNames, parse_organs
 
 if TYPE_CHECKING:
-    from ..measurement.planar_report import ImageReport
-    from ..measurement.report_content import ReportContent
-    from ..outputs import Outputs
+    from ..disk.outputs import Outputs
+    from ..report.content import ReportContent
+    from ..report.planar_report import ImageReport
 
 Case = TypeVar("Case")
 ShowNames = Annotated[
@@ -86,9 +86,9 @@ def report(
     """
     console.getting_ready()
 
-    from ..measurement.report import write_report
-    from ..outputs import is_stream
-    from ..study.kinds import kind_of
+    from ..disk.kinds import kind_of
+    from ..disk.outputs import is_stream
+    from ..report.writing import write_report
     from ..study.manifest import read_manifest
     from .image_results import dimension_of_results
 
@@ -138,8 +138,8 @@ def _if_any(cases: Iterable[Case], failures: Failures) -> Iterator[Case]:
 
 
 def _report_images(content: "ImageReport", outputs: "Outputs", results: Sequence[Path], failures: Failures) -> None:
-    from ..measurement.planar_report import image_report_document
-    from ..measurement.report import write_document
+    from ..report.planar_report import image_report_document
+    from ..report.writing import write_document
 
     with outputs.written(*results) as files:
         content = replace(content, cases=_if_any(content.cases, failures))
@@ -155,11 +155,11 @@ def _report_images(content: "ImageReport", outputs: "Outputs", results: Sequence
 def _of_image_study(
     folder: Path, visits: Path | None, device: str, show_names: bool, failures: Failures
 ) -> "ImageReport":
-    from ..image_report import study_content
+    from ..report.image_report import study_content
     from ..segmentation.model import choose_device
     from ..segmentation.segment_images import load_image_model
-    from ..study.memory import tune_memory
     from ..study.study import Study
+    from ..training.memory import tune_memory
 
     _refuse_visits(visits)
     where, opened, model = choose_device(device), Study.open(folder), load_image_model(folder)
@@ -177,7 +177,7 @@ def _of_image_segmentations(
     show_names: bool,
     failures: Failures,
 ) -> "ImageReport":
-    from ..image_report import cohort_content, with_training
+    from ..report.image_report import cohort_content, with_training
     from ..segmentation.model_digest import model_digest
     from ..segmentation.segment_images import load_image_model
     from ..study.study import Study
@@ -212,14 +212,14 @@ def _refuse_visits(visits: Path | None) -> None:
 
 
 def _of_study(folder: Path, visits: Path | None, device: str, show_names: bool, failures: Failures) -> "ReportContent":
-    from ..cohort_report import comparison_sections
-    from ..measurement.cohort import check_visits, read_visits
-    from ..measurement.report_content import case_labels
+    from ..report.cohort import check_visits, read_visits
+    from ..report.cohort_report import comparison_sections
+    from ..report.content import case_labels
+    from ..report.study_report import report_content, segmented_cases
     from ..segmentation.model import choose_device
     from ..segmentation.segment_files import load_model
-    from ..study.memory import tune_memory
     from ..study.study import Study
-    from ..study_report import report_content, segmented_cases
+    from ..training.memory import tune_memory
 
     where = choose_device(device)
     opened, model = Study.open(folder), load_model(folder)
@@ -245,7 +245,7 @@ def _of_segmentations(
     show_names: bool,
     failures: Failures,
 ) -> "ReportContent":
-    from ..cohort_report import cohort_content, open_cohort
+    from ..report.cohort_report import cohort_content, open_cohort
 
     if images is None:
         problem = "is no study, and of segmentations the images are needed, too"
@@ -259,10 +259,10 @@ def _of_segmentations(
     from ..measurement.measurement_files import KIND
     from ..measurement.measurement_record import read_record_of
     from ..measurement.taken_over import check_model
+    from ..report.study_report import report_content
     from ..segmentation.model_digest import model_digest
     from ..segmentation.segment_files import load_model
     from ..study.study import Study
-    from ..study_report import report_content
 
     opened, model = Study.open(study), load_model(study)
     cohort = open_cohort(
@@ -309,7 +309,7 @@ def export_dicom(
       uslabelseg segment my-study dicom-volumes --output segmentations --probability
       uslabelseg export-dicom segmentations --images dicom-volumes --output dicom
     """
-    from ..cohort_report import cohort_cases, open_cohort
+    from ..report.cohort_report import cohort_cases, open_cohort
 
     try:
         from ..dicom_export.export import export_case

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..quantities import three_digits
+from ..text.numbers import three_digits
 from .console import console, shell
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def print_flags(
 
 def tables_of(output: Path) -> list[Path]:
     """The tables of an evaluation: of the cases and, unless it is a stream, `*_summary` beside it."""
-    from ..outputs import is_stream
+    from ..disk.outputs import is_stream
 
     summary = output.with_name(f"{output.stem}_summary{output.suffix}")
     return [output] if is_stream(output) else [output, summary]
@@ -86,7 +86,7 @@ def model_file(path: Path) -> Path:
 
 def checksum_of_model(path: Path) -> str:
     """SHA-256 of the file of a model, "" where there is none."""
-    from ..study.files import sha256_of
+    from ..disk.files import sha256_of
 
     file = model_file(path)
     return sha256_of(file) if file.is_file() else ""

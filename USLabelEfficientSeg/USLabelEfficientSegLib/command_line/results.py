@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
-from ..quantities import three_digits
+from ..text.numbers import three_digits
 from . import image_results
 from .console import console, shell
 from .long_commands import Overwrite, end_batch, end_if_none_is_left, long_command, outputs_of, told_failures
@@ -81,12 +81,12 @@ def segment(
     """
     console.getting_ready()
 
+    from ..disk.kinds import check_order
     from ..imaging.pixel_sizes import read_pixel_sizes
     from ..segmentation.model import choose_device
     from ..segmentation.segment_files import images_by_name, load_model
     from ..segmentation.segment_images import model_dimension
-    from ..study.kinds import check_order
-    from ..study.memory import tune_memory
+    from ..training.memory import tune_memory
 
     check_order("segment", model, images)
     where, sizes = choose_device(device), read_pixel_sizes(pixel_sizes, pixel_size)
@@ -217,14 +217,14 @@ def calibrate(
     """
     console.getting_ready()
 
-    from ..calibrating import calibrated_on_volumes
+    from ..disk.kinds import check_order
     from ..imaging.files import find_images
     from ..imaging.pixel_sizes import read_pixel_sizes
+    from ..method.calibrating import calibrated_on_volumes
     from ..segmentation.model import choose_device
     from ..segmentation.segment_files import load_model
     from ..segmentation.segment_images import model_dimension
-    from ..study.kinds import check_order
-    from ..study.memory import tune_memory
+    from ..training.memory import tune_memory
 
     check_order("calibrate", model, [images, references])
     where, sizes = choose_device(device), read_pixel_sizes(pixel_sizes, pixel_size)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ..counting import counted_of
-from ..quantities import volume_unit
+from ..text.counting import counted_of
+from ..text.numbers import volume_unit
 from .console import console
 from .long_commands import end_batch, told_failures
 from .progress import duration
@@ -19,10 +19,10 @@ from .result_output import print_flags
 if TYPE_CHECKING:
     import torch
 
+    from ..disk.outputs import Outputs
     from ..measurement.measurements import OrganMeasurement
-    from ..outputs import Outputs
     from ..segmentation.segmenter import Segmenter
-    from ..study.processors import Processors
+    from ..training.processors import Processors
 
 Images = Annotated[
     list[Path],
@@ -46,7 +46,7 @@ _AT_ONCE = 4  # each takes memory
 
 def idle_processors(device: "torch.device") -> "Processors":
     """Those that may segment; what they do from now until the first image is read tells how many are idle."""
-    from ..study.processors import Processors
+    from ..training.processors import Processors
 
     processors = Processors(_AT_ONCE if device.type == "cpu" else 1)
     processors.threads()

@@ -9,9 +9,9 @@ from ..imaging.planes import slice_name, slices_name
 from ..imaging.volume_files import read_geometry
 
 if TYPE_CHECKING:  # suggesting imports torch
+    from ..method.suggesting import Suggestion
     from ..study.label_merging import TakenLabels
     from ..study.study import Study
-    from ..suggesting import Suggestion
 
 
 def suggested_slice(study: Study, suggestion: Suggestion) -> str:

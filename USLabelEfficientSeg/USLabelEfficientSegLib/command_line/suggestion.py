@@ -51,10 +51,10 @@ def suggest(
     """
     console.getting_ready()
 
+    from ..method.suggesting import suggest as suggest_slices
     from ..segmentation.model import choose_device
-    from ..study.memory import tune_memory
     from ..study.study import Study
-    from ..suggesting import suggest as suggest_slices
+    from ..training.memory import tune_memory
     from .slices import suggested_slice
 
     opened, where = Study.open(study), choose_device(device)
@@ -62,7 +62,7 @@ def suggest(
     console.results_elsewhere = as_json
     suggestions = suggest_slices(opened, count, volume=volume, seed=seed, device=where)
     if write is not None:
-        from ..suggestion_files import write_suggestions
+        from ..method.suggestion_files import write_suggestions
 
         write_suggestions(opened, suggestions, write, outputs_of(overwrite, [study]))
     if as_json:

@@ -105,10 +105,10 @@ def train(
       uslabelseg train my-study --restart --seed 1 --set student.steps=400
     """
     from ..study import provenance
-    from ..study.processors import Processors
     from ..study.settings import changed
     from ..study.settings import preset as preset_settings
     from ..study.study import Study
+    from ..training.processors import Processors
     from .training_plan import planned_stages
 
     console.results_elsewhere = events
@@ -155,8 +155,8 @@ def train(
 
     from ..pipeline import train as train_study
     from ..segmentation.model import choose_device
-    from ..study.memory import tune_memory
-    from ..study.several_devices import device_name
+    from ..training.memory import tune_memory
+    from ..training.several_devices import device_name
 
     where = choose_device(device)
     tune_memory()
@@ -184,9 +184,9 @@ def _train_images(study: "Study", settings: "Settings", device: str, *, restart:
     _tell_what(study, settings)
     console.getting_ready()
 
-    from ..image_training import check_trainable, train_images
+    from ..method.images import check_trainable, train_images
     from ..segmentation.model import choose_device
-    from ..study.memory import tune_memory
+    from ..training.memory import tune_memory
     from .training_plan import planned_stages
 
     check_trainable(study, settings)

@@ -9,11 +9,11 @@ from pathlib import Path
 import highdicom
 from pydicom.dataset import Dataset
 
+from ..disk.files import atomic_write_bytes
 from ..errors import InputError
 from ..imaging.files import read_volume
 from ..imaging.volume import LabelMap
 from ..measurement.measurements import OrganMeasurement
-from ..study.files import atomic_write_bytes
 from .objects import measurement_report, segmentation_object
 from .source import read_source
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..study.schedules import ramp_up
 from ..study.settings import DivergenceSettings
+from ..training.schedules import ramp_up
 from .augmentation import beta_shares
 from .batches import Batch
 from .images import network_input

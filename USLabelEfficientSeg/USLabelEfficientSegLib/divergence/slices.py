@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ..study.training_volumes import TrainingVolume
+from ..anatomy.training_volumes import TrainingVolume
 from ..teacher.slices import in_slice_axes
 from .images import TrainingImages, prepare_soft_images
 from .prediction import predict_images

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from ..study.events import EventLog
-from ..study.loop import TrainingState, run_training, step_generator
-from ..study.optimizers import adam_w
-from ..study.precision import half_precision
-from ..study.schedules import polynomial_decay, warmup_cosine
 from ..study.settings import DivergenceSettings
-from ..study.threads import DrawnAhead, second_thread
-from .averaging import update_average
+from ..training.loop import TrainingState, run_training, step_generator
+from ..training.moving_average import update_average
+from ..training.optimizers import adam_w
+from ..training.precision import half_precision
+from ..training.schedules import polynomial_decay, warmup_cosine
+from ..training.threads import DrawnAhead, second_thread
 from .batches import Batch, draw_batch
 from .images import TrainingImages
 from .objective import images_of_step, weighted_losses

@@ -16,15 +16,15 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from ..annotation.segments import LabelFile
-from ..counting import counted
+from ..disk.failures import Failures
+from ..disk.files import atomic_write_csv
 from ..errors import InputError
-from ..failures import Failures
 from ..imaging.file_formats.segmentation import fitted
 from ..imaging.volume import LabelMap
 from ..measurement.segmentation_files import find_segmentations, organs_of_labels, read_segmentation
 from ..measurement.volumes import organ_volumes
-from ..quantities import for_programs
-from ..study.files import atomic_write_csv
+from ..text.counting import counted
+from ..text.numbers import for_programs
 from .metrics import dice, surface_distances, volume_error_percent
 
 ALL_ORGANS = "all organs"

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..annotation.segments import LabelFile
-from ..counting import counted
+from ..disk.failures import Failures
 from ..errors import InputError
-from ..failures import Failures
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
 from ..imaging.volume import ImageLabels
 from ..measurement.planar_files import measure_labels, read_image_segmentation
 from ..measurement.segmentation_files import organs_of_labels
+from ..text.counting import counted
 from .evaluate import CasePair, MetricSummary, pair_folders, summarised, write_tables
 from .metrics import dice, surface_distances, volume_error_percent
 

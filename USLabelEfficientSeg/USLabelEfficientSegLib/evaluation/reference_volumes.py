@@ -5,9 +5,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ..csv_lines import refuse_more_cells
-from ..display import text_of_csv_cell
 from ..errors import InputError
+from ..text.csv_lines import refuse_more_cells
+from ..text.display import text_of_csv_cell
 
 _HEADINGS = ("case", "organ", "volume_ml")
 

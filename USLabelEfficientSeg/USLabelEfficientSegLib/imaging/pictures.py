@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ..display import printable
 from ..errors import InputError
+from ..text.display import printable
 from .itk_messages import quiet
 from .volume import check_voxel_count
 

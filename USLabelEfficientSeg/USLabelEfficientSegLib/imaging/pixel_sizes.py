@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..csv_lines import refuse_more_cells
 from ..errors import InputError
+from ..text.csv_lines import refuse_more_cells
 from .files import image_name
 
 _FILE_HEADINGS = {"filename", "file name", "file", "image", "name", "case"}

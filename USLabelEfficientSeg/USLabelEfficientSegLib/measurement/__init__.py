@@ -1,1 +1,1 @@
-"""Organ volumes in millilitres, and the report of a study."""
+"""Measuring organs: volume, area, shape, quality flags, and the files that hold them."""

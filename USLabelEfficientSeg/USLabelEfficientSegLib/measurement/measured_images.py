@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..failures import Failures
+from ..calibration.images import Factors
+from ..disk.failures import Failures
+from ..disk.outputs import Outputs
 from ..imaging.checksums import image_checksum
 from ..imaging.pixel_sizes import PixelSizes
 from ..imaging.volume import ImageLabels, UltrasoundImage
-from ..outputs import Outputs
 from ..segmentation.decision import expected_dice
-from ..segmentation.image_calibration import Factors
 from ..segmentation.image_model import ImageModel, ImagePrediction
 from ..segmentation.model_digest import model_digest
 from ..segmentation.segment_images import segment_images

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 
-from ..failures import Failures
+from ..disk.failures import Failures
+from ..disk.outputs import Outputs
 from ..imaging.checksums import image_checksum
 from ..imaging.volume import LabelMap, UltrasoundVolume
-from ..outputs import Outputs
 from ..segmentation.inference import CoarsePrediction
 from ..segmentation.result_files import LABEL_SUFFIXES
 from ..segmentation.segment_files import segment_files

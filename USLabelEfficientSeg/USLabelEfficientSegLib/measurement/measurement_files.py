@@ -10,10 +10,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from ..disk.files import atomic_write_csv
 from ..imaging.files import read_label_map
 from ..imaging.volume import LabelMap
-from ..quantities import for_programs
-from ..study.files import atomic_write_csv
+from ..text.numbers import for_programs
 from .measurement_record import (
     UNKNOWN,
     Maker,

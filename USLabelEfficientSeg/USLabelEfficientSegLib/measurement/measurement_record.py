@@ -20,14 +20,14 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from .. import __version__
+from ..disk.files import atomic_write_json, sha256_of
+from ..disk.json_files import read_json
 from ..errors import InputError, Notice
 from ..imaging.checksums import VoxelChecksum, organ_checksums
 from ..imaging.files import image_name
 from ..imaging.formats import PICTURE_SUFFIXES, suffix_of
 from ..imaging.volume import LabelMap
 from ..segmentation.segments import RECORD_SUFFIX
-from ..study.files import atomic_write_json, sha256_of
-from ..study.json_files import read_json
 from .measurements import OrganMeasurement, in_words_of_today
 from .planar import PlanarMeasurement
 

@@ -14,14 +14,14 @@ from pydantic import TypeAdapter
 
 from ..annotation.label_files import read_planar_labels
 from ..annotation.segments import LabelFile, numbered
-from ..counting import counted
+from ..disk.failures import Failures
+from ..disk.files import atomic_write_csv
 from ..errors import InputError
-from ..failures import Failures
 from ..imaging.files import read_map
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
 from ..imaging.volume import Geometry, ImageLabels, UltrasoundImage
-from ..quantities import for_programs
-from ..study.files import atomic_write_csv
+from ..text.counting import counted
+from ..text.numbers import for_programs
 from .measurement_record import UNKNOWN, Maker, RecordKind, read_record_of, record_of, write_record, write_record_of
 from .own_outlines import own_outlines
 from .planar import PlanarMeasurement, measure_planar

@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from ..annotation.label_files import read_volume_labels
 from ..annotation.segments import AnyLabels, LabelFile, matched, numbered, organs_named_in
 from ..annotation.sparse_labels import UNLABELLED
-from ..counting import counted
+from ..disk.failures import Failures
+from ..disk.kinds import check_images
 from ..errors import InputError
-from ..failures import Failures
 from ..imaging.files import find_images, image_name, read_label_map, read_map, read_volume
 from ..imaging.formats import PICTURE_SUFFIXES, suffix_of
 from ..imaging.volume import LabelMap, UltrasoundVolume
 from ..imaging.volume_files import read_header
 from ..segmentation.segments import PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX
 from ..segmentation.training_statistics import TrainingStatistics
-from ..study.kinds import check_images
+from ..text.counting import counted
 from .measure import measure_case
 from .measurement_files import KIND
 from .measurement_record import read_record_of, record_of, recorded_names

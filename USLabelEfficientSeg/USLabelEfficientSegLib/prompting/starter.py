@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ..errors import InputError
-from ..study.checkpoint import load_checkpoint, save_checkpoint
+from ..training.checkpoint import load_checkpoint, save_checkpoint
 from .network import PromptableNetwork
 
 STARTER = Path(__file__).parent / "starter.safetensors"

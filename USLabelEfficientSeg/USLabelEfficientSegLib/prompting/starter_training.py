@@ -18,14 +18,14 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..divergence.averaging import update_average
 from ..errors import Cancelled
 from ..imaging.simulator.scenes import Scene, draw_scene
-from ..study.checkpoint_header import read_metadata
 from ..study.events import EventLog
-from ..study.loop import TrainingState, load_modules, run_training, step_seed
-from ..study.optimizers import adam_w
-from ..study.precision import half_precision
+from ..training.checkpoint_header import read_metadata
+from ..training.loop import TrainingState, load_modules, run_training, step_seed
+from ..training.moving_average import update_average
+from ..training.optimizers import adam_w
+from ..training.precision import half_precision
 from .inputs import network_inputs
 from .network import CUBE, PromptableNetwork
 from .simulated_prompts import draw_prior, draw_prompts

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, Notice
-from ..study.checkpoint import load_checkpoint, save_checkpoint
+from ..training.checkpoint import load_checkpoint, save_checkpoint
 from .fusion import FusedPrediction
 
 _TENSORS = {"probability", "deviation", "weight"}

@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..calibration.images import ImageCalibration, ImageStatistics
 from ..divergence.images import image_grey, image_pixel_size
 from ..divergence.prediction import predict_images
 from ..divergence.unext import UNeXt
 from ..errors import InputError
 from ..imaging.volume import Geometry, ImageLabels, UltrasoundImage
-from ..study.checkpoint import load_checkpoint, save_checkpoint
+from ..training.checkpoint import load_checkpoint, save_checkpoint
 from .closer_looks import look_closer
 from .decision import decide, dice_threshold
-from .image_calibration import ImageCalibration, ImageStatistics
 from .model import IMAGE_MODEL
 from .model_description import ImageModelDescription, check_weights
 from .pieces import tidied

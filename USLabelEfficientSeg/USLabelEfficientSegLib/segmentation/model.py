@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from ..anatomy.alignment import Template
+from ..anatomy.location_prior import TERMS as LOCATION_TERMS
+from ..anatomy.location_prior import LocationPrior
+from ..calibration.probability_scaling import ProbabilityScaling
+from ..calibration.volumes import VolumeCalibration
 from ..errors import InputError
 from ..imaging.orientation import Orientation
 from ..imaging.volume import UltrasoundVolume
 from ..student.build import StudentDesign
-from ..study.alignment import Template
-from ..study.checkpoint import load_checkpoint, save_checkpoint
-from ..study.location_prior import TERMS as LOCATION_TERMS
-from ..study.location_prior import LocationPrior
 from ..study.study import MODEL_NAME as MODEL_NAME
-from .calibration import VolumeCalibration
+from ..training.checkpoint import load_checkpoint, save_checkpoint
 from .model_description import ModelDescription, check_weights, loaded_students
-from .probability_scaling import ProbabilityScaling
 from .training_statistics import TrainingStatistics
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
+from ..calibration.images import ImageCalibration, ImageStatistics
+from ..calibration.probability_scaling import ProbabilityScaling
+from ..calibration.volumes import VolumeCalibration
 from ..imaging.orientation import Orientation
 from ..student.build import StudentDesign, build_student
-from .calibration import VolumeCalibration
-from .image_calibration import ImageCalibration, ImageStatistics
-from .probability_scaling import ProbabilityScaling
 from .training_statistics import TrainingStatistics
 
 Count = Annotated[int, Field(strict=True, ge=1)]

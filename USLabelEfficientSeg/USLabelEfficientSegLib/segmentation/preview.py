@@ -13,13 +13,13 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import nn
 
+from ..anatomy.training_volumes import TrainingVolume
+from ..disk.links import refuse_link
 from ..errors import InputError
 from ..imaging.files import write_label_map
 from ..imaging.resampling import working_geometry
 from ..imaging.volume import Geometry, LabelMap
-from ..study.links import refuse_link
 from ..study.study import Study
-from ..study.training_volumes import TrainingVolume
 from ..study.watching import PREVIEW, watched_volume
 from .decision import decide, dice_threshold
 from .inference import predict_inputs

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..disk.outputs import Outputs, place_of, was_own
 from ..errors import InputError
-from ..outputs import Outputs, place_of, was_own
 from .segments import PROBABILITY_SUFFIX, RECORD_SUFFIX, UNCERTAINTY_SUFFIX
 
 LABEL_SUFFIXES = (".nrrd", ".seg.nrrd", ".nii.gz")  # what a label map can be written as, the usual one first

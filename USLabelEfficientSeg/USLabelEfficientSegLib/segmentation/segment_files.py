@@ -15,16 +15,16 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from ..disk.failures import Failures, attempted
+from ..disk.kinds import check_images, check_model
+from ..disk.outputs import Outputs
 from ..errors import InputError
-from ..failures import Failures, attempted
 from ..imaging.dicom import is_one_image
 from ..imaging.files import find_images, image_name, read_volume, write_label_map, write_map
 from ..imaging.image_files import Dimension, dimension_of
 from ..imaging.volume import LabelMap, UltrasoundVolume
-from ..outputs import Outputs
-from ..study.kinds import check_images, check_model
 from ..study.study import Study
-from ..study.threads import in_threads
+from ..training.threads import in_threads
 from .image_model import ImageModel
 from .inference import CoarsePrediction
 from .model import MODEL_NAME, SegmentationModel

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import torch
 
-from ..failures import Failures
+from ..disk.failures import Failures
+from ..disk.kinds import check_model
+from ..disk.outputs import Outputs
 from ..imaging.files import write_label_map, write_map
 from ..imaging.image_files import Dimension, read_image
 from ..imaging.pixel_sizes import PixelSizes
 from ..imaging.volume import ImageLabels, UltrasoundImage
-from ..outputs import Outputs
-from ..study.checkpoint_header import read_metadata
-from ..study.kinds import check_model
 from ..study.study import Study
+from ..training.checkpoint_header import read_metadata
 from .image_model import ImageModel, ImagePrediction, predict_image
 from .model import IMAGE_MODEL
 from .result_files import result_files

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
+from ..calibration.volumes import VolumeCalibration
 from ..imaging.volume import UltrasoundVolume
-from .calibration import VolumeCalibration
 from .training_statistics import TrainingStatistics
 
 if TYPE_CHECKING:

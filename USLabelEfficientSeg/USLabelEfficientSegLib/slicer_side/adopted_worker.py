@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from ..disk.lock import holder_of
 from ..study.events import read_events
-from ..study.lock import holder_of
 from .panel_words import in_panel_words
 from .worker import ERROR_PREFIX, SECONDS_TO_SAVE, Outcome, ask_to_stop, end_by_force, group_lives
 

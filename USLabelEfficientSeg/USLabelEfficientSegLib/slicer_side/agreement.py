@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from slicer.i18n import tr as _
 
 from ..errors import InputError
-from ..quantities import for_programs
+from ..text.numbers import for_programs
 from .results import organVolumes
 from .segmentation_nodes import Organ, organMasks, organsNamed
 from .study_nodes import volumeOf

@@ -41,7 +41,7 @@ def exportDicom(job: Job, segmentationNodes: Sequence[MrmlNode], folder: Path, l
         InputError: while they run: images that are no longer in the database, segments that overlap, images that
             lack what derived objects need.
     """
-    from ..study.names import safe_stems
+    from ..disk.names import safe_stems
 
     names = safe_stems(volumeOf(node).GetName() for node in segmentationNodes)
     with temporaryFolder() as temporary:

@@ -10,7 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..measurement.measurements import Flag
-from ..quantities import MILLILITRE, VolumeUnit, volume_unit
+from ..text.numbers import MILLILITRE, VolumeUnit, volume_unit
 from . import study_jobs, study_nodes
 from .agreement import BLAND_ALTMAN, agreementNodes, compare
 from .dependencies import ensureDependencies

@@ -13,7 +13,7 @@ from typing import Any
 import slicer
 
 from ..errors import InputError
-from ..study import processors
+from ..training import processors
 from .adopted_worker import AdoptedWorker
 from .jobs import Job, Steps
 from .segmentation_nodes import Organ
@@ -26,8 +26,8 @@ MrmlNode = Any
 
 def stage(volumeNodes: Iterable[MrmlNode], folder: Path) -> Steps:
     """Steps that write volume nodes into a folder for a worker; returns the nodes by the name of their file."""
+    from ..disk.names import safe_stems
     from ..imaging.files import write_volume
-    from ..study.names import safe_stems
 
     nodes = list(volumeNodes)
     folder.mkdir(parents=True, exist_ok=True)
@@ -142,7 +142,7 @@ def suggest(job: Job, session: StudySession, count: int = 12) -> Steps:
 
 def report(job: Job, session: StudySession, output: Path, pdf: bool = False) -> Steps:
     """Steps that write the report of a trained study (HTML); returns its path, or that of the `pdf` beside it."""
-    from ..outputs import Outputs
+    from ..disk.outputs import Outputs
 
     results = [output, *([output.with_suffix(".pdf")] if pdf else [])]
     pages = Outputs(pages_of=session.folder)

@@ -24,7 +24,7 @@ from .volume_nodes import nodeFromVoxels
 
 if TYPE_CHECKING:
     from ..annotation.sparse_labels import LabelledSlice, SparseLabels
-    from ..study.lock import Holder
+    from ..disk.lock import Holder
     from ..study.study import Study
     from .labelling import LabelledSlices
 
@@ -109,7 +109,7 @@ class StudySession:
 
     def _looks(self) -> dict[str, Any]:
         """Colours and terminology by organ, as far as they were kept and the file is not damaged."""
-        from ..study.json_files import read_json
+        from ..disk.json_files import read_json
 
         try:
             stored = read_json(self.folder / APPEARANCE)
@@ -119,7 +119,7 @@ class StudySession:
 
     def setAppearance(self, organs: Sequence[Organ]) -> None:
         """Keep colours and terminology of organs with the study."""
-        from ..study.files import atomic_write_json
+        from ..disk.files import atomic_write_json
 
         looks = {organ.name: {"colour": list(organ.colour), "terminology": organ.terminology} for organ in organs}
         atomic_write_json(self.folder / APPEARANCE, looks)
@@ -301,14 +301,14 @@ class StudySession:
         Raises:
             InputError: there is no such model, or it is damaged.
         """
-        from ..study.checkpoint_header import read_metadata
+        from ..training.checkpoint_header import read_metadata
 
         made = read_metadata(self.model or self._study.run_folder / EARLIER_MODEL_NAME)["model"]
         return bool(made["networks"] > made["provenance"]["settings"]["student"]["members"])
 
     def writer(self) -> Holder | None:
         """The process that is writing the study now, for example a training that Slicer's end has left behind."""
-        from ..study.lock import holder_of
+        from ..disk.lock import holder_of
 
         return holder_of(self.folder / "lock")
 

@@ -10,8 +10,8 @@ import slicer
 import vtk
 from numpy.typing import NDArray
 
-from ..quantities import for_programs
 from ..study.events import Event
+from ..text.numbers import for_programs
 from .measured_organs import ResultVolume
 from .segmentation_nodes import organsNamed
 from .volume_nodes import geometryOfNode, nodeFromVoxels

@@ -13,8 +13,8 @@ from typing import cast
 
 from torch import Tensor, nn
 
+from ..anatomy.location_prior import LocationPrior
 from ..imaging.normalisation import POSITION_CHANNELS
-from ..study.location_prior import LocationPrior
 from .residual_unet import cropped, padded_to_cells, residual_unet
 
 Steps = tuple[int, int, int]

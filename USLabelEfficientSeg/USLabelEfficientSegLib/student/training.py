@@ -18,18 +18,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..anatomy.location_prior import LocationPrior
+from ..anatomy.targets import soft_cross_entropy
+from ..anatomy.training_volumes import TrainingVolume
 from ..imaging.normalisation import mirrored_positions
 from ..study.events import EventLog
-from ..study.group import ALONE, Group
-from ..study.location_prior import LocationPrior
-from ..study.loop import TrainingState, run_training, step_generator
-from ..study.optimizers import adam_w
-from ..study.precision import half_precision
-from ..study.schedules import warmup_cosine
 from ..study.settings import StudentSettings
-from ..study.targets import soft_cross_entropy
-from ..study.threads import DrawnAhead, second_thread
-from ..study.training_volumes import TrainingVolume
+from ..training.group import ALONE, Group
+from ..training.loop import TrainingState, run_training, step_generator
+from ..training.optimizers import adam_w
+from ..training.precision import half_precision
+from ..training.schedules import warmup_cosine
+from ..training.threads import DrawnAhead, second_thread
 from .augmentation import PoseRange, random_grid, random_intensity, random_mirror, warp
 from .build import StudentDesign, build_student, update_average
 from .convolution import with_weight_gradients_beside

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from ..disk.files import sync_folder, writing
+from ..disk.links import is_link
+from ..disk.lock import SECONDS_TO_LOCK, StudyLock, was_left
 from ..errors import InputError
-from .files import sync_folder, writing
-from .links import is_link
-from .lock import SECONDS_TO_LOCK, StudyLock, was_left
 from .manifest import MANIFEST_NAME
 
 _BUILDING = re.compile(r"\.uslabelseg-[0-9a-f]{16}")

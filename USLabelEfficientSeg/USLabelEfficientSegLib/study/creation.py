@@ -14,7 +14,9 @@ from ..annotation.label_files import read_planar_labels, read_volume_labels, wri
 from ..annotation.protocol import choose_labelled_slices
 from ..annotation.segments import LabelFile, segments_of
 from ..annotation.sparse_labels import SparseLabels, classes_in
-from ..counting import counted
+from ..disk.files import sha256_of, temporary_path, writing
+from ..disk.links import is_link
+from ..disk.names import name_problem, safe_stems
 from ..errors import InputError
 from ..imaging.file_formats.segmentation import fitted
 from ..imaging.files import find_images, read_volume, write_volume
@@ -22,11 +24,9 @@ from ..imaging.image_files import Dimension, dimension_of_folder, read_image
 from ..imaging.orientation import Orientation, oriented
 from ..imaging.pixel_sizes import UNTOLD, PixelSizes
 from ..imaging.volume import Geometry, LabelMap, UltrasoundVolume, label_map_of
+from ..text.counting import counted
 from .building import building, remove_leftovers
-from .files import sha256_of, temporary_path, writing
-from .links import is_link
 from .manifest import Case, ImageRecord, LabelRecord, Manifest, write_manifest
-from .names import name_problem, safe_stems
 from .organs import numbered_organs, study_organs
 
 _IMAGE_AXIS = 2  # of which an image is the only slice

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from ..disk.files import make_folder, writing
+from ..disk.json_files import parse_json
+from ..disk.links import open_in_place, refuse_link
 from ..errors import InputError
-from .files import make_folder, writing
-from .json_files import parse_json
-from .links import open_in_place, refuse_link
 
 _LONGEST_LINE = 1 << 20  # bytes; no event is longer than a few hundred
 _CHUNK = 1 << 20

@@ -6,10 +6,10 @@ Training holds the study's lock for hours; an annotator goes on meanwhile, and n
 from ..annotation.label_files import read_volume_labels, write_label_map
 from ..annotation.segments import segments_of
 from ..annotation.sparse_labels import UNLABELLED, SparseLabels
+from ..disk.files import writing
+from ..disk.links import refuse_link
 from ..errors import InputError
 from ..imaging.volume import LabelMap
-from .files import writing
-from .links import refuse_link
 from .study import Study
 
 FOLDER = "new_labels"

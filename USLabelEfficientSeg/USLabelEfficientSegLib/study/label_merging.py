@@ -7,13 +7,13 @@ import numpy as np
 
 from ..annotation.label_files import read_planar_labels, read_volume_labels
 from ..annotation.sparse_labels import UNLABELLED, LabelledSlice, SparseLabels
-from ..counting import counted
 from ..errors import InputError
 from ..imaging.file_formats.segmentation import fitted
 from ..imaging.files import find_images
 from ..imaging.orientation import oriented
 from ..imaging.planes import slice_name
 from ..imaging.volume import Geometry
+from ..text.counting import counted
 from .manifest import Case
 from .study import Study
 

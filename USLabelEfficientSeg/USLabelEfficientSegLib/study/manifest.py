@@ -8,11 +8,11 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from ..annotation.organ_names import folded
+from ..disk.files import atomic_write_text
+from ..disk.json_files import read_json
+from ..disk.kinds import MANIFEST_NAME, kind_of
+from ..disk.names import LONGEST_NAME, name_problem, names_problem
 from ..errors import InputError
-from .files import atomic_write_text
-from .json_files import read_json
-from .kinds import MANIFEST_NAME, kind_of
-from .names import LONGEST_NAME, name_problem, names_problem
 from .settings import Section, invalid
 
 FORMAT: Final = 1

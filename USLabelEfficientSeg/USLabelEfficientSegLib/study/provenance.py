@@ -13,9 +13,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from .. import __version__
+from ..disk.files import atomic_write_json
+from ..disk.json_files import read_json
 from ..errors import InputError
-from .files import atomic_write_json
-from .json_files import read_json
 from .settings import Settings, parse_settings
 from .study import Study
 

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..disk.files import guarded, remove_temporaries, sha256_of, temporary_path, writing
+from ..disk.links import refuse_links
+from ..disk.lock import StudyLock, holder_of
 from ..errors import InputError
 from .coverage import label_fraction
 from .events import EventLog, read_events
-from .files import guarded, remove_temporaries, sha256_of, temporary_path, writing
-from .links import refuse_links
-from .lock import StudyLock, holder_of
 from .manifest import Case, LabelRecord, Manifest, read_manifest, write_manifest
 
 if TYPE_CHECKING:  # what reads and writes images takes long to import: whoever only looks at a study need not wait

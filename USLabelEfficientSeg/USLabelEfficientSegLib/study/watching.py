@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from .files import atomic_write_json
-from .json_files import read_json
-from .links import refuse_link
+from ..disk.files import atomic_write_json
+from ..disk.json_files import read_json
+from ..disk.links import refuse_link
 
 WATCHED = "preview/watched.json"
 PREVIEW = "preview/now.nrrd"  # the answer: a label map on the working grid

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..study.checkpoint import save_checkpoint
+from ..training.checkpoint import save_checkpoint
 from .vit import VisionTransformer
 
 HEAD_CHANNELS = 64  # of every published DINO ViT; the number of heads is not stored in a checkpoint

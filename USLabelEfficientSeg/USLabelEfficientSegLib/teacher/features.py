@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..disk.files import atomic_write_bytes
 from ..errors import Notice
-from ..study.files import atomic_write_bytes
 from .slices import in_slice_axes, network_shape, resize_slices, slices_along
 from .vit import VisionTransformer
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..study.training_volumes import TrainingVolume
+from ..anatomy.training_volumes import TrainingVolume
 from .augmentation import gain_and_contrast, uniform
 from .features import encode_slices
 from .slice_head import slice_axis_of, slice_boxes

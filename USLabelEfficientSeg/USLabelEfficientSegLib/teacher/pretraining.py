@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..study.events import EventLog
-from ..study.group import ALONE, Group
-from ..study.loop import StepFunction, TrainingState, load_modules, run_training
-from ..study.optimizers import adam_w
-from ..study.precision import half_precision
-from ..study.schedules import warmup_cosine
 from ..study.settings import TeacherSettings
+from ..training.group import ALONE, Group
+from ..training.loop import StepFunction, TrainingState, load_modules, run_training
+from ..training.optimizers import adam_w
+from ..training.precision import half_precision
+from ..training.schedules import warmup_cosine
 from .augmentation import MultiCrop, gain_and_contrast, random_resized_crop
 from .dino import DinoHead, DinoLoss, teacher_momentum, teacher_temperature, update_teacher
 from .features import weights_digest

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..anatomy.location_prior import LocationPrior
 from ..imaging.normalisation import Frame
-from ..study.location_prior import LocationPrior
 from .slices import in_slice_axes, resize_slices
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..anatomy.location_prior import LocationPrior
 from ..study.events import EventLog
-from ..study.location_prior import LocationPrior
-from ..study.loop import TrainingState, run_training
-from ..study.schedules import step_decay
 from ..study.settings import SliceHeadSettings
+from ..training.loop import TrainingState, run_training
+from ..training.schedules import step_decay
 from .labelled_slices import HeadSamples, class_weights
 from .slice_head import SliceHead, feature_statistics
 from .slices import resize_slices

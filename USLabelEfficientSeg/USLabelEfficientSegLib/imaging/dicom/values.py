@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from pydicom.dataset import Dataset
 
-from ...display import printable
+from ...text.display import printable
 
 _SHOWN = 120  # letters
 

@@ -1,0 +1,127 @@
+"""Training of a study of 2-D images: resumed, repeated, and refused where it cannot work."""
+
+import pytest
+import torch
+from simulated_heads import write_heads
+
+from USLabelEfficientSegLib.errors import Cancelled, InputError
+from USLabelEfficientSegLib.imaging.pixel_sizes import read_pixel_sizes
+from USLabelEfficientSegLib.method.images import PAIR_NAME, train_images, training_images
+from USLabelEfficientSegLib.method.suggesting import suggest
+from USLabelEfficientSegLib.pipeline import train
+from USLabelEfficientSegLib.segmentation.image_model import ImageModel
+from USLabelEfficientSegLib.study.events import read_events
+from USLabelEfficientSegLib.study.provenance import image_checksums, label_checksums
+from USLabelEfficientSegLib.study.settings import Settings, changed
+from USLabelEfficientSegLib.study.study import MODEL_NAME, Study
+from USLabelEfficientSegLib.training.checkpoint import load_checkpoint
+
+CPU = torch.device("cpu")
+TINY = changed(
+    Settings(),
+    {
+        "method": "information-divergence",
+        "divergence.image_size": 32,
+        "divergence.steps": 4,
+        "divergence.labelled_images": 2,
+        "divergence.unlabelled_images": 4,
+        "divergence.interpolation_start": 0.0,
+    },
+)
+
+
+@pytest.fixture
+def study(tmp_path):
+    return heads_study(tmp_path, "study")
+
+
+def heads_study(folder, name):
+    if not (folder / "heads").exists():
+        write_heads(folder / "heads", 5)
+    images, masks = folder / "heads" / "images", folder / "heads" / "masks"
+    sizes = read_pixel_sizes(folder / "heads" / "sizes.csv")
+    return Study.create(folder / name, images, masks, organs=["head"], label_fraction=0.4, pixel_sizes=sizes)
+
+
+def weights(study):
+    return load_checkpoint(study.run_folder / MODEL_NAME)[0]
+
+
+def same(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def asked(times):
+    """A `cancelled` that says so when it has been asked so often."""
+    questions = iter(range(1000))
+    return lambda: next(questions) >= times - 1
+
+
+def test_images_come_with_rows_downwards_and_labels_where_there_are_some(study):
+    images = training_images(study, TINY.divergence)
+
+    assert images.grey.shape[0] == 5 and len(images.labelled) == 2 and images.classes == 2
+    names = [case.name for case in study.cases]
+    number = int(images.labelled[0])
+    label = study.read_labels(names[number]).voxels[..., 0].T
+    share = images.target[0, 1].sum() / images.weight[0].sum()
+    assert images.grey.shape[2] < images.grey.shape[3]  # 48 rows of 64 columns
+    assert float(share) == pytest.approx(label.mean(), rel=0.05)
+
+
+def test_training_that_was_stopped_gives_the_same_model_bit_for_bit(tmp_path, study):
+    whole = heads_study(tmp_path, "whole")
+    train_images(whole, TINY, CPU)
+    with pytest.raises(Cancelled, match="reading stopped after 2 of 5 images"):
+        train_images(study, TINY, CPU, cancelled=asked(3))
+    with pytest.raises(Cancelled, match="divergence stopped after step 2 of 4"):
+        train_images(study, TINY, CPU, cancelled=asked(7))
+    assert not (study.run_folder / MODEL_NAME).exists()
+
+    model = train_images(study, TINY, CPU)
+
+    assert same(weights(whole), weights(study)) and not model.network.training
+    assert model.provenance["images"] == sorted(image_checksums(study).values())
+    assert model.provenance["labels"] == sorted(label_checksums(study).values())
+    assert len(model.provenance["labels"]) == 2
+    assert ImageModel.load(study.run_folder / MODEL_NAME).statistics == model.statistics
+    stages = [event.stage for event in read_events(study.events.path)]
+    assert list(dict.fromkeys(stages)) == ["reading images", "divergence", "measuring", "finished"]
+
+
+def test_new_labels_train_the_networks_anew_and_other_settings_are_refused(study):
+    train_images(study, TINY, CPU)
+    before = weights(study)
+    with pytest.raises(InputError, match=r"is trained with other settings \(divergence\.steps is 4, now 5\)"):
+        train_images(study, changed(TINY, {"divergence.steps": 5}), CPU)
+
+    train_images(study, TINY, CPU)
+    assert same(before, weights(study))
+    name = next(case.name for case in study.cases if case.labels is not None)
+    labels = study.read_labels(name)
+    labels.voxels[:5] = 1
+    study.set_labels(name, labels)
+    train_images(study, TINY, CPU)
+
+    assert not same(before, weights(study)) and (study.run_folder / PAIR_NAME).exists()
+    messages = [event.message for event in read_events(study.events.path) if event.message]
+    assert "labels or images have changed: the networks are trained anew" in messages
+
+
+def test_what_cannot_be_trained_is_refused(study, trained_study, tmp_path):
+    with pytest.raises(InputError, match=r"method cross-dimensional: learns from volumes, and .* 2-D images; choose"):
+        train_images(study, Settings(), CPU)
+    with pytest.raises(InputError, match="is a study of volumes"):
+        train_images(Study.open(trained_study), TINY, CPU)
+    sizes = read_pixel_sizes(tmp_path / "heads" / "sizes.csv")
+    unlabelled = Study.create(tmp_path / "bare", tmp_path / "heads" / "images", pixel_sizes=sizes)
+    with pytest.raises(InputError, match="has no labelled image"):
+        train_images(unlabelled, TINY, CPU)
+    assert not study.run_folder.exists() and not unlabelled.run_folder.exists()
+
+
+def test_what_is_for_volumes_refuses_images(study):
+    with pytest.raises(InputError, match="is a study of 2-D images; train it with `uslabelseg train`"):
+        train(study, TINY, CPU)
+    with pytest.raises(InputError, match="is a study of 2-D images"):
+        suggest(study, 1)

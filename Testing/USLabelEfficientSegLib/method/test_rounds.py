@@ -1,0 +1,23 @@
+import pytest
+
+from USLabelEfficientSegLib.method.rounds import vote_weights
+
+
+@pytest.mark.parametrize(
+    ("taught", "alone", "prior", "share", "weights"),
+    [
+        (1, 1, 1, 0.5, (0.25, 0.5, 0.25)),
+        (1, 1, 0, 0.5, (0.5, 0.5)),
+        (3, 3, 1, 0.6, (0.1, 0.1, 0.1, 0.2, 0.2, 0.2, 0.1)),
+        (1, 0, 1, 0.9, (0.5, 0.5)),
+        (0, 1, 0, 0.2, (1.0,)),
+        (1, 0, 0, 0.7, (1.0,)),
+    ],
+)
+def test_students_of_the_labels_alone_have_their_share_of_the_votes_and_the_others_the_rest(
+    taught, alone, prior, share, weights
+):
+    found = vote_weights(taught, alone, prior, share)
+
+    assert found == pytest.approx(weights)
+    assert sum(found) == pytest.approx(1)

@@ -1,0 +1,1 @@
+"""Where organs lie: volumes on the working grid, their alignment, targets and the location prior."""

@@ -1,0 +1,1 @@
+"""Data sets, rivals, degradations, and the page that compares them."""

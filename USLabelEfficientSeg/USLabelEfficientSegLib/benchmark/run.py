@@ -1,0 +1,205 @@
+"""One run of a benchmark: a study with the labels of the run, a trained method, its held-out cases judged."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ..anatomy.training_volumes import prepare_volume
+from ..annotation.label_files import read_volume_labels
+from ..errors import Cancelled
+from ..imaging.files import read_label_map
+from ..imaging.volume import LabelMap
+from ..method.run import Observer
+from ..pipeline import train
+from ..segmentation.model import SegmentationModel, choose_device
+from ..student.build import StudentDesign
+from ..student.symmetry import mirror_axes
+from ..study.events import Event, Listener
+from ..study.settings import changed
+from ..study.study import Study
+from ..training.memory import tune_memory
+from .clock import Stopwatch, read_minutes, stopwatch
+from .curve import CurveRecorder
+from .data import Dataset, read_dataset
+from .design import Design
+from .judging import evaluated, judged, mean_dice
+from .methods import NNUNET, VARIANTS
+from .peers import nnunet
+from .peers.catalogue import PEERS
+from .peers.training import Budget, Peer, Task, train_peer
+from .results import CaseResult, Job, JobResult, write_result
+from .study import sparse_study
+
+_WORK = "work"
+_MINUTES, _CURVE = "minutes.json", "curve.json"
+_SECONDS_BETWEEN_TIMES = 5.0
+
+
+def never() -> bool:
+    """Nobody asks to stop; other than a lambda it can be sent to another process."""
+    return False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is wanted of every run besides its results, and how the user hears of it.
+
+    Attributes:
+        degradations: segment degraded images as well.
+        curve: measure Dice while the method is trained.
+        listener: receives progress.
+        cancelled: asked often.
+    """
+
+    degradations: bool = False
+    curve: bool = False
+    listener: Listener | None = None
+    cancelled: Callable[[], bool] = never
+
+
+def run_job(job: Job, *, output: Path, design: Design, device: str, asked: Asked) -> JobResult | None:
+    """Train a method and segment the held-out cases; the result is written to the benchmark's folder.
+
+    Our own method continues where it was stopped or killed, a rival starts again.
+
+    Returns:
+        The result; None for nnU-Net as long as its predictions are missing.
+
+    Raises:
+        Cancelled: the user asked to stop.
+        InputError: of the data, or of a stage of the training.
+    """
+    tune_memory()
+    where, dataset = choose_device(device), read_dataset(design.data)
+    split, work = design.split(dataset), output / _WORK / job.name
+    study = sparse_study(work / "study", dataset, split.training, design, job)
+    if asked.listener is not None:
+        study.events.listen(asked.listener)
+    if job.method == NNUNET:
+        result = of_nnunet(job, study, dataset, design, work)
+        if result is not None:
+            write_result(output, result)
+        return result
+
+    if job.method not in VARIANTS:  # it starts again, and so does its time
+        for name in (_MINUTES, _CURVE):
+            (work / name).unlink(missing_ok=True)
+    with stopwatch(work / _MINUTES) as watch:
+
+        def dice_of(model: SegmentationModel) -> float:
+            # A copy: what is being trained must stay in training mode.
+            still = replace(model, networks=tuple(copy.deepcopy(network) for network in model.networks))
+            return mean_dice(list(evaluated(still, dataset, split.held_out, design.organs, where)))
+
+        recorder = CurveRecorder(work / _CURVE, watch, dice_of)
+        model, steps = trained(job, study, design, where, asked, watch, recorder if asked.curve else None)
+    minutes, processor_minutes = read_minutes(work / _MINUTES)
+    cases = evaluated(
+        model,
+        dataset,
+        split.held_out,
+        design.organs,
+        where,
+        degradations=asked.degradations,
+        cancelled=asked.cancelled,
+    )
+    labelled = study.summary()["labelled_slices"]
+    result = JobResult(job, labelled, minutes, processor_minutes, steps, tuple(cases), tuple(recorder.points))
+    write_result(output, result)
+    shutil.rmtree(work)
+    return result
+
+
+def of_nnunet(job: Job, study: Study, dataset: Dataset, design: Design, work: Path) -> JobResult | None:
+    """Write what nnU-Net needs; judge its predictions once they are there, None until then."""
+    images = {case: dataset.images[case] for case in design.split(dataset).held_out}
+    if not (work / nnunet.SCRIPT).exists():
+        nnunet.export(work, study, images)
+    found = nnunet.predictions(work, images)
+    if found is None:
+        return None
+    cases: list[CaseResult] = []
+    for case, path in found.items():
+        prediction = read_label_map(path)
+        prediction = LabelMap(prediction.voxels, prediction.geometry, case)
+        cases += judged(prediction, read_volume_labels(dataset.labels[case], design.organs), design.organs)
+    labelled = study.summary()["labelled_slices"]
+    return JobResult(job, labelled, float("nan"), float("nan"), None, tuple(cases))
+
+
+def trained(
+    job: Job,
+    study: Study,
+    design: Design,
+    device: torch.device,
+    asked: Asked,
+    watch: Stopwatch,
+    observer: Observer | None,
+) -> tuple[SegmentationModel, int | None]:
+    """The model that a run's method gives, and its number of steps if it counts them."""
+
+    def cancelled() -> bool:
+        watch.keep(at_most_every=_SECONDS_BETWEEN_TIMES)  # so that a killed run knows how long it took
+        return asked.cancelled()
+
+    if job.method in VARIANTS:
+        settings = changed(design.settings, {**VARIANTS[job.method].changes, "seed": job.seed})
+        # Slices are drawn by chance: a run whose few show no part of an organ counts as it is, like its rivals'.
+        model = train(study, settings, device, cancelled=cancelled, observer=observer, without_examples=True)
+        assert model is not None
+        return model, None
+
+    task = task_of(study, design, device)
+
+    def on_step(spent: float) -> None:
+        if cancelled():
+            raise Cancelled(f"{job.name} stopped; it has to start again")
+        if asked.listener is not None:
+            asked.listener(Event(job.name, round(100 * spent), 100))
+
+    def after_step(spent: float, peer: Peer) -> None:
+        if observer is not None:
+            observer("training", spent, lambda: model_of(peer.predictors(), task, design))
+
+    budget = Budget(design.seconds, design.steps)
+    networks, steps = train_peer(PEERS[job.method].make, task, budget, job.seed, on_step, after_step)
+    return model_of(networks, task, design), steps
+
+
+def task_of(study: Study, design: Design, device: torch.device) -> Task:
+    """The study as rivals are given it."""
+    settings = design.settings
+    volumes = [
+        prepare_volume(study.read_volume(case.name), study.read_labels(case.name), settings.working_grid.max_voxels)
+        for case in study.cases
+    ]
+    mirrored = mirror_axes([volume.grey for volume in volumes])
+    return Task(volumes, len(design.organs) + 1, design.slice_axis, settings.student, mirrored, device)
+
+
+def model_of(networks: tuple[nn.Module, ...], task: Task, design: Design) -> SegmentationModel:
+    """The model that a rival's networks are."""
+    settings = design.settings
+    return SegmentationModel(
+        networks=networks,
+        # Only read to build a network from a file, which a rival's never is.
+        design=StudentDesign(
+            network="u-net",
+            classes=task.classes,
+            spacing=task.volumes[0].spacing,
+            slice_axis=design.slice_axis,
+            widths=settings.student.widths,
+        ),
+        organs=design.organs,
+        max_voxels=settings.working_grid.max_voxels,
+        window=settings.student.window,
+        overlap=settings.segmentation.overlap,
+        mirrored_axes=task.mirrored_axes,
+    )

@@ -1,0 +1,1 @@
+"""Calibration of probabilities, and of prediction intervals."""

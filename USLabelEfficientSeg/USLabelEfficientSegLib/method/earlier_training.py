@@ -1,0 +1,110 @@
+"""What a study has learnt before, when it is trained again with other labels or with more volumes.
+
+Set aside in the run folder, under names of their own: the finished model, whose students learn on, and, when volumes
+were added, the teacher. Both files stay, with their checksums in `run.json` and in the new model, so that whatever
+was made from them can be made again.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..disk.files import sha256_of, writing
+from ..errors import InputError
+from ..segmentation.model import MODEL_NAME, SegmentationModel
+from ..study.provenance import images_added, labels_changed, read_continued_from, read_settings
+from ..study.settings import Settings
+from ..study.study import Study
+from ..training.loop import is_complete
+
+TEACHER_NAME = "teacher.safetensors"
+EARLIER_MODEL_NAME = "continued_from.safetensors"
+EARLIER_TEACHER_NAME = "continued_from_teacher.safetensors"
+CONTINUING = "continuing"  # stage in events: what was heard before is of an earlier training
+
+
+@dataclass(frozen=True)
+class EarlierModel:
+    """The model that a training continues from.
+
+    Attributes:
+        model: its students, and what they were made from.
+        sha256: of its file.
+    """
+
+    model: SegmentationModel
+    sha256: str
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the provenance of a training tells of it: its checksum, and what it was made from itself."""
+        return {"sha256": self.sha256, **self.model.provenance}
+
+    @classmethod
+    def of(cls, study: Study) -> EarlierModel | None:
+        """The model that was set aside in a study, None when there is none.
+
+        Raises:
+            InputError: its file is damaged, or not the one that the run was started with.
+        """
+        path = study.run_folder / EARLIER_MODEL_NAME
+        if not path.exists():
+            return None
+        sha256, recorded = sha256_of(path), read_continued_from(study)
+        if recorded is not None and not (labels_changed(study) or images_added(study)) and sha256 != recorded["sha256"]:
+            raise InputError(
+                path, "is not the model that the training continues from", "restore it, or use --from-teacher"
+            )
+        return cls(SegmentationModel.load(path), sha256)
+
+
+@dataclass(frozen=True)
+class EarlierTeacher:
+    """The checkpoint of a teacher that has studied some of the volumes."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, study: Study) -> EarlierTeacher | None:
+        """The teacher that was set aside in a study, None when there is none."""
+        path = study.run_folder / EARLIER_TEACHER_NAME
+        return cls(path) if path.exists() else None
+
+
+def set_aside(study: Study, settings: Settings, from_teacher: bool) -> None:
+    """Before a training: keep what it continues from, and remove what labels and volumes no longer agree with.
+
+    A training with other settings than before is left alone, for it will be refused. Killed at any point, the next
+    call ends in the same state.
+
+    Args:
+        study: the caller holds its lock.
+        settings: of the training.
+        from_teacher: forget what was learnt from labels, in any case.
+    """
+    if read_settings(study) != settings:
+        return
+    folder, more_volumes = study.run_folder, images_added(study)
+    if not (from_teacher or more_volumes or labels_changed(study)):
+        return
+    model, teacher = folder / MODEL_NAME, folder / TEACHER_NAME
+    with writing(folder):
+        if model.exists() and not from_teacher:
+            os.replace(model, folder / EARLIER_MODEL_NAME)
+        if more_volumes and teacher.exists() and is_complete(teacher):
+            os.replace(teacher, folder / EARLIER_TEACHER_NAME)
+        kept = {EARLIER_TEACHER_NAME}
+        kept |= set() if from_teacher else {EARLIER_MODEL_NAME}
+        kept |= set() if more_volumes else {TEACHER_NAME}
+        for path in folder.glob("*.safetensors"):
+            if path.name not in kept:
+                path.unlink()
+    if (folder / EARLIER_MODEL_NAME).exists():
+        study.events.emit(CONTINUING, 1, 1)
+        return
+    reason = "labels have changed" if labels_changed(study) else "volumes were added" if more_volumes else "as asked"
+    message = f"{reason}: all but the teacher is trained anew"
+    study.events.emit("reading volumes", 0, len(study.cases), message=message)

@@ -1,0 +1,181 @@
+"""2-D images on one page: a network and its partner teach each other on few labels and many images.
+
+IDL, "Leveraging Information Divergence for Robust Semi-Supervised Fetal Ultrasound Image Segmentation", Wang et al.,
+arXiv 2509.06495. UNeXt learns from the labelled images; on the others it learns what its partner sees, a Swin-Unet or
+its own moving average, and where they disagree (`divergence.objective`), in rounds (`divergence.rounds`). The moving
+average of UNeXt is the model. The training resumes from what it left in the study's run folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..calibration.images import ImageStatistics
+from ..divergence.images import TrainingImages, image_grey, image_pixel_size, prepare_images
+from ..divergence.pair import NetworkPair
+from ..divergence.prediction import ZOOMS
+from ..divergence.swin_unet import SwinUnet
+from ..divergence.swin_weights import load_swin_weights
+from ..divergence.training import train_pair
+from ..errors import InputError
+from ..imaging.volume import UltrasoundImage
+from ..segmentation.closer_looks import MARGINS
+from ..segmentation.image_model import ImageModel, predict_image
+from ..segmentation.model import MODEL_NAME
+from ..segmentation.model_provenance import without_names
+from ..study.coverage import check_every_organ_is_shown
+from ..study.provenance import image_checksums, images_added, label_checksums, labels_changed, read_settings, start_run
+from ..study.settings import DivergenceSettings, Settings
+from ..study.study import Study
+from ..training.memory import computing_alike
+from .run import forget_run, stop_if
+
+PAIR_NAME = "divergence.safetensors"
+METHOD = "information-divergence"
+
+
+@computing_alike()
+def train_images(
+    study: Study,
+    settings: Settings,
+    device: torch.device,
+    *,
+    restart: bool = False,
+    cancelled: Callable[[], bool] | None = None,
+) -> ImageModel:
+    """Train a study of 2-D images, or go on with its training.
+
+    Args:
+        study: images and the labels of some of them.
+        settings: see `study.settings`; the sections of volumes do not matter.
+        device: where networks are trained.
+        restart: forget what earlier runs left.
+        cancelled: asked after every step; the state is saved and `Cancelled` raised.
+
+    Returns:
+        The model, which lies in the study as well.
+
+    Raises:
+        InputError: a study of volumes, another method, no label, a run with other settings, a damaged file, a full
+            disk.
+    """
+    check_trainable(study, settings)
+    with study.lock():
+        check_every_organ_is_shown(study)
+        if restart:
+            forget_run(study)
+        open_images_run(study, settings, device)
+        model = deployed_model(study, settings, train_networks(study, settings, device, cancelled), device, cancelled)
+        model.save(study.run_folder / MODEL_NAME)
+        study.events.emit("finished", 1, 1, seconds_left=0.0)
+        return model
+
+
+def check_trainable(study: Study, settings: Settings) -> None:
+    """Refuse what this method cannot train. Raises `InputError`."""
+    if study.dimension != 2:
+        raise InputError(study.folder, "is a study of volumes", "train it as such")
+    if settings.method != METHOD:
+        problem = f"learns from volumes, and {study.folder} is a study of 2-D images"
+        raise InputError(f"method {settings.method}", problem, f"choose --method {METHOD}")
+    if all(case.labels is None for case in study.cases):
+        raise InputError(study.folder, "has no labelled image", "make the study with labels of some images")
+
+
+def open_images_run(study: Study, settings: Settings, device: torch.device) -> None:
+    """Record the run; networks that learnt from other labels or images are trained anew."""
+    study.check_files()
+    if settings.divergence.transformer_weights is not None:  # before anything is written: it may be a wrong file
+        network = SwinUnet(2, width=settings.divergence.transformer_width)
+        load_swin_weights(network, Path(settings.divergence.transformer_weights))
+    if read_settings(study) == settings and (labels_changed(study) or images_added(study)):
+        for name in (MODEL_NAME, PAIR_NAME):
+            (study.run_folder / name).unlink(missing_ok=True)
+        message = "labels or images have changed: the networks are trained anew"
+        study.events.emit("reading images", 0, len(study.cases), message=message)
+    start_run(study, settings, str(device))
+
+
+def train_networks(
+    study: Study, settings: Settings, device: torch.device, cancelled: Callable[[], bool] | None
+) -> NetworkPair:
+    """UNeXt and its partner learn from labelled images and from each other; see `divergence.training`."""
+    return train_pair(
+        training_images(study, settings.divergence, cancelled),
+        settings.divergence,
+        checkpoint_path=study.run_folder / PAIR_NAME,
+        seed=settings.seed,
+        events=study.events,
+        device=device,
+        cancelled=cancelled,
+    )
+
+
+def training_images(
+    study: Study, settings: DivergenceSettings, cancelled: Callable[[], bool] | None = None
+) -> TrainingImages:
+    """All images of the study on one canvas, with the labels of those that have any."""
+    greys: list[Tensor] = []
+    labels: list[Tensor | None] = []
+    pixel_sizes: list[tuple[float, float]] = []
+    for number, case in enumerate(study.cases, start=1):
+        stop_if(cancelled, f"reading stopped after {number - 1} of {len(study.cases)} images")
+        image, label = read_image_of(study, case.name), study.read_labels(case.name)
+        greys.append(image_grey(image))
+        labels.append(None if label is None else torch.from_numpy(label.voxels[..., 0].T.astype(np.int64)))
+        pixel_sizes.append(image_pixel_size(image.geometry))
+        study.events.emit("reading images", number, len(study.cases))
+    return prepare_images(greys, labels, pixel_sizes, classes=len(study.organs) + 1, image_size=settings.image_size)
+
+
+def deployed_model(
+    study: Study,
+    settings: Settings,
+    pair: NetworkPair,
+    device: torch.device,
+    cancelled: Callable[[], bool] | None,
+) -> ImageModel:
+    """UNeXt with what reproduces it and what it must know to warn of unusual images."""
+    model = ImageModel(
+        network=pair.unext,
+        organs=study.organs,
+        image_size=settings.divergence.image_size,
+        mirrored=settings.divergence.flip,
+        zooms=ZOOMS,
+        closer_looks=MARGINS,
+        provenance=without_names(
+            {
+                "settings": settings.model_dump(mode="json"),
+                "images": image_checksums(study),
+                "labels": label_checksums(study),
+            }
+        ),
+    )
+    areas: list[NDArray[np.floating]] = []
+    sides: list[float] = []
+    for number, case in enumerate(study.cases, start=1):
+        stop_if(cancelled, f"measuring stopped after {number - 1} of {len(study.cases)} images")
+        prediction = predict_image(model, read_image_of(study, case.name), device)
+        sides += prediction.geometry.spacing[:2]
+        pixel_mm2 = float(np.prod(prediction.geometry.spacing[:2]))
+        counts = np.bincount(prediction.labels().voxels.ravel(), minlength=len(study.organs) + 1)
+        areas.append(counts[1:] * pixel_mm2)
+        study.events.emit("measuring", number, len(study.cases))
+    found = [column[column > 0] for column in np.array(areas).T]
+    ranges = tuple((float(column.min()), float(column.max())) if len(column) else None for column in found)
+    statistics = ImageStatistics(areas_mm2=ranges, pixel_mm=(min(sides), max(sides)))
+    return replace(model, statistics=statistics)
+
+
+def read_image_of(study: Study, name: str) -> UltrasoundImage:
+    """The image of a case of a 2-D study."""
+    image = study.read_volume(name)
+    assert isinstance(image, UltrasoundImage)
+    return image

@@ -1,0 +1,84 @@
+"""What somebody needs to label suggested slices in another program: image, label map, and a picture of each slice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..annotation.label_files import write_label_map
+from ..annotation.segments import segments_of
+from ..annotation.sparse_labels import SparseLabels
+from ..disk.outputs import Outputs
+from ..imaging.files import write_volume
+from ..imaging.intensities import normalised_grey
+from ..imaging.sector import sector_mask
+from ..imaging.views import views_of
+from ..imaging.volume import LabelMap, UltrasoundVolume
+from ..study.study import Study
+from ..text.counting import counted
+
+if TYPE_CHECKING:  # it imports torch
+    from .suggesting import Suggestion
+
+_PICTURE_PIXELS = 600  # of the longer side at least, so that small slices are seen, too
+
+
+def write_suggestions(
+    study: Study, suggestions: Sequence[Suggestion], folder: Path, outputs: Outputs | None = None
+) -> list[Path]:
+    """Write the volumes of suggested slices to `images`, their label maps to `labels`, the slices to `slices`.
+
+    A label map holds 255, for unlabelled, beside the labels that the study has, and the names of the organs. The
+    pictures are numbered in the order of the suggestions, and show slices as the report does.
+
+    Args:
+        study: of the suggestions.
+        suggestions: at least one.
+        folder: made if need be.
+        outputs: checks that nothing of somebody else is replaced.
+
+    Returns:
+        The files.
+
+    Raises:
+        InputError: a file that this program did not write or that was edited since; no room or permission to write.
+    """
+    outputs = outputs or Outputs()
+    names = list(dict.fromkeys(suggestion.volume for suggestion in suggestions))
+    stems = {name: Path(study.case(name).image.file).stem for name in names}
+    images = [folder / "images" / f"{stems[name]}.nrrd" for name in names]
+    maps = [folder / "labels" / f"{stems[name]}.nrrd" for name in names]
+    pictures = [
+        folder / "slices" / f"{number:02d} {stems[found.volume]} axis {'ijk'[found.axis]} slice {found.index + 1}.png"
+        for number, found in enumerate(suggestions, start=1)
+    ]
+    outputs.claim(*images, *maps, *pictures)
+    volumes = {name: study.read_volume(name) for name in counted(names, "reading volumes")}
+    with outputs.written(*images) as files:
+        for file, name in zip(files, names, strict=True):
+            write_volume(file, volumes[name])
+    with outputs.written(*pictures) as files:
+        for file, found in zip(files, suggestions, strict=True):
+            Image.fromarray(slice_picture(volumes[found.volume], found.axis, found.index)).save(file)
+    with outputs.written(*maps) as files:  # last: where they are, everything is
+        for file, name in zip(files, names, strict=True):
+            geometry = volumes[name].geometry
+            labels = study.read_labels(name) or SparseLabels.unlabelled(geometry, study.organs)
+            write_label_map(file, LabelMap(labels.voxels, geometry, name, segments_of(study.organs)))
+    return [*images, *maps, *pictures]
+
+
+def slice_picture(volume: UltrasoundVolume, axis: int, index: int) -> NDArray[np.uint8]:
+    """A slice as a grey picture (rows, columns) with square pixels."""
+    view = next(view for view in views_of(volume.geometry) if view.across == axis)
+    grey = normalised_grey(volume.voxels.astype(np.float32), sector_mask(volume.voxels))
+    picture = Image.fromarray(np.rint(255 * view.picture(grey, index)).astype(np.uint8))
+    width, height = view.size_mm(volume.geometry)
+    pixel_mm = min(*view.pixel_mm, max(width, height) / _PICTURE_PIXELS)
+    size = max(1, round(width / pixel_mm)), max(1, round(height / pixel_mm))
+    return np.asarray(picture.resize(size, Image.Resampling.BILINEAR))

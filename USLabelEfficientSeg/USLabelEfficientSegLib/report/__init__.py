@@ -1,0 +1,1 @@
+"""Reports that can be filed: content, document, HTML, PDF, charts and overlays."""

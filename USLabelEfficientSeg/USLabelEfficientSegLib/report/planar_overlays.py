@@ -1,0 +1,62 @@
+"""Pictures of segmented 2-D images: the outlines of the organs, their fitted ellipses, and references."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..imaging.organ_colours import organ_colour
+from ..imaging.volume import ImageLabels, UltrasoundImage
+from ..measurement.planar import Ellipse, PlanarMeasurement
+from .slice_picture import REFERENCE_COLOUR, Outline, SlicePicture, heat_png, jpeg, outlines_of
+
+ELLIPSE_COLOUR = "#7FE9FF"
+
+
+def image_overlay(
+    image: UltrasoundImage,
+    labels: ImageLabels,
+    rows: Sequence[PlanarMeasurement],
+    reference: ImageLabels | None,
+    description: str,
+) -> SlicePicture:
+    """An image with outlines of organs in their colours, thin ones of ellipses, and dashed white ones of references."""
+    pixels = image.voxels[..., 0].T
+    low, high = np.percentile(pixels.astype(np.float32), (0.5, 99.5))
+    spacing = image.geometry.spacing[:2]
+    lines = [
+        Outline(_points(row.ellipse) / spacing + 0.5, ELLIPSE_COLOUR, thin=True)
+        for row in rows
+        if row.ellipse is not None
+    ]
+    lines += outlines_of(labels.voxels[..., 0].T, {label: organ_colour(label) for label in range(1, 255)})
+    if reference is not None:
+        of_reference = dict.fromkeys(range(1, 255), REFERENCE_COLOUR)
+        lines += outlines_of(reference.voxels[..., 0].T, of_reference, dashed=True)
+    return SlicePicture(jpeg(pixels, (float(low), float(high))), *_size(image), tuple(lines), "Outlines", description)
+
+
+def uncertainty_overlay(image: UltrasoundImage, uncertainty: NDArray[np.floating], description: str) -> SlicePicture:
+    """An image with the uncertainty (I, J, 1) of its segmentation in colours."""
+    pixels = image.voxels[..., 0].T
+    low, high = np.percentile(pixels.astype(np.float32), (0.5, 99.5))
+    heat = heat_png(uncertainty[..., 0].T)
+    return SlicePicture(
+        jpeg(pixels, (float(low), float(high))), *_size(image), (), "Uncertainty", description, heat=heat
+    )
+
+
+def _size(image: UltrasoundImage) -> tuple[tuple[int, int], tuple[float, float]]:
+    (i, j), (along_i, along_j) = image.geometry.shape[:2], image.geometry.spacing[:2]
+    return (i, j), (i * along_i, j * along_j)
+
+
+def _points(ellipse: Ellipse) -> NDArray[np.float64]:
+    """The outline (N, 2) of an ellipse in mm along the image's axes, from the centre of the first pixel."""
+    turn, angle = np.linspace(0, 2 * np.pi, 91), np.radians(ellipse.angle_degrees)
+    major, minor = ellipse.axes_mm[0] / 2 * np.cos(turn), ellipse.axes_mm[1] / 2 * np.sin(turn)
+    x = ellipse.centre_mm[0] + major * np.cos(angle) - minor * np.sin(angle)
+    y = ellipse.centre_mm[1] + major * np.sin(angle) + minor * np.cos(angle)
+    return np.column_stack([x, y])

@@ -1,0 +1,1 @@
+"""Training of any network: loop, checkpoint, optimisation, devices, threads and processes."""

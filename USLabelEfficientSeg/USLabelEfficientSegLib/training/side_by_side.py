@@ -1,0 +1,274 @@
+"""Trainings that need nothing of each other, side by side in processes, while processors are idle.
+
+This process trains what comes next; what comes later and needs nothing of it is offered here meanwhile. Another process
+takes it, with one thread, writes the stage's checkpoint, and is stopped when other programs want its processor. When
+its turn has come it is complete, or is continued here: the weights are the same bit for bit, whoever computed which
+step, because a stage depends on its checkpoint alone (`training.loop`).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+import sys
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import connection
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import torch
+
+from ..errors import Cancelled
+from ..study.events import EventLog
+from .loop import is_complete
+from .memory import tune_memory
+from .processes import end, ended_without_a_word, pickled, work_for_parent
+from .processors import Processors
+
+FEWEST_STEPS = 200  # for which a process is worth its start
+SECONDS_TO_SAVE = 1.0  # between the request to stop and the end by force
+SECONDS_OF_PATIENCE = 20.0  # with other programs that want a processor
+_SECONDS_BETWEEN_LOOKS = 0.2
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A training for another process: `train(*arguments, **named, events=, device=, cancelled=)`."""
+
+    train: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    named: Mapping[str, Any]
+
+    @property
+    def stage(self) -> str:
+        """Its name in events."""
+        return str(self.named["stage"])
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where its state and its result are kept."""
+        return Path(self.named["checkpoint_path"])
+
+
+@dataclass
+class _Worker:
+    """A process that trains what was offered."""
+
+    offer: Offer
+    process: SpawnProcess
+    report: Connection
+    seconds: float = 0.0  # of processors that it has used
+    step: int = 0
+    of: int = 1
+    stopping: bool = False
+
+    def stop(self) -> None:
+        """Ask it to save and end."""
+        if not self.stopping:
+            self.stopping = True
+            with suppress(OSError):  # it has ended already
+                self.report.send(None)
+
+
+class SideBySide:
+    """Trains offered stages in other processes; a context manager that leaves none behind.
+
+    Args:
+        events: receives what other processes tell.
+        processors: how many processes may run; None: none but this one.
+        cancelled: whether the user has asked to stop.
+    """
+
+    def __init__(
+        self, events: EventLog, processors: Processors | None = None, cancelled: Callable[[], bool] | None = None
+    ) -> None:
+        self._events, self._processors, self._cancelled = events, processors, cancelled
+        self._waiting: dict[Path, Offer] = {}
+        self._running: dict[Path, _Worker] = {}
+        self._spent = 0.0
+        self._crowded_since: float | None = None
+
+    def __enter__(self) -> SideBySide:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._waiting.clear()
+        try:
+            self._stop()
+        finally:
+            for worker in self._running.values():
+                worker.process.kill()
+                worker.process.join()
+                worker.report.close()
+            self._running.clear()
+
+    def offer(self, train: Callable[..., Any], *arguments: Any, steps: int, **named: Any) -> None:
+        """Have a stage trained beside, if a processor is idle; until `settle` is called with its checkpoint.
+
+        Args:
+            train: a function of a module whose result is in its checkpoint, and which takes `events`, `device` and
+                `cancelled` beside these arguments, which can be pickled.
+            arguments: of `train`.
+            steps: of the stage; one of few is not worth a process.
+            named: of `train`, `stage` and `checkpoint_path` among them.
+        """
+        offer = Offer(train, arguments, named)
+        if self._processors is not None and steps >= FEWEST_STEPS and not is_complete(offer.checkpoint):
+            self._waiting[offer.checkpoint] = offer
+
+    def settle(self, checkpoint: Path, meanwhile: Callable[[int], None] = lambda step: None) -> None:
+        """Leave a stage to this process: wait for the other one that is at it, or take back what was offered.
+
+        Args:
+            checkpoint: of the stage.
+            meanwhile: called several times a second while the other one is at it, with the number of steps that it has
+                done; its checkpoint may be some steps older.
+
+        Raises:
+            Cancelled: the user asked to stop; the state is saved.
+            InputError: the stage failed there.
+        """
+        while (worker := self._running.get(checkpoint)) is not None:
+            connection.wait([worker.report], timeout=_SECONDS_BETWEEN_LOOKS)
+            if self._cancelled is not None and self._cancelled():
+                self._stop()
+                done = f"after step {worker.step} of {worker.of}"
+                raise Cancelled(f"{worker.offer.stage} stopped {done}; the same command continues it")
+            self._look(computes=False)
+            meanwhile(worker.step)
+        self._waiting.pop(checkpoint, None)
+
+    def asked_to_stop(self) -> bool:
+        """Whether the user asked to; to be called after every step, for meanwhile it looks after the others."""
+        stop = self._cancelled is not None and self._cancelled()
+        if stop:
+            for worker in self._running.values():
+                worker.stop()
+        else:
+            self._look(computes=True)
+        return stop
+
+    def idle(self) -> int:
+        """Processes that could run now, this one among them, beside those that do."""
+        return max(1, self._allowed() - len(self._running))
+
+    def _allowed(self) -> int:
+        if self._processors is None:
+            return 1
+        of_others = sum(worker.seconds for worker in self._running.values())
+        return self._processors.allowed(time.process_time() + self._spent + of_others)
+
+    def _look(self, computes: bool) -> None:
+        """Listen to the others, start one if a processor is idle, stop one if other programs want it for long.
+
+        Args:
+            computes: whether this process does; one that waits starts nothing, for it has time itself.
+        """
+        for worker in list(self._running.values()):
+            self._listen(worker)
+        many = len(self._running) + computes - self._allowed()
+        if many <= 0:
+            self._crowded_since = None
+        if many < 0 and computes and self._waiting:
+            self._start(self._waiting.pop(next(iter(self._waiting))))
+        elif many > 0 and self._running:
+            now = time.monotonic()
+            self._crowded_since = self._crowded_since or now
+            if now - self._crowded_since > SECONDS_OF_PATIENCE:
+                self._crowded_since = None
+                list(self._running.values())[-1].stop()
+
+    def _start(self, offer: Offer) -> None:
+        context = multiprocessing.get_context("spawn")
+        report, other_end = context.Pipe()
+        process = context.Process(target=_train_beside, name=offer.stage, args=(offer.stage, other_end), daemon=True)
+        process.start()
+        other_end.close()  # or the end of the process would not end the connection
+        self._running[offer.checkpoint] = _Worker(offer, process, report)
+
+    def _listen(self, worker: _Worker) -> None:
+        """Take in what a process says; one that has ended leaves the running ones."""
+        while True:
+            try:
+                if not worker.report.poll():
+                    return
+                told = worker.report.recv()
+            except (EOFError, OSError):
+                self._ended(worker, None)
+                return
+            if isinstance(told, Exception):
+                self._ended(worker, told)
+                return
+            event, worker.seconds = told
+            if event is None:  # it is ready
+                offer = worker.offer
+                with suppress(OSError):  # it has ended, which will be seen
+                    worker.report.send_bytes(pickled((offer.train, offer.arguments, dict(offer.named))))
+            else:
+                worker.step, worker.of = event["step"], event["of"]
+                self._events.emit(**event)
+
+    def _ended(self, worker: _Worker, error: Exception | None) -> None:
+        worker.process.join()
+        worker.report.close()
+        self._spent += worker.seconds
+        del self._running[worker.offer.checkpoint]
+        if worker.process.exitcode == 0:
+            return
+        if error is not None and not isinstance(error, Cancelled):
+            raise error
+        self._waiting[worker.offer.checkpoint] = worker.offer  # for this process, if for no other
+        if error is None and not worker.stopping:  # for want of memory, perhaps
+            self._processors = None
+            told = f"{ended_without_a_word(worker.process).problem}; it goes on without a process of its own"
+            self._events.emit(worker.offer.stage, worker.step, worker.of, message=told)
+
+    def _stop(self) -> None:
+        """Ask all to save, and wait a moment for it; what they raise is told by the cause of the stop."""
+        for worker in self._running.values():
+            worker.stop()
+        until = time.monotonic() + SECONDS_TO_SAVE
+        while self._running and time.monotonic() < until:
+            connection.wait([worker.report for worker in self._running.values()], timeout=_SECONDS_BETWEEN_LOOKS)
+            for worker in list(self._running.values()):
+                with suppress(Exception):
+                    self._listen(worker)
+
+
+NOBODY = SideBySide(EventLog(Path()))
+
+
+class _Told(EventLog):
+    """An event log that passes everything on to the process that asked."""
+
+    def __init__(self, report: Connection) -> None:
+        super().__init__(Path())
+        self._report = report
+
+    def emit(self, stage: str, step: int, of: int, **more: Any) -> None:
+        """Tell the other process, and how much time of a processor was used."""
+        self._report.send(({"stage": stage, "step": step, "of": of, **more}, time.process_time()))
+
+
+def _train_beside(name: str, report: Connection) -> None:
+    """In the new process: train until the end, or until the other one says anything."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # those of libraries are for programmers
+
+    def work() -> None:
+        report.send((None, time.process_time()))
+        train, arguments, named = pickle.loads(report.recv_bytes())
+        tune_memory()
+        train(*arguments, **named, events=_Told(report), device=torch.device("cpu"), cancelled=report.poll)
+
+    work_for_parent(name, report, work)
+    end(report)
