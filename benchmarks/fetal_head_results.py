@@ -13,8 +13,8 @@ from torch import nn
 from USLabelEfficientSegLib.divergence.prediction import ZOOMS, predict_images
 from USLabelEfficientSegLib.evaluation.metrics import dice, surface_distances
 from USLabelEfficientSegLib.measurement.planar import fitted_ellipse
-from USLabelEfficientSegLib.segmentation.closer_looks import look_closer
 from USLabelEfficientSegLib.segmentation.pieces import main_piece
+from USLabelEfficientSegLib.segmentation.zoomed_refinement import refine_zoomed
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def segment(network: nn.Module, head: Head, image_size: int) -> np.ndarray:
     """The mask (rows, columns) that a network finds: one piece, from the mean over views of the image."""
     how = head.pixel_size, image_size
     first = predict_images(network, head.image[None], *how, mirrored=True, zooms=ZOOMS)[0]
-    organ = look_closer(network, head.image, first, *how, mirrored=True)[1].numpy()
+    organ = refine_zoomed(network, head.image, first, *how, mirrored=True)[1].numpy()
     return main_piece(organ > 0.5, organ)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from USLabelEfficientSegLib.divergence.batches import draw_batch
 from USLabelEfficientSegLib.divergence.images import TrainingImages, network_input
 from USLabelEfficientSegLib.divergence.losses import supervised_loss
-from USLabelEfficientSegLib.divergence.rounds import Moment
+from USLabelEfficientSegLib.divergence.rounds import RoundPosition
 from USLabelEfficientSegLib.divergence.training import (
     AVERAGE_DECAY,
     GRADIENT_NORM,
@@ -99,7 +99,7 @@ def train_on_labels(make_network: Callable[[], nn.Module]) -> Train:
         images_a_step = settings.labelled_images + settings.unlabelled_images
 
         def step_function(step: int, generator: torch.Generator) -> dict[str, Tensor]:
-            set_learning_rates(optimizer, Moment(1, step, settings.steps), settings)
+            set_learning_rates(optimizer, RoundPosition(1, step, settings.steps), settings)
             batch = draw_batch(images, settings, (images_a_step, 0), generator).to(device)
             with half_precision(device, on_cpu=True):
                 logits = network(network_input(batch.strong))

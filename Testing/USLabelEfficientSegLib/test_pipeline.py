@@ -15,7 +15,7 @@ from offered_trainings import Idle
 from trained_studies import CPU, assert_same_weights, label_another_slice, stages, weights
 
 from USLabelEfficientSegLib.errors import Cancelled, InputError
-from USLabelEfficientSegLib.imaging.normalisation import Frame
+from USLabelEfficientSegLib.imaging.normalisation import AnatomicalFrame
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
 from USLabelEfficientSegLib.method.run import FEWEST_STUDENT_STEPS, aligned, open_run
 from USLabelEfficientSegLib.pipeline import train
@@ -91,7 +91,7 @@ def test_without_alignment_positions_are_those_in_the_volume(study, settings):
     with study.lock():
         run = aligned(open_run(study, changed(settings, {"alignment": False}), CPU, None))
     assert run.template is None
-    assert {volume.frame for volume in run.volumes} == {Frame()}
+    assert {volume.frame for volume in run.volumes} == {AnatomicalFrame()}
 
 
 def test_few_labels_are_not_learnt_by_heart(study, settings):

@@ -15,7 +15,7 @@ from USLabelEfficientSegLib.benchmark.methods import ABLATION, VARIANTS
 from USLabelEfficientSegLib.benchmark.peers import nnunet
 from USLabelEfficientSegLib.benchmark.plan import open_benchmark, organs_of, planned_jobs, run_benchmark
 from USLabelEfficientSegLib.benchmark.results import Job, read_results, result_path
-from USLabelEfficientSegLib.benchmark.run import Asked, run_job
+from USLabelEfficientSegLib.benchmark.run import RunOptions, run_job
 from USLabelEfficientSegLib.benchmark.study import sparse_study
 from USLabelEfficientSegLib.cli import main
 from USLabelEfficientSegLib.errors import Cancelled, InputError
@@ -34,8 +34,8 @@ def design(simulated, tiny_changes):
     return Design(data=simulated, organs=ORGANS, steps=2, changes=tiny_changes, test_share=0.3)
 
 
-def run(job, output, design, **asked):
-    return run_job(job, output=output, design=design, device="cpu", asked=Asked(**asked))
+def run(job, output, design, **options):
+    return run_job(job, output=output, design=design, device="cpu", options=RunOptions(**options))
 
 
 def test_every_kind_of_method_is_trained_judged_and_cleared_away(tmp_path, design):
@@ -79,14 +79,14 @@ def test_degraded_images_are_judged_as_well_and_only_when_asked_for(tmp_path, de
     ((_, plain),) = run_benchmark(tmp_path, design, jobs, device="cpu")
     assert not list(run_benchmark(tmp_path, design, jobs, device="cpu"))
 
-    asked = Asked(degradations=True)
-    ((_, degraded),) = run_benchmark(tmp_path, design, jobs, device="cpu", asked=asked)
+    options = RunOptions(degradations=True)
+    ((_, degraded),) = run_benchmark(tmp_path, design, jobs, device="cpu", options=options)
 
     assert not plain.has_degradations
     # six degradations of the image and, as the volumes are simulated, other probes
     assert len(degraded.cases) == len(plain.cases) * (1 + 6 * 3 + 3)
     assert [row.dice for row in degraded.plain] == [row.dice for row in plain.plain]
-    assert not list(run_benchmark(tmp_path, design, jobs, device="cpu", asked=asked))
+    assert not list(run_benchmark(tmp_path, design, jobs, device="cpu", options=options))
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_our_method_continues_where_it_was_stopped(tmp_path, finished):
 def test_a_killed_benchmark_continues_to_the_same_result(tmp_path, finished):
     design, whole = finished
     teacher = tmp_path / "work" / OUR_JOB.name / "study" / "run" / TEACHER_NAME
-    options = {"output": tmp_path, "design": design, "device": "cpu", "asked": Asked()}
+    options = {"output": tmp_path, "design": design, "device": "cpu", "options": RunOptions()}
     process = multiprocessing.get_context("spawn").Process(target=run_job, args=(OUR_JOB,), kwargs=options)
     process.start()
     while not teacher.exists():
@@ -138,7 +138,7 @@ def test_dice_over_time_is_measured_without_changing_the_result(tmp_path, finish
     rival = Job("labels-3d", 0.2, "random", 0)
     jobs = [OUR_JOB, rival]
     ours, theirs = (
-        result for _, result in run_benchmark(tmp_path, design, jobs, device="cpu", asked=Asked(curve=True))
+        result for _, result in run_benchmark(tmp_path, design, jobs, device="cpu", options=RunOptions(curve=True))
     )
 
     assert expected_ml(ours) == expected_ml(whole)
@@ -147,11 +147,11 @@ def test_dice_over_time_is_measured_without_changing_the_result(tmp_path, finish
     assert theirs.curve[-1].dice == pytest.approx(np.mean([row.dice for row in theirs.cases]))
     assert ours.curve[-1].dice == pytest.approx(np.mean([row.dice for row in ours.cases]))
     assert 0 < ours.curve[0].seconds < ours.curve[-1].seconds <= 60 * ours.minutes
-    assert not list(run_benchmark(tmp_path, design, jobs, device="cpu", asked=Asked(curve=True)))
+    assert not list(run_benchmark(tmp_path, design, jobs, device="cpu", options=RunOptions(curve=True)))
 
     on_test_subjects = replace(design, validation=False)
     with pytest.raises(InputError, match="would be measured on test subjects"):
-        run_benchmark(tmp_path, on_test_subjects, jobs, device="cpu", asked=Asked(curve=True))
+        run_benchmark(tmp_path, on_test_subjects, jobs, device="cpu", options=RunOptions(curve=True))
 
 
 def test_every_switch_of_the_ablation_changes_what_is_learnt(tmp_path, simulated, tiny_changes):

@@ -228,7 +228,7 @@ def test_the_mask_is_one_piece_without_holes(heads, monkeypatch):
     speckled[16, 24], speckled[0, 0] = 0, 1
     probability = torch.stack([1 - speckled, speckled])[None]
     monkeypatch.setattr(fetal_head_results, "predict_images", lambda *_, **__: probability)
-    monkeypatch.setattr(fetal_head_results, "look_closer", lambda network, image, first, *_, **__: first)
+    monkeypatch.setattr(fetal_head_results, "refine_zoomed", lambda network, image, first, *_, **__: first)
 
     assert (fetal_head_results.segment(nn.Identity(), head, 48) == head.mask.numpy()).all()
 

@@ -11,7 +11,7 @@ from USLabelEfficientSegLib.divergence.losses import cross_supervision
 from USLabelEfficientSegLib.divergence.objective import images_of_step, weighted_losses
 from USLabelEfficientSegLib.divergence.pair import NetworkPair
 from USLabelEfficientSegLib.divergence.prediction import predict_images
-from USLabelEfficientSegLib.divergence.rounds import Moment
+from USLabelEfficientSegLib.divergence.rounds import RoundPosition
 from USLabelEfficientSegLib.divergence.training import make_optimizer, set_learning_rates, train_pair
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.study.events import EventLog, read_events
@@ -100,16 +100,16 @@ def test_a_training_in_rounds_stopped_anywhere_continues_to_the_same_weights(tmp
 def test_a_later_round_begins_with_the_averages_of_the_one_before_which_teach(tmp_path, monkeypatch, partner):
     seen = []
 
-    def recorded(pair, teachers, batch, settings, moment, generator):
-        seen.append((moment, copy.deepcopy(pair), copy.deepcopy(teachers)))
-        return weighted_losses(pair, teachers, batch, settings, moment, generator)
+    def recorded(pair, teachers, batch, settings, position, generator):
+        seen.append((position, copy.deepcopy(pair), copy.deepcopy(teachers)))
+        return weighted_losses(pair, teachers, batch, settings, position, generator)
 
     monkeypatch.setattr(training, "weighted_losses", recorded)
     settings = TINY.model_copy(update={"steps": 9, "rounds": 3, "partner": partner})
 
     result = trained(tmp_path, settings)
 
-    assert [moment.round for moment, _, _ in seen] == [1, 1, 1, 1, 1, 1, 2, 2, 3]
+    assert [position.round for position, _, _ in seen] == [1, 1, 1, 1, 1, 1, 2, 2, 3]
     assert not same(seen[1][2], seen[2][2])  # in the first round teachers follow
     first_of_second, second_of_second, first_of_third = seen[6:]
     assert same(first_of_second[1], first_of_second[2]) and same(first_of_second[2], second_of_second[2])
@@ -162,15 +162,19 @@ def test_a_term_can_be_switched_off(term, partner):
 def test_without_terms_unlabelled_images_cost_nothing():
     settings = TINY.model_copy(update=NO_TERMS)
 
-    assert images_of_step(Moment(1, 2, 3), settings) == (6, 0)
+    assert images_of_step(RoundPosition(1, 2, 3), settings) == (6, 0)
     assert set(losses_of(settings, unlabelled=0)) == {"unext", "swin_unet"}
 
 
 def test_unlabelled_images_wait_for_their_start():
     settings = TINY.model_copy(update={"steps": 100, "unlabelled_start": 0.3, "ramp_up": 0.1})
 
-    assert images_of_step(Moment(1, 29, 100), settings) == (6, 0)
-    assert images_of_step(Moment(1, 30, 100), settings) == (2, 4) == images_of_step(Moment(2, 0, 100), settings)
+    assert images_of_step(RoundPosition(1, 29, 100), settings) == (6, 0)
+    assert (
+        images_of_step(RoundPosition(1, 30, 100), settings)
+        == (2, 4)
+        == images_of_step(RoundPosition(2, 0, 100), settings)
+    )
     first, last, later = (losses_of(settings, step=step)["cross_supervision"].item() for step in (30, 40, 99))
     assert first == pytest.approx(math.exp(-5) * last, rel=1e-4)
     assert later == last
@@ -182,7 +186,7 @@ def test_alone_a_network_learns_the_decisions_of_its_own_average_and_of_nothing_
     batch = draw_batch(discs(), ALONE, (2, 2), torch.Generator().manual_seed(0))
 
     losses = weighted_losses(
-        network, average, batch, ALONE, Moment(1, ALONE.steps, ALONE.steps), torch.Generator().manual_seed(1)
+        network, average, batch, ALONE, RoundPosition(1, ALONE.steps, ALONE.steps), torch.Generator().manual_seed(1)
     )
 
     decisions = average(batch.weak)["unext"][2:]
@@ -223,7 +227,7 @@ def losses_of(settings, step=1, unlabelled=2, number=1, teacher_seed=None):
     average = NetworkPair(2, width).eval()
     batch = draw_batch(discs(), settings, (2, unlabelled), torch.Generator().manual_seed(0))
     return weighted_losses(
-        pair, average, batch, settings, Moment(number, step, settings.steps), torch.Generator().manual_seed(1)
+        pair, average, batch, settings, RoundPosition(number, step, settings.steps), torch.Generator().manual_seed(1)
     )
 
 
@@ -292,5 +296,5 @@ def test_schedules_are_those_of_the_paper():
     networks = NetworkPair(2, 32)
     optimizer = make_optimizer({networks.unext: 1e-3, networks.swin_unet: 2e-3}, full)
     for step, share in ((0, 1.0), (15_000, 0.5**0.9), (full.steps - 1, (1 / full.steps) ** 0.9)):
-        set_learning_rates(optimizer, Moment(1, step, full.steps), full)
+        set_learning_rates(optimizer, RoundPosition(1, step, full.steps), full)
         assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([share * 1e-3, share * 2e-3])

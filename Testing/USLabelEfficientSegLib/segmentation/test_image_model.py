@@ -32,7 +32,7 @@ def model():
         statistics=ImageStatistics(areas_mm2=((10.0, 20.0), None), pixel_mm=(0.4, 0.6)),
         calibration=ImageCalibration(area=((0.8, 1.2),) * 2, circumference=((0.9, 1.1),) * 2, method="tried"),
         zooms=(1.0, 0.8),
-        closer_looks=(1.3,),
+        zoom_margins=(1.3,),
     )
 
 
@@ -54,7 +54,7 @@ def test_a_model_is_the_same_after_its_file(model, image, tmp_path):
         "image_size",
         "mirrored",
         "zooms",
-        "closer_looks",
+        "zoom_margins",
         "provenance",
         "statistics",
         "calibration",
@@ -62,7 +62,7 @@ def test_a_model_is_the_same_after_its_file(model, image, tmp_path):
         assert getattr(loaded, name) == getattr(model, name)
 
 
-def test_a_model_from_before_there_were_zooms_and_closer_looks_is_applied_without_them(model, tmp_path):
+def test_a_model_from_before_there_were_zooms_and_zoomed_refinement_is_applied_without_them(model, tmp_path):
     path = tmp_path / "model.safetensors"
     model.save(path)
     tensors, metadata = load_checkpoint(path)
@@ -71,7 +71,7 @@ def test_a_model_from_before_there_were_zooms_and_closer_looks_is_applied_withou
     save_checkpoint(path, tensors, metadata)
 
     loaded = ImageModel.load(path)
-    assert loaded.zooms == (1.0,) and loaded.closer_looks == ()
+    assert loaded.zooms == (1.0,) and loaded.zoom_margins == ()
 
 
 def test_models_of_images_and_of_volumes_are_told_apart(model, trained_study, tmp_path):
@@ -101,12 +101,12 @@ def test_gain_and_unit_of_an_image_do_not_matter(model, image):
     )
 
 
-def test_crumbs_and_pinholes_go_and_real_pieces_stay():
+def test_small_fragments_and_pinholes_go_and_real_pieces_stay():
     organ = np.zeros((40, 24), np.float32)
     organ[2:20, 3:20] = 1  # the organ
     organ[10, 10] = 0  # a pinhole
     organ[30:38, 4:20] = 1  # a second piece, nearly half as large
-    organ[24:26, 1:3] = 1  # a crumb
+    organ[24:26, 1:3] = 1  # a small fragment
     probability = np.stack([1 - organ, organ])[..., None]
 
     labels = ImagePrediction(probability, GRID, "a").labels().voxels[..., 0]

@@ -45,7 +45,7 @@ def test_of_pieces_without_any_certainty_the_largest_is_the_main_one():
     assert main_piece(mask, np.minimum(probability, 0.4))[22:32, 10:30].all()
 
 
-def test_crumbs_and_pinholes_go_and_other_organs_stay():
+def test_small_fragments_and_pinholes_go_and_other_organs_stay():
     mask, others = NOWHERE.copy(), NOWHERE.copy()
     mask[4:24, 4:24] = True
     mask[10, 10] = mask[15, 15] = False

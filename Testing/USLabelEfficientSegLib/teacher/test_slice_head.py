@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from USLabelEfficientSegLib.errors import Cancelled
-from USLabelEfficientSegLib.imaging.normalisation import Frame, position_channels
+from USLabelEfficientSegLib.imaging.normalisation import AnatomicalFrame, position_channels
 from USLabelEfficientSegLib.study.events import EventLog
 from USLabelEfficientSegLib.study.settings import SliceHeadSettings
 from USLabelEfficientSegLib.teacher.labelled_slices import HeadSamples
@@ -74,7 +74,7 @@ def test_probabilities_are_at_the_slices_pixels_and_sum_to_one() -> None:
 
 
 def test_positions_are_in_the_order_of_the_volumes_axes() -> None:
-    features, frame = torch.zeros(5, 2, 4, 3), Frame((0.1, -0.2, 0.3), (1.1, 0.9, 1.2))
+    features, frame = torch.zeros(5, 2, 4, 3), AnatomicalFrame((0.1, -0.2, 0.3), (1.1, 0.9, 1.2))
     for axis, shape in ((0, (5, 4, 3)), (1, (4, 5, 3)), (2, (4, 3, 5))):
         position = position_maps(features, slice_boxes(5, axis, frame)).movedim(0, axis + 1)
         torch.testing.assert_close(position, position_channels(shape, frame))

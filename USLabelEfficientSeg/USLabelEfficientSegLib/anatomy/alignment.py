@@ -21,7 +21,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from ..errors import InputError
-from ..imaging.normalisation import Frame, position_channels
+from ..imaging.normalisation import AnatomicalFrame, position_channels
 from ..imaging.resampling import resample_axes
 from .location_prior import LocationPrior
 
@@ -51,7 +51,7 @@ class Template:
         shapes = self.edges.shape == (3, *_COARSE) and self.window.shape == _COARSE
         return shapes and bool(torch.isfinite(self.edges).all()) and bool(torch.isfinite(self.window).all())
 
-    def frame_of(self, grey: Tensor) -> Frame:
+    def frame_of(self, grey: Tensor) -> AnatomicalFrame:
         """Align one more volume (I, J, K). Raises `InputError` if the template, which may come from a file, is none."""
         if not self.is_valid():
             raise InputError("the model", "holds no template that volumes can be aligned to", "train its study anew")
@@ -61,7 +61,7 @@ class Template:
 
 def align_group(
     greys: list[Tensor], expected: LocationPrior, progress: Callable[[int, int], None]
-) -> tuple[list[Frame], Template]:
+) -> tuple[list[AnatomicalFrame], Template]:
     """Align volumes with each other.
 
     Args:
@@ -77,7 +77,7 @@ def align_group(
     window = torch.from_numpy(gaussian_filter(organ.numpy(), _WINDOW_SCALE))
     window = window / window.max()
     if len(greys) == 1:
-        return [Frame()], Template(edges[0], window)
+        return [AnatomicalFrame()], Template(edges[0], window)
 
     def mean_of_others(moved: Tensor) -> Tensor:
         return (moved.sum(dim=0, keepdim=True) - moved) / (len(moved) - 1)
@@ -160,6 +160,6 @@ def _correlation(one: Tensor, other: Tensor, window: Tensor) -> Tensor:
     return (standardised(one) * standardised(other) * weight).sum(dim=(2, 3, 4))
 
 
-def _frame(pose: Tensor) -> Frame:
+def _frame(pose: Tensor) -> AnatomicalFrame:
     shift, scale = pose[0].tolist(), pose[1].exp().tolist()
-    return Frame((shift[0], shift[1], shift[2]), (scale[0], scale[1], scale[2]))
+    return AnatomicalFrame((shift[0], shift[1], shift[2]), (scale[0], scale[1], scale[2]))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..annotation.sparse_labels import SparseLabels
 from ..imaging.intensities import normalised_grey
-from ..imaging.normalisation import Frame, image_channels, position_channels
+from ..imaging.normalisation import AnatomicalFrame, image_channels, position_channels
 from ..imaging.resampling import resample_axes, working_geometry
 from ..imaging.sector import sector_mask
 from ..imaging.volume import UltrasoundVolume
@@ -44,7 +44,7 @@ class TrainingVolume:
     labels: SoftTarget | None
     pseudo: SoftTarget | None = None
     features: NDArray[np.float16] | None = None
-    frame: Frame = field(default_factory=Frame)
+    frame: AnatomicalFrame = field(default_factory=AnatomicalFrame)
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -16,7 +16,7 @@ from .data import Dataset, read_dataset
 from .design import Design
 from .methods import check_methods, uses_all_labels
 from .results import Job, JobResult, is_done
-from .run import Asked, run_job
+from .run import RunOptions, run_job
 from .schedule import in_processes, in_turn, on_cluster
 
 RECORD_NAME = "benchmark.json"
@@ -78,7 +78,7 @@ def run_benchmark(
     jobs: Sequence[Job],
     *,
     device: str = "auto",
-    asked: Asked | None = None,
+    options: RunOptions | None = None,
     workers: int = 1,
     cluster: str | None = None,
 ) -> Iterator[tuple[Job, JobResult | None]]:
@@ -89,7 +89,7 @@ def run_benchmark(
         design: what all runs share.
         jobs: the runs, see `planned_jobs`.
         device: where networks are trained.
-        asked: what is wanted besides; its listener hears of runs in this process alone.
+        options: what is wanted besides; its listener hears of runs in this process alone.
         workers: parallel processes.
         cluster: address of a dask scheduler whose workers share this file system; they take the place of processes.
 
@@ -97,14 +97,14 @@ def run_benchmark(
         Cancelled: the user asked to stop.
         InputError: a curve on test subjects, which are for the final table alone; see also `run_job`.
     """
-    asked = asked or Asked()
-    if asked.curve and not design.validation:
+    options = options or RunOptions()
+    if options.curve and not design.validation:
         raise InputError("Dice over time", "would be measured on test subjects", "judge by validation subjects")
-    left = [job for job in jobs if not is_done(output, job, degradations=asked.degradations, curve=asked.curve)]
+    left = [job for job in jobs if not is_done(output, job, degradations=options.degradations, curve=options.curve)]
     run = partial(run_job, output=output, design=design, device=device)
-    elsewhere = Asked(asked.degradations, asked.curve)  # nobody can be asked or told from another process
+    elsewhere = RunOptions(options.degradations, options.curve)  # nobody can be asked or told from another process
     if cluster is not None:
-        return on_cluster(left, partial(run, asked=elsewhere), cluster, asked.cancelled)
+        return on_cluster(left, partial(run, options=elsewhere), cluster, options.cancelled)
     if workers > 1:
-        return in_processes(left, partial(run, asked=elsewhere), workers, asked.cancelled)
-    return in_turn(left, partial(run, asked=asked), asked.cancelled)
+        return in_processes(left, partial(run, options=elsewhere), workers, options.cancelled)
+    return in_turn(left, partial(run, options=options), options.cancelled)

@@ -48,8 +48,8 @@ def never() -> bool:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is wanted of every run besides its results, and how the user hears of it.
+class RunOptions:
+    """What every run also does, and how the user hears of it.
 
     Attributes:
         degradations: segment degraded images as well.
@@ -64,7 +64,7 @@ class Asked:
     cancelled: Callable[[], bool] = never
 
 
-def run_job(job: Job, *, output: Path, design: Design, device: str, asked: Asked) -> JobResult | None:
+def run_job(job: Job, *, output: Path, design: Design, device: str, options: RunOptions) -> JobResult | None:
     """Train a method and segment the held-out cases; the result is written to the benchmark's folder.
 
     Our own method continues where it was stopped or killed, a rival starts again.
@@ -80,8 +80,8 @@ def run_job(job: Job, *, output: Path, design: Design, device: str, asked: Asked
     where, dataset = choose_device(device), read_dataset(design.data)
     split, work = design.split(dataset), output / _WORK / job.name
     study = sparse_study(work / "study", dataset, split.training, design, job)
-    if asked.listener is not None:
-        study.events.listen(asked.listener)
+    if options.listener is not None:
+        study.events.listen(options.listener)
     if job.method == NNUNET:
         result = of_nnunet(job, study, dataset, design, work)
         if result is not None:
@@ -99,7 +99,7 @@ def run_job(job: Job, *, output: Path, design: Design, device: str, asked: Asked
             return mean_dice(list(evaluated(still, dataset, split.held_out, design.organs, where)))
 
         recorder = CurveRecorder(work / _CURVE, watch, dice_of)
-        model, steps = trained(job, study, design, where, asked, watch, recorder if asked.curve else None)
+        model, steps = trained(job, study, design, where, options, watch, recorder if options.curve else None)
     minutes, processor_minutes = read_minutes(work / _MINUTES)
     cases = evaluated(
         model,
@@ -107,8 +107,8 @@ def run_job(job: Job, *, output: Path, design: Design, device: str, asked: Asked
         split.held_out,
         design.organs,
         where,
-        degradations=asked.degradations,
-        cancelled=asked.cancelled,
+        degradations=options.degradations,
+        cancelled=options.cancelled,
     )
     labelled = study.summary()["labelled_slices"]
     result = JobResult(job, labelled, minutes, processor_minutes, steps, tuple(cases), tuple(recorder.points))
@@ -139,7 +139,7 @@ def trained(
     study: Study,
     design: Design,
     device: torch.device,
-    asked: Asked,
+    options: RunOptions,
     watch: Stopwatch,
     observer: Observer | None,
 ) -> tuple[SegmentationModel, int | None]:
@@ -147,7 +147,7 @@ def trained(
 
     def cancelled() -> bool:
         watch.keep(at_most_every=_SECONDS_BETWEEN_TIMES)  # so that a killed run knows how long it took
-        return asked.cancelled()
+        return options.cancelled()
 
     if job.method in VARIANTS:
         settings = changed(design.settings, {**VARIANTS[job.method].changes, "seed": job.seed})
@@ -161,8 +161,8 @@ def trained(
     def on_step(spent: float) -> None:
         if cancelled():
             raise Cancelled(f"{job.name} stopped; it has to start again")
-        if asked.listener is not None:
-            asked.listener(Event(job.name, round(100 * spent), 100))
+        if options.listener is not None:
+            options.listener(Event(job.name, round(100 * spent), 100))
 
     def after_step(spent: float, peer: Peer) -> None:
         if observer is not None:

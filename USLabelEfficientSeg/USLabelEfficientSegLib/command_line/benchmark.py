@@ -100,7 +100,7 @@ def benchmark(
     from ..benchmark.page import write_report
     from ..benchmark.plan import open_benchmark, organs_of, planned_jobs, run_benchmark
     from ..benchmark.results import read_results
-    from ..benchmark.run import Asked
+    from ..benchmark.run import RunOptions
     from ..disk.outputs import refuse_study
     from ..segmentation.model import choose_device
 
@@ -146,7 +146,7 @@ def benchmark(
                 design,
                 jobs,
                 device=device,
-                asked=Asked(degradations, over_time, listener, interruption),
+                options=RunOptions(degradations, over_time, listener, interruption),
                 workers=workers,
                 cluster=cluster,
             )

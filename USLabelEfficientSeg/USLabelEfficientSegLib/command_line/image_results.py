@@ -171,9 +171,9 @@ def evaluate(
 
 def refuse_pixel_sizes(sizes: "PixelSizes") -> None:
     """Pixel sizes are not silently ignored where nothing needs them."""
-    from ..imaging.pixel_sizes import UNTOLD
+    from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES
 
-    if sizes != UNTOLD:
+    if sizes != UNKNOWN_PIXEL_SIZES:
         raise InputError(
             "--pixel-sizes and --pixel-size", "are for 2-D images, and these are volumes", "leave them out"
         )

@@ -20,7 +20,7 @@ from .batches import Batch
 from .images import network_input
 from .losses import cross_supervision, information_divergence, interpolation_consistency, mix, supervised_loss
 from .pair import NetworkPair
-from .rounds import Moment
+from .rounds import RoundPosition
 
 
 def weighted_losses(
@@ -28,7 +28,7 @@ def weighted_losses(
     teachers: NetworkPair,
     batch: Batch,
     settings: DivergenceSettings,
-    moment: Moment,
+    position: RoundPosition,
     generator: torch.Generator,
 ) -> dict[str, Tensor]:
     """The terms of the loss by name, times their weights; terms that are switched off are missing.
@@ -48,7 +48,7 @@ def weighted_losses(
         teachers: their moving averages, in the first round; later those that the round before ended with.
         batch: labelled and unlabelled images; of labelled ones alone there are only the supervised terms.
         settings: weights a, b, c, and when terms start.
-        moment: of the step, which gives the ramp-up r; it is 1 after the first round.
+        position: of the step, which gives the ramp-up r; it is 1 after the first round.
         generator: of the shares of the mix.
     """
     labelled = len(batch.target)
@@ -61,9 +61,9 @@ def weighted_losses(
     unlabelled = {name: each[labelled:] for name, each in logits.items()}
     with torch.no_grad():
         taught = teachers(weak)
-    later = moment.round > 1
-    since_start = moment.step - settings.unlabelled_start * moment.steps
-    ramp = 1.0 if later else ramp_up(since_start, settings.ramp_up * moment.steps)
+    later = position.round > 1
+    since_start = position.step - settings.unlabelled_start * position.steps
+    ramp = 1.0 if later else ramp_up(since_start, settings.ramp_up * position.steps)
     if settings.cross_supervision > 0:
         decisions = taught if settings.strong_views or later or pair.swin_unet is None else unlabelled
         # Each learns from the other; one that is alone from its own average.
@@ -73,7 +73,7 @@ def weighted_losses(
     if settings.information_divergence > 0:
         pair_logits = tuple(logits.values()) if pair.swin_unet else (unlabelled["unext"], taught["unext"])
         losses["information_divergence"] = ramp * settings.information_divergence * information_divergence(*pair_logits)
-    if settings.interpolation > 0 and (later or moment.step >= settings.interpolation_start * moment.steps):
+    if settings.interpolation > 0 and (later or position.step >= settings.interpolation_start * position.steps):
         name, network = list(pair.networks().items())[-1]  # Swin-Unet, as published, if it is there
         first, second = weak.chunk(2)
         of_first, of_second = taught[name].softmax(dim=1).chunk(2)
@@ -84,9 +84,11 @@ def weighted_losses(
     return losses
 
 
-def images_of_step(moment: Moment, settings: DivergenceSettings) -> tuple[int, int]:
+def images_of_step(position: RoundPosition, settings: DivergenceSettings) -> tuple[int, int]:
     """How many labelled and unlabelled images a step shows: at first, or without unlabelled terms, only the former."""
-    if not uses_unlabelled(settings) or (moment.round == 1 and moment.step < settings.unlabelled_start * moment.steps):
+    if not uses_unlabelled(settings) or (
+        position.round == 1 and position.step < settings.unlabelled_start * position.steps
+    ):
         return settings.labelled_images + settings.unlabelled_images, 0
     return settings.labelled_images, settings.unlabelled_images
 

@@ -18,7 +18,7 @@ FIRST_ROUND = Fraction(2, 3)  # of the steps; the other rounds share the rest eq
 
 
 @dataclass(frozen=True)
-class Moment:
+class RoundPosition:
     """Where in the training a step is.
 
     Attributes:
@@ -37,12 +37,12 @@ class Moment:
         return self.round > 1 and self.step == 0
 
 
-def moment_of(step: int, settings: DivergenceSettings) -> Moment:
-    """The moment of a step of all `settings.steps`; rounds too short for a step are left out."""
+def round_position(step: int, settings: DivergenceSettings) -> RoundPosition:
+    """The position of a step of all `settings.steps`; rounds too short for a step are left out."""
     ends = _ends_of_rounds(settings)
     number = next(number for number, end in enumerate(ends) if step < end)
     start = ends[number - 1] if number else 0
-    return Moment(number + 1, step - start, ends[number] - start)
+    return RoundPosition(number + 1, step - start, ends[number] - start)
 
 
 def _ends_of_rounds(settings: DivergenceSettings) -> list[int]:

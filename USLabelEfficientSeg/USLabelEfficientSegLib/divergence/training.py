@@ -24,7 +24,7 @@ from .batches import Batch, draw_batch
 from .images import TrainingImages
 from .objective import images_of_step, weighted_losses
 from .pair import NetworkPair
-from .rounds import Moment, moment_of
+from .rounds import RoundPosition, round_position
 from .swin_weights import load_swin_weights
 
 STAGE = "divergence"
@@ -74,24 +74,26 @@ def train_pair(
 
     def draw(step: int) -> tuple[Batch, torch.Generator]:
         generator = step_generator(seed, stage, step)
-        return draw_batch(images, settings, images_of_step(moment_of(step, settings), settings), generator), generator
+        return draw_batch(
+            images, settings, images_of_step(round_position(step, settings), settings), generator
+        ), generator
 
     def train_step(step: int, drawn: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        moment = moment_of(step, settings)
-        if moment.changes_teachers:
+        position = round_position(step, settings)
+        if position.changes_teachers:
             finished.load_state_dict(average.state_dict())
             pair.load_state_dict(average.state_dict())
             optimizer.state.clear()
-        teachers = average if moment.round == 1 else finished
-        set_learning_rates(optimizer, moment, settings)
+        teachers = average if position.round == 1 else finished
+        set_learning_rates(optimizer, position, settings)
         batch = drawn.to(device)
         with half_precision(device, on_cpu=True):
-            losses = weighted_losses(pair, teachers, batch, settings, moment, generator)
+            losses = weighted_losses(pair, teachers, batch, settings, position, generator)
         optimizer.zero_grad()
         torch.stack(list(losses.values())).sum().backward()
         nn.utils.clip_grad_norm_(pair.parameters(), GRADIENT_NORM)
         optimizer.step()
-        update_average(average, pair, moment.step, AVERAGE_DECAY)
+        update_average(average, pair, position.step, AVERAGE_DECAY)
         return losses
 
     with second_thread() as thread:
@@ -118,11 +120,11 @@ def make_optimizer(rates: Mapping[nn.Module, float], settings: DivergenceSetting
     return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=0.9, weight_decay=settings.weight_decay)
 
 
-def set_learning_rates(optimizer: torch.optim.Optimizer, moment: Moment, settings: DivergenceSettings) -> None:
+def set_learning_rates(optimizer: torch.optim.Optimizer, position: RoundPosition, settings: DivergenceSettings) -> None:
     """Before a step: in each round warm-up and cosine for AdamW, polynomial decay for SGD."""
     for group in optimizer.param_groups:
         if settings.optimizer == "adamw":
-            warmup = max(1, moment.steps // 20)
-            group["lr"] = warmup_cosine(moment.step, moment.steps, group["largest"], warmup=warmup)
+            warmup = max(1, position.steps // 20)
+            group["lr"] = warmup_cosine(position.step, position.steps, group["largest"], warmup=warmup)
         else:
-            group["lr"] = polynomial_decay(moment.step, moment.steps, group["largest"])
+            group["lr"] = polynomial_decay(position.step, position.steps, group["largest"])

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..annotation.segments import LabelFile
 from ..disk.failures import Failures
 from ..errors import InputError
-from ..imaging.pixel_sizes import UNTOLD, PixelSizes
+from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
 from ..imaging.volume import ImageLabels
 from ..measurement.planar_files import measure_labels, read_image_segmentation
 from ..measurement.segmentation_files import organs_of_labels
@@ -99,7 +99,7 @@ def evaluate_image_folders(
     predictions: Path,
     references: Path,
     organs: Sequence[str] | None = None,
-    sizes: PixelSizes = UNTOLD,
+    sizes: PixelSizes = UNKNOWN_PIXEL_SIZES,
     failures: Failures | None = None,
 ) -> tuple[list[ImageMetrics], list[str]]:
     """Metrics of all predictions of a folder, and the names of the references without one.

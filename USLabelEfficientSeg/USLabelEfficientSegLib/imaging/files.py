@@ -17,7 +17,7 @@ from .file_errors import about, reading, reason_of
 from .file_formats import nrrd
 from .file_formats.header import understood
 from .file_formats.segmentation import fitted, image_grid, merged, segments_of
-from .file_formats.voxel_data import Frame, read_frames
+from .file_formats.voxel_data import TimePoint, read_time_points
 from .file_formats.writing import write_image
 from .formats import (
     PICTURE_SUFFIXES,
@@ -49,7 +49,7 @@ def read_volume(path: Path | str) -> UltrasoundVolume:
         InputError: missing, unreadable, truncated, not finite, constant, 2-D, 4-D, or too large.
     """
     path = Path(path)
-    frames = _read_frames(path, most=1)
+    frames = _read_time_points(path, most=1)
     return _as_volume(path, frames[0], image_name(path))
 
 
@@ -60,7 +60,7 @@ def split_frames(path: Path | str) -> list[UltrasoundVolume]:
         InputError: as for `read_volume`, except that 4-D is welcome.
     """
     path = Path(path)
-    frames = _read_frames(path)
+    frames = _read_time_points(path)
     return [_as_volume(path, frame, f"{image_name(path)}_{time:03d}") for time, frame in enumerate(frames)]
 
 
@@ -113,7 +113,7 @@ def _grid_of_image_beside(segmentation: Path) -> Geometry | None:
     return None
 
 
-def _as_label_map(path: Path, frames: list[Frame], segments: Mapping[int, str]) -> LabelMap:
+def _as_label_map(path: Path, frames: list[TimePoint], segments: Mapping[int, str]) -> LabelMap:
     voxels, geometry = frames[0]
     if len(frames) > 1 or voxels.ndim != 3:
         raise InputError(path, "is not a label map (4-D or colour)", "give one integer label a voxel, in 3-D")
@@ -153,7 +153,7 @@ def read_map(path: Path | str) -> tuple[NDArray[Any], Geometry]:
     path = Path(path)
     with reading(path):
         check_format(path, (".nrrd",))
-        frames = read_frames(nrrd.read_header(path, values=True))
+        frames = read_time_points(nrrd.read_header(path, values=True))
     voxels, geometry = frames[0]
     if voxels.ndim == 4 and len(frames) == 1:
         return np.moveaxis(voxels, 3, 0), geometry
@@ -233,7 +233,7 @@ def _without_companions(folder: Path, entries: list[Path], *, labels: bool) -> l
     return sorted(kept)
 
 
-def _as_volume(path: Path, frame: Frame, name: str) -> UltrasoundVolume:
+def _as_volume(path: Path, frame: TimePoint, name: str) -> UltrasoundVolume:
     voxels, geometry = frame
     with about(path):
         return UltrasoundVolume(grey_voxels(voxels), geometry, name)
@@ -259,7 +259,7 @@ def _luminance(colours: NDArray[np.generic]) -> NDArray[np.generic]:
     return luminance
 
 
-def _read_frames(path: Path, most: int | None = None) -> list[Frame]:
+def _read_time_points(path: Path, most: int | None = None) -> list[TimePoint]:
     """The time points of an image, perhaps at most so many: voxels (I, J, K) or (I, J, K, colours), with their grid."""
     with reading(path):
         if dicom.is_dicom(path):

@@ -18,7 +18,7 @@ from .file_errors import about, reading
 from .files import find_images, grey_voxels, image_name
 from .formats import PICTURE_SUFFIXES, READ_SUFFIXES, check_format, suffix_of
 from .pictures import read_picture
-from .pixel_sizes import UNTOLD, PixelSizes
+from .pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
 from .volume import Geometry, ImageLabels, UltrasoundImage
 from .volume_files import read_header, read_segments, read_slice
 
@@ -28,7 +28,7 @@ _OUTLINE_PIXELS = 4  # an outline is at most about this thick
 Dimension = Literal[2, 3]
 
 
-def read_image(path: Path | str, sizes: PixelSizes = UNTOLD) -> UltrasoundImage:
+def read_image(path: Path | str, sizes: PixelSizes = UNKNOWN_PIXEL_SIZES) -> UltrasoundImage:
     """Read a 2-D ultrasound image; colour becomes grey (luminance of ITU-R BT.601).
 
     Args:
@@ -46,7 +46,11 @@ def read_image(path: Path | str, sizes: PixelSizes = UNTOLD) -> UltrasoundImage:
 
 
 def read_image_labels(
-    path: Path | str, geometry: Geometry | None = None, sizes: PixelSizes = UNTOLD, *, organs: int | None = None
+    path: Path | str,
+    geometry: Geometry | None = None,
+    sizes: PixelSizes = UNKNOWN_PIXEL_SIZES,
+    *,
+    organs: int | None = None,
 ) -> ImageLabels:
     """Read the labels of a 2-D image as uint8: 0 background, 1..254 organs.
 

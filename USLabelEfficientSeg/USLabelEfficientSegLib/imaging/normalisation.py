@@ -48,7 +48,7 @@ def image_channels(voxels: NDArray[np.floating], sector: NDArray[np.bool_], spac
 
 
 @dataclass(frozen=True)
-class Frame:
+class AnatomicalFrame:
     """Where the anatomy lies in a volume: place u of the anatomy is at x = shift + scale u of the volume.
 
     Both are in half extents of the volume, axis by axis: x is -1 and 1 at its outer edges.
@@ -62,9 +62,9 @@ class Frame:
         return (x - self.shift[axis]) / self.scale[axis]
 
 
-def position_channels(shape: Sequence[int], frame: Frame | None = None) -> Tensor:
+def position_channels(shape: Sequence[int], frame: AnatomicalFrame | None = None) -> Tensor:
     """Voxel centres (3, I, J, K) in the anatomy's frame; without one, -1 to 1 between the volume's outer edges."""
-    frame = frame or Frame()
+    frame = frame or AnatomicalFrame()
     axes = [frame.places(axis, (2 * torch.arange(n) + 1) / n - 1) for axis, n in enumerate(shape)]
     return torch.stack(torch.meshgrid(*axes, indexing="ij"))
 

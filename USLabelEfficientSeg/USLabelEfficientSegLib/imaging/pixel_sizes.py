@@ -75,7 +75,7 @@ class PixelSizes:
         return told or (self.otherwise or math.nan,) * 2
 
 
-UNTOLD = PixelSizes()
+UNKNOWN_PIXEL_SIZES = PixelSizes()
 
 
 def read_pixel_sizes(table: Path | None, otherwise: float | None = None) -> PixelSizes:

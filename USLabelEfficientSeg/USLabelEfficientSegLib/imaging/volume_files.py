@@ -7,7 +7,7 @@ from .file_errors import reading
 from .file_formats import gipl, metaimage, nifti, nrrd
 from .file_formats.header import Header, understood
 from .file_formats.segmentation import segments_of
-from .file_formats.voxel_data import Frame, read_frames
+from .file_formats.voxel_data import TimePoint, read_time_points
 from .formats import PLANAR_REMEDY, READ_FORMATS, READ_SUFFIXES, check_format, format_of
 from .volume import Geometry
 
@@ -60,7 +60,7 @@ def read_geometry(path: Path | str) -> Geometry:
         return read_grid(path)
 
 
-def read_volumes(header: Header) -> list[Frame]:
+def read_volumes(header: Header) -> list[TimePoint]:
     """The volume of each time point.
 
     Raises:
@@ -69,10 +69,10 @@ def read_volumes(header: Header) -> list[Frame]:
     """
     if header.dimension < 3:
         raise InputError(header.path, "is a 2-D image", PLANAR_REMEDY)
-    return read_frames(header)
+    return read_time_points(header)
 
 
-def read_slice(header: Header) -> Frame:
+def read_slice(header: Header) -> TimePoint:
     """The one slice of a 2-D image.
 
     Raises:
@@ -83,7 +83,7 @@ def read_slice(header: Header) -> Frame:
     if shape[2] > 1:
         problem = f"is no 2-D image but a volume of {' x '.join(map(str, shape))} voxels"
         raise InputError(header.path, problem, "keep volumes and 2-D images in folders of their own")
-    return read_frames(header)[0]
+    return read_time_points(header)[0]
 
 
 def read_segments(path: Path) -> dict[int, str]:

@@ -18,7 +18,7 @@ from ..disk.failures import Failures
 from ..disk.files import atomic_write_csv
 from ..errors import InputError
 from ..imaging.files import read_map
-from ..imaging.pixel_sizes import UNTOLD, PixelSizes
+from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
 from ..imaging.volume import Geometry, ImageLabels, UltrasoundImage
 from ..text.counting import counted
 from ..text.numbers import for_programs
@@ -57,7 +57,7 @@ def find_image_segmentations(folder: Path) -> dict[str, Path]:
 def read_image_segmentation(
     path: Path,
     geometry: Geometry | None = None,
-    sizes: PixelSizes = UNTOLD,
+    sizes: PixelSizes = UNKNOWN_PIXEL_SIZES,
     organs: Sequence[str] | None = None,
 ) -> ImageLabels:
     """A segmentation under the name of its image. Raises `InputError` as `read_planar_labels` does."""
@@ -67,7 +67,7 @@ def read_image_segmentation(
 def measure_image_files(
     paths: Iterable[Path],
     organs: Sequence[str] | None = None,
-    sizes: PixelSizes = UNTOLD,
+    sizes: PixelSizes = UNKNOWN_PIXEL_SIZES,
     failures: Failures | None = None,
     images: Mapping[str, UltrasoundImage] | None = None,
     model_sha256: str | None = None,

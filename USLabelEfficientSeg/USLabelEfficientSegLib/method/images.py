@@ -26,10 +26,10 @@ from ..divergence.swin_weights import load_swin_weights
 from ..divergence.training import train_pair
 from ..errors import InputError
 from ..imaging.volume import UltrasoundImage
-from ..segmentation.closer_looks import MARGINS
 from ..segmentation.image_model import ImageModel, predict_image
 from ..segmentation.model import MODEL_NAME
 from ..segmentation.model_provenance import without_names
+from ..segmentation.zoomed_refinement import MARGINS
 from ..study.coverage import check_every_organ_is_shown
 from ..study.provenance import image_checksums, images_added, label_checksums, labels_changed, read_settings, start_run
 from ..study.settings import DivergenceSettings, Settings
@@ -149,7 +149,7 @@ def deployed_model(
         image_size=settings.divergence.image_size,
         mirrored=settings.divergence.flip,
         zooms=ZOOMS,
-        closer_looks=MARGINS,
+        zoom_margins=MARGINS,
         provenance=without_names(
             {
                 "settings": settings.model_dump(mode="json"),

@@ -20,7 +20,7 @@ from ..disk.names import safe_stems
 from ..divergence.swin_unet import SwinUnet
 from ..divergence.swin_weights import load_swin_weights
 from ..errors import Cancelled, InputError, Notice
-from ..imaging.normalisation import Frame
+from ..imaging.normalisation import AnatomicalFrame
 from ..pseudolabels.fusion import FusedPrediction
 from ..pseudolabels.storage import stored_prediction
 from ..segmentation.model import SegmentationModel
@@ -282,7 +282,7 @@ def aligned(run: Run) -> Run:
     return _in_frames(run, frames, template)
 
 
-def _stored_alignment(path: Path, run: Run) -> tuple[list[Frame], Template] | None:
+def _stored_alignment(path: Path, run: Run) -> tuple[list[AnatomicalFrame], Template] | None:
     """The frames of the volumes and their template in a file of this run; None where they are to be found anew."""
     if not path.exists():
         return None
@@ -300,13 +300,13 @@ def _stored_alignment(path: Path, run: Run) -> tuple[list[Frame], Template] | No
     return None
 
 
-def _in_frames(run: Run, frames: Sequence[Frame], template: Template) -> Run:
+def _in_frames(run: Run, frames: Sequence[AnatomicalFrame], template: Template) -> Run:
     volumes = [replace(volume, frame=frame) for volume, frame in zip(run.volumes, frames, strict=True)]
     return replace(run, volumes=volumes, template=template)
 
 
-def _frame(shift: Sequence[float], scale: Sequence[float]) -> Frame:
-    return Frame((shift[0], shift[1], shift[2]), (scale[0], scale[1], scale[2]))
+def _frame(shift: Sequence[float], scale: Sequence[float]) -> AnatomicalFrame:
+    return AnatomicalFrame((shift[0], shift[1], shift[2]), (scale[0], scale[1], scale[2]))
 
 
 def forget_run(study: Study) -> None:

@@ -49,8 +49,8 @@ _METHOD = (
     "learns along with it, or UNeXt's own moving average (setting divergence.partner). In every round but the first "
     "(setting divergence.rounds) what a network learns on images without labels comes from the networks that the round "
     "before ended with. The moving average of UNeXt segments the images; its probabilities are averaged over "
-    "magnifications and closer looks at the parts that show the organs, and over the mirror image if it has learnt "
-    "from mirror images."
+    "magnifications and zoomed refinements of the parts that show the organs, and over the mirror image if it has "
+    "learnt from mirror images."
 )
 _MEASURES = (
     "The area of an organ is the sum of its probabilities over all pixels where the segmentation came with them, else "

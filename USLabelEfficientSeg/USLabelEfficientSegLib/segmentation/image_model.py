@@ -17,11 +17,11 @@ from ..divergence.unext import UNeXt
 from ..errors import InputError
 from ..imaging.volume import Geometry, ImageLabels, UltrasoundImage
 from ..training.checkpoint import load_checkpoint, save_checkpoint
-from .closer_looks import look_closer
 from .decision import decide, dice_threshold
 from .model import IMAGE_MODEL
 from .model_description import ImageModelDescription, check_weights
 from .pieces import tidied
+from .zoomed_refinement import refine_zoomed
 
 FORMAT = 1
 
@@ -39,7 +39,7 @@ class ImageModel:
         statistics: of the images that it has learnt from.
         calibration: of prediction intervals; None: there are none.
         zooms: magnifications over which its prediction is averaged.
-        closer_looks: margins of the parts around the organs that it looks at again, see `closer_looks`.
+        zoom_margins: margins of the parts around the organs that it predicts again, see `zoomed_refinement`.
     """
 
     network: UNeXt
@@ -50,7 +50,7 @@ class ImageModel:
     statistics: ImageStatistics | None = None
     calibration: ImageCalibration | None = None
     zooms: tuple[float, ...] = (1.0,)
-    closer_looks: tuple[float, ...] = ()
+    zoom_margins: tuple[float, ...] = ()
 
     def save(self, path: Path) -> None:
         """Write the model to a safetensors file, atomically."""
@@ -60,7 +60,7 @@ class ImageModel:
             "image_size": self.image_size,
             "mirrored": self.mirrored,
             "zooms": list(self.zooms),
-            "closer_looks": list(self.closer_looks),
+            "closer_looks": list(self.zoom_margins),
             "provenance": self.provenance,
             "statistics": None if self.statistics is None else self.statistics.model_dump(mode="json"),
             "calibration": None if self.calibration is None else self.calibration.model_dump(mode="json"),
@@ -94,7 +94,7 @@ class ImageModel:
                 description.statistics,
                 description.calibration,
                 description.zooms,
-                description.closer_looks,
+                description.zoom_margins,
             )
         except InputError:
             raise
@@ -118,7 +118,7 @@ class ImagePrediction:
     name: str
 
     def labels(self) -> ImageLabels:
-        """The labels that maximise the expected Dice of each organ, see `decision`, without crumbs and pinholes."""
+        """The labels of the largest expected Dice of each organ (`decision`), small fragments and pinholes removed."""
         labels = decide(self.probability, [dice_threshold(organ) for organ in self.probability[1:]])
         for label, probability in enumerate(self.probability[1:, ..., 0], start=1):
             organ = labels[..., 0] == label
@@ -138,5 +138,5 @@ def predict_image(model: ImageModel, image: UltrasoundImage, device: torch.devic
     network, grey = model.network.to(device), image_grey(image)
     pixel_size, size, mirrored = image_pixel_size(image.geometry), model.image_size, model.mirrored
     first = predict_images(network, grey[None], pixel_size, size, mirrored=mirrored, zooms=model.zooms)[0]
-    probability = look_closer(network, grey, first, pixel_size, size, mirrored=mirrored, margins=model.closer_looks)
+    probability = refine_zoomed(network, grey, first, pixel_size, size, mirrored=mirrored, margins=model.zoom_margins)
     return ImagePrediction(probability.movedim(2, 1)[..., None].contiguous().numpy(), image.geometry, image.name)

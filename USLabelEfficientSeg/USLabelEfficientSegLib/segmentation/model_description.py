@@ -75,7 +75,11 @@ class ImageModelDescription(_Description):
     statistics: ImageStatistics | None = None
     calibration: ImageCalibration | None = None
     zooms: tuple[Annotated[float, Field(ge=0.1, le=10)], ...] = Field(default=(1.0,), min_length=1, max_length=16)
-    closer_looks: tuple[Annotated[float, Field(ge=1, le=10)], ...] = Field(default=(), max_length=16)
+    zoom_margins: tuple[Annotated[float, Field(ge=1, le=10)], ...] = Field(
+        default=(),
+        max_length=16,
+        alias="closer_looks",  # its name in files
+    )
 
     @model_validator(mode="after")
     def _of_its_organs(self) -> Self:

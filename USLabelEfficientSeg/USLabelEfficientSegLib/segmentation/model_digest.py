@@ -30,8 +30,9 @@ def model_digest(model: SegmentationModel | ImageModel) -> str:
 
 
 def _of_images(model: ImageModel) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
-    names = ("organs", "image_size", "mirrored", "zooms", "closer_looks")
-    return model.network.state_dict(), {name: getattr(model, name) for name in names}
+    names = ("organs", "image_size", "mirrored", "zooms")
+    settings = {name: getattr(model, name) for name in names}
+    return model.network.state_dict(), settings | {"closer_looks": model.zoom_margins}
 
 
 def _of_volumes(model: SegmentationModel) -> tuple[Mapping[str, Tensor], dict[str, Any]]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 _UNSURE = 1e-3  # what a pixel with a probability of 1/2 or less counts
-_CRUMB = 0.1  # of the most certain piece of an organ: what counts less is noise
+_SMALL_FRAGMENT = 0.1  # of the most certain piece of an organ: what counts less is noise
 
 
 def certain_pieces(
@@ -32,7 +32,7 @@ def certain_pieces(
 
 
 def tidied(mask: NDArray[np.bool_], probability: NDArray[np.float32], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """An organ's mask (I, J) without crumbs and pinholes: pieces and holes that are small beside its main piece.
+    """An organ's mask (I, J) without small fragments and pinholes, both small beside its main piece.
 
     Args:
         mask: of the organ.
@@ -42,10 +42,10 @@ def tidied(mask: NDArray[np.bool_], probability: NDArray[np.float32], others: ND
     if not mask.any():
         return mask
     pieces, certainty = certain_pieces(mask, probability)
-    organ = mask & (certainty >= _CRUMB * certainty.max())[pieces]
+    organ = mask & (certainty >= _SMALL_FRAGMENT * certainty.max())[pieces]
     holes, _ = ndimage.label(ndimage.binary_fill_holes(organ) & ~organ & ~others)
     extents = np.bincount(holes.ravel())
-    tiny = extents < _CRUMB * np.count_nonzero(pieces == certainty.argmax())
+    tiny = extents < _SMALL_FRAGMENT * np.count_nonzero(pieces == certainty.argmax())
     tiny[0] = False
     return np.asarray(organ | tiny[holes])
 

@@ -22,7 +22,7 @@ from ..imaging.file_formats.segmentation import fitted
 from ..imaging.files import find_images, read_volume, write_volume
 from ..imaging.image_files import Dimension, dimension_of_folder, read_image
 from ..imaging.orientation import Orientation, oriented
-from ..imaging.pixel_sizes import UNTOLD, PixelSizes
+from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
 from ..imaging.volume import Geometry, LabelMap, UltrasoundVolume, label_map_of
 from ..text.counting import counted
 from .building import building, remove_leftovers
@@ -90,7 +90,7 @@ def create_study(
     reader = _Reader(dimension or dimension_of_folder(images), pixel_sizes, orientation)
     if reader.dimension == 2 and orientation != "as-stored":
         raise InputError(f"orientation {orientation}", "is for volumes, and these are 2-D images", "leave it out")
-    if reader.dimension == 3 and pixel_sizes != UNTOLD:
+    if reader.dimension == 3 and pixel_sizes != UNKNOWN_PIXEL_SIZES:
         raise InputError("pixel sizes", "are for 2-D images, and these are volumes", "leave them out")
     slice_axis = _IMAGE_AXIS if reader.dimension == 2 else slice_axis
     sources = _examine(reader, images, labels)
@@ -227,7 +227,7 @@ def _store(
     file = f"images/{stem}.nrrd"
     volume = reader.image(source.image)
     write_volume(folder / file, volume)
-    _check_copy(source.image, volume, _Reader(reader.dimension, UNTOLD).image(folder / file))
+    _check_copy(source.image, volume, _Reader(reader.dimension, UNKNOWN_PIXEL_SIZES).image(folder / file))
     image = ImageRecord(
         file=file,
         sha256=sha256_of(folder / file),

@@ -77,7 +77,7 @@ class Study:
                 (probably a mistake; naming organs allows it); a fraction outside (0, 1]; no room or permission to
                 write.
         """
-        from ..imaging.pixel_sizes import UNTOLD
+        from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES
         from .creation import create_study
 
         create_study(
@@ -89,7 +89,7 @@ class Study:
             label_fraction=label_fraction,
             seed=seed,
             dimension=dimension,
-            pixel_sizes=pixel_sizes or UNTOLD,
+            pixel_sizes=pixel_sizes or UNKNOWN_PIXEL_SIZES,
             orientation=orientation,
         )
         return cls.open(folder)
@@ -226,10 +226,13 @@ class Study:
 
         Raises `InputError`, before anything is written: a bad image, or a name that the study has already.
         """
-        from ..imaging.pixel_sizes import UNTOLD
+        from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES
         from .creation import stored_images
 
-        with self._writing(), stored_images(self.folder, images, self._manifest, pixel_sizes or UNTOLD) as added:
+        with (
+            self._writing(),
+            stored_images(self.folder, images, self._manifest, pixel_sizes or UNKNOWN_PIXEL_SIZES) as added,
+        ):
             cases = sorted((*self.cases, *added), key=lambda case: case.name)
             self._write(tuple(cases))
             return [case.name for case in added]

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..anatomy.location_prior import LocationPrior
-from ..imaging.normalisation import Frame
+from ..imaging.normalisation import AnatomicalFrame
 from .slices import in_slice_axes, resize_slices
 
 
@@ -83,12 +83,12 @@ def feature_statistics(features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     return pixels.mean(dim=0), pixels.std(dim=0).clamp(min=1e-3)
 
 
-def slice_boxes(count: int, slice_axis: int, frame: Frame | None = None) -> Tensor:
+def slice_boxes(count: int, slice_axis: int, frame: AnatomicalFrame | None = None) -> Tensor:
     """What the `count` slices of a volume cover of the anatomy: lower and upper bounds (n, 3, 2), axis by axis.
 
     Along the slice axis both are the slice's centre. Without a frame the volume goes from -1 to 1.
     """
-    frame = frame or Frame()
+    frame = frame or AnatomicalFrame()
     bounds = torch.tensor([-1.0, 1.0])
     boxes = torch.stack([frame.places(axis, bounds) for axis in range(3)]).expand(count, 3, 2).clone()
     centres = (2 * torch.arange(count) + 1) / count - 1

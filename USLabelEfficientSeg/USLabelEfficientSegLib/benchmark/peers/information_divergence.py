@@ -9,7 +9,7 @@ from ...divergence.batches import draw_batch
 from ...divergence.objective import images_of_step, weighted_losses
 from ...divergence.pair import NetworkPair
 from ...divergence.prediction import predict_images
-from ...divergence.rounds import moment_of
+from ...divergence.rounds import round_position
 from ...divergence.slices import training_slices
 from ...student.training import AVERAGE_DECAY
 from ...study.settings import DivergenceSettings
@@ -59,10 +59,10 @@ class InformationDivergence(Peer):
         """The sum of all terms on labelled and unlabelled slices."""
         pair, average = self.network, self.average
         assert isinstance(pair, NetworkPair) and isinstance(average, NetworkPair)
-        moment = moment_of(min(round(progress * PUBLISHED.steps), PUBLISHED.steps - 1), PUBLISHED)
-        batch = draw_batch(self.images, PUBLISHED, images_of_step(moment, PUBLISHED), generator).to(self.task.device)
+        position = round_position(min(round(progress * PUBLISHED.steps), PUBLISHED.steps - 1), PUBLISHED)
+        batch = draw_batch(self.images, PUBLISHED, images_of_step(position, PUBLISHED), generator).to(self.task.device)
         with self.precision():
-            terms = weighted_losses(pair, average, batch, PUBLISHED, moment, generator)
+            terms = weighted_losses(pair, average, batch, PUBLISHED, position, generator)
         return torch.stack(list(terms.values())).sum()
 
     def update_average(self, step: int) -> None:

@@ -14,7 +14,7 @@ from ...errors import InputError
 from ..volume import Geometry
 from .header import EXPORT_AGAIN, Header, VoxelData
 
-Frame = tuple[NDArray[np.generic], Geometry]
+TimePoint = tuple[NDArray[np.generic], Geometry]
 
 _CHUNK = 1 << 18
 _LARGEST_RATIO = 1032  # of deflate, https://zlib.net/zlib_tech.html
@@ -56,7 +56,7 @@ def first_bytes(path: Path, count: int) -> tuple[bytes, bool]:
         return found[:count], True
 
 
-def read_frames(header: Header) -> list[Frame]:
+def read_time_points(header: Header) -> list[TimePoint]:
     """The time points of an image: voxels (I, J, K) or (I, J, K, colours), with their grid.
 
     Raises:

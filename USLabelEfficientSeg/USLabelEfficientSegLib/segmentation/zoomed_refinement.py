@@ -1,6 +1,6 @@
-"""A second look at a 2-D image, at the part of it that shows the organs: there they are larger, and in the middle.
+"""Zoomed refinement at test time: the part of a 2-D image that shows the organs is predicted again, magnified.
 
-UNeXt, which works on a coarse grid, gains by it: 0.003 of Dice (docs/fetal_head.md).
+Organs are larger there, and in the middle. UNeXt works on a coarse grid and gains 0.003 of Dice (docs/fetal_head.md).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from ..divergence.prediction import predict_images
 from .pieces import main_piece
 
-MARGINS = (1.15, 1.4)  # sides of the parts to look at, over those of the box around the organs
+MARGINS = (1.15, 1.4)  # sides of these parts, over those of the box around the organs
 LARGEST_ZOOM = 1.5  # no more than networks are trained on
 
 Part = tuple[slice, slice]
 
 
-def look_closer(
+def refine_zoomed(
     network: nn.Module,
     image: Tensor,
     probability: Tensor,
@@ -32,12 +32,12 @@ def look_closer(
     mirrored: bool = False,
     margins: Sequence[float] = MARGINS,
 ) -> Tensor:
-    """The mean of what was predicted and what the network predicts of the parts that show the organs.
+    """The mean of the first prediction and of those of the magnified parts that show the organs.
 
     Args:
         network: see `predict_images`.
         image: (h, w) grey in [0, 1].
-        probability: (C, h, w) of classes, background first, from a first look at all of the image.
+        probability: (C, h, w) of classes, background first, from the whole image.
         pixel_size: see `predict_images`.
         image_size: pixels of the longer side of a part as the network sees it.
         mirrored: average with the prediction on the mirror image.
@@ -49,13 +49,13 @@ def look_closer(
     organs = main_pieces(probability.numpy())
     if not organs.any():
         return probability
-    total, looks = probability.clone(), torch.ones_like(probability[0])
+    total, predictions = probability.clone(), torch.ones_like(probability[0])
     for margin in margins:
         rows, columns = part_around(organs, margin)
         part = image[None, rows, columns]
         total[:, rows, columns] += predict_images(network, part, pixel_size, image_size, mirrored=mirrored)[0]
-        looks[rows, columns] += 1
-    return total / looks
+        predictions[rows, columns] += 1
+    return total / predictions
 
 
 def main_pieces(probability: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from USLabelEfficientSegLib.divergence.prediction import predict_images
-from USLabelEfficientSegLib.segmentation.closer_looks import LARGEST_ZOOM, look_closer, main_pieces, part_around
+from USLabelEfficientSegLib.segmentation.zoomed_refinement import LARGEST_ZOOM, main_pieces, part_around, refine_zoomed
 
 PIXEL = (0.4, 0.4)
 
@@ -31,11 +31,11 @@ def both_looks(image, margins, mirrored=False):
     network = Bright()
     first = predict_images(network, image[None], PIXEL, 45)[0]
     network.shown.clear()
-    return network, first, look_closer(network, image, first, PIXEL, 45, margins=margins, mirrored=mirrored)
+    return network, first, refine_zoomed(network, image, first, PIXEL, 45, margins=margins, mirrored=mirrored)
 
 
 @pytest.mark.parametrize("centre", [(30, 45), (12, 80), (50, 10)])
-def test_a_closer_look_draws_a_finer_outline_at_the_same_place(centre):
+def test_zoomed_refinement_draws_a_finer_outline_at_the_same_place(centre):
     truth = disc(centre, 9.3)
 
     _, first, second = both_looks(truth, (1.2,))
@@ -87,7 +87,7 @@ def test_a_part_is_not_larger_than_the_image():
 
 
 def test_of_each_organ_the_most_certain_piece_is_looked_at():
-    one, crumb, other = disc((20, 20), 8.0), disc((50, 80), 2.0), disc((30, 60), 6.0)
-    probability = torch.stack([torch.zeros(60, 90), one * 0.98 + crumb * 0.6, other * 0.9])
+    one, fragment, other = disc((20, 20), 8.0), disc((50, 80), 2.0), disc((30, 60), 6.0)
+    probability = torch.stack([torch.zeros(60, 90), one * 0.98 + fragment * 0.6, other * 0.9])
 
     np.testing.assert_array_equal(main_pieces(probability.numpy()), (one + other).bool().numpy())
