@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from .quantities import Quantity
 from .volumes import OrganVolume
 
 
@@ -103,6 +104,32 @@ class OrganMeasurement(OrganVolume):
     def is_lower_bound(self) -> bool:
         """Whether part of the organ lies outside the image, so that it is at least as large as measured."""
         return Flag.CUT_BY_EDGE in self.flags
+
+    @property
+    def is_found(self) -> bool:
+        """Whether the segmentation holds the organ at all."""
+        return self.voxel_count > 0
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """All that was measured, in the order of the columns of a table."""
+        lengths = [f"axis_{n}" for n in (1, 2, 3)] + ["right_left", "anterior_posterior", "superior_inferior"]
+        centroid = self.centroid_ras_mm or (None, None, None)
+        return (
+            Quantity("voxel_count", "", self.voxel_count),
+            *self.headline,
+            Quantity("surface_volume", "ml", self.surface_volume_ml),
+            Quantity("ellipsoid_formula_volume", "ml", self.ellipsoid_volume_ml),
+            Quantity("surface_area", "mm2", self.surface_area_mm2),
+            *map(Quantity, lengths, ["mm"] * 6, [*self.axes_mm, *self.extents_ras_mm]),
+            Quantity("max_diameter", "mm", self.max_diameter_mm),
+            *(Quantity(f"centroid_{axis}", "mm", place) for axis, place in zip("ras", centroid, strict=True)),
+        )
+
+    @property
+    def headline(self) -> tuple[Quantity, ...]:
+        """The volume."""
+        return (Quantity("volume", "ml", self.volume_ml, self.interval_ml, self.outline_volume_ml, headline=True),)
 
 
 def in_words_of_today(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from scipy.special import ellipe
 
 from ..errors import InputError
 from .measurements import Flag
+from .quantities import Quantity
 
 _CUT_SHARE = 0.01  # of the outline that lies at the edge of the image
 _PIECE_SHARE = 0.02
@@ -102,6 +103,38 @@ class PlanarMeasurement:
     def is_lower_bound(self) -> bool:
         """Whether part of the organ lies outside the image, so that it is at least as large as measured."""
         return Flag.CUT_BY_EDGE in self.flags
+
+    @property
+    def is_found(self) -> bool:
+        """Whether the segmentation holds the organ at all."""
+        return self.pixel_count > 0
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """All that was measured, in the order of the columns of a table."""
+        unknown: tuple[None, None] = (None, None)
+        axes, centre = (unknown, unknown) if self.ellipse is None else (self.ellipse.axes_mm, self.ellipse.centre_mm)
+        area, circumference = self.headline
+        return (
+            Quantity("pixel_count", "", self.pixel_count),
+            area,
+            Quantity("perimeter", "mm", self.perimeter_mm),
+            Quantity("ellipse_major_axis", "mm", axes[0]),
+            Quantity("ellipse_minor_axis", "mm", axes[1]),
+            circumference,
+            Quantity("ellipse_centre_i", "mm", centre[0]),
+            Quantity("ellipse_centre_j", "mm", centre[1]),
+            Quantity("ellipse_angle", "degrees", None if self.ellipse is None else self.ellipse.angle_degrees),
+        )
+
+    @property
+    def headline(self) -> tuple[Quantity, ...]:
+        """The area, and the circumference of the fitted ellipse."""
+        area, length = self.area_interval_mm2, self.circumference_interval_mm
+        return (
+            Quantity("area", "mm2", self.area_mm2, area, self.outline_area_mm2, headline=True),
+            Quantity("circumference", "mm", self.circumference_mm, length, headline=True),
+        )
 
 
 def measure_planar(

@@ -1,0 +1,80 @@
+"""Quantities: what is measured of an organ, as one list for volumes and 2-D images alike.
+
+Tables, JSON, evaluation, reports and Slicer loop over them and need not know the dimension.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from .measurements import Flag
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One measured number.
+
+    Attributes:
+        name: what it is, such as "volume"; with the unit it is a column of a table.
+        unit: "ml", "mm2", "mm", "degrees"; "" of a count.
+        value: in that unit; None where it is not known, as the centre of an absent organ.
+        interval: 90 % prediction interval of the true value; None where the model was not calibrated.
+        outline: of the counted outline, where `value` may be the expected value from probabilities.
+        headline: whether it is what the measurement is made for: the one to report, calibrate and evaluate.
+    """
+
+    name: str
+    unit: str
+    value: float | None
+    interval: Interval | None = None
+    outline: float | None = None
+    headline: bool = False
+
+    @property
+    def column(self) -> str:
+        """Its heading in tables and its key in JSON, such as `volume_ml`."""
+        return f"{self.name}_{self.unit}" if self.unit else self.name
+
+
+class Measurement(Protocol):
+    """What is measured of one organ in one case."""
+
+    @property
+    def case(self) -> str:
+        """Name of the case."""
+
+    @property
+    def organ(self) -> str:
+        """Name of the organ."""
+
+    @property
+    def label(self) -> int:
+        """Of the organ in the segmentation, from 1."""
+
+    @property
+    def flags(self) -> tuple[Flag, ...]:
+        """Reasons for caution, in the order of `Flag`."""
+
+    @property
+    def interval_method(self) -> str | None:
+        """One sentence on how the intervals were made; None where there are none."""
+
+    @property
+    def is_lower_bound(self) -> bool:
+        """Whether part of the organ lies outside the image, so that it is at least as large as measured."""
+
+    @property
+    def is_found(self) -> bool:
+        """Whether the segmentation holds the organ at all."""
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """All that was measured, in the order of the columns of a table."""
+
+    @property
+    def headline(self) -> tuple[Quantity, ...]:
+        """The quantities to report: volume; or area and circumference."""
