@@ -88,7 +88,7 @@ def test_a_pdf_is_not_written_over_the_page(call, simulated, tmp_path):
 def test_names_without_a_font_are_told_on_the_console_and_both_files_are_written(
     call, simulated, tmp_path, monkeypatch
 ):
-    from USLabelEfficientSegLib.report import fonts
+    from USLabelEfficientSegLib.report.pictures import fonts
 
     monkeypatch.setattr(fonts.fontManager, "ttflist", [])
     for kind in ("images", "labels"):

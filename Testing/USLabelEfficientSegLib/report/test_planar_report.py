@@ -9,9 +9,9 @@ from USLabelEfficientSegLib.imaging.organ_colours import organ_colour
 from USLabelEfficientSegLib.imaging.volume import Geometry, ImageLabels, UltrasoundImage
 from USLabelEfficientSegLib.measurement.planar_files import measure_labels
 from USLabelEfficientSegLib.report.blocks import CaseCard
-from USLabelEfficientSegLib.report.planar_overlays import ELLIPSE_COLOUR, image_overlay
+from USLabelEfficientSegLib.report.html.document import html_text
+from USLabelEfficientSegLib.report.pictures.image_outlines import ELLIPSE_COLOUR, image_overlay
 from USLabelEfficientSegLib.report.planar_report import ImageCase, ImageReport, image_report_document
-from USLabelEfficientSegLib.report.writing import html_text
 
 GRID = Geometry((60, 80, 1), (0.5, 0.5, 1.0), (0.0, 0.0, 0.0), np.eye(3))
 

@@ -212,10 +212,10 @@ def _refuse_visits(visits: Path | None) -> None:
 
 
 def _of_study(folder: Path, visits: Path | None, device: str, show_names: bool, failures: Failures) -> "ReportContent":
-    from ..report.cohort import check_visits, read_visits
     from ..report.cohort_report import comparison_sections
     from ..report.content import case_labels
     from ..report.study_report import report_content, segmented_cases
+    from ..report.visits import check_visits, read_visits
     from ..segmentation.model import choose_device
     from ..segmentation.segment_files import load_model
     from ..study.study import Study

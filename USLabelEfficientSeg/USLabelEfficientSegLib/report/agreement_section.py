@@ -8,7 +8,7 @@ from .bland_altman import bland_altman_pictures, lines_of
 from .blocks import Block, Paragraph, Picture, Section, Table, number
 from .content import CaseSummary
 from .document import marker_legend
-from .volume_charts import Point, scatter_png
+from .pictures.value_charts import Point, scatter_png
 
 TITLE = "Agreement with references"
 _CHART_MM = 87.0

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from ..evaluation.agreement import Limits
 from .blocks import Picture, number
 from .common_sections import TEXT_MM
-from .volume_charts import Line, Point, bland_altman_png, on_pages
+from .pictures.value_charts import Line, Point, bland_altman_png, on_pages
 
 
 def lines_of(limits: Limits) -> list[Line]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..text.numbers import three_digits
-from .slice_picture import SlicePicture
+from .pictures.slice_picture import SlicePicture
 
 _HIGHEST_REM = 24.0
 

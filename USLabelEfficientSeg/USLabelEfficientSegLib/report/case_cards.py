@@ -9,9 +9,9 @@ from ..text.numbers import VolumeUnit, volume_unit
 from .blocks import UNCERTAINTY, CaseCard, Legend, LegendEntry, Picture, Table, number
 from .common_sections import cautions_of, flag_names, table_of
 from .content import CaseSummary, ReportCase
-from .overlays import overlay_rows
-from .rendering import SIDES, organs_png
-from .slice_picture import REFERENCE_COLOUR
+from .pictures.organ_surfaces import SIDES, organs_png
+from .pictures.slice_picture import REFERENCE_COLOUR
+from .pictures.volume_views import overlay_rows
 
 _PICTURE_MM = 120.0
 

@@ -30,9 +30,9 @@ from ..segmentation.training_statistics import TrainingStatistics
 from ..text.counting import counted
 from .agreement_section import agreement_section
 from .blocks import Section
-from .cohort import Visit, changes, check_visits, read_visits
 from .content import CaseSummary, ReportCase, ReportContent, case_labels
 from .repeats_section import repeats_section
+from .visits import Visit, changes, check_visits, read_visits
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from .. import __version__
 from ..measurement.measurements import Flag
 from ..study.events import Event
 from .blocks import Block, Citations, Document, Heading, Pairs, Paragraph, Picture, Section, Table, number
-from .training_chart import training_curves_png
+from .pictures.training_chart import training_curves_png
 
 TEXT_MM = 180.0  # width of the text on A4
 INFORMATION_DIVERGENCE = (

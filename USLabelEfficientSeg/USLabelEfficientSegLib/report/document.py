@@ -10,7 +10,6 @@ from ..measurement.measurements import OrganMeasurement, sentence_of
 from ..text.numbers import three_digits, volume_unit
 from .blocks import CaseCard, Document, Legend, LegendEntry, Paragraph, Picture, Section, Tiles
 from .case_cards import case_card, error_percent, headline_table, outlines_legend
-from .chart_style import marker_character
 from .common_sections import (
     LOOK_FIRST,
     TEXT_MM,
@@ -26,8 +25,9 @@ from .common_sections import (
 )
 from .content import CaseSummary, ReportCase, ReportContent
 from .method_texts import CITATIONS, NO_INTERVALS, STUDENT, TEACHERS, VIEWS, VOLUMES
-from .overlays import MAXIMAL_ROWS
-from .volume_charts import Point, on_pages, volumes_png
+from .pictures.chart_style import marker_character
+from .pictures.value_charts import Point, on_pages, volumes_png
+from .pictures.volume_views import MAXIMAL_ROWS
 
 _INTERVALS = "The interval is a 90 % prediction interval: of 10 such intervals about 9 hold the true volume."
 _BOUND = "≥ marks an organ that is cut by the edge of the image: its volume is at least the given one."

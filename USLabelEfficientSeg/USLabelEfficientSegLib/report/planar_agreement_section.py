@@ -9,8 +9,8 @@ from .agreement_section import TITLE
 from .bland_altman import bland_altman_pictures, lines_of
 from .blocks import Block, Paragraph, Section, Table, number
 from .document import marker_legend
+from .pictures.value_charts import Point
 from .planar_report import ImageSummary, circumference_errors
-from .volume_charts import Point
 
 _EXPLANATION = (
     "Dice: overlap, 1 is perfect. Errors are those of the ellipse's circumference, segmentation minus reference, where "

@@ -36,7 +36,7 @@ from .common_sections import (
     table_of,
     training_section,
 )
-from .planar_overlays import ELLIPSE_COLOUR, image_overlay, uncertainty_overlay
+from .pictures.image_outlines import ELLIPSE_COLOUR, image_overlay, uncertainty_overlay
 
 _HEADINGS = ("Organ", "Area, mm²", "90 % interval, mm²", "Circumference, mm", "90 % interval, mm", "Ellipse axes, mm",
              "Cautions")  # fmt: skip

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from ..measurement.measurements import OrganMeasurement
 from ..text.numbers import VolumeUnit, volume_unit
 from .blocks import Paragraph, Picture, PictureRow, Section, number
-from .cohort import Change
 from .common_sections import table_of
-from .volume_charts import NAMED_LINES, Point, repeats_png
+from .pictures.value_charts import NAMED_LINES, Point, repeats_png
+from .visits import Change
 
 _WIDTH_MM = 87.0
 _CHANGE = "Change is later minus earlier volume."

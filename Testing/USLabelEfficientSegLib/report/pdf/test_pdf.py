@@ -9,7 +9,6 @@ from pypdf import PdfReader
 
 from USLabelEfficientSegLib import __version__
 from USLabelEfficientSegLib.measurement.measurements import Flag
-from USLabelEfficientSegLib.report import fonts
 from USLabelEfficientSegLib.report.blocks import (
     CaseCard,
     Document,
@@ -23,8 +22,10 @@ from USLabelEfficientSegLib.report.blocks import (
     Tiles,
 )
 from USLabelEfficientSegLib.report.document import report_document
-from USLabelEfficientSegLib.report.pdf import pdf_of
-from USLabelEfficientSegLib.report.writing import html_text, write_report
+from USLabelEfficientSegLib.report.html.document import html_text
+from USLabelEfficientSegLib.report.pdf.document import pdf_of
+from USLabelEfficientSegLib.report.pictures import fonts
+from USLabelEfficientSegLib.report.writing import write_report
 
 
 def text_of(reader):

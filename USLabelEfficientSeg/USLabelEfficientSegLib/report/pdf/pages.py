@@ -6,9 +6,9 @@ from fpdf import FPDF, FontFace
 from fpdf.enums import TableBordersLayout
 from fpdf.table import Table as FpdfTable
 
-from ..text.display import printable
-from .blocks import Document, Table
-from .fonts import dejavu, further_fonts, with_codes
+from ...text.display import printable
+from ..blocks import Document, Table
+from ..pictures.fonts import dejavu, further_fonts, with_codes
 
 MARGIN, WIDTH = 15.0, 180.0  # mm
 BODY, SMALL = 9.0, 7.5  # points

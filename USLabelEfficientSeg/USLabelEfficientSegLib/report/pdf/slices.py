@@ -4,7 +4,7 @@ import io
 
 from fpdf import FPDF
 
-from .slice_picture import SlicePicture
+from ..pictures.slice_picture import SlicePicture
 
 _SOLID, _EDGE, _DASHED, _THIN = 0.35, 0.7, 0.3, 0.2  # mm
 _LETTER = 7.0  # points

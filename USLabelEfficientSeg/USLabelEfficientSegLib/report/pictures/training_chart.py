@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..study.events import Event, stage_of_round
+from ...study.events import Event, stage_of_round
 from .chart_style import DOTS_PER_INCH, plain, png
 
 _LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")

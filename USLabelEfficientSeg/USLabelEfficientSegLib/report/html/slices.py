@@ -9,8 +9,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from ..text.display import printable
-from .slice_picture import Outline, SlicePicture
+from ...text.display import printable
+from ..pictures.slice_picture import Outline, SlicePicture
 
 _SIDES = ("left", "right", "top", "bottom")
 

@@ -12,10 +12,10 @@ from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..imaging.organ_colours import organ_colour
-from ..imaging.resampling import resample_axes, working_geometry
-from ..imaging.volume import LabelMap
-from ..measurement.surface import ClosedSurface, closed_surface
+from ...imaging.organ_colours import organ_colour
+from ...imaging.resampling import resample_axes, working_geometry
+from ...imaging.volume import LabelMap
+from ...measurement.surface import ClosedSurface, closed_surface
 
 SIDES = ("the front", "the left", "above")
 

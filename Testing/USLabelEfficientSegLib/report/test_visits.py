@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.report.cohort import Change, Visit, changes, read_visits
 from USLabelEfficientSegLib.report.repeats_section import repeats_section
+from USLabelEfficientSegLib.report.visits import Change, Visit, changes, read_visits
 
 
 def visits_file(tmp_path, text):

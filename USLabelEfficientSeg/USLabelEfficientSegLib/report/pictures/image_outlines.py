@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..imaging.organ_colours import organ_colour
-from ..imaging.volume import ImageLabels, UltrasoundImage
-from ..measurement.planar import Ellipse, PlanarMeasurement
+from ...imaging.organ_colours import organ_colour
+from ...imaging.volume import ImageLabels, UltrasoundImage
+from ...measurement.planar import Ellipse, PlanarMeasurement
 from .slice_picture import REFERENCE_COLOUR, Outline, SlicePicture, heat_png, jpeg, outlines_of
 
 ELLIPSE_COLOUR = "#7FE9FF"

@@ -8,9 +8,9 @@ from PIL import Image
 from USLabelEfficientSegLib.imaging.organ_colours import ORGAN_COLOURS
 from USLabelEfficientSegLib.measurement.measurements import Flag
 from USLabelEfficientSegLib.report.content import ReportCase
-from USLabelEfficientSegLib.report.overlays import overlay_rows
-from USLabelEfficientSegLib.report.slice_picture import REFERENCE_COLOUR, outlines_of
-from USLabelEfficientSegLib.report.slice_svg import slice_html
+from USLabelEfficientSegLib.report.html.slices import slice_html
+from USLabelEfficientSegLib.report.pictures.slice_picture import REFERENCE_COLOUR, outlines_of
+from USLabelEfficientSegLib.report.pictures.volume_views import overlay_rows
 
 ORGANS = ("prostate", "cyst <1 & 2>")
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
-from ..text.display import printable
+from ...text.display import printable
 from .fonts import further_fonts, with_codes
 
 # Markers of the organs, and the characters that stand for them in a legend.

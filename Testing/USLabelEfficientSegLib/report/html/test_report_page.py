@@ -8,7 +8,7 @@ import pytest
 
 from USLabelEfficientSegLib.measurement.measurements import Flag
 from USLabelEfficientSegLib.report.document import report_document
-from USLabelEfficientSegLib.report.writing import html_text
+from USLabelEfficientSegLib.report.html.document import html_text
 
 
 class Page(HTMLParser):

@@ -6,7 +6,7 @@ from itertools import takewhile
 
 from PIL import Image
 
-from .blocks import (
+from ..blocks import (
     LINES,
     UNCERTAINTY,
     Block,
@@ -25,9 +25,9 @@ from .blocks import (
     Table,
     Tiles,
 )
-from .pdf_pages import ACCENT, BODY, INK, MARGIN, QUIET, SMALL, TINT, WIDTH, Pages
-from .pdf_slices import draw_slice
-from .slice_picture import UNCERTAINTY_COLOURS
+from ..pictures.slice_picture import UNCERTAINTY_COLOURS
+from .pages import ACCENT, BODY, INK, MARGIN, QUIET, SMALL, TINT, WIDTH, Pages
+from .slices import draw_slice
 
 _GUTTER, _NARROW_GUTTER = 6.0, 2.5  # mm between pictures
 _LEGEND_BACKGROUND = (58, 63, 69)

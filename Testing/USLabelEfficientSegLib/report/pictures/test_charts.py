@@ -2,8 +2,8 @@ import io
 
 from PIL import Image
 
-from USLabelEfficientSegLib.report.training_chart import training_curves_png
-from USLabelEfficientSegLib.report.volume_charts import (
+from USLabelEfficientSegLib.report.pictures.training_chart import training_curves_png
+from USLabelEfficientSegLib.report.pictures.value_charts import (
     Line,
     Point,
     bland_altman_png,

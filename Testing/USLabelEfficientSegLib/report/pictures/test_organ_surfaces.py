@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
-from USLabelEfficientSegLib.report.rendering import SIDES, organs_png
+from USLabelEfficientSegLib.report.pictures.organ_surfaces import SIDES, organs_png
 
 
 def organs(spheres, shape=(40, 40, 40), spacing=(1.0, 1.0, 1.0), direction=((1, 0, 0), (0, 1, 0), (0, 0, 1))):
