@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from pydantic import BaseModel, ValidationError
 
@@ -77,3 +79,27 @@ def test_learning_rates_follow_their_definition() -> None:
     assert rates[0] == pytest.approx(0.2) and rates[10] == 2.0 and rates[60] == pytest.approx(1.25)
     assert rates[:11] == sorted(rates[:11]) and rates[10:] == sorted(rates[10:], reverse=True)
     assert 0.5 < rates[-1] < 0.501
+
+
+@pytest.mark.parametrize("radians", [0.0, 0.013, 0.2, 0.3, 1.5])
+def test_a_training_stored_with_radians_has_the_same_settings_in_degrees_and_the_same_record(radians: float) -> None:
+    stored = preset("quick").model_dump(mode="json")
+    stored["student"]["rotation"] = radians
+
+    settings = parse_settings("run.json", stored)
+
+    assert settings.student.rotation_degrees == pytest.approx(math.degrees(radians), abs=1e-12)
+    assert settings.student.rotation_radians == radians
+    assert settings.model_dump(mode="json") == stored
+
+
+@pytest.mark.parametrize("degrees", [0, 7, 15, 30.5, 45, 180])
+def test_rotations_in_degrees_are_the_same_after_their_file(degrees: float) -> None:
+    settings = changed(preset("quick"), {"student.rotation_degrees": degrees})
+
+    assert parse_settings("run.json", settings.model_dump(mode="json")).student.rotation_degrees == degrees
+
+
+def test_the_former_name_of_a_setting_leads_to_its_present_one() -> None:
+    with pytest.raises(InputError, match=r"'student.rotation' .* no such setting.*write student.rotation_degrees"):
+        changed(preset("quick"), {"student.rotation": 0.3})

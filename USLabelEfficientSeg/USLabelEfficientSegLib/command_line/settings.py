@@ -3,7 +3,7 @@
 import json
 import shutil
 import textwrap
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -34,6 +34,10 @@ def settings(
     width = shutil.get_terminal_size().columns
     for setting in found:
         allowed = f" ({setting.allowed})" if setting.allowed else ""
-        text = f"{setting.name} = {json.dumps(setting.value)}{allowed}: {setting.description}"
+        text = f"{setting.name} = {json.dumps(_rounded(setting.value))}{allowed}: {setting.description}"
         console.say(textwrap.fill(text, width, subsequent_indent="    ", break_on_hyphens=False), lines=True)
     console.next(f"uslabelseg train STUDY --preset {preset} --set NAME=VALUE")
+
+
+def _rounded(value: Any) -> Any:
+    return float(f"{value:.4g}") if isinstance(value, float) else value

@@ -107,7 +107,7 @@ def train_student(
     network = network.to(memory_format=memory_format)  # type: ignore[call-overload]
     average = copy.deepcopy(network).requires_grad_(False)
     optimizer = adam_w([{"params": list(network.parameters())}], settings.learning_rate, settings.weight_decay)
-    pose = PoseRange(settings.rotation, settings.scale, settings.shift, settings.deformation, mirrored_axes)
+    pose = PoseRange(settings.rotation_radians, settings.scale, settings.shift, settings.deformation, mirrored_axes)
     labelled = [volume for volume in volumes if volume.labels is not None]
     taught = [volume for volume in volumes if volume.pseudo is not None or volume.features is not None]
 

@@ -4,12 +4,22 @@
 `full` follows the papers on CDKD (doi 10.1016/j.ultrasmedbio.2025.12.014) and IDL (arXiv 2509.06495).
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from ..errors import InputError
@@ -23,6 +33,12 @@ Steps = Annotated[int, Field(ge=1, le=10_000_000, description="training steps")]
 BatchSize = Annotated[int, Field(ge=1, le=4096, description="samples in one step")]
 LearningRate = Annotated[float, Field(gt=0, le=1, description="largest learning rate of the schedule")]
 WeightDecay = Annotated[float, Field(ge=0, le=1, description="weight decay of the optimizer")]
+
+
+def _without_rounding(value: float) -> float:
+    """The number of six decimals that a change of units has missed by a rounding error, or the number itself."""
+    near = round(value, 6)
+    return near if math.isclose(value, near, rel_tol=1e-12) else value
 
 
 class Section(BaseModel):
@@ -134,12 +150,36 @@ class StudentSettings(Section):
     uncertainty_weights: bool = Field(default=True, description="trust pseudo-labels less where they are uncertain")
     correlation_weight: float = Field(default=0.1, ge=0, le=100, description="weight of correlation distillation")
     correlation_slices: int = Field(default=4, ge=1, le=512, description="slices compared with the teacher in a step")
-    rotation: float = Field(default=0.2, ge=0, le=3.2, description="largest random rotation about an axis, radians")
+    rotation_degrees: float = Field(
+        default=math.degrees(0.2), ge=0, le=180, description="largest random rotation about an axis"
+    )
     scale: float = Field(default=0.15, ge=0, le=1, description="largest random scaling, log")
     shift: float = Field(default=0.08, ge=0, le=1, description="largest random shift, fraction of half the extent")
     deformation: float = Field(
         default=0.05, ge=0, le=1, description="standard deviation of the smooth deformation, same unit"
     )
+
+    @property
+    def rotation_radians(self) -> float:
+        """The largest random rotation, as files and fingerprints of trainings hold it."""
+        return _without_rounding(math.radians(self.rotation_degrees))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_radians(cls, data: Any) -> Any:
+        radians = data.get("rotation") if isinstance(data, dict) and "rotation_degrees" not in data else None
+        if not isinstance(radians, float | int):
+            return data
+        rest = {name: value for name, value in data.items() if name != "rotation"}
+        return {**rest, "rotation_degrees": _without_rounding(math.degrees(radians))}
+
+    @model_serializer(mode="wrap")
+    def _to_radians(self, dump: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        data: dict[str, Any] = dump(self)
+        if info.mode == "json":  # a training that began with radians continues
+            del data["rotation_degrees"]
+            data["rotation"] = self.rotation_radians
+        return data
 
 
 class DivergenceSettings(Section):

@@ -19,7 +19,7 @@ def settings_used(settings: Settings, dimension: int) -> dict[str, str]:
     if settings.divergence.partner != "swin-unet":
         unused += _OF_TRANSFORMER
     return {
-        name: str(value)
+        name: f"{value:.6g}" if isinstance(value, float) else str(value)
         for name, value in flat_settings(settings).items()
         if not name.startswith(unused) and (dimension == 3 or name.startswith(_OF_IMAGES))
     }

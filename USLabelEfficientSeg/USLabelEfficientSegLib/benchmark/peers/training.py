@@ -81,7 +81,7 @@ class Task:
     def pose(self) -> PoseRange:
         """The random poses of all methods."""
         s = self.settings
-        return PoseRange(s.rotation, s.scale, s.shift, s.deformation, self.mirrored_axes)
+        return PoseRange(s.rotation_radians, s.scale, s.shift, s.deformation, self.mirrored_axes)
 
     def draw(self, volumes: Sequence[TrainingVolume], generator: torch.Generator) -> Sample:
         """A random one of `volumes` in a random pose, with random intensities."""
