@@ -21,7 +21,7 @@ LIGHT = [
     "imaging.files", "imaging.dicom", "imaging.sector", "imaging.resampling", "imaging.simulator",
     "annotation.label_files", "annotation.organ_names", "annotation.segments",
     "annotation.protocol", "annotation.sparse_labels", "annotation.suggestion", "annotation.usable_slices",
-    "study.study", "study.settings", "study.manifest", "study.events", "study.provenance",
+    "study.study", "study.settings", "study.manifest", "study.events", "study.stages", "study.provenance",
     "disk.files", "disk.lock", "disk.names", "disk.outputs", "training.checkpoint_header", "cli",
 ]  # fmt: skip
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -32,6 +31,7 @@ from .pseudolabels.teacher_labels import teacher_pseudo_label
 from .segmentation.model import MODEL_NAME, SegmentationModel
 from .study.coverage import check_every_organ_is_shown
 from .study.settings import Settings
+from .study.stages import CONTINUED, Stage
 from .study.study import Study
 from .teacher.features import FeatureCache, encode_slices
 from .teacher.labelled_slices import ViewRanges, encode_views, labelled_slices, of_equal_shape
@@ -45,9 +45,6 @@ from .training.processors import Processors
 from .training.several_devices import check_devices, on_devices
 from .training.side_by_side import SideBySide
 
-Stage = Literal["teacher", "slice-head", "pseudo-labels", "student"]
-CONTINUED = "continued"  # name of the round of students that learn on
-
 
 @computing_alike()
 def train(
@@ -56,7 +53,7 @@ def train(
     device: torch.device,
     *,
     devices: int = 1,
-    until: Stage = "student",
+    until: Stage | str = Stage.STUDENT,
     restart: bool = False,
     from_teacher: bool = False,
     cancelled: Callable[[], bool] | None = None,
@@ -76,7 +73,7 @@ def train(
         devices: how many of them train the teacher, and each student, together, each with a share of every batch; with
             more than one a script needs `if __name__ == "__main__"`, and there is no live preview. The teacher of
             `information-divergence` and the slice head are trained on one.
-        until: the last stage to do.
+        until: the last stage to do: teacher, slice head, pseudo-labels or student.
         restart: forget what earlier runs left.
         from_teacher: forget what earlier runs have learnt from labels, instead of continuing from their model.
         cancelled: asked after every step; the stage saves its state and raises `Cancelled`.
@@ -97,25 +94,26 @@ def train(
     """
     if study.dimension == 2:
         raise InputError(study.folder, "is a study of 2-D images", "train it with `uslabelseg train`")
+    until = Stage(until)
     of_pair = settings.method == "information-divergence"
-    if of_pair and until == "slice-head":
-        raise InputError("stage slice-head", f"is no part of the method {settings.method}", "choose another stage")
+    if of_pair and until is Stage.SLICE_HEAD:
+        raise InputError(f"stage {until.option}", f"is no part of the method {settings.method}", "choose another stage")
     if observer is not None and devices > 1:
         raise ValueError("an observer cannot follow students that are trained in other processes")
     check_devices(device, devices, batch_sizes(settings, until))
     alone = device.type != "cpu" or devices > 1 or observer is not None or torch.get_num_threads() > 1
     with study.lock(), SideBySide(study.events, None if alone else processors, cancelled) as beside:
-        if (of_pair or until != "teacher") and all(case.labels is None for case in study.cases):
+        if (of_pair or until is not Stage.TEACHER) and all(case.labels is None for case in study.cases):
             raise InputError(
                 study.folder, "has no labelled slice", "label one or train only the teacher of cross-dimensional"
             )
-        if (of_pair or until != "teacher") and not without_examples:
+        if (of_pair or until is not Stage.TEACHER) and not without_examples:
             check_every_organ_is_shown(study)
         if restart:
             forget_run(study)
         run = open_run(study, settings, device, beside.asked_to_stop, from_teacher, devices)
         run = replace(run, observer=observer, beside=beside)
-        if until != "teacher":
+        if until is not Stage.TEACHER:
             run = aligned(run)
         students = (
             new_students(run, until) if run.earlier is None else continued_students(run, run.earlier.model, until)
@@ -124,29 +122,29 @@ def train(
             return None
         model = calibrated(run, scaled(run, trained_model(run, students)))
         model.save(study.run_folder / MODEL_NAME)
-        study.events.emit("finished", 1, 1, seconds_left=0.0)
+        study.events.emit(Stage.FINISHED, 1, 1, seconds_left=0.0)
         return model
 
 
 def batch_sizes(settings: Settings, until: Stage) -> dict[str, int]:
     """Batches that several devices would share, by the name of their setting."""
     sizes = {} if settings.method == "information-divergence" else {"teacher.batch_size": settings.teacher.batch_size}
-    return {**sizes, "student.batch_size": settings.student.batch_size} if until == "student" else sizes
+    return {**sizes, "student.batch_size": settings.student.batch_size} if until is Stage.STUDENT else sizes
 
 
 def new_students(run: Run, until: Stage) -> Students | None:
     """From the volumes and the labels to students; None if `until` comes before them."""
-    if until == "student":
+    if until is Stage.STUDENT:
         offer_students_of_labels_alone(run)
     of_pair = run.settings.method == "information-divergence"
     volumes = taught_by_pair(run, until) if of_pair else taught_by_vit(run, until)
-    if volumes is None or until == "pseudo-labels":
+    if volumes is None or until is Stage.PSEUDO_LABELS:
         return None
-    taught = distilled_students(run, volumes, "1")
+    taught = distilled_students(run, volumes, 1)
     alone = students_of_labels_alone(run, beside=taught)
     for round_number in range(2, run.settings.student.rounds + 1):
-        volumes = renewed(run, volumes, Students(taught, alone), f"{round_number}")
-        taught = distilled_students(run, volumes, f"{round_number}", taught, beside=alone)
+        volumes = renewed(run, volumes, Students(taught, alone), round_number)
+        taught = distilled_students(run, volumes, round_number, taught, beside=alone)
     return Students(taught, alone)
 
 
@@ -155,21 +153,21 @@ def continued_students(run: Run, earlier: SegmentationModel, until: Stage) -> St
 
     None if `until` comes before the students.
     """
-    if until == "slice-head":
+    if until is Stage.SLICE_HEAD:
         remedy = "choose another stage or --from-teacher"
-        raise InputError(f"stage {until}", "is no part of a training that continues from a model", remedy)
+        raise InputError(f"stage {until.option}", "is no part of a training that continues from a model", remedy)
     networks = [network.to(run.device) for network in earlier.networks]
     taught, alone = networks[: run.settings.student.members], networks[run.settings.student.members :]
-    if until == "student":
+    if until is Stage.STUDENT:
         offer_students_of_labels_alone(run, alone or None)
     teacher = pretrained_teacher(run) if run.settings.method == "cross-dimensional" else None
-    if until == "teacher":
+    if until is Stage.TEACHER:
         return None
     volumes = renewed(run, run.volumes, Students(taught, alone), CONTINUED)
     if teacher is not None:
         cache, axis = feature_cache(run, teacher), run.study.slice_axis
         volumes = [replace(v, features=cache.features(v.grey, v.spacing, axis)) for v in volumes]
-    if until == "pseudo-labels":
+    if until is Stage.PSEUDO_LABELS:
         return None
     taught = distilled_students(run, volumes, CONTINUED, taught, beside=alone)
     return Students(taught, students_of_labels_alone(run, alone or None, beside=taught))
@@ -178,10 +176,10 @@ def continued_students(run: Run, earlier: SegmentationModel, until: Stage) -> St
 def taught_by_vit(run: Run, until: Stage) -> list[TrainingVolume] | None:
     """Stages 1 to 4 of CDKD; None if `until` comes before the pseudo-labels."""
     teacher = pretrained_teacher(run)
-    if until == "teacher":
+    if until is Stage.TEACHER:
         return None
     head = slice_head(run, teacher)
-    if until == "slice-head":
+    if until is Stage.SLICE_HEAD:
         return None
     return pseudo_labelled(run, teacher, head)
 
@@ -189,7 +187,7 @@ def taught_by_vit(run: Run, until: Stage) -> list[TrainingVolume] | None:
 def taught_by_pair(run: Run, until: Stage) -> list[TrainingVolume] | None:
     """What IDL has in their place; None if `until` comes before the pseudo-labels."""
     pair = slice_pair(run)
-    return None if until == "teacher" else pseudo_labelled_by_pair(run, pair)
+    return None if until is Stage.TEACHER else pseudo_labelled_by_pair(run, pair)
 
 
 def pretrained_teacher(run: Run) -> VisionTransformer:
@@ -277,7 +275,7 @@ def pseudo_labelled(run: Run, teacher: VisionTransformer, head: SliceHead) -> li
             prediction.probability, prediction.weight, cache.features(volume.grey, volume.spacing, axis)
         )
 
-    return run.each_volume("pseudo-labels", taught)
+    return run.each_volume(Stage.PSEUDO_LABELS, taught)
 
 
 def feature_cache(run: Run, teacher: VisionTransformer) -> FeatureCache:

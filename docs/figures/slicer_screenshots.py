@@ -38,6 +38,7 @@ from USLabelEfficientSegLib.slicer_side.segmentation_nodes import (  # noqa: E40
 from USLabelEfficientSegLib.slicer_side.simulated_data import ORGANS  # noqa: E402
 from USLabelEfficientSegLib.slicer_side.slice_views import showSlice  # noqa: E402
 from USLabelEfficientSegLib.slicer_side.study_nodes import RESULT, UNCERTAINTY, madeFor, volumeOf  # noqa: E402
+from USLabelEfficientSegLib.study.stages import Stage  # noqa: E402
 
 SCREENSHOTS = ROOT / "Resources" / "Screenshots"
 MODULE = ROOT / "USLabelEfficientSeg" / "USLabelEfficientSeg.py"
@@ -82,12 +83,12 @@ class Tour:
         """Whether no job runs."""
         return not self.panel.runner.busy
 
-    def in_the_middle_of(self, stage: str) -> bool:
+    def in_the_middle_of(self, stage: Stage) -> bool:
         """Whether half of a training stage is done."""
         if self.idle():
             raise RuntimeError(f"{stage}: {self.ui.trainStatus.text}")
         current = self.panel.train.monitor.current
-        return current is not None and current.name.startswith(stage) and current.step * 2 >= current.of
+        return current is not None and current.stage is stage and current.step * 2 >= current.of
 
     def show(self, volume_node: Any, position: np.ndarray, red_axis: int = 2) -> None:
         """Let the three slice views of a volume cross in a voxel, the red one across an axis of the volume."""
@@ -173,11 +174,11 @@ def train(tour: Tour) -> None:
     volume_node = slicer.util.getNode(f"simulated_{UNLABELLED_CASE:04d}")
     tour.show(volume_node, middle_of(volume_node))
     tour.ui.changesEdit.text = SETTINGS
-    tour.click("trainButton", until=lambda: tour.in_the_middle_of("labels alone"))
+    tour.click("trainButton", until=lambda: tour.in_the_middle_of(Stage.LABELS_ALONE))
     tour.picture("train", "train")
     tour.click("cancelTrainButton")
     tour.picture("cancelled", "train")
-    tour.click("trainButton", until=lambda: tour.in_the_middle_of("labels alone"))
+    tour.click("trainButton", until=lambda: tour.in_the_middle_of(Stage.LABELS_ALONE))
     tour.picture("resumed", "train")
     tour.wait(tour.idle)
 

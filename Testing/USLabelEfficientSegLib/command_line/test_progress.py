@@ -15,6 +15,7 @@ from USLabelEfficientSegLib.command_line.progress import (
 )
 from USLabelEfficientSegLib.command_line.progress_bars import ProgressBars, TotalProgress
 from USLabelEfficientSegLib.study.events import Event
+from USLabelEfficientSegLib.study.stages import NumberedStage, Stage
 from USLabelEfficientSegLib.text.counting import counted, heard
 
 
@@ -28,13 +29,16 @@ def test_log_lines_stay_few(capsys, monkeypatch):
         lines(Event("teacher", step, 50, (50 - step) / 2, {"distillation": 1 / step}))
 
     assert capsys.readouterr().out.splitlines() == [
-        "teacher: 21 of 50, 14 s left, distillation 0.04762",
-        "teacher: 41 of 50, 4 s left, distillation 0.02439",
-        "teacher: 50 of 50, distillation 0.02",
+        "Studying all slices, without labels: 21 of 50, 14 s left, distillation 0.04762",
+        "Studying all slices, without labels: 41 of 50, 4 s left, distillation 0.02439",
+        "Studying all slices, without labels: 50 of 50, distillation 0.02",
     ]
 
 
-STAGES = (("teacher", 30.0), ("student 1.1", 100.0), ("calibration", 10.0))
+FIRST_STUDENT = NumberedStage(Stage.STUDENT, round=1, member=1)
+STAGES = (
+    (NumberedStage(Stage.TEACHER), 30.0), (FIRST_STUDENT, 100.0), (NumberedStage(Stage.CALIBRATION), 10.0),
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -61,8 +65,8 @@ def frames(monkeypatch):
 def test_at_80_columns_every_line_has_stage_bar_percentage_and_time_left(frames):
     lines = frames([Event("teacher", 3, 3, 0.0), Event("labels alone 1 and a very long name", 1, 4, 100.0)])
 
-    assert lines[0].split()[0] == "teacher" and lines[0].rstrip().endswith("100 %")
-    assert lines[1].startswith("labels alone") and lines[1].rstrip().endswith("25 % 2 min left")
+    assert lines[0].startswith("Studying all slices, without labels ") and lines[0].rstrip().endswith("100 %")
+    assert lines[1].startswith("Labels alone 1 and a very long name") and lines[1].rstrip().endswith("25 % 2 min left")
     assert all("━" in line and len(line) <= 80 for line in lines)
 
 
@@ -89,7 +93,7 @@ def test_stages_of_an_earlier_start_count_as_done_and_not_as_fast():
 
 
 def test_students_that_learn_beside_do_not_mean_that_what_comes_before_them_is_done():
-    total = TotalProgress((("teacher", 30.0), ("student 1.1", 100.0), ("labels alone 1", 70.0)))
+    total = TotalProgress((*STAGES[:2], (NumberedStage(Stage.LABELS_ALONE, member=1), 70.0)))
     total(Event("labels alone 1", 35, 70))
 
     assert total.share == pytest.approx(35 / 200)
@@ -124,9 +128,9 @@ def test_work_on_many_files_is_told_where_it_takes_long_and_only_there(monkeypat
     assert capsys.readouterr().out == ""
     work(11.0)
     assert capsys.readouterr().out.splitlines() == [
-        "measuring: 1 of 3, 22 s left",
-        "measuring: 2 of 3, 11 s left",
-        "measuring: 3 of 3",
+        "Measuring: 1 of 3, 22 s left",
+        "Measuring: 2 of 3, 11 s left",
+        "Measuring: 3 of 3",
     ]
 
 
@@ -140,7 +144,7 @@ def test_on_a_terminal_its_bar_is_there_from_the_start_and_gone_at_the_end(monke
     monkeypatch.setenv("TERM", "xterm")
     with shown_counts():
         for _ in counted(range(2), "measuring"):
-            assert "measuring" in out.getvalue() and "0 %" in out.getvalue()
+            assert "Measuring" in out.getvalue() and "0 %" in out.getvalue()
     assert out.getvalue().endswith("\x1b[1A\x1b[2K")  # up a line, and that line is cleared
 
 

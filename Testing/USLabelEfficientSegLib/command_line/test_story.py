@@ -70,7 +70,7 @@ def test_from_a_folder_of_volumes_to_organ_volumes(call, simulated, tmp_path, ti
     assert f"{('sagittal', 'coronal', 'axial')[axis]}, slice" in shown and str(index + 1) in shown
 
     code, text, _ = call("train", study, "--seed", 5, "--device", "cpu", *set_options(tiny_changes))
-    assert code == 0 and "student 1.1: 3 of 3" in text and "model.safetensors" in text
+    assert code == 0 and "Learning in 3-D, round 1: 3 of 3" in text and "model.safetensors" in text
     assert read_settings(Study.open(study)).seed == 5
 
     assert "Training: finished\n" in call("study", "show", study)[1]
@@ -102,7 +102,7 @@ def test_training_again_uses_the_stored_settings_and_tells_programs_in_json(call
 def test_a_restart_forgets_the_earlier_training(call, study_copy):
     code, out, _ = call("train", study_copy, "--restart", "--seed", 1, "--stage", "teacher")
 
-    assert code == 0 and "teacher: 3 of 3" in out and "already trained" not in out
+    assert code == 0 and "Studying all slices, without labels: 3 of 3" in out and "already trained" not in out
     assert not (study_copy / "run" / "model.safetensors").exists()
     assert read_settings(Study.open(study_copy)).seed == 1
 

@@ -10,9 +10,7 @@ from USLabelEfficientSegLib.study.events import (
     Event,
     EventLog,
     EventReader,
-    StageOfRound,
     read_events,
-    stage_of_round,
     training_seconds,
 )
 
@@ -79,20 +77,6 @@ def test_partial_write_on_a_full_disk_is_an_error(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("stage", "means"),
-    [
-        ("student 12.3", StageOfRound("student", 12, 3)),
-        ("pseudo-labels 2", StageOfRound("pseudo-labels", 2, 1)),
-        ("pseudo-labels", None),
-        ("student continued.1", None),
-        ("teacher", None),
-    ],
-)
-def test_stages_of_the_students_rounds_are_known_by_their_names(stage: str, means: StageOfRound | None) -> None:
-    assert stage_of_round(stage) == means
-
-
-@pytest.mark.parametrize(
     "line",
     [
         b"\x00\xff\xfe\x93binary",
@@ -150,6 +134,25 @@ def test_the_night_between_two_starts_is_no_training_time(stage: str) -> None:
         Event(stage, 1, 2, time=day), Event(stage, 2, 2, time=day + 20), Event("finished", 1, 1, time=day + 100),
     ]  # fmt: skip
     assert training_seconds(events) == 200.0
+
+
+def test_the_nights_before_each_of_several_stops_are_no_training_time() -> None:
+    """Three starts of 100 s each, and of volumes one that continues from the model days later."""
+    events = [
+        event
+        for start in (0.0, 90_000.0, 200_000.0)
+        for event in (
+            Event("reading volumes", 1, 2, time=start), Event("reading volumes", 2, 2, time=start + 20),
+            Event("student 1.1", 5, 9, time=start + 60), Event("labels alone 1", 5, 9, time=start + 100),
+        )
+    ]  # fmt: skip
+    continued = [
+        Event("continuing", 1, 1, time=500_000.0), Event("reading volumes", 1, 2, time=500_000.0),
+        Event("student continued.1", 2, 2, time=500_070.0), Event("finished", 1, 1, time=500_100.0),
+    ]  # fmt: skip
+
+    assert training_seconds(events) == 300.0
+    assert training_seconds([*events, *continued]) == 400.0
 
 
 def test_a_start_that_says_first_that_labels_have_changed_is_a_start() -> None:

@@ -212,6 +212,6 @@ def test_volumes_are_trained_by_two_processes_from_the_command_line(tmp_path, si
     )
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert "On 2 x cpu" in done.stdout and "student 1.1: 3 of 3" in done.stdout
+    assert "On 2 x cpu" in done.stdout and "Learning in 3-D, round 1: 3 of 3" in done.stdout
     assert [start["device"] for start in read_starts(study)] == ["2 x cpu"]
     assert SegmentationModel.load(study.run_folder / MODEL_NAME).organs == study.organs

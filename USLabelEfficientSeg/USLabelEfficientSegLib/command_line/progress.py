@@ -7,12 +7,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 
 from ..study.events import Event, Listener
+from ..study.stages import NumberedStage, Stage, stage_title
 from ..text.counting import heard
 from .console import console
 from .interruption import Interruption
 
 SECONDS_BETWEEN_LINES = 10.0
-FINISHED = "finished"  # the last event of a training
+Plan = Sequence[tuple[NumberedStage, float]]  # stages in their order, with how much of the whole work each is
 
 
 @contextmanager
@@ -20,7 +21,7 @@ def shown_progress(
     interruption: Interruption | None = None,
     *,
     as_json: bool = False,
-    plan: Sequence[tuple[str, float]] = (),
+    plan: Plan = (),
     brief: bool = False,
 ) -> Iterator[Listener]:
     """A listener that shows events as suits whoever reads them.
@@ -111,7 +112,7 @@ class LogLines:
 
     def __call__(self, event: Event) -> None:
         """Tell the event, unless its stage was told lately; the end of all is told otherwise."""
-        if event.stage == FINISHED:
+        if event.stage == Stage.FINISHED:
             return
         now = time.monotonic()
         last = self._last.setdefault(event.stage, now)
@@ -119,7 +120,7 @@ class LogLines:
         if not at_end and now - last < SECONDS_BETWEEN_LINES:
             return
         self._last[event.stage] = now
-        self._say(": ".join([event.stage, ", ".join(_parts(event))]))
+        self._say(": ".join([stage_title(event.stage), ", ".join(_parts(event))]))
 
 
 def duration(seconds: float) -> str:

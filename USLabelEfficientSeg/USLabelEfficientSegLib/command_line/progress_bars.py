@@ -2,24 +2,23 @@
 
 import sys
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
 from ..study.events import Event
+from ..study.stages import NumberedStage, Stage, stage_title
 from ..text.display import printable
 from .console import console
 from .interruption import SAVING, Interruption
-from .progress import FINISHED, duration, losses_in
+from .progress import Plan, duration, losses_in
 from .terminal import Terminal
 
 SECONDS_BETWEEN_FRAMES = 0.2
-_STAGE_WIDTH, _BAR_WIDTH, _TIME_WIDTH = 26, 28, 14  # with the percentage 79 columns
+_STAGE_WIDTH, _BAR_WIDTH, _TIME_WIDTH = 38, 16, 14  # with the percentage 79 columns
 _LEAST_SHARE, _LEAST_SECONDS = 0.02, 5.0  # before that nobody knows how long the rest takes
 TOTAL = "Total"
-_BESIDE = "labels alone"
 
 
 class ProgressBars:
@@ -30,7 +29,7 @@ class ProgressBars:
 
     def __init__(
         self,
-        plan: Sequence[tuple[str, float]] = (),
+        plan: Plan = (),
         interruption: Interruption | None = None,
         *,
         brief: bool = False,
@@ -68,10 +67,10 @@ class ProgressBars:
 
     def __call__(self, event: Event) -> None:
         """Bring the bar of the event's stage, and that of all, up to date."""
-        if event.stage == FINISHED:
+        if event.stage == Stage.FINISHED:
             return
         left = f"{duration(event.seconds_left)} left" if event.seconds_left and event.step < event.of else ""
-        self._show(event.stage, event.step, event.of, left, ", ".join(losses_in(event)))
+        self._show(stage_title(event.stage), event.step, event.of, left, ", ".join(losses_in(event)))
         self._total(event)
         if self._total.known:
             seconds = self._total.seconds_left
@@ -99,10 +98,10 @@ class TotalProgress:
         plan: stages in their order, with how much of the work each is, in any unit.
     """
 
-    def __init__(self, plan: Sequence[tuple[str, float]]) -> None:
+    def __init__(self, plan: Plan) -> None:
         self.known = bool(plan)
         self._plan = dict(plan)
-        self._done: dict[str, float] = {}
+        self._done: dict[NumberedStage, float] = {}
         self._start: tuple[float, float] | None = None
 
     def __call__(self, event: Event) -> None:
@@ -110,12 +109,13 @@ class TotalProgress:
 
         Only students of the labels alone may learn beside what comes before them.
         """
-        if event.stage in self._plan:
+        found = event.numbered
+        if found in self._plan:
             for stage in self._plan:
-                if stage == event.stage or event.stage.startswith(_BESIDE):
+                if stage == found or found.stage is Stage.LABELS_ALONE:
                     break
                 self._done.setdefault(stage, 1.0)
-            self._done[event.stage] = event.step / max(event.of, 1)
+            self._done[found] = event.step / max(event.of, 1)
         if self._start is None:
             self._start = (time.monotonic(), self.share)
 

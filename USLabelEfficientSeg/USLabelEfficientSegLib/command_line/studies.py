@@ -235,13 +235,15 @@ def _news(study: "Study") -> str:
 
 def _training_text(study: "Study") -> str:
     """How far a study is trained."""
+    from ..study.stages import stage_title
+
     last = study.training()
     if last is None:
         return "not started"
     if last["state"] == "finished":
         news = _news(study)
         return f"finished, without the {news} that are new since" if news else "finished"
-    return "{stage}, {step} of {of}, {state}".format_map(last)
+    return f"{stage_title(last['stage'])}, {last['step']} of {last['of']}, {last['state']}"
 
 
 def tell_stray(study: "Study") -> None:

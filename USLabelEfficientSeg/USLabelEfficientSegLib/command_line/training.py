@@ -13,7 +13,7 @@ from .console import console, shell
 from .interruption import BROKEN_PIPE, CANCELLED, Interruption
 from .long_commands import long_command
 from .options import Changes, DeviceName, StudyFolder, parse_changes
-from .progress import duration, shown_progress
+from .progress import Plan, duration, shown_progress
 from .studies import tell_next, tell_stray
 
 if TYPE_CHECKING:
@@ -107,12 +107,13 @@ def train(
     from ..study import provenance
     from ..study.settings import changed
     from ..study.settings import preset as preset_settings
+    from ..study.stages import Stage
     from ..study.study import Study
     from ..training.processors import Processors
     from .training_plan import planned_stages
 
     console.results_elsewhere = events
-    opened = Study.open(study)
+    opened, until = Study.open(study), Stage(stage)
     stored = provenance.read_settings(opened) if preset is None else None
     chosen = parse_changes(changes)
     if seed is not None:
@@ -134,7 +135,7 @@ def train(
         chosen["method"] = method
     if opened.dimension == 2:
         given = {
-            "--stage": stage != "student",
+            "--stage": until is not Stage.STUDENT,
             "--from-teacher": from_teacher,
             "--teacher-weights": teacher_weights,
             "--devices": device_count > 1,
@@ -148,7 +149,8 @@ def train(
     if opened.dimension == 2:
         _train_images(opened, settings, device, restart=restart, as_json=events)
         return
-    if (stage != "teacher" or settings.method != "cross-dimensional") and not any(case.labels for case in opened.cases):
+    learns_from_labels = until is not Stage.TEACHER or settings.method != "cross-dimensional"
+    if learns_from_labels and not any(case.labels for case in opened.cases):
         raise InputError(study, "has no labelled slice", "label a slice of a volume, or train with --stage teacher")
     _tell_what(opened, settings)  # before anything that takes seconds to load
     console.getting_ready()
@@ -161,20 +163,20 @@ def train(
     where = choose_device(device)
     tune_memory()
     anew = [name for name, on in (("--restart", restart), ("--from-teacher", from_teacher)) if on]
-    plan = planned_stages(opened, settings, stage)
+    plan = planned_stages(opened, settings, until)
     with _training(opened, settings, device_name(where, device_count), anew, plan, as_json=events) as interruption:
         train_study(
             opened,
             settings,
             where,
             devices=device_count,
-            until=stage,
+            until=until,
             restart=restart,
             from_teacher=from_teacher,
             cancelled=interruption,
             processors=Processors(process_count),
         )
-    if stage == "student":
+    if until is Stage.STUDENT:
         _tell_model(opened)
     else:
         tell_next(opened)
@@ -204,7 +206,7 @@ def _training(
     settings: "Settings",
     where: str,
     given: Sequence[str],
-    plan: Sequence[tuple[str, float]],
+    plan: Plan,
     *,
     as_json: bool,
 ) -> Iterator[Interruption]:

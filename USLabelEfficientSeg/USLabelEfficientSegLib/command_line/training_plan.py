@@ -5,6 +5,7 @@ only tell how the time is shared between the stages.
 """
 
 from ..study.settings import Settings
+from ..study.stages import CONTINUED, NumberedStage, Stage
 from ..study.study import MODEL_NAME, Study
 
 _READING, _ALIGNING, _PROPOSING, _CALIBRATING = 0.4, 0.4, 0.3, 0.1  # a volume
@@ -13,8 +14,8 @@ _FEWEST_STUDENT_STEPS = 150
 _CONTINUED, _CONTINUED_ALONE = 0.5, 0.125  # of the steps of students that learn on
 
 
-def planned_stages(study: Study, settings: Settings, until: str = "student") -> list[tuple[str, float]]:
-    """Stages in their order with seconds, under the names of their events; of those that come before `until` or are it.
+def planned_stages(study: Study, settings: Settings, until: Stage = Stage.STUDENT) -> list[tuple[NumberedStage, float]]:
+    """Stages in their order with seconds; of those that come before `until` or are it.
 
     Args:
         study: its volumes, labelled slices, and whether it has a model that the training continues from.
@@ -24,44 +25,51 @@ def planned_stages(study: Study, settings: Settings, until: str = "student") -> 
     count = len(study.cases)
     if study.dimension == 2:
         rounds = settings.divergence.steps * settings.divergence.rounds * _PAIR_STEP
-        return [("reading images", 0.01 * count), ("divergence", rounds), ("measuring", 0.1 * count)]
-    reading = [("reading volumes", _READING * count), ("alignment", _ALIGNING * count)]
+        return [
+            (NumberedStage(Stage.READING_IMAGES), 0.01 * count),
+            (NumberedStage(Stage.DIVERGENCE), rounds),
+            (NumberedStage(Stage.MEASURING), 0.1 * count),
+        ]
+    reading = [
+        (NumberedStage(Stage.READING_VOLUMES), _READING * count),
+        (NumberedStage(Stage.ALIGNMENT), _ALIGNING * count),
+    ]
     if settings.method == "cross-dimensional":
-        teacher = [("teacher", settings.teacher.steps * _TEACHER_STEP)]
-        head = [("slice head", settings.slice_head.steps * _HEAD_STEP)]
+        teacher = [(NumberedStage(Stage.TEACHER), settings.teacher.steps * _TEACHER_STEP)]
+        head = [(NumberedStage(Stage.SLICE_HEAD), settings.slice_head.steps * _HEAD_STEP)]
     else:
-        teacher, head = [("divergence", settings.divergence.slice_steps * _PAIR_STEP)], []
-    if until == "teacher":
+        teacher, head = [(NumberedStage(Stage.DIVERGENCE), settings.divergence.slice_steps * _PAIR_STEP)], []
+    if until is Stage.TEACHER:
         return [*reading[:1], *teacher]
     before = [*reading, *teacher, *head]
-    if until == "slice-head":
+    if until is Stage.SLICE_HEAD:
         return before
-    before.append(("pseudo-labels", _PROPOSING * count))
-    return before if until == "pseudo-labels" else [*before, *_students(study, settings), _calibration(count)]
+    before.append((NumberedStage(Stage.PSEUDO_LABELS), _PROPOSING * count))
+    if until is Stage.PSEUDO_LABELS:
+        return before
+    return [*before, *_students(study, settings), (NumberedStage(Stage.CALIBRATION), _CALIBRATING * count)]
 
 
-def _students(study: Study, settings: Settings) -> list[tuple[str, float]]:
+def _students(study: Study, settings: Settings) -> list[tuple[NumberedStage, float]]:
     student = settings.student
     slices = sum(len(case.labels.slices) for case in study.cases if case.labels is not None)
-    members = range(1, student.members + 1)
 
     def seconds(steps: int, per_slice: float) -> float:
         fewer = max(_FEWEST_STUDENT_STEPS, per_slice * slices) if per_slice else steps
         return min(steps, fewer) * _STUDENT_STEP
 
+    def members(stage: Stage, seconds: float, round: int | None = None) -> list[tuple[NumberedStage, float]]:
+        return [(NumberedStage(stage, round, member), seconds) for member in range(1, student.members + 1)]
+
     taught = seconds(student.steps, student.steps_per_labelled_slice)
     alone = seconds(student.label_steps, student.label_steps_per_labelled_slice)
     if (study.run_folder / MODEL_NAME).exists():  # it learns on, or nothing is left to be done
-        on = [(f"student continued.{member}", taught * _CONTINUED) for member in members]
-        return [*on, *((f"labels alone {member}", alone * _CONTINUED_ALONE) for member in members)]
-    stages = [(f"student 1.{member}", taught) for member in members]
+        on = members(Stage.STUDENT, taught * _CONTINUED, CONTINUED)
+        return [*on, *members(Stage.LABELS_ALONE, alone * _CONTINUED_ALONE)]
+    stages = members(Stage.STUDENT, taught, 1)
     if slices >= student.label_steps_from and student.label_steps:
-        stages += [(f"labels alone {member}", alone) for member in members]
+        stages += members(Stage.LABELS_ALONE, alone)
     for number in range(2, student.rounds + 1):
-        stages.append((f"pseudo-labels {number}", _PROPOSING * len(study.cases)))
-        stages += [(f"student {number}.{member}", taught) for member in members]
+        stages.append((NumberedStage(Stage.PSEUDO_LABELS, number), _PROPOSING * len(study.cases)))
+        stages += members(Stage.STUDENT, taught, number)
     return stages
-
-
-def _calibration(count: int) -> tuple[str, float]:
-    return "calibration", _CALIBRATING * count

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..study.events import EventLog
 from ..study.settings import DivergenceSettings
+from ..study.stages import Stage
 from ..training.loop import TrainingState, run_training, step_generator
 from ..training.moving_average import update_average
 from ..training.optimizers import adam_w
@@ -27,7 +28,6 @@ from .pair import NetworkPair
 from .rounds import RoundPosition, round_position
 from .swin_weights import load_swin_weights
 
-STAGE = "divergence"
 AVERAGE_DECAY = 0.99
 GRADIENT_NORM = 5.0
 
@@ -40,7 +40,7 @@ def train_pair(
     seed: int,
     events: EventLog,
     device: torch.device,
-    stage: str = STAGE,
+    stage: str = Stage.DIVERGENCE,
     cancelled: Callable[[], bool] | None = None,
 ) -> NetworkPair:
     """Train UNeXt and its partner, resuming from `checkpoint_path`.

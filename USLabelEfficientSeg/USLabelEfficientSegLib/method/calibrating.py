@@ -26,6 +26,7 @@ from ..segmentation.inference import predict, predict_inputs
 from ..segmentation.model import SegmentationModel
 from ..segmentation.model_provenance import knows_labels_of, without_names
 from ..segmentation.training_statistics import IntensityFeatures, training_statistics
+from ..study.stages import Stage
 from ..text.counting import counted
 from .run import Run
 
@@ -61,7 +62,7 @@ def calibrated(run: Run, model: SegmentationModel) -> SegmentationModel:
         features = IntensityFeatures(volume.grey.numpy(), volume.sector.numpy())
         return features, shares, probability.sum(axis=others, dtype=np.float64)
 
-    features, shares, profiles = zip(*run.each_volume("calibration", measured), strict=True)
+    features, shares, profiles = zip(*run.each_volume(Stage.CALIBRATION, measured), strict=True)
     geometries = [read_geometry(run.study.folder / case.image.file) for case in run.study.cases]
     extents_ml = [geometry.voxel_volume_ml * np.prod(geometry.shape) for geometry in geometries]
     volumes_ml = np.array(shares) * np.array(extents_ml)[:, None]

@@ -11,6 +11,7 @@ from ..divergence.pair import NetworkPair
 from ..divergence.slices import SliceNetwork, pixel_size, training_slices
 from ..divergence.training import train_pair
 from ..pseudolabels.teacher_labels import teacher_pseudo_label
+from ..study.stages import Stage
 from .run import Run
 
 PAIR_NAME = "divergence.safetensors"
@@ -51,7 +52,7 @@ def pseudo_labelled_by_pair(run: Run, pair: NetworkPair) -> list[TrainingVolume]
         )
         return volume.taught(prediction.probability, prediction.weight, features=None)
 
-    return run.each_volume("pseudo-labels", taught)
+    return run.each_volume(Stage.PSEUDO_LABELS, taught)
 
 
 def slice_size(run: Run) -> int:

@@ -17,13 +17,13 @@ from ..errors import InputError
 from ..segmentation.model import MODEL_NAME, SegmentationModel
 from ..study.provenance import images_added, labels_changed, read_continued_from, read_settings
 from ..study.settings import Settings
+from ..study.stages import Stage
 from ..study.study import Study
 from ..training.loop import is_complete
 
 TEACHER_NAME = "teacher.safetensors"
 EARLIER_MODEL_NAME = "continued_from.safetensors"
 EARLIER_TEACHER_NAME = "continued_from_teacher.safetensors"
-CONTINUING = "continuing"  # stage in events: what was heard before is of an earlier training
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,8 @@ def set_aside(study: Study, settings: Settings, from_teacher: bool) -> None:
             if path.name not in kept:
                 path.unlink()
     if (folder / EARLIER_MODEL_NAME).exists():
-        study.events.emit(CONTINUING, 1, 1)
+        study.events.emit(Stage.CONTINUING, 1, 1)
         return
     reason = "labels have changed" if labels_changed(study) else "volumes were added" if more_volumes else "as asked"
     message = f"{reason}: all but the teacher is trained anew"
-    study.events.emit("reading volumes", 0, len(study.cases), message=message)
+    study.events.emit(Stage.READING_VOLUMES, 0, len(study.cases), message=message)

@@ -33,6 +33,7 @@ from ..segmentation.zoomed_refinement import MARGINS
 from ..study.coverage import check_every_organ_is_shown
 from ..study.provenance import image_checksums, images_added, label_checksums, labels_changed, read_settings, start_run
 from ..study.settings import DivergenceSettings, Settings
+from ..study.stages import Stage
 from ..study.study import Study
 from ..training.memory import computing_alike
 from .run import forget_run, stop_if
@@ -74,7 +75,7 @@ def train_images(
         open_images_run(study, settings, device)
         model = deployed_model(study, settings, train_networks(study, settings, device, cancelled), device, cancelled)
         model.save(study.run_folder / MODEL_NAME)
-        study.events.emit("finished", 1, 1, seconds_left=0.0)
+        study.events.emit(Stage.FINISHED, 1, 1, seconds_left=0.0)
         return model
 
 
@@ -99,7 +100,7 @@ def open_images_run(study: Study, settings: Settings, device: torch.device) -> N
         for name in (MODEL_NAME, PAIR_NAME):
             (study.run_folder / name).unlink(missing_ok=True)
         message = "labels or images have changed: the networks are trained anew"
-        study.events.emit("reading images", 0, len(study.cases), message=message)
+        study.events.emit(Stage.READING_IMAGES, 0, len(study.cases), message=message)
     start_run(study, settings, str(device))
 
 
@@ -131,7 +132,7 @@ def training_images(
         greys.append(image_grey(image))
         labels.append(None if label is None else torch.from_numpy(label.voxels[..., 0].T.astype(np.int64)))
         pixel_sizes.append(image_pixel_size(image.geometry))
-        study.events.emit("reading images", number, len(study.cases))
+        study.events.emit(Stage.READING_IMAGES, number, len(study.cases))
     return prepare_images(greys, labels, pixel_sizes, classes=len(study.organs) + 1, image_size=settings.image_size)
 
 
@@ -167,7 +168,7 @@ def deployed_model(
         pixel_mm2 = float(np.prod(prediction.geometry.spacing[:2]))
         counts = np.bincount(prediction.labels().voxels.ravel(), minlength=len(study.organs) + 1)
         areas.append(counts[1:] * pixel_mm2)
-        study.events.emit("measuring", number, len(study.cases))
+        study.events.emit(Stage.MEASURING, number, len(study.cases))
     found = [column[column > 0] for column in np.array(areas).T]
     ranges = tuple((float(column.min()), float(column.max())) if len(column) else None for column in found)
     statistics = ImageStatistics(areas_mm2=ranges, pixel_mm=(min(sides), max(sides)))

@@ -24,12 +24,11 @@ from ..segmentation.preview import LivePreview
 from ..student.build import build_student
 from ..student.training import train_student
 from ..study.settings import StudentSettings
+from ..study.stages import NumberedStage, Stage, round_name
 from ..training.loop import load_modules, step_seed
 from ..training.several_devices import on_devices
 from .calibrating import scaled
 from .run import CONTINUED_LABEL_SHARE, Run
-
-LABELS_ALONE = "labels alone"  # stage of students without a teacher
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Member:
 def distilled_students(
     run: Run,
     volumes: Sequence[TrainingVolume],
-    round_name: str,
+    round_number: int,
     start: Sequence[nn.Module] | None = None,
     *,
     beside: Sequence[nn.Module] = (),
@@ -83,16 +82,16 @@ def distilled_students(
         volumes = [volume.equally_trusted() for volume in volumes]
     members = [
         Member(
-            stage=f"student {round_name}.{number}",
+            stage=str(NumberedStage(Stage.STUDENT, round_number, member)),
             volumes=volumes,
             settings=settings,
-            file=f"student_{round_name}_{number}",
-            draws=(f"student {round_name}", number),
+            file=f"student_{round_name(round_number)}_{member}",
+            draws=(str(NumberedStage(Stage.STUDENT, round_number)), member),
             prior=run.location_prior if start is None else None,
-            pseudo_label_weight=settings.teacher_label_weight if round_name == "1" else settings.pseudo_label_weight,
-            start=None if start is None else start[number - 1],
+            pseudo_label_weight=settings.teacher_label_weight if round_number == 1 else settings.pseudo_label_weight,
+            start=None if start is None else start[member - 1],
         )
-        for number in range(1, settings.members + 1)
+        for member in range(1, settings.members + 1)
     ]
     for member in members[1:]:
         offered(run, member)
@@ -124,14 +123,14 @@ def _members_of_labels_alone(run: Run, start: Sequence[nn.Module] | None) -> lis
         settings, steps = run.student_settings, math.ceil(CONTINUED_LABEL_SHARE * steps)
     return [
         Member(
-            stage=f"{LABELS_ALONE} {number}",
+            stage=str(NumberedStage(Stage.LABELS_ALONE, member=member)),
             volumes=[volume for volume in run.volumes if volume.labels is not None],
             settings=settings.model_copy(update={"steps": steps}),
-            file=f"student_labels_{number}",
-            draws=(LABELS_ALONE, number),
-            start=None if start is None else start[number - 1],
+            file=f"student_labels_{member}",
+            draws=(Stage.LABELS_ALONE, member),
+            start=None if start is None else start[member - 1],
         )
-        for number in range(1, settings.members + 1)
+        for member in range(1, settings.members + 1)
     ]
 
 
@@ -205,7 +204,7 @@ def _preview(run: Run, member: Member, together: Callable[[nn.Module], Students]
     return LivePreview(run.study, volumes, lambda student: trained_model(run, together(student)), stage, run.device)
 
 
-def renewed(run: Run, volumes: Sequence[TrainingVolume], students: Students, round_name: str) -> list[TrainingVolume]:
+def renewed(run: Run, volumes: Sequence[TrainingVolume], students: Students, round_number: int) -> list[TrainingVolume]:
     """The students' own predictions, which see all three dimensions, replace the teacher's pseudo-labels."""
     model = scaled(run, trained_model(run, students))
     features = {volume.name: volume.features for volume in volumes}
@@ -214,10 +213,10 @@ def renewed(run: Run, volumes: Sequence[TrainingVolume], students: Students, rou
         def predict() -> FusedPrediction:
             return predict_inputs(model, volume.inputs, volume.sector, run.device)
 
-        prediction = run.stored_prediction(f"round_{round_name}", volume, predict)
+        prediction = run.stored_prediction(f"round_{round_name(round_number)}", volume, predict)
         return volume.taught(prediction.probability, prediction.weight, features[volume.name])
 
-    return run.each_volume(f"pseudo-labels {round_name}", taught)
+    return run.each_volume(str(NumberedStage(Stage.PSEUDO_LABELS, round_number)), taught)
 
 
 def trained_model(run: Run, students: Students) -> SegmentationModel:

@@ -29,6 +29,7 @@ from ..student.build import StudentDesign
 from ..student.symmetry import mirror_axes
 from ..study.provenance import digest, image_checksums, label_checksums, start_run
 from ..study.settings import Settings, StudentSettings, TeacherSettings
+from ..study.stages import Stage
 from ..study.study import Study
 from ..teacher.checkpoints import load_vit
 from ..teacher.pretraining import check_patches
@@ -244,7 +245,7 @@ def open_run(
         stop_if(cancelled, f"reading stopped after {number - 1} of {len(study.cases)} volumes")
         labels = study.read_labels(case.name)
         volumes.append(prepare_volume(study.read_volume(case.name), labels, settings.working_grid.max_voxels))
-        study.events.emit("reading volumes", number, len(study.cases))
+        study.events.emit(Stage.READING_VOLUMES, number, len(study.cases))
     mirrored = mirror_axes([volume.grey for volume in volumes])
     return Run(
         study, settings, device, volumes, mirrored, initial_teacher, cancelled,
@@ -262,12 +263,12 @@ def aligned(run: Run) -> Run:
     path = run.folder / ALIGNMENT_NAME
     stored = _stored_alignment(path, run)
     if stored is not None:
-        run.study.events.emit("alignment", 1, 1, message="already trained")
+        run.study.events.emit(Stage.ALIGNMENT, 1, 1, message="already trained")
         return _in_frames(run, *stored)
 
     def progress(step: int, steps: int) -> None:
         stop_if(run.cancelled, f"alignment stopped after {step - 1} of {steps} steps")
-        run.study.events.emit("alignment", step, steps)
+        run.study.events.emit(Stage.ALIGNMENT, step, steps)
 
     if run.earlier is not None and run.earlier.model.template is not None:
         frames, template = [], run.earlier.model.template

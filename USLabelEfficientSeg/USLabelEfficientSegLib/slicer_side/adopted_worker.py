@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..disk.lock import holder_of
 from ..study.events import read_events
+from ..study.stages import Stage
 from .panel_words import in_panel_words
 from .worker import ERROR_PREFIX, SECONDS_TO_SAVE, Outcome, ask_to_stop, end_by_force, group_lives
 
@@ -73,7 +74,7 @@ class AdoptedWorker:
 
     def _judge(self) -> Outcome:
         events = read_events(self.folder / "run" / "events.jsonl")
-        if events and events[-1].stage == "finished":
+        if events and events[-1].stage == Stage.FINISHED:
             return Outcome("done")
         text = "" if self.log is None else self.log.read_text(encoding="utf-8", errors="replace")
         lines = [line.strip() for line in text.splitlines() if line.strip()]

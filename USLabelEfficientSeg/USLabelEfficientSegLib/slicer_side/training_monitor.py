@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..study.events import Event, EventReader, stage_of_round, starts_anew
+from ..study.events import Event, EventReader, starts_anew
+from ..study.stages import CONTINUED, NumberedStage, Stage
 
 MOST_POINTS = 300  # of a curve
 _LONGEST_FIRST = 4096  # bytes of the first event that are looked at
@@ -36,6 +37,18 @@ class StageProgress:
         """Whether all steps are done."""
         return self.of > 0 and self.step >= self.of
 
+    @property
+    def stage(self) -> Stage | None:
+        """Which stage it is; None for one that this version does not know."""
+        numbered = NumberedStage.named(self.name)
+        return None if numbered is None else numbered.stage
+
+    @property
+    def round(self) -> int:
+        """Of the students; `CONTINUED` for what is done once."""
+        numbered = NumberedStage.named(self.name)
+        return CONTINUED if numbered is None or numbered.round is None else numbered.round
+
     def take(self, event: Event) -> None:
         """Bring the stage up to date; losses that a resumed training repeats replace the earlier ones."""
         self.step, self.of = event.step, event.of
@@ -56,9 +69,9 @@ class StageProgress:
 
 def without_earlier_rounds(stages: Iterable[StageProgress]) -> list[StageProgress]:
     """The stages without those of students' rounds that a later round has followed: there may be many."""
-    found = [(stage, stage_of_round(stage.name)) for stage in stages]
-    last = max((of.round for _, of in found if of is not None), default=0)
-    return [stage for stage, of in found if of is None or of.round == last]
+    found = [(stage, stage.round) for stage in stages]
+    last = max((number for _, number in found), default=CONTINUED)
+    return [stage for stage, number in found if number in (CONTINUED, last)]
 
 
 class TrainingMonitor:
@@ -95,7 +108,7 @@ class TrainingMonitor:
     @property
     def finished(self) -> bool:
         """Whether the last that was heard is that the training is complete."""
-        return self._last == "finished"
+        return self._last == Stage.FINISHED
 
     @property
     def started(self) -> bool:
@@ -124,11 +137,11 @@ class TrainingMonitor:
         return [Event(stage, step, self._stages[stage].of, losses=losses) for (stage, step), losses in points.items()]
 
     def _take(self, event: Event) -> None:
-        if event.stage == "continuing":  # from here on another training
+        if event.stage == Stage.CONTINUING:  # from here on another training
             self._stages.clear()
         if starts_anew(event):  # what is done will be told again
             for stage in self._stages.values():
-                if stage.name != "continuing":  # told once
+                if stage.name != Stage.CONTINUING:  # told once
                     stage.step, stage.seconds_left = 0, None
         if event.preview is not None:
             self.preview = event.preview

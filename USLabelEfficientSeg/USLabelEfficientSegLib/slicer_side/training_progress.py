@@ -9,6 +9,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from ..study.stages import Stage, stage_title
 from .live_preview import remove_preview, show_preview
 from .tables_and_plots import lossPlotNodes
 from .training_monitor import StageProgress, TrainingMonitor, without_earlier_rounds
@@ -69,7 +70,7 @@ class TrainingProgress:
 
     def show_stages(self, running: bool) -> None:
         """A bar for every stage, of the students' rounds for the latest."""
-        known = [] if self.monitor is None else [stage for stage in self.monitor.stages if stage.name != "finished"]
+        known = [] if self.monitor is None else [stage for stage in self.monitor.stages if stage.name != Stage.FINISHED]
         stages = without_earlier_rounds(known)
         for name in self._bars.keys() - {stage.name for stage in stages}:
             self._bars.pop(name).deleteLater()
@@ -84,7 +85,7 @@ class TrainingProgress:
             bar = self._bars[stage.name]
             bar.setMaximum(max(stage.of, 1))
             bar.setValue(stage.step)
-            bar.setFormat(f"{stage_title(stage.name)}: {_how_far(stage, running)}")
+            bar.setFormat(f"{stage_title(stage.name, _)}: {_how_far(stage, running)}")
 
     def show_curves(self) -> None:
         """Show the curves in a plot view."""
@@ -109,31 +110,6 @@ class TrainingProgress:
         self._shown_previews = monitor.previews
         if new and monitor.preview is not None and self.panel.parameters.preview:
             show_preview(session, monitor.preview)
-
-
-def stage_title(name: str) -> str:
-    """What a stage does, in words of its user."""
-    if name.startswith("student "):
-        number, _dot, part = name.removeprefix("student ").partition(".")
-        title = _("Learning in 3-D, round {number}").format(number=number)
-        title = _("Learning on in 3-D") if number == "continued" else title
-        return title if part == "1" else title + _(", network {part}").format(part=part)
-    if name.startswith("labels alone "):
-        number = name.removeprefix("labels alone ")
-        title = _("Learning in 3-D from your labels alone")
-        return title if number == "1" else title + _(", network {part}").format(part=number)
-    if name.startswith("pseudo-labels "):
-        return _("Improving the proposals")
-    return {
-        "continuing": _("Continuing from the current model"),
-        "reading volumes": _("Reading the volumes"),
-        "teacher": _("Studying all slices, without labels"),
-        "slice head": _("Learning from your labels"),
-        "pseudo-labels": _("Proposing labels for all slices"),
-        "calibration": _("Checking how sure it may be"),
-        "alignment": _("Lining the volumes up"),
-        "divergence": _("A network and its partner teach each other"),
-    }.get(name, name.capitalize())
 
 
 def _how_far(stage: StageProgress, running: bool) -> str:

@@ -3,17 +3,17 @@
 import json
 import math
 import os
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..disk.files import make_folder, writing
 from ..disk.json_files import parse_json
 from ..disk.links import open_in_place, refuse_link
 from ..errors import InputError
+from .stages import NumberedStage, Stage
 
 _LONGEST_LINE = 1 << 20  # bytes; no event is longer than a few hundred
 _CHUNK = 1 << 20
@@ -23,9 +23,9 @@ _CHUNK = 1 << 20
 class Event:
     """Progress of one stage.
 
-    `step` of `of` steps are done, about `seconds_left` (None while unknown) remain in this stage. `losses`
-    are means since the stage's previous event, `preview` is a picture's path relative to the study folder,
-    `time` is seconds since 1970.
+    `stage` is its name, see `stages`. `step` of `of` steps are done, about `seconds_left` (None while unknown) remain
+    in this stage. `losses` are means since the stage's previous event, `preview` is a picture's path relative to the
+    study folder, `time` is seconds since 1970.
     """
 
     stage: str
@@ -36,6 +36,11 @@ class Event:
     preview: str | None = None
     message: str | None = None
     time: float = 0.0
+
+    @property
+    def numbered(self) -> NumberedStage | None:
+        """Which stage of a training it is, with round and member; None for other work."""
+        return NumberedStage.named(self.stage)
 
 
 Listener = Callable[[Event], None]
@@ -130,7 +135,8 @@ def read_events(path: Path) -> list[Event]:
 
 def starts_anew(event: Event) -> bool:
     """Whether a training was started, or taken up again, with this event."""
-    return event.stage in ("reading volumes", "reading images") and event.step <= 1
+    reading = event.stage in (Stage.READING_VOLUMES, Stage.READING_IMAGES) and event.step <= 1
+    return reading or event.stage == Stage.CONTINUING
 
 
 def training_seconds(events: Sequence[Event]) -> float:
@@ -184,17 +190,3 @@ def _ends_with_newline(descriptor: int) -> bool:
         return True
     os.lseek(descriptor, -1, os.SEEK_END)
     return os.read(descriptor, 1) == b"\n"
-
-
-class StageOfRound(NamedTuple):
-    """What is done in one of the students' rounds: "student" or "pseudo-labels", and by which of its networks."""
-
-    kind: str
-    round: int
-    network: int
-
-
-def stage_of_round(stage: str) -> StageOfRound | None:
-    """What "student ROUND.NETWORK" and "pseudo-labels ROUND" mean; None for every other stage."""
-    found = re.fullmatch(r"(student|pseudo-labels) (\d{1,9})(?:\.(\d{1,9}))?", stage)
-    return None if found is None else StageOfRound(found[1], int(found[2]), int(found[3] or 1))

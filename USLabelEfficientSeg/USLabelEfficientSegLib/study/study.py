@@ -16,6 +16,7 @@ from ..errors import InputError
 from .coverage import label_fraction
 from .events import EventLog, read_events
 from .manifest import Case, LabelRecord, Manifest, read_manifest, write_manifest
+from .stages import Stage
 
 if TYPE_CHECKING:  # what reads and writes images takes long to import: whoever only looks at a study need not wait
     from ..annotation.sparse_labels import SparseLabels
@@ -301,7 +302,7 @@ class Study:
         events = read_events(self.events.path)
         running = self.is_training()
         if not running and (self.run_folder / MODEL_NAME).exists():
-            return {"stage": "finished", "step": 1, "of": 1, "state": "finished"}
+            return {"stage": Stage.FINISHED, "step": 1, "of": 1, "state": "finished"}
         if not events:
             return None
         last = {name: getattr(events[-1], name) for name in ("stage", "step", "of")}

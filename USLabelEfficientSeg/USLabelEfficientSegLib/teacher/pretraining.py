@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..study.events import EventLog
 from ..study.settings import TeacherSettings
+from ..study.stages import Stage
 from ..training.group import ALONE, Group
 from ..training.loop import StepFunction, TrainingState, load_modules, run_training
 from ..training.optimizers import adam_w
@@ -29,7 +30,6 @@ from .masked import MaskedAutoencoder, random_order
 from .slices import SliceSource
 from .vit import VisionTransformer, build_vit
 
-STAGE = "teacher"
 DINO_OUTPUTS = 4096  # the paper's 65,536 is for a million photographs
 DINO_HIDDEN = 2048
 DINO_CLIP = 3.0
@@ -88,7 +88,7 @@ def pretrain_teacher(
     if start is not None:
         load_modules(start, objective.state.modules)
     run_training(
-        stage=STAGE,
+        stage=Stage.TEACHER,
         steps=settings.steps,
         state=objective.state,
         step_function=objective.step_function,

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..anatomy.location_prior import LocationPrior
 from ..study.events import EventLog
 from ..study.settings import SliceHeadSettings
+from ..study.stages import Stage
 from ..training.loop import TrainingState, run_training
 from ..training.schedules import step_decay
 from .labelled_slices import HeadSamples, class_weights
@@ -42,7 +43,7 @@ def train_slice_head(
     seed: int,
     events: EventLog,
     device: torch.device,
-    stage: str = "slice head",
+    stage: str = Stage.SLICE_HEAD,
     prior: LocationPrior | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> SliceHead:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from ...study.events import Event, stage_of_round
+from ...study.events import Event
+from ...study.stages import Stage, stage_title
 from .chart_style import DOTS_PER_INCH, plain, png
 
 _LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -49,7 +50,7 @@ def training_curves_png(events: Sequence[Event]) -> bytes | None:
         values = np.array([value for by_step in losses.values() for value in by_step.values()])
         if values.min() > 0 and values.max() / values.min() > _LOG_SCALE_RATIO:
             axes.set_yscale("log")
-        axes.set_title(stage.replace("_", " "), fontsize=9, loc="left")
+        axes.set_title(stage, fontsize=8, loc="left")
         axes.set_xlabel("step", fontsize=8)
         axes.set_ylabel("loss", fontsize=8)
         axes.legend(fontsize=7, framealpha=0.85, edgecolor="none")
@@ -59,11 +60,10 @@ def training_curves_png(events: Sequence[Event]) -> bytes | None:
 
 def _chart_of(event: Event) -> tuple[str, int]:
     """Title of the event's chart, and its step there."""
-    found = stage_of_round(event.stage)
-    if found is None or found.kind != "student":
-        return event.stage, event.step
-    title = "student" if found.network == 1 else f"student, network {found.network}"
-    return title, (found.round - 1) * event.of + event.step
+    found = event.numbered
+    if found is None or found.stage is not Stage.STUDENT or not found.round:
+        return stage_title(event.stage), event.step
+    return found._replace(round=None).display_name(), (found.round - 1) * event.of + event.step
 
 
 def _thinned(by_step: dict[int, float]) -> tuple[np.ndarray, np.ndarray]:
