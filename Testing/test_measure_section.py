@@ -35,7 +35,7 @@ def panel(host):
 
 def measured(organ, volume_ml, **more):
     """What a model may have measured of an organ."""
-    from USLabelEfficientSegLib.measurement.measurements import OrganMeasurement
+    from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 
     shape = {"axes_mm": (9.0, 8.0, 7.0), "extents_ras_mm": (9.0, 8.0, 7.0), "max_diameter_mm": 9.0, "label": 1}
     area = {"surface_volume_ml": volume_ml, "surface_area_mm2": 90.0, "centroid_ras_mm": (1.0, 2.0, 3.0)}
@@ -66,7 +66,7 @@ def erase_a_slice(node):
 def test_the_table_shows_intervals_and_says_which_segment_was_edited(panel, host):
     import slicer
 
-    from USLabelEfficientSegLib.measurement.measurements import Flag
+    from USLabelEfficientSegLib.measurement.flags import Flag
 
     ui = panel.ui
     for number in range(2):
@@ -179,9 +179,9 @@ def test_dicom_is_exported_for_volumes_that_came_as_dicom(panel, host, tmp_path,
 def test_dicom_holds_the_interval_of_a_segment_until_it_is_edited(panel, tmp_path, edited):
     import slicer
 
-    from USLabelEfficientSegLib.measurement.measurement_files import read_measurements_of
-    from USLabelEfficientSegLib.measurement.measurements import Flag
+    from USLabelEfficientSegLib.measurement.flags import Flag
     from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
+    from USLabelEfficientSegLib.measurement.tables import read_measurements_of
     from USLabelEfficientSegLib.slicer_side.dicom_results import _stage_segmentation
 
     node = slicer.util.getNode("scan 1 segmentation")

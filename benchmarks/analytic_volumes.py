@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
-from USLabelEfficientSegLib.measurement.measure import measure_case
+from USLabelEfficientSegLib.measurement.volumetric import measure_case
 
 FEWEST_VOXELS = 10
 MOST_VOXELS = 14

@@ -21,8 +21,8 @@ from scipy.special import expit
 
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
 from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
-from USLabelEfficientSegLib.measurement.measure import measure_case
-from USLabelEfficientSegLib.measurement.measurements import Flag
+from USLabelEfficientSegLib.measurement.flags import Flag
+from USLabelEfficientSegLib.measurement.volumetric import measure_case
 from USLabelEfficientSegLib.segmentation.training_statistics import (
     TrainingStatistics,
     intensity_features,

@@ -6,7 +6,7 @@ import pytest
 
 from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
-from USLabelEfficientSegLib.measurement.measurements import OrganMeasurement
+from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 from USLabelEfficientSegLib.study.settings import Settings, changed
 from USLabelEfficientSegLib.study.study import Study
 

@@ -19,8 +19,8 @@ from .evaluation.evaluate import evaluate_folders, summarise, write_metrics_csv
 from .imaging.files import find_images, write_label_map, write_volume
 from .imaging.simulator import SimulatedCase, simulate_volume
 from .measurement.measured_segmentation import segment_and_measure
-from .measurement.measurement_files import write_volumes_csv
 from .measurement.segmentation_files import measure_files
+from .measurement.tables import write_volumes_csv
 from .method.suggesting import write_suggested_labels
 from .pipeline import train
 from .report.cohort_report import cohort_content, open_cohort

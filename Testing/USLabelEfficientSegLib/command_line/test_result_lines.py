@@ -5,7 +5,8 @@ import math
 from pathlib import Path
 
 from USLabelEfficientSegLib.command_line.result_lines import areas_line, volumes_line
-from USLabelEfficientSegLib.measurement.measurements import Flag, OrganMeasurement
+from USLabelEfficientSegLib.measurement.flags import Flag
+from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 from USLabelEfficientSegLib.measurement.planar import PlanarMeasurement
 
 

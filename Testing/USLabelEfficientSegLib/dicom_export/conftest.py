@@ -10,7 +10,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
-from USLabelEfficientSegLib.measurement.measurements import Flag, OrganMeasurement
+from USLabelEfficientSegLib.measurement.flags import Flag
+from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 
 ULTRASOUND_IMAGE = "1.2.840.10008.5.1.4.1.1.6.1"
 ENHANCED_VOLUME = "1.2.840.10008.5.1.4.1.1.6.2"

@@ -15,7 +15,7 @@ from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.file_formats.segmentation import fitted
 from USLabelEfficientSegLib.imaging.files import read_label_map, write_volume
 from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
-from USLabelEfficientSegLib.measurement.measurements import Flag
+from USLabelEfficientSegLib.measurement.flags import Flag
 
 KINDS = ("series", "enhanced volume", "enhanced volume of a patient")
 

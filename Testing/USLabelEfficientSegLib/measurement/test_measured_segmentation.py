@@ -6,8 +6,8 @@ import torch
 from USLabelEfficientSegLib.calibration.volumes import VolumeCalibration
 from USLabelEfficientSegLib.imaging.files import find_images, read_volume, write_volume
 from USLabelEfficientSegLib.imaging.volume import UltrasoundVolume
+from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.measurement.measured_segmentation import segment_and_measure
-from USLabelEfficientSegLib.measurement.measurements import Flag
 from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
 from USLabelEfficientSegLib.segmentation.segment_files import load_model
 

@@ -3,7 +3,7 @@ import pytest
 from scipy.integrate import quad
 
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.measurement.measurements import Flag
+from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.measurement.planar import measure_planar
 
 SPACING = (0.3, 0.4)

@@ -15,9 +15,8 @@ from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.imaging.files import write_label_map, write_map
 from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
 from USLabelEfficientSegLib.imaging.volume import Geometry, ImageLabels
+from USLabelEfficientSegLib.measurement.flags import IMAGE_SENTENCES, Flag
 from USLabelEfficientSegLib.measurement.measured_images import measure_image
-from USLabelEfficientSegLib.measurement.measurements import Flag
-from USLabelEfficientSegLib.measurement.planar import SENTENCES
 from USLabelEfficientSegLib.measurement.planar_files import (
     measure_image_files,
     read_measurements_of,
@@ -163,4 +162,4 @@ def test_flags_warn_of_what_the_model_has_not_learnt():
 
 
 def test_every_flag_that_images_raise_is_explained():
-    assert set(SENTENCES) == set(Flag) - {Flag.UNUSUAL_INTENSITIES}
+    assert set(IMAGE_SENTENCES) == set(Flag) - {Flag.UNUSUAL_INTENSITIES}

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
-from USLabelEfficientSegLib.measurement.measure import measure_case
-from USLabelEfficientSegLib.measurement.measurements import Flag
+from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.measurement.quality import sector_flags, uncertain, voxel_flags
+from USLabelEfficientSegLib.measurement.volumetric import measure_case
 
 SHAPE = (32, 30, 28)
 GEOMETRY = Geometry(SHAPE, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))

@@ -5,8 +5,6 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 
 from USLabelEfficientSegLib.errors import InputError, Notice
-from USLabelEfficientSegLib.measurement.measure import measure_case
-from USLabelEfficientSegLib.measurement.measurement_files import write_measurements_of
 from USLabelEfficientSegLib.measurement.segmentation_files import (
     find_segmentations,
     measure_files,
@@ -14,6 +12,8 @@ from USLabelEfficientSegLib.measurement.segmentation_files import (
     organs_of_files,
     read_segmentation,
 )
+from USLabelEfficientSegLib.measurement.tables import write_measurements_of
+from USLabelEfficientSegLib.measurement.volumetric import measure_case
 
 
 def write_labels(path, voxels, metadata=None, spacing=(1.0, 2.0, 0.5)):

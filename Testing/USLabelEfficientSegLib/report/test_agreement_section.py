@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from USLabelEfficientSegLib.measurement.measurements import OrganMeasurement
+from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 from USLabelEfficientSegLib.report.agreement_section import agreement_section
 from USLabelEfficientSegLib.report.blocks import Paragraph, Picture, Table
 from USLabelEfficientSegLib.report.content import CaseSummary

@@ -11,10 +11,10 @@ from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.checksums import image_checksum
 from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, write_label_map, write_volume
 from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
-from USLabelEfficientSegLib.measurement.measurement_files import KIND, write_measurements_of
-from USLabelEfficientSegLib.measurement.measurement_record import Maker, read_record_of
-from USLabelEfficientSegLib.measurement.measurements import Flag
+from USLabelEfficientSegLib.measurement.flags import Flag
+from USLabelEfficientSegLib.measurement.record import Maker, read_record_of
 from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
+from USLabelEfficientSegLib.measurement.tables import KIND, write_measurements_of
 from USLabelEfficientSegLib.measurement.taken_over import check_model
 from USLabelEfficientSegLib.report.blocks import Table
 from USLabelEfficientSegLib.report.cohort_report import cohort_cases, cohort_content, open_cohort

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from USLabelEfficientSegLib.measurement.measurements import Flag
+from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.report.blocks import Paragraph, Section, Table, number
 from USLabelEfficientSegLib.report.content import ReportCase, ReportContent, case_labels
 from USLabelEfficientSegLib.report.document import report_document

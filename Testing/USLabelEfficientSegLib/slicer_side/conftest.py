@@ -12,8 +12,9 @@ from pathlib import Path
 sys.path[:0] = {path!r}
 from USLabelEfficientSegLib.imaging.files import find_images, read_volume, write_label_map, write_map
 from USLabelEfficientSegLib.imaging.volume import LabelMap
-from USLabelEfficientSegLib.measurement.measurement_files import write_measurements_of
-from USLabelEfficientSegLib.measurement.measurements import Flag, OrganMeasurement
+from USLabelEfficientSegLib.measurement.tables import write_measurements_of
+from USLabelEfficientSegLib.measurement.flags import Flag
+from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 def measurement(label, organ, count, ml, **more):
     shape = dict(surface_volume_ml=ml, surface_area_mm2=1.0, axes_mm=(1.0, 1.0, 1.0), extents_ras_mm=(1.0, 1.0, 1.0))
     more = dict(max_diameter_mm=1.0, centroid_ras_mm=None, ellipsoid_volume_ml=ml) | more

@@ -9,7 +9,7 @@ import pytest
 import vtk
 
 from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
-from USLabelEfficientSegLib.measurement.measure import measure_case
+from USLabelEfficientSegLib.measurement.volumetric import measure_case
 
 RADII_MM = np.array([14.0, 11.0, 9.0])
 

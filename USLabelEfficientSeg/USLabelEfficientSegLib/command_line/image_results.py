@@ -72,7 +72,6 @@ def segment(
 ) -> None:
     """Segment and measure images, and print a line for each."""
     from ..measurement.measured_images import segment_and_measure_images
-    from ..measurement.planar import SENTENCES
     from ..segmentation.segment_files import images_by_name
     from ..segmentation.segment_images import load_image_model
     from ..training.memory import tune_memory
@@ -98,7 +97,7 @@ def segment(
             continue
         measured = ", ".join(_text(row) for row in result.rows)
         console.say(f"{result.path}: {measured} ({duration(time.monotonic() - started)})")
-        print_flags(result.rows, SENTENCES.__getitem__)
+        print_flags(result.rows)
         started = time.monotonic()
     end_batch(failures)
     console.next(f"uslabelseg measure {shell(output)} --output areas.csv")
@@ -108,7 +107,6 @@ def measure(
     segmentations: Sequence[Path], output: Path, outputs: "Outputs", organs: Sequence[str] | None, sizes: "PixelSizes"
 ) -> None:
     """Measure segmentations of 2-D images into a table or, for programs, a JSON file."""
-    from ..measurement.planar import SENTENCES
     from ..measurement.planar_files import measure_image_files, write_areas_csv, write_planar_measurements
 
     failures = told_failures()
@@ -117,7 +115,7 @@ def measure(
     with outputs.written(output) as (file,):
         (write_planar_measurements if output.suffix == ".json" else write_areas_csv)(file, rows)
     console.say(f"{output}: {len(rows)} areas of {len({row.case for row in rows})} segmentations")
-    print_flags(rows, SENTENCES.__getitem__)
+    print_flags(rows)
     end_batch(failures)
     console.next(next_report(segmentations))
 

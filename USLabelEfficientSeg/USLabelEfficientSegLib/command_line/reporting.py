@@ -256,8 +256,8 @@ def _of_segmentations(
         )
         return cohort_content(cohort, _COHORT_TITLE, show_names=show_names, failures=failures)
 
-    from ..measurement.measurement_files import KIND
-    from ..measurement.measurement_record import read_record_of
+    from ..measurement.record import read_record_of
+    from ..measurement.tables import KIND
     from ..measurement.taken_over import check_model
     from ..report.study_report import report_content
     from ..segmentation.model_digest import model_digest

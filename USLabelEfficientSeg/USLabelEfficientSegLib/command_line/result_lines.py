@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..measurement.measurements import OrganMeasurement
+    from ..measurement.organ import OrganMeasurement
     from ..measurement.planar import PlanarMeasurement
 
 

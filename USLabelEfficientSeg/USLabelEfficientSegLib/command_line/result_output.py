@@ -1,6 +1,6 @@
 """Where the commands of `results` end, with volumes and 2-D images alike: what is printed, and the model is stored."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +11,7 @@ from .console import console, shell
 
 if TYPE_CHECKING:
     from ..evaluation.evaluate import MetricSummary
-    from ..measurement.measurements import Flag, OrganMeasurement
-    from ..measurement.planar import PlanarMeasurement
+    from ..measurement.quantities import Measurement
     from ..segmentation.image_model import ImageModel
     from ..segmentation.model import SegmentationModel
 
@@ -52,13 +51,13 @@ def print_left_out(count: int) -> None:
         console.say(f"{count} {have} no prediction and {'is' if count == 1 else 'are'} left out.")
 
 
-def print_flags(
-    rows: Iterable["OrganMeasurement"] | Iterable["PlanarMeasurement"], sentence_of: Callable[["Flag"], str]
-) -> None:
+def print_flags(rows: Sequence["Measurement"]) -> None:
     """Reasons for caution, a line each."""
+    from ..measurement.flags import sentence_of
+
     for row in rows:
         for flag in row.flags:
-            console.caution(f"  caution, {row.case}, {row.organ}: {sentence_of(flag)}")
+            console.caution(f"  caution, {row.case}, {row.organ}: {sentence_of(flag, rows)}")
 
 
 def tables_of(output: Path) -> list[Path]:

@@ -1,6 +1,5 @@
 """What a trained study is for: segment, measure, evaluate."""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -40,7 +39,6 @@ _ERRORS = (
         lambda summary: three_digits(summary.median, least_decimals=1),
     ),
 )
-
 
 
 @long_command
@@ -160,9 +158,8 @@ def measure(
     """
     from ..imaging.files import find_images
     from ..imaging.pixel_sizes import read_pixel_sizes
-    from ..measurement.measurement_files import write_measurements, write_volumes_csv
-    from ..measurement.measurements import sentence_of
     from ..measurement.segmentation_files import measure_files
+    from ..measurement.tables import write_measurements, write_volumes_csv
 
     sizes = read_pixel_sizes(pixel_sizes, pixel_size)
     outputs = outputs_of(overwrite, [*segmentations, images, model, pixel_sizes], output, texts=True)
@@ -187,7 +184,7 @@ def measure(
     with outputs.written(output) as (file,):
         (write_measurements if output.suffix == ".json" else write_volumes_csv)(file, rows)
     console.say(f"{output}: {len(rows)} volumes of {len({row.case for row in rows})} segmentations")
-    print_flags(rows, partial(sentence_of, rows=rows))
+    print_flags(rows)
     end_batch(failures)
     console.next(next_report(segmentations, images))
 

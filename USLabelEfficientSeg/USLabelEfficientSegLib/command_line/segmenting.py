@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..disk.outputs import Outputs
-    from ..measurement.measurements import OrganMeasurement
+    from ..measurement.organ import OrganMeasurement
     from ..segmentation.segmenter import Segmenter
     from ..training.processors import Processors
 
@@ -68,7 +67,6 @@ def segment_volumes(
 ) -> None:
     """Segment and measure volumes, and tell the organs of each and reasons for caution; ends with 2 if some failed."""
     from ..measurement.measured_segmentation import segment_and_measure
-    from ..measurement.measurements import sentence_of
 
     failures = told_failures()
     started = time.monotonic()
@@ -89,7 +87,7 @@ def segment_volumes(
             print(volumes_line(result.path, result.rows), flush=True)
             continue
         console.say(f"{result.path}: {volumes_text(result.rows)} ({duration(time.monotonic() - started)})")
-        print_flags(result.rows, partial(sentence_of, rows=result.rows))
+        print_flags(result.rows)
         started = time.monotonic()
     end_batch(failures)
 

@@ -4,7 +4,7 @@ from highdicom.sr import CodedConcept
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
-from ..measurement.measurements import Flag
+from ..measurement.flags import Flag
 
 OWN_SCHEME = "99USLES"  # designators that start with 99 are private, PS3.16 section 8
 

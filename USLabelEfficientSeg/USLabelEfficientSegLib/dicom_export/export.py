@@ -13,7 +13,7 @@ from ..disk.files import atomic_write_bytes
 from ..errors import InputError
 from ..imaging.files import read_volume
 from ..imaging.volume import LabelMap
-from ..measurement.measurements import OrganMeasurement
+from ..measurement.organ import OrganMeasurement
 from .objects import measurement_report, segmentation_object
 from .source import read_source
 

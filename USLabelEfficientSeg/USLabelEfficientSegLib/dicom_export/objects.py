@@ -32,7 +32,7 @@ from .. import __version__
 from ..errors import InputError
 from ..imaging.organ_colours import organ_rgb
 from ..imaging.volume import LabelMap
-from ..measurement.measurements import OrganMeasurement
+from ..measurement.organ import OrganMeasurement
 from .codes import (
     ELLIPSOID_FORMULA,
     QUALITY_FLAG,

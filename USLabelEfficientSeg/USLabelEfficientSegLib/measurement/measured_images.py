@@ -19,11 +19,11 @@ from ..segmentation.decision import expected_dice
 from ..segmentation.image_model import ImageModel, ImagePrediction
 from ..segmentation.model_digest import model_digest
 from ..segmentation.segment_images import segment_images
-from .measurement_record import Maker
-from .measurements import Flag
+from .flags import Flag
 from .planar import PlanarMeasurement
 from .planar_files import measure_labels, write_measurements_of
 from .quality import uncertain
+from .record import Maker
 
 
 @dataclass(frozen=True)

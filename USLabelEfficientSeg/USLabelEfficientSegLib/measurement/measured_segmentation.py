@@ -16,10 +16,10 @@ from ..segmentation.inference import CoarsePrediction
 from ..segmentation.result_files import LABEL_SUFFIXES
 from ..segmentation.segment_files import segment_files
 from ..segmentation.segmenter import Segmenter
-from .measure import measure_prediction
-from .measurement_files import write_measurements_of
-from .measurement_record import Maker
-from .measurements import OrganMeasurement
+from .organ import OrganMeasurement
+from .record import Maker
+from .tables import write_measurements_of
+from .volumetric import measure_prediction
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ ellipse gives itself, any other the one closest in shape, without an iterative f
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,28 +17,13 @@ from scipy import ndimage
 from scipy.special import ellipe
 
 from ..errors import InputError
-from .measurements import Flag
+from .flags import IMAGE_SENTENCES, Flag
 from .quantities import Quantity
 
 _CUT_SHARE = 0.01  # of the outline that lies at the edge of the image
 _PIECE_SHARE = 0.02
 _HOLE_SHARE = 0.005
 _BLUR_PIXELS = 1.0
-
-#: what flags mean of an organ in an image, for the clinician who reads the number
-SENTENCES = {
-    Flag.EMPTY: "The organ was not found in this image, so its area is 0; check the image before using this.",
-    Flag.CUT_BY_EDGE: "The organ reaches the edge of the image; its true area and circumference are at least these.",
-    Flag.SEVERAL_COMPONENTS: "The segmentation consists of separate pieces; the ellipse is that of the largest one.",
-    Flag.HOLES: "The segmentation has holes inside, which are not counted in the area; check that they are real.",
-    Flag.UNCERTAIN_BOUNDARY: "The boundary of the organ is very uncertain; check the contour before using the numbers.",
-    Flag.OUTSIDE_TRAINING_RANGE: "The organ is much smaller or larger than those the model has learnt from.",
-    Flag.UNUSUAL_SPACING: "The pixels are much smaller or larger than those the model has learnt from; check that the "
-    "pixel size is right.",
-    Flag.EDITED: "The outline is not, or no longer, as the model has made it: it was edited, moved or exchanged. "
-    "The area is that of the outline, and there are no intervals.",
-    **{flag: flag.sentence for flag in (Flag.OTHER_AXES, Flag.FEW_SLICES, Flag.OTHER_MODEL, Flag.UNKNOWN_MODEL)},
-}
 
 
 @dataclass(frozen=True)
@@ -93,6 +79,12 @@ class PlanarMeasurement:
     area_interval_mm2: tuple[float, float] | None = None
     circumference_interval_mm: tuple[float, float] | None = None
     interval_method: str | None = None
+    sentences: ClassVar[Mapping[Flag, str]] = IMAGE_SENTENCES
+
+    @property
+    def axes(self) -> None:
+        """Images have none in space that could differ from those of the training."""
+        return None
 
     @property
     def circumference_mm(self) -> float:

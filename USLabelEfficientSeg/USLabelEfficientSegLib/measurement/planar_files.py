@@ -1,6 +1,6 @@
 """Measurements of 2-D images as files: `areas.csv` for people, JSON for programs; and what is measured of files.
 
-The JSON files are those of `measurement_record`, with the fields of `PlanarMeasurement`.
+The JSON files are those of `record`, with the fields of `PlanarMeasurement`.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -22,9 +22,9 @@ from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
 from ..imaging.volume import Geometry, ImageLabels, UltrasoundImage
 from ..text.counting import counted
 from ..text.numbers import for_programs
-from .measurement_record import UNKNOWN, Maker, RecordKind, read_record_of, record_of, write_record, write_record_of
 from .own_outlines import own_outlines
 from .planar import PlanarMeasurement, measure_planar
+from .record import UNKNOWN, Maker, RecordKind, read_record_of, record_of, write_record, write_record_of
 from .segmentation_files import (
     PROBABILITY_REMEDY,
     check_one_a_case,

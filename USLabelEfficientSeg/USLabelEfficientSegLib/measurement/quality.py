@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..imaging.volume import Geometry
-from .measurements import Flag
+from .flags import Flag
 
 _CUT_SHARE = 0.01  # of the organ's surface that lies at the edge of the image
 _CUT_BY_SECTOR_SHARE = 0.06  # the sector's outline is only known roughly

@@ -5,11 +5,11 @@ Tables, JSON, evaluation, reports and Slicer loop over them and need not know th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from .measurements import Flag
+from .flags import Flag
 
 Interval = tuple[float, float]
 
@@ -78,3 +78,23 @@ class Measurement(Protocol):
     @property
     def headline(self) -> tuple[Quantity, ...]:
         """The quantities to report: volume; or area and circumference."""
+
+    @property
+    def sentences(self) -> Mapping[Flag, str]:
+        """What each flag means for measurements of this kind."""
+
+    @property
+    def axes(self) -> tuple[str, str] | None:
+        """How the axes of the image and those of the training run, where they differ."""
+
+
+def in_words_of_today(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a stored measurement; in format 1 `volume_ml` and `area_mm2` were the counted ones."""
+    fields = dict(row)
+    for name in ("volume_ml", "area_mm2"):
+        if f"probability_{name}" in fields:
+            weighted, outline = fields.pop(f"probability_{name}"), fields[name]
+            fields[f"outline_{name}"] = outline
+            fields[name] = outline if weighted is None else weighted
+            fields["from_probabilities"] = weighted is not None
+    return fields

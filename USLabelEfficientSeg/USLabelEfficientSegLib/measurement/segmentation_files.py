@@ -26,12 +26,12 @@ from ..imaging.volume_files import read_header
 from ..segmentation.segments import PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX
 from ..segmentation.training_statistics import TrainingStatistics
 from ..text.counting import counted
-from .measure import measure_case
-from .measurement_files import KIND
-from .measurement_record import read_record_of, record_of, recorded_names
-from .measurements import OrganMeasurement
+from .organ import OrganMeasurement
 from .own_outlines import own_outlines
+from .record import read_record_of, record_of, recorded_names
+from .tables import KIND
 from .taken_over import model_flagged, names_of, taken_over
+from .volumetric import measure_case
 
 SEGMENTATION_SUFFIX = "_segmentation"
 _SEGMENTATION = "a segmentation"

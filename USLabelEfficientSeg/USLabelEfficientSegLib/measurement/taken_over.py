@@ -13,9 +13,10 @@ from ..annotation.segments import LabelFile, matched, numbered, organ_labels
 from ..errors import InputError
 from ..imaging.checksums import image_checksum
 from ..imaging.volume import LabelMap, UltrasoundVolume
-from .measurement_record import UNKNOWN, Maker, Record, Row
-from .measurements import Flag, OrganMeasurement
+from .flags import Flag
+from .organ import OrganMeasurement
 from .planar import PlanarMeasurement
+from .record import UNKNOWN, Maker, Record, Row
 
 AnyLabels = TypeVar("AnyLabels", bound=LabelMap)
 

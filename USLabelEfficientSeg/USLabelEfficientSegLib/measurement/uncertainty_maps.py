@@ -9,7 +9,7 @@ from ..errors import InputError
 from ..imaging.files import read_map
 from ..imaging.volume import LabelMap
 from ..segmentation.segments import UNCERTAINTY_SUFFIX
-from .measurement_record import record_of
+from .record import record_of
 from .segmentation_files import probability_file
 
 _REMEDY = "remove it, or segment the image again with --uncertainty"

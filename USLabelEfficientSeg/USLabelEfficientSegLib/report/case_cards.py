@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from ..imaging.organ_colours import organ_colour
-from ..measurement.measurements import OrganMeasurement, sentence_of
+from ..measurement.flags import sentence_of
+from ..measurement.organ import OrganMeasurement
 from ..text.numbers import VolumeUnit, volume_unit
 from .blocks import UNCERTAINTY, CaseCard, Legend, LegendEntry, Picture, Table, number
 from .common_sections import cautions_of, flag_names, table_of

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Protocol, TypeVar
 
 from .. import __version__
-from ..measurement.measurements import Flag
+from ..measurement.flags import Flag
 from ..study.events import Event
 from .blocks import Block, Citations, Document, Heading, Pairs, Paragraph, Picture, Section, Table, number
 from .pictures.training_chart import training_curves_png

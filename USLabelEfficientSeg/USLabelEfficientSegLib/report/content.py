@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..imaging.volume import LabelMap, UltrasoundVolume
-from ..measurement.measurements import OrganMeasurement
+from ..measurement.organ import OrganMeasurement
 from ..study.events import Event
 from .blocks import Section, Table
 

@@ -6,7 +6,8 @@ from functools import partial
 import numpy as np
 
 from ..imaging.organ_colours import organ_colour
-from ..measurement.measurements import OrganMeasurement, sentence_of
+from ..measurement.flags import sentence_of
+from ..measurement.organ import OrganMeasurement
 from ..text.numbers import three_digits, volume_unit
 from .blocks import CaseCard, Document, Legend, LegendEntry, Paragraph, Picture, Section, Tiles
 from .case_cards import case_card, error_percent, headline_table, outlines_legend

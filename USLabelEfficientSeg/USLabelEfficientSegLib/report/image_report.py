@@ -16,7 +16,6 @@ from ..imaging.image_files import read_image
 from ..imaging.pixel_sizes import PixelSizes
 from ..imaging.volume import ImageLabels
 from ..measurement.measured_images import measure_image
-from ..measurement.measurement_record import read_record_of
 from ..measurement.planar_files import (
     KIND,
     find_image_segmentations,
@@ -25,6 +24,7 @@ from ..measurement.planar_files import (
     organs_of_images,
     read_image_segmentation,
 )
+from ..measurement.record import read_record_of
 from ..measurement.segmentation_files import images_of
 from ..measurement.taken_over import check_model
 from ..measurement.uncertainty_maps import read_uncertainty

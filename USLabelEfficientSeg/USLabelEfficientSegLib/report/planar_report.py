@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..imaging.volume import ImageLabels, UltrasoundImage
-from ..measurement.planar import SENTENCES, PlanarMeasurement
+from ..measurement.flags import sentence_of
+from ..measurement.planar import PlanarMeasurement
 from ..study.events import Event
 from ..text.numbers import three_digits
 from .blocks import (
@@ -146,7 +148,7 @@ def image_report_document(content: ImageReport) -> Document:
         _headline_section(content, shown, cards),
         Section("Cases", [legend, *(cards[case.label] for case in shown)] if cards else []),
         *content.comparisons(cases),
-        flags_section(rows, SENTENCES.__getitem__),
+        flags_section(rows, partial(sentence_of, rows=rows)),
         training_section(content.events, "Terms of the loss against training steps.", "Losses against training steps."),
         method_section((_METHOD, _MEASURES), rows, _CITATIONS),
         settings_section(content.settings),
@@ -175,7 +177,7 @@ def _card(case: ImageCase, anchor: str) -> CaseCard:
             caption=f"Measurements of {case.label}",
             rows_of=case.rows,
         ),
-        cautions_of(case.rows, SENTENCES.__getitem__),
+        cautions_of(case.rows, partial(sentence_of, rows=case.rows)),
         [SliceRow("Segmentation" if found else "No organ found", pictures)],
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from ..measurement.measurements import OrganMeasurement
+from ..measurement.organ import OrganMeasurement
 from ..text.numbers import VolumeUnit, volume_unit
 from .blocks import Paragraph, Picture, PictureRow, Section, number
 from .common_sections import table_of

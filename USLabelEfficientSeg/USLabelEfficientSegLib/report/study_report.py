@@ -11,8 +11,8 @@ from ..disk.failures import Failures
 from ..disk.files import sha256_of
 from ..errors import InputError
 from ..imaging.volume import LabelMap
-from ..measurement.measure import measure_prediction
 from ..measurement.volumes import organ_volumes
+from ..measurement.volumetric import measure_prediction
 from ..segmentation.inference import predict
 from ..segmentation.model import MODEL_NAME, SegmentationModel
 from ..study.coverage import share_in_words

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..measurement.measurements import OrganMeasurement
+from ..measurement.organ import OrganMeasurement
 from ..text.csv_lines import refuse_more_cells
 from ..text.display import text_of_csv_cell
 

@@ -12,7 +12,8 @@ import slicer
 
 from ..errors import InputError
 from ..imaging.volume import LabelMap
-from ..measurement.measurements import Flag, OrganMeasurement
+from ..measurement.flags import Flag
+from ..measurement.organ import OrganMeasurement
 from ..segmentation.segments import segment_metadata
 from .jobs import Job, Steps
 from .measured_organs import measuredOf
@@ -70,8 +71,8 @@ def _stage_images(volumeNode: MrmlNode, folder: Path) -> None:
 def _stage_segmentation(node: MrmlNode, path: Path) -> None:
     """The segments as a label map with their names, and what was measured of them."""
     from ..imaging.files import write_label_map  # reads DICOM, whose library takes long to load
-    from ..measurement.measure import measure_case
-    from ..measurement.measurement_files import write_measurements_of
+    from ..measurement.tables import write_measurements_of
+    from ..measurement.volumetric import measure_case
 
     segmentation, volume_node = node.GetSegmentation(), volumeOf(node)
     names = [segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())]

@@ -9,7 +9,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from ..measurement.measurements import Flag
+from ..measurement.flags import Flag
 from ..text.numbers import MILLILITRE, VolumeUnit, volume_unit
 from . import study_jobs, study_nodes
 from .agreement import BLAND_ALTMAN, agreementNodes, compare

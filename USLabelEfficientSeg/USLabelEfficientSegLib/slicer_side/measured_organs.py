@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..measurement.measurements import Flag, OrganMeasurement, in_words_of_today
+from ..measurement.flags import Flag
+from ..measurement.organ import OrganMeasurement
+from ..measurement.quantities import in_words_of_today
 from ..measurement.volumes import OrganVolume
 
 MrmlNode = Any

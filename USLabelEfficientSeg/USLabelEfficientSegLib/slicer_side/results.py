@@ -138,7 +138,7 @@ def _taken_over(
 
 def _result(file: Path, volumeNode: MrmlNode, request: SegmentationRequest) -> MrmlNode:
     from ..imaging.files import read_label_map, read_volume
-    from ..measurement.measurement_files import read_measurements_of
+    from ..measurement.tables import read_measurements_of
 
     label_map, rows = read_label_map(file), read_measurements_of(file)
     if rows is None:

@@ -8,7 +8,7 @@ from USLabelEfficientSegLib.evaluation.evaluate import evaluate_case
 from USLabelEfficientSegLib.imaging.file_formats.segmentation import fitted
 from USLabelEfficientSegLib.imaging.files import find_images, image_name, read_label_map, read_volume, write_volume
 from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
-from USLabelEfficientSegLib.measurement.measurements import Flag
+from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
 
 SHAPE = (12, 10, 8)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from USLabelEfficientSegLib.measurement.measurements import Flag
+from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.report.document import report_document
 from USLabelEfficientSegLib.report.html.document import html_text
 

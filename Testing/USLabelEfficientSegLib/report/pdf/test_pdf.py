@@ -8,7 +8,7 @@ from PIL import Image
 from pypdf import PdfReader
 
 from USLabelEfficientSegLib import __version__
-from USLabelEfficientSegLib.measurement.measurements import Flag
+from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.report.blocks import (
     CaseCard,
     Document,

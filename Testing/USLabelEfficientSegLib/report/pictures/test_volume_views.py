@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from USLabelEfficientSegLib.imaging.organ_colours import ORGAN_COLOURS
-from USLabelEfficientSegLib.measurement.measurements import Flag
+from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.report.content import ReportCase
 from USLabelEfficientSegLib.report.html.slices import slice_html
 from USLabelEfficientSegLib.report.pictures.slice_picture import REFERENCE_COLOUR, outlines_of

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ...imaging.organ_colours import organ_colour
-from ...measurement.measurements import OrganMeasurement
+from ...measurement.organ import OrganMeasurement
 from .chart_style import DOTS_PER_INCH, INK, QUIET, marker, name_style, name_text, plain, png
 
 _WIDTH_INCH, _PANELS = 7.2, 2

@@ -7,16 +7,16 @@ import pytest
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import write_label_map
 from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
-from USLabelEfficientSegLib.measurement.measure import measure_case
-from USLabelEfficientSegLib.measurement.measurement_files import (
+from USLabelEfficientSegLib.measurement.flags import Flag
+from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
+from USLabelEfficientSegLib.measurement.tables import (
     read_measurements,
     read_measurements_of,
     write_measurements,
     write_measurements_of,
     write_volumes_csv,
 )
-from USLabelEfficientSegLib.measurement.measurements import Flag
-from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
+from USLabelEfficientSegLib.measurement.volumetric import measure_case
 
 GEOMETRY = Geometry((12, 12, 12), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
 

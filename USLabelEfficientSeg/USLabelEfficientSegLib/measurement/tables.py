@@ -1,6 +1,6 @@
 """Measurements as files: `measurements.json` for programs, `volumes.csv` for people; units are in the names.
 
-The JSON files are those of `measurement_record`. Each entry holds the fields of `OrganMeasurement` under their own
+The JSON files are those of `record`. Each entry holds the fields of `OrganMeasurement` under their own
 names, flags by their values, absent values as null.
 """
 
@@ -14,7 +14,8 @@ from ..disk.files import atomic_write_csv
 from ..imaging.files import read_label_map
 from ..imaging.volume import LabelMap
 from ..text.numbers import for_programs
-from .measurement_record import (
+from .organ import OrganMeasurement
+from .record import (
     UNKNOWN,
     Maker,
     RecordKind,
@@ -23,7 +24,6 @@ from .measurement_record import (
     write_record,
     write_record_of,
 )
-from .measurements import OrganMeasurement
 from .taken_over import taken_over
 
 CSV_HEADINGS = (

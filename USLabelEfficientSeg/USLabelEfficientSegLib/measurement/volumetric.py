@@ -20,7 +20,8 @@ from ..imaging.sector import sector_mask
 from ..imaging.volume import LabelMap, UltrasoundVolume
 from ..segmentation.decision import expected_dice
 from ..segmentation.training_statistics import IntensityFeatures, TrainingStatistics, intensity_features
-from .measurements import Flag, OrganMeasurement
+from .flags import Flag
+from .organ import OrganMeasurement
 from .quality import implausible_grid, sector_flags, uncertain, voxel_flags
 from .shape import EMPTY_SHAPE, measure_shape
 from .volumes import OrganVolume, organ_volumes
@@ -72,9 +73,7 @@ def measure_case(
     return _with_intensities(measured, statistics, intensity_features(image, statistics.max_voxels))
 
 
-def measure_prediction(
-    model: Segmenter, prediction: CoarsePrediction, label_map: LabelMap
-) -> list[OrganMeasurement]:
+def measure_prediction(model: Segmenter, prediction: CoarsePrediction, label_map: LabelMap) -> list[OrganMeasurement]:
     """Measure what a model has segmented, with the intervals and warnings that the model is able to give.
 
     Args:

@@ -4,8 +4,8 @@ from scipy.spatial.transform import Rotation
 
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
-from USLabelEfficientSegLib.measurement.measure import measure_case
-from USLabelEfficientSegLib.measurement.measurements import Flag
+from USLabelEfficientSegLib.measurement.flags import Flag
+from USLabelEfficientSegLib.measurement.volumetric import measure_case
 
 SUBVOXELS = 3
 POSE = Rotation.from_rotvec([0.4, -0.9, 0.3]).as_matrix()

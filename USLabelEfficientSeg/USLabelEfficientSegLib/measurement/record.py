@@ -28,8 +28,9 @@ from ..imaging.files import image_name
 from ..imaging.formats import PICTURE_SUFFIXES, suffix_of
 from ..imaging.volume import LabelMap
 from ..segmentation.segments import RECORD_SUFFIX
-from .measurements import OrganMeasurement, in_words_of_today
+from .organ import OrganMeasurement
 from .planar import PlanarMeasurement
+from .quantities import in_words_of_today
 
 FORMAT = 2
 _NAMELESS = (".nii", ".nii.gz", ".gipl", ".gipl.gz", *PICTURE_SUFFIXES)

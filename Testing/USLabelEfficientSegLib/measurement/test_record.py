@@ -11,9 +11,9 @@ import SimpleITK as sitk  # noqa: N813
 from USLabelEfficientSegLib.errors import Notice
 from USLabelEfficientSegLib.imaging.files import write_label_map, write_map
 from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
-from USLabelEfficientSegLib.measurement.measurement_files import write_measurements_of
-from USLabelEfficientSegLib.measurement.measurements import Flag
+from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
+from USLabelEfficientSegLib.measurement.tables import write_measurements_of
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata
 
 ORGANS = ["prostate", "cyst <1 & 2>"]

@@ -1,0 +1,89 @@
+"""Reasons for caution: flags of measurements, and what each of them means for who reads the number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .quantities import Measurement
+
+
+class Flag(StrEnum):
+    """A reason not to take a measurement at its face value; the value is its name in files."""
+
+    EMPTY = "empty"
+    CUT_BY_EDGE = "cut_by_edge"
+    SEVERAL_COMPONENTS = "several_components"
+    HOLES = "holes"
+    UNCERTAIN_BOUNDARY = "uncertain_boundary"
+    OUTSIDE_TRAINING_RANGE = "outside_training_range"
+    UNUSUAL_INTENSITIES = "unusual_intensities"
+    UNUSUAL_SPACING = "unusual_spacing"
+    EDITED = "edited"
+    OTHER_AXES = "other_axes"
+    FEW_SLICES = "few_slices"
+    OTHER_MODEL = "other_model"
+    UNKNOWN_MODEL = "unknown_model"
+
+    @property
+    def sentence(self) -> str:
+        """What it means for an organ in a volume, for the clinician who reads the number."""
+        return VOLUME_SENTENCES[self]
+
+
+#: What flags mean for an organ in a volume.
+VOLUME_SENTENCES = {
+    Flag.EMPTY: "The organ was not found in this image, so its volume is 0 ml; check the image before using this.",
+    Flag.CUT_BY_EDGE: "The organ reaches the edge of the imaged region; its true volume is at least the given one.",
+    Flag.SEVERAL_COMPONENTS: "The segmentation consists of separate pieces; check that each belongs to the organ.",
+    Flag.HOLES: "The segmentation has holes inside, which are not counted in the volume; check that they are real.",
+    Flag.UNCERTAIN_BOUNDARY: "The boundary of the organ is very uncertain; check the contours before using the volume.",
+    Flag.OUTSIDE_TRAINING_RANGE: "The organ is much smaller or larger than those the model has learnt from.",
+    Flag.UNUSUAL_INTENSITIES: "The image looks unlike those the model has learnt from; check the contours with care.",
+    Flag.UNUSUAL_SPACING: "The voxel spacing or the field of view is unusual for ultrasound, or for the volumes that a "
+    "model has learnt from; check that the image carries its true spacing in mm.",
+    Flag.EDITED: "The outline is not, or no longer, as the model has made it: it was edited, moved or exchanged. "
+    "The volume is that of the outline, and there is no interval.",
+    Flag.OTHER_AXES: "The axes of the image run in other directions than those of the training, in which the model "
+    "knows the organs; store the image in their order, or train with `study create --orientation anatomical`.",
+    Flag.FEW_SLICES: "The organ was filled in from what was drawn of it, without training, and its volume may be a "
+    "quarter off; draw slices across each other, and check the contours before using the volume.",
+    Flag.OTHER_MODEL: "The segmentation was not made by this study's model: the study's settings and checksums do not "
+    "tell how it was made.",
+    Flag.UNKNOWN_MODEL: "Nothing tells which model has made the segmentation: the study's settings and checksums may "
+    "not be those behind it.",
+}
+
+#: What they mean for an organ in a 2-D image, where no model knows intensities.
+IMAGE_SENTENCES = {
+    Flag.EMPTY: "The organ was not found in this image, so its area is 0; check the image before using this.",
+    Flag.CUT_BY_EDGE: "The organ reaches the edge of the image; its true area and circumference are at least these.",
+    Flag.SEVERAL_COMPONENTS: "The segmentation consists of separate pieces; the ellipse is that of the largest one.",
+    Flag.HOLES: "The segmentation has holes inside, which are not counted in the area; check that they are real.",
+    Flag.UNCERTAIN_BOUNDARY: "The boundary of the organ is very uncertain; check the contour before using the numbers.",
+    Flag.OUTSIDE_TRAINING_RANGE: "The organ is much smaller or larger than those the model has learnt from.",
+    Flag.UNUSUAL_SPACING: "The pixels are much smaller or larger than those the model has learnt from; check that the "
+    "pixel size is right.",
+    Flag.EDITED: "The outline is not, or no longer, as the model has made it: it was edited, moved or exchanged. "
+    "The area is that of the outline, and there are no intervals.",
+    **{flag: flag.sentence for flag in (Flag.OTHER_AXES, Flag.FEW_SLICES, Flag.OTHER_MODEL, Flag.UNKNOWN_MODEL)},
+}
+
+
+def sentence_of(flag: Flag, rows: Iterable[Measurement]) -> str:
+    """What a flag of some measurements means; of axes also how they run."""
+    flagged = [row for row in rows if flag in row.flags]
+    sentence = flagged[0].sentences[flag] if flagged else flag.sentence
+    pairs = {row.axes for row in flagged if row.axes is not None}
+    if flag != Flag.OTHER_AXES or not pairs:
+        return sentence
+    told = "; ".join(f"its axes run {own}, those of the training {known}" for own, known in sorted(pairs))
+    return f"{sentence.removesuffix('.')} ({told})."
+
+
+def ordered(flags: Iterable[Flag]) -> tuple[Flag, ...]:
+    """Each of the flags once, in the order of `Flag`."""
+    known = set(flags)
+    return tuple(flag for flag in Flag if flag in known)
