@@ -44,20 +44,6 @@ _ERRORS = (
 )
 
 
-def dimension_of_results(paths: Sequence[Path]) -> int:
-    """2 if the first segmentation among files and folders is of a 2-D image, else 3; pictures count last."""
-    from ..imaging.formats import PICTURE_SUFFIXES
-    from ..imaging.image_files import dimension_of
-
-    for path in paths:
-        files = sorted(path.iterdir()) if path.is_dir() else [path]
-        for file in sorted(files, key=lambda file: file.suffix.lower() in PICTURE_SUFFIXES):
-            dimension = dimension_of(file) if file.is_file() else None
-            if dimension is not None:
-                return dimension
-    return 3  # whoever reads these files tells what is wrong with them
-
-
 def segment(
     model: Path,
     images: Sequence[Path],

@@ -88,10 +88,10 @@ def report(
 
     from ..disk.kinds import kind_of
     from ..disk.outputs import is_stream
+    from ..imaging.image_files import dimension_of_files
     from ..report.writing import write_report
     from ..study.manifest import read_manifest
-    from .image_results import dimension_of_results
-
+    
     pdf_file = output.with_suffix(".pdf") if pdf else None
     if pdf_file == output:
         raise InputError(
@@ -115,7 +115,7 @@ def report(
             _report_images(_of_image_study(source, visits, device, show_names, failures), outputs, results, failures)
             return
         content = _of_study(source, visits, device, show_names, failures)
-    elif source.is_dir() and dimension_of_results([source]) == 2:
+    elif source.is_dir() and dimension_of_files([source]) == 2:
         found = _of_image_segmentations(source, images, references, visits, study, organs, show_names, failures)
         _report_images(found, outputs, results, failures)
         return

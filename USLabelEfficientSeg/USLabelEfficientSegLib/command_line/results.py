@@ -157,13 +157,14 @@ def measure(
       uslabelseg measure head-segmentations --output areas.csv
     """
     from ..imaging.files import find_images
+    from ..imaging.image_files import dimension_of_files
     from ..imaging.pixel_sizes import read_pixel_sizes
     from ..measurement.segmentation_files import measure_files
     from ..measurement.tables import write_measurements, write_volumes_csv
 
     sizes = read_pixel_sizes(pixel_sizes, pixel_size)
     outputs = outputs_of(overwrite, [*segmentations, images, model, pixel_sizes], output, texts=True)
-    if image_results.dimension_of_results(segmentations) == 2:
+    if dimension_of_files(segmentations) == 2:
         for option, value in {"--images": images, "--model": model}.items():
             if value is not None:
                 raise InputError(option, "is for volumes, and these are 2-D images", "leave it out")
@@ -274,6 +275,7 @@ def evaluate(
         summarise,
         write_metrics_csv,
     )
+    from ..imaging.image_files import dimension_of_files
     from ..imaging.pixel_sizes import read_pixel_sizes
 
     sizes = read_pixel_sizes(pixel_sizes, pixel_size)
@@ -281,7 +283,7 @@ def evaluate(
         missing = references if predictions.is_dir() else predictions
         raise InputError(missing, "is not a folder", "give the folder of the label maps")
     outputs = outputs_of(overwrite, [predictions, references, pixel_sizes], *tables_of(output), texts=True)
-    if image_results.dimension_of_results([predictions]) == 2:
+    if dimension_of_files([predictions]) == 2:
         image_results.evaluate(predictions, references, output, outputs, parse_organs(organs), sizes)
         return
     image_results.refuse_pixel_sizes(sizes)

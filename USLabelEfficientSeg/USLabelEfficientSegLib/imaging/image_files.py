@@ -4,7 +4,7 @@ In memory an image is a volume of one slice, see `UltrasoundImage`. It has a pos
 3-D file of one slice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -119,6 +119,17 @@ def dimension_of_folder(folder: Path) -> Dimension:
         problem = f"holds volumes ({found[3]}) and 2-D images ({found[2]})"
         raise InputError(folder, problem, "put them into two folders, and make a study of each")
     return 2 if 2 in found else 3
+
+
+def dimension_of_files(paths: Sequence[Path]) -> Dimension:
+    """2 if the first segmentation among files and folders is of a 2-D image, else 3; pictures count last."""
+    for path in paths:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        for file in sorted(files, key=lambda file: file.suffix.lower() in PICTURE_SUFFIXES):
+            dimension = dimension_of(file) if file.is_file() else None
+            if dimension is not None:
+                return dimension
+    return 3  # whoever reads these files tells what is wrong with them
 
 
 def _read(path: Path, *, labels: bool = False) -> tuple[NDArray[np.generic], Geometry | dicom.Contradiction | None]:
