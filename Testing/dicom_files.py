@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels.utils import pack_bits
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-from USLabelEfficientSegLib.imaging.volume import Geometry
+from USLabelEfficientSegLib.imaging.geometry import Geometry
 
 ULTRASOUND_IMAGE = "1.2.840.10008.5.1.4.1.1.6.1"
 ULTRASOUND_FILM = "1.2.840.10008.5.1.4.1.1.3.1"

@@ -12,7 +12,7 @@ def panel(host):
     """The panel with three results of this module and a reference for each."""
     import slicer
 
-    from USLabelEfficientSegLib.imaging.volume import Geometry
+    from USLabelEfficientSegLib.imaging.geometry import Geometry
     from USLabelEfficientSegLib.slicer_side.segmentation_nodes import organsNamed, segmentationFromLabelMap
     from USLabelEfficientSegLib.slicer_side.study_nodes import RESULT, attach
     from USLabelEfficientSegLib.slicer_side.volume_nodes import nodeFromVoxels

@@ -3,7 +3,7 @@
 import torch
 
 from USLabelEfficientSegLib.imaging.files import read_label_map, write_label_map
-from USLabelEfficientSegLib.imaging.volume import LabelMap
+from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.segmentation.model import MODEL_NAME
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.training.checkpoint import load_checkpoint

@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.measurement.volumetric import measure_case
 
 FEWEST_VOXELS = 10

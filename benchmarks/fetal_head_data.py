@@ -17,7 +17,7 @@ from USLabelEfficientSegLib.divergence.images import TrainingImages, image_pixel
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.image_files import read_image, read_image_labels
 from USLabelEfficientSegLib.imaging.pixel_sizes import read_pixel_sizes
-from USLabelEfficientSegLib.imaging.volume import UltrasoundImage
+from USLabelEfficientSegLib.imaging.scan import Scan
 
 TEST_SHARE = 0.2
 
@@ -28,7 +28,7 @@ class Head:
 
     name: str
     subject: str
-    scan: UltrasoundImage
+    scan: Scan
     mask: Tensor
     circumference_mm: float
 

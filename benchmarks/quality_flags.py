@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import expit
 
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
 from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.measurement.volumetric import measure_case
 from USLabelEfficientSegLib.segmentation.training_statistics import (
@@ -38,10 +39,10 @@ HELD_OUT = 10_000
 
 
 @dataclass(frozen=True)
-class Scan:
+class LabelledScan:
     """An image, its segmentation and how wide the boundaries of its probabilities are."""
 
-    image: UltrasoundVolume
+    image: Scan
     labels: NDArray[np.uint8]
     boundary_mm: float = CERTAIN_MM
 
@@ -69,10 +70,10 @@ class Scan:
         return set(rows[0].flags)
 
 
-def scan(subject: int) -> Scan:
+def scan(subject: int) -> LabelledScan:
     """A simulated subject, its probe by its number."""
     case = simulate_volume(subject, shape=SHAPE, spacing=SPACING, probe=PROBES[subject % len(PROBES)])
-    return Scan(case.volume, case.label_map.voxels)
+    return LabelledScan(case.volume, case.label_map.voxels)
 
 
 def organ_box(labels: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -81,7 +82,7 @@ def organ_box(labels: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.
     return np.array([part.start for part in box]), np.array([part.stop for part in box])
 
 
-def cut_by_volume(one: Scan, rng: np.random.Generator) -> Scan:
+def cut_by_volume(one: LabelledScan, rng: np.random.Generator) -> LabelledScan:
     """The volume ends somewhere in the organ, which loses 15 to 50 % of its length."""
     axis = int(rng.integers(3))
     first, last = organ_box(one.labels)
@@ -94,7 +95,7 @@ def cut_by_volume(one: Scan, rng: np.random.Generator) -> Scan:
     return on_grid(one, np.ascontiguousarray(one.image.voxels[where]), np.ascontiguousarray(one.labels[where]))
 
 
-def cut_by_sector(one: Scan, rng: np.random.Generator) -> Scan:
+def cut_by_sector(one: LabelledScan, rng: np.random.Generator) -> LabelledScan:
     """A narrower sector: beyond an inclined plane at the side there is no image, nor 15 to 50 % of the organ."""
     first, last = organ_box(one.labels)
     lateral, depth, _ = np.indices(one.labels.shape)
@@ -105,7 +106,7 @@ def cut_by_sector(one: Scan, rng: np.random.Generator) -> Scan:
     return on_grid(one, one.image.voxels * seen, one.labels * seen)
 
 
-def several_components(one: Scan, rng: np.random.Generator) -> Scan:
+def several_components(one: LabelledScan, rng: np.random.Generator) -> LabelledScan:
     """A second piece of 4 to 20 % elsewhere, or a gap through the organ."""
     labels = one.labels.copy()
     if rng.random() < 0.5:
@@ -126,7 +127,7 @@ def several_components(one: Scan, rng: np.random.Generator) -> Scan:
     return replace(one, labels=labels)
 
 
-def holes(one: Scan, rng: np.random.Generator) -> Scan:
+def holes(one: LabelledScan, rng: np.random.Generator) -> LabelledScan:
     """A hole of 1 to 8 % of the organ."""
     labels = one.labels.copy()
     radius = (3 * rng.uniform(0.01, 0.08) * np.count_nonzero(labels == 1) / (4 * np.pi)) ** (1 / 3)
@@ -136,13 +137,13 @@ def holes(one: Scan, rng: np.random.Generator) -> Scan:
     return replace(one, labels=labels)
 
 
-def uncertain_boundary(one: Scan, rng: np.random.Generator) -> Scan:
+def uncertain_boundary(one: LabelledScan, rng: np.random.Generator) -> LabelledScan:
     """Boundaries smeared over half of the organ's radius or more."""
     radius = (3 * np.count_nonzero(one.labels == 1) * np.prod(SPACING) / (4 * np.pi)) ** (1 / 3)
     return replace(one, boundary_mm=rng.uniform(0.5, 1.0) * radius)
 
 
-def outside_training_range(statistics: TrainingStatistics, one: Scan, rng: np.random.Generator) -> Scan:
+def outside_training_range(statistics: TrainingStatistics, one: LabelledScan, rng: np.random.Generator) -> LabelledScan:
     """The organ at 1.3 to 2 times the largest volume of the training, or at a half to 1 / 1.3 of the smallest."""
     smallest, largest = statistics.volumes_ml[0]
     factor = rng.uniform(1.3, 2.0)
@@ -156,7 +157,7 @@ def outside_training_range(statistics: TrainingStatistics, one: Scan, rng: np.ra
     return replace(one, labels=np.where(resized > 0.5, 1, np.where(one.labels == 2, 2, 0)).astype(np.uint8))
 
 
-def unusual_intensities(one: Scan, rng: np.random.Generator) -> Scan:
+def unusual_intensities(one: LabelledScan, rng: np.random.Generator) -> LabelledScan:
     """Inverted, blurred, noisy, upside down, or two grey levels only."""
     voxels = one.image.voxels.astype(np.float32)
     seen = voxels > 0
@@ -174,7 +175,7 @@ def unusual_intensities(one: Scan, rng: np.random.Generator) -> Scan:
     return on_grid(one, voxels.astype(np.uint8), one.labels)
 
 
-def unusual_spacing(one: Scan, rng: np.random.Generator) -> Scan:
+def unusual_spacing(one: LabelledScan, rng: np.random.Generator) -> LabelledScan:
     """All spacings, or that of one axis, wrong by a factor of 2 or more."""
     factors = [0.1, 0.5, 2.0, 10.0]
     factor = factors[int(rng.integers(len(factors)))]
@@ -187,19 +188,19 @@ def unusual_spacing(one: Scan, rng: np.random.Generator) -> Scan:
     return replace(one, image=replace(one.image, geometry=geometry))
 
 
-def empty(one: Scan, rng: np.random.Generator) -> Scan:
+def empty(one: LabelledScan, rng: np.random.Generator) -> LabelledScan:
     """The organ was not found."""
     return replace(one, labels=np.where(one.labels == 1, 0, one.labels).astype(np.uint8))
 
 
-def on_grid(one: Scan, voxels: NDArray[np.generic], labels: NDArray[np.uint8]) -> Scan:
+def on_grid(one: LabelledScan, voxels: NDArray[np.generic], labels: NDArray[np.uint8]) -> LabelledScan:
     """Other voxels, on a grid of their size."""
     i, j, k = voxels.shape
     geometry = Geometry((i, j, k), one.geometry.spacing, one.geometry.origin, one.geometry.direction)
-    return replace(one, image=UltrasoundVolume(voxels, geometry, one.image.name), labels=labels)
+    return replace(one, image=Scan(voxels, geometry, one.image.name), labels=labels)
 
 
-Spoil = Callable[[Scan, np.random.Generator], Scan]
+Spoil = Callable[[LabelledScan, np.random.Generator], LabelledScan]
 SPOILT: dict[str, tuple[Flag, Spoil]] = {
     "empty": (Flag.EMPTY, empty),
     "cut by the volume": (Flag.CUT_BY_EDGE, cut_by_volume),

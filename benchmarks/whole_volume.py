@@ -21,8 +21,9 @@ import torch
 from numpy.typing import NDArray
 
 from USLabelEfficientSegLib.command_line.options import parse_changes
+from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.resampling import resample_slab
-from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.segmentation.inference import predict
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel, choose_device
 from USLabelEfficientSegLib.student.build import StudentDesign, build_student
@@ -56,7 +57,7 @@ def random_model(settings: Settings) -> SegmentationModel:
     )
 
 
-def speckled_volume(shape: tuple[int, int, int]) -> UltrasoundVolume:
+def speckled_volume(shape: tuple[int, int, int]) -> Scan:
     """Bytes of speckle over smooth shapes, made slab by slab so that making them takes little memory."""
     random = np.random.default_rng(0)
     shapes = random.random((1, 6, 6, 6), dtype=np.float32)
@@ -64,7 +65,7 @@ def speckled_volume(shape: tuple[int, int, int]) -> UltrasoundVolume:
     for k in range(shape[2]):
         tissue = 30 + 120 * resample_slab(shapes, shape, k, k + 1)[0, :, :, 0]
         voxels[:, :, k] = np.clip(tissue * (0.5 + 0.5 * random.random(shape[:2], dtype=np.float32)), 0, 255)
-    return UltrasoundVolume(voxels, Geometry(shape, (0.5, 0.5, 0.5), (0.0, 0.0, 0.0), np.eye(3)), "speckle")
+    return Scan(voxels, Geometry(shape, (0.5, 0.5, 0.5), (0.0, 0.0, 0.0), np.eye(3)), "speckle")
 
 
 def segment(shape: tuple[int, int, int], settings: Settings, device: str) -> dict[str, float]:

@@ -10,7 +10,8 @@ import SimpleITK
 from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
 from USLabelEfficientSegLib.cli import main
 from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, read_volume, write_label_map, write_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 
 SHARED = Path(os.environ.get("USLABELSEG_DATA", Path(__file__).parents[3] / "shared" / "data")) / "volumes"
 DISC_MM = 8.0
@@ -18,15 +19,15 @@ DISC_MM = 8.0
 pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason=f"needs the shared volumes in {SHARED}")
 
 
-def turned(volume: UltrasoundVolume, name: str) -> UltrasoundVolume:
+def turned(volume: Scan, name: str) -> Scan:
     """The same voxels in an oblique, left-handed frame."""
     a = 0.5
     direction = np.array([[np.cos(a), 0, np.sin(a)], [0, -1, 0], [np.sin(a), 0, -np.cos(a)]])
     old = volume.geometry
-    return UltrasoundVolume(volume.voxels, Geometry(old.shape, old.spacing, (11.5, -7.25, 93.0), direction), name)
+    return Scan(volume.voxels, Geometry(old.shape, old.spacing, (11.5, -7.25, 93.0), direction), name)
 
 
-def disc_labels(volume: UltrasoundVolume) -> LabelMap:
+def disc_labels(volume: Scan) -> LabelMap:
     """Three slices labelled with a disc at the centre of the volume, one slice without organ."""
     labels = SparseLabels.unlabelled(volume.geometry, ["disc"])
     i, j, k = volume.geometry.shape

@@ -14,7 +14,7 @@ from robustness.mutations import changed_json
 from robustness.runner import Check
 from robustness.tiny_studies import GRID, image_model, volume_model
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.imaging.volume import UltrasoundVolume
+from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel
 from USLabelEfficientSegLib.segmentation.inference import predict
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
@@ -94,7 +94,7 @@ def _check_used(path: Path, tensors: dict[str, torch.Tensor], metadata: Any, kin
         if not isinstance(model, SegmentationModel):
             return
         voxels = np.random.default_rng(0).integers(0, 255, GRID.shape).astype(np.uint8)
-        probability = predict(model, UltrasoundVolume(voxels, GRID, "a"), CPU).probability
+        probability = predict(model, Scan(voxels, GRID, "a"), CPU).probability
     except InputError:
         return
     assert bool(np.isfinite(np.asarray(probability)).all())

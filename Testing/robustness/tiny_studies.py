@@ -11,7 +11,8 @@ from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
 from USLabelEfficientSegLib.calibration.probability_scaling import ProbabilityScaling
 from USLabelEfficientSegLib.divergence.unext import UNeXt
 from USLabelEfficientSegLib.imaging.files import write_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.student.build import StudentDesign, build_student
@@ -29,7 +30,7 @@ def write_images(folder: Path, *names: str) -> Path:
     for name in names:
         random = np.random.default_rng(sum(name.encode()))
         voxels = random.integers(0, 255, GRID.shape).astype(np.uint8)
-        write_volume(folder / f"{name}.nrrd", UltrasoundVolume(voxels, GRID, name))
+        write_volume(folder / f"{name}.nrrd", Scan(voxels, GRID, name))
     return folder
 
 

@@ -10,8 +10,9 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
 from USLabelEfficientSegLib.measurement.measured_segmentation import segment_and_measure
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel

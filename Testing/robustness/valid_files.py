@@ -11,7 +11,7 @@ import SimpleITK as sitk  # noqa: N813
 
 from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.imaging.files import read_geometry, read_label_map, read_volume, split_frames
-from USLabelEfficientSegLib.imaging.volume import Geometry
+from USLabelEfficientSegLib.imaging.geometry import Geometry
 
 SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd", ".nii", ".nii.gz", ".gipl", ".gipl.gz")
 TYPES = ("uint8", "int16", "uint16", "float32", "float64", "int8", "int32")

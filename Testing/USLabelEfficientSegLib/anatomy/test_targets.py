@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 from USLabelEfficientSegLib.anatomy.targets import SoftTarget, label_target, soft_cross_entropy
 from USLabelEfficientSegLib.annotation.sparse_labels import UNLABELLED, SparseLabels
-from USLabelEfficientSegLib.imaging.volume import Geometry
+from USLabelEfficientSegLib.imaging.geometry import Geometry
 
 SHAPE = (12, 10, 8)
 

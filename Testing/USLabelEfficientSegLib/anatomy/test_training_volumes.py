@@ -4,8 +4,9 @@ import torch
 
 from USLabelEfficientSegLib.anatomy.training_volumes import prepare_volume
 from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
 
 ORGANS = ("solid", "fluid")
 
@@ -47,9 +48,7 @@ def test_outside_the_sector_the_teacher_sees_black_and_the_student_zero(case):
 
 
 def test_gain_and_offset_of_the_scan_do_not_change_what_networks_see(case):
-    brighter = UltrasoundVolume(
-        case.volume.voxels.astype(np.float32) * 3.7 + 20, case.volume.geometry, case.volume.name
-    )
+    brighter = Scan(case.volume.voxels.astype(np.float32) * 3.7 + 20, case.volume.geometry, case.volume.name)
 
     one, other = prepare_volume(case.volume, None, 32), prepare_volume(brighter, None, 32)
 
@@ -66,7 +65,7 @@ def test_known_voxels_are_those_that_are_labelled_all_through(case):
     assert torch.equal(values[1][:, :, 9:11].bool(), expected)
 
     halved = prepare_volume(
-        UltrasoundVolume(case.volume.voxels, Geometry((40, 36, 20), (1.0, 1.0, 1.0), (0, 0, 0), np.eye(3)), "thin"),
+        Scan(case.volume.voxels, Geometry((40, 36, 20), (1.0, 1.0, 1.0), (0, 0, 0), np.eye(3)), "thin"),
         SparseLabels(
             case.label_map.voxels, Geometry((40, 36, 20), (1.0, 1.0, 1.0), (0, 0, 0), np.eye(3)), ORGANS
         ).keep_slices(2, [10]),
@@ -95,7 +94,7 @@ def test_pseudo_labels_never_override_true_labels(case):
 def test_a_partly_labelled_voxel_is_shared_between_label_and_pseudo_label(case):
     geometry = Geometry((40, 36, 20), (1.0, 1.0, 1.0), (0, 0, 0), np.eye(3))
     labels = SparseLabels(case.label_map.voxels, geometry, ORGANS).keep_slices(2, [10])
-    volume = prepare_volume(UltrasoundVolume(case.volume.voxels, geometry, "thin"), labels, 20)
+    volume = prepare_volume(Scan(case.volume.voxels, geometry, "thin"), labels, 20)
 
     taught = volume.taught(torch.ones(3, *volume.shape) / 3, torch.full(volume.shape, 0.8), None)
 

@@ -10,7 +10,8 @@ from USLabelEfficientSegLib.annotation.masks import is_mask
 from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
 from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.imaging.files import write_label_map
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap
 
 SHAPE = (12, 14, 10)
 GRID = Geometry(SHAPE, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))

@@ -6,7 +6,8 @@ import pytest
 from USLabelEfficientSegLib.annotation.organ_names import folded
 from USLabelEfficientSegLib.annotation.segments import LabelFile, matched, organ_labels, organs_named_in
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap
 
 ORGANS = ["prostate", "Left Kidney"]
 GRID = Geometry((3, 2, 2), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))

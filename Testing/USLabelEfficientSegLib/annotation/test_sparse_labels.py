@@ -5,7 +5,7 @@ import pytest
 
 from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice, SparseLabels, classes_in
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.imaging.volume import Geometry
+from USLabelEfficientSegLib.imaging.geometry import Geometry
 
 GEOMETRY = Geometry((4, 5, 6), (1.0, 2.0, 3.0), (0.0, 0.0, 0.0), np.eye(3))
 ORGANS = ("prostate", "bladder")

@@ -10,9 +10,10 @@ from USLabelEfficientSegLib.benchmark.degradations import (
     degrade,
     degraded_views,
 )
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.imaging.sector import sector_mask
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundImage
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def volume(case):
 def image():
     """Speckle 60 wide and 40 deep, without an outside."""
     pixels = np.random.default_rng(0).rayleigh(60, (60, 40, 1)).clip(1, 255).astype(np.uint8)
-    return UltrasoundImage(pixels, Geometry((60, 40, 1), (0.5, 0.5, 1.0), (0.0, 0.0, 0.0), np.eye(3)), "speckle")
+    return Scan(pixels, Geometry((60, 40, 1), (0.5, 0.5, 1.0), (0.0, 0.0, 0.0), np.eye(3)), "speckle")
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS)
@@ -66,7 +67,7 @@ def test_an_image_stays_an_image_and_changes_the_more_the_stronger(image, name):
     degraded = [degrade(image, name, strength, seed=1) for strength in STRENGTHS]
     changes = [np.abs(d.voxels - image.voxels.astype(float)).mean() for d in degraded]
 
-    assert all(isinstance(d, UltrasoundImage) and d.voxels.shape == (60, 40, 1) for d in degraded)
+    assert all(d.is_planar and d.voxels.shape == (60, 40, 1) for d in degraded)
     assert 0.5 < changes[0] < changes[1] < changes[2]
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from USLabelEfficientSegLib.imaging.files import write_label_map
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from simulated_heads import write_heads, write_png
 
 from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
 from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, write_label_map, write_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.study.study import Study
 
 COS, SIN = np.cos(0.3), np.sin(0.3)
@@ -24,7 +25,7 @@ def study(tmp_path):
     (tmp_path / "images").mkdir()
     for number, name in enumerate("ab"):
         grey = np.random.default_rng(number).integers(50, 256, GRID.shape).astype(np.uint8)
-        write_volume(tmp_path / "images" / f"{name}.nrrd", UltrasoundVolume(grey, GRID, name))
+        write_volume(tmp_path / "images" / f"{name}.nrrd", Scan(grey, GRID, name))
     made = Study.create(tmp_path / "study", tmp_path / "images", organs=["prostate", "cyst"])
     with made.lock():  # whose file stays
         return made

@@ -11,7 +11,8 @@ import pytest
 
 import USLabelEfficientSegLib
 from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 
 LIBRARY = os.path.dirname(os.path.dirname(USLabelEfficientSegLib.__file__))
 GEOMETRY = Geometry((8, 8, 8), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
@@ -62,7 +63,7 @@ def test_volumes_of_our_own_table_are_references_again(call, labelled, tmp_path)
     images = tmp_path / "images"
     images.mkdir()
     grey = np.random.default_rng(0).integers(1, 255, GEOMETRY.shape).astype(np.uint8)
-    write_volume(images / "a.nrrd", UltrasoundVolume(grey, GEOMETRY, "a"))
+    write_volume(images / "a.nrrd", Scan(grey, GEOMETRY, "a"))
     (images / "a.nrrd").rename(images / "=1+1.nrrd")
     call("measure", folder, "--output", tmp_path / "v.csv")
 

@@ -8,7 +8,8 @@ import pytest
 
 from USLabelEfficientSegLib.annotation.label_files import write_label_map
 from USLabelEfficientSegLib.imaging.files import write_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 
 SHAPE = (14, 12, 10)
 
@@ -83,7 +84,7 @@ def test_slices_across_several_axes_are_told_in_plain_words(call, write, tmp_pat
     grey = np.random.default_rng(0).integers(1, 255, SHAPE).astype(np.uint8)
     geometry = Geometry(SHAPE, (0.7, 0.9, 1.3), (-3.0, 4.0, 5.0), np.diag([1.0, -1.0, -1.0]))
     (tmp_path / "images").mkdir()
-    write_volume(tmp_path / "images" / "scan.nrrd", UltrasoundVolume(grey, geometry, "scan"))
+    write_volume(tmp_path / "images" / "scan.nrrd", Scan(grey, geometry, "scan"))
     call("study", "create", tmp_path / "s", "--images", tmp_path / "images", "--labels", labels, "--organs", "gland")
 
     _, out, _ = call("study", "show", tmp_path / "s")

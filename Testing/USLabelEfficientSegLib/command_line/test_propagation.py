@@ -7,8 +7,8 @@ import pytest
 
 from USLabelEfficientSegLib.cli import main
 from USLabelEfficientSegLib.imaging.files import read_label_map, write_label_map, write_volume
+from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
-from USLabelEfficientSegLib.imaging.volume import LabelMap
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 
@@ -18,7 +19,7 @@ ENHANCED_VOLUME = "1.2.840.10008.5.1.4.1.1.6.2"
 
 
 @dataclass(frozen=True)
-class Scan:
+class LabelledScan:
     """A volume, its segmentation, and how to save it."""
 
     voxels: np.ndarray
@@ -83,7 +84,7 @@ class Scan:
 
 
 @pytest.fixture
-def scan() -> Scan:
+def scan() -> LabelledScan:
     """Oblique and anisotropic, with two organs of which neither looks the same backwards."""
     a, b = 0.4, -0.7
     about_z = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
@@ -93,11 +94,11 @@ def scan() -> Scan:
     labels[2:7, 3:6, 1:5] = 1
     labels[8:11, 2:9, 2:4] = 2
     voxels = np.random.default_rng(0).integers(1, 256, geometry.shape).astype(np.uint8)
-    return Scan(voxels, LabelMap(labels, geometry, "pröstate 7"))
+    return LabelledScan(voxels, LabelMap(labels, geometry, "pröstate 7"))
 
 
 @pytest.fixture
-def rows(scan: Scan) -> list[OrganMeasurement]:
+def rows(scan: LabelledScan) -> list[OrganMeasurement]:
     """Two organs that were measured and a third one that is absent."""
     prostate = organ_row(scan, 1, "Prostate", interval_ml=(0.02, 0.05), interval_method="Split conformal, 20 volumes.")
     cyst = organ_row(scan, 2, "Zyste, groß", from_probabilities=False, flags=(Flag.CUT_BY_EDGE, Flag.HOLES))
@@ -110,7 +111,7 @@ def organ_row_fixture():
     return organ_row
 
 
-def organ_row(scan: Scan, label: int, organ: str, **changes: object) -> OrganMeasurement:
+def organ_row(scan: LabelledScan, label: int, organ: str, **changes: object) -> OrganMeasurement:
     count = int(np.count_nonzero(scan.label_map.voxels == label))
     values = {
         "case": scan.label_map.name,

@@ -14,7 +14,8 @@ from USLabelEfficientSegLib.dicom_export.source import read_source
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.file_formats.segmentation import fitted
 from USLabelEfficientSegLib.imaging.files import read_label_map, write_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.measurement.flags import Flag
 
 KINDS = ("series", "enhanced volume", "enhanced volume of a patient")
@@ -213,7 +214,7 @@ def test_a_segmentation_of_another_image_is_refused(scan, rows, tmp_path):
 
 
 def test_an_image_that_is_no_dicom_is_refused(scan, rows, tmp_path):
-    write_volume(tmp_path / "image.nrrd", UltrasoundVolume(scan.voxels, scan.label_map.geometry, "image"))
+    write_volume(tmp_path / "image.nrrd", Scan(scan.voxels, scan.label_map.geometry, "image"))
 
     with pytest.raises(InputError, match="is no DICOM image"):
         export_case(tmp_path / "image.nrrd", scan.label_map, rows, tmp_path / "out")

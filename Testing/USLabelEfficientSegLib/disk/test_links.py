@@ -9,7 +9,8 @@ import pytest
 from USLabelEfficientSegLib.disk.lock import holder_of
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import write_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.study.study import Study
 
 GRID = Geometry((4, 5, 6), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
@@ -19,7 +20,7 @@ GRID = Geometry((4, 5, 6), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
 def study(tmp_path: Path) -> Study:
     (tmp_path / "images").mkdir()
     voxels = np.arange(120, dtype=np.uint8).reshape(4, 5, 6)
-    write_volume(tmp_path / "images" / "a.nrrd", UltrasoundVolume(voxels, GRID, "a"))
+    write_volume(tmp_path / "images" / "a.nrrd", Scan(voxels, GRID, "a"))
     return Study.create(tmp_path / "study", tmp_path / "images")
 
 

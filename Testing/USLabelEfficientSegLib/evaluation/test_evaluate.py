@@ -15,7 +15,8 @@ from USLabelEfficientSegLib.evaluation.evaluate import (
     write_metrics_csv,
 )
 from USLabelEfficientSegLib.imaging.files import write_label_map
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.report.evaluation_tables import metrics_table
 
 ORGANS = ("prostate", "bladder")

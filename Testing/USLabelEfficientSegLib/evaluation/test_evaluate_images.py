@@ -14,14 +14,15 @@ from USLabelEfficientSegLib.evaluation.evaluate_images import (
     write_image_metrics_csv,
 )
 from USLabelEfficientSegLib.imaging.files import write_label_map
-from USLabelEfficientSegLib.imaging.volume import Geometry, ImageLabels
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap
 
 GRID = Geometry((60, 80, 1), (0.5, 0.5, 1.0), (0.0, 0.0, 0.0), np.eye(3))
 
 
 def disc(radius, name="a", grid=GRID):
     i, j = np.indices((60, 80))
-    return ImageLabels((np.hypot(i - 30, j - 40) <= radius).astype(np.uint8)[..., None], grid, name)
+    return LabelMap((np.hypot(i - 30, j - 40) <= radius).astype(np.uint8)[..., None], grid, name)
 
 
 def test_metrics_of_two_discs_are_those_of_geometry():
@@ -76,7 +77,7 @@ def test_a_prediction_without_reference_and_other_pixels_are_refused(tmp_path):
 def test_organs_of_images_are_matched_by_name(tmp_path):
     two = disc(20)
     two.voxels[:30][two.voxels[:30] == 1] = 2
-    swapped = ImageLabels(np.array([0, 2, 1], np.uint8)[two.voxels], GRID, "a")
+    swapped = LabelMap(np.array([0, 2, 1], np.uint8)[two.voxels], GRID, "a")
     for kind, labels, organs in (("found", swapped, ("skull", "brain")), ("true", two, ("Brain", "SKULL"))):
         (tmp_path / kind).mkdir()
         fields = {f"Segment{n}_LabelValue": str(n + 1) for n in range(2)}

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import Scan
 
 
 @pytest.fixture
@@ -15,6 +16,6 @@ def oblique_geometry() -> Geometry:
 
 
 @pytest.fixture
-def volume(oblique_geometry: Geometry) -> UltrasoundVolume:
+def volume(oblique_geometry: Geometry) -> Scan:
     voxels = np.random.default_rng(0).integers(0, 256, oblique_geometry.shape).astype(np.uint8)
-    return UltrasoundVolume(voxels, oblique_geometry, "case")
+    return Scan(voxels, oblique_geometry, "case")

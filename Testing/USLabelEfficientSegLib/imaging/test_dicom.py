@@ -21,7 +21,7 @@ from pydicom.uid import RLELossless, generate_uid
 
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, read_volume, split_frames
-from USLabelEfficientSegLib.imaging.volume import Geometry
+from USLabelEfficientSegLib.imaging.geometry import Geometry
 
 
 @pytest.fixture

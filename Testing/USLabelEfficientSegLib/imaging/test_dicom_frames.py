@@ -19,8 +19,8 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, 
 
 from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.imaging.files import find_images, read_volume, split_frames
+from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.image_files import dimension_of, read_image
-from USLabelEfficientSegLib.imaging.volume import Geometry
 
 GRID = oblique()
 VOXELS = np.random.default_rng(0).integers(0, 256, GRID.shape).astype(np.uint8)

@@ -7,9 +7,9 @@ from dicom_files import NAMES, enhanced, oblique, save, save_series, segmentatio
 from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.imaging.file_formats.segmentation import fitted
 from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, read_volume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.image_files import read_image_labels
 from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
-from USLabelEfficientSegLib.imaging.volume import Geometry
 from USLabelEfficientSegLib.segmentation.segment_files import images_by_name
 
 GRID = oblique()

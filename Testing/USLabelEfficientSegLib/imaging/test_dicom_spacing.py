@@ -6,9 +6,9 @@ from dicom_files import ULTRASOUND_IMAGE, dicom_image, enhanced, item, oblique, 
 
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import read_volume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.image_files import read_image, read_image_labels
 from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
-from USLabelEfficientSegLib.imaging.volume import Geometry
 
 GRID = oblique()  # 0.4 mm along i, 0.55 mm along j, slices 1.3 mm apart
 VOXELS = np.random.default_rng(0).integers(0, 256, GRID.shape).astype(np.uint8)

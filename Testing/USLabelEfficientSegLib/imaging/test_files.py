@@ -18,7 +18,8 @@ from USLabelEfficientSegLib.imaging.files import (
     write_volume,
 )
 from USLabelEfficientSegLib.imaging.formats import WRITE_SUFFIXES
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 
 
 def _write_colours(path: Path, array: np.ndarray) -> Path:
@@ -42,7 +43,7 @@ def _write_with_itk(path: Path, array: np.ndarray, colours: bool = False, compre
 
 
 @pytest.mark.parametrize("suffix", WRITE_SUFFIXES)
-def test_a_volume_comes_back_as_written(volume: UltrasoundVolume, tmp_path: Path, suffix: str) -> None:
+def test_a_volume_comes_back_as_written(volume: Scan, tmp_path: Path, suffix: str) -> None:
     write_volume(tmp_path / f"case.1{suffix}", volume)
 
     again = read_volume(tmp_path / f"case.1{suffix}")
@@ -64,9 +65,7 @@ def test_a_volume_comes_back_as_written(volume: UltrasoundVolume, tmp_path: Path
         ("float64", "float32"),
     ],
 )
-def test_small_integers_stay_and_others_become_float32(
-    volume: UltrasoundVolume, tmp_path: Path, stored: str, kept: str
-) -> None:
+def test_small_integers_stay_and_others_become_float32(volume: Scan, tmp_path: Path, stored: str, kept: str) -> None:
     path = _write_with_itk(tmp_path / "a.nrrd", (volume.voxels // 2).astype(stored))
 
     read = read_volume(path)
@@ -132,7 +131,7 @@ def test_colour_becomes_luminance(tmp_path: Path, suffix: str, channels: int) ->
     np.testing.assert_allclose(np.swapaxes(grey, 0, 2), expected, atol=1)
 
 
-def test_grey_stored_as_colour_is_unchanged(volume: UltrasoundVolume, tmp_path: Path) -> None:
+def test_grey_stored_as_colour_is_unchanged(volume: Scan, tmp_path: Path) -> None:
     path = _write_colours(tmp_path / "a.nrrd", np.repeat(volume.voxels[..., None], 3, axis=3))
 
     np.testing.assert_array_equal(np.swapaxes(read_volume(path).voxels, 0, 2), volume.voxels)
@@ -203,7 +202,7 @@ def test_what_is_no_image_is_refused(tmp_path: Path, name: str, problem: str) ->
         read_volume(tmp_path / name)
 
 
-def test_images_are_found_by_name(volume: UltrasoundVolume, tmp_path: Path) -> None:
+def test_images_are_found_by_name(volume: Scan, tmp_path: Path) -> None:
     write_volume(tmp_path / "b.nii.gz", volume)
     write_volume(tmp_path / "a.2.NRRD", volume)
     write_volume(tmp_path / "c.mha", volume)
@@ -217,7 +216,7 @@ def test_images_are_found_by_name(volume: UltrasoundVolume, tmp_path: Path) -> N
     assert images["b"] == tmp_path / "b.nii.gz"
 
 
-def test_two_images_of_one_name_are_refused(volume: UltrasoundVolume, tmp_path: Path) -> None:
+def test_two_images_of_one_name_are_refused(volume: Scan, tmp_path: Path) -> None:
     write_volume(tmp_path / "a.nii.gz", volume)
     write_volume(tmp_path / "a.nrrd", volume)
 

@@ -10,6 +10,7 @@ from simulated_heads import write_png
 
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import find_images, read_volume, write_label_map, write_volume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.image_files import (
     dimension_of,
     dimension_of_folder,
@@ -17,7 +18,7 @@ from USLabelEfficientSegLib.imaging.image_files import (
     read_image_labels,
 )
 from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
-from USLabelEfficientSegLib.imaging.volume import Geometry, ImageLabels, UltrasoundImage
+from USLabelEfficientSegLib.imaging.scan import LabelMap
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 20), dtype=np.uint8)  # rows, columns
 HALF_MM = PixelSizes(otherwise=0.5)
@@ -64,7 +65,7 @@ def region(delta_cm):
 def test_pictures_without_loss_are_read_exactly(tmp_path, suffix):
     image = read_image(write_png(tmp_path / f"a.{suffix}", PIXELS), HALF_MM)
 
-    assert isinstance(image, UltrasoundImage) and image.name == "a"
+    assert image.is_planar and image.name == "a"
     np.testing.assert_array_equal(image.voxels[..., 0].T, PIXELS)
     assert image.geometry.spacing == (0.5, 0.5, 1.0)
 
@@ -206,7 +207,7 @@ def test_a_slice_of_a_series_is_part_of_a_volume(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".nrrd", ".nii.gz", ".mha"])
 def test_images_and_labels_are_written_as_2d_files_and_read_back(tmp_path, suffix):
-    labels = ImageLabels((PIXELS.T[..., None] > 99).astype(np.uint8), flat(), "a")
+    labels = LabelMap((PIXELS.T[..., None] > 99).astype(np.uint8), flat(), "a")
     write_label_map(tmp_path / f"a{suffix}", labels, {"Segment0_Name": "head"})
 
     read = read_image_labels(tmp_path / f"a{suffix}")

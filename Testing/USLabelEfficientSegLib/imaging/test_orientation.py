@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.orientation import axis_codes, oriented, reordering
-from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.scan import Scan
 
 TILT = np.array([[np.cos(0.3), -np.sin(0.3), 0], [np.sin(0.3), np.cos(0.3), 0], [0, 0, 1]])
 SPACING, ORIGIN = (0.5, 0.7, 2.0), (3.0, -4.0, 5.0)
@@ -11,7 +12,7 @@ PERMUTED = [[0, 0, -1], [1, 0, 0], [0, -1, 0]]  # i runs to P, j to I, k to R
 
 def volume(direction, shape=(4, 5, 6)):
     voxels = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
-    return UltrasoundVolume(voxels, Geometry(shape, SPACING, ORIGIN, direction), "a")
+    return Scan(voxels, Geometry(shape, SPACING, ORIGIN, direction), "a")
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.image_files import read_image, read_image_labels
 from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
-from USLabelEfficientSegLib.imaging.volume import Geometry
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 20), dtype=np.uint8)  # rows, columns
 CLASSES = (np.arange(240).reshape(12, 20) // 7 % 3).astype(np.uint8)

@@ -5,13 +5,13 @@ import sys
 import numpy as np
 import pytest
 
+from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.resampling import (
     axis_matrix,
     resample_axes,
     resample_slab,
     working_geometry,
 )
-from USLabelEfficientSegLib.imaging.volume import Geometry
 
 
 def _ramp(geometry: Geometry) -> np.ndarray:

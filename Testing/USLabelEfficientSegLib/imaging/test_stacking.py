@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.stacking import Plane, stack
-from USLabelEfficientSegLib.imaging.volume import Geometry
 
 SERIES = Path("series")
 

@@ -7,7 +7,8 @@ import SimpleITK as sitk  # noqa: N813
 
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import read_geometry, read_label_map, read_volume, write_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import Scan
 
 NRRD = "NRRD0004\ntype: unsigned char\ndimension: 3\nsizes: 2 2 2\nencoding: raw\n{}\n\n"
 META = "ObjectType = Image\nNDims = 3\nDimSize = 2 2 2\n{}ElementType = MET_UCHAR\nElementDataFile = LOCAL\n"
@@ -35,7 +36,7 @@ def nifti(path, spacing=None, units=None):
 def test_files_that_are_written_with_their_spacing_are_read(tmp_path, suffix):
     geometry = Geometry((3, 4, 5), (0.5, 0.6, 0.7), (0.0, 0.0, 0.0), np.eye(3))
     path = tmp_path / f"a.{suffix}"
-    write_volume(path, UltrasoundVolume(np.arange(60, dtype=np.uint8).reshape(3, 4, 5), geometry, "a"))
+    write_volume(path, Scan(np.arange(60, dtype=np.uint8).reshape(3, 4, 5), geometry, "a"))
 
     assert read_volume(path).geometry.spacing == pytest.approx((0.5, 0.6, 0.7))
 

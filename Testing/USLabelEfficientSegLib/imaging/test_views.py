@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.views import views_of
-from USLabelEfficientSegLib.imaging.volume import Geometry
 
 SPACING = (1.0, 2.0, 3.0)
 

@@ -5,7 +5,7 @@ import torch
 
 from USLabelEfficientSegLib.calibration.volumes import VolumeCalibration
 from USLabelEfficientSegLib.imaging.files import find_images, read_volume, write_volume
-from USLabelEfficientSegLib.imaging.volume import UltrasoundVolume
+from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.measurement.measured_segmentation import segment_and_measure
 from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
@@ -35,7 +35,7 @@ def test_an_image_unlike_those_of_the_study_is_flagged(trained_study, simulated,
     name, path = next(iter(find_images(simulated / "images").items()))
     volume = read_volume(path)
     noise = np.random.default_rng(0).integers(1, 255, volume.voxels.shape).astype(np.uint8)
-    write_volume(tmp_path / "noise.nrrd", UltrasoundVolume(noise, volume.geometry, name))
+    write_volume(tmp_path / "noise.nrrd", Scan(noise, volume.geometry, name))
 
     (result,) = segment_and_measure(model, {"noise": tmp_path / "noise.nrrd"}, tmp_path / "out", CPU)
 

@@ -13,8 +13,9 @@ from USLabelEfficientSegLib.calibration.images import ImageCalibration, ImageSta
 from USLabelEfficientSegLib.divergence.unext import UNeXt
 from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.imaging.files import write_label_map, write_map
+from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
-from USLabelEfficientSegLib.imaging.volume import Geometry, ImageLabels
+from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.measurement.flags import IMAGE_SENTENCES, Flag
 from USLabelEfficientSegLib.measurement.measured_images import measure_image
 from USLabelEfficientSegLib.measurement.planar_files import (
@@ -35,7 +36,7 @@ AXES_MM = (40.0, 24.0)
 def ellipse_labels(name="a", label=1):
     i, j = np.indices((120, 100))
     inside = np.hypot((i - 60) * SPACING[0] / (AXES_MM[0] / 2), (j - 50) * SPACING[1] / (AXES_MM[1] / 2)) <= 1
-    return ImageLabels((label * inside).astype(np.uint8)[..., None], GRID, name)
+    return LabelMap((label * inside).astype(np.uint8)[..., None], GRID, name)
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.measurement.quality import sector_flags, uncertain, voxel_flags
 from USLabelEfficientSegLib.measurement.volumetric import measure_case

@@ -10,7 +10,8 @@ import SimpleITK as sitk  # noqa: N813
 
 from USLabelEfficientSegLib.errors import Notice
 from USLabelEfficientSegLib.imaging.files import write_label_map, write_map
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
 from USLabelEfficientSegLib.measurement.tables import write_measurements_of

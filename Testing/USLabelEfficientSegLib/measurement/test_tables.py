@@ -6,7 +6,8 @@ import pytest
 
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import write_label_map
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
 from USLabelEfficientSegLib.measurement.tables import (

@@ -3,7 +3,8 @@ import pytest
 
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import write_map
-from USLabelEfficientSegLib.imaging.volume import Geometry, ImageLabels, LabelMap
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.measurement.uncertainty_maps import entropy_of, read_uncertainty
 
 TURNED = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
@@ -42,7 +43,7 @@ def test_the_map_of_a_2d_image_has_its_pixels(tmp_path):
     own = np.arange(24, dtype=np.float32).reshape(grid.shape) / 24
     write_map(tmp_path / "a_uncertainty.nrrd", own, grid)
 
-    labels = ImageLabels(np.zeros(grid.shape, dtype=np.uint8), grid, "a")
+    labels = LabelMap(np.zeros(grid.shape, dtype=np.uint8), grid, "a")
     assert np.array_equal(read_uncertainty(tmp_path / "a.nrrd", labels), own)
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.measurement.volumes import (
     organ_volumes,
     probability_volumes_ml,

@@ -3,7 +3,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.measurement.volumetric import measure_case
 
@@ -132,7 +133,7 @@ def test_an_image_of_another_geometry_is_refused():
     shifted = Geometry(PLAIN.shape, PLAIN.spacing, (0.0, 0.0, 2.0), np.eye(3))
 
     with pytest.raises(InputError, match="another geometry than its image"):
-        measure_case(ball(), ["gland"], image=UltrasoundVolume(grey, shifted, "image"))
+        measure_case(ball(), ["gland"], image=Scan(grey, shifted, "image"))
 
 
 def test_a_label_without_a_name_is_refused():

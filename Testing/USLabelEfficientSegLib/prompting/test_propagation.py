@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
 from USLabelEfficientSegLib.prompting.propagation import Propagation, propagate
 
 ORGANS = ("organ A",)
@@ -82,7 +83,7 @@ def test_a_volume_stored_mirrored_and_turned_gives_the_same_organ(case):
     shape = turned(volume.voxels).shape
     grid = Geometry(shape, volume.geometry.spacing, (0.0, 0.0, 0.0), np.eye(3))
     other = propagate(
-        UltrasoundVolume(turned(volume.voxels), grid, volume.name),
+        Scan(turned(volume.voxels), grid, volume.name),
         LabelMap(turned(drawn.voxels), grid, drawn.name),
         ORGANS,
         mirrors=1,

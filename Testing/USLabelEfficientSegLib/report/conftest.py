@@ -5,7 +5,8 @@ import functools
 import numpy as np
 import pytest
 
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.report.blocks import Table
 from USLabelEfficientSegLib.report.content import ReportCase, ReportContent
 from USLabelEfficientSegLib.study.events import Event
@@ -43,7 +44,7 @@ def _simulated_case(
         "checksum": "ab" * 32,
         **changes,
     }
-    return ReportCase(label, UltrasoundVolume(grey, geometry, name), predicted, **values)
+    return ReportCase(label, Scan(grey, geometry, name), predicted, **values)
 
 
 def _content(cases, **changes):

@@ -10,7 +10,8 @@ from USLabelEfficientSegLib.disk.failures import Failures
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.checksums import image_checksum
 from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, write_label_map, write_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.measurement.record import Maker, read_record_of
 from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
@@ -108,7 +109,7 @@ def test_a_study_whose_model_made_none_of_the_segmentations_is_refused(made, tmp
 def test_an_image_that_has_changed_since_it_was_segmented_is_refused(made):
     path = made / "images" / "simulated_0001.nrrd"
     image = read_volume(path)
-    write_volume(path, UltrasoundVolume(image.voxels.astype(np.float32), image.geometry, image.name))
+    write_volume(path, Scan(image.voxels.astype(np.float32), image.geometry, image.name))
     assert len(list(cohort_cases(opened(made), LABELS))) == 3  # other numbers for the same grey values
 
     image.voxels[3, 4, 5] += 1

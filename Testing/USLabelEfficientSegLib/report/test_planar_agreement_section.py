@@ -3,7 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from USLabelEfficientSegLib.imaging.volume import Geometry, ImageLabels
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.measurement.planar_files import measure_labels
 from USLabelEfficientSegLib.report.blocks import Picture, Table
 from USLabelEfficientSegLib.report.planar_agreement_section import planar_agreement_section
@@ -13,7 +14,7 @@ GRID = Geometry((30, 30, 1), (0.5, 0.5, 1.0), (0.0, 0.0, 0.0), np.eye(3))
 
 
 def row(circumference_mm):
-    labels = ImageLabels(np.pad(np.ones((10, 10, 1), dtype=np.uint8), ((10, 10), (10, 10), (0, 0))), GRID, "a")
+    labels = LabelMap(np.pad(np.ones((10, 10, 1), dtype=np.uint8), ((10, 10), (10, 10), (0, 0))), GRID, "a")
     (found,) = measure_labels(labels, ["head"])
     circle = dataclasses.replace(found.ellipse, axes_mm=(circumference_mm / np.pi,) * 2)
     return dataclasses.replace(found, ellipse=circle)

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.organ_colours import organ_colour
-from USLabelEfficientSegLib.imaging.volume import Geometry, ImageLabels, UltrasoundImage
+from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.measurement.planar_files import measure_labels
 from USLabelEfficientSegLib.report.blocks import CaseCard
 from USLabelEfficientSegLib.report.html.document import html_text
@@ -18,14 +19,14 @@ GRID = Geometry((60, 80, 1), (0.5, 0.5, 1.0), (0.0, 0.0, 0.0), np.eye(3))
 
 def labels(radius):
     i, j = np.indices((60, 80))
-    return ImageLabels((np.hypot(i - 30, j - 40) <= radius).astype(np.uint8)[..., None], GRID, "Jane Doe")
+    return LabelMap((np.hypot(i - 30, j - 40) <= radius).astype(np.uint8)[..., None], GRID, "Jane Doe")
 
 
 @pytest.fixture
 def case():
     pixels = np.random.default_rng(0).integers(0, 200, (60, 80, 1)).astype(np.uint8)
     rows, true_rows = (measure_labels(labels(radius), ["head"]) for radius in (20, 18))
-    image = UltrasoundImage(pixels, GRID, "Jane Doe")
+    image = Scan(pixels, GRID, "Jane Doe")
     return ImageCase("Case 001", image, labels(20), rows, labels(18), true_rows, {"head": 0.9}, "0" * 64)
 
 

@@ -11,7 +11,8 @@ from USLabelEfficientSegLib.calibration.images import (
 )
 from USLabelEfficientSegLib.divergence.unext import UNeXt
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundImage
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel, ImagePrediction, predict_image
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.training.checkpoint import load_checkpoint, save_checkpoint
@@ -39,7 +40,7 @@ def model():
 @pytest.fixture
 def image():
     pixels = np.random.default_rng(0).integers(0, 255, (40, 24, 1)).astype(np.uint8)
-    return UltrasoundImage(pixels, GRID, "a")
+    return Scan(pixels, GRID, "a")
 
 
 def test_a_model_is_the_same_after_its_file(model, image, tmp_path):
@@ -94,7 +95,7 @@ def test_a_prediction_lies_on_the_pixels_of_its_image(model, image):
 
 
 def test_gain_and_unit_of_an_image_do_not_matter(model, image):
-    louder = UltrasoundImage(image.voxels.astype(np.float32) * 3 + 17, GRID, "b")
+    louder = Scan(image.voxels.astype(np.float32) * 3 + 17, GRID, "b")
 
     np.testing.assert_allclose(
         predict_image(model, louder, CPU).probability, predict_image(model, image, CPU).probability, atol=1e-4

@@ -6,9 +6,10 @@ import torch
 from torch import nn
 
 from USLabelEfficientSegLib.anatomy.location_prior import LocationPrior
+from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.orientation import Reordering
 from USLabelEfficientSegLib.imaging.resampling import resample_axes, working_geometry
-from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.segmentation import inference
 from USLabelEfficientSegLib.segmentation.inference import CoarsePrediction, agreed, predict, predict_inputs
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
@@ -77,7 +78,7 @@ def ball_volume(geometry):
     extent = shape * geometry.spacing
     radius, edge = 0.32 * extent.min(), max(*geometry.spacing, extent.max() / 32)
     inside = np.clip((radius - np.linalg.norm(points - centre, axis=-1)) / edge + 0.5, 0, 1)
-    return UltrasoundVolume((60 + 140 * inside).astype(np.float32), geometry, "ball"), centre, radius
+    return Scan((60 + 140 * inside).astype(np.float32), geometry, "ball"), centre, radius
 
 
 def centroid_mm(label_map):
@@ -285,7 +286,7 @@ def test_a_real_student_segments_a_volume_of_any_shape_and_repeats_itself():
 @pytest.mark.parametrize(("order", "flips"), [((0, 1, 2), (1, 1, 0)), ((2, 0, 1), (0, 1, 0)), ((1, 0, 2), (0, 0, 0))])
 def test_an_anatomical_model_gives_a_volume_the_same_labels_in_whatever_order_it_is_stored(order, flips):
     stored = Reordering(order, tuple(map(bool, flips)))
-    volume = UltrasoundVolume(
+    volume = Scan(
         np.random.default_rng(3).random((40, 33, 21)).astype(np.float32),
         Geometry((40, 33, 21), (0.5, 0.7, 1.1), (9.0, -4.0, 2.0), np.eye(3)),
         "probe",

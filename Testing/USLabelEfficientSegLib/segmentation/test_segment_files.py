@@ -8,7 +8,8 @@ import torch
 from USLabelEfficientSegLib.disk.failures import Failures
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, write_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.measurement.segmentation_files import measure_files, organ_names, read_probabilities
 from USLabelEfficientSegLib.segmentation.inference import predict
 from USLabelEfficientSegLib.segmentation.segment_files import images_by_name, load_model, segment_files
@@ -33,7 +34,7 @@ def oblique(tmp_path):
     grey = np.random.default_rng(0).rayleigh(40, geometry.shape).clip(1, 255).astype(np.uint8)
     folder = tmp_path / "oblique"
     folder.mkdir()
-    write_volume(folder / "Bläschen 7.nrrd", UltrasoundVolume(grey, geometry, "a"))
+    write_volume(folder / "Bläschen 7.nrrd", Scan(grey, geometry, "a"))
     return folder / "Bläschen 7.nrrd"
 
 

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.orientation import Reordering
+from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
 from USLabelEfficientSegLib.segmentation.training_statistics import (
     TrainingStatistics,
     intensity_features,
@@ -44,9 +45,9 @@ def test_grids_like_those_of_the_study_are_usual(statistics):
 def test_images_unlike_those_of_the_study_are_noticed(statistics):
     usual = volume(100)
     seen = usual.voxels > 0
-    inverted = UltrasoundVolume(np.where(seen, 255 - usual.voxels, 0).astype(np.uint8), usual.geometry, "inverted")
-    turned = UltrasoundVolume(usual.voxels[:, ::-1].copy(), usual.geometry, "upside down")
-    louder = UltrasoundVolume(usual.voxels.astype(np.float32) * 7, usual.geometry, "louder")
+    inverted = Scan(np.where(seen, 255 - usual.voxels, 0).astype(np.uint8), usual.geometry, "inverted")
+    turned = Scan(usual.voxels[:, ::-1].copy(), usual.geometry, "upside down")
+    louder = Scan(usual.voxels.astype(np.float32) * 7, usual.geometry, "louder")
 
     found = [statistics.usual_intensities(intensity_features(one, 32)) for one in (usual, louder, inverted, turned)]
 

@@ -12,7 +12,7 @@ SHAPE = (16, 14, 12)
 @pytest.fixture
 def results(host):
     """Four volumes, each with a result of this module and an expert's segmentation of nearly the same ball."""
-    from USLabelEfficientSegLib.imaging.volume import Geometry
+    from USLabelEfficientSegLib.imaging.geometry import Geometry
     from USLabelEfficientSegLib.slicer_side.segmentation_nodes import organsNamed, segmentationFromLabelMap
     from USLabelEfficientSegLib.slicer_side.study_nodes import RESULT, attach
     from USLabelEfficientSegLib.slicer_side.volume_nodes import nodeFromVoxels

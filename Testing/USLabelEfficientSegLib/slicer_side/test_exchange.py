@@ -5,7 +5,7 @@ import pytest
 from random_volume_nodes import random_volume_node
 
 from USLabelEfficientSegLib.imaging.files import write_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry
+from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.study.study import Study
 
 GEOMETRIES = 50

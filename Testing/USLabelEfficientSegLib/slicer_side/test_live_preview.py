@@ -5,8 +5,8 @@ import pytest
 
 from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
 from USLabelEfficientSegLib.imaging.resampling import working_geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
-from USLabelEfficientSegLib.imaging.volume import LabelMap
 from USLabelEfficientSegLib.study.study import Study
 from USLabelEfficientSegLib.study.watching import PREVIEW, watch_volume
 

@@ -11,7 +11,7 @@ from USLabelEfficientSegLib.errors import Cancelled, InputError
 @pytest.fixture
 def volumes(host):
     """Two volumes with a bright block each."""
-    from USLabelEfficientSegLib.imaging.volume import Geometry
+    from USLabelEfficientSegLib.imaging.geometry import Geometry
     from USLabelEfficientSegLib.slicer_side.volume_nodes import nodeFromVoxels
 
     nodes = []

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import vtk
 
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.measurement.volumetric import measure_case
 
 RADII_MM = np.array([14.0, 11.0, 9.0])

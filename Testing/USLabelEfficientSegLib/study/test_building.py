@@ -11,7 +11,8 @@ import pytest
 import USLabelEfficientSegLib
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import write_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.study import creation
 from USLabelEfficientSegLib.study.building import remove_leftovers
 from USLabelEfficientSegLib.study.study import Study
@@ -42,7 +43,7 @@ def images(tmp_path: Path) -> Path:
     folder.mkdir()
     voxels = np.arange(120, dtype=np.uint8).reshape(4, 5, 6)
     for name in ("a", "b"):
-        write_volume(folder / f"{name}.nrrd", UltrasoundVolume(voxels, GRID, name))
+        write_volume(folder / f"{name}.nrrd", Scan(voxels, GRID, name))
     return folder
 
 

@@ -9,7 +9,6 @@ from simulated_heads import write_heads, write_png
 
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes, read_pixel_sizes
-from USLabelEfficientSegLib.imaging.volume import UltrasoundImage
 from USLabelEfficientSegLib.study.study import Study
 
 
@@ -31,7 +30,7 @@ def test_a_study_of_images_keeps_pixels_sizes_and_labels(heads, tmp_path):
     pixels = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(heads / "images" / "head_2.png")))
     mask = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(heads / "masks" / "head_2.png")))
     size = read_pixel_sizes(heads / "sizes.csv").table["head_2"]
-    assert study.dimension == 2 and isinstance(image, UltrasoundImage) and image.name == "head_2"
+    assert study.dimension == 2 and image.is_planar and image.name == "head_2"
     assert image.geometry.spacing[:2] == size
     np.testing.assert_array_equal(image.voxels[..., 0].T, pixels)
     np.testing.assert_array_equal(labels.voxels[..., 0].T, mask // 255)

@@ -6,7 +6,8 @@ import pytest
 from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice, SparseLabels
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import write_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.study.inbox import FOLDER, leave_labels, take_labels
 from USLabelEfficientSegLib.study.study import Study
 
@@ -16,7 +17,7 @@ GRID = Geometry((6, 5, 4), (1.0, 2.0, 3.0), (10.0, 0.0, 0.0), np.eye(3))
 def image(folder, name):
     folder.mkdir(exist_ok=True)
     voxels = np.arange(120, dtype=np.uint8).reshape(GRID.shape)
-    write_volume(folder / f"{name}.nrrd", UltrasoundVolume(voxels, GRID, name))
+    write_volume(folder / f"{name}.nrrd", Scan(voxels, GRID, name))
     return folder
 
 

@@ -6,7 +6,8 @@ import pytest
 from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import read_label_map, write_label_map, write_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.study.coverage import in_percent
 from USLabelEfficientSegLib.study.inbox import leave_labels, take_labels
 from USLabelEfficientSegLib.study.study import Study
@@ -34,7 +35,7 @@ def data(tmp_path):
     random = np.random.default_rng(0)
     for name in "abc":
         grey = random.integers(0, 256, GRID.shape).astype(np.uint8)
-        write_volume(tmp_path / "images" / f"{name}.nrrd", UltrasoundVolume(grey, GRID, name))
+        write_volume(tmp_path / "images" / f"{name}.nrrd", Scan(grey, GRID, name))
     label(tmp_path, "a", TRUTH, "Bladder", "prostate")
     label(tmp_path, "b", SWAPPED, "PROSTATE", " bladder")
     return tmp_path

@@ -8,7 +8,8 @@ import pytest
 
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import write_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.study.provenance import images_added, labels_changed, read_settings, read_starts, start_run
 from USLabelEfficientSegLib.study.settings import preset
 from USLabelEfficientSegLib.study.study import Study
@@ -19,7 +20,7 @@ def study(tmp_path: Path) -> Study:
     (tmp_path / "images").mkdir()
     grid = Geometry((4, 5, 6), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
     voxels = np.arange(120, dtype=np.uint8).reshape(4, 5, 6)
-    write_volume(tmp_path / "images" / "a.nrrd", UltrasoundVolume(voxels, grid, "a"))
+    write_volume(tmp_path / "images" / "a.nrrd", Scan(voxels, grid, "a"))
     study = Study.create(tmp_path / "study", tmp_path / "images")
     start_run(study, preset("quick"), "cpu", continued_from={"sha256": "0" * 64, "settings": {}})
     return study

@@ -10,7 +10,8 @@ from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
 from USLabelEfficientSegLib.disk.files import atomic_write_text
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import write_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.study import creation
 from USLabelEfficientSegLib.study.study import Study
 
@@ -21,7 +22,7 @@ def images(folder: Path, *names: str) -> Path:
     folder.mkdir()
     for number, name in enumerate(names):
         voxels = np.arange(number, 120 + number, dtype=np.uint8).reshape(4, 5, 6)
-        write_volume(folder / f"{name}.nrrd", UltrasoundVolume(voxels, GRID, name))
+        write_volume(folder / f"{name}.nrrd", Scan(voxels, GRID, name))
     return folder
 
 
@@ -65,9 +66,9 @@ def test_a_training_that_had_read_the_study_does_not_undo_an_addition(study: Stu
     atomic_label = edited.folder / edited.case("a").labels.file
     other = slice_labels(study, 3)
     from USLabelEfficientSegLib.imaging.files import write_label_map
-    from USLabelEfficientSegLib.imaging.volume import label_map_of
+    from USLabelEfficientSegLib.imaging.scan import LabelMap
 
-    write_label_map(atomic_label, label_map_of(other.voxels, GRID, "a"))  # so that check_files writes the manifest
+    write_label_map(atomic_label, LabelMap(other.voxels, GRID, "a"))  # so that check_files writes the manifest
 
     with training.lock():
         training.check_files()
@@ -106,7 +107,7 @@ def test_an_addition_that_fails_leaves_nothing_of_it(
     folder = images(tmp_path / "c", "c", "d")
     stored = []
 
-    def full(path: Path, volume: UltrasoundVolume) -> None:
+    def full(path: Path, volume: Scan) -> None:
         if stored:
             raise InputError(path, "the disk is full", "free some space")
         stored.append(path)

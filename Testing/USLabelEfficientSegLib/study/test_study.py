@@ -13,7 +13,8 @@ from USLabelEfficientSegLib.annotation.protocol import choose_labelled_slices
 from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.study import creation
 from USLabelEfficientSegLib.study.provenance import read_settings, start_run
 from USLabelEfficientSegLib.study.settings import changed, preset
@@ -62,7 +63,7 @@ def data(tmp_path: Path) -> Data:
     random = np.random.default_rng(0)
     for name in NAMES:
         voxels = random.integers(0, 256, OBLIQUE.shape).astype(np.uint8)
-        write_volume(data.images / f"{name}.mha", UltrasoundVolume(voxels, OBLIQUE, name))
+        write_volume(data.images / f"{name}.mha", Scan(voxels, OBLIQUE, name))
         data.write_label(name, data.dense(name))
     return data
 

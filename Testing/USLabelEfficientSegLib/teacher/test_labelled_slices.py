@@ -4,7 +4,8 @@ import torch
 
 from USLabelEfficientSegLib.anatomy.training_volumes import prepare_volume
 from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
-from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.teacher.labelled_slices import (
     HeadSamples,
     LabelledSlices,
@@ -105,7 +106,7 @@ def test_a_slice_of_another_axis_labels_no_slice_that_it_crosses() -> None:
     voxels = np.full(shape, 255, dtype=np.uint8)
     voxels[4] = 1
     geometry = Geometry(shape, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
-    image = UltrasoundVolume(np.random.default_rng(0).random(shape, dtype=np.float32), geometry, "a")
+    image = Scan(np.random.default_rng(0).random(shape, dtype=np.float32), geometry, "a")
     volume = prepare_volume(image, SparseLabels(voxels, geometry, ("organ",)), 40)
 
     assert [len(labelled_slices(volume, axis)) for axis in range(3)] == [1, 0, 0]

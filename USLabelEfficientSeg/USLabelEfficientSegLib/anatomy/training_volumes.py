@@ -13,8 +13,8 @@ from ..annotation.sparse_labels import SparseLabels
 from ..imaging.intensities import normalised_grey
 from ..imaging.normalisation import AnatomicalFrame, image_channels, position_channels
 from ..imaging.resampling import resample_axes, working_geometry
+from ..imaging.scan import Scan
 from ..imaging.sector import sector_mask
-from ..imaging.volume import UltrasoundVolume
 from .targets import SoftTarget, label_target
 
 FULLY_LABELLED = 0.99
@@ -84,7 +84,7 @@ class TrainingVolume:
         return replace(self, pseudo=SoftTarget(self.pseudo.probability * weight, weight))
 
 
-def prepare_volume(volume: UltrasoundVolume, labels: SparseLabels | None, max_voxels: int) -> TrainingVolume:
+def prepare_volume(volume: Scan, labels: SparseLabels | None, max_voxels: int) -> TrainingVolume:
     """Bring a volume and its sparse labels to the working grid, and normalise its intensities.
 
     Everything outside the ultrasound sector is background for certain, so a labelled volume's sector counts as

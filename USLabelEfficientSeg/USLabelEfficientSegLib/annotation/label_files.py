@@ -6,9 +6,10 @@ from pathlib import Path
 from ..imaging import files
 from ..imaging.file_formats.segmentation import segment_fields
 from ..imaging.files import read_label_map
+from ..imaging.geometry import Geometry
 from ..imaging.image_files import read_image_labels
 from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
-from ..imaging.volume import Geometry, ImageLabels, LabelMap
+from ..imaging.scan import LabelMap
 from .masks import mask_as_organ, tell_mask
 from .segments import matched
 
@@ -38,7 +39,7 @@ def read_planar_labels(
     *,
     geometry: Geometry | None = None,
     sizes: PixelSizes = UNKNOWN_PIXEL_SIZES,
-) -> ImageLabels:
+) -> LabelMap:
     """The labels of a 2-D image likewise; geometry, sizes and further errors are those of `read_image_labels`."""
     labels = read_image_labels(path, geometry, sizes, organs=None if organs is None else len(organs))
     if labels.mask:

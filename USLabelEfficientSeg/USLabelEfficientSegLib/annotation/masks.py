@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Notice
-from ..imaging.volume import LabelMap
+from ..imaging.scan import LabelMap
 from .sparse_labels import UNLABELLED
 
 _MOST_OF_A_VOLUME = 0.6  # that an organ can fill

@@ -9,18 +9,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from ..errors import InputError
-from ..imaging.volume import LabelMap
+from ..imaging.scan import LabelMap
 from .organ_names import folded
 from .sparse_labels import classes_in
 
 _NOBODY_NAMED = re.compile(r"segment( \d+)?")  # 3D Slicer's and dcmqi's own names
-
-AnyLabels = TypeVar("AnyLabels", bound=LabelMap)
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ def organ_labels(file: LabelFile, organs: Sequence[str]) -> dict[int, int]:
     return found
 
 
-def matched(label_map: AnyLabels, organs: Sequence[str], path: Path | str) -> AnyLabels:
+def matched(label_map: LabelMap, organs: Sequence[str], path: Path | str) -> LabelMap:
     """The label map with label 1 + n for the n-th organ. Raises `InputError` as `organ_labels` does."""
     labels = organ_labels(LabelFile.of(path, label_map), organs)
     if all(label == of_organ for label, of_organ in labels.items()):

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..imaging.geometry import Geometry
 from ..imaging.planes import slice_name
-from ..imaging.volume import Geometry
 
 UNLABELLED = 255
 

@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..imaging.resampling import resample_axes
+from ..imaging.scan import Scan
 from ..imaging.sector import sector_mask
-from ..imaging.volume import UltrasoundVolume
 
 MOST_OBLONG = 3.0  # ratio of the sides of a pixel that can still be labelled on
 LEAST_SECTOR = 0.25  # of the largest slice of the volume: what shows less is not worth labelling
 _SECTOR_SIDE = 48
 
 
-def usable_slices(image: UltrasoundVolume, slice_axis: int) -> dict[int, NDArray[np.bool_]]:
+def usable_slices(image: Scan, slice_axis: int) -> dict[int, NDArray[np.bool_]]:
     """For `slice_axis`, and each axis across which pixels are square enough, (n,) which of its n slices show enough."""
     return {
         axis: share >= LEAST_SECTOR
@@ -36,6 +36,6 @@ def _share(sector: NDArray[np.bool_], axis: int, n: int) -> NDArray[np.floating]
     return np.asarray(np.interp(places, known, area / area.max()))
 
 
-def _looks_right(image: UltrasoundVolume, axis: int) -> bool:
+def _looks_right(image: Scan, axis: int) -> bool:
     pixel = [step for side, step in enumerate(image.geometry.spacing) if side != axis]
     return max(pixel) <= MOST_OBLONG * min(pixel)

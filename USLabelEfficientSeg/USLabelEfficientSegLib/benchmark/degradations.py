@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +17,14 @@ from scipy.ndimage import gaussian_filter, uniform_filter
 from scipy.special import expit
 
 from ..imaging.resampling import resample_axes
+from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
 from ..imaging.simulator import PROBES
-from ..imaging.volume import LabelMap, UltrasoundVolume
 from .simulated_probes import simulated_subject
 
 STRENGTHS = (0.25, 0.5, 1.0)
 SIMULATED_PROBE = "simulated-probe"
 
-Volume = TypeVar("Volume", bound=UltrasoundVolume)
 Greys = NDArray[np.float32]
 Degradation = Callable[[Greys, float, np.random.Generator], Greys]
 
@@ -112,7 +110,7 @@ DEGRADATIONS: dict[str, Degradation] = {
 }
 
 
-def degrade(volume: Volume, name: str, strength: float, seed: int) -> Volume:
+def degrade(volume: Scan, name: str, strength: float, seed: int) -> Scan:
     """The volume or image under the degradation `name` of `DEGRADATIONS`; the same arguments give the same voxels.
 
     Grey values are clipped to their range, as a display does.
@@ -125,11 +123,9 @@ def degrade(volume: Volume, name: str, strength: float, seed: int) -> Volume:
     return replace(volume, voxels=np.where(sector, low + changed * (high - low), voxels))
 
 
-def degraded_views(
-    image: UltrasoundVolume, reference: LabelMap, seed: int
-) -> list[tuple[str, float, Callable[[], UltrasoundVolume]]]:
+def degraded_views(image: Scan, reference: LabelMap, seed: int) -> list[tuple[str, float, Callable[[], Scan]]]:
     """Name, strength and maker of every degraded view of an image; with other probes where it is a simulated one."""
-    views: list[tuple[str, float, Callable[[], UltrasoundVolume]]] = [
+    views: list[tuple[str, float, Callable[[], Scan]]] = [
         (name, strength, partial(degrade, image, name, strength, seed))
         for name in DEGRADATIONS
         for strength in STRENGTHS

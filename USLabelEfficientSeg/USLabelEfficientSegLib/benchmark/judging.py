@@ -11,7 +11,7 @@ from ..annotation.label_files import read_volume_labels
 from ..errors import Cancelled
 from ..evaluation.evaluate import evaluate_case
 from ..imaging.files import read_volume
-from ..imaging.volume import LabelMap
+from ..imaging.scan import LabelMap
 from ..segmentation.inference import predict
 from ..segmentation.model import SegmentationModel
 from .data import Dataset

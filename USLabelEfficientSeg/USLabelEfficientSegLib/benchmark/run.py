@@ -15,7 +15,7 @@ from ..anatomy.training_volumes import prepare_volume
 from ..annotation.label_files import read_volume_labels
 from ..errors import Cancelled
 from ..imaging.files import read_label_map
-from ..imaging.volume import LabelMap
+from ..imaging.scan import LabelMap
 from ..method.run import Observer
 from ..pipeline import train
 from ..segmentation.model import SegmentationModel, choose_device

@@ -8,14 +8,14 @@ from functools import partial
 
 import numpy as np
 
+from ..imaging.scan import LabelMap, Scan
 from ..imaging.simulator import simulate_volume
 from ..imaging.simulator.anatomy import ORGAN_PLANS
-from ..imaging.volume import LabelMap, UltrasoundVolume
 
 _NAME = re.compile(r"simulated_(\d+)")
 
 
-def simulated_subject(image: UltrasoundVolume, reference: LabelMap) -> Callable[[str], UltrasoundVolume] | None:
+def simulated_subject(image: Scan, reference: LabelMap) -> Callable[[str], Scan] | None:
     """What each probe of the simulator shows of the subject of `image`; None for an image that is no simulated one.
 
     A simulated volume tells its subject by its name. That the subject is the same is checked: its labels, simulated

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from ..errors import InputError
-from ..imaging.volume import Geometry
+from ..imaging.geometry import Geometry
 from .volumes import FEWEST_VOLUMES, calibration_from_volumes
 
 _BEYOND_AREAS = 1.3

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from ..disk.files import atomic_write_bytes
 from ..errors import InputError
 from ..imaging.files import read_volume
-from ..imaging.volume import LabelMap
+from ..imaging.scan import LabelMap
 from ..measurement.organ import OrganMeasurement
 from .objects import measurement_report, segmentation_object
 from .source import read_source

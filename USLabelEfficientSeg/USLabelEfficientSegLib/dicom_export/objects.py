@@ -31,7 +31,7 @@ from pydicom.sr.coding import Code
 from .. import __version__
 from ..errors import InputError
 from ..imaging.organ_colours import organ_rgb
-from ..imaging.volume import LabelMap
+from ..imaging.scan import LabelMap
 from ..measurement.organ import OrganMeasurement
 from .codes import (
     ELLIPSOID_FORMULA,

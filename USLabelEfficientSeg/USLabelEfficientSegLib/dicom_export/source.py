@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 
 from ..errors import InputError
 from ..imaging.dicom import Header, is_dicom, read_headers
-from ..imaging.volume import Geometry
+from ..imaging.geometry import Geometry
 
 _IDENTIFIERS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 # Attributes that every image must have, but may leave empty where they are not known (type 2, PS3.3 C.7.1 and C.7.2).

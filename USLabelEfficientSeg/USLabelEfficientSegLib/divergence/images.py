@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..imaging.volume import Geometry, UltrasoundImage
+from ..imaging.geometry import Geometry
+from ..imaging.scan import Scan
 from ..teacher.slices import network_shape, resize_slices
 from ..teacher.vit import IMAGENET_MEAN, IMAGENET_STD
 
@@ -132,7 +133,7 @@ def one_hot(label: Tensor, classes: int) -> tuple[Tensor, Tensor]:
     return probability * weight, weight
 
 
-def image_grey(image: UltrasoundImage) -> Tensor:
+def image_grey(image: Scan) -> Tensor:
     """Grey values (rows, columns) of an image in [0, 1], whatever its gain and unit: nearly the whole range of them."""
     pixels = image.voxels[..., 0].T.astype(np.float32)
     low, high = np.percentile(pixels, GREY_PERCENTILES)

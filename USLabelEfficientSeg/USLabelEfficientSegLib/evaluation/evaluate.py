@@ -20,7 +20,7 @@ from ..disk.failures import Failures
 from ..disk.files import atomic_write_csv
 from ..errors import InputError
 from ..imaging.file_formats.segmentation import fitted
-from ..imaging.volume import LabelMap
+from ..imaging.scan import LabelMap
 from ..measurement.segmentation_files import find_segmentations, organs_of_labels, read_segmentation
 from ..measurement.volumes import organ_volumes
 from ..text.counting import counted

@@ -13,7 +13,7 @@ from ..annotation.segments import LabelFile
 from ..disk.failures import Failures
 from ..errors import InputError
 from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
-from ..imaging.volume import ImageLabels
+from ..imaging.scan import LabelMap
 from ..measurement.planar_files import measure_labels, read_image_segmentation
 from ..measurement.segmentation_files import organs_of_labels
 from ..text.counting import counted
@@ -64,7 +64,7 @@ _SUMMARISED: dict[str, Callable[[ImageMetrics], float]] = {
 }
 
 
-def evaluate_image(prediction: ImageLabels, reference: ImageLabels, organs: Sequence[str]) -> list[ImageMetrics]:
+def evaluate_image(prediction: LabelMap, reference: LabelMap, organs: Sequence[str]) -> list[ImageMetrics]:
     """Metrics of every organ of one image, named after the reference.
 
     Raises:
@@ -114,7 +114,7 @@ def evaluate_image_folders(
     failures = failures or Failures()
     failures.of = len(files)
 
-    def read(pair: CasePair, names: Sequence[str] | None) -> tuple[ImageLabels, ImageLabels]:
+    def read(pair: CasePair, names: Sequence[str] | None) -> tuple[LabelMap, LabelMap]:
         prediction = read_image_segmentation(pair.prediction, sizes=sizes, organs=names)
         return prediction, read_image_segmentation(pair.reference, prediction.geometry, sizes, names)
 

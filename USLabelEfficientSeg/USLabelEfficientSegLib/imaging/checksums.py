@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .volume import Geometry, LabelMap, UltrasoundVolume
+from .geometry import Geometry
+from .scan import LabelMap, Scan
 
 _TOLERANCE_VOXELS = 0.05  # what formats round; a shift that is worth a word is larger
 _EMPTY = hashlib.sha256(b"").hexdigest()
@@ -57,7 +58,7 @@ def organ_checksums(label_map: LabelMap, organs: int) -> list[VoxelChecksum]:
     return found
 
 
-def image_checksum(volume: UltrasoundVolume) -> VoxelChecksum:
+def image_checksum(volume: Scan) -> VoxelChecksum:
     """The grey values of an image, whatever type of numbers holds them."""
     digest = hashlib.sha256()
     for k in range(volume.voxels.shape[2]):

@@ -29,7 +29,8 @@ from .formats import (
     format_of,
     suffix_of,
 )
-from .volume import Geometry, LabelMap, UltrasoundVolume
+from .geometry import Geometry
+from .scan import LabelMap, Scan, as_volume
 from .volume_files import read_geometry as read_geometry
 from .volume_files import read_header, read_volumes
 
@@ -37,7 +38,7 @@ _SHOWN = 5  # names of files passed over
 _LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
-def read_volume(path: Path | str) -> UltrasoundVolume:
+def read_volume(path: Path | str) -> Scan:
     """Read a 3-D ultrasound image; colour becomes grey (luminance of ITU-R BT.601).
 
     Integers of 8 and 16 bits keep their type, all other types become float32.
@@ -53,7 +54,7 @@ def read_volume(path: Path | str) -> UltrasoundVolume:
     return _as_volume(path, frames[0], image_name(path))
 
 
-def split_frames(path: Path | str) -> list[UltrasoundVolume]:
+def split_frames(path: Path | str) -> list[Scan]:
     """Read a 4-D image as one volume a time point, named NAME_000, NAME_001, ...; a 3-D image gives one.
 
     Raises:
@@ -98,7 +99,7 @@ def _read_dicom_labels(path: Path) -> LabelMap:
     if not dicom.is_segmentation(path):
         return _as_label_map(path, dicom.read_frames(path, labels=True), {})
     voxels, geometry, names = dicom.read_segmentation(path)
-    return LabelMap(voxels, geometry, image_name(path), names)
+    return as_volume(LabelMap(voxels, geometry, image_name(path), names))
 
 
 def _grid_of_image_beside(segmentation: Path) -> Geometry | None:
@@ -122,10 +123,10 @@ def _as_label_map(path: Path, frames: list[TimePoint], segments: Mapping[int, st
     if not np.array_equal(labels, voxels):
         raise InputError(path, "holds values that are not labels", "give integers from 0 to 255")
     with about(path):
-        return LabelMap(labels, geometry, image_name(path), segments)
+        return as_volume(LabelMap(labels, geometry, image_name(path), segments))
 
 
-def write_volume(path: Path | str, volume: UltrasoundVolume) -> None:
+def write_volume(path: Path | str, volume: Scan) -> None:
     """Write an image, compressed, in the format of the suffix; the file appears complete or not at all.
 
     Raises:
@@ -233,10 +234,10 @@ def _without_companions(folder: Path, entries: list[Path], *, labels: bool) -> l
     return sorted(kept)
 
 
-def _as_volume(path: Path, frame: TimePoint, name: str) -> UltrasoundVolume:
+def _as_volume(path: Path, frame: TimePoint, name: str) -> Scan:
     voxels, geometry = frame
     with about(path):
-        return UltrasoundVolume(grey_voxels(voxels), geometry, name)
+        return as_volume(Scan(grey_voxels(voxels), geometry, name))
 
 
 def grey_voxels(voxels: NDArray[np.generic]) -> NDArray[np.generic]:

@@ -1,6 +1,6 @@
 """2-D images and their labels as files: PNG, JPEG, BMP, TIFF, NRRD, NIfTI, MetaImage, GIPL and DICOM.
 
-In memory an image is a volume of one slice, see `UltrasoundImage`. It has a position in space only if its file is a
+In memory an image is a volume of one slice, see `Scan`. It has a position in space only if its file is a
 3-D file of one slice.
 """
 
@@ -17,9 +17,10 @@ from . import dicom
 from .file_errors import about, reading
 from .files import find_images, grey_voxels, image_name
 from .formats import PICTURE_SUFFIXES, READ_SUFFIXES, check_format, suffix_of
+from .geometry import Geometry
 from .pictures import read_picture
 from .pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
-from .volume import Geometry, ImageLabels, UltrasoundImage
+from .scan import LabelMap, Scan
 from .volume_files import read_header, read_segments, read_slice
 
 MASK = 255  # of the organ in a black and white label
@@ -28,7 +29,7 @@ _OUTLINE_PIXELS = 4  # an outline is at most about this thick
 Dimension = Literal[2, 3]
 
 
-def read_image(path: Path | str, sizes: PixelSizes = UNKNOWN_PIXEL_SIZES) -> UltrasoundImage:
+def read_image(path: Path | str, sizes: PixelSizes = UNKNOWN_PIXEL_SIZES) -> Scan:
     """Read a 2-D ultrasound image; colour becomes grey (luminance of ITU-R BT.601).
 
     Args:
@@ -42,7 +43,7 @@ def read_image(path: Path | str, sizes: PixelSizes = UNKNOWN_PIXEL_SIZES) -> Ult
     path = Path(path)
     voxels, own = _read(path)
     with about(path):
-        return UltrasoundImage(grey_voxels(voxels), _sized(path, voxels, own, sizes), image_name(path))
+        return Scan(grey_voxels(voxels), _sized(path, voxels, own, sizes), image_name(path))
 
 
 def read_image_labels(
@@ -51,7 +52,7 @@ def read_image_labels(
     sizes: PixelSizes = UNKNOWN_PIXEL_SIZES,
     *,
     organs: int | None = None,
-) -> ImageLabels:
+) -> LabelMap:
     """Read the labels of a 2-D image as uint8: 0 background, 1..254 organs.
 
     A black and white label, of 0 and 255 alone, is the mask of the only organ and becomes 0 and 1.
@@ -86,7 +87,7 @@ def read_image_labels(
         if organs is not None and organs > 1 and mask:
             problem = f"is black and white, but there are {organs} organs"
             raise InputError(path, problem, "give class numbers 0, 1, 2 and so on")
-        return ImageLabels(labels, _sized(path, voxels, own, sizes), image_name(path), segments, mask)
+        return LabelMap(labels, _sized(path, voxels, own, sizes), image_name(path), segments, mask)
 
 
 def dimension_of(path: Path) -> Dimension | None:

@@ -6,18 +6,17 @@ posterior or anterior, superior or inferior (Definition of coordinate systems, N
 
 from dataclasses import dataclass, replace
 from itertools import permutations
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .volume import Geometry, LabelMap, UltrasoundVolume
+from .geometry import Geometry
+from .scan import AnyScan
 
 Orientation = Literal["as-stored", "anatomical"]
 ANATOMICAL = "LPS"  # the axes in which volumes of an anatomical study lie
 _SIDES = (("L", "R"), ("P", "A"), ("S", "I"))  # of the LPS axes, forwards and backwards
-
-Scan = TypeVar("Scan", UltrasoundVolume, LabelMap)
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Reordering:
             geometry.direction[:, list(self.order)] * signs,
         )
 
-    def scan(self, scan: Scan) -> Scan:
+    def scan(self, scan: AnyScan) -> AnyScan:
         """A volume or label map with its axes in the new order."""
         voxels = np.ascontiguousarray(self.apply(scan.voxels))
         return replace(scan, voxels=voxels, geometry=self.grid(scan.geometry))
@@ -83,7 +82,7 @@ def reordering(geometry: Geometry, codes: str = ANATOMICAL) -> Reordering:
     return Reordering((places[0], places[1], places[2]), (flips[0], flips[1], flips[2]))
 
 
-def oriented(scan: Scan, orientation: Orientation) -> Scan:
+def oriented(scan: AnyScan, orientation: Orientation) -> AnyScan:
     """A volume or label map as it is stored, or with its axes in the order of the anatomy."""
     return scan if orientation == "as-stored" else reordering(scan.geometry).scan(scan)
 

@@ -14,8 +14,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import InputError
 from ..text.display import printable
+from .geometry import check_voxel_count
 from .itk_messages import quiet
-from .volume import check_voxel_count
 
 _FORMATS = ["PNG", "JPEG", "BMP", "TIFF"]
 _GREY = {"1", "L", "I", "F", "I;16", "I;16B", "I;16L"}

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from .volume import Geometry
+from .geometry import Geometry
 
 Shape = tuple[int, int, int]
 Matrix = Any  # dense or sparse; SciPy's types are unknown to mypy

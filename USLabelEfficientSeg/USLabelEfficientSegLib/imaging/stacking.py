@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .volume import Geometry
+from .geometry import Geometry
 
 _SAME_PLACE_MM = 1e-3
 _UNEVEN = 0.01  # of the slice distance

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .geometry import Geometry
 from .planes import plane_name
-from .volume import Geometry
 
 _AXIS_ALIGNED_COSINE = 0.999
 # LPS axes across the view, to the right and of the vertical; whether the latter points up; edge labels.

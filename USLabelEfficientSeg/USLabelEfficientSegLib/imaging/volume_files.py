@@ -9,7 +9,7 @@ from .file_formats.header import Header, understood
 from .file_formats.segmentation import segments_of
 from .file_formats.voxel_data import TimePoint, read_time_points
 from .formats import PLANAR_REMEDY, READ_FORMATS, READ_SUFFIXES, check_format, format_of
-from .volume import Geometry
+from .geometry import Geometry
 
 _READERS = {
     ".nrrd": nrrd.read_header,

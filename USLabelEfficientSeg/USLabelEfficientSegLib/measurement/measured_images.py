@@ -14,7 +14,7 @@ from ..disk.failures import Failures
 from ..disk.outputs import Outputs
 from ..imaging.checksums import image_checksum
 from ..imaging.pixel_sizes import PixelSizes
-from ..imaging.volume import ImageLabels, UltrasoundImage
+from ..imaging.scan import LabelMap, Scan
 from ..segmentation.decision import expected_dice
 from ..segmentation.image_model import ImageModel, ImagePrediction
 from ..segmentation.model_digest import model_digest
@@ -50,7 +50,7 @@ def segment_and_measure_images(
     rows: list[PlanarMeasurement] = []
     digest = model_digest(model)
 
-    def record(file: Path, image: UltrasoundImage, prediction: ImagePrediction, labels: ImageLabels) -> None:
+    def record(file: Path, image: Scan, prediction: ImagePrediction, labels: LabelMap) -> None:
         rows[:] = measure_image(model, prediction, labels)
         write_measurements_of(file, rows, labels, Maker(image_checksum(image), digest))
 
@@ -70,7 +70,7 @@ def segment_and_measure_images(
         yield MeasuredImage(result.path, list(rows))
 
 
-def measure_image(model: ImageModel, prediction: ImagePrediction, labels: ImageLabels) -> list[PlanarMeasurement]:
+def measure_image(model: ImageModel, prediction: ImagePrediction, labels: LabelMap) -> list[PlanarMeasurement]:
     """Measure what a model has segmented.
 
     Args:

@@ -11,7 +11,7 @@ import torch
 from ..disk.failures import Failures
 from ..disk.outputs import Outputs
 from ..imaging.checksums import image_checksum
-from ..imaging.volume import LabelMap, UltrasoundVolume
+from ..imaging.scan import LabelMap, Scan
 from ..segmentation.inference import CoarsePrediction
 from ..segmentation.result_files import LABEL_SUFFIXES
 from ..segmentation.segment_files import segment_files
@@ -47,7 +47,7 @@ def segment_and_measure(
     rows: list[OrganMeasurement] = []
     digest = model.digest()
 
-    def record(file: Path, volume: UltrasoundVolume, prediction: CoarsePrediction, label_map: LabelMap) -> None:
+    def record(file: Path, volume: Scan, prediction: CoarsePrediction, label_map: LabelMap) -> None:
         rows[:] = measure_prediction(model, prediction, label_map)
         write_measurements_of(file, rows, label_map, Maker(image_checksum(volume), digest))
 

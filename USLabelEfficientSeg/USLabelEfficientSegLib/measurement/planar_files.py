@@ -18,8 +18,9 @@ from ..disk.failures import Failures
 from ..disk.files import atomic_write_csv
 from ..errors import InputError
 from ..imaging.files import read_map
+from ..imaging.geometry import Geometry
 from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
-from ..imaging.volume import Geometry, ImageLabels, UltrasoundImage
+from ..imaging.scan import LabelMap, Scan
 from ..text.counting import counted
 from ..text.numbers import for_programs
 from .own_outlines import own_outlines
@@ -59,7 +60,7 @@ def read_image_segmentation(
     geometry: Geometry | None = None,
     sizes: PixelSizes = UNKNOWN_PIXEL_SIZES,
     organs: Sequence[str] | None = None,
-) -> ImageLabels:
+) -> LabelMap:
     """A segmentation under the name of its image. Raises `InputError` as `read_planar_labels` does."""
     return named_segmentation(path, read_planar_labels(path, geometry=geometry, sizes=sizes), organs)
 
@@ -69,7 +70,7 @@ def measure_image_files(
     organs: Sequence[str] | None = None,
     sizes: PixelSizes = UNKNOWN_PIXEL_SIZES,
     failures: Failures | None = None,
-    images: Mapping[str, UltrasoundImage] | None = None,
+    images: Mapping[str, Scan] | None = None,
     model_sha256: str | None = None,
 ) -> list[PlanarMeasurement]:
     """Measure segmentations of 2-D images, files and all those in folders, as `measure_files` does volumes.
@@ -90,7 +91,7 @@ def measure_image_files(
     check_one_a_case(files)
     failures = failures or Failures()
     failures.of = len(files)
-    read: dict[Path, ImageLabels] = {}
+    read: dict[Path, LabelMap] = {}
     for file in counted(files, "reading"):
         with failures.of_one(file):
             read[file] = read_image_segmentation(file, sizes=sizes)
@@ -107,7 +108,7 @@ def measure_image_files(
 
 
 def _measured(
-    file: Path, found: TakenOver[ImageLabels, PlanarMeasurement], organs_given: bool, highest: int
+    file: Path, found: TakenOver[PlanarMeasurement], organs_given: bool, highest: int
 ) -> list[PlanarMeasurement]:
     if found.complete:
         return found.all
@@ -131,7 +132,7 @@ def organs_of_images(segmentations: Mapping[str, Path], references: Mapping[str,
 
 
 def measure_labels(
-    labels: ImageLabels,
+    labels: LabelMap,
     organs: Sequence[str],
     probabilities: NDArray[np.floating] | None = None,
     counted: Container[int] | None = None,
@@ -180,7 +181,7 @@ def write_planar_measurements(path: Path, rows: Sequence[PlanarMeasurement]) -> 
 def write_measurements_of(
     segmentation: Path,
     rows: Sequence[PlanarMeasurement],
-    labels: ImageLabels | None = None,
+    labels: LabelMap | None = None,
     maker: Maker = UNKNOWN,
 ) -> None:
     """Write the measurements of a segmentation file, which holds `labels`, beside it."""

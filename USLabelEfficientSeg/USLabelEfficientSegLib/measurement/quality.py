@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..imaging.volume import Geometry
+from ..imaging.geometry import Geometry
 from .flags import Flag
 
 _CUT_SHARE = 0.01  # of the organ's surface that lies at the edge of the image

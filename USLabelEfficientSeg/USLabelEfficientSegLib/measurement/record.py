@@ -26,7 +26,7 @@ from ..errors import InputError, Notice
 from ..imaging.checksums import VoxelChecksum, organ_checksums
 from ..imaging.files import image_name
 from ..imaging.formats import PICTURE_SUFFIXES, suffix_of
-from ..imaging.volume import LabelMap
+from ..imaging.scan import LabelMap
 from ..segmentation.segments import RECORD_SUFFIX
 from .organ import OrganMeasurement
 from .planar import PlanarMeasurement

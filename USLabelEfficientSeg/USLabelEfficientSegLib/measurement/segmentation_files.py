@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..annotation.label_files import read_volume_labels
-from ..annotation.segments import AnyLabels, LabelFile, matched, numbered, organs_named_in
+from ..annotation.segments import LabelFile, matched, numbered, organs_named_in
 from ..annotation.sparse_labels import UNLABELLED
 from ..disk.failures import Failures
 from ..disk.kinds import check_images
 from ..errors import InputError
 from ..imaging.files import find_images, image_name, read_label_map, read_map, read_volume
 from ..imaging.formats import PICTURE_SUFFIXES, suffix_of
-from ..imaging.volume import LabelMap, UltrasoundVolume
+from ..imaging.scan import LabelMap, Scan
 from ..imaging.volume_files import read_header
 from ..segmentation.segments import PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX
 from ..segmentation.training_statistics import TrainingStatistics
@@ -85,7 +85,7 @@ def read_segmentation(path: Path, organs: Sequence[str] | None = None) -> LabelM
     return named_segmentation(path, read_volume_labels(path), organs)
 
 
-def named_segmentation(path: Path, labels: AnyLabels, organs: Sequence[str] | None) -> AnyLabels:
+def named_segmentation(path: Path, labels: LabelMap, organs: Sequence[str] | None) -> LabelMap:
     """Labels as read from `path` under the name of their image, with the names beside it, matched to the organs."""
     name, segments = labels.name.removesuffix(SEGMENTATION_SUFFIX), labels.segments
     labels = replace(labels, name=name, segments=segments or recorded_names(path))
@@ -103,7 +103,7 @@ def measure_files(
     paths: Iterable[Path],
     organs: Sequence[str] | None = None,
     *,
-    images: Mapping[str, Path | UltrasoundVolume] | None = None,
+    images: Mapping[str, Path | Scan] | None = None,
     statistics: TrainingStatistics | None = None,
     model_sha256: str | None = None,
     failures: Failures | None = None,
@@ -154,7 +154,7 @@ def check_one_a_case(files: Iterable[Path]) -> None:
 def _measured(
     file: Path,
     organs: Sequence[str] | None,
-    images: Mapping[str, Path | UltrasoundVolume],
+    images: Mapping[str, Path | Scan],
     statistics: TrainingStatistics | None,
     model_sha256: str | None,
 ) -> tuple[bool, list[OrganMeasurement]]:

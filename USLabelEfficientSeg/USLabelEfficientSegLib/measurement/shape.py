@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..imaging.volume import Geometry
+from ..imaging.geometry import Geometry
 from .surface import ClosedSurface, closed_surface
 
 Lengths = tuple[float, float, float]

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from ..disk.files import atomic_write_csv
 from ..imaging.files import read_label_map
-from ..imaging.volume import LabelMap
+from ..imaging.scan import LabelMap
 from ..text.numbers import for_programs
 from .organ import OrganMeasurement
 from .record import (

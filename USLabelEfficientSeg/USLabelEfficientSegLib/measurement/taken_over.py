@@ -7,22 +7,20 @@ names. A file without names has those of its record.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 from ..annotation.segments import LabelFile, matched, numbered, organ_labels
 from ..errors import InputError
 from ..imaging.checksums import image_checksum
-from ..imaging.volume import LabelMap, UltrasoundVolume
+from ..imaging.scan import LabelMap, Scan
 from .flags import Flag
 from .organ import OrganMeasurement
 from .planar import PlanarMeasurement
 from .record import UNKNOWN, Maker, Record, Row
 
-AnyLabels = TypeVar("AnyLabels", bound=LabelMap)
-
 
 @dataclass(frozen=True)
-class TakenOver(Generic[AnyLabels, Row]):
+class TakenOver(Generic[Row]):
     """A segmentation with what was measured when it was made.
 
     Attributes:
@@ -34,7 +32,7 @@ class TakenOver(Generic[AnyLabels, Row]):
         maker: of the segmentation, unknown where none of its organs is as it was made.
     """
 
-    label_map: AnyLabels
+    label_map: LabelMap
     organs: list[str]
     rows: dict[int, Row]
     labels: dict[int, int]
@@ -47,7 +45,7 @@ class TakenOver(Generic[AnyLabels, Row]):
         whole = self.rows.keys() == set(range(1, len(self.organs) + 1)) and self.known
         return whole and int(self.label_map.voxels.max()) <= len(self.organs) and not any(map(is_edited, self.all))
 
-    def check_image(self, path: Path, image: UltrasoundVolume) -> None:
+    def check_image(self, path: Path, image: Scan) -> None:
         """Raise `InputError` when an image is not the one that was segmented into the file `path`."""
         if self.maker.image is None or self.maker.image.same(image_checksum(image)):
             return
@@ -65,8 +63,8 @@ class TakenOver(Generic[AnyLabels, Row]):
 
 
 def taken_over(
-    path: Path, label_map: AnyLabels, record: Record[Row] | None, organs: Sequence[str] | None
-) -> TakenOver[AnyLabels, Row]:
+    path: Path, label_map: LabelMap, record: Record[Row] | None, organs: Sequence[str] | None
+) -> TakenOver[Row]:
     """What holds of a record for the segmentation in a file.
 
     Args:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..imaging.files import read_map
-from ..imaging.volume import LabelMap
+from ..imaging.scan import LabelMap
 from ..segmentation.segments import UNCERTAINTY_SUFFIX
 from .record import record_of
 from .segmentation_files import probability_file

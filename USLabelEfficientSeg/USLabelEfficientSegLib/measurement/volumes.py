@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..annotation.sparse_labels import UNLABELLED
 from ..errors import InputError
-from ..imaging.volume import LabelMap
+from ..imaging.scan import LabelMap
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from scipy import ndimage
 
 from ..errors import InputError
 from ..imaging.file_formats.segmentation import fitted
+from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
-from ..imaging.volume import LabelMap, UltrasoundVolume
 from ..segmentation.decision import expected_dice
 from ..segmentation.training_statistics import IntensityFeatures, TrainingStatistics, intensity_features
 from .flags import Flag
@@ -36,7 +36,7 @@ def measure_case(
     organs: Sequence[str],
     probabilities: NDArray[np.floating] | None = None,
     *,
-    image: UltrasoundVolume | None = None,
+    image: Scan | None = None,
     statistics: TrainingStatistics | None = None,
     transform: NDArray[np.float64] | None = None,
     counted: Container[int] | None = None,

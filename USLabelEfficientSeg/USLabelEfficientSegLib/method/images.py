@@ -25,7 +25,6 @@ from ..divergence.swin_unet import SwinUnet
 from ..divergence.swin_weights import load_swin_weights
 from ..divergence.training import train_pair
 from ..errors import InputError
-from ..imaging.volume import UltrasoundImage
 from ..segmentation.image_model import ImageModel, predict_image
 from ..segmentation.model import MODEL_NAME
 from ..segmentation.model_provenance import without_names
@@ -128,7 +127,7 @@ def training_images(
     pixel_sizes: list[tuple[float, float]] = []
     for number, case in enumerate(study.cases, start=1):
         stop_if(cancelled, f"reading stopped after {number - 1} of {len(study.cases)} images")
-        image, label = read_image_of(study, case.name), study.read_labels(case.name)
+        image, label = study.read_volume(case.name), study.read_labels(case.name)
         greys.append(image_grey(image))
         labels.append(None if label is None else torch.from_numpy(label.voxels[..., 0].T.astype(np.int64)))
         pixel_sizes.append(image_pixel_size(image.geometry))
@@ -163,7 +162,7 @@ def deployed_model(
     sides: list[float] = []
     for number, case in enumerate(study.cases, start=1):
         stop_if(cancelled, f"measuring stopped after {number - 1} of {len(study.cases)} images")
-        prediction = predict_image(model, read_image_of(study, case.name), device)
+        prediction = predict_image(model, study.read_volume(case.name), device)
         sides += prediction.geometry.spacing[:2]
         pixel_mm2 = float(np.prod(prediction.geometry.spacing[:2]))
         counts = np.bincount(prediction.labels().voxels.ravel(), minlength=len(study.organs) + 1)
@@ -173,10 +172,3 @@ def deployed_model(
     ranges = tuple((float(column.min()), float(column.max())) if len(column) else None for column in found)
     statistics = ImageStatistics(areas_mm2=ranges, pixel_mm=(min(sides), max(sides)))
     return replace(model, statistics=statistics)
-
-
-def read_image_of(study: Study, name: str) -> UltrasoundImage:
-    """The image of a case of a 2-D study."""
-    image = study.read_volume(name)
-    assert isinstance(image, UltrasoundImage)
-    return image

@@ -18,7 +18,7 @@ from ..annotation.usable_slices import usable_slices
 from ..disk.files import writing
 from ..errors import InputError
 from ..imaging.resampling import resample_axes
-from ..imaging.volume import LabelMap, UltrasoundVolume
+from ..imaging.scan import LabelMap, Scan
 from ..segmentation.inference import predict
 from ..segmentation.model import MODEL_NAME, SegmentationModel
 from ..study.manifest import Case
@@ -112,9 +112,7 @@ def write_suggested_labels(
             write_label_map(folder / f"{case}.nrrd", LabelMap(sparse.voxels, dense.geometry, case, segments))
 
 
-def _organ_shares(
-    model: SegmentationModel, image: UltrasoundVolume, device: torch.device
-) -> list[NDArray[np.floating]]:
+def _organ_shares(model: SegmentationModel, image: Scan, device: torch.device) -> list[NDArray[np.floating]]:
     """For each axis (n,) how much the n slices along it hold of the organs that the model finds, each organ alike."""
     organs = predict(model, image, device).probability[1:]
     shares = (organs / organs.sum(axis=(1, 2, 3), keepdims=True).clip(1e-6)).sum(axis=0)

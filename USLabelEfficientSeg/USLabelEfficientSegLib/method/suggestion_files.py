@@ -16,9 +16,9 @@ from ..annotation.sparse_labels import SparseLabels
 from ..disk.outputs import Outputs
 from ..imaging.files import write_volume
 from ..imaging.intensities import normalised_grey
+from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
 from ..imaging.views import views_of
-from ..imaging.volume import LabelMap, UltrasoundVolume
 from ..study.study import Study
 from ..text.counting import counted
 
@@ -73,7 +73,7 @@ def write_suggestions(
     return [*images, *maps, *pictures]
 
 
-def slice_picture(volume: UltrasoundVolume, axis: int, index: int) -> NDArray[np.uint8]:
+def slice_picture(volume: Scan, axis: int, index: int) -> NDArray[np.uint8]:
     """A slice as a grey picture (rows, columns) with square pixels."""
     view = next(view for view in views_of(volume.geometry) if view.across == axis)
     grey = normalised_grey(volume.voxels.astype(np.float32), sector_mask(volume.voxels))

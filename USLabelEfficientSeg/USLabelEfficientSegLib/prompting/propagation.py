@@ -18,8 +18,8 @@ from ..annotation.sparse_labels import UNLABELLED
 from ..errors import InputError
 from ..imaging.intensities import normalised_grey
 from ..imaging.resampling import resample_axes, working_geometry
+from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
-from ..imaging.volume import LabelMap, UltrasoundVolume
 from ..segmentation.inference import CoarsePrediction
 from ..segmentation.training_statistics import IntensityFeatures
 from .network import PromptableNetwork
@@ -50,7 +50,7 @@ class Propagation:
     statistics: None = None
     is_rough: bool = True
 
-    def predict(self, volume: UltrasoundVolume, device: torch.device) -> CoarsePrediction:
+    def predict(self, volume: Scan, device: torch.device) -> CoarsePrediction:
         """Probabilities of the organs in a volume. Raises `InputError` as `propagate` does."""
         if volume.name not in self.labels:
             raise InputError(volume.name, "has no labels", "draw the organs in a slice of it, or leave it out")
@@ -67,7 +67,7 @@ class Propagation:
 
 
 def propagate(
-    volume: UltrasoundVolume,
+    volume: Scan,
     labels: LabelMap,
     organs: Sequence[str],
     *,

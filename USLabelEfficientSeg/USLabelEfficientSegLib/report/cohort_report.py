@@ -16,7 +16,7 @@ from ..evaluation.metrics import dice
 from ..evaluation.reference_volumes import read_reference_volumes
 from ..imaging.file_formats.segmentation import fitted
 from ..imaging.files import read_volume
-from ..imaging.volume import LabelMap
+from ..imaging.scan import LabelMap
 from ..measurement.segmentation_files import (
     find_segmentations,
     images_of,

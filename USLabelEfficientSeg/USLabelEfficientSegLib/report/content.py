@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..imaging.volume import LabelMap, UltrasoundVolume
+from ..imaging.scan import LabelMap, Scan
 from ..measurement.organ import OrganMeasurement
 from ..study.events import Event
 from .blocks import Section, Table
@@ -29,7 +29,7 @@ class ReportCase:
     """
 
     label: str
-    volume: UltrasoundVolume
+    volume: Scan
     prediction: LabelMap
     rows: Sequence[OrganMeasurement]
     reference: LabelMap | None = None

@@ -14,7 +14,7 @@ from ..disk.files import sha256_of
 from ..errors import InputError
 from ..imaging.image_files import read_image
 from ..imaging.pixel_sizes import PixelSizes
-from ..imaging.volume import ImageLabels
+from ..imaging.scan import LabelMap
 from ..measurement.measured_images import measure_image
 from ..measurement.planar_files import (
     KIND,
@@ -28,7 +28,6 @@ from ..measurement.record import read_record_of
 from ..measurement.segmentation_files import images_of
 from ..measurement.taken_over import check_model
 from ..measurement.uncertainty_maps import read_uncertainty
-from ..method.images import read_image_of
 from ..segmentation.image_model import ImageModel, predict_image
 from ..study.coverage import in_percent
 from ..study.events import read_events
@@ -127,14 +126,14 @@ def _study_cases(
 
 def _study_case(study: Study, case: Case, model: ImageModel, device: torch.device, label: str) -> ImageCase:
     check_unchanged(study, case)
-    image, annotation = read_image_of(study, case.name), study.read_labels(case.name)
+    image, annotation = study.read_volume(case.name), study.read_labels(case.name)
     prediction = predict_image(model, image, device)
     found = prediction.labels()
     rows = measure_image(model, prediction, found)
     unsure = prediction.uncertainty()
     made = ImageCase(label, image, found, rows, checksum=case.image.sha256, uncertainty=unsure)
     if annotation is not None:
-        made = _compared(made, ImageLabels(annotation.voxels, image.geometry, case.name), study.organs)
+        made = _compared(made, LabelMap(annotation.voxels, image.geometry, case.name), study.organs)
     return made
 
 
@@ -187,6 +186,6 @@ def _cohort_case(
     return made
 
 
-def _compared(case: ImageCase, reference: ImageLabels, organs: Sequence[str]) -> ImageCase:
+def _compared(case: ImageCase, reference: LabelMap, organs: Sequence[str]) -> ImageCase:
     true_rows = measure_labels(reference, organs)
     return replace(case, reference=reference, true_rows=true_rows, dice=overlaps(case.prediction, reference, organs))

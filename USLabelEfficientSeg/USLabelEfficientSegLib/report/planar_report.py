@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ..imaging.volume import ImageLabels, UltrasoundImage
+from ..imaging.scan import LabelMap, Scan
 from ..measurement.flags import sentence_of
 from ..measurement.planar import PlanarMeasurement
 from ..study.events import Event
@@ -83,10 +83,10 @@ class ImageCase:
     """
 
     label: str
-    image: UltrasoundImage
-    prediction: ImageLabels
+    image: Scan
+    prediction: LabelMap
     rows: Sequence[PlanarMeasurement]
-    reference: ImageLabels | None = None
+    reference: LabelMap | None = None
     true_rows: Sequence[PlanarMeasurement] = ()
     dice: Mapping[str, float] = field(default_factory=dict)
     checksum: str | None = None

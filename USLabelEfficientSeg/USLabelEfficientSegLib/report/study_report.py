@@ -10,7 +10,7 @@ import torch
 from ..disk.failures import Failures
 from ..disk.files import sha256_of
 from ..errors import InputError
-from ..imaging.volume import LabelMap
+from ..imaging.scan import LabelMap
 from ..measurement.volumes import organ_volumes
 from ..measurement.volumetric import measure_prediction
 from ..segmentation.inference import predict

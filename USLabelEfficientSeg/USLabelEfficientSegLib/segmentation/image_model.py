@@ -15,7 +15,8 @@ from ..divergence.images import image_grey, image_pixel_size
 from ..divergence.prediction import predict_images
 from ..divergence.unext import UNeXt
 from ..errors import InputError
-from ..imaging.volume import Geometry, ImageLabels, UltrasoundImage
+from ..imaging.geometry import Geometry
+from ..imaging.scan import LabelMap, Scan
 from ..training.checkpoint import load_checkpoint, save_checkpoint
 from .decision import decide, dice_threshold
 from .model import IMAGE_MODEL
@@ -117,7 +118,7 @@ class ImagePrediction:
     geometry: Geometry
     name: str
 
-    def labels(self) -> ImageLabels:
+    def labels(self) -> LabelMap:
         """The labels of the largest expected Dice of each organ (`decision`), small fragments and pinholes removed."""
         labels = decide(self.probability, [dice_threshold(organ) for organ in self.probability[1:]])
         for label, probability in enumerate(self.probability[1:, ..., 0], start=1):
@@ -125,7 +126,7 @@ class ImagePrediction:
             kept = tidied(organ, probability, others=(labels[..., 0] != 0) & ~organ)
             labels[organ, 0] = 0
             labels[kept, 0] = label
-        return ImageLabels(labels, self.geometry, self.name)
+        return LabelMap(labels, self.geometry, self.name)
 
     def uncertainty(self) -> NDArray[np.float32]:
         """(I, J, 1) in [0, 1]: entropy of the probabilities over its largest possible value."""
@@ -133,7 +134,7 @@ class ImagePrediction:
         return np.asarray(entropy / np.float32(np.log(len(self.probability))))
 
 
-def predict_image(model: ImageModel, image: UltrasoundImage, device: torch.device) -> ImagePrediction:
+def predict_image(model: ImageModel, image: Scan, device: torch.device) -> ImagePrediction:
     """Class probabilities of an image at its own pixels."""
     network, grey = model.network.to(device), image_grey(image)
     pixel_size, size, mirrored = image_pixel_size(image.geometry), model.image_size, model.mirrored

@@ -15,12 +15,13 @@ from monai.inferers import sliding_window_inference
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..imaging.geometry import Geometry
 from ..imaging.intensities import normalised_grey
 from ..imaging.normalisation import POSITION_CHANNELS, image_channels, mirrored_positions, position_channels
 from ..imaging.orientation import AS_THEY_ARE, Reordering, reordering
 from ..imaging.resampling import resample_axes, resample_slab, working_geometry
+from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
-from ..imaging.volume import Geometry, LabelMap, UltrasoundVolume
 from ..pseudolabels.fusion import FusedPrediction, confidence
 from .decision import decide, dice_threshold
 from .model import SegmentationModel
@@ -80,7 +81,7 @@ class CoarsePrediction:
         return [float(p.sum(dtype=np.float64) * voxel_ml) for p in self.probability[1:]]
 
 
-def predict(model: SegmentationModel, volume: UltrasoundVolume, device: torch.device) -> CoarsePrediction:
+def predict(model: SegmentationModel, volume: Scan, device: torch.device) -> CoarsePrediction:
     """Class probabilities and uncertainty of a volume on the model's working grid, with the volume's order of axes."""
     order = AS_THEY_ARE if model.orientation == "as-stored" else reordering(volume.geometry)
     own, volume = volume.geometry, volume if order == AS_THEY_ARE else order.scan(volume)

@@ -16,7 +16,7 @@ from ..calibration.probability_scaling import ProbabilityScaling
 from ..calibration.volumes import VolumeCalibration
 from ..errors import InputError
 from ..imaging.orientation import Orientation
-from ..imaging.volume import UltrasoundVolume
+from ..imaging.scan import Scan
 from ..student.build import StudentDesign
 from ..study.study import MODEL_NAME as MODEL_NAME
 from ..training.checkpoint import load_checkpoint, save_checkpoint
@@ -76,7 +76,7 @@ class SegmentationModel:
         """A trained model has intervals instead of a caution for all volumes."""
         return False
 
-    def predict(self, volume: UltrasoundVolume, device: torch.device) -> CoarsePrediction:
+    def predict(self, volume: Scan, device: torch.device) -> CoarsePrediction:
         """Class probabilities of a volume, see `inference.predict`."""
         from .inference import predict
 

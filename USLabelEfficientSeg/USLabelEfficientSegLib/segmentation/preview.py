@@ -17,8 +17,9 @@ from ..anatomy.training_volumes import TrainingVolume
 from ..disk.links import refuse_link
 from ..errors import InputError
 from ..imaging.files import write_label_map
+from ..imaging.geometry import Geometry
 from ..imaging.resampling import working_geometry
-from ..imaging.volume import Geometry, LabelMap
+from ..imaging.scan import LabelMap
 from ..study.study import Study
 from ..study.watching import PREVIEW, watched_volume
 from .decision import decide, dice_threshold

@@ -22,7 +22,7 @@ from ..errors import InputError
 from ..imaging.dicom import is_one_image
 from ..imaging.files import find_images, image_name, read_volume, write_label_map, write_map
 from ..imaging.image_files import Dimension, dimension_of
-from ..imaging.volume import LabelMap, UltrasoundVolume
+from ..imaging.scan import LabelMap, Scan
 from ..study.study import Study
 from ..training.threads import in_threads
 from .image_model import ImageModel
@@ -32,7 +32,7 @@ from .result_files import LABEL_SUFFIXES, result_files
 from .segmenter import Segmenter
 from .segments import segment_metadata
 
-_Segmented = tuple[UltrasoundVolume, CoarsePrediction, LabelMap]
+_Segmented = tuple[Scan, CoarsePrediction, LabelMap]
 _Model = TypeVar("_Model", SegmentationModel, ImageModel)
 
 
@@ -107,7 +107,7 @@ def segment_files(
     uncertainty: bool = False,
     outputs: Outputs | None = None,
     failures: Failures | None = None,
-    record: Callable[[Path, UltrasoundVolume, CoarsePrediction, LabelMap], object] = lambda *made: None,
+    record: Callable[[Path, Scan, CoarsePrediction, LabelMap], object] = lambda *made: None,
     threads: Callable[[], int] = lambda: 1,
     suffix: str = LABEL_SUFFIXES[0],
 ) -> Iterator[SegmentedFile]:
@@ -142,7 +142,7 @@ def segment_files(
     failures = failures or Failures()
     failures.of = len(images)
 
-    def segmented(read: Callable[[], UltrasoundVolume]) -> Callable[[], _Segmented]:
+    def segmented(read: Callable[[], Scan]) -> Callable[[], _Segmented]:
         return attempted(lambda: _segmented(model, read(), device))
 
     volumes = (attempted(partial(read_volume, path)) for path in images.values())
@@ -163,7 +163,7 @@ def segment_files(
             yield result
 
 
-def _segmented(model: Segmenter, volume: UltrasoundVolume, device: torch.device) -> _Segmented:
+def _segmented(model: Segmenter, volume: Scan, device: torch.device) -> _Segmented:
     prediction = model.predict(volume, device)
     return volume, prediction, prediction.label_map()
 

@@ -14,7 +14,7 @@ from ..disk.outputs import Outputs
 from ..imaging.files import write_label_map, write_map
 from ..imaging.image_files import Dimension, read_image
 from ..imaging.pixel_sizes import PixelSizes
-from ..imaging.volume import ImageLabels, UltrasoundImage
+from ..imaging.scan import LabelMap, Scan
 from ..study.study import Study
 from ..training.checkpoint_header import read_metadata
 from .image_model import ImageModel, ImagePrediction, predict_image
@@ -29,9 +29,9 @@ class SegmentedImage:
     """A segmentation that was written, and the prediction behind it."""
 
     path: Path
-    image: UltrasoundImage
+    image: Scan
     prediction: ImagePrediction
-    labels: ImageLabels
+    labels: LabelMap
 
 
 def model_dimension(path: Path) -> Dimension:
@@ -62,7 +62,7 @@ def segment_images(
     uncertainty: bool = False,
     outputs: Outputs | None = None,
     failures: Failures | None = None,
-    record: Callable[[Path, UltrasoundImage, ImagePrediction, ImageLabels], object] = lambda *made: None,
+    record: Callable[[Path, Scan, ImagePrediction, LabelMap], object] = lambda *made: None,
 ) -> Iterator[SegmentedImage]:
     """Segment 2-D images into a folder, one after the other as the result is iterated over; see `segment_files`.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 
 from ..calibration.volumes import VolumeCalibration
-from ..imaging.volume import UltrasoundVolume
+from ..imaging.scan import Scan
 from .training_statistics import TrainingStatistics
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Segmenter(Protocol):
     def is_rough(self) -> bool:
         """Whether its volumes are to be taken with caution, all of them."""
 
-    def predict(self, volume: UltrasoundVolume, device: torch.device) -> CoarsePrediction:
+    def predict(self, volume: Scan, device: torch.device) -> CoarsePrediction:
         """Class probabilities of a volume. Raises `InputError` when it cannot be segmented."""
 
     def digest(self) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..imaging.organ_colours import organ_rgb
-from ..imaging.volume import LabelMap
+from ..imaging.scan import LabelMap
 
 PROBABILITY_SUFFIX = "_probability"  # of the file of class probabilities beside a segmentation
 UNCERTAINTY_SUFFIX = "_uncertainty"

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ..imaging.geometry import Geometry
 from ..imaging.intensities import normalised_grey
 from ..imaging.orientation import ANATOMICAL, Orientation, axis_codes, reordering, spelt
 from ..imaging.resampling import resample_axes, working_geometry
+from ..imaging.scan import Scan
 from ..imaging.sector import sector_mask
-from ..imaging.volume import Geometry, UltrasoundVolume
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _PLACES = (6, 6, 6)
@@ -117,7 +118,7 @@ class IntensityFeatures:
         return np.append(self._own, _correlation(self.thumbnail, thumbnail))
 
 
-def intensity_features(volume: UltrasoundVolume, max_voxels: int) -> IntensityFeatures:
+def intensity_features(volume: Scan, max_voxels: int) -> IntensityFeatures:
     """Features of a volume on the working grid of at most so many voxels an axis."""
     voxels = resample_axes(volume.voxels, working_geometry(volume.geometry, max_voxels).shape)
     sector = sector_mask(voxels)

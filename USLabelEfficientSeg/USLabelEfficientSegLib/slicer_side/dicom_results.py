@@ -11,7 +11,7 @@ from typing import Any
 import slicer
 
 from ..errors import InputError
-from ..imaging.volume import LabelMap
+from ..imaging.scan import LabelMap, as_volume
 from ..measurement.flags import Flag
 from ..measurement.organ import OrganMeasurement
 from ..segmentation.segments import segment_metadata
@@ -77,7 +77,7 @@ def _stage_segmentation(node: MrmlNode, path: Path) -> None:
     segmentation, volume_node = node.GetSegmentation(), volumeOf(node)
     names = [segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())]
     voxels = labelMapFromSegmentation(node, volume_node, organsNamed(names))
-    label_map = LabelMap(voxels, geometryOfNode(volume_node), path.stem)
+    label_map = as_volume(LabelMap(voxels, geometryOfNode(volume_node), path.stem))
     write_label_map(path, label_map, segment_metadata(label_map, names))
     masks = {name: voxels == label for label, name in enumerate(names, start=1)}
     measured = measuredOf(node, masks, label_map.geometry.voxel_volume_ml)

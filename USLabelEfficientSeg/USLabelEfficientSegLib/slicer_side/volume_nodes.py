@@ -14,7 +14,8 @@ import vtk
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..imaging.volume import Geometry, UltrasoundVolume
+from ..imaging.geometry import Geometry
+from ..imaging.scan import Scan, as_volume
 
 MrmlNode = Any  # Slicer's classes carry no type information
 
@@ -23,7 +24,7 @@ _TYPES_OF_FILES = (np.uint8, np.int8, np.uint16, np.int16, np.float32)
 _LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
-def ultrasoundVolumeFromNode(volumeNode: MrmlNode) -> UltrasoundVolume:
+def ultrasoundVolumeFromNode(volumeNode: MrmlNode) -> Scan:
     """The voxels of a volume node on its own grid, without the transforms it is under.
 
     Args:
@@ -39,7 +40,7 @@ def ultrasoundVolumeFromNode(volumeNode: MrmlNode) -> UltrasoundVolume:
     if voxels.dtype not in _TYPES_OF_FILES:
         with np.errstate(over="ignore"):
             voxels = voxels.astype(np.float32)
-    return UltrasoundVolume(voxels, geometryOfNode(volumeNode), volumeNode.GetName())
+    return as_volume(Scan(voxels, geometryOfNode(volumeNode), volumeNode.GetName()))
 
 
 def geometryOfNode(volumeNode: MrmlNode) -> Geometry:

@@ -20,10 +20,11 @@ from ..disk.names import name_problem, safe_stems
 from ..errors import InputError
 from ..imaging.file_formats.segmentation import fitted
 from ..imaging.files import find_images, read_volume, write_volume
+from ..imaging.geometry import Geometry
 from ..imaging.image_files import Dimension, dimension_of_folder, read_image
 from ..imaging.orientation import Orientation, oriented
 from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
-from ..imaging.volume import Geometry, LabelMap, UltrasoundVolume, label_map_of
+from ..imaging.scan import LabelMap, Scan
 from ..text.counting import counted
 from .building import building, remove_leftovers
 from .manifest import Case, ImageRecord, LabelRecord, Manifest, write_manifest
@@ -43,7 +44,7 @@ class _Reader:
     def find(self, folder: Path, *, labels: bool = False) -> dict[str, Path]:
         return find_images(folder, pictures=self.dimension == 2, labels=labels)
 
-    def image(self, path: Path) -> UltrasoundVolume:
+    def image(self, path: Path) -> Scan:
         if self.dimension == 3:
             return oriented(read_volume(path), self.orientation)
         return read_image(path, self.pixel_sizes)
@@ -241,12 +242,12 @@ def _store(
     if indices is not None:
         labels = labels.keep_slices(slice_axis, indices)
     label_file = f"labels/{stem}.nrrd"
-    stored = label_map_of(labels.voxels, volume.geometry, source.name, segments_of(organs))
+    stored = LabelMap(labels.voxels, volume.geometry, source.name, segments_of(organs))
     write_label_map(folder / label_file, stored)
     return Case(name=source.name, image=image, labels=label_record(folder, label_file, labels, slice_axis))
 
 
-def _check_copy(path: Path, original: UltrasoundVolume, copy: UltrasoundVolume) -> None:
+def _check_copy(path: Path, original: Scan, copy: Scan) -> None:
     a, b = original.geometry, copy.geometry
     same = np.allclose(
         [*a.spacing, *a.origin, *a.direction.ravel()],

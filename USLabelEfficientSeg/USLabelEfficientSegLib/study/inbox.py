@@ -9,7 +9,7 @@ from ..annotation.sparse_labels import UNLABELLED, SparseLabels
 from ..disk.files import writing
 from ..disk.links import refuse_link
 from ..errors import InputError
-from ..imaging.volume import LabelMap
+from ..imaging.scan import LabelMap
 from .study import Study
 
 FOLDER = "new_labels"

@@ -10,9 +10,9 @@ from ..annotation.sparse_labels import UNLABELLED, LabelledSlice, SparseLabels
 from ..errors import InputError
 from ..imaging.file_formats.segmentation import fitted
 from ..imaging.files import find_images
+from ..imaging.geometry import Geometry
 from ..imaging.orientation import oriented
 from ..imaging.planes import slice_name
-from ..imaging.volume import Geometry
 from ..text.counting import counted
 from .manifest import Case
 from .study import Study

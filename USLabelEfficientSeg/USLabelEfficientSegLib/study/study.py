@@ -20,10 +20,11 @@ from .stages import Stage
 
 if TYPE_CHECKING:  # what reads and writes images takes long to import: whoever only looks at a study need not wait
     from ..annotation.sparse_labels import SparseLabels
+    from ..imaging.geometry import Geometry
     from ..imaging.image_files import Dimension
     from ..imaging.orientation import Orientation
     from ..imaging.pixel_sizes import PixelSizes
-    from ..imaging.volume import Geometry, UltrasoundVolume
+    from ..imaging.scan import Scan
 
 MODEL_NAME = "model.safetensors"  # in the run folder: what training ends with
 
@@ -150,8 +151,8 @@ class Study:
             "see `study show` for the names",
         )
 
-    def read_volume(self, name: str) -> UltrasoundVolume:
-        """The image of a case, an `UltrasoundImage` if the study is 2-D."""
+    def read_volume(self, name: str) -> Scan:
+        """The volume or image of a case."""
         from ..imaging.files import read_volume
         from ..imaging.image_files import read_image
 
@@ -175,7 +176,7 @@ class Study:
     def _set_labels(self, labels: Sequence[tuple[Case, SparseLabels]]) -> None:
         from ..annotation.label_files import write_label_map
         from ..annotation.segments import segments_of
-        from ..imaging.volume import label_map_of
+        from ..imaging.scan import LabelMap
         from .creation import label_record
 
         staged: list[tuple[Path, Path]] = []
@@ -186,7 +187,7 @@ class Study:
                 file = f"labels/{Path(case.image.file).name}"
                 temporary = temporary_path(self.folder / "labels", ".nrrd")
                 staged.append((temporary, self.folder / file))
-                write_label_map(temporary, label_map_of(one.voxels, geometry, case.name, segments_of(self.organs)))
+                write_label_map(temporary, LabelMap(one.voxels, geometry, case.name, segments_of(self.organs)))
                 record = label_record(self.folder, f"labels/{temporary.name}", one, self.slice_axis)
                 record = record.model_copy(update={"file": file})
                 changed[case.name] = case.model_copy(update={"labels": record})

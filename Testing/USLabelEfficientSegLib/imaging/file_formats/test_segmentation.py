@@ -7,7 +7,8 @@ from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.evaluation.evaluate import evaluate_case
 from USLabelEfficientSegLib.imaging.file_formats.segmentation import fitted
 from USLabelEfficientSegLib.imaging.files import find_images, image_name, read_label_map, read_volume, write_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
 
@@ -66,7 +67,7 @@ def test_a_segmentation_has_the_name_of_its_image(tmp_path: Path) -> None:
 
 def test_in_one_folder_the_image_is_the_image_and_the_segmentation_the_label(tmp_path: Path) -> None:
     voxels = np.random.default_rng(0).integers(0, 9, SHAPE).astype(np.uint8)
-    write_volume(tmp_path / "a.nrrd", UltrasoundVolume(voxels, IMAGE, "a"))
+    write_volume(tmp_path / "a.nrrd", Scan(voxels, IMAGE, "a"))
     path = segmentation(tmp_path / "A.SEG.NRRD".replace("A", "a", 1), box(2, 5)[None], [named("prostate")])
 
     assert find_images(tmp_path) == {"a": tmp_path / "a.nrrd"}
@@ -170,7 +171,7 @@ def test_a_box_that_does_not_tell_its_image_is_put_on_the_grid_of_the_image_at_h
 def test_a_box_beside_its_image_is_put_on_the_grid_of_the_image(tmp_path: Path) -> None:
     part = box(2, 5)[2:5, 2:5, 3:6]
     path = segmentation(tmp_path / "a.seg.nrrd", part[None], [named("prostate")], first=(2, 2, 3), whole=False)
-    write_volume(tmp_path / "a.mha", UltrasoundVolume(np.arange(960, dtype=np.uint16).reshape(SHAPE), IMAGE, "a"))
+    write_volume(tmp_path / "a.mha", Scan(np.arange(960, dtype=np.uint16).reshape(SHAPE), IMAGE, "a"))
 
     np.testing.assert_array_equal(read_label_map(path).voxels, box(2, 5))
 

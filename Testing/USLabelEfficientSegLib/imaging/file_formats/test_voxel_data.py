@@ -12,7 +12,8 @@ import SimpleITK as sitk  # noqa: N813
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import read_geometry, read_label_map, read_volume, write_label_map
 from USLabelEfficientSegLib.imaging.formats import READ_SUFFIXES
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 
 HEADER = "NRRD0004\ntype: uint8\ndimension: 3\nsizes: {}\nencoding: {}\nspacings: 1 1 1\n\n"
 META = "NDims = 3\nDimSize = {}\nElementSpacing = 1 1 1\nCompressedData = True\nElementType = MET_UCHAR\n"
@@ -104,7 +105,7 @@ def test_names_that_are_no_text_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", READ_SUFFIXES)
-def test_suffixes_in_capitals_are_read(volume: UltrasoundVolume, tmp_path: Path, suffix: str) -> None:
+def test_suffixes_in_capitals_are_read(volume: Scan, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     sitk.WriteImage(sitk.GetImageFromArray(volume.voxels), str(path))
     path = path.rename(tmp_path / f"A{suffix.upper()}")

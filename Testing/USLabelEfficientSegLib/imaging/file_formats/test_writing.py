@@ -20,13 +20,14 @@ from USLabelEfficientSegLib.imaging.files import (
     write_volume,
 )
 from USLabelEfficientSegLib.imaging.formats import READ_SUFFIXES, WRITE_SUFFIXES
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 
 DATA = Path(os.environ.get("USLABELSEG_DATA", Path(__file__).parents[5] / "shared" / "data"))
 GIPL = DATA / "volumes" / "prostate_trus_full_resolution.gipl"
 
 
-def _stored(path: Path, volume: UltrasoundVolume, compressed: bool = False) -> Path:
+def _stored(path: Path, volume: Scan, compressed: bool = False) -> Path:
     """The voxels as SimpleITK writes them by itself."""
     sitk.WriteImage(sitk.GetImageFromArray(volume.voxels), str(path), compressed)
     return path
@@ -38,7 +39,7 @@ def _data_file(header: Path) -> Path:
     return others[0] if header.suffix in (".nhdr", ".mhd") else header
 
 
-def test_voxels_are_indexed_like_simpleitk_images(volume: UltrasoundVolume, tmp_path: Path) -> None:
+def test_voxels_are_indexed_like_simpleitk_images(volume: Scan, tmp_path: Path) -> None:
     write_volume(tmp_path / "case.nrrd", volume)
 
     image = sitk.ReadImage(str(tmp_path / "case.nrrd"))
@@ -53,7 +54,7 @@ def test_voxels_are_indexed_like_simpleitk_images(volume: UltrasoundVolume, tmp_
 @pytest.mark.parametrize("suffix", READ_SUFFIXES)
 @pytest.mark.parametrize("kept", [0.97, 0.5, 0.02, 0.0])
 def test_a_truncated_file_is_refused_without_a_word_on_stderr(
-    volume: UltrasoundVolume,
+    volume: Scan,
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
     suffix: str,
@@ -71,7 +72,7 @@ def test_a_truncated_file_is_refused_without_a_word_on_stderr(
     assert capfd.readouterr().err == ""
 
 
-def test_a_damaged_compressed_file_is_refused(volume: UltrasoundVolume, tmp_path: Path) -> None:
+def test_a_damaged_compressed_file_is_refused(volume: Scan, tmp_path: Path) -> None:
     path = _stored(tmp_path / "a.nii.gz", volume)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
@@ -81,7 +82,7 @@ def test_a_damaged_compressed_file_is_refused(volume: UltrasoundVolume, tmp_path
         read_volume(path)
 
 
-def test_a_shear_is_refused_with_its_reason(volume: UltrasoundVolume, tmp_path: Path) -> None:
+def test_a_shear_is_refused_with_its_reason(volume: Scan, tmp_path: Path) -> None:
     path = _stored(tmp_path / "a.nii", volume)
     header = bytearray(path.read_bytes())
     header[252:254] = b"\0\0"  # no quaternion
@@ -92,7 +93,7 @@ def test_a_shear_is_refused_with_its_reason(volume: UltrasoundVolume, tmp_path: 
         read_volume(path)
 
 
-def test_the_error_stream_works_after_reading(volume: UltrasoundVolume, tmp_path: Path, capfd) -> None:
+def test_the_error_stream_works_after_reading(volume: Scan, tmp_path: Path, capfd) -> None:
     write_volume(tmp_path / "a.nrrd", volume)
     read_volume(tmp_path / "a.nrrd")
 
@@ -110,21 +111,19 @@ def test_a_huge_image_is_refused_before_it_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.gipl", "a.mhd", "a.png", "a", "a.dcm"])
-def test_only_formats_of_one_file_that_keep_the_geometry_are_written(
-    volume: UltrasoundVolume, tmp_path: Path, name: str
-) -> None:
+def test_only_formats_of_one_file_that_keep_the_geometry_are_written(volume: Scan, tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=r"use one of \.nrrd"):
         write_volume(tmp_path / name, volume)
     assert not list(tmp_path.iterdir())
 
 
-def test_writing_into_a_folder_that_does_not_exist(volume: UltrasoundVolume, tmp_path: Path) -> None:
+def test_writing_into_a_folder_that_does_not_exist(volume: Scan, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot be written \(no such file or directory\); choose"):
         write_volume(tmp_path / "missing" / "a.nrrd", volume)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="every folder is writable to root")
-def test_writing_without_permission(volume: UltrasoundVolume, tmp_path: Path) -> None:
+def test_writing_without_permission(volume: Scan, tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
         with pytest.raises(InputError, match=r"cannot be written \(permission denied\); choose"):
@@ -138,12 +137,13 @@ import resource, signal, sys
 import numpy as np
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import write_volume
-from USLabelEfficientSegLib.imaging.volume import Geometry, UltrasoundVolume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import Scan
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 voxels = np.random.default_rng(0).integers(0, 256, (50, 50, 50)).astype(np.uint8)
-volume = UltrasoundVolume(voxels, Geometry(voxels.shape, (1, 1, 1), (0, 0, 0), np.eye(3)), "a")
+volume = Scan(voxels, Geometry(voxels.shape, (1, 1, 1), (0, 0, 0), np.eye(3)), "a")
 for path in sys.argv[1:]:
     try:
         write_volume(path, volume)
@@ -153,7 +153,7 @@ for path in sys.argv[1:]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of the file size are POSIX")
-def test_a_full_disk_leaves_the_old_file_alone(volume: UltrasoundVolume, tmp_path: Path) -> None:
+def test_a_full_disk_leaves_the_old_file_alone(volume: Scan, tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}{suffix}" for number, suffix in enumerate(WRITE_SUFFIXES)]
     for path in paths:
         write_volume(path, volume)
@@ -193,7 +193,7 @@ def test_a_real_gipl_volume_has_the_geometry_that_simpleitk_reads(tmp_path: Path
         read_volume(short)
 
 
-def test_long_names_and_letters_of_any_language(volume: UltrasoundVolume, tmp_path: Path) -> None:
+def test_long_names_and_letters_of_any_language(volume: Scan, tmp_path: Path) -> None:
     folder = tmp_path / "Prüfung 胎児" / ("d" * 200) / ("e" * 200)
     folder.mkdir(parents=True)
     for suffix in WRITE_SUFFIXES:
@@ -213,7 +213,7 @@ def test_other_programs_read_what_is_written(
     voxels = np.random.default_rng(0).integers(0, 100, oblique_geometry.shape).astype(dtype)
     path = tmp_path / f"a{suffix}"
     for turned in (oblique_geometry, replace(oblique_geometry, direction=-oblique_geometry.direction)):
-        write_volume(path, UltrasoundVolume(voxels, turned, "a"))
+        write_volume(path, Scan(voxels, turned, "a"))
 
         image, own = sitk.ReadImage(str(path)), read_volume(path)
 
@@ -260,14 +260,12 @@ def test_nifti_has_no_room_for_long_axes(tmp_path: Path) -> None:
     shape = (40_000, 2, 2)
     voxels = np.arange(160_000, dtype=np.uint16).reshape(shape) % 7
     with pytest.raises(InputError, match="has no room for 40000 voxels on an axis"):
-        write_volume(
-            tmp_path / "a.nii.gz", UltrasoundVolume(voxels, Geometry(shape, (1, 1, 1), (0, 0, 0), np.eye(3)), "a")
-        )
+        write_volume(tmp_path / "a.nii.gz", Scan(voxels, Geometry(shape, (1, 1, 1), (0, 0, 0), np.eye(3)), "a"))
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems know no such names")
-def test_folders_whose_names_are_no_text_are_written_to(volume: UltrasoundVolume, tmp_path: Path) -> None:
+def test_folders_whose_names_are_no_text_are_written_to(volume: Scan, tmp_path: Path) -> None:
     folder = Path(os.fsdecode(bytes(tmp_path) + b"/caf\xe9"))
     folder.mkdir()
     for suffix in WRITE_SUFFIXES:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.report.pictures.organ_surfaces import SIDES, organs_png
 
 

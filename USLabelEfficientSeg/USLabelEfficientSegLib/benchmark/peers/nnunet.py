@@ -18,7 +18,7 @@ from ...annotation.sparse_labels import UNLABELLED
 from ...disk.files import atomic_write_json, atomic_write_text
 from ...disk.names import safe_stems
 from ...imaging.files import read_volume, write_label_map, write_volume
-from ...imaging.volume import LabelMap
+from ...imaging.scan import LabelMap
 from ...study.study import Study
 
 NUMBER = 901  # of the data set, in the range that nnU-Net leaves to users

@@ -32,7 +32,7 @@ from pydicom.uid import (
 )
 
 from ...errors import InputError
-from ..volume import check_voxel_count
+from ..geometry import check_voxel_count
 from .gdcm import decode_with_gdcm
 from .jpeg import decode_jpeg, transformed_by_jpeg2000
 from .values import count_of, frame_count, shown, told

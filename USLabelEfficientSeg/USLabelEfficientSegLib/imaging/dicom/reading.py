@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from ...errors import InputError
+from ..geometry import Geometry
 from ..stacking import Plane, stack
-from ..volume import Geometry
 from .files import images, readable
 from .pixels import pixels_of
 from .placement import has_position, placements, rounding_mm, time_of

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from ...errors import InputError, Notice
-from ..volume import Geometry, check_voxel_count
+from ..geometry import Geometry, check_voxel_count
 from .files import open_dataset, readable, segmentations
 from .pixels import pixels_of
 from .placement import Placement, placements

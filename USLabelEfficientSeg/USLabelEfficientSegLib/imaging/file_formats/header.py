@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...errors import InputError
 from ..file_errors import about
-from ..volume import Geometry, check_voxel_count
+from ..geometry import Geometry, check_voxel_count
 
 Role = Literal["space", "time", "colour"]
 Encoding = Literal["raw", "zlib", "gzip"]

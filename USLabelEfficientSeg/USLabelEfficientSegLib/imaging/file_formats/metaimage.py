@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ..volume import Geometry
+from ..geometry import Geometry
 from .header import (
     Header,
     Role,

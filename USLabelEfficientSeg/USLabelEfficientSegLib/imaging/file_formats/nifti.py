@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ..volume import Geometry
+from ..geometry import Geometry
 from .header import RAS_TO_LPS, Header, Role, VoxelData, check_units, checked_sizes, damaged, grid, understood
 from .voxel_data import first_bytes
 

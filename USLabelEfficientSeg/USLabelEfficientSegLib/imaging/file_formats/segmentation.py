@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ..volume import Geometry, LabelMap
+from ..geometry import Geometry
+from ..scan import LabelMap
 from .header import RAS_TO_LPS, checked_sizes, damaged, grid, real, whole
 
 _FIELD = re.compile(r"Segment([0-9]{1,6})_(\w+)")

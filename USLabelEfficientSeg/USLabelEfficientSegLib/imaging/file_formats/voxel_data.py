@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ..volume import Geometry
+from ..geometry import Geometry
 from .header import EXPORT_AGAIN, Header, VoxelData
 
 TimePoint = tuple[NDArray[np.generic], Geometry]

@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 from ...errors import InputError
 from ..file_errors import about, reason_of
 from ..formats import WRITE_SUFFIXES, format_of
-from ..volume import Geometry
+from ..geometry import Geometry
 from .header import RAS_TO_LPS
 
 _LEVEL = 4  # of compression: label maps get smaller than with 2, and images take no longer than with 3

@@ -9,7 +9,8 @@ import numpy as np
 from scipy import ndimage
 
 from ...errors import InputError
-from ..volume import Geometry, LabelMap, UltrasoundVolume
+from ..geometry import Geometry
+from ..scan import LabelMap, Scan
 from .anatomy import ORGAN_PLANS, Anatomy, Body, draw_anatomy
 from .beams import BeamGrid, Sector, draw_sector
 from .probe import ProbeSettings, compensation_db, compress, gain_error_db, probe_settings, tissue_loss_db
@@ -21,7 +22,7 @@ from .tissue import sample_anatomy
 class SimulatedCase:
     """A simulated volume, its dense labels and the exact volume of each organ in ml."""
 
-    volume: UltrasoundVolume
+    volume: Scan
     label_map: LabelMap
     volumes_ml: dict[str, float]
     organs: tuple[str, ...]
@@ -83,7 +84,7 @@ def simulate_volume(
     points = voxel_centres(shape, spacing)
     name = f"simulated_{seed:04d}"
     return SimulatedCase(
-        UltrasoundVolume(scan_convert(beams, grid, points), geometry, name),
+        Scan(scan_convert(beams, grid, points), geometry, name),
         LabelMap(label_voxels(anatomy.organs, points), geometry, name),
         {organ.name: organ.shape.volume_mm3() / 1000 for organ in anatomy.organs},
         organs,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...imaging.organ_colours import organ_colour
-from ...imaging.volume import ImageLabels, UltrasoundImage
+from ...imaging.scan import LabelMap, Scan
 from ...measurement.planar import Ellipse, PlanarMeasurement
 from .slice_picture import REFERENCE_COLOUR, Outline, SlicePicture, heat_png, jpeg, outlines_of
 
@@ -16,10 +16,10 @@ ELLIPSE_COLOUR = "#7FE9FF"
 
 
 def image_overlay(
-    image: UltrasoundImage,
-    labels: ImageLabels,
+    image: Scan,
+    labels: LabelMap,
     rows: Sequence[PlanarMeasurement],
-    reference: ImageLabels | None,
+    reference: LabelMap | None,
     description: str,
 ) -> SlicePicture:
     """An image with outlines of organs in their colours, thin ones of ellipses, and dashed white ones of references."""
@@ -38,7 +38,7 @@ def image_overlay(
     return SlicePicture(jpeg(pixels, (float(low), float(high))), *_size(image), tuple(lines), "Outlines", description)
 
 
-def uncertainty_overlay(image: UltrasoundImage, uncertainty: NDArray[np.floating], description: str) -> SlicePicture:
+def uncertainty_overlay(image: Scan, uncertainty: NDArray[np.floating], description: str) -> SlicePicture:
     """An image with the uncertainty (I, J, 1) of its segmentation in colours."""
     pixels = image.voxels[..., 0].T
     low, high = np.percentile(pixels.astype(np.float32), (0.5, 99.5))
@@ -48,7 +48,7 @@ def uncertainty_overlay(image: UltrasoundImage, uncertainty: NDArray[np.floating
     )
 
 
-def _size(image: UltrasoundImage) -> tuple[tuple[int, int], tuple[float, float]]:
+def _size(image: Scan) -> tuple[tuple[int, int], tuple[float, float]]:
     (i, j), (along_i, along_j) = image.geometry.shape[:2], image.geometry.spacing[:2]
     return (i, j), (i * along_i, j * along_j)
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from ...imaging.organ_colours import organ_colour
 from ...imaging.resampling import resample_axes, working_geometry
-from ...imaging.volume import LabelMap
+from ...imaging.scan import LabelMap
 from ...measurement.surface import ClosedSurface, closed_surface
 
 SIDES = ("the front", "the left", "above")

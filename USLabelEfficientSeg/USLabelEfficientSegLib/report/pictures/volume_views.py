@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from ...imaging.organ_colours import organ_colour
 from ...imaging.planes import slice_name
+from ...imaging.scan import LabelMap
 from ...imaging.views import View, views_of
-from ...imaging.volume import LabelMap
 from ..blocks import SliceRow
 from ..content import ReportCase
 from .slice_picture import REFERENCE_COLOUR, Outline, SlicePicture, heat_png, jpeg, outlines_of

@@ -1,7 +1,7 @@
-"""A volume is voxels plus their place in space: grey images and label maps."""
+"""The grid of a scan: where its voxels lie in space."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import permutations
 from math import prod
 
@@ -16,7 +16,7 @@ SAME_WITHIN_VOXELS = 0.05  # headers are rounded, to six digits or three decimal
 
 @dataclass(frozen=True, eq=False)
 class Geometry:
-    """The grid of a volume in LPS millimetres, as SimpleITK holds it.
+    """The grid of a scan in LPS millimetres, as SimpleITK holds it; that of a 2-D image has one voxel along k.
 
     Args:
         shape: number of voxels along the axes i, j, k.
@@ -54,6 +54,11 @@ class Geometry:
         checked = {"shape": shape, "spacing": spacing, "origin": origin, "direction": direction}
         for attribute, value in checked.items():
             object.__setattr__(self, attribute, value)
+
+    @property
+    def is_planar(self) -> bool:
+        """Whether it is the grid of a 2-D image: one slice."""
+        return self.shape[2] == 1
 
     @property
     def voxel_volume_ml(self) -> float:
@@ -105,91 +110,6 @@ class Geometry:
         return "".join("RAI"[axis] if self.direction[axis, n] < 0 else "LPS"[axis] for n, axis in enumerate(order))
 
 
-def _told_apart(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[str, str]:
-    """Two rows of numbers with as many digits as they need to look different."""
-    own = others = ""
-    for digits in range(4, 18):
-        own, others = (f"({', '.join(f'{value:.{digits}g}' for value in values)})" for values in (first, second))
-        if own != others:
-            break
-    return own, others
-
-
-@dataclass
-class UltrasoundVolume:
-    """A grey 3-D ultrasound image.
-
-    Args:
-        voxels: (I, J, K) intensities, any integer or float type.
-        geometry: the grid; its shape is the shape of `voxels`.
-        name: what messages and results call the image.
-
-    Raises:
-        InputError: not 3-D, thinner than two voxels, another shape than the grid, not finite, or constant.
-    """
-
-    voxels: NDArray[np.generic]
-    geometry: Geometry
-    name: str
-
-    def __post_init__(self) -> None:
-        _check_shape(self.voxels, self.geometry, self.name, planar=isinstance(self, UltrasoundImage))
-        low, high = float(self.voxels.min()), float(self.voxels.max())
-        if not np.isfinite([low, high]).all():
-            raise InputError(self.name, "holds NaN or infinite values", "export the image again without them")
-        if low == high:
-            raise InputError(self.name, f"has the value {low:g} in every voxel", "export the image again")
-
-
-@dataclass
-class UltrasoundImage(UltrasoundVolume):
-    """A grey 2-D ultrasound image: one slice (I, J, 1), i from left to right, j downwards; the spacing of k is 1 mm.
-
-    Raises:
-        InputError: as for `UltrasoundVolume`, except that the third axis has one voxel.
-    """
-
-
-@dataclass
-class LabelMap:
-    """A dense or sparse label of a volume.
-
-    Args:
-        voxels: (I, J, K) uint8: 0 background, 1..254 organs, 255 unlabelled.
-        geometry: the grid; its shape is the shape of `voxels`.
-        name: what messages and results call the label map.
-        segments: what the file calls its labels, by label value; empty when it names none.
-        mask: whether the file holds 0 and 255 alone, and 255 became the organ 1.
-
-    Raises:
-        InputError: not uint8, not 3-D, thinner than two voxels, or another shape than the grid.
-    """
-
-    voxels: NDArray[np.uint8]
-    geometry: Geometry
-    name: str
-    segments: Mapping[int, str] = field(default_factory=dict)
-    mask: bool = False
-
-    def __post_init__(self) -> None:
-        if self.voxels.dtype != np.uint8:
-            raise InputError(self.name, f"is a label map of type {self.voxels.dtype}", "give labels as uint8")
-        _check_shape(self.voxels, self.geometry, self.name, planar=isinstance(self, ImageLabels))
-
-
-@dataclass
-class ImageLabels(LabelMap):
-    """The labels (I, J, 1) of an `UltrasoundImage`, as in a `LabelMap`."""
-
-
-def label_map_of(
-    voxels: NDArray[np.uint8], geometry: Geometry, name: str, segments: Mapping[int, str] | None = None
-) -> LabelMap:
-    """The label map of a volume or, where there is one slice, the labels of a 2-D image; raises as they do."""
-    kind = ImageLabels if geometry.shape[2] == 1 else LabelMap
-    return kind(voxels, geometry, name, segments or {})
-
-
 def check_voxel_count(shape: Sequence[int], name: str) -> None:
     """Refuse an image of more than 2^31 voxels, which programs that count in 32 bits cannot address.
 
@@ -201,12 +121,11 @@ def check_voxel_count(shape: Sequence[int], name: str) -> None:
         raise InputError(name, problem, "crop or downsample the image")
 
 
-def _check_shape(voxels: NDArray[np.generic], geometry: Geometry, name: str, *, planar: bool) -> None:
-    size = " x ".join(str(n) for n in voxels.shape)
-    if planar and (voxels.ndim != 3 or min(voxels.shape[:2]) < 2 or voxels.shape[2] != 1):
-        raise InputError(name, f"is no 2-D image (size {size})", "give one image, at least 2 pixels on both axes")
-    if not planar and (voxels.ndim != 3 or min(voxels.shape) < 2):
-        raise InputError(name, f"is no volume (size {size})", "give 3-D data, at least 2 voxels on every axis")
-    if voxels.shape != geometry.shape:
-        problem = f"has voxels of shape {voxels.shape} on a grid of {geometry.shape}"
-        raise InputError(name, problem, "give voxels and geometry of one image")
+def _told_apart(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[str, str]:
+    """Two rows of numbers with as many digits as they need to look different."""
+    own = others = ""
+    for digits in range(4, 18):
+        own, others = (f"({', '.join(f'{value:.{digits}g}' for value in values)})" for values in (first, second))
+        if own != others:
+            break
+    return own, others

@@ -4,11 +4,7 @@ import numpy as np
 import pytest
 
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.imaging.volume import Geometry, LabelMap, UltrasoundVolume, check_voxel_count
-
-
-def _grey(shape: tuple[int, int, int]) -> np.ndarray:
-    return np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+from USLabelEfficientSegLib.imaging.geometry import Geometry, check_voxel_count
 
 
 def test_index_to_physical_follows_the_axes(oblique_geometry: Geometry) -> None:
@@ -75,40 +71,6 @@ def test_direction_is_a_read_only_copy() -> None:
 def test_an_impossible_geometry_is_refused(shape, spacing, origin, direction) -> None:
     with pytest.raises(InputError, match="image geometry"):
         Geometry(shape, spacing, origin, direction)
-
-
-def test_a_volume_of_another_shape_than_its_grid_is_refused(oblique_geometry: Geometry) -> None:
-    with pytest.raises(InputError, match=r"case: has voxels of shape \(9, 12, 7\) on a grid of \(12, 9, 7\)"):
-        UltrasoundVolume(_grey((9, 12, 7)), oblique_geometry, "case")
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_a_volume_that_is_not_finite_is_refused(oblique_geometry: Geometry, bad: float) -> None:
-    voxels = _grey(oblique_geometry.shape).astype(np.float32)
-    voxels[3, 4, 5] = bad
-
-    with pytest.raises(InputError, match="case: holds NaN or infinite values"):
-        UltrasoundVolume(voxels, oblique_geometry, "case")
-
-
-def test_a_constant_volume_is_refused_but_an_empty_label_map_is_not(oblique_geometry: Geometry) -> None:
-    zeros = np.zeros(oblique_geometry.shape, np.uint8)
-
-    with pytest.raises(InputError, match="case: has the value 0 in every voxel"):
-        UltrasoundVolume(zeros, oblique_geometry, "case")
-    assert not LabelMap(zeros, oblique_geometry, "case").voxels.any()
-
-
-def test_a_slice_is_not_a_volume() -> None:
-    flat = Geometry((4, 4, 1), (1, 1, 1), (0, 0, 0), np.eye(3))
-
-    with pytest.raises(InputError, match="4 x 4 x 1"):
-        UltrasoundVolume(_grey((4, 4, 1)), flat, "case")
-
-
-def test_a_label_map_is_uint8(oblique_geometry: Geometry) -> None:
-    with pytest.raises(InputError, match="int64"):
-        LabelMap(np.zeros(oblique_geometry.shape, np.int64), oblique_geometry, "case")
 
 
 def test_more_than_two_to_the_31_voxels_are_refused() -> None:
