@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint figures clean
+.PHONY: demo test lint docs figures clean
 
 demo: $(READY)
 	$(BIN)/uslabelseg demo demo-study
@@ -17,8 +17,12 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 figures: $(READY)
 	$(BIN)/python docs/figures/simulated_slices.py
+	$(BIN)/python docs/figures/use.py
 
 # torch comes first and pinned: left to itself, pip would take a build with gigabytes of CUDA packages.
 $(READY): pyproject.toml constraints.txt
@@ -28,5 +32,9 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
 	touch $(READY)
 
+$(VENV)/.docs: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
+	touch $@
+
 clean:
-	rm -rf $(VENV) demo-study .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo-study site .pytest_cache .mypy_cache .ruff_cache
