@@ -27,7 +27,7 @@ from PIL import Image
 from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, write_label_map, write_volume
 from USLabelEfficientSegLib.imaging.organ_colours import organ_colour
 from USLabelEfficientSegLib.imaging.simulator import SimulatedCase, simulate_volume
-from USLabelEfficientSegLib.report.rendering import organs_png
+from USLabelEfficientSegLib.report.pictures.organ_surfaces import organs_png
 
 PANEL = Path(__file__).parents[2] / "Resources" / "Screenshots" / "train.png"
 BARS = (20, 280, 450, 478)  # of that picture: left, upper, right, lower

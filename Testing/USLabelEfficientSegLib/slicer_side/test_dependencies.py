@@ -203,6 +203,6 @@ def test_offline_instructions_name_every_package(dependencies, requirements):
 
 
 def test_the_section_that_the_messages_point_to_exists(dependencies):
-    readme = dependencies.REQUIREMENTS.parents[2] / "README.md"
+    page = dependencies.REQUIREMENTS.parents[2] / "docs" / "install.md"
 
-    assert "# Offline installation\n" in readme.read_text(encoding="utf-8")
+    assert "# Offline installation\n" in page.read_text(encoding="utf-8")

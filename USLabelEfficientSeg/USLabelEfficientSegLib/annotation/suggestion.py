@@ -2,7 +2,7 @@
 
 A slice tells nothing of the extent across it, so the slice axes take turns. Volumes are drawn at random, none twice
 before all are drawn once: typical ones would teach as much about the mean, but too little about the spread of sizes, by
-which intervals are calibrated; those that a model is most unsure of taught less where it was tried (docs/benchmark.md).
+which intervals are calibrated; those that a model is most unsure of taught less where it was tried (docs/results.md).
 
 A volume is cut in the middle of what its slices are worth: alike before there is a model, for an organ that is imaged
 on purpose lies around the middle; later by how much of the organs the model finds there. Not all in the very middle,

@@ -1,6 +1,6 @@
 """Zoomed refinement at test time: the part of a 2-D image that shows the organs is predicted again, magnified.
 
-Organs are larger there, and in the middle. UNeXt works on a coarse grid and gains 0.003 of Dice (docs/fetal_head.md).
+Organs are larger there, and in the middle. UNeXt works on a coarse grid and gains 0.003 of Dice (docs/experiments.md).
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def _install_torch() -> None:
             "PyTorch",
             "is needed, and Slicer's PyTorch extension is not installed",
             "install the extension PyTorch in the Extensions Manager and restart Slicer; "
-            "without network see the README, section Offline installation",
+            "without network see docs/install.md, section Offline installation",
         ) from None
     try:
         torch = PyTorchUtils.PyTorchUtilsLogic().installTorch(
@@ -137,5 +137,5 @@ def _failed(what: str, error: Exception) -> InputError:
     return InputError(
         what,
         f"could not be installed ({error})",
-        "check the network connection and the proxy; without network see the README, section Offline installation",
+        "check the network connection and the proxy; without network see docs/install.md, section Offline installation",
     )

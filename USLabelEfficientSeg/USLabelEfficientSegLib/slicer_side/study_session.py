@@ -67,9 +67,7 @@ class StudySession:
 
         study = Study.open(self.folder)
         if study.dimension == 2:
-            remedy = (
-                "work on it with the command line (uslabelseg train, segment, report), see 2-D images in the README"
-            )
+            remedy = "work on it with the command line (uslabelseg train, segment, report), see docs/command-line.md"
             raise InputError(self.folder, "is a study of 2-D images, and this panel works on volumes", remedy)
         self._study = study
 
