@@ -2,9 +2,9 @@
 
 import torch
 
+from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
 from USLabelEfficientSegLib.imaging.files import read_label_map, write_label_map
 from USLabelEfficientSegLib.imaging.scan import LabelMap
-from USLabelEfficientSegLib.segmentation.model import MODEL_NAME
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.training.checkpoint import load_checkpoint
 

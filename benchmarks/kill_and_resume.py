@@ -25,10 +25,10 @@ import torch
 import torch._dynamo  # every fork's optimizer would import it anew, for seconds
 
 from USLabelEfficientSegLib.command_line.options import parse_changes
+from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
 from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
 from USLabelEfficientSegLib.pipeline import train
-from USLabelEfficientSegLib.segmentation.model import MODEL_NAME
 from USLabelEfficientSegLib.study.events import EventReader, read_events
 from USLabelEfficientSegLib.study.settings import Settings, changed
 from USLabelEfficientSegLib.study.study import Study

@@ -25,6 +25,7 @@ from USLabelEfficientSegLib.benchmark.clock import read_minutes, stopwatch
 from USLabelEfficientSegLib.benchmark.data import split_by_subject
 from USLabelEfficientSegLib.command_line.options import parse_changes
 from USLabelEfficientSegLib.disk.files import atomic_write_json
+from USLabelEfficientSegLib.disk.study_layout import MANIFEST_NAME
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.evaluation.evaluate import CaseMetrics, evaluate_case
 from USLabelEfficientSegLib.evaluation.metrics import volume_error_percent
@@ -34,7 +35,6 @@ from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation.inference import predict
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel, choose_device
 from USLabelEfficientSegLib.study.events import Event
-from USLabelEfficientSegLib.study.manifest import MANIFEST_NAME
 from USLabelEfficientSegLib.study.settings import changed, preset
 from USLabelEfficientSegLib.study.study import Study
 

@@ -14,13 +14,14 @@ import torch
 from offered_trainings import Idle
 from trained_studies import CPU, assert_same_weights, label_another_slice, stages, weights
 
+from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.imaging.normalisation import AnatomicalFrame
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
 from USLabelEfficientSegLib.method.run import FEWEST_STUDENT_STEPS, aligned, open_run
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation.inference import predict
-from USLabelEfficientSegLib.segmentation.model import MODEL_NAME, SegmentationModel
+from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.segmentation.model_provenance import knows_labels_of
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.settings import changed

@@ -14,7 +14,7 @@ from robustness.forks import command, import_all, in_fork
 from robustness.mutations import changed_bytes
 from robustness.runner import Check
 from robustness.trained_study import prepare
-from USLabelEfficientSegLib.segmentation.model import MODEL_NAME
+from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
 from USLabelEfficientSegLib.training.checkpoint import load_checkpoint
 
 FEWEST_CHECKS_A_DAMAGE = 50  # of other families: a command takes seconds

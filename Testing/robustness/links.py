@@ -12,11 +12,12 @@ import numpy as np
 from robustness.runner import Check
 from robustness.tiny_studies import slice_labels, study_with_a_run, volume_model, write_images
 from USLabelEfficientSegLib.command_line.result_output import checksum_of_model, save_model
+from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.study.inbox import leave_labels, take_labels
 from USLabelEfficientSegLib.study.provenance import start_run
 from USLabelEfficientSegLib.study.settings import preset
-from USLabelEfficientSegLib.study.study import MODEL_NAME, Study
+from USLabelEfficientSegLib.study.study import Study
 from USLabelEfficientSegLib.study.watching import watch_volume
 
 FILES = (

@@ -9,6 +9,7 @@ import torch
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
+from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
 from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import LabelMap
@@ -18,7 +19,7 @@ from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.segmentation.segment_files import images_by_name
 from USLabelEfficientSegLib.study.settings import Settings, changed
-from USLabelEfficientSegLib.study.study import MODEL_NAME, Study
+from USLabelEfficientSegLib.study.study import Study
 
 PREPARED = (".nrrd", ".csv", "study.json", MODEL_NAME, "_measurements.json")  # the same bytes from run to run
 ORGANS = ("solid", "fluid")

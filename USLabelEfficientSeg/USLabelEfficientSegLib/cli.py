@@ -11,11 +11,10 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from .command_line.interruption import BROKEN_PIPE, CANCELLED, stopped_by_signals
-from .errors import InputError
+from .command_line.interruption import stopped_by_signals
+from .errors import ExitCode, InputError
 from .text.display import printable
 
-BAD_INPUT = 2
 BUG = 1
 _GONE = (errno.EPIPE, errno.EIO)  # whoever has read the output, or the terminal
 _REFUSED_BY_SYSTEM = {
@@ -52,10 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             sys.stdout.flush()
         except Exception as error:
             # A library may turn an interruption in the midst of its import into an error of its own.
-            code = CANCELLED if stop.requested else _code_of(error, raise_faults=arguments is not None)
+            code = ExitCode.CANCELLED if stop.requested else _code_of(error, raise_faults=arguments is not None)
         except KeyboardInterrupt:
-            code = CANCELLED
-        if code == CANCELLED and stop.requested:
+            code = ExitCode.CANCELLED
+        if code == ExitCode.CANCELLED and stop.requested:
             _tell("uslabelseg: interrupted")
         _close_streams()
     sys.exit(code)
@@ -85,7 +84,7 @@ def _code_of(error: Exception, *, raise_faults: bool) -> int:
     if isinstance(error, InputError):
         return _refuse(str(error))
     if isinstance(error, OSError) and error.errno in _GONE and error.filename is None:
-        return BROKEN_PIPE
+        return ExitCode.BROKEN_PIPE
     if isinstance(error, OSError) and error.errno in _REFUSED_BY_SYSTEM:
         problem, remedy = (error.strerror or "refused").lower(), _REFUSED_BY_SYSTEM[error.errno]
         return _refuse(str(InputError(error.filename or "output", problem, remedy)))
@@ -109,7 +108,7 @@ def _refuse(sentence: str) -> int:
 
     console.log(f"error: {sentence}")
     _tell("uslabelseg: error: " + " ".join(sentence.splitlines()))
-    return BAD_INPUT
+    return ExitCode.BAD_INPUT
 
 
 def _tell(line: str) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from .disk.files import atomic_write_json, writing
+from .disk.study_layout import MANIFEST_NAME, PDF_NAME, REPORT_NAME
 from .errors import Cancelled, InputError
 from .evaluation.evaluate import evaluate_folders, summarise, write_metrics_csv
 from .imaging.files import find_images, write_label_map, write_volume
@@ -30,7 +31,6 @@ from .report.writing import write_report
 from .segmentation.segment_files import load_model
 from .study.coverage import share_in_words
 from .study.events import Event, Listener
-from .study.manifest import MANIFEST_NAME
 from .study.settings import Settings
 from .study.study import Study
 from .training.processors import Processors
@@ -127,9 +127,9 @@ def run_demo(
     content = report_content(
         study, shown.title, shown.cases, shown.comparisons, highlights, metrics_table(summarise(metrics))
     )
-    write_report(output / "report.html", content, pdf=output / "report.pdf")
+    write_report(output / REPORT_NAME, content, pdf=output / PDF_NAME)
     return DemoResult(
-        output / "report.html",
+        output / REPORT_NAME,
         study.summary()["labelled_slices"],
         share_in_words(study),
         mean_dice,

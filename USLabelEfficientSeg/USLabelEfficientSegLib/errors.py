@@ -1,6 +1,16 @@
 """The exceptions that the library raises on purpose."""
 
+from enum import IntEnum
 from pathlib import Path
+
+
+class ExitCode(IntEnum):
+    """How a command has ended."""
+
+    DONE = 0
+    BAD_INPUT = 2  # or a file of several failed
+    CANCELLED = 130  # what shells expect after Ctrl-C
+    BROKEN_PIPE = 141  # what they tell of a program that SIGPIPE has ended
 
 
 class InputError(ValueError):

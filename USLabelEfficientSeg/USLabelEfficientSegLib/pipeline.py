@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from .anatomy.training_volumes import TrainingVolume
+from .disk.study_layout import FEATURES, MODEL_NAME, SLICE_HEAD_NAME
 from .errors import InputError
 from .method.calibrating import calibrated, scaled
 from .method.divergence_teacher import pseudo_labelled_by_pair, slice_pair
@@ -28,7 +29,7 @@ from .method.rounds import (
 )
 from .method.run import TEACHER_NAME, Observer, Run, aligned, forget_run, open_run
 from .pseudolabels.teacher_labels import teacher_pseudo_label
-from .segmentation.model import MODEL_NAME, SegmentationModel
+from .segmentation.model import SegmentationModel
 from .study.coverage import check_every_organ_is_shown
 from .study.settings import Settings
 from .study.stages import CONTINUED, Stage
@@ -235,7 +236,7 @@ def slice_head(run: Run, teacher: VisionTransformer) -> SliceHead:
         of_equal_shape(samples),
         teacher.patch_size,
         settings,
-        checkpoint_path=run.folder / "slice_head.safetensors",
+        checkpoint_path=run.folder / SLICE_HEAD_NAME,
         seed=run.settings.seed,
         events=run.study.events,
         device=run.device,
@@ -280,4 +281,4 @@ def pseudo_labelled(run: Run, teacher: VisionTransformer, head: SliceHead) -> li
 
 def feature_cache(run: Run, teacher: VisionTransformer) -> FeatureCache:
     """The teacher's features of whole volumes, computed once and kept in the run folder."""
-    return FeatureCache(run.folder / "features", teacher, run.settings.teacher.slice_size)
+    return FeatureCache(run.folder / FEATURES, teacher, run.settings.teacher.slice_size)

@@ -18,9 +18,9 @@ from USLabelEfficientSegLib.benchmark.results import Job, read_results, result_p
 from USLabelEfficientSegLib.benchmark.run import RunOptions, run_job
 from USLabelEfficientSegLib.benchmark.study import sparse_study
 from USLabelEfficientSegLib.cli import main
+from USLabelEfficientSegLib.disk.study_layout import TEACHER_NAME
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, write_label_map
-from USLabelEfficientSegLib.method.run import TEACHER_NAME
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.study.settings import Settings, changed
 from USLabelEfficientSegLib.study.study import Study

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from USLabelEfficientSegLib.cli import main
+from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.pipeline import train
-from USLabelEfficientSegLib.segmentation.model import MODEL_NAME, SegmentationModel
+from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.settings import Settings, changed
 from USLabelEfficientSegLib.study.study import Study

@@ -10,13 +10,13 @@ import torch
 from trained_studies import CPU, assert_same_weights, label_another_slice, stages, weights
 
 from USLabelEfficientSegLib.disk.files import sha256_of
+from USLabelEfficientSegLib.disk.study_layout import EARLIER_MODEL_NAME, EARLIER_TEACHER_NAME, MODEL_NAME
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.imaging.files import write_volume
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
-from USLabelEfficientSegLib.method.earlier_training import EARLIER_MODEL_NAME, EARLIER_TEACHER_NAME
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation.inference import predict
-from USLabelEfficientSegLib.segmentation.model import MODEL_NAME, SegmentationModel
+from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.student import training as student_training
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.settings import Settings, changed

@@ -4,16 +4,17 @@ import pytest
 import torch
 from simulated_heads import write_heads
 
+from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME, PAIR_NAME
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.imaging.pixel_sizes import read_pixel_sizes
-from USLabelEfficientSegLib.method.images import PAIR_NAME, train_images, training_images
+from USLabelEfficientSegLib.method.images import train_images, training_images
 from USLabelEfficientSegLib.method.suggesting import suggest
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.provenance import image_checksums, label_checksums
 from USLabelEfficientSegLib.study.settings import Settings, changed
-from USLabelEfficientSegLib.study.study import MODEL_NAME, Study
+from USLabelEfficientSegLib.study.study import Study
 from USLabelEfficientSegLib.training.checkpoint import load_checkpoint
 
 CPU = torch.device("cpu")

@@ -8,11 +8,12 @@ import torch
 
 from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
 from USLabelEfficientSegLib.cli import main
+from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import find_images, read_label_map
 from USLabelEfficientSegLib.method.suggesting import suggest, write_suggested_labels
 from USLabelEfficientSegLib.segmentation.inference import predict
-from USLabelEfficientSegLib.segmentation.model import MODEL_NAME, SegmentationModel
+from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.study.study import Study
 
 

@@ -2,7 +2,8 @@
 
 import json
 
-from USLabelEfficientSegLib.segmentation.model import MODEL_NAME, SegmentationModel
+from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
+from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.segmentation.model_provenance import knows_labels_of, without_names
 from USLabelEfficientSegLib.study.study import Study
 

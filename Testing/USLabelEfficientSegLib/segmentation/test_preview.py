@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from USLabelEfficientSegLib import pipeline
+from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
 from USLabelEfficientSegLib.imaging.files import read_label_map
 from USLabelEfficientSegLib.imaging.resampling import working_geometry
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation import preview
-from USLabelEfficientSegLib.segmentation.model import MODEL_NAME
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.provenance import read_settings
 from USLabelEfficientSegLib.study.study import Study

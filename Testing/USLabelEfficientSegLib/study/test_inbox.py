@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice, SparseLabels
+from USLabelEfficientSegLib.disk.study_layout import NEW_LABELS
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import write_volume
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import Scan
-from USLabelEfficientSegLib.study.inbox import FOLDER, leave_labels, take_labels
+from USLabelEfficientSegLib.study.inbox import leave_labels, take_labels
 from USLabelEfficientSegLib.study.study import Study
 
 GRID = Geometry((6, 5, 4), (1.0, 2.0, 3.0), (10.0, 0.0, 0.0), np.eye(3))
@@ -45,7 +46,7 @@ def test_labels_are_left_while_another_holds_the_lock_and_taken_over_later(study
         assert take_labels(study) == ["a"]
 
     assert Study.open(study.folder).read_labels("a").labelled_slices() == [LabelledSlice(2, 1), LabelledSlice(2, 3)]
-    assert not list((study.folder / FOLDER).iterdir())
+    assert not list((study.folder / NEW_LABELS).iterdir())
 
 
 def test_labels_without_a_labelled_slice_make_the_case_unlabelled(study):
@@ -61,7 +62,7 @@ def test_labels_without_a_labelled_slice_make_the_case_unlabelled(study):
 def test_labels_of_another_organ_or_grid_are_refused(study):
     with pytest.raises(InputError, match="label liver on"):
         leave_labels(study, "a", slice_labels(1, organs=("kidney",)))
-    assert not (study.folder / FOLDER).exists()
+    assert not (study.folder / NEW_LABELS).exists()
 
 
 def test_removing_labels_removes_their_file(study):

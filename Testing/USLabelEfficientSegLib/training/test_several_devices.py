@@ -12,8 +12,9 @@ import pytest
 import torch
 from group_training import STEPS, compare, path_of, train
 
+from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
 from USLabelEfficientSegLib.errors import Cancelled, InputError
-from USLabelEfficientSegLib.segmentation.model import MODEL_NAME, SegmentationModel
+from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.study.events import EventLog, read_events
 from USLabelEfficientSegLib.study.provenance import read_starts
 from USLabelEfficientSegLib.study.study import Study

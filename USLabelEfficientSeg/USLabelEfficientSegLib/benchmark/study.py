@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..disk.study_layout import MANIFEST_NAME
 from ..imaging.files import read_volume, write_volume
 from ..method.suggesting import write_suggested_labels
-from ..study.manifest import MANIFEST_NAME
 from ..study.study import Study
 from .data import Dataset
 from .degradations import degrade

@@ -6,9 +6,9 @@ from typing import Annotated, Literal, TypeVar
 
 import typer
 
-from ..errors import Cancelled, InputError
+from ..errors import Cancelled, ExitCode, InputError
 from .console import console
-from .interruption import CANCELLED, Interruption
+from .interruption import Interruption
 from .long_commands import long_command
 from .options import Changes, DeviceName, OrganNames, parse_changes, parse_organs
 from .progress import duration, shown_progress
@@ -160,7 +160,7 @@ def benchmark(
                 console.say(f"{job.name}: Dice {dice:.3f} ({time})")
     except Cancelled as stop:
         console.stopped(stop, "the same command")
-        raise typer.Exit(CANCELLED) from None
+        raise typer.Exit(ExitCode.CANCELLED) from None
     results = read_results(output)
     if results:
         page = write_report(output, results, record)

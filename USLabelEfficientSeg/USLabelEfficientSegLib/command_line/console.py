@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
+from ..disk.study_layout import LOGS
 from ..disk.user_folder import user_folder
 from ..errors import Cancelled
 from ..text.display import printable
@@ -104,7 +105,7 @@ class Console:
 
     def open_log(self, command: str) -> None:
         """Keep a log of this command in the user's own files; where it cannot be written there is none."""
-        folder = user_folder() / "logs"
+        folder = user_folder() / LOGS
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             for old in sorted(folder.glob("* *.log"))[: -_LOGS_KEPT + 1 or None]:

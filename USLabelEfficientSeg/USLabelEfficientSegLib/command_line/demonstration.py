@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..errors import Cancelled
+from ..errors import Cancelled, ExitCode
 from .console import console, shell
-from .interruption import CANCELLED, Interruption
+from .interruption import Interruption
 from .long_commands import long_command
 from .options import Changes, DeviceName, parse_changes
 from .progress import duration, shown_progress
@@ -62,7 +62,7 @@ def demo(
             )
     except Cancelled as stop:
         console.stopped(stop, "the same command")
-        raise typer.Exit(CANCELLED) from None
+        raise typer.Exit(ExitCode.CANCELLED) from None
     console.say(f"Labelled: {result.labelled_slices} slices, {result.labelled_share}")
     console.say(f"Mean Dice on held-out volumes: {result.mean_dice:.3f}")
     console.say(f"Median volume error: {result.median_volume_error_percent:.1f} %")

@@ -7,9 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 
-CANCELLED = 130  # the exit code that shells expect after Ctrl-C
-BROKEN_PIPE = 141  # what they tell of a program that SIGPIPE has ended
-
 SAVING = "uslabelseg: saving the state, then stopping; Ctrl-C again stops at once"
 
 _STDERR = 2

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..disk.failures import Failures
+from ..errors import ExitCode
 from .console import console
 from .progress import shown_counts
 
@@ -80,4 +81,4 @@ def end_batch(failures: Failures) -> None:
         names = ", ".join(file.name for file in failures.failed)
         done = "the others are done" if len(failures.failed) < failures.of else "none is done"
         console.error(f"{len(failures.failed)} of {failures.of} failed, {done}: {names}")
-        raise typer.Exit(2)
+        raise typer.Exit(ExitCode.BAD_INPUT)

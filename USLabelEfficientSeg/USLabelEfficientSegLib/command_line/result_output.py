@@ -78,9 +78,9 @@ def next_report(segmentations: Sequence[Path], images: Path | None = None, refer
 
 def model_file(path: Path) -> Path:
     """The model file that a model file or the folder of a study stands for."""
-    from ..study.study import MODEL_NAME
+    from ..disk.study_layout import MODEL_NAME, run_file
 
-    return path / "run" / MODEL_NAME if path.is_dir() else path
+    return run_file(path, MODEL_NAME) if path.is_dir() else path
 
 
 def checksum_of_model(path: Path) -> str:

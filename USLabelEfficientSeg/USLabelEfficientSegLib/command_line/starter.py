@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
+from ..errors import ExitCode
 from .console import console, shell
 from .help_texts import EPILOG, first_sentence
-from .interruption import CANCELLED, Interruption
+from .interruption import Interruption
 from .long_commands import long_command
 from .options import DeviceName
 
@@ -38,7 +39,7 @@ def train(
       uslabelseg starter train starter --hours 10
     """
     from ..errors import Cancelled
-    from ..prompting.starter import save_starter
+    from ..prompting.starter import STARTER, save_starter
     from ..prompting.starter_training import cool_down, learn_scenes
     from ..segmentation.model import choose_device
 
@@ -50,15 +51,16 @@ def train(
         steps = learn_scenes(output, lambda: interruption() or time.monotonic() > until, seed=seed, device=where)
         console.say(f"{steps} steps so far.")
         if interruption():
-            raise typer.Exit(CANCELLED)
+            raise typer.Exit(ExitCode.CANCELLED)
         try:
             network = cool_down(output, seed=seed, device=where, cancelled=interruption)
         except Cancelled:
-            raise typer.Exit(CANCELLED) from None
+            raise typer.Exit(ExitCode.CANCELLED) from None
     card: dict[str, Any] = {"steps": steps, "seed": seed, "trained on": "random scenes of this program alone"}
-    save_starter(output / "starter.safetensors", network, card)
-    console.say(f"Weights: {output / 'starter.safetensors'}")
-    console.next(f"uslabelseg propagate IMAGES --labels DIR --output OUT --weights {shell(output)}/starter.safetensors")
+    weights = output / STARTER.name
+    save_starter(weights, network, card)
+    console.say(f"Weights: {weights}")
+    console.next(f"uslabelseg propagate IMAGES --labels DIR --output OUT --weights {shell(weights)}")
 
 
 app.command(short_help=first_sentence(train), epilog=EPILOG)(train)

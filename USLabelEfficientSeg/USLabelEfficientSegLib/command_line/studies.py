@@ -205,7 +205,7 @@ def show(
 
 def tell_next(study: "Study") -> None:
     """The step that the study is ready for."""
-    from ..study.study import MODEL_NAME
+    from ..disk.study_layout import MODEL_NAME
 
     folder = shell(study.folder)
     if study.is_training():

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ..errors import Cancelled, InputError
+from ..errors import Cancelled, ExitCode, InputError
 from .console import console, shell
-from .interruption import BROKEN_PIPE, CANCELLED, Interruption
+from .interruption import Interruption
 from .long_commands import long_command
 from .options import Changes, DeviceName, StudyFolder, parse_changes
 from .progress import Plan, duration, shown_progress
@@ -220,7 +220,7 @@ def _training(
     except Cancelled as stop:
         same = f"the same command without {' and '.join(given)}" if given else "the same command"
         console.stopped(stop, same)
-        raise typer.Exit(BROKEN_PIPE if interruption.output_gone else CANCELLED) from None
+        raise typer.Exit(ExitCode.BROKEN_PIPE if interruption.output_gone else ExitCode.CANCELLED) from None
     console.say(f"Done in {duration(time.monotonic() - started)}.")
 
 
@@ -231,8 +231,8 @@ def _tell_what(study: "Study", settings: "Settings") -> None:
 
 def _tell_time(study: "Study", settings: "Settings", where: str) -> None:
     """An estimate where there is an honest one: the preset quick, unchanged, on a processor."""
+    from ..disk.study_layout import MODEL_NAME
     from ..study.settings import preset
-    from ..study.study import MODEL_NAME
     from ..study.training_time import in_words, seconds_on_processor
 
     slices = sum(len(case.labels.slices) for case in study.cases if case.labels is not None)
@@ -248,7 +248,7 @@ def _tell_time(study: "Study", settings: "Settings", where: str) -> None:
 
 
 def _tell_model(study: "Study") -> None:
-    from ..study.study import MODEL_NAME
+    from ..disk.study_layout import MODEL_NAME
 
     console.say(f"Model: {study.run_folder / MODEL_NAME}")
     console.next(f"uslabelseg segment {shell(study.folder)} IMAGE... --output segmentations")

@@ -4,9 +4,10 @@ The seconds are those of the preset quick on one core of a server processor, see
 only tell how the time is shared between the stages.
 """
 
+from ..disk.study_layout import MODEL_NAME
 from ..study.settings import Settings
 from ..study.stages import CONTINUED, NumberedStage, Stage
-from ..study.study import MODEL_NAME, Study
+from ..study.study import Study
 
 _READING, _ALIGNING, _PROPOSING, _CALIBRATING = 0.4, 0.4, 0.3, 0.1  # a volume
 _TEACHER_STEP, _HEAD_STEP, _PAIR_STEP, _STUDENT_STEP = 0.15, 0.03, 0.3, 0.033

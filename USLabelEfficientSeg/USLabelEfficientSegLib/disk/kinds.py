@@ -6,9 +6,7 @@ from typing import Literal
 
 from ..errors import InputError
 from ..imaging.formats import PICTURE_SUFFIXES, READ_SUFFIXES, suffix_of
-
-MANIFEST_NAME = "study.json"
-MODEL_SUFFIX = ".safetensors"
+from .study_layout import MANIFEST_NAME, WEIGHTS_SUFFIX
 
 Kind = Literal["a study", "a model", "an image"]
 
@@ -19,7 +17,7 @@ def kind_of(path: Path) -> Kind | None:
         return "a study"
     if not path.is_file():
         return None
-    if path.suffix.lower() == MODEL_SUFFIX:
+    if path.suffix.lower() == WEIGHTS_SUFFIX:
         return "a model"
     return "an image" if suffix_of(path) in (*READ_SUFFIXES, *PICTURE_SUFFIXES, ".dcm") else None
 

@@ -24,14 +24,12 @@ from pathlib import Path
 from ..errors import InputError
 from ..imaging.formats import suffix_of
 from .files import sha256_of, sync_folder, writing
-from .kinds import MANIFEST_NAME
 from .lock import SECONDS_TO_LOCK, StudyLock, was_left
+from .study_layout import LOCK_NAME, MANIFEST_NAME, PDF_NAME, RECORD_SUFFIX, REPORT_NAME, WEIGHTS_SUFFIX
 from .user_folder import user_folder
 
 _STAGING = re.compile(r"\.uslabelseg-[0-9a-f]{16}")
-_LOCK = "lock"
-_NOT_OF_TEXTS = (".safetensors", "_measurements.json")  # what others read
-PAGES = ("report.html", "report.pdf")
+_NOT_OF_TEXTS = (WEIGHTS_SUFFIX, RECORD_SUFFIX)  # what others read
 _STREAMS = ("/dev/", "/proc/")
 
 
@@ -62,7 +60,7 @@ class Outputs:
         self._inputs = {os.path.realpath(path) for path in inputs}
         self._tell = tell
         self._texts = texts
-        self._pages = [] if pages_of is None else [place_of(pages_of) / name for name in PAGES]
+        self._pages = [] if pages_of is None else [place_of(pages_of) / name for name in (REPORT_NAME, PDF_NAME)]
 
     def claim(self, *paths: Path) -> None:
         """Check that all of `paths` may be written, before the work begins; what killed commands left there goes.
@@ -193,7 +191,7 @@ def remove_leftovers(folder: Path) -> None:
 
 def _is_dead(staging: Path) -> bool:
     try:
-        return was_left(staging / _LOCK)
+        return was_left(staging / LOCK_NAME)
     except FileNotFoundError:
         return time.time() - staging.stat().st_mtime > SECONDS_TO_LOCK
     except InputError:  # not our lock
@@ -228,7 +226,7 @@ def _temporary_folder(beside: Path | None) -> Iterator[Path]:
         beside.mkdir(parents=True, exist_ok=True)
         staging.mkdir(mode=0o700)
     try:
-        with StudyLock(staging / _LOCK, beside):
+        with StudyLock(staging / LOCK_NAME, beside):
             yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)

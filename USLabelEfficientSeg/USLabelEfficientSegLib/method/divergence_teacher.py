@@ -7,14 +7,13 @@ arXiv 2509.06495. There is no ViT here, so the student learns without correlatio
 from __future__ import annotations
 
 from ..anatomy.training_volumes import TrainingVolume
+from ..disk.study_layout import PAIR_NAME
 from ..divergence.pair import NetworkPair
 from ..divergence.slices import SliceNetwork, pixel_size, training_slices
 from ..divergence.training import train_pair
 from ..pseudolabels.teacher_labels import teacher_pseudo_label
 from ..study.stages import Stage
 from .run import Run
-
-PAIR_NAME = "divergence.safetensors"
 
 
 def slice_pair(run: Run) -> NetworkPair:

@@ -13,17 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from ..disk.files import sha256_of, writing
+from ..disk.study_layout import EARLIER_MODEL_NAME, EARLIER_TEACHER_NAME, MODEL_NAME, TEACHER_NAME, WEIGHTS_SUFFIX
 from ..errors import InputError
-from ..segmentation.model import MODEL_NAME, SegmentationModel
+from ..segmentation.model import SegmentationModel
 from ..study.provenance import images_added, labels_changed, read_continued_from, read_settings
 from ..study.settings import Settings
 from ..study.stages import Stage
 from ..study.study import Study
 from ..training.loop import is_complete
-
-TEACHER_NAME = "teacher.safetensors"
-EARLIER_MODEL_NAME = "continued_from.safetensors"
-EARLIER_TEACHER_NAME = "continued_from_teacher.safetensors"
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ def set_aside(study: Study, settings: Settings, from_teacher: bool) -> None:
         kept = {EARLIER_TEACHER_NAME}
         kept |= set() if from_teacher else {EARLIER_MODEL_NAME}
         kept |= set() if more_volumes else {TEACHER_NAME}
-        for path in folder.glob("*.safetensors"):
+        for path in folder.glob(f"*{WEIGHTS_SUFFIX}"):
             if path.name not in kept:
                 path.unlink()
     if (folder / EARLIER_MODEL_NAME).exists():

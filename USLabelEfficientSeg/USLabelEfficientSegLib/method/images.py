@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..calibration.images import ImageStatistics
+from ..disk.study_layout import MODEL_NAME, PAIR_NAME
 from ..divergence.images import TrainingImages, image_grey, image_pixel_size, prepare_images
 from ..divergence.pair import NetworkPair
 from ..divergence.prediction import ZOOMS
@@ -26,7 +27,6 @@ from ..divergence.swin_weights import load_swin_weights
 from ..divergence.training import train_pair
 from ..errors import InputError
 from ..segmentation.image_model import ImageModel, predict_image
-from ..segmentation.model import MODEL_NAME
 from ..segmentation.model_provenance import without_names
 from ..segmentation.zoomed_refinement import MARGINS
 from ..study.coverage import check_every_organ_is_shown
@@ -37,7 +37,6 @@ from ..study.study import Study
 from ..training.memory import computing_alike
 from .run import forget_run, stop_if
 
-PAIR_NAME = "divergence.safetensors"
 METHOD = "information-divergence"
 
 

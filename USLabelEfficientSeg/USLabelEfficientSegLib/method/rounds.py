@@ -17,6 +17,7 @@ from torch import nn
 
 from ..anatomy.location_prior import LocationPrior
 from ..anatomy.training_volumes import TrainingVolume
+from ..disk.study_layout import WEIGHTS_SUFFIX
 from ..pseudolabels.fusion import FusedPrediction
 from ..segmentation.inference import predict_inputs
 from ..segmentation.model import SegmentationModel
@@ -163,7 +164,7 @@ def _arguments(run: Run, member: Member) -> dict[str, Any]:
         "settings": member.settings,
         "mirrored_axes": run.mirrored,
         "stage": member.stage,
-        "checkpoint_path": run.folder / f"{member.file}.safetensors",
+        "checkpoint_path": run.folder / f"{member.file}{WEIGHTS_SUFFIX}",
         "seed": step_seed(run.settings.seed, name, number),
         "identity": {"run": run.identity},
         "pseudo_label_weight": member.pseudo_label_weight,
@@ -187,7 +188,7 @@ def observed(run: Run, member: Member, together: Callable[[nn.Module], Students]
 
 def observed_elsewhere(run: Run, member: Member, together: Callable[[nn.Module], Students]) -> Callable[[int], None]:
     """What is to be called while another process trains the student: the live preview, of its latest checkpoint."""
-    preview, checkpoint = _preview(run, member, together), run.folder / f"{member.file}.safetensors"
+    preview, checkpoint = _preview(run, member, together), run.folder / f"{member.file}{WEIGHTS_SUFFIX}"
 
     def meanwhile(step: int) -> None:
         if step and preview.due() and checkpoint.exists():

@@ -17,6 +17,7 @@ from ..anatomy.location_prior import LocationPrior, fit_location_prior
 from ..anatomy.training_volumes import TrainingVolume, prepare_volume
 from ..disk.files import writing
 from ..disk.names import safe_stems
+from ..disk.study_layout import ALIGNMENT_NAME, PSEUDO_LABELS, WEIGHTS_SUFFIX
 from ..divergence.swin_unet import SwinUnet
 from ..divergence.swin_weights import load_swin_weights
 from ..errors import Cancelled, InputError, Notice
@@ -46,7 +47,6 @@ FEWEST_STUDENT_STEPS = 150
 CONTINUED_SHARE = 0.5  # of the steps, when the weights are those of an earlier training
 CONTINUED_LABEL_SHARE = 0.125  # likewise, of those that learn long from the labels alone
 CONTINUED_LEARNING_RATE = 0.3  # of the students', which a larger one would lead away from what they know
-ALIGNMENT_NAME = "alignment.safetensors"
 
 T = TypeVar("T")
 Observer = Callable[[str, float, Callable[[], SegmentationModel]], None]
@@ -178,7 +178,7 @@ class Run:
             make: what predicts it.
         """
         case = self.study.case(volume.name)
-        path = self.folder / "pseudo_labels" / kind / f"{self._stems[case.name]}.safetensors"
+        path = self.folder / PSEUDO_LABELS / kind / f"{self._stems[case.name]}{WEIGHTS_SUFFIX}"
         shape = (len(self.study.organs) + 1, *volume.shape)
         return stored_prediction(path, digest([self.identity, case.name, case.image.sha256]), make, shape)
 

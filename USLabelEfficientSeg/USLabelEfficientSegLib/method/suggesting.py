@@ -16,11 +16,12 @@ from ..annotation.sparse_labels import SparseLabels
 from ..annotation.suggestion import Candidate, choose_slices
 from ..annotation.usable_slices import usable_slices
 from ..disk.files import writing
+from ..disk.study_layout import MODEL_NAME
 from ..errors import InputError
 from ..imaging.resampling import resample_axes
 from ..imaging.scan import LabelMap, Scan
 from ..segmentation.inference import predict
-from ..segmentation.model import MODEL_NAME, SegmentationModel
+from ..segmentation.model import SegmentationModel
 from ..study.manifest import Case
 from ..study.study import Study
 from ..text.counting import counted

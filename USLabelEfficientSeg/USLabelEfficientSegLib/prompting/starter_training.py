@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..disk.study_layout import EVENTS_NAME, WEIGHTS_SUFFIX
 from ..errors import Cancelled
 from ..imaging.simulator.scenes import Scene, draw_scene
 from ..study.events import EventLog
@@ -54,7 +55,7 @@ def learn_scenes(
             step_function=_steps(seed, state, network, average, settled=0),
             checkpoint_path=checkpoint,
             seed=seed,
-            events=EventLog(folder / "events.jsonl"),
+            events=EventLog(folder / EVENTS_NAME),
             settings={},
             learning_rate=lambda step: _RATE * min((step + 1) / _WARM_UP, 1.0),
             save_every_seconds=120,
@@ -88,9 +89,9 @@ def cool_down(
         steps=steps,
         state=state,
         step_function=_steps(seed, state, network, average, settled=_SETTLED, first=done),
-        checkpoint_path=folder / f"cooling_{done}.safetensors",
+        checkpoint_path=folder / f"cooling_{done}{WEIGHTS_SUFFIX}",
         seed=seed,
-        events=EventLog(folder / "events.jsonl"),
+        events=EventLog(folder / EVENTS_NAME),
         settings={},
         learning_rate=lambda step: _RATE * min((step + 1) / _WARM_UP, 1.0) * (1 - step / steps),
         save_every_seconds=120,

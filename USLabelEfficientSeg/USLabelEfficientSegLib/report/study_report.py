@@ -9,12 +9,13 @@ import torch
 
 from ..disk.failures import Failures
 from ..disk.files import sha256_of
+from ..disk.study_layout import MODEL_NAME
 from ..errors import InputError
 from ..imaging.scan import LabelMap
 from ..measurement.volumes import organ_volumes
 from ..measurement.volumetric import measure_prediction
 from ..segmentation.inference import predict
-from ..segmentation.model import MODEL_NAME, SegmentationModel
+from ..segmentation.model import SegmentationModel
 from ..study.coverage import share_in_words
 from ..study.events import read_events
 from ..study.events import training_seconds as training_seconds

@@ -18,7 +18,6 @@ from ..errors import InputError
 from ..imaging.orientation import Orientation
 from ..imaging.scan import Scan
 from ..student.build import StudentDesign
-from ..study.study import MODEL_NAME as MODEL_NAME
 from ..training.checkpoint import load_checkpoint, save_checkpoint
 from .model_description import ModelDescription, check_weights, loaded_students
 from .training_statistics import TrainingStatistics

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..disk.outputs import Outputs, place_of, was_own
+from ..disk.study_layout import RECORD_SUFFIX
 from ..errors import InputError
-from .segments import PROBABILITY_SUFFIX, RECORD_SUFFIX, UNCERTAINTY_SUFFIX
+from .segments import PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX
 
 LABEL_SUFFIXES = (".nrrd", ".seg.nrrd", ".nii.gz")  # what a label map can be written as, the usual one first
 

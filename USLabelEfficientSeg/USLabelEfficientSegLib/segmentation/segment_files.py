@@ -18,6 +18,7 @@ import torch
 from ..disk.failures import Failures, attempted
 from ..disk.kinds import check_images, check_model
 from ..disk.outputs import Outputs
+from ..disk.study_layout import MODEL_NAME
 from ..errors import InputError
 from ..imaging.dicom import is_one_image
 from ..imaging.files import find_images, image_name, read_volume, write_label_map, write_map
@@ -27,7 +28,7 @@ from ..study.study import Study
 from ..training.threads import in_threads
 from .image_model import ImageModel
 from .inference import CoarsePrediction
-from .model import MODEL_NAME, SegmentationModel
+from .model import SegmentationModel
 from .result_files import LABEL_SUFFIXES, result_files
 from .segmenter import Segmenter
 from .segments import segment_metadata

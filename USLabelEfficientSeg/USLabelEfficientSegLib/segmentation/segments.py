@@ -13,7 +13,6 @@ from ..imaging.scan import LabelMap
 
 PROBABILITY_SUFFIX = "_probability"  # of the file of class probabilities beside a segmentation
 UNCERTAINTY_SUFFIX = "_uncertainty"
-RECORD_SUFFIX = "_measurements.json"  # of what was measured when the image was segmented
 
 
 def segment_metadata(label_map: LabelMap, organs: Sequence[str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from ..disk.lock import holder_of
+from ..disk.study_layout import EVENTS_NAME, LOCK_NAME, run_file
 from ..study.events import read_events
 from ..study.stages import Stage
 from .panel_words import in_panel_words
@@ -45,7 +46,7 @@ class AdoptedWorker:
         if self._outcome is not None:
             return self._outcome
         now = time.monotonic()
-        holder = holder_of(self.folder / "lock")
+        holder = holder_of(self.folder / LOCK_NAME)
         if holder is not None and holder.pid == self.pid:
             if self._stop_by is not None and now >= self._stop_by:
                 end_by_force(self.pid)
@@ -73,7 +74,7 @@ class AdoptedWorker:
         return outcome
 
     def _judge(self) -> Outcome:
-        events = read_events(self.folder / "run" / "events.jsonl")
+        events = read_events(run_file(self.folder, EVENTS_NAME))
         if events and events[-1].stage == Stage.FINISHED:
             return Outcome("done")
         text = "" if self.log is None else self.log.read_text(encoding="utf-8", errors="replace")

@@ -11,6 +11,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from ..disk.study_layout import MANIFEST_NAME
 from ..errors import InputError
 from ..study.coverage import in_percent
 from . import study_jobs, study_nodes
@@ -36,8 +37,6 @@ from .volume_nodes import sequenceFrames
 
 if TYPE_CHECKING:
     from .panel import Panel
-
-MANIFEST = "study.json"
 
 
 class DataSection(Section):
@@ -133,7 +132,7 @@ class DataSection(Section):
             missing = [case for case in session.cases() if session.volumeNode(case) is None]
             reason = None if missing else _("The study is open, and all of its volumes are loaded.")
             return _("Load its volumes"), _("Load the volumes and labels of the study."), reason, self._load
-        if (folder / MANIFEST).is_file():
+        if (folder / MANIFEST_NAME).is_file():
             return _("Open study"), _("Load the volumes and labels of this study."), None, self._open
         if not self.ticked():
             return _("Create study"), "", _("Tick the volumes that belong to the study first."), None

@@ -9,6 +9,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from ..disk.study_layout import REPORT_NAME
 from ..measurement.flags import Flag
 from ..text.numbers import MILLILITRE, VolumeUnit, volume_unit
 from . import study_jobs, study_nodes
@@ -105,7 +106,7 @@ class MeasureSection(Section):
     def _report(self) -> None:
         session = self.panel.session
         assert session is not None
-        output, pdf = session.folder / "report.html", self.ui.pdfCheckBox.checked
+        output, pdf = session.folder / REPORT_NAME, self.ui.pdfCheckBox.checked
         job = Job(_("Writing the report"), lambda job: study_jobs.report(job, session, output, pdf), "report")
 
         def done(job: Job) -> str:

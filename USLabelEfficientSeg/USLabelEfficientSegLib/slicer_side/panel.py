@@ -9,7 +9,8 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
-from .data_section import MANIFEST, DataSection
+from ..disk.study_layout import MANIFEST_NAME
+from .data_section import DataSection
 from .improve_section import ImproveSection
 from .jobs import Job, JobRunner
 from .labels_section import LabelsSection
@@ -117,7 +118,7 @@ class Panel:
         """A scene was loaded: open the study that it was saved with, unless something is running."""
         folder = Path(self.parameters.studyFolder)
         known = self.session is not None and self.session.folder == folder
-        if self.parameters.studyFolder and not known and not self.runner.busy and (folder / MANIFEST).is_file():
+        if self.parameters.studyFolder and not known and not self.runner.busy and (folder / MANIFEST_NAME).is_file():
             with reported(self.ui.dataStatus):
                 self.data.open(folder, load=False)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import slicer
 
+from ..disk.study_layout import IMAGES, LOGS
 from ..errors import InputError
 from ..training import processors
 from .adopted_worker import AdoptedWorker
@@ -52,11 +53,11 @@ def createStudy(job: Job, folder: Path, volumeNodes: Sequence[MrmlNode], organs:
         raise InputError(folder, "is not empty", "choose a new folder for the study")
     with temporaryFolder() as temporary:
         staging = Path(temporary)
-        by_name = yield from stage(volumeNodes, staging / "images")
+        by_name = yield from stage(volumeNodes, staging / IMAGES)
         job.progress = 0.5
         names = ",".join(organ.name for organ in organs)
-        arguments = ["study", "create", str(folder), "--images", str(staging / "images"), "--organs", names]
-        yield from job.work([*arguments, "--slice-axis", str(axis)], staging / "logs")
+        arguments = ["study", "create", str(folder), "--images", str(staging / IMAGES), "--organs", names]
+        yield from job.work([*arguments, "--slice-axis", str(axis)], staging / LOGS)
     session = StudySession(folder)
     session.setAppearance(organs)
     for name, node in by_name.items():
@@ -69,8 +70,8 @@ def addVolumes(job: Job, session: StudySession, volumeNodes: Sequence[MrmlNode])
     """Steps that add volume nodes to a study."""
     with temporaryFolder() as temporary:
         staging = Path(temporary)
-        by_name = yield from stage(volumeNodes, staging / "images")
-        yield from job.work(["study", "add", str(session.folder), "--images", str(staging / "images")], session.logs)
+        by_name = yield from stage(volumeNodes, staging / IMAGES)
+        yield from job.work(["study", "add", str(session.folder), "--images", str(staging / IMAGES)], session.logs)
     session.refresh()
     for name, node in by_name.items():
         if inScene(node):

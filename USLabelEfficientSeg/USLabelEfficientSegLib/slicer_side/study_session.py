@@ -15,6 +15,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import slicer
 
+from ..disk.study_layout import (
+    APPEARANCE_NAME,
+    EARLIER_MODEL_NAME,
+    EVENTS_NAME,
+    LOCK_NAME,
+    LOGS,
+    MODEL_NAME,
+    RUN_RECORD_NAME,
+    run_file,
+)
 from ..errors import InputError
 from .jobs import Job, Steps
 from .segmentation_nodes import Organ
@@ -29,9 +39,6 @@ if TYPE_CHECKING:
     from .labelling import LabelledSlices
 
 MrmlNode = Any
-
-EARLIER_MODEL_NAME = "continued_from.safetensors"  # as `earlier_training` has it, which needs torch
-APPEARANCE = "organs.json"  # in the study folder: colours and terminology, which the library needs not know
 
 
 class StudySession:
@@ -74,18 +81,16 @@ class StudySession:
     @property
     def logs(self) -> Path:
         """Where workers leave what they print."""
-        return self.folder / "logs"
+        return self.folder / LOGS
 
     @property
     def events(self) -> Path:
         """Where training tells how far it is."""
-        return self.folder / "run" / "events.jsonl"
+        return run_file(self.folder, EVENTS_NAME)
 
     @property
     def model(self) -> Path | None:
         """The trained model, None before there is one."""
-        from ..study.study import MODEL_NAME
-
         path = self._study.run_folder / MODEL_NAME
         return path if path.exists() else None
 
@@ -110,7 +115,7 @@ class StudySession:
         from ..disk.json_files import read_json
 
         try:
-            stored = read_json(self.folder / APPEARANCE)
+            stored = read_json(self.folder / APPEARANCE_NAME)
             return {name: look for name, look in stored.items() if _is_look(look)}
         except (OSError, ValueError, AttributeError):
             return {}
@@ -120,7 +125,7 @@ class StudySession:
         from ..disk.files import atomic_write_json
 
         looks = {organ.name: {"colour": list(organ.colour), "terminology": organ.terminology} for organ in organs}
-        atomic_write_json(self.folder / APPEARANCE, looks)
+        atomic_write_json(self.folder / APPEARANCE_NAME, looks)
 
     # Volumes
 
@@ -264,7 +269,7 @@ class StudySession:
         """How far the study is trained: "" not at all, "partly", or "fully"."""
         if self.model is not None:
             return "fully"
-        return "partly" if (self.folder / "run" / "run.json").exists() else ""
+        return "partly" if run_file(self.folder, RUN_RECORD_NAME).exists() else ""
 
     def trainedWith(self, preset: str, method: str, changes: Mapping[str, Any]) -> bool:
         """Whether what is trained so far goes with these settings and with volumes of the study."""
@@ -275,7 +280,7 @@ class StudySession:
         stored = read_settings(self._study)
         if stored is None:
             return True
-        record = json.loads((self.folder / "run" / "run.json").read_text(encoding="utf-8"))
+        record = json.loads(run_file(self.folder, RUN_RECORD_NAME).read_text(encoding="utf-8"))
         same_volumes = record["data"]["images"] == image_checksums(self._study)
         return (same_volumes or images_added(self._study)) and stored == changed(
             preset_settings(preset), {"method": method, **changes}
@@ -308,7 +313,7 @@ class StudySession:
         """The process that is writing the study now, for example a training that Slicer's end has left behind."""
         from ..disk.lock import holder_of
 
-        return holder_of(self.folder / "lock")
+        return holder_of(self.folder / LOCK_NAME)
 
 
 def _is_look(look: Any) -> bool:

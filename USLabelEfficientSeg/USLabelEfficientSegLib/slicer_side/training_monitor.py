@@ -83,7 +83,7 @@ class TrainingMonitor:
 
     Example::
 
-        monitor = TrainingMonitor(Path(studyFolder) / "run" / "events.jsonl")
+        monitor = TrainingMonitor(run_file(Path(studyFolder), EVENTS_NAME))
         if monitor.update():
             print([(stage.name, stage.step, stage.of) for stage in monitor.stages])
     """

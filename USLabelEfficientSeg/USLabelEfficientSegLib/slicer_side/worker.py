@@ -19,12 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ..errors import InputError
+from ..errors import ExitCode, InputError
 from .panel_words import in_panel_words
 
 SECONDS_TO_SAVE = 1.4  # between the request to stop and the end by force
-BAD_INPUT = 2  # exit codes of the command line
-CANCELLED = 130
 ERROR_PREFIX = "uslabelseg: error: "
 _LIBRARY = Path(__file__).parents[2]
 
@@ -130,9 +128,9 @@ class Worker:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def _judge(self, code: int) -> Outcome:
-        if self.cancelling or code == CANCELLED:
+        if self.cancelling or code == ExitCode.CANCELLED:
             return Outcome("cancelled")
-        if code == 0:
+        if code == ExitCode.DONE:
             return Outcome("done")
         return Outcome("failed", explanation(code, self.log_text()))
 
@@ -141,7 +139,7 @@ def explanation(code: int, log: str) -> str:
     """Cause and remedy of a failure, from the exit code and what was printed."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     refused = [line.removeprefix(ERROR_PREFIX) for line in lines if line.startswith(ERROR_PREFIX)]
-    if code == BAD_INPUT and refused:
+    if code == ExitCode.BAD_INPUT and refused:
         return in_panel_words(refused[-1])
     last = lines[-1] if lines else "no message"
     if last.startswith("ModuleNotFoundError"):

@@ -17,13 +17,12 @@ from pathlib import Path
 from ..disk.files import sync_folder, writing
 from ..disk.links import is_link
 from ..disk.lock import SECONDS_TO_LOCK, StudyLock, was_left
+from ..disk.study_layout import IMAGES, LABELS, LOCK_NAME, MANIFEST_NAME
 from ..errors import InputError
-from .manifest import MANIFEST_NAME
 
 _BUILDING = re.compile(r"\.uslabelseg-[0-9a-f]{16}")
 _EARLIER = re.compile(r"\.[0-9a-f]{16}")
-_LOCK = "lock"  # as the study's own: killed with it still there, it does no harm
-_FOLDERS = ("images", "labels")
+_FOLDERS = (IMAGES, LABELS)
 _NOT_FREE = (errno.ENOTEMPTY, errno.EEXIST)
 _SECONDS_TO_MAKE = 86_400.0  # far more than it ever took
 
@@ -43,7 +42,7 @@ def building(target: Path) -> Iterator[Path]:
         folder.mkdir()
     try:
         with writing(target), ExitStack() as held:
-            held.enter_context(StudyLock(folder / _LOCK, target))
+            held.enter_context(StudyLock(folder / LOCK_NAME, target))  # the study's own: left behind, it does no harm
             yield folder
             if inside:
                 for name in (*_FOLDERS, MANIFEST_NAME):  # the manifest, which makes it a study, comes last
@@ -53,7 +52,7 @@ def building(target: Path) -> Iterator[Path]:
                     held.close()
                 _rename(folder, target)
                 held.close()
-                (target / _LOCK).unlink()
+                (target / LOCK_NAME).unlink()
             sync_folder(parent)
     except BaseException:
         if inside:
@@ -96,7 +95,7 @@ def _rename(folder: Path, target: Path) -> None:
 def _is_left(folder: Path) -> bool:
     """Whether its maker has died."""
     try:
-        return was_left(folder / _LOCK)
+        return was_left(folder / LOCK_NAME)
     except FileNotFoundError:
         return not any(folder.iterdir()) and time.time() - folder.stat().st_mtime > SECONDS_TO_LOCK
     except (InputError, OSError):

@@ -17,6 +17,7 @@ from ..annotation.sparse_labels import SparseLabels, classes_in
 from ..disk.files import sha256_of, temporary_path, writing
 from ..disk.links import is_link
 from ..disk.names import name_problem, safe_stems
+from ..disk.study_layout import IMAGES, LABELS
 from ..errors import InputError
 from ..imaging.file_formats.segmentation import fitted
 from ..imaging.files import find_images, read_volume, write_volume
@@ -99,8 +100,8 @@ def create_study(
     kept = None if label_fraction is None else _protocol(sources, slice_axis, label_fraction, seed)
 
     with building(folder) as hidden:
-        (hidden / "images").mkdir()
-        (hidden / "labels").mkdir()
+        (hidden / IMAGES).mkdir()
+        (hidden / LABELS).mkdir()
         stems = safe_stems(source.name for source in sources)
         cases = tuple(
             _store(hidden, reader, source, stem, names, slice_axis, kept)
@@ -152,7 +153,7 @@ def stored_images(
     hidden, moved = temporary_path(folder), []
     with writing(folder):
         try:
-            (hidden / "images").mkdir(parents=True)
+            (hidden / IMAGES).mkdir(parents=True)
             cases = tuple(
                 _store(hidden, reader, source, stem, manifest.organs, manifest.slice_axis, None)
                 for source, stem in counted(list(zip(sources, stems, strict=True)), "copying")
@@ -225,7 +226,7 @@ def _store(
     slice_axis: int,
     kept: dict[str, list[int]] | None,
 ) -> Case:
-    file = f"images/{stem}.nrrd"
+    file = f"{IMAGES}/{stem}.nrrd"
     volume = reader.image(source.image)
     write_volume(folder / file, volume)
     _check_copy(source.image, volume, _Reader(reader.dimension, UNKNOWN_PIXEL_SIZES).image(folder / file))
@@ -241,7 +242,7 @@ def _store(
     labels = SparseLabels(reader.labels(source.label, volume.geometry, organs).voxels, volume.geometry, organs)
     if indices is not None:
         labels = labels.keep_slices(slice_axis, indices)
-    label_file = f"labels/{stem}.nrrd"
+    label_file = f"{LABELS}/{stem}.nrrd"
     stored = LabelMap(labels.voxels, volume.geometry, source.name, segments_of(organs))
     write_label_map(folder / label_file, stored)
     return Case(name=source.name, image=image, labels=label_record(folder, label_file, labels, slice_axis))

@@ -8,11 +8,10 @@ from ..annotation.segments import segments_of
 from ..annotation.sparse_labels import UNLABELLED, SparseLabels
 from ..disk.files import writing
 from ..disk.links import refuse_link
+from ..disk.study_layout import NEW_LABELS
 from ..errors import InputError
 from ..imaging.scan import LabelMap
 from .study import Study
-
-FOLDER = "new_labels"
 
 
 def leave_labels(study: Study, name: str, labels: SparseLabels) -> None:
@@ -25,7 +24,7 @@ def leave_labels(study: Study, name: str, labels: SparseLabels) -> None:
     if labels.organs != study.organs or labels.geometry.shape != record.shape:
         problem = f"are of {', '.join(labels.organs)} on {labels.geometry.shape} voxels"
         raise InputError(f"labels of {name}", problem, f"label {', '.join(study.organs)} on {record.shape} voxels")
-    path = study.folder / FOLDER / record.file.rpartition("/")[2]
+    path = study.folder / NEW_LABELS / record.file.rpartition("/")[2]
     refuse_link(path.parent)
     with writing(path):
         path.parent.mkdir(exist_ok=True)
@@ -42,7 +41,7 @@ def put_labels(study: Study, name: str, labels: SparseLabels) -> None:
         study.remove_labels(name)
     else:
         study.set_labels(name, labels)
-    (study.folder / FOLDER / study.case(name).image.file.rpartition("/")[2]).unlink(missing_ok=True)
+    (study.folder / NEW_LABELS / study.case(name).image.file.rpartition("/")[2]).unlink(missing_ok=True)
 
 
 def take_labels(study: Study) -> list[str]:
@@ -52,7 +51,7 @@ def take_labels(study: Study) -> list[str]:
     """
     taken = []
     for case in study.cases:
-        path = study.folder / FOLDER / case.image.file.rpartition("/")[2]
+        path = study.folder / NEW_LABELS / case.image.file.rpartition("/")[2]
         if not path.exists():
             continue
         label_map = read_volume_labels(path, study.organs)

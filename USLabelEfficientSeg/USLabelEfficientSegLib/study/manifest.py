@@ -10,8 +10,9 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from ..annotation.organ_names import folded
 from ..disk.files import atomic_write_text
 from ..disk.json_files import read_json
-from ..disk.kinds import MANIFEST_NAME, kind_of
+from ..disk.kinds import kind_of
 from ..disk.names import LONGEST_NAME, name_problem, names_problem
+from ..disk.study_layout import IMAGES, LABELS, MANIFEST_NAME
 from ..errors import InputError
 from .settings import Section, invalid
 
@@ -49,7 +50,7 @@ Count = Annotated[int, Field(ge=0)]
 class ImageRecord(Section):
     """An image file of the study."""
 
-    file: Annotated[str, _in_folder("images")]
+    file: Annotated[str, _in_folder(IMAGES)]
     sha256: Sha256
     shape: tuple[Size, Size, Size]
     spacing: tuple[Spacing, Spacing, Spacing]
@@ -62,7 +63,7 @@ class LabelRecord(Section):
     `organ_slices` counts, for each organ, those of them that show it.
     """
 
-    file: Annotated[str, _in_folder("labels")]
+    file: Annotated[str, _in_folder(LABELS)]
     sha256: Sha256
     slices: tuple[tuple[SliceAxis, Count], ...]
     organ_slices: tuple[Count, ...]

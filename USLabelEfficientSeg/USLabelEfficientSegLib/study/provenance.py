@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from .. import __version__
 from ..disk.files import atomic_write_json
 from ..disk.json_files import read_json
+from ..disk.study_layout import RUN_RECORD_NAME
 from ..errors import InputError
 from .settings import Settings, parse_settings
 from .study import Study
@@ -33,7 +34,7 @@ def start_run(study: Study, settings: Settings, device: str, continued_from: Map
 
     Raises `InputError` when the run in the study was started with other settings.
     """
-    path = study.run_folder / "run.json"
+    path = study.run_folder / RUN_RECORD_NAME
     starts: list[dict[str, Any]] = []
     if path.exists():
         stored, starts, *_ = _read(path)
@@ -56,25 +57,25 @@ def start_run(study: Study, settings: Settings, device: str, continued_from: Map
 
 def read_settings(study: Study) -> Settings | None:
     """The settings of the study's run, or None before its first start."""
-    path = study.run_folder / "run.json"
+    path = study.run_folder / RUN_RECORD_NAME
     return _read(path)[0] if path.exists() else None
 
 
 def read_starts(study: Study) -> list[dict[str, Any]]:
     """When, on which device and with which software the study's run was started and continued, oldest first."""
-    path = study.run_folder / "run.json"
+    path = study.run_folder / RUN_RECORD_NAME
     return _read(path)[1] if path.exists() else []
 
 
 def labels_changed(study: Study) -> bool:
     """Whether labels were edited, added or removed since the study's run was last started or continued."""
-    path = study.run_folder / "run.json"
+    path = study.run_folder / RUN_RECORD_NAME
     return path.exists() and _read(path)[2] != label_checksums(study)
 
 
 def images_added(study: Study) -> bool:
     """Whether the study has got more volumes since its run was last started, and lost or changed none."""
-    path = study.run_folder / "run.json"
+    path = study.run_folder / RUN_RECORD_NAME
     if not path.exists():
         return False
     before, now = _read(path)[3], image_checksums(study)
@@ -83,7 +84,7 @@ def images_added(study: Study) -> bool:
 
 def read_continued_from(study: Study) -> dict[str, Any] | None:
     """Checksum and provenance of the model that the study's run continues from, None when it started anew."""
-    path = study.run_folder / "run.json"
+    path = study.run_folder / RUN_RECORD_NAME
     return _read(path)[4] if path.exists() else None
 
 

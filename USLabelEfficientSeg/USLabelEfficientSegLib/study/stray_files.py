@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ..disk.study_layout import IMAGES, LABELS
 from .study import Study
 
 
@@ -10,7 +11,7 @@ def stray_files(study: Study) -> list[Path]:
     known = {record.file for case in study.cases for record in (case.image, case.labels) if record is not None}
     return [
         entry
-        for name in ("images", "labels")
+        for name in (IMAGES, LABELS)
         for entry in sorted((study.folder / name).glob("*"))
         if f"{name}/{entry.name}" not in known and not entry.name.startswith(".")
     ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..disk.files import guarded, remove_temporaries, sha256_of, temporary_path, writing
 from ..disk.links import refuse_links
 from ..disk.lock import StudyLock, holder_of
+from ..disk.study_layout import EVENTS_NAME, LABELS, LOCK_NAME, MODEL_NAME, RUN, run_file
 from ..errors import InputError
 from .coverage import label_fraction
 from .events import EventLog, read_events
@@ -26,15 +27,13 @@ if TYPE_CHECKING:  # what reads and writes images takes long to import: whoever 
     from ..imaging.pixel_sizes import PixelSizes
     from ..imaging.scan import Scan
 
-MODEL_NAME = "model.safetensors"  # in the run folder: what training ends with
-
 
 class Study:
     """A study on disk. Reading needs no lock; whoever writes holds `lock()`, or does while one of its methods does."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
-        self.events = EventLog(folder / "run" / "events.jsonl")
+        self.events = EventLog(run_file(folder, EVENTS_NAME))
         self._manifest = manifest
         self._locked = False
 
@@ -138,7 +137,7 @@ class Study:
     @property
     def run_folder(self) -> Path:
         """Where training keeps its settings, events and weights."""
-        return self.folder / "run"
+        return self.folder / RUN
 
     def case(self, name: str) -> Case:
         """The case of a name. Raises `InputError` when there is none."""
@@ -184,14 +183,14 @@ class Study:
         try:
             for case, one in labels:
                 geometry = self._checked(case, one)
-                file = f"labels/{Path(case.image.file).name}"
-                temporary = temporary_path(self.folder / "labels", ".nrrd")
+                file = f"{LABELS}/{Path(case.image.file).name}"
+                temporary = temporary_path(self.folder / LABELS, ".nrrd")
                 staged.append((temporary, self.folder / file))
                 write_label_map(temporary, LabelMap(one.voxels, geometry, case.name, segments_of(self.organs)))
-                record = label_record(self.folder, f"labels/{temporary.name}", one, self.slice_axis)
+                record = label_record(self.folder, f"{LABELS}/{temporary.name}", one, self.slice_axis)
                 record = record.model_copy(update={"file": file})
                 changed[case.name] = case.model_copy(update={"labels": record})
-            with writing(self.folder / "labels"):
+            with writing(self.folder / LABELS):
                 for temporary, path in staged:
                     os.replace(temporary, path)
         finally:
@@ -272,7 +271,7 @@ class Study:
                 whatever is written to the study raises it once the study's folder has been moved or renamed.
         """
         refuse_links(self.folder)
-        with StudyLock(self.folder / "lock", self.folder) as lock, guarded(self.folder, lock.verify):
+        with StudyLock(self.folder / LOCK_NAME, self.folder) as lock, guarded(self.folder, lock.verify):
             remove_temporaries(self.folder)
             self._manifest = read_manifest(self.folder)  # another may have written it since it was read
             self._locked = True
@@ -292,7 +291,7 @@ class Study:
 
     def is_training(self) -> bool:
         """Whether somebody holds the study's lock."""
-        return holder_of(self.folder / "lock") is not None
+        return holder_of(self.folder / LOCK_NAME) is not None
 
     def training(self) -> dict[str, Any] | None:
         """How far the study is trained, as JSON values: stage, step, of, and state; None before its first training.

@@ -16,6 +16,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from ..disk.study_layout import WEIGHTS_SUFFIX
 from ..errors import InputError
 from ..training.checkpoint import save_checkpoint
 from .vit import VisionTransformer
@@ -47,7 +48,7 @@ def read_payload(path: Path) -> Any:
     if not path.is_file():
         raise InputError(path, "there is no such weights file", "give the path of a DINO checkpoint")
     try:
-        if path.suffix == ".safetensors":
+        if path.suffix == WEIGHTS_SUFFIX:
             return safetensors.torch.load_file(path)
         # The full DINO training file keeps its command-line arguments beside the weights.
         with torch.serialization.safe_globals([argparse.Namespace]):

@@ -1,0 +1,38 @@
+"""The files of a study folder: every name is written here, and nowhere else.
+
+Imports nothing heavy: Slicer reads it before torch is installed.
+"""
+
+from pathlib import Path
+
+# In the study folder.
+MANIFEST_NAME = "study.json"  # makes a folder a study
+IMAGES, LABELS = "images", "labels"  # folders
+NEW_LABELS = "new_labels"  # folder: labels drawn while the study is trained
+LOCK_NAME = "lock"  # held by the one that writes
+APPEARANCE_NAME = "organs.json"  # colours and terminology in Slicer
+LOGS = "logs"  # folder: output of the panel's workers
+RUN = "run"  # folder of the training
+REPORT_NAME, PDF_NAME = "report.html", "report.pdf"
+
+# In the run folder.
+RUN_RECORD_NAME = "run.json"  # what reproduces the training
+EVENTS_NAME = "events.jsonl"
+WEIGHTS_SUFFIX = ".safetensors"  # of everything that training keeps
+MODEL_NAME = "model.safetensors"  # what training ends with
+TEACHER_NAME = "teacher.safetensors"
+SLICE_HEAD_NAME = "slice_head.safetensors"
+PAIR_NAME = "divergence.safetensors"
+ALIGNMENT_NAME = "alignment.safetensors"
+EARLIER_MODEL_NAME = "continued_from.safetensors"
+EARLIER_TEACHER_NAME = "continued_from_teacher.safetensors"
+FEATURES = "features"  # folder: of the teacher
+PSEUDO_LABELS = "pseudo_labels"  # folder
+
+# Beside a segmentation.
+RECORD_SUFFIX = "_measurements.json"
+
+
+def run_file(study: Path, name: str) -> Path:
+    """A file in the run folder of a study."""
+    return study / RUN / name
