@@ -25,6 +25,20 @@ LIGHT = [
     "disk.files", "disk.lock", "disk.names", "disk.outputs", "training.checkpoint_header", "cli",
 ]  # fmt: skip
 
+# What the panel opens with, on a Slicer in which nothing is installed as yet; and what it may load after that, in a
+# function that is called once the packages are there. Neither loads torch: networks run in a process of their own.
+PANEL_AT_ONCE = [
+    "errors", "annotation.sparse_labels", "disk.lock", "imaging.organ_colours", "imaging.planes", "imaging.volume",
+    "measurement.flags", "measurement.organ", "measurement.quantities", "measurement.volumes", "segmentation.segments",
+    "study.coverage", "study.events", "study.stages", "study.training_time", "text.numbers", "training.processors",
+]  # fmt: skip
+PANEL_LATER = [
+    "disk.files", "disk.json_files", "disk.names", "disk.outputs", "evaluation.agreement", "evaluation.metrics",
+    "evaluation.reference_volumes", "imaging.files", "imaging.simulator", "measurement.tables",
+    "measurement.volumetric", "study.inbox", "study.provenance", "study.settings", "study.study",
+    "study.watching", "training.checkpoint_header",
+]  # fmt: skip
+
 
 def modules():
     """Every module of the library by its dotted name within the library."""
@@ -96,3 +110,98 @@ for command in ([], ["train"], ["segment"], ["study", "create"]):
 
     assert done.returncode == 0, done.stderr
     assert "uslabelseg train" in done.stdout
+
+
+def panel_imports(name, path, *, at_once):
+    """What a module of the panel takes from the library when it is loaded, or in its functions."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    inside = {
+        node
+        for block in ast.walk(tree)
+        if isinstance(block, ast.FunctionDef) or (isinstance(block, ast.If) and "TYPE_CHECKING" in ast.dump(block.test))
+        for node in ast.walk(block)
+        if isinstance(node, ast.ImportFrom)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level == 2 and (node not in inside) == at_once:
+            assert node.module, f"{name}: from .. import names no module"
+            for alias in node.names:
+                submodule = f"{node.module}.{alias.name}"
+                yield submodule if submodule in modules() else node.module
+
+
+PANEL = {name: path for name, path in modules().items() if name.startswith("slicer_side.")}
+
+
+@pytest.mark.parametrize("name", PANEL)
+def test_the_panel_takes_light_modules_from_the_library_and_others_where_they_are_needed(name):
+    assert set(panel_imports(name, PANEL[name], at_once=True)) <= set(PANEL_AT_ONCE)
+    assert set(panel_imports(name, PANEL[name], at_once=False)) <= {*PANEL_AT_ONCE, *PANEL_LATER}
+
+
+def test_what_the_panel_may_take_is_what_it_takes():
+    """The lists name nothing that is not used."""
+    taken = {
+        i for name, path in PANEL.items() for once in (True, False) for i in panel_imports(name, path, at_once=once)
+    }
+
+    assert taken == {*PANEL_AT_ONCE, *PANEL_LATER}
+
+
+def test_the_panel_opens_before_anything_is_installed_and_never_loads_networks():
+    requirements = (ROOT.parent / "Resources" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    to_install = ["torch", *(line.split(">=")[0] for line in requirements if line and not line.startswith("#"))]
+    program = f"""
+import importlib, sys
+from importlib.abc import MetaPathFinder
+
+class Missing(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {to_install!r}:
+            raise ModuleNotFoundError(name)
+
+missing = Missing()
+sys.meta_path.insert(0, missing)
+for name in {PANEL_AT_ONCE!r}:
+    importlib.import_module("USLabelEfficientSegLib." + name)
+sys.meta_path.remove(missing)
+for name in {PANEL_LATER!r}:
+    importlib.import_module("USLabelEfficientSegLib." + name)
+    assert not [heavy for heavy in {HEAVY!r} if heavy in sys.modules], name
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=300, cwd=ROOT.parent, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+def sections():
+    """Names under which the panel holds its sections."""
+    tree = ast.parse(PANEL["slicer_side.panel"].read_text(encoding="utf-8"))
+    return {
+        node.targets[0].attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Attribute)
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Name)
+        and node.value.func.id.endswith("Section")
+    }
+
+
+@pytest.mark.parametrize("name", sorted(PANEL.keys() - {"slicer_side.panel"}))
+def test_sections_of_the_panel_do_not_reach_into_each_other(name):
+    """They talk by signals; the panel alone knows them all."""
+    assert len(sections()) == 6
+    tree = ast.parse(PANEL[name].read_text(encoding="utf-8"))
+    reached = {
+        f"panel.{node.attr}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr in sections() | {"sections"}
+        and getattr(node.value, "attr", getattr(node.value, "id", None)) == "panel"
+    }
+    imported = {module for module, own in imports(name, PANEL[name]) if own and module.endswith("_section")}
+
+    assert not reached and not imported

@@ -273,7 +273,7 @@ class DataSection(Section):
 
         def done(job: Job) -> str:
             self.panel.logic.session = job.result
-            self.panel.labels.adopt_drawn_labels()
+            self.signals.study_created.emit()
             return self._overview(job.result)
 
         self.panel.run(job, self.ui.dataStatus, done)
@@ -294,8 +294,8 @@ class DataSection(Section):
         self.panel.logic.session = StudySession(folder)
         self.panel.logic.session.takeLabelsIfFree()
         self.panel.parameters.studyFolder = str(folder)
-        self.panel.train.study_opened()
-        if not self.panel.train.follow(load) and load:
+        self.signals.study_opened.emit(load)
+        if load and not self.panel.runner.busy:  # who follows a training that runs already loads them meanwhile
             self._load()
         self.panel.refresh()
 

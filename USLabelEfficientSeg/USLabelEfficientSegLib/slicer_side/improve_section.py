@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from ..errors import InputError
 from . import study_nodes
 from .section import Section, allow, on_click, tell
-from .slice_views import shownSlice, sliceName
+from .slice_views import labelling_view, shownSlice, sliceName
 
 if TYPE_CHECKING:
     from .panel import Panel
@@ -24,6 +24,10 @@ class ImproveSection(Section):
         super().__init__(panel)
         ui = self.ui
         ui.resultSelector.addAttribute("vtkMRMLSegmentationNode", study_nodes.ROLE, study_nodes.RESULT)
+        self._offered: str = ui.improveTrainButton.text  # what section 3 would do now
+        self._why_not: str | None = None  # and why it cannot
+        self.signals.training_offered.connect(self._on_training_offered)
+        self.signals.segmented.connect(self.offer)
         ui.resultSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.panel.refresh_soon)
         for button, action in (
             (ui.correctButton, self._correct),
@@ -39,7 +43,7 @@ class ImproveSection(Section):
 
     def refresh(self) -> None:
         """Show what can be done with the chosen segmentation and the slice that is shown."""
-        result, train = self.ui.resultSelector.currentNode(), self.panel.train
+        result = self.ui.resultSelector.currentNode()
         reason = None if result is not None else _("Choose a segmentation first.")
         allow(self.ui.correctButton, _("Open it in the editor of section 2, and show its volume."), reason)
         allow(
@@ -47,22 +51,22 @@ class ImproveSection(Section):
             _("The slice in the red view is right now: learn from it."),
             self.panel.why_no_study() or reason,
         )
-        self.ui.improveTrainButton.text = train.offer
-        allow(self.ui.improveTrainButton, _("Go on with training, now with the corrected slices."), train.why_not)
+        self.ui.improveTrainButton.text = self._offered
+        allow(self.ui.improveTrainButton, _("Go on with training, now with the corrected slices."), self._why_not)
 
     def _correct(self) -> None:
         result = self.ui.resultSelector.currentNode()
-        volume_node, labels = study_nodes.volumeOf(result), self.panel.labels
+        volume_node = study_nodes.volumeOf(result)
         if volume_node is None:
             raise InputError(result.GetName(), "has no volume in the scene", "load its volume first")
-        labels.edit(result, volume_node)
+        self.signals.correction_wanted.emit(result, volume_node)
         slicer.util.setSliceViewerLayers(background=volume_node, fit=True)
         tell(self.ui.improveStatus, _("Correct a slice with the brush in section 2, then press Use this slice."))
 
     def _use_slice(self) -> None:
         session, result = self.panel.session, self.ui.resultSelector.currentNode()
         assert session is not None
-        shown = shownSlice(self.panel.labels.slice_node(), study_nodes.volumeOf(result))
+        shown = shownSlice(labelling_view().mrmlSliceNode(), study_nodes.volumeOf(result))
         if shown is None:
             raise InputError(_("The red view"), "shows no whole slice of this volume", "press Correct it first")
         case = session.useResultSlice(result, *shown)
@@ -73,4 +77,7 @@ class ImproveSection(Section):
         self.panel.refresh()
 
     def _train(self) -> None:
-        self.panel.train.train()
+        self.signals.training_wanted.emit()
+
+    def _on_training_offered(self, offer: str, why_not: str | None) -> None:
+        self._offered, self._why_not = offer, why_not

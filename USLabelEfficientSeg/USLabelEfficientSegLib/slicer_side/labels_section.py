@@ -16,7 +16,7 @@ from .label_editor import LabelEditor
 from .labels_overview import fraction_of, slice_rows, volume_rows
 from .section import Section, allow, fill_table, on_click, reported, set_headings, silent, tell
 from .slice_suggestions import SuggestedSlice
-from .slice_views import shownSlice, showSlice, sliceName
+from .slice_views import labelling_view, shownSlice, showSlice, sliceName
 from .study_session import StudySession
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ class LabelsSection(Section):
         self.editing = LabelEditor(ui.editorContainer, self.slice_node, self._on_drawn, self._on_slice_moved)
         self._save_timer = _single_shot(int(1000 * SECONDS_TO_SAVE), self.save_now)
         self._slice_timer = _single_shot(30, self._show_slice_buttons)
+        self.signals.study_created.connect(self.adopt_drawn_labels)
+        self.signals.labels_needed.connect(self.save_now)
+        self.signals.correction_wanted.connect(self.edit)
         ui.labelTable.connect("itemSelectionChanged()", self._on_volume_chosen)
         ui.labelTable.connect("cellClicked(int,int)", self._on_volume_clicked)
         ui.sliceTable.connect("cellClicked(int,int)", self._on_slice_chosen)
@@ -60,9 +63,7 @@ class LabelsSection(Section):
     def case(self) -> str | None:
         """The volume that is being labelled, by its name in the study."""
         session = self.panel.session
-        if session is None or self._case not in session.cases() or session.volumeNode(self._case) is None:
-            return None
-        return self._case
+        return self._case if session is not None and session.holds(self._case) else None
 
     @property
     def correcting(self) -> bool:
@@ -150,7 +151,7 @@ class LabelsSection(Section):
         self._case = case
         self.ui.suggestionLabel.text = ""
         tell(self.ui.labelsStatus, "")
-        self.panel.train.watch(case)
+        self.signals.volume_chosen.emit(case)
 
     def show_slice(self, case: str, axis: int, index: int) -> None:
         """Show a slice of a volume in the red view."""
@@ -173,11 +174,7 @@ class LabelsSection(Section):
 
     def slice_node(self) -> Any:
         """The node of the slice view in which slices are shown and labelled."""
-        return self.slice_view().mrmlSliceNode()
-
-    def slice_view(self) -> Any:
-        """The view itself."""
-        return slicer.app.layoutManager().sliceWidget("Red")
+        return labelling_view().mrmlSliceNode()
 
     def save_now(self) -> None:
         """Save what was drawn since the last time."""
@@ -226,6 +223,7 @@ class LabelsSection(Section):
         """The scene is closed, and with it everything that was shown."""
         self.leave()
         self._case = None
+        self.signals.volume_chosen.emit(None)
         self.ui.suggestionLabel.text = ""
         self.editing.forget()
 

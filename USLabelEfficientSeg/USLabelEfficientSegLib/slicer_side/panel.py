@@ -17,6 +17,7 @@ from .labels_section import LabelsSection
 from .measure_section import MeasureSection
 from .section import Section, reported, tell
 from .segment_section import SegmentSection
+from .signals import PanelSignals
 from .study_session import StudySession
 from .train_section import TrainSection
 
@@ -31,6 +32,7 @@ class Panel:
     Attributes:
         parameters: the parameter node, None while a scene is being closed.
         shown: whether the user is in this module; elsewhere the views are left alone.
+        signals: by which the sections talk to each other.
     """
 
     def __init__(self, ui: Any, logic: Any) -> None:
@@ -38,6 +40,7 @@ class Panel:
         self.logic = logic
         self.parameters: Any = None
         self.shown = True
+        self.signals = PanelSignals()
         self._refreshing = False
         self._soon = qt.QTimer()
         self._soon.setSingleShot(True)

@@ -23,12 +23,13 @@ class Section:
     """One part of the panel. Its widgets show the state of the study; `refresh` brings them up to date.
 
     Args:
-        panel: gives access to the widgets, the study, and the jobs.
+        panel: gives access to the widgets, the study, the jobs, and the signals by which sections talk to each other.
     """
 
     def __init__(self, panel: Panel) -> None:
         self.panel = panel
         self.ui = panel.ui
+        self.signals = panel.signals
 
     def refresh(self) -> None:
         """Show what is so now. Called after everything that may have changed something."""

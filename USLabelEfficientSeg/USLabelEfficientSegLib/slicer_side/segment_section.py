@@ -14,6 +14,7 @@ from .dependencies import ensureDependencies
 from .jobs import Job
 from .results import SegmentationRequest, segment
 from .section import Section, allow, checked_nodes, fill_node_list, on_click, silent, tell, ultrasound_nodes
+from .slice_views import labelling_view
 
 if TYPE_CHECKING:
     from .panel import Panel
@@ -117,7 +118,7 @@ class SegmentSection(Section):
         def done(job: Job) -> str:
             made = len(job.result)
             self._show(job.result)
-            self.panel.improve.offer(job.result)
+            self.signals.segmented.emit(job.result)
             text = _("Segmented {made} of {asked} volumes.").format(made=made, asked=asked)
             return text if made == asked else text + " " + _("The others were removed meanwhile.")
 
@@ -127,7 +128,7 @@ class SegmentSection(Section):
         """Of the results show the one of the volume in the views, or the first; others can be chosen in section 5."""
         if not results:
             return
-        background = self.panel.labels.slice_view().mrmlSliceCompositeNode().GetBackgroundVolumeID()
+        background = labelling_view().mrmlSliceCompositeNode().GetBackgroundVolumeID()
         of_shown = [node for node in results if study_nodes.volumeOf(node).GetID() == background]
         result = (of_shown or results)[0]
         study_nodes.showOnly(result)

@@ -17,6 +17,11 @@ MrmlNode = Any
 _ASKEW = 1e-3  # of a unit vector: what a view may be turned against the volume and still show its slice
 
 
+def labelling_view() -> Any:
+    """The slice view in which slices are shown and labelled."""
+    return slicer.app.layoutManager().sliceWidget("Red")
+
+
 def showSlice(sliceNode: MrmlNode, volumeNode: MrmlNode, axis: int, index: int) -> None:
     """Turn a slice view into the plane of the volume's slice `index` of array axis `axis`, the patient upright.
 

@@ -129,6 +129,10 @@ class StudySession:
 
     # Volumes
 
+    def holds(self, case: str | None) -> bool:
+        """Whether it is a volume of the study that the scene holds."""
+        return case in self.cases() and self.volumeNode(case) is not None
+
     def volumeNode(self, case: str) -> MrmlNode | None:
         """The volume node of a case, None when the scene has none."""
         created = self._study.summary()["created"]

@@ -40,6 +40,10 @@ class TrainSection(Section):
         self.continued: Continued | None = None  # what of the current model it would continue from
         self.how = ""  # a sentence on whether it would continue from the current model
         self.why_not: str | None = None  # why training cannot be started now
+        self._volume: str | None = None  # that the user looks at
+        self.signals.study_opened.connect(self._on_study_opened)
+        self.signals.volume_chosen.connect(self._on_volume_chosen)
+        self.signals.training_wanted.connect(self.train)
         with silent(ui.deviceCombo):
             ui.deviceCombo.addItem(_("Automatic"), _AUTOMATIC)
             ui.deviceCombo.addItem(_("Processor"), "cpu")
@@ -81,6 +85,7 @@ class TrainSection(Section):
             ui.deviceCombo.setCurrentIndex(max(index, 0))
         self._look_at_training()
         ui.trainButton.text = self.offer
+        self.signals.training_offered.emit(self.offer, self.why_not)
         allow(ui.trainButton, _("Learn from the labels; Slicer stays usable meanwhile."), self.why_not)
         job = self.training
         stopping = job is not None and job.cancelling
@@ -143,13 +148,14 @@ class TrainSection(Section):
         if self.panel.session is not None and self.training is not None:
             self.progress.update()
 
-    def watch(self, case: str | None) -> None:
+    def _watch(self) -> None:
         """Ask for previews of the volume that the user looks at."""
         from ..study.watching import watch_volume
 
-        session = self.panel.session
-        if session is not None:
-            watch_volume(session.folder, case if self.panel.parameters.preview else None)
+        session, parameters = self.panel.session, self.panel.parameters
+        if session is not None and parameters is not None:
+            wanted = parameters.preview and session.holds(self._volume)
+            watch_volume(session.folder, self._volume if wanted else None)
 
     def changes(self) -> dict[str, Any]:
         """The expert settings by name.
@@ -174,7 +180,7 @@ class TrainSection(Section):
     def _show_estimate(self) -> None:
         parameters, session = self.panel.parameters, self.panel.session
         if session is None:
-            volumes, slices = max(len(self.panel.data.ticked()), 1), 0
+            volumes, slices = max(sum(node is not None for node in parameters.volumes), 1), 0
         else:
             volumes, slices = len(session.cases()), session.study.summary()["labelled_slices"]
         seconds = seconds_on_processor(parameters.preset.value, volumes, slices, self.continued)
@@ -200,7 +206,7 @@ class TrainSection(Section):
         """Start training, go on with it, or begin anew when the user agrees."""
         session, parameters = self.panel.session, self.panel.parameters
         assert session is not None
-        self.panel.labels.save_now()
+        self.signals.labels_needed.emit()
         ensureDependencies()
         restart, anew = False, parameters.anew and session.continues()
         if session.trained() and not self._same_settings(session):
@@ -213,7 +219,7 @@ class TrainSection(Section):
             restart = True
         changes = self.changes()
         self.study_opened()
-        self.watch(self.panel.labels.case)
+        self._watch()
         if parameters.lossChart is None:
             parameters.lossChart = lossPlotNodes([])
         job = Job(
@@ -233,8 +239,8 @@ class TrainSection(Section):
         parameters.anew = False  # asked for once: what comes next continues again
         self.panel.run(job, self.ui.trainStatus, self._done)
 
-    def follow(self, load: bool) -> bool:
-        """Follow a training of the opened study that is running already; whether there is one.
+    def follow(self, load: bool) -> None:
+        """Follow a training of the opened study that is running already, if there is one.
 
         Args:
             load: bring the volumes of the study into the scene meanwhile.
@@ -243,7 +249,7 @@ class TrainSection(Section):
         assert session is not None
         worker = study_jobs.runningTraining(session)
         if worker is None:
-            return False
+            return
         if parameters.lossChart is None:
             parameters.lossChart = lossPlotNodes([])
         self.offer, self.how, self.continued = _("Train"), "", None  # how it was started is not known here
@@ -253,7 +259,6 @@ class TrainSection(Section):
 
         self.panel.run(Job(_("Training"), steps, "train"), self.ui.trainStatus, self._done)
         tell(self.ui.trainStatus, _("This study is being trained already; you may cancel that here."))
-        return True
 
     def _done(self, job: Job) -> str:
         self.progress.end()
@@ -294,13 +299,21 @@ class TrainSection(Section):
 
         self.panel.run(Job(_("Looking for graphics cards"), steps, "devices"), self.ui.trainStatus, done)
 
+    def _on_study_opened(self, load: bool) -> None:
+        self.study_opened()
+        self.follow(load)
+
+    def _on_volume_chosen(self, case: str | None) -> None:
+        self._volume = case
+        self._watch()
+
     def _on_device(self, index: int) -> None:
         if self.panel.parameters is not None and index >= 0:
             self.panel.parameters.device = self.ui.deviceCombo.itemData(index)
 
     def _on_preview(self, shown: bool) -> None:
         if self.panel.parameters is not None:
-            self.watch(self.panel.labels.case)
+            self._watch()
             if not shown:
                 remove_preview()
 

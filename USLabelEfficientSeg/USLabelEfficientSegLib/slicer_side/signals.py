@@ -1,0 +1,55 @@
+"""What the sections of the panel tell each other: none of them knows another one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Signal:
+    """Something that happens; who is connected hears of it at once, in the order of the connections.
+
+    Example::
+
+        >>> opened = Signal()
+        >>> opened.connect(print)
+        >>> opened.emit("a study")
+        a study
+    """
+
+    def __init__(self) -> None:
+        self._listeners: list[Callable[..., object]] = []
+
+    def connect(self, listener: Callable[..., object]) -> None:
+        """Call `listener` with what is emitted from now on."""
+        self._listeners.append(listener)
+
+    def emit(self, *arguments: Any) -> None:
+        """Tell all who are connected."""
+        for listener in self._listeners:
+            listener(*arguments)
+
+
+class PanelSignals:
+    """The signals of one panel.
+
+    Attributes:
+        study_created: a study was made of volumes of the scene.
+        study_opened: another study is open; with whether its volumes are to be loaded.
+        volume_chosen: with the name of the volume that is being labelled, None for one that is not of the study.
+        labels_needed: whoever holds labels that were drawn saves them now.
+        training_offered: with what the button says, and why it cannot be pressed or None.
+        training_wanted: the user wants the training to start or to go on.
+        segmented: with the segmentation nodes that were made.
+        correction_wanted: with a segmentation node and the volume node that it belongs to.
+    """
+
+    def __init__(self) -> None:
+        self.study_created = Signal()
+        self.study_opened = Signal()
+        self.volume_chosen = Signal()
+        self.labels_needed = Signal()
+        self.training_offered = Signal()
+        self.training_wanted = Signal()
+        self.segmented = Signal()
+        self.correction_wanted = Signal()
