@@ -2,6 +2,7 @@
 
 import copy
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,14 +14,14 @@ from USLabelEfficientSegLib.teacher.pretraining import dino_objective
 from USLabelEfficientSegLib.teacher.slices import SliceSource
 from USLabelEfficientSegLib.teacher.vit import build_vit
 from USLabelEfficientSegLib.training.checkpoint import save_checkpoint
-from USLabelEfficientSegLib.training.group import ALONE
 from USLabelEfficientSegLib.training.loop import TrainingState, run_training
 
 STEPS = 6
 
 
-def train(*, checkpoint_path, events, device, cancelled=None, group=ALONE, fails_at=None):
+def train(context, *, fails_at=None):
     """A network with dropout, its moving average and every kind of randomness; with one device it is only loaded."""
+    device, group = context.device, context.group
     torch.manual_seed(1)
     network = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 1)).to(device)
     average = copy.deepcopy(network).requires_grad_(False)
@@ -41,27 +42,22 @@ def train(*, checkpoint_path, events, device, cancelled=None, group=ALONE, fails
         return {"square": loss}
 
     run_training(
-        stage="toy",
+        context,
         steps=STEPS,
         state=TrainingState({"network": network, "average": average}, optimizer),
         step_function=step_function,
-        checkpoint_path=checkpoint_path,
-        seed=3,
-        events=events,
         settings={},
         save_every_seconds=0.0,
-        cancelled=cancelled,
-        group=group,
     )
     return average
 
 
-def compare(*, checkpoint_path, events, device, folder, group=ALONE, cancelled=None):
+def compare(context):
     """Gradients of a share of a fixed batch, and a toy training and two steps of DINO: each process keeps its own."""
-    average = train(checkpoint_path=checkpoint_path, events=events, device=device, group=group)
+    average, group = train(replace(context, cancelled=None)), context.group
     kept = {f"toy {name}": tensor for name, tensor in average.state_dict().items()}
     kept |= masked_gradients(group) | dino_weights(group) | gradients_of_one_share(group)
-    save_checkpoint(folder / f"{group.rank} of {group.size}.safetensors", kept, {})
+    save_checkpoint(context.checkpoint_path.parent / f"{group.rank} of {group.size}.safetensors", kept, {})
     # All end together: once the first has ended, the others are no longer waited for.
     group.average([torch.zeros(1)])
 

@@ -4,10 +4,12 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import nn
+from training_contexts import context_in
 
 from USLabelEfficientSegLib.study.events import EventLog
 from USLabelEfficientSegLib.training.loop import TrainingState, run_training
@@ -16,12 +18,10 @@ from USLabelEfficientSegLib.training.side_by_side import SideBySide
 STEPS = 400
 
 
-def train(
-    *, stage, checkpoint_path, events, device, cancelled=None, seconds=0.0, fails_at=None, dies_at=None, here=None
-):
+def train(context, *, seconds=0.0, fails_at=None, dies_at=None, here=None):
     """A toy network; a step may take a while, fail, or end the process, but in the process `here` it does neither."""
     torch.manual_seed(1)
-    network = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.2), nn.Linear(4, 1)).to(device)
+    network = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.2), nn.Linear(4, 1)).to(context.device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=0.01)
     elsewhere = os.getpid() != here
 
@@ -40,16 +40,12 @@ def train(
         return {"square": loss, "process": float(os.getpid())}
 
     run_training(
-        stage=stage,
+        context,
         steps=STEPS,
         state=TrainingState({"network": network}, optimizer),
         step_function=step_function,
-        checkpoint_path=checkpoint_path,
-        seed=3,
-        events=events,
         settings={},
         save_every_seconds=0.0,
-        cancelled=cancelled,
     )
     return network[0].weight.detach()
 
@@ -68,7 +64,7 @@ def main(folder):
     """Have a stage trained beside, and do nothing until the end by a signal."""
     events = EventLog(folder / "events.jsonl")
     with SideBySide(events, Idle(2)) as beside:
-        beside.offer(train, steps=STEPS, stage="toy", checkpoint_path=folder / "toy.safetensors", seconds=0.05)
+        beside.offer(partial(train, seconds=0.05), context_in(folder, seed=3), STEPS)
         while True:
             beside.asked_to_stop()
             time.sleep(0.02)

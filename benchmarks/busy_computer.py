@@ -115,6 +115,7 @@ def measured(way: str, seconds: float) -> list[float]:
     from USLabelEfficientSegLib.student.build import StudentDesign
     from USLabelEfficientSegLib.study.events import EventLog
     from USLabelEfficientSegLib.study.settings import preset
+    from USLabelEfficientSegLib.training.context import TrainingContext
     from USLabelEfficientSegLib.training.memory import tune_memory
 
     tune_memory()
@@ -137,17 +138,17 @@ def measured(way: str, seconds: float) -> list[float]:
         training.train_student(
             [replace(volume, labels=target)],
             design,
-            settings.student.model_copy(update={"steps": 1_000_000}),
+            settings.student.model_copy(update={"steps": 1_000_000, "pseudo_label_weight": 0.0}),
+            TrainingContext(
+                stage="student",
+                checkpoint_path=Path(temporary) / "student.safetensors",
+                seed=0,
+                events=EventLog(Path(temporary) / "events.jsonl"),
+                device=torch.device("cpu"),
+                cancelled=lambda: phases.done,
+            ),
             mirrored_axes=(0,),
-            stage="student",
-            checkpoint_path=Path(temporary) / "student.safetensors",
-            seed=0,
-            identity={},
-            events=EventLog(Path(temporary) / "events.jsonl"),
-            device=torch.device("cpu"),
-            pseudo_label_weight=0.0,
             after_step=phases.after_step,
-            cancelled=lambda: phases.done,
         )
     return [statistics.mean(steps) for steps in phases.steps]
 

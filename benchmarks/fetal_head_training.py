@@ -27,6 +27,7 @@ from USLabelEfficientSegLib.divergence.training import (
 from USLabelEfficientSegLib.divergence.unext import UNeXt
 from USLabelEfficientSegLib.study.events import EventLog
 from USLabelEfficientSegLib.study.settings import DivergenceSettings
+from USLabelEfficientSegLib.training.context import TrainingContext
 from USLabelEfficientSegLib.training.loop import TrainingState, run_training
 from USLabelEfficientSegLib.training.moving_average import update_average
 from USLabelEfficientSegLib.training.precision import half_precision
@@ -73,15 +74,10 @@ def train_unext(
     images: TrainingImages, settings: DivergenceSettings, folder: Path, seed: int, device: torch.device
 ) -> nn.Module:
     """IDL: UNeXt and its partner are trained, UNeXt is kept."""
-    pair = train_pair(
-        images,
-        settings,
-        checkpoint_path=folder / "pair.safetensors",
-        seed=seed,
-        events=EventLog(folder / "events.jsonl"),
-        device=device,
+    context = TrainingContext(
+        "divergence", folder / "pair.safetensors", seed, EventLog(folder / "events.jsonl"), device
     )
-    return pair.unext
+    return train_pair(images, settings, context).unext
 
 
 def train_on_labels(make_network: Callable[[], nn.Module]) -> Train:
@@ -112,13 +108,10 @@ def train_on_labels(make_network: Callable[[], nn.Module]) -> Train:
             return {"loss": loss}
 
         run_training(
-            stage="labels",
+            TrainingContext("labels", folder / "network.safetensors", seed, EventLog(folder / "events.jsonl"), device),
             steps=settings.steps,
             state=TrainingState({"network": network, "average": average}, optimizer),
             step_function=step_function,
-            checkpoint_path=folder / "network.safetensors",
-            seed=seed,
-            events=EventLog(folder / "events.jsonl"),
             settings={**settings.model_dump(mode="json"), "images": images.digest()},
         )
         return average

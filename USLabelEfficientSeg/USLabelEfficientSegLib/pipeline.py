@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from .anatomy.training_volumes import TrainingVolume
-from .disk.study_layout import FEATURES, MODEL_NAME, SLICE_HEAD_NAME
+from .disk.study_layout import FEATURES, MODEL_NAME, SLICE_HEAD_NAME, TEACHER_NAME
 from .errors import InputError
 from .method.calibrating import calibrated, scaled
 from .method.divergence_teacher import pseudo_labelled_by_pair, slice_pair
@@ -27,7 +28,7 @@ from .method.rounds import (
     students_of_labels_alone,
     trained_model,
 )
-from .method.run import TEACHER_NAME, Observer, Run, aligned, forget_run, open_run
+from .method.run import Observer, Run, aligned, forget_run, open_run
 from .pseudolabels.teacher_labels import teacher_pseudo_label
 from .segmentation.model import SegmentationModel
 from .study.coverage import check_every_organ_is_shown
@@ -200,19 +201,9 @@ def pretrained_teacher(run: Run) -> VisionTransformer:
         settings.slice_size,
         axes=(0, 1, 2) if settings.axes == "all" else (run.study.slice_axis,),
     )
-    return on_devices(
-        run.devices,
-        pretrain_teacher,
-        source,
-        settings,
-        checkpoint_path=run.folder / TEACHER_NAME,
-        seed=run.settings.seed,
-        events=run.study.events,
-        device=run.device,
-        initial_weights=run.initial_teacher,
-        start=None if run.earlier_teacher is None else run.earlier_teacher.path,
-        cancelled=run.cancelled,
-    )
+    start = None if run.earlier_teacher is None else run.earlier_teacher.path
+    train = partial(pretrain_teacher, source, settings, initial_weights=run.initial_teacher, start=start)
+    return on_devices(run.devices, train, run.context(Stage.TEACHER, TEACHER_NAME))
 
 
 def slice_head(run: Run, teacher: VisionTransformer) -> SliceHead:
@@ -236,12 +227,8 @@ def slice_head(run: Run, teacher: VisionTransformer) -> SliceHead:
         of_equal_shape(samples),
         teacher.patch_size,
         settings,
-        checkpoint_path=run.folder / SLICE_HEAD_NAME,
-        seed=run.settings.seed,
-        events=run.study.events,
-        device=run.device,
+        run.context(Stage.SLICE_HEAD, SLICE_HEAD_NAME),
         prior=run.location_prior,
-        cancelled=run.cancelled,
     )
 
 

@@ -3,6 +3,7 @@ import math
 
 import pytest
 import torch
+from training_contexts import context_in
 
 from USLabelEfficientSegLib.divergence import training
 from USLabelEfficientSegLib.divergence.batches import draw_batch
@@ -14,7 +15,7 @@ from USLabelEfficientSegLib.divergence.prediction import predict_images
 from USLabelEfficientSegLib.divergence.rounds import RoundPosition
 from USLabelEfficientSegLib.divergence.training import make_optimizer, set_learning_rates, train_pair
 from USLabelEfficientSegLib.errors import Cancelled, InputError
-from USLabelEfficientSegLib.study.events import EventLog, read_events
+from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.settings import DivergenceSettings, changed, preset
 from USLabelEfficientSegLib.training.moving_average import update_average
 from USLabelEfficientSegLib.training.schedules import polynomial_decay, ramp_up
@@ -51,15 +52,7 @@ def discs(count=12, labelled=4):
 
 
 def trained(folder, settings=TINY, images=None, **options):
-    return train_pair(
-        images or discs(),
-        settings,
-        checkpoint_path=folder / "pair.safetensors",
-        seed=0,
-        events=EventLog(folder / "events.jsonl"),
-        device=CPU,
-        **options,
-    )
+    return train_pair(images or discs(), settings, context_in(folder, "divergence", **options))
 
 
 def same(first, second):

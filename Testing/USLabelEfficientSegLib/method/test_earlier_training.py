@@ -69,7 +69,7 @@ def test_students_start_with_the_weights_of_the_model_and_with_its_predictions(t
     expected = {case.name: predict(model, trained.read_volume(case.name), CPU) for case in trained.cases}
     started = []
 
-    def at_step_0(**arguments):
+    def at_step_0(context, **arguments):
         started.append({name: module.state_dict() for name, module in arguments["state"].modules.items()})
         raise Cancelled("stopped at step 0")
 
@@ -241,7 +241,7 @@ def test_the_teacher_starts_with_the_weights_it_had(tmp_path, trained, settings,
     study = add_volumes(trained, tmp_path / "more")
     started = []
 
-    def at_step_0(**arguments):
+    def at_step_0(context, **arguments):
         started.append((arguments["steps"], arguments["state"].modules["model"].state_dict()))
         raise Cancelled("stopped at step 0")
 

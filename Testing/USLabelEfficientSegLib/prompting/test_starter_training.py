@@ -6,7 +6,7 @@ import torch
 
 from USLabelEfficientSegLib.prompting import starter_training
 from USLabelEfficientSegLib.prompting.network import CHANNELS, CUBE
-from USLabelEfficientSegLib.prompting.starter_training import batch, cool_down, learn_scenes, losses
+from USLabelEfficientSegLib.prompting.starter_training import batch, cool_down, learn_scenes, learning_context, losses
 
 
 def after(steps):
@@ -39,11 +39,14 @@ def test_losses_are_zero_for_the_truth_and_count_what_is_wrong():
 
 
 def test_training_that_was_stopped_goes_on_to_the_same_weights_and_cools_down(tmp_path):
-    assert learn_scenes(tmp_path / "whole", after(2)) == 2
-    assert learn_scenes(tmp_path / "parts", after(1)) == 1
-    assert learn_scenes(tmp_path / "parts", after(1)) == 2
+    def context(name, cancelled=None):
+        return learning_context(tmp_path / name, 0, torch.device("cpu"), cancelled)
 
-    whole, parts = (cool_down(tmp_path / name) for name in ("whole", "parts"))
+    assert learn_scenes(context("whole", after(2))) == 2
+    assert learn_scenes(context("parts", after(1))) == 1
+    assert learn_scenes(context("parts", after(1))) == 2
+
+    whole, parts = (cool_down(context(name)) for name in ("whole", "parts"))
 
     for name, weights in whole.state_dict().items():
         assert torch.equal(weights, parts.state_dict()[name]), name

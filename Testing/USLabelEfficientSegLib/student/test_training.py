@@ -3,6 +3,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 import torch
+from training_contexts import context_in
 
 from USLabelEfficientSegLib.anatomy.targets import SoftTarget
 from USLabelEfficientSegLib.anatomy.training_volumes import TrainingVolume
@@ -12,10 +13,9 @@ from USLabelEfficientSegLib.student import training
 from USLabelEfficientSegLib.student.augmentation import PoseRange
 from USLabelEfficientSegLib.student.build import StudentDesign
 from USLabelEfficientSegLib.student.training import draw_sample, poses_of_cells, train_student
-from USLabelEfficientSegLib.study.events import EventLog, read_events
+from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.settings import StudentSettings
 
-CPU = torch.device("cpu")
 SHAPE = (16, 14, 12)
 STILL = PoseRange(rotation=0, scale=0, shift=0, deformation=0)
 
@@ -51,15 +51,8 @@ def train(folder, volumes, *, cancelled=None, seed=0, identity="data", **changes
         volumes,
         design,
         settings,
+        context_in(folder, "student 1.1", seed, cancelled=cancelled, identity={"run": identity}),
         mirrored_axes=(0,),
-        stage="student 1.1",
-        checkpoint_path=folder / "student.safetensors",
-        seed=seed,
-        identity={"run": identity},
-        events=EventLog(folder / "events.jsonl"),
-        device=CPU,
-        pseudo_label_weight=settings.pseudo_label_weight,
-        cancelled=cancelled,
     )
 
 

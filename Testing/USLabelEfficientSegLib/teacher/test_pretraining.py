@@ -1,11 +1,13 @@
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 import pytest
 import torch
+from training_contexts import context_in
 
 from USLabelEfficientSegLib.errors import Cancelled, InputError
-from USLabelEfficientSegLib.study.events import EventLog, read_events
+from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.settings import TeacherSettings
 from USLabelEfficientSegLib.teacher import pretraining
 from USLabelEfficientSegLib.teacher.pretraining import pretrain_teacher
@@ -33,19 +35,16 @@ def small_vit() -> VisionTransformer:
     return VisionTransformer(patch_size=8, embed_dim=32, depth=1, num_heads=2, image_size=32)
 
 
-def pretrain(folder: Path, objective: Objective, **more: object) -> VisionTransformer:
+def pretrain(
+    folder: Path,
+    objective: Objective,
+    initial_weights: VisionTransformer | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> VisionTransformer:
     folder.mkdir(exist_ok=True)
     settings = TeacherSettings(objective=objective, slice_size=32, steps=4, batch_size=2, local_crops=2)
-    arguments: dict[str, object] = {"initial_weights": small_vit(), **more}
-    return pretrain_teacher(
-        source(),
-        settings,
-        checkpoint_path=folder / "teacher.safetensors",
-        seed=5,
-        events=EventLog(folder / "events.jsonl"),
-        device=torch.device("cpu"),
-        **arguments,  # type: ignore[arg-type]
-    )
+    context = context_in(folder, "teacher", seed=5, cancelled=cancelled)
+    return pretrain_teacher(source(), settings, context, initial_weights=initial_weights or small_vit())
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -71,7 +70,8 @@ def test_pretraining_changes_the_weights_and_freezes_them(tmp_path: Path, object
 
 
 def test_architecture_of_the_settings_is_built_without_initial_weights(tmp_path: Path) -> None:
-    vit = pretrain(tmp_path, "masked", initial_weights=None)
+    settings = TeacherSettings(objective="masked", slice_size=32, steps=4, batch_size=2)
+    vit = pretrain_teacher(source(), settings, context_in(tmp_path, "teacher"))
     assert (vit.embed_dim, len(vit.blocks), vit.patch_size) == (192, 4, 8)
 
 

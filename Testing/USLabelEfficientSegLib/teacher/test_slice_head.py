@@ -1,12 +1,13 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
+from training_contexts import context_in
 
 from USLabelEfficientSegLib.errors import Cancelled
 from USLabelEfficientSegLib.imaging.normalisation import AnatomicalFrame, position_channels
-from USLabelEfficientSegLib.study.events import EventLog
 from USLabelEfficientSegLib.study.settings import SliceHeadSettings
 from USLabelEfficientSegLib.teacher.labelled_slices import HeadSamples
 from USLabelEfficientSegLib.teacher.slice_head import (
@@ -104,18 +105,9 @@ def two_shapes() -> list[HeadSamples]:
     return samples
 
 
-def train(folder: Path, **more: object) -> SliceHead:
+def train(folder: Path, **more: Any) -> SliceHead:
     settings = SliceHeadSettings(hidden=16, steps=60, batch_size=8, learning_rate=0.02)
-    return train_slice_head(
-        two_shapes(),
-        4,
-        settings,
-        checkpoint_path=folder / "head.safetensors",
-        seed=3,
-        events=EventLog(folder / "events.jsonl"),
-        device=CPU,
-        **more,  # type: ignore[arg-type]
-    )
+    return train_slice_head(two_shapes(), 4, settings, context_in(folder, "slice head", seed=3, **more))
 
 
 def test_head_learns_several_organs_from_slices_of_two_shapes(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from USLabelEfficientSegLib.study.events import EventLog
 from USLabelEfficientSegLib.training.checkpoint import load_checkpoint
 from USLabelEfficientSegLib.training.checkpoint_header import read_metadata
+from USLabelEfficientSegLib.training.context import TrainingContext
 from USLabelEfficientSegLib.training.loop import TrainingState, run_training
 from USLabelEfficientSegLib.training.schedules import warmup_cosine
 
@@ -50,13 +51,10 @@ def train(folder: Path, seconds_a_step: float = 0.0) -> None:
         return {"loss": loss}
 
     run_training(
-        stage="toy",
+        TrainingContext("toy", folder / "toy.safetensors", 7, EventLog(folder / "events.jsonl"), torch.device("cpu")),
         steps=STEPS,
         state=TrainingState({"student": student, "average": average}, optimizer),
         step_function=step_function,
-        checkpoint_path=folder / "toy.safetensors",
-        seed=7,
-        events=EventLog(folder / "events.jsonl"),
         settings={"hidden": 4},
         learning_rate=lambda step: warmup_cosine(step, STEPS, 1e-2, warmup=20),
         save_every_seconds=0.0,

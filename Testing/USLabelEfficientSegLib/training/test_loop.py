@@ -8,24 +8,25 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from training_contexts import context_in
 
 import USLabelEfficientSegLib
 from USLabelEfficientSegLib.errors import Cancelled, InputError
-from USLabelEfficientSegLib.study.events import EventLog, read_events
+from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.training import loop
 from USLabelEfficientSegLib.training.checkpoint import load_checkpoint
 from USLabelEfficientSegLib.training.checkpoint_header import read_metadata
-from USLabelEfficientSegLib.training.loop import (
-    TrainingState,
-    is_complete,
-    load_modules,
-    run_training,
-    step_seed,
-)
+from USLabelEfficientSegLib.training.loop import TrainingState, is_complete, load_modules, run_training
+from USLabelEfficientSegLib.training.seeds import step_seed
 
 
 def train(
-    folder: Path, steps: int = 6, seed: int = 0, loss_at: Callable[[int], float] | None = None, **more: Any
+    folder: Path,
+    steps: int = 6,
+    seed: int = 0,
+    loss_at: Callable[[int], float] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    **more: Any,
 ) -> Tensor:
     """Train a linear layer and return its weight."""
     torch.manual_seed(0)
@@ -40,13 +41,10 @@ def train(
         return {"square": loss, "given": loss_at(step) if loss_at else 1.0}
 
     run_training(
-        stage="toy",
+        context_in(folder, seed=seed, cancelled=cancelled),
         steps=steps,
         state=TrainingState({"layer": layer}, optimizer),
         step_function=step_function,
-        checkpoint_path=folder / "toy.safetensors",
-        seed=seed,
-        events=EventLog(folder / "events.jsonl"),
         settings=more.pop("settings", {"width": 3}),
         **more,
     )

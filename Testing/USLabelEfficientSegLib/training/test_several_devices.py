@@ -6,16 +6,18 @@ import re
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from group_training import STEPS, compare, path_of, train
+from training_contexts import CPU, context_in
 
 from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
-from USLabelEfficientSegLib.study.events import EventLog, read_events
+from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.provenance import read_starts
 from USLabelEfficientSegLib.study.study import Study
 from USLabelEfficientSegLib.training import several_devices
@@ -25,7 +27,6 @@ from USLabelEfficientSegLib.training.group import ALONE
 from USLabelEfficientSegLib.training.processes import cause
 from USLabelEfficientSegLib.training.several_devices import PACKAGE, check_devices, device_name, on_devices
 
-CPU = torch.device("cpu")
 LONGEST = 300.0  # seconds; on a quiet computer a group starts and ends within ten
 
 several_processes = pytest.mark.skipif(
@@ -47,26 +48,17 @@ def in_time():
 
 def toy(folder, cancelled=None, **more):
     """The toy training, with two processes."""
-    return on_devices(
-        2,
-        train,
-        checkpoint_path=folder / "toy.safetensors",
-        events=EventLog(folder / "toy.jsonl"),
-        device=CPU,
-        cancelled=cancelled or in_time(),
-        **more,
-    )
+    return on_devices(2, partial(train, **more), context_in(folder, seed=3, cancelled=cancelled or in_time()))
 
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory):
     """The folder of an undisturbed `compare`, done by two processes and then by this one alone, and what was heard."""
     folder, heard = tmp_path_factory.mktemp("compared"), []
-    events = EventLog(folder / "events.jsonl")
-    events.emit("before", 1, 1)
-    events.listen(heard.append)
-    path = folder / "toy.safetensors"
-    on_devices(2, compare, checkpoint_path=path, events=events, device=CPU, folder=folder, cancelled=in_time())
+    context = context_in(folder, seed=3, cancelled=in_time())
+    context.events.emit("before", 1, 1)
+    context.events.listen(heard.append)
+    on_devices(2, compare, context)
     return folder, heard
 
 
@@ -138,7 +130,7 @@ def test_one_device_trains_here_and_without_the_package(tmp_path, monkeypatch):
     monkeypatch.setattr(several_devices, "_train_together", None)
     monkeypatch.setitem(sys.modules, PACKAGE, None)
 
-    on_devices(1, train, checkpoint_path=tmp_path / "toy.safetensors", events=EventLog(tmp_path / "e"), device=CPU)
+    on_devices(1, train, context_in(tmp_path))
 
     assert read_metadata(tmp_path / "toy.safetensors")["complete"]
 

@@ -4,12 +4,14 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import offered_trainings
 import pytest
 import torch
 from offered_trainings import STEPS, Idle, train
+from training_contexts import context_in
 
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.study.events import EventLog, read_events
@@ -17,8 +19,6 @@ from USLabelEfficientSegLib.training import side_by_side
 from USLabelEfficientSegLib.training.checkpoint_header import read_metadata
 from USLabelEfficientSegLib.training.loop import is_complete
 from USLabelEfficientSegLib.training.side_by_side import NOBODY, SideBySide
-
-CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -35,13 +35,11 @@ def expected(tmp_path_factory):
 
 def finished(folder, **more):
     """Train the stage here, or load it."""
-    events = EventLog(folder / "events.jsonl")
-    return train(stage="toy", checkpoint_path=folder / "toy.safetensors", events=events, device=CPU, **more)
+    return train(context_in(folder, seed=3), **more)
 
 
-def offered(beside, folder, **more):
-    more = {"stage": "toy", "checkpoint_path": folder / "toy.safetensors", "here": os.getpid(), **more}
-    beside.offer(train, steps=STEPS, **more)
+def offered(beside, folder, stage="toy", **more):
+    beside.offer(partial(train, here=os.getpid(), **more), context_in(folder, stage, seed=3), STEPS)
 
 
 def look_until(beside, condition):
@@ -81,7 +79,7 @@ def test_where_no_processor_is_idle_nothing_is_started(tmp_path, allowed):
 def test_there_are_never_more_processes_than_idle_processors(tmp_path):
     with SideBySide(EventLog(tmp_path / "events.jsonl"), Idle(3)) as beside:
         for number in range(4):
-            offered(beside, tmp_path, checkpoint_path=tmp_path / f"{number}.safetensors", seconds=0.05)
+            offered(beside, tmp_path, f"{number}", seconds=0.05)
         for _ in range(5):
             beside.asked_to_stop()
         assert len(multiprocessing.active_children()) == 2  # and this one

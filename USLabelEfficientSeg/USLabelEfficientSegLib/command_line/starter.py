@@ -1,6 +1,7 @@
 """`uslabelseg starter`: the weights with which volumes are filled in before anything is trained."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,20 +41,21 @@ def train(
     """
     from ..errors import Cancelled
     from ..prompting.starter import STARTER, save_starter
-    from ..prompting.starter_training import cool_down, learn_scenes
+    from ..prompting.starter_training import cool_down, learn_scenes, learning_context
     from ..segmentation.model import choose_device
 
     where = choose_device(device)
     output.mkdir(parents=True, exist_ok=True)
     until = time.monotonic() + 3600 * hours
     with Interruption() as interruption:
+        context = learning_context(output, seed, where, interruption)
         console.say(f"Learning scenes for {hours:g} hours, on {where}.")
-        steps = learn_scenes(output, lambda: interruption() or time.monotonic() > until, seed=seed, device=where)
+        steps = learn_scenes(replace(context, cancelled=lambda: interruption() or time.monotonic() > until))
         console.say(f"{steps} steps so far.")
         if interruption():
             raise typer.Exit(ExitCode.CANCELLED)
         try:
-            network = cool_down(output, seed=seed, device=where, cancelled=interruption)
+            network = cool_down(context)
         except Cancelled:
             raise typer.Exit(ExitCode.CANCELLED) from None
     card: dict[str, Any] = {"steps": steps, "seed": seed, "trained on": "random scenes of this program alone"}

@@ -6,16 +6,15 @@ The method is IDL (arXiv 2509.06495), its terms are in `objective`, and in which
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from ..study.events import EventLog
 from ..study.settings import DivergenceSettings
-from ..study.stages import Stage
-from ..training.loop import TrainingState, run_training, step_generator
+from ..training.context import TrainingContext
+from ..training.loop import TrainingState, run_training
 from ..training.moving_average import update_average
 from ..training.optimizers import adam_w
 from ..training.precision import half_precision
@@ -32,40 +31,26 @@ AVERAGE_DECAY = 0.99
 GRADIENT_NORM = 5.0
 
 
-def train_pair(
-    images: TrainingImages,
-    settings: DivergenceSettings,
-    *,
-    checkpoint_path: Path,
-    seed: int,
-    events: EventLog,
-    device: torch.device,
-    stage: str = Stage.DIVERGENCE,
-    cancelled: Callable[[], bool] | None = None,
-) -> NetworkPair:
-    """Train UNeXt and its partner, resuming from `checkpoint_path`.
+def train_pair(images: TrainingImages, settings: DivergenceSettings, context: TrainingContext) -> NetworkPair:
+    """Train UNeXt and its partner.
 
     Args:
         images: with labels and without.
         settings: sizes, optimizer, weights of the terms, augmentation, rounds.
-        checkpoint_path: where state and result are kept.
-        seed: of weights and batches.
-        events: receives progress.
-        device: where the networks are trained.
-        stage: name in events.
-        cancelled: asked after every step.
+        context: of the training.
 
     Returns:
-        The moving averages of the networks in evaluation mode, on `device`.
+        The moving averages of the networks in evaluation mode, on the context's device.
 
     Raises:
         InputError: wrong transformer weights; see `run_training`.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(context.seed)
         pair = NetworkPair(images.classes, settings.transformer_width if settings.partner == "swin-unet" else None)
     if settings.transformer_weights is not None and pair.swin_unet is not None:
         load_swin_weights(pair.swin_unet, Path(settings.transformer_weights))
+    device = context.device
     pair = pair.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     average = copy.deepcopy(pair).eval().requires_grad_(False)
     finished = copy.deepcopy(average)  # the averages that the round before ended with
@@ -73,10 +58,9 @@ def train_pair(
     optimizer = make_optimizer({network: rates[name] for name, network in pair.networks().items()}, settings)
 
     def draw(step: int) -> tuple[Batch, torch.Generator]:
-        generator = step_generator(seed, stage, step)
-        return draw_batch(
-            images, settings, images_of_step(round_position(step, settings), settings), generator
-        ), generator
+        generator = context.generator(step)
+        shown = images_of_step(round_position(step, settings), settings)
+        return draw_batch(images, settings, shown, generator), generator
 
     def train_step(step: int, drawn: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         position = round_position(step, settings)
@@ -99,15 +83,11 @@ def train_pair(
     with second_thread() as thread:
         ahead = DrawnAhead(draw, settings.steps, thread)
         run_training(
-            stage=stage,
+            context,
             steps=settings.steps,
             state=TrainingState({"networks": pair, "averages": average, "finished": finished}, optimizer),
             step_function=lambda step, _: train_step(step, *ahead.take(step)),
-            checkpoint_path=checkpoint_path,
-            seed=seed,
-            events=events,
             settings={**settings.model_dump(mode="json"), "images": images.digest()},
-            cancelled=cancelled,
         )
     return average
 

@@ -21,11 +21,7 @@ def slice_pair(run: Run) -> NetworkPair:
     return train_pair(
         training_slices(run.volumes, run.study.slice_axis, slice_size(run)),
         run.settings.divergence.model_copy(update={"rounds": 1, "steps": run.settings.divergence.slice_steps}),
-        checkpoint_path=run.folder / PAIR_NAME,
-        seed=run.settings.seed,
-        events=run.study.events,
-        device=run.device,
-        cancelled=run.cancelled,
+        run.context(Stage.DIVERGENCE, PAIR_NAME),
     )
 
 

@@ -34,6 +34,7 @@ from ..study.provenance import image_checksums, images_added, label_checksums, l
 from ..study.settings import DivergenceSettings, Settings
 from ..study.stages import Stage
 from ..study.study import Study
+from ..training.context import TrainingContext
 from ..training.memory import computing_alike
 from .run import forget_run, stop_if
 
@@ -109,11 +110,14 @@ def train_networks(
     return train_pair(
         training_images(study, settings.divergence, cancelled),
         settings.divergence,
-        checkpoint_path=study.run_folder / PAIR_NAME,
-        seed=settings.seed,
-        events=study.events,
-        device=device,
-        cancelled=cancelled,
+        TrainingContext(
+            stage=Stage.DIVERGENCE,
+            checkpoint_path=study.run_folder / PAIR_NAME,
+            seed=settings.seed,
+            events=study.events,
+            device=device,
+            cancelled=cancelled,
+        ),
     )
 
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import partial
 
 from torch import nn
 
-from ..anatomy.location_prior import LocationPrior
 from ..anatomy.training_volumes import TrainingVolume
 from ..disk.study_layout import WEIGHTS_SUFFIX
 from ..pseudolabels.fusion import FusedPrediction
@@ -26,7 +25,9 @@ from ..student.build import build_student
 from ..student.training import train_student
 from ..study.settings import StudentSettings
 from ..study.stages import NumberedStage, Stage, round_name
-from ..training.loop import load_modules, step_seed
+from ..training.context import TrainingContext
+from ..training.loop import load_modules
+from ..training.seeds import step_seed
 from ..training.several_devices import on_devices
 from .calibrating import scaled
 from .run import CONTINUED_LABEL_SHARE, Run
@@ -47,12 +48,10 @@ class Member:
     Attributes:
         stage: name in events.
         volumes: that it learns from.
-        settings: with its steps.
-        file: of its checkpoint, in the run folder, without suffix.
+        settings: with its steps and the weight of its pseudo-labels.
+        file: of its checkpoint, in the run folder.
         draws: name and number that its random numbers follow from.
-        prior: that it starts from.
-        pseudo_label_weight: of the loss on pseudo-labels.
-        start: the student that it learns on from, None for random weights.
+        start: the student that it learns on from, or the location prior of a new one.
     """
 
     stage: str
@@ -60,8 +59,6 @@ class Member:
     settings: StudentSettings
     file: str
     draws: tuple[str, int]
-    prior: LocationPrior | None = None
-    pseudo_label_weight: float = 0.0
     start: nn.Module | None = None
 
 
@@ -81,16 +78,15 @@ def distilled_students(
     settings = run.student_settings
     if not settings.uncertainty_weights:
         volumes = [volume.equally_trusted() for volume in volumes]
+    weight = settings.teacher_label_weight if round_number == 1 else settings.pseudo_label_weight
     members = [
         Member(
             stage=str(NumberedStage(Stage.STUDENT, round_number, member)),
             volumes=volumes,
-            settings=settings,
-            file=f"student_{round_name(round_number)}_{member}",
+            settings=settings.model_copy(update={"pseudo_label_weight": weight}),
+            file=f"student_{round_name(round_number)}_{member}{WEIGHTS_SUFFIX}",
             draws=(str(NumberedStage(Stage.STUDENT, round_number)), member),
-            prior=run.location_prior if start is None else None,
-            pseudo_label_weight=settings.teacher_label_weight if round_number == 1 else settings.pseudo_label_weight,
-            start=None if start is None else start[member - 1],
+            start=run.location_prior if start is None else start[member - 1],
         )
         for member in range(1, settings.members + 1)
     ]
@@ -126,8 +122,8 @@ def _members_of_labels_alone(run: Run, start: Sequence[nn.Module] | None) -> lis
         Member(
             stage=str(NumberedStage(Stage.LABELS_ALONE, member=member)),
             volumes=[volume for volume in run.volumes if volume.labels is not None],
-            settings=settings.model_copy(update={"steps": steps}),
-            file=f"student_labels_{member}",
+            settings=settings.model_copy(update={"steps": steps, "pseudo_label_weight": 0.0}),
+            file=f"student_labels_{member}{WEIGHTS_SUFFIX}",
             draws=(Stage.LABELS_ALONE, member),
             start=None if start is None else start[member - 1],
         )
@@ -137,40 +133,25 @@ def _members_of_labels_alone(run: Run, start: Sequence[nn.Module] | None) -> lis
 
 def offered(run: Run, member: Member) -> None:
     """Another process may train the student now, if a processor is idle, see `training.side_by_side`."""
-    run.beside.offer(train_student, steps=member.settings.steps, **_arguments(run, member))
+    run.beside.offer(*_training(run, member), steps=member.settings.steps)
 
 
 def _trained(run: Run, member: Member, together: Callable[[nn.Module], Students]) -> nn.Module:
-    arguments = _arguments(run, member)
-    run.beside.settle(arguments["checkpoint_path"], observed_elsewhere(run, member, together))
-    return on_devices(
-        run.devices,
-        train_student,
-        **arguments,
-        events=run.study.events,
-        device=run.device,
-        cancelled=run.cancelled,
-        after_step=observed(run, member, together),
-    )
+    train, context = _training(run, member)
+    run.beside.settle(context.checkpoint_path, observed_elsewhere(run, member, together))
+    return on_devices(run.devices, train, context, after_step=observed(run, member, together))
 
 
-def _arguments(run: Run, member: Member) -> dict[str, Any]:
-    """Of `train_student`, all but those that depend on the process."""
+def _training(run: Run, member: Member) -> tuple[partial[nn.Module], TrainingContext]:
     name, number = member.draws
     name = name if run.earlier is None else f"{name} {run.identity}"
-    return {
-        "volumes": member.volumes,
-        "design": run.design,
-        "settings": member.settings,
-        "mirrored_axes": run.mirrored,
-        "stage": member.stage,
-        "checkpoint_path": run.folder / f"{member.file}{WEIGHTS_SUFFIX}",
-        "seed": step_seed(run.settings.seed, name, number),
-        "identity": {"run": run.identity},
-        "pseudo_label_weight": member.pseudo_label_weight,
-        "prior": member.prior,
-        "start": member.start,
-    }
+    seed = step_seed(run.settings.seed, name, number)
+    context = replace(run.context(member.stage, member.file), seed=seed, identity={"run": run.identity})
+    design, mirrored, start = run.design, run.mirrored, member.start
+    return (
+        partial(train_student, member.volumes, design, member.settings, mirrored_axes=mirrored, start=start),
+        context,
+    )
 
 
 def observed(run: Run, member: Member, together: Callable[[nn.Module], Students]) -> Callable[[int, nn.Module], None]:
@@ -188,7 +169,7 @@ def observed(run: Run, member: Member, together: Callable[[nn.Module], Students]
 
 def observed_elsewhere(run: Run, member: Member, together: Callable[[nn.Module], Students]) -> Callable[[int], None]:
     """What is to be called while another process trains the student: the live preview, of its latest checkpoint."""
-    preview, checkpoint = _preview(run, member, together), run.folder / f"{member.file}{WEIGHTS_SUFFIX}"
+    preview, checkpoint = _preview(run, member, together), run.folder / member.file
 
     def meanwhile(step: int) -> None:
         if step and preview.due() and checkpoint.exists():

@@ -36,7 +36,8 @@ from ..teacher.checkpoints import load_vit
 from ..teacher.pretraining import check_patches
 from ..teacher.vit import VisionTransformer
 from ..training.checkpoint import load_checkpoint, save_checkpoint
-from ..training.loop import step_seed
+from ..training.context import TrainingContext
+from ..training.seeds import step_generator
 from ..training.several_devices import device_name
 from ..training.side_by_side import NOBODY, SideBySide
 from ..training.threads import in_threads
@@ -190,7 +191,23 @@ class Run:
 
     def generator(self, name: str) -> torch.Generator:
         """Random numbers that depend on the seed and `name` alone."""
-        return torch.Generator().manual_seed(step_seed(self.settings.seed, name, 0))
+        return step_generator(self.settings.seed, name)
+
+    def context(self, stage: str, file: str) -> TrainingContext:
+        """Of the training of a network.
+
+        Args:
+            stage: its name in events.
+            file: name of its checkpoint in the run folder.
+        """
+        return TrainingContext(
+            stage=stage,
+            checkpoint_path=self.folder / file,
+            seed=self.settings.seed,
+            events=self.study.events,
+            device=self.device,
+            cancelled=self.cancelled,
+        )
 
     def each_volume(
         self,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,10 +24,12 @@ from ..errors import Cancelled
 from ..imaging.simulator.scenes import Scene, draw_scene
 from ..study.events import EventLog
 from ..training.checkpoint_header import read_metadata
-from ..training.loop import TrainingState, load_modules, run_training, step_seed
+from ..training.context import TrainingContext
+from ..training.loop import TrainingState, load_modules, run_training
 from ..training.moving_average import update_average
 from ..training.optimizers import adam_w
 from ..training.precision import half_precision
+from ..training.seeds import step_seed
 from .inputs import network_inputs
 from .network import CUBE, PromptableNetwork
 from .simulated_prompts import draw_prior, draw_prompts
@@ -41,62 +44,60 @@ _USES_APART = 37  # each scene is seen twice, so many steps apart
 _SMALLEST = 12  # voxels of an organ that is asked for
 
 
-def learn_scenes(
-    folder: Path, cancelled: Callable[[], bool], *, seed: int = 0, device: torch.device | None = None
-) -> int:
-    """First phase: learn until `cancelled`, resuming from what `folder` holds; returns the number of steps so far."""
-    state, network, average = _state(seed, device)
-    checkpoint = folder / "learning.safetensors"
+def learning_context(
+    folder: Path, seed: int, device: torch.device, cancelled: Callable[[], bool] | None = None
+) -> TrainingContext:
+    """Of the first phase of a training of the starter in a folder."""
+    return TrainingContext(
+        STAGE, folder / f"learning{WEIGHTS_SUFFIX}", seed, EventLog(folder / EVENTS_NAME), device, cancelled
+    )
+
+
+def learn_scenes(context: TrainingContext) -> int:
+    """First phase: learn until the context is cancelled, resuming; returns the number of steps so far."""
+    state = _state(context)
     with suppress(Cancelled):
         run_training(
-            stage=STAGE,
+            context,
             steps=_ENDLESS,
             state=state,
-            step_function=_steps(seed, state, network, average, settled=0),
-            checkpoint_path=checkpoint,
-            seed=seed,
-            events=EventLog(folder / EVENTS_NAME),
+            step_function=_steps(context, state, settled=0),
             settings={},
             learning_rate=lambda step: _RATE * min((step + 1) / _WARM_UP, 1.0),
             save_every_seconds=120,
-            cancelled=cancelled,
         )
-    return int(read_metadata(checkpoint)["step"])
+    return int(read_metadata(context.checkpoint_path)["step"])
 
 
-def cool_down(
-    folder: Path,
-    *,
-    seed: int = 0,
-    device: torch.device | None = None,
-    cancelled: Callable[[], bool] | None = None,
-) -> PromptableNetwork:
+def cool_down(learning: TrainingContext) -> PromptableNetwork:
     """Last phase: from where `learn_scenes` has got to, with a learning rate that falls to zero; resumes, too.
+
+    Args:
+        learning: the context of the first phase, with the wish to stop this one.
 
     Returns:
         The averaged network, in evaluation mode, on the CPU.
 
     Raises:
-        Cancelled: when `cancelled` says so; the same call continues.
+        Cancelled: when the context is cancelled; the same call continues.
     """
-    learnt = folder / "learning.safetensors"
-    done = int(read_metadata(learnt)["step"])
-    state, network, average = _state(seed, device)
-    load_modules(learnt, {"network": network, "average": average})
+    done = int(read_metadata(learning.checkpoint_path)["step"])
+    file = learning.checkpoint_path.with_name(f"cooling_{done}{WEIGHTS_SUFFIX}")
+    context = replace(learning, stage=f"{STAGE}, cooling from {done}", checkpoint_path=file)
+    state = _state(context)
+    load_modules(learning.checkpoint_path, state.modules)
     steps = max(int(COOLING_SHARE * done), 1)
     run_training(
-        stage=f"{STAGE}, cooling from {done}",
+        context,
         steps=steps,
         state=state,
-        step_function=_steps(seed, state, network, average, settled=_SETTLED, first=done),
-        checkpoint_path=folder / f"cooling_{done}{WEIGHTS_SUFFIX}",
-        seed=seed,
-        events=EventLog(folder / EVENTS_NAME),
+        step_function=_steps(context, state, settled=_SETTLED, first=done),
         settings={},
         learning_rate=lambda step: _RATE * min((step + 1) / _WARM_UP, 1.0) * (1 - step / steps),
         save_every_seconds=120,
-        cancelled=cancelled,
     )
+    average = state.modules["average"]
+    assert isinstance(average, PromptableNetwork)
     return average.cpu().eval()
 
 
@@ -116,29 +117,23 @@ def batch(seed: int, step: int) -> tuple[Tensor, Tensor]:
     return torch.stack([inputs for inputs, _ in samples]), torch.stack([target for _, target in samples])
 
 
-def _state(seed: int, device: torch.device | None) -> tuple[TrainingState, PromptableNetwork, PromptableNetwork]:
-    torch.manual_seed(seed)
+def _state(context: TrainingContext) -> TrainingState:
+    torch.manual_seed(context.seed)
     network = PromptableNetwork()
-    nn.Module.to(network, device or torch.device("cpu"), memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    nn.Module.to(network, context.device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     average = copy.deepcopy(network).requires_grad_(False)
     optimizer = adam_w([{"params": list(network.parameters())}], _RATE, _DECAY)
-    return TrainingState({"network": network, "average": average}, optimizer), network, average
+    return TrainingState({"network": network, "average": average}, optimizer)
 
 
 def _steps(
-    seed: int,
-    state: TrainingState,
-    network: PromptableNetwork,
-    average: PromptableNetwork,
-    *,
-    settled: int,
-    first: int = 0,
+    context: TrainingContext, state: TrainingState, *, settled: int, first: int = 0
 ) -> Callable[[int, torch.Generator], dict[str, Tensor]]:
     """What a step does; `first` is the number of the first scene that is new, `settled` is added for the average."""
-    device = next(network.parameters()).device
+    network, average, device = state.modules["network"], state.modules["average"], context.device
 
     def step_function(step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        inputs, targets = batch(seed, first + step)
+        inputs, targets = batch(context.seed, first + step)
         with half_precision(device, on_cpu=True):
             logits = network(inputs.to(device, memory_format=torch.channels_last_3d))
         entropy, dice = losses(logits.float(), targets.to(device))

@@ -11,8 +11,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -22,10 +20,9 @@ from ..anatomy.location_prior import LocationPrior
 from ..anatomy.targets import soft_cross_entropy
 from ..anatomy.training_volumes import TrainingVolume
 from ..imaging.normalisation import mirrored_positions
-from ..study.events import EventLog
 from ..study.settings import StudentSettings
-from ..training.group import ALONE, Group
-from ..training.loop import TrainingState, run_training, step_generator
+from ..training.context import TrainingContext
+from ..training.loop import TrainingState, run_training
 from ..training.optimizers import adam_w
 from ..training.precision import half_precision
 from ..training.schedules import warmup_cosine
@@ -57,51 +54,36 @@ def train_student(
     volumes: Sequence[TrainingVolume],
     design: StudentDesign,
     settings: StudentSettings,
+    context: TrainingContext,
     *,
     mirrored_axes: tuple[int, ...],
-    stage: str,
-    checkpoint_path: Path,
-    seed: int,
-    identity: Mapping[str, Any],
-    events: EventLog,
-    device: torch.device,
-    pseudo_label_weight: float,
-    prior: LocationPrior | None = None,
     start: nn.Module | None = None,
-    cancelled: Callable[[], bool] | None = None,
     after_step: Callable[[int, nn.Module], None] | None = None,
-    group: Group = ALONE,
 ) -> nn.Module:
-    """Train one student, resuming from `checkpoint_path`.
+    """Train one student.
 
     Args:
         volumes: with true labels, pseudo-labels and teacher features, each where there are any.
         design: of the network.
         settings: steps, learning rate, weights of the losses, poses.
+        context: of the training; its identity tells what the volumes and pseudo-labels are made from.
         mirrored_axes: axes along which mirror images are as plausible as the volumes themselves.
-        stage: name in events.
-        checkpoint_path: where state and result are kept.
-        seed: of weights and samples.
-        identity: what the volumes and pseudo-labels are made from, for the checkpoint.
-        events: receives progress.
-        device: where the student is trained.
-        pseudo_label_weight: factor a.
-        prior: log-odds by position that the student's logits are added to; None: every place is alike.
-        start: a trained student of the same design whose weights, and prior, the training starts from.
-        cancelled: asked after every step.
+        start: a trained student of the same design that learns on; or the location prior of a new one, log-odds by
+            position that its logits are added to; None: a new one to which every place is alike.
         after_step: called after every step with its number and the averaged student, which it must not change.
-        group: the processes that train it together.
 
     Returns:
-        The averaged student in evaluation mode, on `device`.
+        The averaged student in evaluation mode, on the context's device.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(context.seed)
         network = build_student(design)
-    if start is not None:
+    learns_on = start is not None and not isinstance(start, LocationPrior)
+    if start is not None and learns_on:
         network.load_state_dict(start.state_dict())
-    elif prior is not None and isinstance(network, UNetStudent):
-        network.prior.load_state_dict(prior.state_dict())
+    elif start is not None and isinstance(network, UNetStudent):
+        network.prior.load_state_dict(start.state_dict())
+    device, group = context.device, context.group
     memory_format = torch.channels_last_3d if device.type == "cuda" else torch.contiguous_format
     network = network.to(device).requires_grad_(True).train()
     network = network.to(memory_format=memory_format)  # type: ignore[call-overload]
@@ -133,7 +115,7 @@ def train_student(
         return losses
 
     def draw(step: int) -> tuple[list[Sample], torch.Generator]:
-        generator = step_generator(seed, group.stream(stage), step)
+        generator = context.generator(step)
         samples = []
         for _ in range(group.share(settings.batch_size)):
             from_labelled = not taught or float(torch.rand(1, generator=generator)) < LABELLED_SHARE
@@ -149,7 +131,7 @@ def train_student(
         seen: dict[str, Tensor] = {}
         for sample in samples:
             losses = losses_of(sample, generator)
-            factors = {"pseudo-labels": pseudo_label_weight, "correlation": settings.correlation_weight}
+            factors = {"pseudo-labels": settings.pseudo_label_weight, "correlation": settings.correlation_weight}
             total = torch.stack([factors.get(name, 1.0) * loss for name, loss in losses.items()]).sum()
             (total / len(samples)).backward()
             if gradients is not None:
@@ -158,7 +140,7 @@ def train_student(
         group.average_gradients(network.parameters())
         nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
         optimizer.step()
-        update_average(average, network, step + (0 if start is None else SETTLED), AVERAGE_DECAY)
+        update_average(average, network, step + (SETTLED if learns_on else 0), AVERAGE_DECAY)
         if after_step is not None:
             after_step(step, average)
         return seen
@@ -166,24 +148,14 @@ def train_student(
     with second_thread() as thread, with_weight_gradients_beside(network, thread) as gradients:
         ahead = DrawnAhead(draw, settings.steps, thread)
         run_training(
-            stage=stage,
+            context,
             steps=settings.steps,
             state=TrainingState({"network": network, "average": average}, optimizer),
             step_function=lambda step, _: train_step(step, *ahead.take(step), gradients),
-            checkpoint_path=checkpoint_path,
-            seed=seed,
-            events=events,
-            settings={
-                **settings.model_dump(mode="json"),
-                "pseudo_label_weight": pseudo_label_weight,
-                **design.model_dump(mode="json"),
-                **identity,
-            },
+            settings={**settings.model_dump(mode="json"), **design.model_dump(mode="json")},
             learning_rate=lambda step: warmup_cosine(
                 step, settings.steps, settings.learning_rate, warmup=settings.steps // 10
             ),
-            cancelled=cancelled,
-            group=group,
         )
     return average.eval()
 

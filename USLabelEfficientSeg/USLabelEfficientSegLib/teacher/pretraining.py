@@ -6,7 +6,7 @@ Both train the same ViT and can be stopped and resumed at any step.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..study.events import EventLog
 from ..study.settings import TeacherSettings
-from ..study.stages import Stage
+from ..training.context import TrainingContext
 from ..training.group import ALONE, Group
 from ..training.loop import StepFunction, TrainingState, load_modules, run_training
 from ..training.optimizers import adam_w
@@ -49,52 +48,40 @@ class Objective:
 def pretrain_teacher(
     source: SliceSource,
     settings: TeacherSettings,
+    context: TrainingContext,
     *,
-    checkpoint_path: Path,
-    seed: int,
-    events: EventLog,
-    device: torch.device,
     initial_weights: VisionTransformer | None = None,
     start: Path | None = None,
-    cancelled: Callable[[], bool] | None = None,
-    group: Group = ALONE,
 ) -> VisionTransformer:
-    """Train the teacher on the slices of `source`, resuming from `checkpoint_path`.
+    """Train the teacher on the slices of `source`.
 
     Args:
         source: the unlabelled slices.
         settings: objective, architecture, steps, ...
-        checkpoint_path: where state and result are kept.
-        seed: of weights, slices, crops and masks.
-        events: receives progress.
-        device: where the ViT is trained.
+        context: of the training.
         initial_weights: start from this ViT (its architecture replaces that of the settings).
         start: checkpoint of an earlier training of the same teacher, on fewer volumes, to start from.
-        cancelled: asked after every step.
-        group: the processes that train it together.
 
     Returns:
-        The frozen ViT in evaluation mode, on `device`.
+        The frozen ViT in evaluation mode, on the context's device.
 
     Raises:
         InputError: `slice_size` is no multiple of the patch size of the initial weights; see `run_training`.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(context.seed)
         vit = initial_weights or build_vit(settings.architecture, settings.patch_size, settings.slice_size)
         check_patches(vit, settings)
         make = masked_objective if settings.objective == "masked" else dino_objective
-        objective = make(copy.deepcopy(vit).train().requires_grad_(True), source, settings, device, group)
+        trained = copy.deepcopy(vit).train().requires_grad_(True)
+        objective = make(trained, source, settings, context.device, context.group)
     if start is not None:
         load_modules(start, objective.state.modules)
     run_training(
-        stage=Stage.TEACHER,
+        context,
         steps=settings.steps,
         state=objective.state,
         step_function=objective.step_function,
-        checkpoint_path=checkpoint_path,
-        seed=seed,
-        events=events,
         settings={
             **settings.model_dump(mode="json"),
             "initial_weights": weights_digest(objective.vit),
@@ -103,8 +90,6 @@ def pretrain_teacher(
         learning_rate=lambda step: warmup_cosine(
             step, settings.steps, settings.learning_rate, warmup=settings.steps // 10
         ),
-        cancelled=cancelled,
-        group=group,
     )
     return objective.vit.eval().requires_grad_(False)
 

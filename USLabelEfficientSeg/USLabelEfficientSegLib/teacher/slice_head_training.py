@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import torch
 from torch import Tensor
 
 from ..anatomy.location_prior import LocationPrior
-from ..study.events import EventLog
 from ..study.settings import SliceHeadSettings
-from ..study.stages import Stage
+from ..training.context import TrainingContext
 from ..training.loop import TrainingState, run_training
 from ..training.schedules import step_decay
 from .labelled_slices import HeadSamples, class_weights
@@ -38,43 +34,34 @@ def train_slice_head(
     samples: list[HeadSamples],
     patch_size: int,
     settings: SliceHeadSettings,
+    context: TrainingContext,
     *,
-    checkpoint_path: Path,
-    seed: int,
-    events: EventLog,
-    device: torch.device,
-    stage: str = Stage.SLICE_HEAD,
     prior: LocationPrior | None = None,
-    cancelled: Callable[[], bool] | None = None,
 ) -> SliceHead:
-    """Train a slice head, resuming from `checkpoint_path`.
+    """Train a slice head.
 
     Args:
         samples: encoded labelled slices, one entry a slice shape and axis.
         patch_size: of the ViT that made the features.
         settings: hidden channels, steps, ...
-        checkpoint_path: where state and result are kept.
-        seed: of weights and batches.
-        events: receives progress.
-        device: where the head is trained.
-        stage: name in events and checkpoint, to tell several heads apart.
+        context: of the training.
         prior: see `SliceHead`.
-        cancelled: asked after every step.
 
     Returns:
-        The head in evaluation mode, on `device`.
+        The head in evaluation mode, on the context's device.
 
     Raises:
         InputError: see `run_training`.
     """
     channels, organs = samples[0].features.shape[1], samples[0].target.shape[1] - 1
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(context.seed)
         head = SliceHead(channels, organs, patch_size, settings.hidden, prior)
     mean, scale = feature_statistics([part.features for part in samples])
     head.feature_mean.copy_(mean)
     head.feature_scale.copy_(scale)
     head.class_weights.copy_(class_weights(samples))
+    device = context.device
     head.to(device)
     optimizer = torch.optim.Adam(head.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     sizes = torch.tensor([float(len(part)) for part in samples])
@@ -94,19 +81,15 @@ def train_slice_head(
         return {"cross_entropy": loss}
 
     run_training(
-        stage=stage,
+        context,
         steps=settings.steps,
         state=TrainingState({"head": head}, optimizer),
         step_function=step_function,
-        checkpoint_path=checkpoint_path,
-        seed=seed,
-        events=events,
         settings={
             **settings.model_dump(mode="json"),
             "prior": None if prior is None else prior.coefficients.tolist(),
             "samples": [part.digest() for part in samples],
         },
         learning_rate=lambda step: step_decay(step, settings.steps, settings.learning_rate),
-        cancelled=cancelled,
     )
     return head.eval()

@@ -5,7 +5,6 @@ that are a function of (seed, stage, n); a checkpoint therefore needs no random 
 state and `n`.
 """
 
-import hashlib
 import json
 import random
 import time
@@ -20,10 +19,9 @@ from torch import Tensor, nn
 
 from ..disk.files import make_folder
 from ..errors import Cancelled, InputError
-from ..study.events import EventLog
 from .checkpoint import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
 from .checkpoint_header import damaged, read_metadata
-from .group import ALONE, Group
+from .context import TrainingContext
 
 SECONDS_BETWEEN_EVENTS = 0.5
 
@@ -43,66 +41,71 @@ class TrainingState:
 
 
 def run_training(
+    context: TrainingContext,
     *,
-    stage: str,
     steps: int,
     state: TrainingState,
     step_function: StepFunction,
-    checkpoint_path: Path,
-    seed: int,
-    events: EventLog,
     settings: Mapping[str, Any],
     learning_rate: Callable[[int], float] | None = None,
     save_every_seconds: float = 30.0,
-    cancelled: Callable[[], bool] | None = None,
-    group: Group = ALONE,
 ) -> None:
-    """Train for `steps` steps, resuming from `checkpoint_path`, which in the end holds the stage's result.
+    """Train for `steps` steps, resuming from the context's checkpoint, which in the end holds the stage's result.
 
     `step_function(step, generator)` does one whole update (forward, backward, optimizer, EMA) and returns its
     losses; it may draw from `generator` (CPU) or from the global generators of torch, numpy and Python, all
     seeded from (seed, stage, step). `learning_rate(step)`, a pure function, is set in every parameter group
     before the step. `settings` is any JSON that the result depends on. A stage that is already complete is
-    only loaded. In a `group` each process has random numbers of its own, and the first one alone saves, tells and is
+    only loaded. In a group each process has random numbers of its own, and the first one alone saves, tells and is
     asked to stop; for the same weights bit for bit, resume with as many processes.
 
     Raises `InputError` when the checkpoint is damaged or was made with other settings, and when a loss is not
     finite (such weights are never saved); `Cancelled`, after saving, when `cancelled()` says so.
     """
-    identity = json.loads(json.dumps({"stage": stage, "steps": steps, "seed": seed, "settings": settings}))
-    done = _resume(checkpoint_path, identity, state)
-    if is_complete(checkpoint_path):
+    stage, path, events = context.stage, context.checkpoint_path, context.events
+    depends_on = {"stage": stage, "steps": steps, "seed": context.seed, "settings": {**settings, **context.identity}}
+    identity = json.loads(json.dumps(depends_on))
+    done = _resume(path, identity, state)
+    if is_complete(path):
         events.emit(stage, steps, steps, seconds_left=0.0, message="already trained")
         return
     if done:
-        _tell_of_other_threads(checkpoint_path, events, stage, done, steps)
+        _tell_of_other_threads(context, done, steps)
 
-    stream = group.stream(stage)
     meter = _Meter(stage)
-    if group.rank > 0:
+
+    def train_step(step: int) -> None:
+        generator = context.generator(step)
+        _seed_everything(generator.initial_seed())
+        if learning_rate is not None:
+            for group in state.optimizer.param_groups:
+                group["lr"] = learning_rate(step)
+        meter.add(step_function(step, generator))
+
+    if context.group.rank > 0:
         for step in range(done, steps):
-            _train_step(step, seed, stream, state, step_function, learning_rate, meter)
+            train_step(step)
         return
 
     started = last_event = last_save = time.monotonic()
     for step in range(done, steps - 1):
-        _train_step(step, seed, stream, state, step_function, learning_rate, meter)
+        train_step(step)
         now = time.monotonic()
         if step == done or now - last_event >= SECONDS_BETWEEN_EVENTS:
             seconds_left = (now - started) / (step + 1 - done) * (steps - step - 1)
             events.emit(stage, step + 1, steps, seconds_left=seconds_left, losses=meter.take(step))
             last_event = now
-        stop = cancelled is not None and cancelled()
+        stop = context.cancelled is not None and context.cancelled()
         if stop or now - last_save >= save_every_seconds:
             meter.check(step)
-            _save(checkpoint_path, identity, state, step + 1)
+            _save(path, identity, state, step + 1)
             last_save = time.monotonic()
         if stop:
             raise Cancelled(f"{stage} stopped after step {step + 1} of {steps}; the same command continues it")
 
-    _train_step(steps - 1, seed, stream, state, step_function, learning_rate, meter)
+    train_step(steps - 1)
     losses = meter.take(steps - 1)
-    _save(checkpoint_path, identity, state, steps)
+    _save(path, identity, state, steps)
     events.emit(stage, steps, steps, seconds_left=0.0, losses=losses)
 
 
@@ -121,34 +124,10 @@ def load_modules(checkpoint_path: Path, modules: Mapping[str, nn.Module]) -> dic
     return metadata
 
 
-def step_seed(seed: int, stage: str, step: int) -> int:
-    """A 63-bit seed that is a function of nothing but its arguments."""
-    digest = hashlib.sha256(f"{seed}/{stage}/{step}".encode()).digest()
-    return int.from_bytes(digest[:8], "little") >> 1
-
-
-def step_generator(seed: int, stage: str, step: int) -> torch.Generator:
-    """The generator that `run_training` gives to a step, for who draws samples before it is their turn."""
-    return torch.Generator().manual_seed(step_seed(seed, stage, step))
-
-
-def _train_step(
-    step: int,
-    seed: int,
-    stream: str,
-    state: TrainingState,
-    step_function: StepFunction,
-    learning_rate: Callable[[int], float] | None,
-    meter: "_Meter",
-) -> None:
-    value = step_seed(seed, stream, step)
+def _seed_everything(value: int) -> None:
     random.seed(value)
     np.random.seed(value % 2**32)
     torch.manual_seed(value)
-    if learning_rate is not None:
-        for group in state.optimizer.param_groups:
-            group["lr"] = learning_rate(step)
-    meter.add(step_function(step, torch.Generator().manual_seed(value)))
 
 
 class _Meter:
@@ -197,12 +176,13 @@ def _save(path: Path, identity: Mapping[str, Any], state: TrainingState, step: i
     save_checkpoint(path, tensors, {**identity, "step": step, "complete": complete, "threads": threads})
 
 
-def _tell_of_other_threads(path: Path, events: EventLog, stage: str, done: int, steps: int) -> None:
+def _tell_of_other_threads(context: TrainingContext, done: int, steps: int) -> None:
     """Sums over voxels that several threads share are rounded otherwise than those of one."""
-    before, now = read_metadata(path).get("threads"), torch.get_num_threads()
+    before, now = read_metadata(context.checkpoint_path).get("threads"), torch.get_num_threads()
     if before is not None and before != now:
         told = f"begun with {before} threads and continued with {now}"
-        events.emit(stage, done, steps, message=f"{told}: the weights will be the same up to rounding alone")
+        message = f"{told}: the weights will be the same up to rounding alone"
+        context.events.emit(context.stage, done, steps, message=message)
 
 
 def _resume(path: Path, identity: Mapping[str, Any], state: TrainingState) -> int:

@@ -16,19 +16,20 @@ import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from multiprocessing.synchronize import Event as Flag
-from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..study.events import EventLog, EventReader
+from ..study.events import EventReader
+from .context import TrainingContext
 from .group import Group
 from .loop import is_complete
 from .memory import tune_memory
@@ -38,7 +39,6 @@ PACKAGE = "lightning_fabric"
 LONGEST_WAIT = timedelta(minutes=10)  # of one process for another: a step and a checkpoint take seconds
 _SECONDS_BETWEEN_LOOKS = 0.2
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -76,46 +76,43 @@ def device_name(device: torch.device, count: int) -> str:
     return str(device) if count == 1 else f"{count} x {device}"
 
 
-def on_devices(count: int, train: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> T:
-    """`train(...)`, the computing done by `count` processes with a device each; by this one if `count` is 1.
+def on_devices(count: int, train: Callable[..., T], context: TrainingContext, **here: Any) -> T:
+    """`train(context)`, the computing done by `count` processes with a device each; by this one if `count` is 1.
 
     Args:
         count: processes; `check_devices` has found that they can be had.
-        train: a function of a module whose result is in its checkpoint, and which takes, beside others that can be
-            pickled, `checkpoint_path`, `events`, `device`, `cancelled` and `group`. With several processes it is told
-            its device and group, and no `after_step`.
-        arguments: of `train`.
-        named: of `train`.
+        train: a function of a module, or a `partial` of one with what can be pickled, whose result is in the context's
+            checkpoint. With several processes it is told the device and the group of each.
+        context: of the training.
+        here: for `train` in this process alone.
 
     Raises:
         Cancelled: the user asked to stop; the state is saved.
         InputError: raised by `train`, or a process failed or was killed.
     """
-    if count > 1 and not is_complete(cast(Path, named["checkpoint_path"])):
-        _train_together(count, train, arguments, named)
-    return train(*arguments, **named)
+    if count > 1 and not is_complete(context.checkpoint_path):
+        _train_together(count, train, context)
+    return train(context, **here)
 
 
-def _train_together(count: int, train: Callable[..., Any], arguments: Sequence[Any], named: Mapping[str, Any]) -> None:
-    events, device, cancelled = named["events"], named["device"], named.get("cancelled")
+def _train_together(count: int, train: Callable[..., Any], context: TrainingContext) -> None:
+    events, cancelled = context.events, context.cancelled
     told = EventReader(events.path)
     told.new_events()
-    own = {name: value for name, value in named.items() if name not in ("events", "cancelled", "device", "after_step")}
-    context = multiprocessing.get_context("spawn")
-    stop, port = context.Event(), _free_port()
+    spawn = multiprocessing.get_context("spawn")
+    stop, port = spawn.Event(), _free_port()
     processes: list[SpawnProcess] = []
     reports: list[Connection] = []
     try:
         for rank in range(count):
-            report, other_end = context.Pipe()
-            process = context.Process(
-                target=_member, name=_name(rank, count), args=(rank, count, port, device.type, stop, other_end)
-            )
+            report, other_end = spawn.Pipe()
+            arguments = rank, count, port, context.device.type, stop, other_end
+            process = spawn.Process(target=_member, name=_name(rank, count), args=arguments)
             process.start()
             processes.append(process)
             reports.append(report)
             other_end.close()  # or the end of the process would not end the connection
-        _send(reports, pickled((train, arguments, own, events.path)))
+        _send(reports, pickled((train, context.elsewhere())))
         while processes[0].exitcode != 0:
             if cancelled is not None and cancelled():
                 stop.set()
@@ -147,10 +144,10 @@ def _member(rank: int, size: int, port: int, kind: str, stop: Flag, report: Conn
     """A process of the group: train, and tell of a failure."""
 
     def work() -> None:
-        train, arguments, named, events = pickle.loads(report.recv_bytes())
-        named |= {"events": EventLog(events), "cancelled": stop.is_set if rank == 0 else None}
+        train, context = pickle.loads(report.recv_bytes())
         device, mean = _join(rank, size, port, kind)
-        train(*arguments, **named, device=device, group=Group(rank, size, mean))
+        cancelled = stop.is_set if rank == 0 else None
+        train(replace(context, device=device, group=Group(rank, size, mean), cancelled=cancelled))
 
     work_for_parent(_name(rank, size), report, work)
     if rank > 0:

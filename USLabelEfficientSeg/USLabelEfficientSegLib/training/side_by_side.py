@@ -13,9 +13,9 @@ import pickle
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -27,6 +27,7 @@ import torch
 
 from ..errors import Cancelled
 from ..study.events import EventLog
+from .context import TrainingContext
 from .loop import is_complete
 from .memory import tune_memory
 from .processes import end, ended_without_a_word, pickled, work_for_parent
@@ -40,21 +41,10 @@ _SECONDS_BETWEEN_LOOKS = 0.2
 
 @dataclass(frozen=True)
 class Offer:
-    """A training for another process: `train(*arguments, **named, events=, device=, cancelled=)`."""
+    """A training for another process: `train(context)`."""
 
-    train: Callable[..., Any]
-    arguments: tuple[Any, ...]
-    named: Mapping[str, Any]
-
-    @property
-    def stage(self) -> str:
-        """Its name in events."""
-        return str(self.named["stage"])
-
-    @property
-    def checkpoint(self) -> Path:
-        """Where its state and its result are kept."""
-        return Path(self.named["checkpoint_path"])
+    train: Callable[[TrainingContext], Any]
+    context: TrainingContext
 
 
 @dataclass
@@ -111,19 +101,17 @@ class SideBySide:
                 worker.report.close()
             self._running.clear()
 
-    def offer(self, train: Callable[..., Any], *arguments: Any, steps: int, **named: Any) -> None:
+    def offer(self, train: Callable[[TrainingContext], Any], context: TrainingContext, steps: int) -> None:
         """Have a stage trained beside, if a processor is idle; until `settle` is called with its checkpoint.
 
         Args:
-            train: a function of a module whose result is in its checkpoint, and which takes `events`, `device` and
-                `cancelled` beside these arguments, which can be pickled.
-            arguments: of `train`.
+            train: a function of a module, or a `partial` of one with what can be pickled, whose result is in the
+                context's checkpoint.
+            context: of the training; another process trains on the CPU.
             steps: of the stage; one of few is not worth a process.
-            named: of `train`, `stage` and `checkpoint_path` among them.
         """
-        offer = Offer(train, arguments, named)
-        if self._processors is not None and steps >= FEWEST_STEPS and not is_complete(offer.checkpoint):
-            self._waiting[offer.checkpoint] = offer
+        if self._processors is not None and steps >= FEWEST_STEPS and not is_complete(context.checkpoint_path):
+            self._waiting[context.checkpoint_path] = Offer(train, context)
 
     def settle(self, checkpoint: Path, meanwhile: Callable[[int], None] = lambda step: None) -> None:
         """Leave a stage to this process: wait for the other one that is at it, or take back what was offered.
@@ -142,7 +130,7 @@ class SideBySide:
             if self._cancelled is not None and self._cancelled():
                 self._stop()
                 done = f"after step {worker.step} of {worker.of}"
-                raise Cancelled(f"{worker.offer.stage} stopped {done}; the same command continues it")
+                raise Cancelled(f"{worker.offer.context.stage} stopped {done}; the same command continues it")
             self._look(computes=False)
             meanwhile(worker.step)
         self._waiting.pop(checkpoint, None)
@@ -188,12 +176,12 @@ class SideBySide:
                 list(self._running.values())[-1].stop()
 
     def _start(self, offer: Offer) -> None:
-        context = multiprocessing.get_context("spawn")
-        report, other_end = context.Pipe()
-        process = context.Process(target=_train_beside, name=offer.stage, args=(offer.stage, other_end), daemon=True)
+        spawn, stage = multiprocessing.get_context("spawn"), offer.context.stage
+        report, other_end = spawn.Pipe()
+        process = spawn.Process(target=_train_beside, name=stage, args=(stage, other_end), daemon=True)
         process.start()
         other_end.close()  # or the end of the process would not end the connection
-        self._running[offer.checkpoint] = _Worker(offer, process, report)
+        self._running[offer.context.checkpoint_path] = _Worker(offer, process, report)
 
     def _listen(self, worker: _Worker) -> None:
         """Take in what a process says; one that has ended leaves the running ones."""
@@ -212,7 +200,7 @@ class SideBySide:
             if event is None:  # it is ready
                 offer = worker.offer
                 with suppress(OSError):  # it has ended, which will be seen
-                    worker.report.send_bytes(pickled((offer.train, offer.arguments, dict(offer.named))))
+                    worker.report.send_bytes(pickled((offer.train, offer.context.elsewhere())))
             else:
                 worker.step, worker.of = event["step"], event["of"]
                 self._events.emit(**event)
@@ -221,16 +209,16 @@ class SideBySide:
         worker.process.join()
         worker.report.close()
         self._spent += worker.seconds
-        del self._running[worker.offer.checkpoint]
+        del self._running[worker.offer.context.checkpoint_path]
         if worker.process.exitcode == 0:
             return
         if error is not None and not isinstance(error, Cancelled):
             raise error
-        self._waiting[worker.offer.checkpoint] = worker.offer  # for this process, if for no other
+        self._waiting[worker.offer.context.checkpoint_path] = worker.offer  # for this process, if for no other
         if error is None and not worker.stopping:  # for want of memory, perhaps
             self._processors = None
             told = f"{ended_without_a_word(worker.process).problem}; it goes on without a process of its own"
-            self._events.emit(worker.offer.stage, worker.step, worker.of, message=told)
+            self._events.emit(worker.offer.context.stage, worker.step, worker.of, message=told)
 
     def _stop(self) -> None:
         """Ask all to save, and wait a moment for it; what they raise is told by the cause of the stop."""
@@ -266,9 +254,9 @@ def _train_beside(name: str, report: Connection) -> None:
 
     def work() -> None:
         report.send((None, time.process_time()))
-        train, arguments, named = pickle.loads(report.recv_bytes())
+        train, context = pickle.loads(report.recv_bytes())
         tune_memory()
-        train(*arguments, **named, events=_Told(report), device=torch.device("cpu"), cancelled=report.poll)
+        train(replace(context, events=_Told(report), device=torch.device("cpu"), cancelled=report.poll))
 
     work_for_parent(name, report, work)
     end(report)

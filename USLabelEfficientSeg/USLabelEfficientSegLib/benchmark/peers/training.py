@@ -22,10 +22,10 @@ from ...student.augmentation import PoseRange, random_intensity
 from ...student.build import update_average
 from ...student.training import AVERAGE_DECAY, GRADIENT_NORM, Sample, draw_sample
 from ...study.settings import StudentSettings
-from ...training.loop import step_seed
 from ...training.optimizers import adam_w
 from ...training.precision import half_precision
 from ...training.schedules import ramp_up, warmup_cosine
+from ...training.seeds import step_seed
 from .networks import VolumeUNet
 
 _WARMUP = 0.1  # share of the budget
