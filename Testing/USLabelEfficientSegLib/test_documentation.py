@@ -176,3 +176,7 @@ def test_the_commands_of_the_readme_run_one_after_the_other(folders, call, tiny_
 
     for name in ("volumes.csv", "report.html", "report.pdf", "metrics.csv", "FILLED", "TO_LABEL"):
         assert (folders / name).exists(), name
+    formats = text_of(ROOT / "docs/formats.md")
+    for table in ("volumes.csv", "metrics.csv"):
+        headings = text_of(folders / table).splitlines()[0].split(",")
+        assert [heading for heading in headings if f"`{heading}`" not in formats] == [], table
