@@ -28,9 +28,11 @@ LIGHT = [
 # What the panel opens with, on a Slicer in which nothing is installed as yet; and what it may load after that, in a
 # function that is called once the packages are there. Neither loads torch: networks run in a process of their own.
 PANEL_AT_ONCE = [
-    "errors", "annotation.sparse_labels", "disk.lock", "imaging.organ_colours", "imaging.planes", "imaging.volume",
+    "errors", "annotation.organ_codes", "annotation.sparse_labels", "disk.lock", "disk.study_layout",
+    "imaging.organ_colours", "imaging.geometry", "imaging.planes", "imaging.scan",
     "measurement.flags", "measurement.organ", "measurement.quantities", "measurement.volumes", "segmentation.segments",
-    "study.coverage", "study.events", "study.stages", "study.training_time", "text.numbers", "training.processors",
+    "study.coverage", "study.events", "study.stages", "study.training_time", "text.assignments",
+    "text.durations", "text.numbers", "training.processors",
 ]  # fmt: skip
 PANEL_LATER = [
     "disk.files", "disk.json_files", "disk.names", "disk.outputs", "evaluation.agreement", "evaluation.metrics",

@@ -9,7 +9,6 @@ from USLabelEfficientSegLib.command_line.console import Console, console
 from USLabelEfficientSegLib.command_line.interruption import Interruption
 from USLabelEfficientSegLib.command_line.progress import (
     LogLines,
-    duration,
     shown_counts,
     shown_progress,
 )
@@ -108,11 +107,6 @@ def test_when_nobody_reads_the_output_the_work_is_asked_to_stop(monkeypatch):
         listener(Event("teacher", 3, 3))
 
     assert interruption() and interruption.output_gone
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(44.6, "45 s"), (720, "12 min"), (11_100, "3 h 05 min")])
-def test_times_are_for_people(seconds, text):
-    assert duration(seconds) == text
 
 
 def test_work_on_many_files_is_told_where_it_takes_long_and_only_there(monkeypatch, capsys):

@@ -8,7 +8,8 @@ import pytest
 
 from USLabelEfficientSegLib import pipeline
 from USLabelEfficientSegLib.study.study import Study
-from USLabelEfficientSegLib.study.training_time import in_words, seconds_on_processor
+from USLabelEfficientSegLib.study.training_time import seconds_on_processor
+from USLabelEfficientSegLib.text.durations import duration
 from USLabelEfficientSegLib.training import processors
 
 FIRST_LINE = """
@@ -59,7 +60,7 @@ def test_how_long_it_takes_is_told_before_it_starts_where_that_is_known(study, c
     _, changed, _ = call("train", study.folder, "--device", "cpu", "--set", "student.steps=7")
 
     slices = sum(len(case.labels.slices) for case in study.cases)
-    minutes = in_words(seconds_on_processor("quick", 3, slices))
+    minutes = duration(seconds_on_processor("quick", 3, slices))
     assert f"On cpu. It takes about {minutes} on one core" in unchanged
     assert "On cpu. How long it takes, shows once its first steps are measured." in changed
 

@@ -66,6 +66,11 @@ def numbered(label: int) -> str:
     return f"organ {label}"
 
 
+def numbered_organs(count: int) -> tuple[str, ...]:
+    """`organ 1`, `organ 2`, ..."""
+    return tuple(numbered(label) for label in range(1, count + 1))
+
+
 def segments_of(organs: Sequence[str]) -> dict[int, str]:
     """The names of a label map whose label 1 + n is the n-th organ, by label value."""
     return dict(enumerate(organs, start=1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,15 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from ..imaging.simulator import PROBES
+from ..report.pictures.chart_style import DOTS_PER_INCH, LINE_COLOURS, QUIET, plain, png
 from .degradations import SIMULATED_PROBE, STRENGTHS
 from .methods import OURS, method_names, title_of, uses_all_labels
 from .results import UNDEGRADED, JobResult
 from .statistics import Arm, ArmSummary, degraded_dice, group_by_arm, summarise_arm
 from .times import mean_curve
 
-_DOTS_PER_INCH = 150
-# Okabe and Ito's colours, dark enough for lines; with markers they also work in grey.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _COLUMNS = 3
 _SPREAD_IN_FACTORS = 1.12  # between neighbouring methods on the logarithmic axis, all together
@@ -29,7 +26,7 @@ _MARGIN = 1.6  # beyond the lowest and the highest label fraction, so that metho
 
 def dice_against_fraction_png(results: Sequence[JobResult]) -> bytes:
     """Mean Dice of each method at each label fraction, with the range of the seeds' means; the ceiling as a line."""
-    figure = Figure(figsize=(7.2, 4.0), dpi=_DOTS_PER_INCH, layout="constrained")
+    figure = Figure(figsize=(7.2, 4.0), dpi=DOTS_PER_INCH, layout="constrained")
     axes = figure.subplots()
     arms = group_by_arm(results)
     series = series_of([arm for arm in arms if not uses_all_labels(arm.method)])
@@ -52,9 +49,9 @@ def dice_against_fraction_png(results: Sequence[JobResult]) -> bytes:
         axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("Labelled slices, % of all", fontsize=8)
     axes.set_ylabel("Dice on held-out subjects", fontsize=8)
-    _plain(axes)
+    plain(axes)
     figure.legend(loc="outside right center", fontsize=7, frameon=False)
-    return _png(figure)
+    return png(figure)
 
 
 def volume_agreement_png(results: Sequence[JobResult], label_fraction: float) -> bytes:
@@ -69,7 +66,7 @@ def volume_agreement_png(results: Sequence[JobResult], label_fraction: float) ->
     figure, grid = _grid(len(arms), side=2.1, legend=0.8)
     organs = list(dict.fromkeys(row.organ for row in rows))
     for axes, (arm, runs) in zip(grid, arms.items(), strict=True):
-        axes.plot([0, limit], [0, limit], color="#767676", linewidth=0.8, linestyle="--", zorder=1)
+        axes.plot([0, limit], [0, limit], color=QUIET, linewidth=0.8, linestyle="--", zorder=1)
         for number, organ in enumerate(organs):
             points = [(r.reference_ml, r.expected_ml) for run in runs.values() for r in run.plain if r.organ == organ]
             true, measured = zip(*points, strict=True)
@@ -78,7 +75,7 @@ def volume_agreement_png(results: Sequence[JobResult], label_fraction: float) ->
                 measured,
                 s=9,
                 marker=_MARKERS[number % len(_MARKERS)],
-                color=_COLOURS[number % len(_COLOURS)],
+                color=LINE_COLOURS[number % len(LINE_COLOURS)],
                 alpha=0.7,
                 linewidths=0,
                 label=organ,
@@ -87,10 +84,10 @@ def volume_agreement_png(results: Sequence[JobResult], label_fraction: float) ->
         axes.set_xlabel("true, ml", fontsize=7)
         axes.set_ylabel("measured, ml", fontsize=7)
         axes.set_title(_wrapped(_label(arm.method, arm.choice)), fontsize=7, loc="left")
-        _plain(axes)
+        plain(axes)
     if len(organs) > 1:
         figure.legend(*grid[0].get_legend_handles_labels(), loc="outside right upper", fontsize=7, frameon=False)
-    return _png(figure)
+    return png(figure)
 
 
 def degradation_png(results: Sequence[JobResult]) -> bytes | None:
@@ -112,7 +109,7 @@ def degradation_png(results: Sequence[JobResult]) -> bytes | None:
     for axes, name in zip(grid, names, strict=True):
         axes.set_title(name, fontsize=8, loc="left")
         axes.set(xlim=(-0.03, 1.03), ylim=(0, 1))
-        _plain(axes)
+        plain(axes)
         axes.set_xlabel("strength", fontsize=8)
         axes.set_ylabel("Dice", fontsize=8)
         if name == SIMULATED_PROBE:
@@ -120,7 +117,7 @@ def degradation_png(results: Sequence[JobResult]) -> bytes | None:
             axes.set(xlim=(-0.3, len(PROBES) - 0.7))
             axes.set_xlabel("quality", fontsize=8)
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside right center", fontsize=7, frameon=False)
-    return _png(figure)
+    return png(figure)
 
 
 def dice_over_time_png(results: Sequence[JobResult], label_fraction: float, target: float | None) -> bytes | None:
@@ -139,7 +136,7 @@ def dice_over_time_png(results: Sequence[JobResult], label_fraction: float, targ
     }
     if not curves:
         return None
-    figure = Figure(figsize=(7.2, 3.6), dpi=_DOTS_PER_INCH, layout="constrained")
+    figure = Figure(figsize=(7.2, 3.6), dpi=DOTS_PER_INCH, layout="constrained")
     axes = figure.subplots()
     for arm, curve in curves.items():
         style = style_of(arm.method, arm.choice)
@@ -149,9 +146,9 @@ def dice_over_time_png(results: Sequence[JobResult], label_fraction: float, targ
     axes.set_xlim(left=0)
     axes.set_xlabel("Seconds of training", fontsize=8)
     axes.set_ylabel("Dice on validation subjects", fontsize=8)
-    _plain(axes)
+    plain(axes)
     figure.legend(loc="outside right center", fontsize=7, frameon=False)
-    return _png(figure)
+    return png(figure)
 
 
 def series_of(arms: Sequence[Arm]) -> dict[tuple[str, str], list[Arm]]:
@@ -183,9 +180,9 @@ def _wrapped(text: str, width: int = 26) -> str:
 def style_of(method: str, choice: str) -> dict[str, Any]:
     """A method keeps its colour and marker in every figure; suggested slices are dashed, with open markers."""
     number = method_names().index(method)
-    others = len(_COLOURS) - 1  # the first colour is ours alone
+    others = len(LINE_COLOURS) - 1  # the first colour is ours alone
     return {
-        "color": _COLOURS[0 if method == OURS else 1 + number % others],
+        "color": LINE_COLOURS[0 if method == OURS else 1 + number % others],
         "marker": _MARKERS[(number % others + number // others) % len(_MARKERS)],
         "linestyle": "-" if choice == "random" else "--",
         "markerfacecolor": None if choice == "random" else "white",
@@ -197,22 +194,9 @@ def style_of(method: str, choice: str) -> dict[str, Any]:
 def _grid(count: int, side: float, legend: float) -> tuple[Figure, list[Axes]]:
     columns = min(count, _COLUMNS)
     rows = -(-count // columns)
-    figure = Figure(figsize=(max(side * columns, 2 * side) + legend, side * rows), dpi=_DOTS_PER_INCH)
+    figure = Figure(figsize=(max(side * columns, 2 * side) + legend, side * rows), dpi=DOTS_PER_INCH)
     figure.set_layout_engine("constrained")
     grid = list(figure.subplots(rows, columns, squeeze=False).ravel())
     for axes in grid[count:]:
         axes.remove()
     return figure, grid[:count]
-
-
-def _plain(axes: Axes) -> None:
-    axes.tick_params(labelsize=7)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="#e4e4e4", linewidth=0.6)
-    axes.set_axisbelow(True)
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..annotation.label_files import read_volume_labels
-from ..annotation.segments import LabelFile, numbered, organs_named_in
+from ..annotation.segments import LabelFile, numbered_organs, organs_named_in
 from ..disk.files import atomic_write_json, writing
 from ..errors import InputError
 from .data import Dataset, read_dataset
@@ -32,7 +32,7 @@ def organs_of(dataset: Dataset) -> tuple[str, ...]:
     highest = max(max(file.present, default=0) for file in files)
     if highest == 0:
         raise InputError(dataset.folder / "labels", "hold no organ", "give label maps of organs")
-    return tuple(organs_named_in(files)) or tuple(numbered(label) for label in range(1, highest + 1))
+    return tuple(organs_named_in(files)) or numbered_organs(highest)
 
 
 def planned_jobs(

@@ -7,11 +7,12 @@ from typing import Annotated, Literal, TypeVar
 import typer
 
 from ..errors import Cancelled, ExitCode, InputError
+from ..text.durations import duration
 from .console import console
 from .interruption import Interruption
 from .long_commands import long_command
 from .options import Changes, DeviceName, OrganNames, parse_changes, parse_organs
-from .progress import duration, shown_progress
+from .progress import shown_progress
 
 _CHOICES = ("random", "suggested")
 _METHODS = "ours,labels-2d,labels-3d,mean-teacher,ua-mt,cps,ict,orthogonal,full-3d"

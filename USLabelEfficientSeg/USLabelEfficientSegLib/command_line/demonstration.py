@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 import typer
 
 from ..errors import Cancelled, ExitCode
+from ..text.durations import duration
 from .console import console, shell
 from .interruption import Interruption
 from .long_commands import long_command
 from .options import Changes, DeviceName, parse_changes
-from .progress import duration, shown_progress
+from .progress import shown_progress
 
 
 @long_command

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..text.counting import counted_of
+from ..text.durations import duration
 from ..text.numbers import three_digits
 from .console import console, shell
 from .long_commands import end_batch, end_if_none_is_left, outputs_of, told_failures
-from .progress import duration
 from .result_lines import areas_line
 from .result_output import (
     Column,

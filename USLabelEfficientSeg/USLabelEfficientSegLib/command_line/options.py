@@ -1,6 +1,5 @@
 """Options that several commands share."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import InputError
+from ..text.assignments import name_and_value
 
 StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of the study.", show_default=False)]
 DeviceName = Annotated[str, typer.Option("--device", help="Where to compute: auto, cpu, cuda, cuda:1, ... or mps.")]
@@ -41,18 +41,17 @@ PixelSize = Annotated[
 
 
 def parse_changes(pairs: Sequence[str] | None) -> dict[str, Any]:
-    """Values by dotted name from `NAME=VALUE`; a value is JSON where it can be, such as 3 or [8,16,24], else text."""
+    """Values by dotted name from `NAME=VALUE`, see `name_and_value`. Raises `InputError`."""
     changes: dict[str, Any] = {}
     for pair in pairs or ():
-        name, separator, text = pair.partition("=")
-        if not separator or not name:
-            raise InputError(f"--set {pair}", "is not of the form NAME=VALUE", "write e.g. --set student.steps=400")
+        try:
+            name, value = name_and_value(pair)
+        except ValueError:
+            problem = "is not of the form NAME=VALUE"
+            raise InputError(f"--set {pair}", problem, "write e.g. --set student.steps=400") from None
         if name == "preset":
             raise InputError(f"--set {pair}", "would only change a name", "choose a preset with --preset")
-        try:
-            changes[name] = json.loads(text)
-        except ValueError:
-            changes[name] = text
+        changes[name] = value
     return changes
 
 

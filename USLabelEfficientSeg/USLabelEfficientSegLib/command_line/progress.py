@@ -9,6 +9,7 @@ from dataclasses import asdict
 from ..study.events import Event, Listener
 from ..study.stages import NumberedStage, Stage, stage_title
 from ..text.counting import heard
+from ..text.durations import duration
 from .console import console
 from .interruption import Interruption
 
@@ -121,14 +122,6 @@ class LogLines:
             return
         self._last[event.stage] = now
         self._say(": ".join([stage_title(event.stage), ", ".join(_parts(event))]))
-
-
-def duration(seconds: float) -> str:
-    """A time for people: "45 s", "12 min", "3 h 05 min"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def _parts(event: Event) -> list[str]:

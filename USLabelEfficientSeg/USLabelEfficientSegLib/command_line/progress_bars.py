@@ -10,9 +10,10 @@ from rich.table import Column
 from ..study.events import Event
 from ..study.stages import NumberedStage, Stage, stage_title
 from ..text.display import printable
+from ..text.durations import duration
 from .console import console
 from .interruption import SAVING, Interruption
-from .progress import Plan, duration, losses_in
+from .progress import Plan, losses_in
 from .terminal import Terminal
 
 SECONDS_BETWEEN_FRAMES = 0.2

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..text.counting import counted_of
+from ..text.durations import duration
 from ..text.numbers import volume_unit
 from .console import console
 from .long_commands import end_batch, told_failures
-from .progress import duration
 from .result_lines import volumes_line
 from .result_output import print_flags
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import Cancelled, ExitCode, InputError
+from ..text.durations import duration
 from .console import console, shell
 from .interruption import Interruption
 from .long_commands import long_command
 from .options import Changes, DeviceName, StudyFolder, parse_changes
-from .progress import Plan, duration, shown_progress
+from .progress import Plan, shown_progress
 from .studies import tell_next, tell_stray
 
 if TYPE_CHECKING:
@@ -233,7 +234,7 @@ def _tell_time(study: "Study", settings: "Settings", where: str) -> None:
     """An estimate where there is an honest one: the preset quick, unchanged, on a processor."""
     from ..disk.study_layout import MODEL_NAME
     from ..study.settings import preset
-    from ..study.training_time import in_words, seconds_on_processor
+    from ..study.training_time import seconds_on_processor
 
     slices = sum(len(case.labels.slices) for case in study.cases if case.labels is not None)
     unchanged = settings == preset(settings.preset).model_copy(update={"seed": settings.seed})
@@ -243,7 +244,7 @@ def _tell_time(study: "Study", settings: "Settings", where: str) -> None:
     if seconds is None:
         console.say(f"On {where}. How long it takes, shows once its first steps are measured.")
     else:
-        takes = f"It takes about {in_words(seconds)} on one core of a server's processor, less where others are idle."
+        takes = f"It takes about {duration(seconds)} on one core of a server's processor, less where others are idle."
         console.say(f"On {where}. {takes}")
 
 

@@ -29,6 +29,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from .. import __version__
+from ..annotation.segments import numbered
 from ..errors import InputError
 from ..imaging.organ_colours import organ_rgb
 from ..imaging.scan import LabelMap
@@ -40,8 +41,8 @@ from .codes import (
     SUM_OF_VOXELS,
     ULTRASONOGRAPHY,
     VOLUME_OF_MESH,
+    code_of,
     flag_code,
-    organ_code,
 )
 from .source import SourceImages
 
@@ -70,7 +71,7 @@ def segmentation_object(source: SourceImages, label_map: LabelMap, rows: Sequenc
             segment_number=number,
             segment_label=_label(row),
             segmented_property_category=codes.SCT.AnatomicalStructure,
-            segmented_property_type=organ_code(row.organ),
+            segmented_property_type=code_of(row.organ),
             algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
             algorithm_identification=algorithm,
             tracking_uid=hd.UID(),
@@ -117,7 +118,7 @@ def _segment_numbers(label_map: LabelMap, rows: Sequence[OrganMeasurement]) -> N
 def _label(row: OrganMeasurement) -> str:
     """The name of an organ as DICOM can hold it: a backslash would begin a second value."""
     name = "".join(letter for letter in row.organ.replace("\\", "/") if letter.isprintable()).strip()
-    return name[:_LABEL_LENGTH] or f"organ {row.label}"
+    return name[:_LABEL_LENGTH] or numbered(row.label)
 
 
 def measurement_report(
@@ -163,8 +164,8 @@ def _organ_group(
     return VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(segment.TrackingUID, segment.TrackingID),
         referenced_segment=_referenced_segment(source, segmentation, number),
-        finding_type=organ_code(row.organ),
-        finding_sites=[FindingSite(organ_code(row.organ))],
+        finding_type=code_of(row.organ),
+        finding_sites=[FindingSite(code_of(row.organ))],
         algorithm_id=AlgorithmIdentification(
             PROGRAM, __version__, parameters=[row.interval_method] if row.interval_method else None
         ),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from ..annotation.label_files import read_planar_labels
-from ..annotation.segments import LabelFile, numbered
+from ..annotation.segments import LabelFile, numbered_organs
 from ..disk.failures import Failures
 from ..disk.files import atomic_write_csv
 from ..errors import InputError
@@ -112,7 +112,7 @@ def _measured(
 ) -> list[PlanarMeasurement]:
     if found.complete:
         return found.all
-    names = found.organs or [numbered(label) for label in range(1, max(highest, 1) + 1)]
+    names = found.organs or list(numbered_organs(max(highest, 1)))
     probabilities = None if found.known else read_image_probabilities(file, found.label_map.name)
     if probabilities is not None and organs_given:
         probabilities = in_order(probabilities, found.labels, len(names))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..annotation.label_files import read_volume_labels
-from ..annotation.segments import LabelFile, matched, numbered, organs_named_in
+from ..annotation.segments import LabelFile, matched, numbered_organs, organs_named_in
 from ..annotation.sparse_labels import UNLABELLED
 from ..disk.failures import Failures
 from ..disk.kinds import check_images
@@ -173,7 +173,7 @@ def _measured(
     count = UNLABELLED - 1 if probabilities is None else len(probabilities) - 1
     rows = measure_case(
         label_map,
-        names or [numbered(number) for number in range(1, count + 1)],
+        names or list(numbered_organs(count)),
         probabilities,
         image=volume,
         statistics=statistics,
@@ -216,7 +216,7 @@ def organs_of_labels(files: Sequence[LabelFile], references: Sequence[LabelFile]
     by_number = [file for file in references if not file.names]
     names = organs_named_in([*files, *(by_number if any(file.names for file in files) else references)])
     highest = max((max(file.present, default=1) for file in (*files, *references)), default=1)
-    return names or [numbered(label) for label in range(1, highest + 1)]
+    return names or list(numbered_organs(highest))
 
 
 def images_of(segmentations: Mapping[str, Path], folder: Path, *, pictures: bool = False) -> dict[str, Path]:

@@ -34,6 +34,7 @@ from ..study.events import read_events
 from ..study.manifest import Case
 from ..study.study import Study
 from ..text.counting import counted
+from ..text.durations import duration
 from .blocks import Section
 from .cohort_report import overlaps
 from .content import case_labels
@@ -58,7 +59,7 @@ def with_training(content: ImageReport, study: Study) -> ImageReport:
     """The report with labels, training, settings and provenance of the study that its model is from."""
     events, summary = read_events(study.events.path), study.summary()
     labelled = f"{summary['labelled_volumes']} of {summary['volumes']} ({in_percent(study.label_fraction())})"
-    minutes = f"{training_seconds(events) / 60:.1f} min"
+    minutes = duration(training_seconds(events))
     return replace(
         content,
         events=events,

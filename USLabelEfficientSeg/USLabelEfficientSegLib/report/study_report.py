@@ -24,6 +24,7 @@ from ..study.provenance import read_settings, read_starts
 from ..study.settings_used import settings_used
 from ..study.study import Study
 from ..text.counting import counted
+from ..text.durations import duration
 from .blocks import Section, Table
 from .cohort_report import overlaps
 from .content import CaseSummary, ReportCase, ReportContent
@@ -92,7 +93,7 @@ def report_content(
         settings=settings_of(study),
         provenance={
             "labelled slices": f"{summary['labelled_slices']} ({share_in_words(study)})",
-            "training time": f"{training_seconds(events) / 60:.1f} min",
+            "training time": duration(training_seconds(events)),
             **provenance_of(study),
         },
     )

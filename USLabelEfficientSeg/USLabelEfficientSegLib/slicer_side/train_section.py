@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,8 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..errors import InputError
+from ..text.assignments import name_and_value
+from ..text.durations import duration
 from . import study_jobs
 from .dependencies import ensureDependencies
 from .jobs import Job, Steps
@@ -20,7 +21,7 @@ from .study_session import StudySession
 from .tables_and_plots import lossPlotNodes
 from .training_monitor import TrainingMonitor
 from .training_progress import TrainingProgress
-from .training_time import Continued, in_words, seconds_on_processor
+from .training_time import Continued, seconds_on_processor
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -165,13 +166,12 @@ class TrainSection(Section):
         """
         found: dict[str, Any] = {}
         for pair in self.panel.parameters.changes.split():
-            name, separator, text = pair.partition("=")
-            if not separator or not name:
-                raise InputError(_("Expert settings"), f'"{pair}" is not of the form NAME=VALUE', "correct it")
             try:
-                found[name] = json.loads(text)
+                name, value = name_and_value(pair)
             except ValueError:
-                found[name] = text
+                problem = f'"{pair}" is not of the form NAME=VALUE'
+                raise InputError(_("Expert settings"), problem, "correct it") from None
+            found[name] = value
         return found
 
     def leave(self) -> None:
@@ -188,7 +188,7 @@ class TrainSection(Section):
             text = _("This preset is meant for a graphics card; a processor would take days (not measured).")
         else:
             text = _("About {time} on one core of a processor; this computer has {threads} threads.").format(
-                time=in_words(seconds), threads=os.cpu_count()
+                time=duration(seconds), threads=os.cpu_count()
             )
         if parameters.device != "cpu":
             text += " " + _("With a graphics card it is faster; how much was not measured.")

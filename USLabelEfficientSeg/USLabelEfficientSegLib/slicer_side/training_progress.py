@@ -10,10 +10,10 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..study.stages import Stage, stage_title
+from ..text.durations import duration
 from .live_preview import remove_preview, show_preview
 from .tables_and_plots import lossPlotNodes
 from .training_monitor import StageProgress, TrainingMonitor, without_earlier_rounds
-from .training_time import in_words
 
 if TYPE_CHECKING:
     from .panel import Panel
@@ -122,4 +122,4 @@ def _how_far(stage: StageProgress, running: bool) -> str:
         return _("{percent}, stopped").format(percent=percent)
     if not stage.seconds_left:
         return percent
-    return _("{percent}, {time} left").format(percent=percent, time=in_words(stage.seconds_left))
+    return _("{percent}, {time} left").format(percent=percent, time=duration(stage.seconds_left))

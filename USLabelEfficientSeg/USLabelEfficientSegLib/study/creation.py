@@ -12,7 +12,7 @@ import numpy as np
 
 from ..annotation.label_files import read_planar_labels, read_volume_labels, write_label_map
 from ..annotation.protocol import choose_labelled_slices
-from ..annotation.segments import LabelFile, segments_of
+from ..annotation.segments import LabelFile, numbered_organs, segments_of
 from ..annotation.sparse_labels import SparseLabels, classes_in
 from ..disk.files import sha256_of, temporary_path, writing
 from ..disk.links import is_link
@@ -29,7 +29,7 @@ from ..imaging.scan import LabelMap, Scan
 from ..text.counting import counted
 from .building import building, remove_leftovers
 from .manifest import Case, ImageRecord, LabelRecord, Manifest, write_manifest
-from .organs import numbered_organs, study_organs
+from .organs import study_organs
 
 _IMAGE_AXIS = 2  # of which an image is the only slice
 

@@ -4,15 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ..annotation.organ_names import folded
-from ..annotation.segments import LabelFile, numbered, organ_labels, organs_named_in
+from ..annotation.segments import LabelFile, numbered_organs, organ_labels, organs_named_in
 from ..errors import InputError
 
 _MOST = 254
-
-
-def numbered_organs(count: int) -> tuple[str, ...]:
-    """`organ 1`, `organ 2`, ..."""
-    return tuple(numbered(label) for label in range(1, count + 1))
 
 
 def study_organs(files: Sequence[LabelFile], given: Sequence[str] | None) -> tuple[str, ...]:

@@ -36,11 +36,3 @@ def seconds_on_processor(
         fixed = _FIXED_SECONDS_CONTINUED + _SECONDS_A_VOLUME_CONTINUED * volumes
         return fixed + _SECONDS_A_STEP * (steps / 2 + (alone / 8 if continued == "all students" else alone))
     return _FIXED_SECONDS + _SECONDS_A_VOLUME * volumes + _SECONDS_A_STEP * (_ROUNDS * steps + alone)
-
-
-def in_words(seconds: float) -> str:
-    """A duration for people: "40 s", "12 min", "3 h", "4 days"."""
-    for limit, unit, name in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
-        if seconds < limit:
-            return f"{max(1, round(seconds / unit))} {name}"
-    return f"{round(seconds / 86_400)} days"

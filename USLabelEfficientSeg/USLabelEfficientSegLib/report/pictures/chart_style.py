@@ -16,6 +16,8 @@ MARKERS = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚
 
 DOTS_PER_INCH = 150
 INK, QUIET, RULE = "#222222", "#767676", "#e4e4e4"
+# Okabe and Ito's colours, dark enough for lines; with markers they also work in grey.
+LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 
 
 def marker(label: int) -> str:

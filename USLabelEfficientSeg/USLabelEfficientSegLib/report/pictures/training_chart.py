@@ -7,9 +7,8 @@ from matplotlib.figure import Figure
 
 from ...study.events import Event
 from ...study.stages import Stage, stage_title
-from .chart_style import DOTS_PER_INCH, plain, png
+from .chart_style import DOTS_PER_INCH, LINE_COLOURS, plain, png
 
-_LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _LOG_SCALE_RATIO = 20.0
 _POINTS = 200
 
@@ -42,7 +41,7 @@ def training_curves_png(events: Sequence[Event]) -> bytes | None:
                 steps,
                 values,
                 label=loss.replace("_", " "),
-                color=_LINE_COLOURS[number % len(_LINE_COLOURS)],
+                color=LINE_COLOURS[number % len(LINE_COLOURS)],
                 linestyle=("-", "--", ":")[number % 3],
                 marker="o" if len(steps) == 1 else None,
                 linewidth=1.3,
