@@ -139,6 +139,25 @@ def test_results_for_programs(call, heads, study, tmp_path):
     assert record["areas_mm2"]["head"] >= 0 and record["circumferences_mm"]["head"] >= 0
 
 
+def test_suggested_images_are_labelled_in_another_program(call, heads, study, tmp_path):
+    copy = shutil.copytree(study, tmp_path / "study")
+    code, out, _ = call("suggest", copy, "--count", 2)
+    assert code == 0 and "Image" in out and "Slice" not in out and "--write to-label" in out and "Slicer" not in out
+
+    code, out, _ = call("suggest", copy, "--count", 2, "--write", tmp_path / "to-label", "--json")
+    names = [found["volume"] for found in json.loads(out)]
+    pictures = sorted((tmp_path / "to-label" / "images").iterdir())
+    assert code == 0 and [path.stem for path in pictures] == sorted(names)
+    written, image = (SimpleITK.ReadImage(str(f)) for f in (pictures[0], heads / "known" / "images" / pictures[0].name))
+    assert written.GetSize() == image.GetSize()
+    (tmp_path / "to-label" / "labels").mkdir()
+    for name in names:
+        shutil.copy(heads / "known" / "masks" / f"{name}.png", tmp_path / "to-label" / "labels")
+    code, out, _ = call("study", "label", copy, "--labels", tmp_path / "to-label")
+    assert code == 0
+    assert json.loads(call("study", "show", copy, "--json")[1])["labelled_volumes"] == 6
+
+
 def test_a_killed_training_continues_to_the_same_model(call, heads, study, tmp_path):
     call("study", "create", *create(heads, tmp_path / "study"))
     root = str(Path(USLabelEfficientSegLib.__file__).parents[1])
@@ -185,7 +204,7 @@ REFUSALS = {
     "method": (["train", "STUDY", "--method", "cross-dimensional"], "learns from volumes, and"),
     "stage": (["train", "STUDY", "--stage", "teacher"], "--stage: is for volumes"),
     "devices": (["train", "STUDY", "--devices", "2"], "--devices: is for volumes"),
-    "suggest": (["suggest", "STUDY", "--count", "1"], "is a study of 2-D images"),
+    "suggest": (["suggest", "STUDY", "--count", "1", "--volume", "head_0"], "an image is labelled as a whole"),
     "visits": (["report", "STUDY", "--visits", "x.csv", "--output", "OUT"], "--visits: is for volumes"),
     "images of a study": (["study", "create", "OUT", "--images", "NEW/images"], "does not say how large its pixels"),
     "asked for volumes": (

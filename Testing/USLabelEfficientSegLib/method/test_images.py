@@ -124,5 +124,19 @@ def test_what_cannot_be_trained_is_refused(study, trained_study, tmp_path):
 def test_what_is_for_volumes_refuses_images(study):
     with pytest.raises(InputError, match="is a study of 2-D images; train it with `uslabelseg train`"):
         train(study, TINY, CPU)
-    with pytest.raises(InputError, match="is a study of 2-D images"):
-        suggest(study, 1)
+    with pytest.raises(InputError, match="is a study of 2-D images; leave it out: an image is labelled as a whole"):
+        suggest(study, 1, volume=study.cases[0].name)
+
+
+def test_images_to_label_next_are_suggested_before_and_after_training(study):
+    labelled = {case.name for case in study.cases if case.labels is not None}
+    before = suggest(study, 2)
+
+    assert len({found.volume for found in before}) == 2 and not {found.volume for found in before} & labelled
+    assert all((found.axis, found.index) == (2, 0) and "no model yet" in found.reason for found in before)
+    assert suggest(study, 2) == before
+
+    train_images(study, TINY, CPU)
+    after = suggest(study, 10)
+    assert {found.volume for found in after} == {case.name for case in study.cases} - labelled
+    assert all("the model is unsure" in found.reason for found in after)

@@ -8,8 +8,8 @@ from ..errors import InputError
 from ..imaging.planes import slice_name, slices_name
 from ..imaging.volume_files import read_geometry
 
-if TYPE_CHECKING:  # suggesting imports torch
-    from ..method.suggesting import Suggestion
+if TYPE_CHECKING:
+    from ..annotation.suggesting import Suggestion
     from ..study.label_merging import TakenLabels
     from ..study.study import Study
 

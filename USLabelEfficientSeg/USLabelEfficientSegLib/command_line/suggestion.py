@@ -15,7 +15,7 @@ from .options import DeviceName, StudyFolder
 @long_command
 def suggest(
     study: StudyFolder,
-    count: Annotated[int, typer.Option(metavar="N", help="How many slices.", show_default=False)],
+    count: Annotated[int, typer.Option(metavar="N", help="How many slices, or 2-D images.", show_default=False)],
     volume: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only slices of this volume.", show_default=False)
     ] = None,
@@ -24,7 +24,8 @@ def suggest(
         typer.Option(
             metavar="DIR",
             show_default=False,
-            help="Write what it takes to label the slices in any program: volumes, label maps, pictures of the slices.",
+            help="Write what it takes to label them in any program: volumes, label maps, pictures of the slices; or "
+            "the 2-D images.",
         ),
     ] = None,
     overwrite: Overwrite = False,
@@ -32,16 +33,18 @@ def suggest(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     device: DeviceName = "auto",
 ) -> None:
-    """Tell which slices to label next: those that teach the network most.
+    """Tell which slices, or which 2-D images, to label next: those that teach the network most.
 
     These are cuts through random volumes, along all three axes in turn: before training through the middle, later
-    through what the network finds. A labelled slice is never suggested. With --json the result is
-    a list of objects {"volume", "axis", "index", "reason"}, most useful slice first; the index counts from 0 along
-    the array axis.
+    through what the network finds. Of 2-D images they are those that stand for many others which look unlike any
+    labelled one; later, for those that the network is unsure of. What is labelled is never suggested. With --json the
+    result is a list of objects {"volume", "axis", "index", "reason"}, most useful first; the index counts from 0 along
+    the array axis, and an image is the slice 0 of axis 2 of itself.
 
     With --write DIR each volume lies in DIR/images, its label map in DIR/labels, a picture of each slice in DIR/slices.
     The label map is 255, unlabelled, but for what the study has: paint all of a slice, with 0 for background, leave
-    the others at 255, and take it into the study with `study label`.
+    the others at 255, and take it into the study with `study label`. Of 2-D images DIR/images holds the pictures: paint
+    masks of the same size and name in DIR/labels.
 
     \b
     Examples:
@@ -51,7 +54,7 @@ def suggest(
     """
     console.getting_ready()
 
-    from ..method.suggesting import suggest as suggest_slices
+    from ..method.suggesting import suggest as suggest_places
     from ..segmentation.model import choose_device
     from ..study.study import Study
     from ..training.memory import tune_memory
@@ -60,23 +63,30 @@ def suggest(
     opened, where = Study.open(study), choose_device(device)
     tune_memory()
     console.results_elsewhere = as_json
-    suggestions = suggest_slices(opened, count, volume=volume, seed=seed, device=where)
+    suggestions = suggest_places(opened, count, volume=volume, seed=seed, device=where)
     if write is not None:
-        from ..method.suggestion_files import write_suggestions
+        from ..method.suggesting import write_suggestions
 
         write_suggestions(opened, suggestions, write, outputs_of(overwrite, [study]))
     if as_json:
         print(json.dumps([asdict(suggestion) for suggestion in suggestions], indent=2))
         return
-    rows = [(found.volume, suggested_slice(opened, found), found.reason) for found in suggestions]
-    console.table(("Volume", "Slice", "Why"), rows)
+    of_images = opened.dimension == 2
+    if of_images:
+        console.table(("Image", "Why"), [(found.volume, found.reason) for found in suggestions])
+    else:
+        rows = [(found.volume, suggested_slice(opened, found), found.reason) for found in suggestions]
+        console.table(("Volume", "Slice", "Why"), rows)
     if len(suggestions) < count:
-        console.say("No other slice is left.")
+        console.say(f"No other {'image' if of_images else 'slice'} is left.")
     if write is None:
-        console.next(
-            f"uslabelseg suggest {shell(opened.folder)} --count {count} --write to-label, or 3D Slicer's module"
-        )
+        module = "" if of_images else ", or 3D Slicer's module"
+        console.next(f"uslabelseg suggest {shell(opened.folder)} --count {count} --write to-label{module}")
         return
-    console.say(f"Wrote the volumes, label maps and pictures of these slices to {write}.")
-    console.say(f"Paint the label maps in {write / 'labels'}, all of a slice with 0 for background.")
+    if of_images:
+        console.say(f"Wrote these images to {write / 'images'}.")
+        console.say(f"Paint masks of the same size and name in {write / 'labels'}, with 0 for background.")
+    else:
+        console.say(f"Wrote the volumes, label maps and pictures of these slices to {write}.")
+        console.say(f"Paint the label maps in {write / 'labels'}, all of a slice with 0 for background.")
     console.next(f"uslabelseg study label {shell(opened.folder)} --labels {shell(write)}")

@@ -1,9 +1,9 @@
-"""Which slices of a study to label next: the study's volumes, labels and model, put before `choose_slices`."""
+"""What of a study to label next: its scans, labels and model, put before `annotation.suggesting`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,70 +13,91 @@ from numpy.typing import NDArray
 from ..annotation.label_files import read_volume_labels, write_label_map
 from ..annotation.segments import segments_of
 from ..annotation.sparse_labels import SparseLabels
-from ..annotation.suggestion import Candidate, choose_slices
-from ..annotation.usable_slices import usable_slices
+from ..annotation.suggesting import Suggestion, UnlabelledScan, suggest_images, suggest_slices
+from ..annotation.suggestion_files import write_images, write_slices
 from ..disk.files import writing
+from ..disk.outputs import Outputs
 from ..disk.study_layout import MODEL_NAME
 from ..errors import InputError
-from ..imaging.resampling import resample_axes
 from ..imaging.scan import LabelMap, Scan
+from ..segmentation.decision import expected_dice
+from ..segmentation.image_model import ImageModel, predict_image
 from ..segmentation.inference import predict
 from ..segmentation.model import SegmentationModel
 from ..study.manifest import Case
 from ..study.study import Study
-from ..text.counting import counted
-
-_LEAST_SHARE = 0.05  # of the mean over a volume: the model may be wrong
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """A slice worth labelling: its volume, array axis and index, and why."""
-
-    volume: str
-    axis: int
-    index: int
-    reason: str
 
 
 def suggest(
     study: Study, count: int, *, volume: str | None = None, seed: int = 0, device: torch.device | None = None
 ) -> list[Suggestion]:
-    """The slices most worth labelling next, most useful first.
-
-    These are cuts through random volumes along all axes in turn, see `annotation.suggestion`: before there is a model
-    through the middle, once the study has one, through what that takes for the organs. A slice that is labelled is
-    never suggested, nor one that shows less than a quarter of its volume's largest slice.
+    """The slices of volumes, or the 2-D images, of a study most worth labelling next, most useful first.
 
     Args:
-        study: volumes and sparse labels; nothing is written.
+        study: scans and labels; nothing is written.
         count: how many; fewer when there are not so many left.
         volume: only slices of this volume, by name; by default of all, spread over them.
         seed: of the order of the volumes.
-        device: where the model runs; the CPU by default.
+        device: where the study's model runs, if it has one; the CPU by default.
 
     Raises:
-        InputError: a study of 2-D images, no such volume, no slice left, or a count below 1.
+        InputError: a volume of 2-D images, no such volume, nothing left, or a count below 1.
     """
+    device = device or torch.device("cpu")
     if study.dimension == 2:
-        raise InputError(study.folder, "is a study of 2-D images", "label any image; only slices can be suggested")
+        if volume is not None:
+            problem = f"is for volumes, and {study.folder} is a study of 2-D images"
+            raise InputError(f"volume {volume}", problem, "leave it out: an image is labelled as a whole")
+        return suggest_images(_scans(study, study.cases), count, uncertainty=_uncertainty(study, device), seed=seed)
     cases = study.cases if volume is None else (study.case(volume),)
+    organs, of_one = _organ_probabilities(study, device), volume is not None
+    return suggest_slices(_scans(study, cases), count, study.slice_axis, organs=organs, seed=seed, of_one=of_one)
+
+
+def write_suggestions(
+    study: Study, suggestions: Sequence[Suggestion], folder: Path, outputs: Outputs | None = None
+) -> list[Path]:
+    """Write what it takes to label suggestions in any program, see `annotation.suggestion_files`."""
+    outputs = outputs or Outputs()
+    stems = {suggestion.volume: Path(study.case(suggestion.volume).image.file).stem for suggestion in suggestions}
+    if study.dimension == 2:
+        return write_images(suggestions, folder, stems=stems, read_image=study.read_volume, outputs=outputs)
+    return write_slices(
+        suggestions,
+        folder,
+        stems=stems,
+        read_volume=study.read_volume,
+        read_labels=study.read_labels,
+        organs=study.organs,
+        outputs=outputs,
+    )
+
+
+def _scans(study: Study, cases: Sequence[Case]) -> list[UnlabelledScan]:
+    return [UnlabelledScan(case.name, partial(study.read_volume, case.name), _labelled(case)) for case in cases]
+
+
+def _organ_probabilities(study: Study, device: torch.device) -> Callable[[Scan], NDArray[np.floating]] | None:
+    """What the study's model takes for the organs of a volume; None before there is a model."""
     path = study.run_folder / MODEL_NAME
-    model = SegmentationModel.load(path) if path.exists() else None
-    volumes = []
-    for case in counted(cases, "looking through volumes"):
-        image = study.read_volume(case.name)
-        alike: list[NDArray[np.floating]] = [np.ones(n) for n in image.geometry.shape]
-        worth = alike if model is None else _organ_shares(model, image, device or torch.device("cpu"))
-        usable = usable_slices(image, study.slice_axis)
-        labelled = _labelled(case)
-        volumes.append(Candidate({axis: shown * worth[axis] for axis, shown in usable.items()}, labelled))
-    middle = "no model yet: a cut through the middle of" if model is None else "a cut through what the model finds in"
-    drawn = "a volume drawn at random" if volume is None else "this volume"
-    reason = f"{middle} {drawn}, along the axis with the fewest labels"
-    return [
-        Suggestion(cases[number].name, *place, reason) for number, place in choose_slices(volumes, count, seed=seed)
-    ]
+    if not path.exists():
+        return None
+    model = SegmentationModel.load(path)
+    return lambda volume: predict(model, volume, device).probability[1:]
+
+
+def _uncertainty(study: Study, device: torch.device) -> Callable[[Scan], float] | None:
+    """How unsure the study's model is of an image: 1 - expected Dice, mean over the organs; None before a model."""
+    path = study.run_folder / MODEL_NAME
+    if not path.exists():
+        return None
+    model = ImageModel.load(path)
+
+    def unsure(image: Scan) -> float:
+        probability = predict_image(model, image, device).probability
+        return 1 - float(np.mean([expected_dice(organ) for organ in probability[1:]]))
+
+    return unsure
 
 
 def _labelled(case: Case) -> list[tuple[int, int]]:
@@ -111,15 +132,3 @@ def write_suggested_labels(
             sparse = SparseLabels(dense.voxels, dense.geometry, unlabelled.organs).keep(places)
             segments = segments_of(unlabelled.organs)
             write_label_map(folder / f"{case}.nrrd", LabelMap(sparse.voxels, dense.geometry, case, segments))
-
-
-def _organ_shares(model: SegmentationModel, image: Scan, device: torch.device) -> list[NDArray[np.floating]]:
-    """For each axis (n,) how much the n slices along it hold of the organs that the model finds, each organ alike."""
-    organs = predict(model, image, device).probability[1:]
-    shares = (organs / organs.sum(axis=(1, 2, 3), keepdims=True).clip(1e-6)).sum(axis=0)
-    worth = []
-    for axis, n in enumerate(image.geometry.shape):
-        along = shares.sum(axis=tuple(a for a in range(3) if a != axis))
-        known = resample_axes(along[None, None], (1, 1, n))[0, 0]
-        worth.append(known + max(_LEAST_SHARE * known.mean(), 1e-6))
-    return worth

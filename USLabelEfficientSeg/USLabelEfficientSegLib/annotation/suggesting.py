@@ -1,0 +1,135 @@
+"""Which slices of volumes, and which 2-D images, to label next: scans, labels and a model, put before a choice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..imaging.resampling import resample_axes
+from ..imaging.scan import Scan
+from ..text.counting import counted
+from .image_choice import appearance, choose_images
+from .suggestion import Candidate, Place, choose_slices
+from .usable_slices import usable_slices
+
+_LEAST_SHARE = 0.05  # of the mean over a volume: the model may be wrong
+_IMAGE_PLACE = 2, 0  # the one slice of a 2-D image
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A slice worth labelling: its volume, array axis and index, and why. A 2-D image is the slice (2, 0) of itself."""
+
+    volume: str
+    axis: int
+    index: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class UnlabelledScan:
+    """A scan of which something may be labelled.
+
+    Attributes:
+        name: of the scan.
+        read: gives it.
+        labelled: its labelled slices, as (axis, index).
+    """
+
+    name: str
+    read: Callable[[], Scan]
+    labelled: Sequence[Place] = ()
+
+
+def suggest_slices(
+    volumes: Sequence[UnlabelledScan],
+    count: int,
+    slice_axis: int,
+    *,
+    organs: Callable[[Scan], NDArray[np.floating]] | None = None,
+    seed: int = 0,
+    of_one: bool = False,
+) -> list[Suggestion]:
+    """The slices of volumes most worth labelling next, most useful first; see `suggestion`.
+
+    Before there is a model they lie around the middle, later around the middle of what that takes for the organs. A
+    slice that is labelled is never suggested, nor one that shows less than a quarter of its volume's largest slice.
+
+    Args:
+        volumes: to choose from.
+        count: how many; fewer when there are not so many left.
+        slice_axis: along which the volumes were acquired.
+        organs: a model's probabilities (organs, I, J, K) of each organ, on any grid; None before there is one.
+        seed: of the order of the volumes.
+        of_one: the volume was asked for, not drawn.
+
+    Raises:
+        InputError: no slice left, or a count below 1.
+    """
+    candidates = []
+    for volume in counted(volumes, "looking through volumes"):
+        scan = volume.read()
+        alike: list[NDArray[np.floating]] = [np.ones(n) for n in scan.geometry.shape]
+        worth = alike if organs is None else organ_shares(organs(scan), scan.geometry.shape)
+        usable = usable_slices(scan, slice_axis)
+        candidates.append(Candidate({axis: shown * worth[axis] for axis, shown in usable.items()}, volume.labelled))
+    middle = "no model yet: a cut through the middle of" if organs is None else "a cut through what the model finds in"
+    drawn = "this volume" if of_one else "a volume drawn at random"
+    reason = f"{middle} {drawn}, along the axis with the fewest labels"
+    chosen = choose_slices(candidates, count, seed=seed)
+    return [Suggestion(volumes[number].name, *place, reason) for number, place in chosen]
+
+
+def suggest_images(
+    images: Sequence[UnlabelledScan],
+    count: int,
+    *,
+    uncertainty: Callable[[Scan], float] | None = None,
+    seed: int = 0,
+) -> list[Suggestion]:
+    """The 2-D images most worth labelling next, most useful first; see `image_choice`.
+
+    Before there is a model: the most typical of the images that look unlike any labelled one; later: those that look
+    like most of what the model is unsure of.
+
+    Args:
+        images: to choose from; one that is labelled is never suggested.
+        count: how many; fewer when there are not so many left.
+        uncertainty: of a model about an image, 0 or more; None before there is a model.
+        seed: of the images that stand for all, where there are very many.
+
+    Raises:
+        InputError: no image left, or a count below 1.
+    """
+    looks, weights = [], []
+    for image in counted(images, "looking through images"):
+        scan = image.read()
+        looks.append(appearance(scan))
+        weights.append(1.0 if uncertainty is None else uncertainty(scan))
+    labelled = np.array([len(image.labelled) > 0 for image in images])
+    chosen = choose_images(np.array(looks), labelled, count, weights=np.array(weights), seed=seed)
+    reason = (
+        "no model yet: typical of images that look unlike any labelled one"
+        if uncertainty is None
+        else "the model is unsure of images that look like it"
+    )
+    return [Suggestion(images[number].name, *_IMAGE_PLACE, reason) for number in chosen]
+
+
+def organ_shares(organs: NDArray[np.floating], shape: Sequence[int]) -> list[NDArray[np.floating]]:
+    """For each axis (n,) how much of the organs its n slices hold, each organ alike.
+
+    Args:
+        organs: (organs, I, J, K) probabilities on any grid that covers the volume.
+        shape: of the volume.
+    """
+    shares = (organs / organs.sum(axis=(1, 2, 3), keepdims=True).clip(1e-6)).sum(axis=0)
+    worth = []
+    for axis, n in enumerate(shape):
+        along = shares.sum(axis=tuple(a for a in range(3) if a != axis))
+        known = resample_axes(along[None, None], (1, 1, n))[0, 0]
+        worth.append(known + max(_LEAST_SHARE * known.mean(), 1e-6))
+    return worth
