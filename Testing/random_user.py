@@ -1,6 +1,6 @@
 """A user who does anything at any time: presses what can be pressed, removes nodes, closes the scene, goes away.
 
-Used by a test with a few seeds and by `benchmarks/random_user.py` with many.
+Used by a test with a few seeds and by `benchmarks/random_actions.py` with many.
 """
 
 import gc

@@ -1,6 +1,6 @@
 """A user who does anything at any time, again and again: exceptions, orphan processes and leaked observers counted.
 
-.venv/bin/python benchmarks/random_user.py --seeds 20 --actions 100
+.venv/bin/python benchmarks/random_actions.py --seeds 20 --actions 100
 """
 
 import argparse
