@@ -29,7 +29,7 @@ from USLabelEfficientSegLib.study.events import EventLog
 from USLabelEfficientSegLib.study.settings import DivergenceSettings
 from USLabelEfficientSegLib.training.context import TrainingContext
 from USLabelEfficientSegLib.training.loop import TrainingState, run_training
-from USLabelEfficientSegLib.training.moving_average import update_average
+from USLabelEfficientSegLib.training.moving_average import average_state, mean_first
 from USLabelEfficientSegLib.training.precision import half_precision
 
 CALIBRATION_STEPS = 18
@@ -104,7 +104,7 @@ def train_on_labels(make_network: Callable[[], nn.Module]) -> Train:
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
             optimizer.step()
-            update_average(average, network, step, AVERAGE_DECAY)
+            average_state(average, network, mean_first(step, AVERAGE_DECAY))
             return {"loss": loss}
 
         run_training(

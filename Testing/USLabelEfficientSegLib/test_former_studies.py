@@ -13,6 +13,7 @@ from trained_studies import weights
 
 from USLabelEfficientSegLib.study.events import read_events, training_seconds
 from USLabelEfficientSegLib.study.study import Study
+from USLabelEfficientSegLib.text.durations import duration
 
 FORMER = Path(__file__).parents[1] / "fixtures" / "former_studies"
 KINDS = ("volumes", "images")
@@ -88,7 +89,7 @@ def test_a_former_study_has_a_report(former, call):
 
     assert code == 0, out + err
     page = (former / "report.html").read_text(encoding="utf-8")
-    assert f"{expectation(former)['training_seconds'] / 60:.1f} min" in page
+    assert duration(expectation(former)["training_seconds"]) in page
     assert all(organ in page for organ in expectation(former)["shown"]["organs"])
 
 

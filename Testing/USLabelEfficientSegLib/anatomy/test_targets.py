@@ -3,9 +3,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from USLabelEfficientSegLib.anatomy.targets import SoftTarget, label_target, soft_cross_entropy
+from USLabelEfficientSegLib.anatomy.targets import SoftTarget, label_target
 from USLabelEfficientSegLib.annotation.sparse_labels import UNLABELLED, SparseLabels
 from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.training.cross_entropy import soft_cross_entropy
 
 SHAPE = (12, 10, 8)
 

@@ -17,7 +17,6 @@ from USLabelEfficientSegLib.divergence.training import make_optimizer, set_learn
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.settings import DivergenceSettings, changed, preset
-from USLabelEfficientSegLib.training.moving_average import update_average
 from USLabelEfficientSegLib.training.schedules import polynomial_decay, ramp_up
 
 CPU = torch.device("cpu")
@@ -264,20 +263,6 @@ def test_other_settings_or_images_do_not_continue_a_training(tmp_path):
         trained(tmp_path, TINY.model_copy(update={"steps": 1, "interpolation": 0.5}))
     with pytest.raises(InputError, match="images"):
         trained(tmp_path, TINY.model_copy(update={"steps": 1}), discs(labelled=3))
-
-
-def test_average_is_the_plain_mean_first_and_follows_slowly_then():
-    average, network = torch.nn.BatchNorm1d(1), torch.nn.BatchNorm1d(1)
-    for step, value in enumerate((1.0, 2.0, 6.0)):
-        network.weight.data.fill_(value)
-        network.running_mean.fill_(10 * value)
-        network.num_batches_tracked.fill_(step + 1)
-        update_average(average, network, step, decay=0.99)
-
-    assert average.weight.item() == pytest.approx(3) and average.running_mean.item() == pytest.approx(30)
-    assert average.num_batches_tracked == 3
-    update_average(average, network, 10_000, decay=0.99)
-    assert average.weight.item() == pytest.approx(3.03)
 
 
 def test_schedules_are_those_of_the_paper():

@@ -1,10 +1,8 @@
-import copy
-
 import pytest
 import torch
 from pydantic import ValidationError
 
-from USLabelEfficientSegLib.student.build import StudentDesign, build_student, update_average
+from USLabelEfficientSegLib.student.build import StudentDesign, build_student
 
 
 def design(network="u-net", slice_axis=2, classes=3):
@@ -64,20 +62,3 @@ def test_a_design_survives_json_and_refuses_what_it_does_not_know():
         StudentDesign.model_validate({**original.model_dump(), "depth": 4})
     with pytest.raises(ValidationError):
         StudentDesign.model_validate({**original.model_dump(), "network": "eval"})
-
-
-def test_a_moving_average_forgets_the_first_weights_and_then_follows_slowly():
-    network = torch.nn.Linear(1, 1, bias=False)
-    average = copy.deepcopy(network)
-    torch.nn.init.constant_(average.weight, 100.0)
-    torch.nn.init.constant_(network.weight, 1.0)
-
-    for step in range(50):
-        update_average(average, network, step, decay=0.99)
-    forgotten = float(average.weight.detach())
-    torch.nn.init.constant_(network.weight, 2.0)
-    for step in range(5000, 5100):
-        update_average(average, network, step, decay=0.99)
-
-    assert forgotten == pytest.approx(1.0, abs=0.01)
-    assert float(average.weight.detach()) == pytest.approx(2 - 0.99**100, abs=0.01)

@@ -3,14 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from USLabelEfficientSegLib.teacher.dino import (
     DinoHead,
     DinoLoss,
     teacher_momentum,
     teacher_temperature,
-    update_teacher,
 )
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -58,10 +56,3 @@ def test_schedules_run_from_their_start_to_their_end() -> None:
     assert teacher_temperature(0, 100) == pytest.approx(0.04)
     assert teacher_temperature(15, 100) == pytest.approx(0.055)
     assert teacher_temperature(90, 100) == pytest.approx(0.07)
-
-
-def test_update_moves_the_teacher_by_the_share_that_momentum_leaves() -> None:
-    teacher, student = nn.Linear(2, 2), nn.Linear(2, 2)
-    before = teacher.weight.detach().clone()
-    update_teacher(teacher, student, 0.9)
-    torch.testing.assert_close(teacher.weight.detach(), 0.9 * before + 0.1 * student.weight.detach())

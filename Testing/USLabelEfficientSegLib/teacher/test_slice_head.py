@@ -17,7 +17,8 @@ from USLabelEfficientSegLib.teacher.slice_head import (
     predict_slices,
     slice_boxes,
 )
-from USLabelEfficientSegLib.teacher.slice_head_training import train_slice_head, weighted_cross_entropy
+from USLabelEfficientSegLib.teacher.slice_head_training import train_slice_head
+from USLabelEfficientSegLib.training.cross_entropy import weighted_cross_entropy
 
 CPU = torch.device("cpu")
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..annotation.sparse_labels import UNLABELLED, SparseLabels
 from ..imaging.resampling import resample_axes
 
-_LEAST_WEIGHT = 1e-3  # of a voxel that counts as labelled, and mean weight of one in the loss
+_LEAST_WEIGHT = 1e-3  # of a voxel that counts as labelled
 
 
 @dataclass(frozen=True)
@@ -44,18 +44,3 @@ def label_target(labels: SparseLabels, shape: tuple[int, int, int]) -> SoftTarge
     weighted = np.stack([resample_axes(labels.voxels == value, shape) for value in classes])
     weight = resample_axes(labels.voxels != UNLABELLED, shape)
     return SoftTarget(torch.from_numpy(weighted), torch.from_numpy(weight))
-
-
-def soft_cross_entropy(logits: Tensor, weighted: Tensor, weight: Tensor) -> Tensor:
-    """Weighted mean of -sum_c y_c log p_c over voxels: a scalar.
-
-    Cross-entropy alone, without soft Dice: it is a proper score, so that probabilities, and with them the
-    volumes that they sum to, stay calibrated (Bertels et al., Medical Image Analysis 2021).
-
-    Args:
-        logits: (B, C, I, J, K).
-        weighted: y times weight, (B, C, I, J, K).
-        weight: (B, I, J, K).
-    """
-    # A pose may move nearly all that is known out of the volume: what is left must not count as much as a whole.
-    return -(weighted * logits.log_softmax(dim=1)).sum() / weight.sum().clamp_min(_LEAST_WEIGHT * weight.numel())

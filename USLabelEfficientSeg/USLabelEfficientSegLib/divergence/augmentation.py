@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..teacher.augmentation import blur, chance, gain_and_contrast, gain_field, shadow, speckle, uniform
+from ..teacher.augmentation import blur, gain_and_contrast, gain_field, shadow, speckle
+from ..training.random_draws import chance, rotations, smooth_noise, uniform
 
 SHADOW_CANVAS = 64
 
@@ -49,15 +50,12 @@ def random_poses(count: int, canvas: tuple[int, int], ranges: PoseRange, generat
     sides = torch.stack([(-zoom - stretch).exp(), (-zoom + stretch).exp()], dim=1)
     if ranges.flip:
         sides[torch.rand(count, generator=generator) < 0.5, 0] *= -1
-    rotation = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], dim=1).view(-1, 2, 2)
     # Rotate pixels, not the unit square: sides in the order (x, y) that affine_grid wants.
     extent = torch.tensor([float(width), float(height)])
-    linear = rotation * sides[:, None, :] * extent / extent.view(2, 1)
+    linear = rotations(angle) * sides[:, None, :] * extent / extent.view(2, 1)
     grid = F.affine_grid(torch.cat([linear, shift[:, :, None]], dim=2), [count, 1, height, width], align_corners=False)
     if ranges.deformation > 0:
-        coarse = ranges.deformation * torch.randn((count, 2, 4, 4), generator=generator)
-        smooth = F.interpolate(coarse, size=canvas, mode="bicubic", align_corners=True)
-        grid = grid + smooth.permute(0, 2, 3, 1)
+        grid = grid + smooth_noise((count, 2, 4, 4), canvas, ranges.deformation, generator, "bicubic").movedim(1, -1)
     return grid
 
 

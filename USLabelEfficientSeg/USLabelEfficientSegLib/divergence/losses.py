@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..training.cross_entropy import weighted_cross_entropy
+
 EPSILON = 1e-8
 SMOOTHING = 1e-5
 
@@ -18,8 +20,7 @@ def supervised_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
     With the target t and the pixels' weights w, `CE = sum_x w sum_c t_c (-log p_c) / sum_x w`.
     """
-    pixel = -(target * logits.log_softmax(dim=1)).sum(dim=1)
-    cross_entropy = (weight * pixel).sum() / weight.sum().clamp(min=1.0)
+    cross_entropy = weighted_cross_entropy(logits, target, weight, least=1.0)
     return 0.5 * (cross_entropy + dice_loss(logits.softmax(dim=1), target, weight))
 
 

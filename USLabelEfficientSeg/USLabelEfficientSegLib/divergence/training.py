@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..study.settings import DivergenceSettings
 from ..training.context import TrainingContext
 from ..training.loop import TrainingState, run_training
-from ..training.moving_average import update_average
+from ..training.moving_average import average_state, mean_first
 from ..training.optimizers import adam_w
 from ..training.precision import half_precision
 from ..training.schedules import polynomial_decay, warmup_cosine
@@ -77,7 +77,7 @@ def train_pair(images: TrainingImages, settings: DivergenceSettings, context: Tr
         torch.stack(list(losses.values())).sum().backward()
         nn.utils.clip_grad_norm_(pair.parameters(), GRADIENT_NORM)
         optimizer.step()
-        update_average(average, pair, position.step, AVERAGE_DECAY)
+        average_state(average, pair, mean_first(position.step, AVERAGE_DECAY))
         return losses
 
     with second_thread() as thread:

@@ -26,7 +26,7 @@ from ..study.events import EventLog
 from ..training.checkpoint_header import read_metadata
 from ..training.context import TrainingContext
 from ..training.loop import TrainingState, load_modules, run_training
-from ..training.moving_average import update_average
+from ..training.moving_average import average_state, mean_first
 from ..training.optimizers import adam_w
 from ..training.precision import half_precision
 from ..training.seeds import step_seed
@@ -141,7 +141,7 @@ def _steps(
         (entropy + 0.5 * dice).backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         state.optimizer.step()
-        update_average(average, network, settled + step, _AVERAGE_DECAY)
+        average_state(average, network, mean_first(settled + step, _AVERAGE_DECAY))
         return {"cross entropy": entropy.detach(), "soft Dice": dice.detach()}
 
     return step_function

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..training.random_draws import rotations
+
 
 class SlicePredictor(Protocol):
     """A slice model: slices (B, 1, H, W) with black = 0, and their numbers (B,) in the stack, to class
@@ -131,8 +133,7 @@ def _predict_view(
     height, width = slices.shape[2:]
     half_extent = slices.new_tensor([width / 2, height / 2])
     points = _pixel_offsets(height, width).to(slices)
-    cos, sin = angle.cos(), angle.sin()
-    rotation = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
+    rotation = rotations(angle)
     origin = offset[:, None, None, :]
     # Row vectors: s' R' is the row form of R s, and (v - t)' R that of R' (v - t).
     source = torch.einsum("bhwi,bij->bhwj", points - origin, rotation)

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..training.random_draws import either_way, smooth_noise
+
 
 @dataclass(frozen=True)
 class PoseRange:
@@ -44,22 +46,16 @@ def random_grid(
         generator: source of all random numbers (CPU).
         mirrored: axes along which the volume is mirrored.
     """
-
-    def uniform(n: int, bound: float) -> Tensor:
-        return (2 * torch.rand(n, generator=generator) - 1) * bound
-
     half_extent = torch.tensor([n * s / 2 for n, s in zip(shape, spacing, strict=True)])
-    scale = torch.exp(uniform(1, pose.scale) + uniform(3, pose.scale / 2))
-    linear = _rotation(uniform(3, pose.rotation)) @ torch.diag(scale)
+    scale = torch.exp(either_way(generator, 1, pose.scale) + either_way(generator, 3, pose.scale / 2))
+    linear = _rotation(either_way(generator, 3, pose.rotation)) @ torch.diag(scale)
     for axis in mirrored:
         linear[:, axis] = -linear[:, axis]
     linear = linear * half_extent / half_extent[:, None]  # from mm to the [-1, 1] of grid_sample
-    theta = torch.cat([linear, uniform(3, pose.shift)[:, None]], dim=1)
+    theta = torch.cat([linear, either_way(generator, 3, pose.shift)[:, None]], dim=1)
     theta = torch.cat([theta[:, :3].flip(0, 1), theta[:, 3:].flip(0)], dim=1)  # grid_sample counts k, j, i
     grid = F.affine_grid(theta[None], [1, 1, *shape], align_corners=False)
-    coarse = torch.randn(1, 3, 5, 5, 5, generator=generator) * pose.deformation
-    smooth = F.interpolate(coarse, size=tuple(shape), mode="trilinear", align_corners=True)
-    return grid + smooth.permute(0, 2, 3, 4, 1)
+    return grid + smooth_noise((1, 3, 5, 5, 5), shape, pose.deformation, generator, "trilinear").movedim(1, -1)
 
 
 def warp(volumes: Tensor, grid: Tensor) -> Tensor:
@@ -76,7 +72,7 @@ def random_intensity(image: Tensor, generator: torch.Generator) -> Tensor:
 
     gain = 1 + 0.25 * normal(1, channels, 1, 1, 1)
     offset = 0.25 * normal(1, channels, 1, 1, 1)
-    bias = F.interpolate(0.3 * normal(1, 1, 3, 3, 3), size=image.shape[2:], mode="trilinear", align_corners=True)
+    bias = smooth_noise((1, 1, 3, 3, 3), image.shape[2:], 0.3, generator, "trilinear")
     noise = normal(*image.shape) * (0.3 * torch.rand(1, generator=generator))
     return image * gain.to(image) + (offset + bias + noise).to(image)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-import torch
 import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
@@ -70,11 +69,3 @@ class PublishedOnVolumes(nn.Module):
     def _back(self, logits: Tensor, shape: Sequence[int]) -> Tensor:
         volume = logits.movedim(2, self.slice_dimension)
         return volume[:, :, : shape[2], : shape[3], : shape[4]]
-
-
-@torch.no_grad()
-def update_average(average: nn.Module, network: nn.Module, step: int, decay: float) -> None:
-    """Exponential moving average of the weights; the decay starts low so that early weights are forgotten."""
-    effective = min(decay, (step + 1) / (step + 10))
-    for kept, new in zip(average.parameters(), network.parameters(), strict=True):
-        kept.lerp_(new, 1 - effective)

@@ -17,18 +17,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..anatomy.location_prior import LocationPrior
-from ..anatomy.targets import soft_cross_entropy
 from ..anatomy.training_volumes import TrainingVolume
 from ..imaging.normalisation import mirrored_positions
 from ..study.settings import StudentSettings
 from ..training.context import TrainingContext
+from ..training.cross_entropy import soft_cross_entropy
 from ..training.loop import TrainingState, run_training
+from ..training.moving_average import average_parameters, follows_first
 from ..training.optimizers import adam_w
 from ..training.precision import half_precision
 from ..training.schedules import warmup_cosine
 from ..training.threads import DrawnAhead, second_thread
 from .augmentation import PoseRange, random_grid, random_intensity, random_mirror, warp
-from .build import StudentDesign, build_student, update_average
+from .build import StudentDesign, build_student
 from .convolution import with_weight_gradients_beside
 from .correlation import correlation_distillation, random_positions
 from .network import Steps, UNetStudent
@@ -140,7 +141,7 @@ def train_student(
         group.average_gradients(network.parameters())
         nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
         optimizer.step()
-        update_average(average, network, step + (SETTLED if learns_on else 0), AVERAGE_DECAY)
+        average_parameters(average, network, follows_first(step + (SETTLED if learns_on else 0), AVERAGE_DECAY))
         if after_step is not None:
             after_step(step, average)
         return seen

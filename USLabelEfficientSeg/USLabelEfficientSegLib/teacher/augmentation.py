@@ -13,17 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..training.random_draws import chance, smooth_noise, uniform
 from .slices import SliceBatch
-
-
-def uniform(generator: torch.Generator, shape: tuple[int, ...], low: float, high: float) -> Tensor:
-    """Uniform random numbers in [low, high)."""
-    return low + (high - low) * torch.rand(shape, generator=generator)
-
-
-def chance(generator: torch.Generator, count: int, probability: float) -> Tensor:
-    """(count, 1, 1, 1) of 0 and 1: whether a disturbance touches a slice."""
-    return (torch.rand((count, 1, 1, 1), generator=generator) < probability).float()
 
 
 def random_resized_crop(
@@ -66,9 +57,7 @@ def gain_and_contrast(images: Tensor, generator: torch.Generator) -> Tensor:
 
 def gain_field(images: Tensor, generator: torch.Generator, strength: float = 0.3) -> Tensor:
     """Multiply with a smooth random field: time-gain error, uneven contact."""
-    coarse = strength * torch.randn((len(images), 1, 3, 3), generator=generator)
-    field = F.interpolate(coarse, size=images.shape[-2:], mode="bicubic", align_corners=True)
-    return images * field.exp()
+    return images * smooth_noise((len(images), 1, 3, 3), images.shape[-2:], strength, generator, "bicubic").exp()
 
 
 def blur(images: Tensor, generator: torch.Generator) -> Tensor:

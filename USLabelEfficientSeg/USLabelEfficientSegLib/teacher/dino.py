@@ -75,10 +75,3 @@ def teacher_momentum(step: int, total: int, start: float = 0.996) -> float:
 def teacher_temperature(step: int, total: int, start: float = 0.04, end: float = 0.07, warm_up: float = 0.3) -> float:
     """Linear rise over the first `warm_up` share of the steps, then constant."""
     return start + (end - start) * min(step / max(warm_up * total, 1.0), 1.0)
-
-
-@torch.no_grad()
-def update_teacher(teacher: nn.Module, student: nn.Module, momentum: float) -> None:
-    """`teacher <- m teacher + (1 - m) student`, parameter by parameter."""
-    for slow, fast in zip(teacher.parameters(), student.parameters(), strict=True):
-        slow.lerp_(fast, 1.0 - momentum)

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..anatomy.training_volumes import TrainingVolume
-from .augmentation import gain_and_contrast, uniform
+from ..training.random_draws import rotations, uniform
+from .augmentation import gain_and_contrast
 from .features import encode_slices
 from .slice_head import slice_axis_of, slice_boxes
 from .slices import in_slice_axes
@@ -102,10 +103,9 @@ def random_view(slices: LabelledSlices, ranges: ViewRanges, generator: torch.Gen
     angle = torch.deg2rad(uniform(generator, (count,), -ranges.rotation_degrees, ranges.rotation_degrees))
     zoom = 1 / uniform(generator, (count,), *ranges.scale)
     shift = uniform(generator, (count, 2), -2 * ranges.shift, 2 * ranges.shift)
-    rotation = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], dim=1).view(-1, 2, 2)
     # Rotate millimetres, not the unit square: sides in the order (x, y) that affine_grid wants.
     sides = torch.tensor([width * slices.pixel_size[1], height * slices.pixel_size[0]])
-    linear = rotation * zoom.view(-1, 1, 1) * sides.view(1, 1, 2) / sides.view(1, 2, 1)
+    linear = rotations(angle) * zoom.view(-1, 1, 1) * sides.view(1, 1, 2) / sides.view(1, 2, 1)
     if ranges.flip_axis is not None:
         mirrored = torch.rand((count,), generator=generator) < 0.5
         linear[mirrored, :, 1 - ranges.flip_axis] *= -1

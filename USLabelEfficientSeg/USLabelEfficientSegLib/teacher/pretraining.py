@@ -19,11 +19,12 @@ from ..study.settings import TeacherSettings
 from ..training.context import TrainingContext
 from ..training.group import ALONE, Group
 from ..training.loop import StepFunction, TrainingState, load_modules, run_training
+from ..training.moving_average import average_parameters
 from ..training.optimizers import adam_w
 from ..training.precision import half_precision
 from ..training.schedules import warmup_cosine
 from .augmentation import MultiCrop, gain_and_contrast, random_resized_crop
-from .dino import DinoHead, DinoLoss, teacher_momentum, teacher_temperature, update_teacher
+from .dino import DinoHead, DinoLoss, teacher_momentum, teacher_temperature
 from .features import weights_digest
 from .masked import MaskedAutoencoder, random_order
 from .slices import SliceSource
@@ -162,7 +163,7 @@ def dino_objective(
         group.average([loss_function.center])  # it is linear in the teacher's outputs
         nn.utils.clip_grad_norm_(student.parameters(), DINO_CLIP)
         optimizer.step()
-        update_teacher(teacher, student, teacher_momentum(step, settings.steps, momentum_start))
+        average_parameters(teacher, student, teacher_momentum(step, settings.steps, momentum_start))
         return {"distillation": loss}
 
     state = TrainingState({"student": student, "teacher": teacher, "loss": loss_function}, optimizer)

@@ -8,26 +8,12 @@ from torch import Tensor
 from ..anatomy.location_prior import LocationPrior
 from ..study.settings import SliceHeadSettings
 from ..training.context import TrainingContext
+from ..training.cross_entropy import weighted_cross_entropy
 from ..training.loop import TrainingState, run_training
 from ..training.schedules import step_decay
 from .labelled_slices import HeadSamples, class_weights
 from .slice_head import SliceHead, feature_statistics
 from .slices import resize_slices
-
-
-def weighted_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor, classes: Tensor) -> Tensor:
-    """`sum_x w(x) sum_c k_c t_c(x) (-log p_c(x)) / sum_x w(x)` for soft targets.
-
-    With one organ and k = 1 this is the published binary cross-entropy over labelled pixels.
-
-    Args:
-        logits: (n, C, H, W).
-        target: (n, C, H, W) class probabilities t.
-        weight: (n, H, W) pixel weights w, 0 where unlabelled.
-        classes: (C,) class weights k.
-    """
-    pixel = -(classes.view(1, -1, 1, 1) * target * logits.log_softmax(dim=1)).sum(dim=1)
-    return (weight * pixel).sum() / weight.sum().clamp(min=1e-6)
 
 
 def train_slice_head(

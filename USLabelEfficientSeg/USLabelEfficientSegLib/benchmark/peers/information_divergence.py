@@ -14,7 +14,7 @@ from ...divergence.slices import training_slices
 from ...student.training import AVERAGE_DECAY
 from ...study.settings import DivergenceSettings
 from ...teacher.slices import in_slice_axes
-from ...training.moving_average import update_average
+from ...training.moving_average import average_state, mean_first
 from .training import Peer, Task
 
 # The terms of the paper, which all last for the whole training.
@@ -67,7 +67,7 @@ class InformationDivergence(Peer):
 
     def update_average(self, step: int) -> None:
         """Also of the statistics that batch normalisation keeps."""
-        update_average(self.average, self.network, step, AVERAGE_DECAY)
+        average_state(self.average, self.network, mean_first(step, AVERAGE_DECAY))
 
     def predictors(self) -> tuple[nn.Module, ...]:
         """UNeXt alone, as published."""

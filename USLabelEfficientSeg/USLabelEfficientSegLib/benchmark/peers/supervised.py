@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...anatomy.targets import soft_cross_entropy
 from ...student.augmentation import PoseRange, random_intensity
+from ...training.cross_entropy import soft_cross_entropy
+from ...training.random_draws import either_way, smooth_noise
 from .networks import SliceUNet
 from .training import Peer, Task
 
@@ -81,15 +82,11 @@ def labelled_slices(task: Task) -> tuple[list[Tensor], list[Tensor], list[Tensor
 
 def slice_grid(shape: torch.Size, pose: PoseRange, generator: torch.Generator) -> Tensor:
     """A sampling grid (1, H, W, 2): rotation, scaling, shift and a smooth deformation within the ranges of `pose`."""
-
-    def uniform(n: int, bound: float) -> Tensor:
-        return (2 * torch.rand(n, generator=generator) - 1) * bound
-
     height, width = shape
-    angle, scale = uniform(1, pose.rotation), torch.exp(uniform(1, pose.scale))
+    angle, scale = either_way(generator, 1, pose.rotation), torch.exp(either_way(generator, 1, pose.scale))
     cos, sin = scale * angle.cos(), scale * angle.sin()
     theta = torch.stack([cos, -sin * height / width, sin * width / height, cos]).reshape(2, 2)
-    grid = F.affine_grid(torch.cat([theta, uniform(2, pose.shift)[:, None]], dim=1)[None], [1, 1, height, width], False)
-    coarse = torch.randn(1, 2, 5, 5, generator=generator) * pose.deformation
-    smooth = F.interpolate(coarse, size=(height, width), mode="bilinear", align_corners=True)
-    return grid + smooth.permute(0, 2, 3, 1)
+    grid = F.affine_grid(
+        torch.cat([theta, either_way(generator, 2, pose.shift)[:, None]], dim=1)[None], [1, 1, height, width], False
+    )
+    return grid + smooth_noise((1, 2, 5, 5), shape, pose.deformation, generator, "bilinear").movedim(1, -1)

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ...anatomy.targets import soft_cross_entropy
 from ...anatomy.training_volumes import TrainingVolume
 from ...imaging.normalisation import IMAGE_CHANNELS
 from ...student.augmentation import PoseRange, random_intensity
-from ...student.build import update_average
 from ...student.training import AVERAGE_DECAY, GRADIENT_NORM, Sample, draw_sample
 from ...study.settings import StudentSettings
+from ...training.cross_entropy import soft_cross_entropy
+from ...training.moving_average import average_parameters, follows_first
 from ...training.optimizers import adam_w
 from ...training.precision import half_precision
 from ...training.schedules import ramp_up, warmup_cosine
@@ -122,7 +122,7 @@ class Peer(ABC):
 
     def update_average(self, step: int) -> None:
         """Follow the trained network after a step."""
-        update_average(self.average, self.network, step, AVERAGE_DECAY)
+        average_parameters(self.average, self.network, follows_first(step, AVERAGE_DECAY))
 
     def supervised(self, network: nn.Module, sample: Sample) -> tuple[Tensor, Tensor]:
         """Cross-entropy on the labelled voxels of a sample, and the logits behind it."""
