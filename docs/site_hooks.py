@@ -77,7 +77,8 @@ def options_page() -> str:
 
 def commands(name: str, command: Any, parent: Any) -> Iterator[tuple[str, Any, Any]]:
     """Every command below one that can be called, with its full name and context."""
-    context = command.context_class(command, info_name=name.split()[-1], parent=parent, terminal_width=WIDTH)
+    settings = {"terminal_width": WIDTH, **command.context_settings}
+    context = command.context_class(command, info_name=name.split()[-1], parent=parent, **settings)
     if not hasattr(command, "commands"):
         yield name, command, context
     for part, below in sorted(getattr(command, "commands", {}).items()):
