@@ -1,10 +1,13 @@
 """Training of a study of 2-D images: resumed, repeated, and refused where it cannot work."""
 
+import shutil
+
 import pytest
 import torch
 from simulated_heads import write_heads
 
-from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME, PAIR_NAME
+from USLabelEfficientSegLib.disk.files import sha256_of
+from USLabelEfficientSegLib.disk.study_layout import EARLIER_MODEL_NAME, EARLIER_PAIR_NAME, MODEL_NAME, PAIR_NAME
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.imaging.pixel_sizes import read_pixel_sizes
 from USLabelEfficientSegLib.method.images import train_images, training_images
@@ -12,7 +15,7 @@ from USLabelEfficientSegLib.method.suggesting import suggest
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel
 from USLabelEfficientSegLib.study.events import read_events
-from USLabelEfficientSegLib.study.provenance import image_checksums, label_checksums
+from USLabelEfficientSegLib.study.provenance import image_checksums, label_checksums, read_continued_from
 from USLabelEfficientSegLib.study.settings import Settings, changed
 from USLabelEfficientSegLib.study.study import Study
 from USLabelEfficientSegLib.training.checkpoint import load_checkpoint
@@ -29,6 +32,7 @@ TINY = changed(
         "divergence.interpolation_start": 0.0,
     },
 )
+LONGER = changed(TINY, {"divergence.steps": 9})
 
 
 @pytest.fixture
@@ -90,7 +94,19 @@ def test_training_that_was_stopped_gives_the_same_model_bit_for_bit(tmp_path, st
     assert list(dict.fromkeys(stages)) == ["reading images", "divergence", "measuring", "finished"]
 
 
-def test_new_labels_train_the_networks_anew_and_other_settings_are_refused(study):
+def relabel(study):
+    """Change the label of an image."""
+    name = next(case.name for case in study.cases if case.labels is not None)
+    labels = study.read_labels(name)
+    labels.voxels[:5] = 1
+    study.set_labels(name, labels)
+
+
+def stages_since(study, count):
+    return list(dict.fromkeys(event.stage for event in read_events(study.events.path)[count:]))
+
+
+def test_a_finished_training_is_found_and_other_settings_are_refused(study):
     train_images(study, TINY, CPU)
     before = weights(study)
     with pytest.raises(InputError, match=r"is trained with other settings \(divergence\.steps is 4, now 5\)"):
@@ -98,15 +114,86 @@ def test_new_labels_train_the_networks_anew_and_other_settings_are_refused(study
 
     train_images(study, TINY, CPU)
     assert same(before, weights(study))
-    name = next(case.name for case in study.cases if case.labels is not None)
-    labels = study.read_labels(name)
-    labels.voxels[:5] = 1
-    study.set_labels(name, labels)
-    train_images(study, TINY, CPU)
 
-    assert not same(before, weights(study)) and (study.run_folder / PAIR_NAME).exists()
+
+def test_with_new_labels_the_networks_learn_on_for_fewer_steps(study):
+    train_images(study, LONGER, CPU)
+    before, told = weights(study), len(read_events(study.events.path))
+    earlier = sha256_of(study.run_folder / MODEL_NAME)
+    relabel(study)
+
+    model = train_images(study, LONGER, CPU)
+
+    assert stages_since(study, told) == ["continuing", "reading images", "divergence", "measuring", "finished"]
+    steps = {event.of for event in read_events(study.events.path)[told:] if event.stage == "divergence"}
+    assert steps == {3}  # of 9
+    assert not same(before, weights(study)) and same(before, load_checkpoint(study.run_folder / EARLIER_MODEL_NAME)[0])
+    assert model.provenance["continued_from"]["sha256"] == earlier
+    assert read_continued_from(study)["sha256"] == earlier
+    anew = train_images(heads_study(study.folder.parent, "anew"), changed(LONGER, {"seed": 5}), CPU)
+    first_layer = "encoder.0.0.weight"
+    far = (anew.network.state_dict()[first_layer] - before[first_layer]).abs().mean()
+    near = (weights(study)[first_layer] - before[first_layer]).abs().mean()
+    assert 0 < near < 0.1 * far  # they start from what they know
+
+
+def test_a_continued_training_that_was_stopped_gives_the_same_model(tmp_path, study):
+    train_images(study, LONGER, CPU)
+    whole = Study.open(shutil.copytree(study.folder, tmp_path / "copy"))
+    relabel(whole)
+    relabel(study)
+    train_images(whole, LONGER, CPU)
+    with pytest.raises(Cancelled, match="divergence stopped after step 1 of 3"):
+        train_images(study, LONGER, CPU, cancelled=asked(6))
+
+    train_images(study, LONGER, CPU)
+    assert same(weights(whole), weights(study))
+    train_images(study, LONGER, CPU)  # nothing is left to be done
+    assert same(weights(whole), weights(study))
+
+
+def test_more_labels_while_it_continues_start_from_the_finished_model_again(study):
+    train_images(study, LONGER, CPU)
+    finished = sha256_of(study.run_folder / MODEL_NAME)
+    relabel(study)
+    with pytest.raises(Cancelled):
+        train_images(study, LONGER, CPU, cancelled=asked(6))
+    study.remove_labels(next(case.name for case in study.cases if case.labels is not None))
+
+    model = train_images(study, LONGER, CPU)
+
+    assert model.provenance["continued_from"]["sha256"] == finished
+
+
+def test_a_restart_forgets_the_model(study):
+    train_images(study, LONGER, CPU)
+    relabel(study)
+    model = train_images(study, LONGER, CPU, restart=True)
+
+    assert "continued_from" not in model.provenance and not (study.run_folder / EARLIER_MODEL_NAME).exists()
+
+
+def test_labels_that_change_before_there_is_a_model_start_anew(study):
+    with pytest.raises(Cancelled):
+        train_images(study, LONGER, CPU, cancelled=asked(7))
+    relabel(study)
+    train_images(study, LONGER, CPU)
+
     messages = [event.message for event in read_events(study.events.path) if event.message]
     assert "labels or images have changed: the networks are trained anew" in messages
+    assert not (study.run_folder / EARLIER_MODEL_NAME).exists()
+
+
+@pytest.mark.parametrize("name", [EARLIER_MODEL_NAME, EARLIER_PAIR_NAME])
+def test_what_the_training_continues_from_must_stay_what_it_was(study, name):
+    train_images(study, LONGER, CPU)
+    relabel(study)
+    train_images(study, LONGER, CPU)
+    other = {EARLIER_MODEL_NAME: MODEL_NAME, EARLIER_PAIR_NAME: PAIR_NAME}[name]
+    shutil.copy(study.run_folder / other, study.run_folder / name)
+
+    with pytest.raises(InputError, match="is not what the training continues from; restore it, or use --restart"):
+        train_images(study, LONGER, CPU)
 
 
 def test_what_cannot_be_trained_is_refused(study, trained_study, tmp_path):

@@ -92,7 +92,7 @@ def train(
     a Swin-Unet that it teaches in turn (--set divergence.partner=swin-unet); the correlations of the first method's
     teacher are then no part of the training. Training can be stopped at any time with Ctrl-C, or die with the
     machine: the same command continues it with the same settings. After its end, and with new or corrected labels or
-    more volumes, the same command continues from the model.
+    more volumes or images, the same command continues from the model.
 
     A study of 2-D images is trained with information-divergence alone, in rounds of which each is taught by the result
     of the one before (--set divergence.rounds=2): UNeXt is its model.

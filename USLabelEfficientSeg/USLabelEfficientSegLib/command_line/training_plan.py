@@ -12,7 +12,7 @@ from ..study.study import Study
 _READING, _ALIGNING, _PROPOSING, _CALIBRATING = 0.4, 0.4, 0.3, 0.1  # a volume
 _TEACHER_STEP, _HEAD_STEP, _PAIR_STEP, _STUDENT_STEP = 0.15, 0.03, 0.3, 0.033
 _FEWEST_STUDENT_STEPS = 150
-_CONTINUED, _CONTINUED_ALONE = 0.5, 0.125  # of the steps of students that learn on
+_CONTINUED, _CONTINUED_ALONE, _CONTINUED_IMAGES = 0.5, 0.125, 1 / 3  # of the steps of networks that learn on
 
 
 def planned_stages(study: Study, settings: Settings, until: Stage = Stage.STUDENT) -> list[tuple[NumberedStage, float]]:
@@ -25,10 +25,11 @@ def planned_stages(study: Study, settings: Settings, until: Stage = Stage.STUDEN
     """
     count = len(study.cases)
     if study.dimension == 2:
-        rounds = settings.divergence.steps * settings.divergence.rounds * _PAIR_STEP
+        learns_on = (study.run_folder / MODEL_NAME).exists()  # or nothing is left to be done
+        steps = settings.divergence.steps * (_CONTINUED_IMAGES if learns_on else 1)
         return [
             (NumberedStage(Stage.READING_IMAGES), 0.01 * count),
-            (NumberedStage(Stage.DIVERGENCE), rounds),
+            (NumberedStage(Stage.DIVERGENCE), steps * _PAIR_STEP),
             (NumberedStage(Stage.MEASURING), 0.1 * count),
         ]
     reading = [

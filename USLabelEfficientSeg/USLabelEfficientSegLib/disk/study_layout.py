@@ -26,6 +26,7 @@ PAIR_NAME = "divergence.safetensors"
 ALIGNMENT_NAME = "alignment.safetensors"
 EARLIER_MODEL_NAME = "continued_from.safetensors"
 EARLIER_TEACHER_NAME = "continued_from_teacher.safetensors"
+EARLIER_PAIR_NAME = "continued_from_divergence.safetensors"
 FEATURES = "features"  # folder: of the teacher
 PSEUDO_LABELS = "pseudo_labels"  # folder
 

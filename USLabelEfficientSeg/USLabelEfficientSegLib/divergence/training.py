@@ -31,13 +31,19 @@ AVERAGE_DECAY = 0.99
 GRADIENT_NORM = 5.0
 
 
-def train_pair(images: TrainingImages, settings: DivergenceSettings, context: TrainingContext) -> NetworkPair:
+def train_pair(
+    images: TrainingImages,
+    settings: DivergenceSettings,
+    context: TrainingContext,
+    start: NetworkPair | None = None,
+) -> NetworkPair:
     """Train UNeXt and its partner.
 
     Args:
         images: with labels and without.
         settings: sizes, optimizer, weights of the terms, augmentation, rounds.
         context: of the training.
+        start: networks that learn on, in one round that they teach; None for new ones.
 
     Returns:
         The moving averages of the networks in evaluation mode, on the context's device.
@@ -50,6 +56,8 @@ def train_pair(images: TrainingImages, settings: DivergenceSettings, context: Tr
         pair = NetworkPair(images.classes, settings.transformer_width if settings.partner == "swin-unet" else None)
     if settings.transformer_weights is not None and pair.swin_unet is not None:
         load_swin_weights(pair.swin_unet, Path(settings.transformer_weights))
+    if start is not None:
+        pair.load_state_dict(start.state_dict())
     device = context.device
     pair = pair.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     average = copy.deepcopy(pair).eval().requires_grad_(False)
@@ -57,13 +65,16 @@ def train_pair(images: TrainingImages, settings: DivergenceSettings, context: Tr
     rates = {"unext": settings.learning_rate, "swin_unet": settings.transformer_learning_rate}
     optimizer = make_optimizer({network: rates[name] for name, network in pair.networks().items()}, settings)
 
+    def position_of(step: int) -> RoundPosition:
+        return round_position(step, settings) if start is None else RoundPosition(2, step, settings.steps)
+
     def draw(step: int) -> tuple[Batch, torch.Generator]:
         generator = context.generator(step)
-        shown = images_of_step(round_position(step, settings), settings)
+        shown = images_of_step(position_of(step), settings)
         return draw_batch(images, settings, shown, generator), generator
 
     def train_step(step: int, drawn: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        position = round_position(step, settings)
+        position = position_of(step)
         if position.changes_teachers:
             finished.load_state_dict(average.state_dict())
             pair.load_state_dict(average.state_dict())

@@ -3,7 +3,8 @@
 IDL, "Leveraging Information Divergence for Robust Semi-Supervised Fetal Ultrasound Image Segmentation", Wang et al.,
 arXiv 2509.06495. UNeXt learns from the labelled images; on the others it learns what its partner sees, a Swin-Unet or
 its own moving average, and where they disagree (`divergence.objective`), in rounds (`divergence.rounds`). The moving
-average of UNeXt is the model. The training resumes from what it left in the study's run folder.
+average of UNeXt is the model. The training resumes from what it left in the study's run folder; with new labels or more
+images the networks learn on (`earlier_images`).
 """
 
 from __future__ import annotations
@@ -30,12 +31,14 @@ from ..segmentation.image_model import ImageModel, predict_image
 from ..segmentation.model_provenance import without_names
 from ..segmentation.zoomed_refinement import MARGINS
 from ..study.coverage import check_every_organ_is_shown
-from ..study.provenance import image_checksums, images_added, label_checksums, labels_changed, read_settings, start_run
+from ..study.provenance import image_checksums, label_checksums, start_run
 from ..study.settings import DivergenceSettings, Settings
 from ..study.stages import Stage
 from ..study.study import Study
 from ..training.context import TrainingContext
 from ..training.memory import computing_alike
+from ..training.seeds import step_seed
+from .earlier_images import EarlierPair, continued_settings, set_aside_images
 from .run import forget_run, stop_if
 
 METHOD = "information-divergence"
@@ -51,6 +54,8 @@ def train_images(
     cancelled: Callable[[], bool] | None = None,
 ) -> ImageModel:
     """Train a study of 2-D images, or go on with its training.
+
+    A study that has a model, and labels or images which that has not seen, continues from it.
 
     Args:
         study: images and the labels of some of them.
@@ -71,8 +76,9 @@ def train_images(
         check_every_organ_is_shown(study)
         if restart:
             forget_run(study)
-        open_images_run(study, settings, device)
-        model = deployed_model(study, settings, train_networks(study, settings, device, cancelled), device, cancelled)
+        earlier = open_images_run(study, settings, device)
+        pair = train_networks(study, settings, device, cancelled, earlier)
+        model = deployed_model(study, settings, pair, device, cancelled, earlier)
         model.save(study.run_folder / MODEL_NAME)
         study.events.emit(Stage.FINISHED, 1, 1, seconds_left=0.0)
         return model
@@ -89,36 +95,41 @@ def check_trainable(study: Study, settings: Settings) -> None:
         raise InputError(study.folder, "has no labelled image", "make the study with labels of some images")
 
 
-def open_images_run(study: Study, settings: Settings, device: torch.device) -> None:
-    """Record the run; networks that learnt from other labels or images are trained anew."""
+def open_images_run(study: Study, settings: Settings, device: torch.device) -> EarlierPair | None:
+    """Record the run; networks that have learnt from other labels or fewer images learn on, and are given back."""
     study.check_files()
     if settings.divergence.transformer_weights is not None:  # before anything is written: it may be a wrong file
         network = SwinUnet(2, width=settings.divergence.transformer_width)
         load_swin_weights(network, Path(settings.divergence.transformer_weights))
-    if read_settings(study) == settings and (labels_changed(study) or images_added(study)):
-        for name in (MODEL_NAME, PAIR_NAME):
-            (study.run_folder / name).unlink(missing_ok=True)
-        message = "labels or images have changed: the networks are trained anew"
-        study.events.emit(Stage.READING_IMAGES, 0, len(study.cases), message=message)
-    start_run(study, settings, str(device))
+    set_aside_images(study, settings)
+    earlier = EarlierPair.of(study, settings.divergence)
+    start_run(study, settings, str(device), continued_from=None if earlier is None else earlier.record)
+    return earlier
 
 
 def train_networks(
-    study: Study, settings: Settings, device: torch.device, cancelled: Callable[[], bool] | None
+    study: Study,
+    settings: Settings,
+    device: torch.device,
+    cancelled: Callable[[], bool] | None,
+    earlier: EarlierPair | None = None,
 ) -> NetworkPair:
-    """UNeXt and its partner learn from labelled images and from each other; see `divergence.training`."""
-    return train_pair(
-        training_images(study, settings.divergence, cancelled),
-        settings.divergence,
-        TrainingContext(
-            stage=Stage.DIVERGENCE,
-            checkpoint_path=study.run_folder / PAIR_NAME,
-            seed=settings.seed,
-            events=study.events,
-            device=device,
-            cancelled=cancelled,
-        ),
+    """UNeXt and its partner learn from labelled images and from each other, or learn on; see `divergence.training`."""
+    images = training_images(study, settings.divergence, cancelled)
+    context = TrainingContext(
+        stage=Stage.DIVERGENCE,
+        checkpoint_path=study.run_folder / PAIR_NAME,
+        seed=settings.seed,
+        events=study.events,
+        device=device,
+        cancelled=cancelled,
     )
+    if earlier is None:
+        return train_pair(images, settings.divergence, context)
+    # A continued training draws other samples than the one before it.
+    seed = step_seed(settings.seed, f"{Stage.DIVERGENCE} {earlier.sha256}", 0)
+    context = replace(context, seed=seed, identity={"continued_from": earlier.sha256})
+    return train_pair(images, continued_settings(settings.divergence), context, start=earlier.networks)
 
 
 def training_images(
@@ -144,6 +155,7 @@ def deployed_model(
     pair: NetworkPair,
     device: torch.device,
     cancelled: Callable[[], bool] | None,
+    earlier: EarlierPair | None = None,
 ) -> ImageModel:
     """UNeXt with what reproduces it and what it must know to warn of unusual images."""
     model = ImageModel(
@@ -158,6 +170,7 @@ def deployed_model(
                 "settings": settings.model_dump(mode="json"),
                 "images": image_checksums(study),
                 "labels": label_checksums(study),
+                **({} if earlier is None else {"continued_from": earlier.record}),
             }
         ),
     )
