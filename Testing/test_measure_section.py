@@ -180,8 +180,7 @@ def test_dicom_holds_the_interval_of_a_segment_until_it_is_edited(panel, tmp_pat
     import slicer
 
     from USLabelEfficientSegLib.measurement.flags import Flag
-    from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
-    from USLabelEfficientSegLib.measurement.tables import read_measurements_of
+    from USLabelEfficientSegLib.measurement.measuring import measure_files, read_measurements_of
     from USLabelEfficientSegLib.slicer_side.dicom_results import _stage_segmentation
 
     node = slicer.util.getNode("scan 1 segmentation")

@@ -21,7 +21,7 @@ from scipy.ndimage import gaussian_filter, shift
 from USLabelEfficientSegLib.imaging.files import write_label_map, write_map, write_volume
 from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
-from USLabelEfficientSegLib.measurement.tables import write_measurements_of
+from USLabelEfficientSegLib.measurement.measuring import write_measurements_of
 from USLabelEfficientSegLib.measurement.volumetric import measure_case
 from USLabelEfficientSegLib.report.cohort_report import cohort_content, open_cohort
 from USLabelEfficientSegLib.report.writing import write_report

@@ -52,7 +52,7 @@ class Result:
     @property
     def expected_volume_error_percent(self) -> float:
         """Signed error of the sum of probabilities."""
-        return volume_error_percent(self.expected_volume_ml, self.metrics.reference_volume_ml)
+        return volume_error_percent(self.expected_volume_ml, self.metrics.size.reference)
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def summarise(seed: int, results: Sequence[Result], minutes: float, processor_mi
         seed,
         float(np.mean(dice)),
         min(dice),
-        float(np.median([abs(result.metrics.outline_volume_error_percent) for result in results])),
+        float(np.median([abs(result.metrics.size.error_percent) for result in results])),
         float(np.median([abs(result.expected_volume_error_percent) for result in results])),
         minutes,
         processor_minutes,

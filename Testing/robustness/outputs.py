@@ -18,7 +18,7 @@ from robustness.tiny_studies import GRID, volume_model, write_images
 from USLabelEfficientSegLib.cli import main
 from USLabelEfficientSegLib.imaging.files import read_label_map, write_label_map
 from USLabelEfficientSegLib.imaging.scan import LabelMap
-from USLabelEfficientSegLib.measurement.tables import read_measurements_of
+from USLabelEfficientSegLib.measurement.measuring import read_measurements_of
 
 NAMES = ("t.csv", "=1+1.csv", "a b.csv", "größe.csv", "[bold]x[i].csv", "a\x1b[2J.csv", "-v.csv", "T.CSV", "ä;=1.csv")
 TARGETS = (

@@ -20,8 +20,9 @@ from .evaluation.evaluate import evaluate_folders, summarise, write_metrics_csv
 from .imaging.files import find_images, write_label_map, write_volume
 from .imaging.simulator import SimulatedCase, simulate_volume
 from .measurement.measured_segmentation import segment_and_measure
-from .measurement.segmentation_files import measure_files
-from .measurement.tables import write_volumes_csv
+from .measurement.measuring import measure_files, of_kind
+from .measurement.organ import OrganMeasurement
+from .measurement.tables import write_measurements_csv
 from .method.suggesting import write_suggested_labels
 from .pipeline import train
 from .report.cohort_report import cohort_content, open_cohort
@@ -112,8 +113,8 @@ def run_demo(
     results = segment_and_measure(model, images, segmentations, device, probability=True, threads=threads)
     for number, _ in enumerate(results, start=1):
         listener(Event("segmenting held-out volumes", number, len(images)))
-    volumes = measure_files([segmentations])
-    write_volumes_csv(output / "volumes.csv", volumes, true_volumes)
+    volumes = of_kind(measure_files([segmentations]), OrganMeasurement)
+    write_measurements_csv(output / "volumes.csv", volumes, true_volumes)
     metrics = evaluate_folders(segmentations, held_out / "labels", study.organs)
     write_metrics_csv(output / "metrics.csv", metrics)
 

@@ -176,7 +176,7 @@ def test_a_killed_segmentation_leaves_results_of_one_model_and_the_next_one_mend
     call, trained_study, image, found, monkeypatch
 ):
     """Killed between two renames, the record tells that its segmentation is not the one that lies there."""
-    from USLabelEfficientSegLib.measurement.tables import read_measurements_of
+    from USLabelEfficientSegLib.measurement.measuring import read_measurements_of
     from USLabelEfficientSegLib.segmentation import inference
 
     def killed(source, target, replace=os.replace):

@@ -10,7 +10,7 @@ import pytest
 
 from USLabelEfficientSegLib.cli import main
 from USLabelEfficientSegLib.imaging.files import write_label_map
-from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
+from USLabelEfficientSegLib.measurement.measuring import measure_files
 from USLabelEfficientSegLib.report.cohort_report import cohort_cases, open_cohort
 from USLabelEfficientSegLib.segmentation.segment_files import images_by_name
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata

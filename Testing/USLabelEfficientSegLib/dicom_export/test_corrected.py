@@ -9,7 +9,7 @@ from pydicom.sr.codedict import codes
 
 from USLabelEfficientSegLib.dicom_export.export import export_case
 from USLabelEfficientSegLib.imaging.files import write_label_map
-from USLabelEfficientSegLib.measurement.tables import write_measurements_of
+from USLabelEfficientSegLib.measurement.measuring import write_measurements_of
 from USLabelEfficientSegLib.report.cohort_report import cohort_cases, open_cohort
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata
 

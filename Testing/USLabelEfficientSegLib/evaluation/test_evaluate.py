@@ -49,13 +49,13 @@ def test_folders_are_paired_by_image_name_and_rows_hold_the_metrics(folders):
     assert list(rows) == [("a", "prostate"), ("a", "bladder"), ("b", "prostate"), ("b", "bladder")]
     larger = rows["a", "prostate"]
     assert larger.dice == pytest.approx(2 * 8 / 18)
-    assert larger.outline_volume_error_ml == pytest.approx(2 * 25 * 2 / 1000)
-    assert larger.outline_volume_error_percent == pytest.approx(25.0)
+    assert larger.size.error == pytest.approx(2 * 25 * 2 / 1000)
+    assert larger.size.error_percent == pytest.approx(25.0)
     assert larger.hausdorff_95_mm == pytest.approx(2.0)
     assert rows["a", "bladder"].dice == 1.0 and not rows["a", "bladder"].missed
     lost = rows["b", "bladder"]
     assert lost.missed and lost.dice == 0.0 and np.isnan(lost.hausdorff_95_mm)
-    assert lost.outline_volume_error_percent == -100.0
+    assert lost.size.error_percent == -100.0
 
 
 def test_summary_leaves_out_undefined_values_and_counts_missed_organs(folders):
@@ -113,13 +113,13 @@ def test_organs_are_those_that_the_predictions_name(folders):
     names = {"Segment0_LabelValue": "1", "Segment0_Name": "prostate"}
     write_label_map(folders[0] / "a.nrrd", label_map(), names)
 
-    assert organs_of(pair_folders(*folders)[0]) == ["prostate"]
+    assert organs_of(pair_folders(*folders)[0])[0] == ["prostate"]
 
 
 def test_organs_without_names_are_numbered_up_to_the_highest_label(folders):
     write_label_map(folders[0] / "a.nrrd", label_map(bladder=0))
 
-    assert organs_of(pair_folders(*folders)[0]) == ["organ 1", "organ 2"]
+    assert organs_of(pair_folders(*folders)[0])[0] == ["organ 1", "organ 2"]
 
 
 def test_predictions_of_different_organs_are_refused(folders):
@@ -162,9 +162,9 @@ def test_the_same_organs_with_exchanged_numbers_agree_perfectly(folders, organs)
         (folders[1] / f"{name}.nii.gz").unlink()
         write_label_map(folders[1] / f"{name}.nrrd", true, named("prostate", "bladder"))
 
-    rows = evaluate_pairs(pairs := pair_folders(*folders)[0], organs or organs_of(pairs))
+    rows = evaluate_pairs(pairs := pair_folders(*folders)[0], organs or organs_of(pairs)[0])
 
-    assert len(rows) == 4 and all(row.dice == 1.0 and row.outline_volume_error_ml == 0.0 for row in rows)
+    assert len(rows) == 4 and all(row.dice == 1.0 and row.size.error == 0.0 for row in rows)
     assert {row.organ.casefold() for row in rows} == {"prostate", "bladder"}
 
 
@@ -186,6 +186,6 @@ def test_a_reference_of_0_and_255_is_the_mask_of_the_only_organ(folders):
         write_label_map(folders[1] / f"{name}.nii.gz", mask)
 
     with pytest.warns(Notice, match="255 is taken for the organ"):
-        rows = evaluate_pairs(pairs := pair_folders(*folders)[0], organs_of(pairs))
+        rows = evaluate_pairs(pairs := pair_folders(*folders)[0], organs_of(pairs)[0])
 
     assert [(row.organ, row.dice) for row in rows] == [("organ 1", 1.0)] * 2

@@ -8,7 +8,7 @@ from USLabelEfficientSegLib.imaging.files import find_images, read_volume, write
 from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.measurement.measured_segmentation import segment_and_measure
-from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
+from USLabelEfficientSegLib.measurement.measuring import measure_files
 from USLabelEfficientSegLib.segmentation.segment_files import load_model
 
 CPU = torch.device("cpu")

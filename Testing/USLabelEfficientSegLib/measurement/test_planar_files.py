@@ -18,13 +18,9 @@ from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
 from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.measurement.flags import IMAGE_SENTENCES, Flag
 from USLabelEfficientSegLib.measurement.measured_images import measure_image
-from USLabelEfficientSegLib.measurement.planar_files import (
-    measure_image_files,
-    read_measurements_of,
-    write_areas_csv,
-    write_measurements_of,
-    write_planar_measurements,
-)
+from USLabelEfficientSegLib.measurement.measuring import measure_files, read_measurements_of, write_measurements_of
+from USLabelEfficientSegLib.measurement.record import write_measurements
+from USLabelEfficientSegLib.measurement.tables import write_measurements_csv
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel, ImagePrediction
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata
 
@@ -49,7 +45,7 @@ def segmented(tmp_path):
 
 
 def test_a_segmentation_is_measured_with_its_probabilities_and_names(segmented):
-    (row,) = measure_image_files([segmented])
+    (row,) = measure_files([segmented])
 
     area = np.pi / 4 * AXES_MM[0] * AXES_MM[1]
     assert (row.case, row.organ) == ("a", "head")
@@ -60,23 +56,23 @@ def test_a_segmentation_is_measured_with_its_probabilities_and_names(segmented):
 
 
 def test_a_file_that_is_given_twice_is_measured_once(segmented):
-    assert measure_image_files([segmented, segmented / "a.nrrd"]) == measure_image_files([segmented])
+    assert measure_files([segmented, segmented / "a.nrrd"]) == measure_files([segmented])
 
 
 def test_masks_of_other_programs_are_measured_if_their_pixel_size_is_known(tmp_path):
     path = write_png(tmp_path / "a.png", 255 * ellipse_labels().voxels[..., 0].T)
 
     with pytest.raises(InputError, match="does not say how large its pixels are"):
-        measure_image_files([path])
-    (row,) = measure_image_files([path], ["head"], PixelSizes({"a": SPACING}))
+        measure_files([path])
+    (row,) = measure_files([path], ["head"], sizes=PixelSizes({"a": SPACING}))
     assert row.ellipse.axes_mm == pytest.approx(AXES_MM, rel=0.01) and row.organ == "head"
 
 
 def test_the_table_has_units_and_empty_cells_for_what_is_unknown(segmented, tmp_path):
-    rows = measure_image_files([segmented])
+    rows = measure_files([segmented])
     absent = replace(rows[0], case="b", pixel_count=0, ellipse=None, flags=(Flag.EMPTY, Flag.HOLES))
 
-    write_areas_csv(tmp_path / "areas.csv", [*rows, absent])
+    write_measurements_csv(tmp_path / "areas.csv", [*rows, absent])
 
     with (tmp_path / "areas.csv").open(newline="") as file:
         first, second = csv.DictReader(file)
@@ -86,23 +82,23 @@ def test_the_table_has_units_and_empty_cells_for_what_is_unknown(segmented, tmp_
 
 
 def test_measurements_are_taken_over_until_the_segmentation_is_edited(segmented):
-    row = replace(measure_image_files([segmented])[0], circumference_interval_mm=(90.0, 110.0), interval_method="tried")
+    row = replace(measure_files([segmented])[0], circumference_interval_mm=(90.0, 110.0), interval_method="tried")
     write_measurements_of(segmented / "a.nrrd", [row])
 
-    assert measure_image_files([segmented]) == [row]
+    assert measure_files([segmented]) == [row]
     write_label_map(segmented / "a.nrrd", ellipse_labels())  # without names and fields, but the same pixels
-    assert measure_image_files([segmented]) == [row]
+    assert measure_files([segmented]) == [row]
     edited = ellipse_labels()
     edited.voxels[:60] = 0
     write_label_map(segmented / "a.nrrd", edited)
     assert read_measurements_of(segmented / "a.nrrd") is None
-    (row,) = measure_image_files([segmented])
+    (row,) = measure_files([segmented])
     assert row.circumference_interval_mm is None and Flag.EDITED in row.flags
     assert row.area_mm2 == row.outline_area_mm2 == pytest.approx(edited.voxels.sum() * 0.2)
 
 
 def test_json_for_programs_holds_the_circumference(segmented, tmp_path):
-    write_planar_measurements(tmp_path / "areas.json", measure_image_files([segmented]))
+    write_measurements(tmp_path / "areas.json", measure_files([segmented]))
 
     (record,) = json.loads((tmp_path / "areas.json").read_text())["measurements"]
     assert record["circumference_mm"] == pytest.approx(102.1, rel=0.01) and record["flags"] == []
@@ -110,11 +106,11 @@ def test_json_for_programs_holds_the_circumference(segmented, tmp_path):
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"format": 1, "measurements": [{"volume_ml": 3}]}'])
 def test_measurements_that_are_none_are_told_and_made_again(segmented, text):
-    expected = measure_image_files([segmented])
+    expected = measure_files([segmented])
     (segmented / "a_measurements.json").write_text(text)
 
-    with pytest.warns(Notice, match="holds no measurements of a 2-D image, so nothing is taken over"):
-        assert measure_image_files([segmented]) == expected
+    with pytest.warns(Notice, match="holds no measurements of this program, so nothing is taken over"):
+        assert measure_files([segmented]) == expected
 
 
 def test_two_segmentations_of_one_image_are_refused(segmented, tmp_path):
@@ -122,14 +118,14 @@ def test_two_segmentations_of_one_image_are_refused(segmented, tmp_path):
     write_label_map(tmp_path / "more" / "a_segmentation.nrrd", ellipse_labels())
 
     with pytest.raises(InputError, match="is of the same image as"):
-        measure_image_files([segmented / "a.nrrd", tmp_path / "more"])
+        measure_files([segmented / "a.nrrd", tmp_path / "more"])
 
 
 def test_probabilities_of_another_kind_are_refused(segmented):
     write_label_map(segmented / "a_probability.nrrd", ellipse_labels())
 
-    with pytest.raises(InputError, match="holds no class probabilities of a 2-D image"):
-        measure_image_files([segmented / "a.nrrd"])
+    with pytest.raises(InputError, match="holds no class probabilities"):
+        measure_files([segmented / "a.nrrd"])
 
 
 def measured(probability=None, statistics=None, calibration=None):

@@ -13,8 +13,7 @@ from USLabelEfficientSegLib.imaging.files import write_label_map, write_map
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.measurement.flags import Flag
-from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
-from USLabelEfficientSegLib.measurement.tables import write_measurements_of
+from USLabelEfficientSegLib.measurement.measuring import measure_files, write_measurements_of
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata
 
 ORGANS = ["prostate", "cyst <1 & 2>"]

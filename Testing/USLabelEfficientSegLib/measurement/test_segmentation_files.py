@@ -5,14 +5,13 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 
 from USLabelEfficientSegLib.errors import InputError, Notice
+from USLabelEfficientSegLib.measurement.measuring import measure_files, write_measurements_of
 from USLabelEfficientSegLib.measurement.segmentation_files import (
     find_segmentations,
-    measure_files,
     organ_names,
     organs_of_files,
     read_segmentation,
 )
-from USLabelEfficientSegLib.measurement.tables import write_measurements_of
 from USLabelEfficientSegLib.measurement.volumetric import measure_case
 
 

@@ -9,14 +9,9 @@ from USLabelEfficientSegLib.imaging.files import write_label_map
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.measurement.flags import Flag
-from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
-from USLabelEfficientSegLib.measurement.tables import (
-    read_measurements,
-    read_measurements_of,
-    write_measurements,
-    write_measurements_of,
-    write_volumes_csv,
-)
+from USLabelEfficientSegLib.measurement.measuring import measure_files, read_measurements_of, write_measurements_of
+from USLabelEfficientSegLib.measurement.record import read_measurements, write_measurements
+from USLabelEfficientSegLib.measurement.tables import write_measurements_csv
 from USLabelEfficientSegLib.measurement.volumetric import measure_case
 
 GEOMETRY = Geometry((12, 12, 12), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
@@ -108,7 +103,7 @@ def test_what_was_measured_holds_until_the_segmentation_is_edited(tmp_path, rows
 def test_csv_has_units_in_its_headings_and_empty_cells_for_what_is_not_known(tmp_path):
     path = tmp_path / "volumes.csv"
 
-    write_volumes_csv(
+    write_measurements_csv(
         path, measure_case(label_map(), ["prostate", "cyst"]), {"Müller, A": {"prostate": 0.2, "cyst": 0}}
     )
 
@@ -126,7 +121,7 @@ def test_csv_has_units_in_its_headings_and_empty_cells_for_what_is_not_known(tmp
 def test_csv_holds_intervals_and_flags(tmp_path, rows):
     path = tmp_path / "volumes.csv"
 
-    write_volumes_csv(path, rows)
+    write_measurements_csv(path, rows)
 
     with path.open(encoding="utf-8", newline="") as file:
         first = next(csv.DictReader(file))

@@ -13,9 +13,8 @@ from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, wr
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.measurement.flags import Flag
+from USLabelEfficientSegLib.measurement.measuring import measure_files, write_measurements_of
 from USLabelEfficientSegLib.measurement.record import Maker, read_record_of
-from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
-from USLabelEfficientSegLib.measurement.tables import KIND, write_measurements_of
 from USLabelEfficientSegLib.measurement.taken_over import check_model
 from USLabelEfficientSegLib.report.blocks import Table
 from USLabelEfficientSegLib.report.cohort_report import cohort_cases, cohort_content, open_cohort
@@ -100,10 +99,10 @@ def test_a_study_whose_model_made_none_of_the_segmentations_is_refused(made, tmp
     files = sorted((made / "segmentations").glob("*.nrrd"))[:2]
 
     with pytest.raises(InputError, match="study: is not the study whose model has made these segmentations"):
-        check_model((read_record_of(file, KIND) for file in files), "ef" * 32, tmp_path / "study")
-    check_model((read_record_of(file, KIND) for file in files), OTHER, tmp_path / "study")
+        check_model((read_record_of(file) for file in files), "ef" * 32, tmp_path / "study")
+    check_model((read_record_of(file) for file in files), OTHER, tmp_path / "study")
     everything = sorted((made / "segmentations").glob("*.nrrd"))
-    check_model((read_record_of(file, KIND) for file in everything), "ef" * 32, tmp_path / "study")
+    check_model((read_record_of(file) for file in everything), "ef" * 32, tmp_path / "study")
 
 
 def test_an_image_that_has_changed_since_it_was_segmented_is_refused(made):

@@ -5,7 +5,7 @@ import pytest
 
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import LabelMap
-from USLabelEfficientSegLib.measurement.planar_files import measure_labels
+from USLabelEfficientSegLib.measurement.planar import measure_labels
 from USLabelEfficientSegLib.report.blocks import Picture, Table
 from USLabelEfficientSegLib.report.planar_agreement_section import planar_agreement_section
 from USLabelEfficientSegLib.report.planar_report import ImageSummary

@@ -8,7 +8,7 @@ import pytest
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.organ_colours import organ_colour
 from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
-from USLabelEfficientSegLib.measurement.planar_files import measure_labels
+from USLabelEfficientSegLib.measurement.planar import measure_labels
 from USLabelEfficientSegLib.report.blocks import CaseCard
 from USLabelEfficientSegLib.report.html.document import html_text
 from USLabelEfficientSegLib.report.pictures.image_outlines import ELLIPSE_COLOUR, image_overlay

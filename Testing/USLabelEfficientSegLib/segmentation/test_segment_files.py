@@ -10,7 +10,8 @@ from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, write_volume
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import Scan
-from USLabelEfficientSegLib.measurement.segmentation_files import measure_files, organ_names, read_probabilities
+from USLabelEfficientSegLib.measurement.measuring import measure_files
+from USLabelEfficientSegLib.measurement.segmentation_files import organ_names, read_probabilities
 from USLabelEfficientSegLib.segmentation.inference import predict
 from USLabelEfficientSegLib.segmentation.segment_files import images_by_name, load_model, segment_files
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata

@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path[:0] = {path!r}
 from USLabelEfficientSegLib.imaging.files import find_images, read_volume, write_label_map, write_map
 from USLabelEfficientSegLib.imaging.scan import LabelMap
-from USLabelEfficientSegLib.measurement.tables import write_measurements_of
+from USLabelEfficientSegLib.measurement.measuring import write_measurements_of
 from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 def measurement(label, organ, count, ml, **more):

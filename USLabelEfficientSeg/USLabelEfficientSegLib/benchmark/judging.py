@@ -55,7 +55,7 @@ def judged(
 ) -> Iterator[CaseResult]:
     """A result for each organ of a segmentation; without expected volumes those of the mask stand for them."""
     rows = evaluate_case(prediction, reference, organs)
-    volumes = [row.predicted_outline_volume_ml for row in rows] if expected_ml is None else expected_ml
+    volumes = [row.size.predicted for row in rows] if expected_ml is None else expected_ml
     for row, expected in zip(rows, volumes, strict=True):
         yield CaseResult(
             prediction.name,
@@ -63,8 +63,8 @@ def judged(
             row.dice,
             row.hausdorff_95_mm,
             row.average_surface_distance_mm,
-            row.reference_volume_ml,
-            row.predicted_outline_volume_ml,
+            row.size.reference,
+            row.size.predicted,
             expected,
             degradation,
             strength,

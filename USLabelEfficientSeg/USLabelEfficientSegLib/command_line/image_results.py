@@ -5,43 +5,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import InputError
 from ..text.counting import counted_of
 from ..text.durations import duration
 from ..text.numbers import three_digits
 from .console import console, shell
-from .long_commands import end_batch, end_if_none_is_left, outputs_of, told_failures
+from .long_commands import end_batch, outputs_of, told_failures
 from .result_lines import areas_line
-from .result_output import (
-    Column,
-    checksum_of_model,
-    next_report,
-    print_flags,
-    print_left_out,
-    print_summary,
-    save_model,
-    tables_of,
-)
+from .result_output import checksum_of_model, print_flags, save_model
 
 if TYPE_CHECKING:
     import torch
 
-    from ..disk.outputs import Outputs
     from ..imaging.pixel_sizes import PixelSizes
     from ..measurement.planar import PlanarMeasurement
-
-_ERRORS = (
-    Column(
-        "|Outline area error|, %",
-        "absolute_outline_area_error_percent",
-        lambda summary: three_digits(summary.median, least_decimals=1),
-    ),
-    Column(
-        "|Circumf. error|, mm",
-        "absolute_circumference_error_mm",
-        lambda summary: three_digits(summary.mean, least_decimals=2),
-    ),
-)
 
 
 def segment(
@@ -89,23 +65,6 @@ def segment(
     console.next(f"uslabelseg measure {shell(output)} --output areas.csv")
 
 
-def measure(
-    segmentations: Sequence[Path], output: Path, outputs: "Outputs", organs: Sequence[str] | None, sizes: "PixelSizes"
-) -> None:
-    """Measure segmentations of 2-D images into a table or, for programs, a JSON file."""
-    from ..measurement.planar_files import measure_image_files, write_areas_csv, write_planar_measurements
-
-    failures = told_failures()
-    rows = measure_image_files(segmentations, organs, sizes, failures)
-    end_if_none_is_left(failures)
-    with outputs.written(output) as (file,):
-        (write_planar_measurements if output.suffix == ".json" else write_areas_csv)(file, rows)
-    console.say(f"{output}: {len(rows)} areas of {len({row.case for row in rows})} segmentations")
-    print_flags(rows)
-    end_batch(failures)
-    console.next(next_report(segmentations))
-
-
 def calibrate(model: Path, images: Path, references: Path, device: "torch.device", sizes: "PixelSizes") -> None:
     """Calibrate a model on held-out labelled images, and store it."""
     from ..imaging.files import find_images
@@ -127,40 +86,6 @@ def calibrate(model: Path, images: Path, references: Path, device: "torch.device
         console.say(f"{organ}: the true {ranges} the measured one (90 %)")
     console.say(f"{file}: calibrated on {len(found)} images; it replaces the model with its earlier intervals")
     console.next(f"uslabelseg segment {shell(model)} IMAGE... --output segmentations")
-
-
-def evaluate(
-    predictions: Path,
-    references: Path,
-    output: Path,
-    outputs: "Outputs",
-    organs: Sequence[str] | None,
-    sizes: "PixelSizes",
-) -> None:
-    """Compare segmentations with references, and print and write the metrics."""
-    from ..evaluation.evaluate_images import evaluate_image_folders, summarise_images, write_image_metrics_csv
-
-    failures = told_failures()
-    rows, left_out = evaluate_image_folders(predictions, references, organs, sizes, failures)
-    end_if_none_is_left(failures)
-    with outputs.written(*tables_of(output)) as files:
-        write_image_metrics_csv(files[0], rows)
-    print_summary(summarise_images(rows), _ERRORS)
-    console.say("Mean over the cases; median for the error of the outline area.")
-    console.say(f"Wrote {' and '.join(map(str, tables_of(output)))}")
-    print_left_out(len(left_out))
-    end_batch(failures)
-    console.next(next_report([predictions], references=references))
-
-
-def refuse_pixel_sizes(sizes: "PixelSizes") -> None:
-    """Pixel sizes are not silently ignored where nothing needs them."""
-    from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES
-
-    if sizes != UNKNOWN_PIXEL_SIZES:
-        raise InputError(
-            "--pixel-sizes and --pixel-size", "are for 2-D images, and these are volumes", "leave them out"
-        )
 
 
 def _text(row: "PlanarMeasurement") -> str:

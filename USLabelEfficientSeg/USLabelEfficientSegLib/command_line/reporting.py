@@ -91,7 +91,7 @@ def report(
     from ..imaging.image_files import dimension_of_files
     from ..report.writing import write_report
     from ..study.manifest import read_manifest
-    
+
     pdf_file = output.with_suffix(".pdf") if pdf else None
     if pdf_file == output:
         raise InputError(
@@ -257,7 +257,6 @@ def _of_segmentations(
         return cohort_content(cohort, _COHORT_TITLE, show_names=show_names, failures=failures)
 
     from ..measurement.record import read_record_of
-    from ..measurement.tables import KIND
     from ..measurement.taken_over import check_model
     from ..report.study_report import report_content
     from ..segmentation.model_digest import model_digest
@@ -275,7 +274,7 @@ def _of_segmentations(
         failures=failures,
     )
     digest = model_digest(model)
-    check_model((read_record_of(path, KIND) for path in cohort.segmentations.values()), digest, study)
+    check_model((read_record_of(path) for path in cohort.segmentations.values()), digest, study)
     cohort = replace(cohort, model_sha256=digest)
     content = cohort_content(cohort, _COHORT_TITLE, show_names=show_names, failures=failures)
     return report_content(opened, content.title, content.cases, content.comparisons)

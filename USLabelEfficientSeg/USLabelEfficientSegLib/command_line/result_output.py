@@ -1,54 +1,17 @@
 """Where the commands of `results` end, with volumes and 2-D images alike: what is printed, and the model is stored."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..text.numbers import three_digits
 from .console import console, shell
 
 if TYPE_CHECKING:
-    from ..evaluation.evaluate import MetricSummary
+    from ..imaging.pixel_sizes import PixelSizes
     from ..measurement.quantities import Measurement
     from ..segmentation.image_model import ImageModel
     from ..segmentation.model import SegmentationModel
-
-
-@dataclass(frozen=True)
-class Column:
-    """A metric in the table of an evaluation."""
-
-    heading: str
-    metric: str
-    text: Callable[["MetricSummary"], str]
-
-
-_AGREEMENT = (
-    Column("Dice", "dice", lambda summary: f"{summary.mean:.3f}"),
-    Column("HD95, mm", "hausdorff_95_mm", lambda summary: three_digits(summary.mean, least_decimals=2)),
-    Column("ASD, mm", "average_surface_distance_mm", lambda summary: three_digits(summary.mean, least_decimals=2)),
-)
-
-
-def print_summary(summaries: Sequence["MetricSummary"], errors: Sequence[Column]) -> None:
-    """Overlap, surface distances and the columns of `errors`, a row an organ."""
-    values = {(summary.organ, summary.metric): summary for summary in summaries}
-    columns = (*_AGREEMENT, *errors)
-    rows = []
-    for organ in dict.fromkeys(summary.organ for summary in summaries):
-        cells = [column.text(values[organ, column.metric]) for column in columns]
-        dice = values[organ, "dice"]
-        rows.append([organ, *cells, str(dice.cases), str(dice.missed)])
-    console.table(["Organ", *(column.heading for column in columns), "Cases", "Missed"], rows)
-
-
-def print_left_out(count: int) -> None:
-    """How many references have no prediction."""
-    if count:
-        have = "reference has" if count == 1 else "references have"
-        console.say(f"{count} {have} no prediction and {'is' if count == 1 else 'are'} left out.")
 
 
 def print_flags(rows: Sequence["Measurement"]) -> None:
@@ -60,12 +23,14 @@ def print_flags(rows: Sequence["Measurement"]) -> None:
             console.caution(f"  caution, {row.case}, {row.organ}: {sentence_of(flag, rows)}")
 
 
-def tables_of(output: Path) -> list[Path]:
-    """The tables of an evaluation: of the cases and, unless it is a stream, `*_summary` beside it."""
-    from ..disk.outputs import is_stream
+def refuse_pixel_sizes(sizes: "PixelSizes") -> None:
+    """Pixel sizes are not silently ignored where there are volumes, which need none."""
+    from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES
 
-    summary = output.with_name(f"{output.stem}_summary{output.suffix}")
-    return [output] if is_stream(output) else [output, summary]
+    if sizes != UNKNOWN_PIXEL_SIZES:
+        raise InputError(
+            "--pixel-sizes and --pixel-size", "are for 2-D images, and these are volumes", "leave them out"
+        )
 
 
 def next_report(segmentations: Sequence[Path], images: Path | None = None, references: Path | None = None) -> str:

@@ -15,15 +15,11 @@ from ..disk.outputs import Outputs
 from ..imaging.checksums import image_checksum
 from ..imaging.pixel_sizes import PixelSizes
 from ..imaging.scan import LabelMap, Scan
-from ..segmentation.decision import expected_dice
 from ..segmentation.image_model import ImageModel, ImagePrediction
 from ..segmentation.model_digest import model_digest
 from ..segmentation.segment_images import segment_images
-from .flags import Flag
-from .planar import PlanarMeasurement
-from .planar_files import measure_labels, write_measurements_of
-from .quality import uncertain
-from .record import Maker
+from .planar import PlanarMeasurement, measure_labels
+from .record import Maker, write_record_of
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,7 @@ def segment_and_measure_images(
 
     def record(file: Path, image: Scan, prediction: ImagePrediction, labels: LabelMap) -> None:
         rows[:] = measure_image(model, prediction, labels)
-        write_measurements_of(file, rows, labels, Maker(image_checksum(image), digest))
+        write_record_of(file, rows, labels, Maker(image_checksum(image), digest))
 
     results = segment_images(
         model,
@@ -78,20 +74,8 @@ def measure_image(model: ImageModel, prediction: ImagePrediction, labels: LabelM
         prediction: of an image.
         labels: the prediction's labels.
     """
-    rows = measure_labels(labels, model.organs, prediction.probability)
-    return [_with_interval(_with_flags(row, model, prediction), model) for row in rows]
-
-
-def _with_flags(row: PlanarMeasurement, model: ImageModel, prediction: ImagePrediction) -> PlanarMeasurement:
-    flags, statistics = set(row.flags), model.statistics
-    if row.pixel_count and uncertain(expected_dice(prediction.probability[row.label])):
-        flags.add(Flag.UNCERTAIN_BOUNDARY)
-    if statistics is not None:
-        if row.pixel_count and not statistics.usual_area(row.label - 1, row.outline_area_mm2):
-            flags.add(Flag.OUTSIDE_TRAINING_RANGE)
-        if not statistics.usual_pixels(prediction.geometry):
-            flags.add(Flag.UNUSUAL_SPACING)
-    return replace(row, flags=tuple(flag for flag in Flag if flag in flags))
+    rows = measure_labels(labels, model.organs, prediction.probability, statistics=model.statistics)
+    return [_with_interval(row, model) for row in rows]
 
 
 def _with_interval(row: PlanarMeasurement, model: ImageModel) -> PlanarMeasurement:

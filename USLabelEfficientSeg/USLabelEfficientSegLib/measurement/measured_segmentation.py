@@ -17,8 +17,7 @@ from ..segmentation.result_files import LABEL_SUFFIXES
 from ..segmentation.segment_files import segment_files
 from ..segmentation.segmenter import Segmenter
 from .organ import OrganMeasurement
-from .record import Maker
-from .tables import write_measurements_of
+from .record import Maker, write_record_of
 from .volumetric import measure_prediction
 
 
@@ -49,7 +48,7 @@ def segment_and_measure(
 
     def record(file: Path, volume: Scan, prediction: CoarsePrediction, label_map: LabelMap) -> None:
         rows[:] = measure_prediction(model, prediction, label_map)
-        write_measurements_of(file, rows, label_map, Maker(image_checksum(volume), digest))
+        write_record_of(file, rows, label_map, Maker(image_checksum(volume), digest))
 
     results = segment_files(
         model,

@@ -4,7 +4,7 @@ Definitions, and how 3D Slicer's Segment Statistics names the same quantities, a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from .flags import VOLUME_SENTENCES, Flag
@@ -74,5 +74,5 @@ class OrganMeasurement(OrganVolume):
 
     @property
     def headline(self) -> tuple[Quantity, ...]:
-        """The volume."""
-        return (Quantity("volume", "ml", self.volume_ml, self.interval_ml, self.outline_volume_ml, headline=True),)
+        """The volume with its interval."""
+        return (replace(super().headline[0], interval=self.interval_ml),)

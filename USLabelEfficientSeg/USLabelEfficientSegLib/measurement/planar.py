@@ -7,8 +7,8 @@ ellipse gives itself, any other the one closest in shape, without an iterative f
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -16,8 +16,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import ellipe
 
+from ..calibration.images import ImageStatistics
 from ..errors import InputError
-from .flags import IMAGE_SENTENCES, Flag
+from ..imaging.geometry import Geometry
+from ..imaging.scan import LabelMap
+from ..segmentation.decision import expected_dice
+from .flags import IMAGE_SENTENCES, Flag, ordered
+from .quality import uncertain
 from .quantities import Quantity
 
 _CUT_SHARE = 0.01  # of the outline that lies at the edge of the image
@@ -186,6 +191,52 @@ def measure_planar(
     return rows
 
 
+def measure_labels(
+    labels: LabelMap,
+    organs: Sequence[str],
+    probabilities: NDArray[np.floating] | None = None,
+    *,
+    statistics: ImageStatistics | None = None,
+    counted: Container[int] | None = None,
+) -> list[PlanarMeasurement]:
+    """Measure every organ of the labels of a 2-D image, with the flags that model and probabilities raise.
+
+    Args:
+        labels: (I, J, 1).
+        organs, counted: see `measure_planar`.
+        probabilities: (C, I, J, 1) class probabilities, background first, if there are any.
+        statistics: of the images that the model learnt from, to see whether this one is like them.
+
+    Raises:
+        InputError: as `measure_planar` does.
+    """
+    if probabilities is not None and probabilities.shape[1:] != labels.voxels.shape:
+        problem = f"has probabilities of shape {probabilities.shape} for an image of shape {labels.voxels.shape}"
+        raise InputError(labels.name, problem, "give background and every organ on the segmentation's grid")
+    across = None if probabilities is None else probabilities[..., 0]
+    rows = measure_planar(labels.name, labels.voxels[..., 0], labels.geometry.spacing[:2], organs, across, counted)
+    return [
+        replace(row, flags=ordered({*row.flags, *_model_flags(row, labels.geometry, across, statistics)}))
+        for row in rows
+    ]
+
+
+def _model_flags(
+    row: PlanarMeasurement,
+    geometry: Geometry,
+    probabilities: NDArray[np.floating] | None,
+    statistics: ImageStatistics | None,
+) -> Iterator[Flag]:
+    is_weighed = row.from_probabilities and row.is_found
+    if probabilities is not None and is_weighed and uncertain(expected_dice(probabilities[row.label])):
+        yield Flag.UNCERTAIN_BOUNDARY
+    if statistics is not None:
+        if row.is_found and not statistics.usual_area(row.label - 1, row.outline_area_mm2):
+            yield Flag.OUTSIDE_TRAINING_RANGE
+        if not statistics.usual_pixels(geometry):
+            yield Flag.UNUSUAL_SPACING
+
+
 def fitted_ellipse(mask: NDArray[np.bool_], spacing: tuple[float, float]) -> Ellipse:
     """The ellipse of the area, the centre and the direction and ratio of axes of a mask (I, J), holes filled."""
     pixels = np.argwhere(ndimage.binary_fill_holes(mask)) * spacing
@@ -230,4 +281,4 @@ def _flags(mask: NDArray[np.bool_]) -> tuple[Flag, ...]:
         flags.add(Flag.SEVERAL_COMPONENTS)
     if np.count_nonzero(ndimage.binary_fill_holes(mask)) - pixels > _HOLE_SHARE * pixels:
         flags.add(Flag.HOLES)
-    return tuple(flag for flag in Flag if flag in flags)
+    return ordered(flags)

@@ -88,6 +88,11 @@ class Measurement(Protocol):
         """How the axes of the image and those of the training run, where they differ."""
 
 
+def interval_name(row: Measurement, quantity: Quantity) -> str:
+    """What the interval of a quantity to report is called in tables and JSON; the only one needs no name."""
+    return "interval" if len(row.headline) == 1 else f"{quantity.name}_interval"
+
+
 def in_words_of_today(row: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a stored measurement; in format 1 `volume_ml` and `area_mm2` were the counted ones."""
     fields = dict(row)

@@ -7,6 +7,9 @@ The checksum is that of all the rest: a file that was edited or damaged is not r
 `NAME_measurements.json` beside each segmentation NAME. Its origin holds checksums: of the voxels of each organ, of the
 image and of the model. What was measured of an organ, its interval and its probabilities count for just
 those voxels in their place; of an organ that was edited since, the outline counts.
+
+Each entry of `measurements` holds the fields of `OrganMeasurement` or `PlanarMeasurement` under their own names, units
+in the names, flags by their values, absent values as null.
 """
 
 import hashlib
@@ -15,7 +18,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -33,17 +36,12 @@ from .planar import PlanarMeasurement
 from .quantities import in_words_of_today
 
 FORMAT = 2
+AnyMeasurement = OrganMeasurement | PlanarMeasurement
 _NAMELESS = (".nii", ".nii.gz", ".gipl", ".gipl.gz", *PICTURE_SUFFIXES)
-Row = TypeVar("Row", OrganMeasurement, PlanarMeasurement)
-
-
-@dataclass(frozen=True)
-class RecordKind(Generic[Row]):
-    """What the rows of a file are, and problem and remedy of a file that holds no such rows."""
-
-    rows: TypeAdapter[list[Row]]
-    problem: str
-    remedy: str
+_ROWS: TypeAdapter[list[OrganMeasurement] | list[PlanarMeasurement]] = TypeAdapter(
+    list[OrganMeasurement] | list[PlanarMeasurement]
+)
+_PROBLEM, _REMEDY = "holds no measurements of this program", "measure the segmentation again"
 
 
 @dataclass(frozen=True)
@@ -71,10 +69,10 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Record(Generic[Row]):
+class Record:
     """The content of a file; `origin` is None in one that is not about one segmentation, or of an earlier version."""
 
-    rows: list[Row]
+    rows: list[AnyMeasurement]
     origin: Origin | None
     segmentation_sha256: str | None = None  # all that format 1 tells of the segmentation
 
@@ -88,17 +86,15 @@ class Record(Generic[Row]):
         return {label for label, (then, current) in enumerate(pairs, start=1) if then.same(current)}
 
 
-def write_record(path: Path, measurements: Sequence[Mapping[str, Any]]) -> None:
+def write_measurements(path: Path, rows: Sequence[AnyMeasurement]) -> None:
     """Write measurements as JSON, atomically. Raises `InputError` as `atomic_write_json` does."""
-    atomic_write_json(path, _content(measurements, {}))
+    atomic_write_json(path, _content(rows, {}))
 
 
-def write_record_of(
-    segmentation: Path, measurements: Sequence[Mapping[str, Any]], label_map: LabelMap, maker: Maker
-) -> None:
-    """Write the measurements of a segmentation file beside it."""
-    origin = Origin(organ_checksums(label_map, len(measurements)), maker)
-    atomic_write_json(record_of(segmentation), _content(measurements, {"origin": asdict(origin)}))
+def write_record_of(segmentation: Path, rows: Sequence[AnyMeasurement], label_map: LabelMap, maker: Maker) -> None:
+    """Write the measurements of a segmentation file, which holds `label_map`, beside it."""
+    origin = Origin(organ_checksums(label_map, len(rows)), maker)
+    atomic_write_json(record_of(segmentation), _content(rows, {"origin": asdict(origin)}))
 
 
 def recorded_names(segmentation: Path) -> dict[int, str]:
@@ -115,20 +111,25 @@ def recorded_names(segmentation: Path) -> dict[int, str]:
         return {}
 
 
-def read_record(path: Path, kind: RecordKind[Row]) -> Record[Row]:
+def read_measurements(path: Path) -> list[AnyMeasurement]:
+    """The measurements of a file, as they were written. Raises `InputError` as `read_record` does."""
+    return read_record(path).rows
+
+
+def read_record(path: Path) -> Record:
     """The measurements of a file, as they were written.
 
     Raises:
-        InputError: missing, damaged, of another kind, or of a newer version.
+        InputError: missing, damaged, no measurements, or of a newer version.
     """
     try:
         record: Any = read_json(path)
         if record["format"] > FORMAT:
             raise InputError(path, "was made by a newer version of this program", "update the program")
         if not _is_whole(record):
-            raise InputError(path, "was edited or damaged since it was written", kind.remedy)
+            raise InputError(path, "was edited or damaged since it was written", _REMEDY)
         measurements = json.dumps([in_words_of_today(row) for row in record["measurements"]])
-        rows = kind.rows.validate_json(measurements, strict=True)
+        rows: list[AnyMeasurement] = [*_ROWS.validate_json(measurements, strict=True)]
         origin = record.get("origin")
         return Record(
             rows,
@@ -140,22 +141,22 @@ def read_record(path: Path, kind: RecordKind[Row]) -> Record[Row]:
     except InputError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ValidationError) as error:
-        raise InputError(path, kind.problem, kind.remedy) from error
+        raise InputError(path, _PROBLEM, _REMEDY) from error
 
 
-def read_record_of(segmentation: Path, kind: RecordKind[Row]) -> Record[Row] | None:
+def read_record_of(segmentation: Path) -> Record | None:
     """The file beside a segmentation; None if there is none, or it is of no use, of which a `Notice` tells."""
     path = record_of(segmentation)
     if not path.exists() and not path.is_symlink():
         return None
     try:
         if not path.is_file():
-            raise InputError(path, "is no file", kind.remedy)
-        record = read_record(path, kind)
+            raise InputError(path, "is no file", _REMEDY)
+        record = read_record(path)
         if [row.label for row in record.rows] != list(range(1, len(record.rows) + 1)):
-            raise InputError(path, kind.problem, kind.remedy)
+            raise InputError(path, _PROBLEM, _REMEDY)
         if record.origin is not None and len(record.origin.organs) != len(record.rows):
-            raise InputError(path, kind.problem, kind.remedy)
+            raise InputError(path, _PROBLEM, _REMEDY)
     except InputError as error:
         text = f"{error.problem}, so nothing is taken over from it, and there are no intervals"
         warnings.warn(Notice(path, text), stacklevel=2)
@@ -171,8 +172,9 @@ def record_of(segmentation: Path) -> Path:
 _ORIGIN = TypeAdapter(Origin)
 
 
-def _content(measurements: Sequence[Mapping[str, Any]], more: Mapping[str, Any]) -> dict[str, Any]:
-    content = {"format": FORMAT, "program": f"uslabelseg {__version__}", "measurements": list(measurements), **more}
+def _content(rows: Sequence[AnyMeasurement], more: Mapping[str, Any]) -> dict[str, Any]:
+    measurements = [asdict(row) | {quantity.column: quantity.value for quantity in row.headline} for row in rows]
+    content = {"format": FORMAT, "program": f"uslabelseg {__version__}", "measurements": measurements, **more}
     return content | {"sha256": _checksum(json.loads(json.dumps(content)))}  # as it is read
 
 

@@ -1,4 +1,4 @@
-"""Segmentations on disk: which files of a folder they are, what their organs are called, their volumes.
+"""Segmentations on disk, of volumes and 2-D images: which files of a folder they are, what their organs are called.
 
 `NAME.ext` and `NAME_segmentation.ext` are the segmentation of the image NAME, whatever is written in them. Beside it
 `NAME_probability.nrrd` holds its class probabilities, background first, as the components of a 3-D image or as the
@@ -6,47 +6,42 @@ fourth axis of a 4-D one. Probability and uncertainty maps are no segmentations;
 whose own names end like theirs by what they hold. Organs are matched by name, see `annotation.segments`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotation.label_files import read_volume_labels
+from ..annotation.label_files import read_planar_labels, read_volume_labels
 from ..annotation.segments import LabelFile, matched, numbered_organs, organs_named_in
-from ..annotation.sparse_labels import UNLABELLED
-from ..disk.failures import Failures
 from ..disk.kinds import check_images
 from ..errors import InputError
-from ..imaging.files import find_images, image_name, read_label_map, read_map, read_volume
+from ..imaging.files import find_images, image_name, read_label_map, read_map
 from ..imaging.formats import PICTURE_SUFFIXES, suffix_of
-from ..imaging.scan import LabelMap, Scan
+from ..imaging.geometry import Geometry
+from ..imaging.image_files import dimension_of, dimension_of_files
+from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
+from ..imaging.scan import LabelMap
 from ..imaging.volume_files import read_header
 from ..segmentation.segments import PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX
-from ..segmentation.training_statistics import TrainingStatistics
-from ..text.counting import counted
-from .organ import OrganMeasurement
-from .own_outlines import own_outlines
-from .record import read_record_of, record_of, recorded_names
-from .tables import KIND
-from .taken_over import model_flagged, names_of, taken_over
-from .volumetric import measure_case
+from .record import record_of, recorded_names
+from .taken_over import names_of
 
 SEGMENTATION_SUFFIX = "_segmentation"
 _SEGMENTATION = "a segmentation"
-PROBABILITY_REMEDY = "segment the image again with its probabilities"
+_PROBABILITY_REMEDY = "segment the image again with its probabilities"
 
 
-def find_segmentations(folder: Path, *, pictures: bool = False) -> dict[str, Path]:
-    """Segmentations of a folder by the name of their image, sorted; PNG and the like only if `pictures` asks for them.
+def find_segmentations(folder: Path) -> dict[str, Path]:
+    """Segmentations of a folder by the name of their image, sorted; PNG and the like only beside no volume.
 
     Raises:
         InputError: there is none, or one image has two.
     """
     check_images([folder], _SEGMENTATION)
     found: dict[str, Path] = {}
-    images = find_images(folder, pictures=pictures, labels=True)
+    images = find_images(folder, pictures=dimension_of_files([folder]) == 2, labels=True)
     names = {file_name.removesuffix(SEGMENTATION_SUFFIX) for file_name in images}
     for file_name, path in images.items():
         if is_map(path) or (_of_map(file_name) in names and not record_of(path).exists()):
@@ -80,106 +75,51 @@ def _of_map(file_name: str) -> str | None:
     return None
 
 
-def read_segmentation(path: Path, organs: Sequence[str] | None = None) -> LabelMap:
-    """A segmentation under the name of its image, with the labels of the organs; raises as `read_volume_labels`."""
-    return named_segmentation(path, read_volume_labels(path), organs)
+def read_segmentation(
+    path: Path,
+    organs: Sequence[str] | None = None,
+    *,
+    geometry: Geometry | None = None,
+    sizes: PixelSizes = UNKNOWN_PIXEL_SIZES,
+) -> LabelMap:
+    """A segmentation of a volume or a 2-D image, under the name of its image and with the names beside it.
 
+    Args:
+        path: of the file.
+        organs: the labels wanted, 1 + n for the n-th of them; by default as the file numbers them.
+        geometry: of its image, if that is known: it has the pixel size of a picture.
+        sizes: tells the pixel sizes of pictures of unknown geometry.
 
-def named_segmentation(path: Path, labels: LabelMap, organs: Sequence[str] | None) -> LabelMap:
-    """Labels as read from `path` under the name of their image, with the names beside it, matched to the organs."""
-    name, segments = labels.name.removesuffix(SEGMENTATION_SUFFIX), labels.segments
-    labels = replace(labels, name=name, segments=segments or recorded_names(path))
+    Raises:
+        InputError: as `read_volume_labels` or `read_planar_labels` does; names that are not those of the organs.
+    """
+    planar = dimension_of(path) == 2 if geometry is None else geometry.shape[2] == 1
+    labels = read_planar_labels(path, geometry=geometry, sizes=sizes) if planar else read_volume_labels(path)
+    labels = replace(labels, name=case_of(path), segments=labels.segments or recorded_names(path))
     return labels if organs is None else matched(labels, organs, path)
 
 
-def given_files(paths: Iterable[Path], find: Callable[[Path], Mapping[str, Path]]) -> list[Path]:
-    """Files as given and those that `find` sees in folders; one that is given twice comes once."""
-    paths = list(paths)
-    check_images(paths, _SEGMENTATION)
-    return list(dict.fromkeys(file for path in paths for file in (find(path).values() if path.is_dir() else [path])))
+def case_of(segmentation: Path) -> str:
+    """The name of the image that a file is a segmentation of."""
+    return image_name(segmentation).removesuffix(SEGMENTATION_SUFFIX)
 
 
-def measure_files(
-    paths: Iterable[Path],
-    organs: Sequence[str] | None = None,
-    *,
-    images: Mapping[str, Path | Scan] | None = None,
-    statistics: TrainingStatistics | None = None,
-    model_sha256: str | None = None,
-    failures: Failures | None = None,
-) -> list[OrganMeasurement]:
-    """Measure segmentation files and all segmentations in folders.
-
-    What was measured when a file was segmented, with its intervals, is taken over for every organ that was not edited
-    since; of the others the outline counts. Where nothing was measured, probabilities beside the segmentation count for
-    the organs that are outlined as they say. Without `organs` the names come from each file; files without names have
-    the rows `organ 1`, `organ 2`, ... up to the highest label of them all. An organ that a segmentation lacks has 0 ml.
-
-    Args:
-        paths: files and folders.
-        organs: names of the organs.
-        images: what was segmented, by name, where it is at hand: see `measure_case`.
-        statistics: of the volumes that the model learnt from.
-        model_sha256: of the model that is said to have made them, see `model_digest`: others are flagged.
-        failures: takes up what is wrong with one file, so that the others are measured.
+def given_files(paths: Iterable[Path]) -> list[Path]:
+    """Files as given and the segmentations in folders; one that is given twice comes once.
 
     Raises:
-        InputError: a file cannot be read or measured, its image has changed since it was segmented, or two
-            segmentations are of images of the same name.
+        InputError: as `find_segmentations` does; two segmentations are of images of the same name.
     """
-    files = given_files(paths, find_segmentations)
-    check_one_a_case(files)
-    failures = failures or Failures()
-    failures.of = len(files)
-    named: dict[Path, list[OrganMeasurement]] = {}
-    unnamed: dict[Path, list[OrganMeasurement]] = {}
-    for file in counted(files, "measuring"):
-        with failures.of_one(file):
-            names, rows = _measured(file, organs, images or {}, statistics, model_sha256)
-            (named if names else unnamed)[file] = rows
-    present = [n for rows in unnamed.values() for n, row in enumerate(rows, 1) if row.voxel_count]
-    kept = {file: rows[: max(present, default=1)] for file, rows in unnamed.items()}
-    return [row for file in files for row in (*named.get(file, []), *kept.get(file, []))]
-
-
-def check_one_a_case(files: Iterable[Path]) -> None:
-    """Raise `InputError` when two segmentations are of images of the same name."""
+    paths = list(paths)
+    check_images(paths, _SEGMENTATION)
+    found = [find_segmentations(path).values() if path.is_dir() else [path] for path in paths]
+    files = list(dict.fromkeys(file for files in found for file in files))
     of_case: dict[str, Path] = {}
     for file in files:
-        other = of_case.setdefault(image_name(file).removesuffix(SEGMENTATION_SUFFIX), file)
+        other = of_case.setdefault(case_of(file), file)
         if other != file:
             raise InputError(file, f"is of the same image as {other}", "measure one of them, or both in two runs")
-
-
-def _measured(
-    file: Path,
-    organs: Sequence[str] | None,
-    images: Mapping[str, Path | Scan],
-    statistics: TrainingStatistics | None,
-    model_sha256: str | None,
-) -> tuple[bool, list[OrganMeasurement]]:
-    """Whether a file names its organs, or somebody does, and the measurements of them or of all labels."""
-    found = taken_over(file, read_segmentation(file), read_record_of(file, KIND), organs)
-    label_map, names = found.label_map, found.organs
-    image = images.get(label_map.name)
-    volume = read_volume(image) if isinstance(image, Path) else image
-    if volume is not None:
-        found.check_image(file, volume)
-    if found.complete:
-        return True, model_flagged(found.all, found.maker, model_sha256)
-    probabilities = None if found.known else read_probabilities(file, label_map.name)
-    if probabilities is not None and organs is not None:
-        probabilities = in_order(probabilities, found.labels, len(organs))
-    count = UNLABELLED - 1 if probabilities is None else len(probabilities) - 1
-    rows = measure_case(
-        label_map,
-        names or list(numbered_organs(count)),
-        probabilities,
-        image=volume,
-        statistics=statistics,
-        counted=None if probabilities is None else own_outlines(label_map.voxels, probabilities),
-    )
-    return bool(names), model_flagged(found.joined(rows), found.maker, model_sha256)
+    return files
 
 
 def in_order(probabilities: NDArray[np.floating], labels: Mapping[int, int], organs: int) -> NDArray[np.floating]:
@@ -206,8 +146,12 @@ def organs_of_files(segmentations: Iterable[Path], references: Iterable[Path] = 
     Raises:
         InputError: they are of different organs, or by some of the names it is unclear what the numbers of others mean.
     """
-    files = [LabelFile.of(path, read_segmentation(path)) for path in segmentations]
-    referred = [LabelFile.of(path, read_segmentation(path)) for path in references]
+    files, grids = [], {}
+    for path in segmentations:
+        label_map = read_segmentation(path)
+        files.append(LabelFile.of(path, label_map))
+        grids[label_map.name] = label_map.geometry
+    referred = [LabelFile.of(path, read_segmentation(path, geometry=grids.get(case_of(path)))) for path in references]
     return organs_of_labels(files, referred)
 
 
@@ -219,9 +163,9 @@ def organs_of_labels(files: Sequence[LabelFile], references: Sequence[LabelFile]
     return names or list(numbered_organs(highest))
 
 
-def images_of(segmentations: Mapping[str, Path], folder: Path, *, pictures: bool = False) -> dict[str, Path]:
+def images_of(segmentations: Mapping[str, Path], folder: Path) -> dict[str, Path]:
     """All images of a folder by name. Raises `InputError` when there are none, or a segmentation lacks its image."""
-    images = find_images(folder, pictures=pictures)
+    images = find_images(folder, pictures=dimension_of_files(list(segmentations.values())) == 2)
     for name, path in segmentations.items():
         if name not in images:
             raise InputError(path, f"has no image {name} in {folder}", "add the image or remove the segmentation")
@@ -244,5 +188,5 @@ def read_probabilities(segmentation: Path, name: str) -> NDArray[np.floating] | 
         return None
     probabilities, _ = read_map(path)
     if len(probabilities) < 2 or not np.issubdtype(probabilities.dtype, np.floating):
-        raise InputError(path, "holds no class probabilities", PROBABILITY_REMEDY)
+        raise InputError(path, "holds no class probabilities", _PROBABILITY_REMEDY)
     return probabilities

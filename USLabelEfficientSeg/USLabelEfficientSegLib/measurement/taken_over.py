@@ -7,20 +7,18 @@ names. A file without names has those of its record.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic
 
 from ..annotation.segments import LabelFile, matched, numbered, organ_labels
 from ..errors import InputError
 from ..imaging.checksums import image_checksum
 from ..imaging.scan import LabelMap, Scan
 from .flags import Flag
-from .organ import OrganMeasurement
-from .planar import PlanarMeasurement
-from .record import UNKNOWN, Maker, Record, Row
+from .quantities import Measurement
+from .record import UNKNOWN, AnyMeasurement, Maker, Record
 
 
 @dataclass(frozen=True)
-class TakenOver(Generic[Row]):
+class TakenOver:
     """A segmentation with what was measured when it was made.
 
     Attributes:
@@ -34,7 +32,7 @@ class TakenOver(Generic[Row]):
 
     label_map: LabelMap
     organs: list[str]
-    rows: dict[int, Row]
+    rows: dict[int, AnyMeasurement]
     labels: dict[int, int]
     known: bool
     maker: Maker
@@ -53,18 +51,16 @@ class TakenOver(Generic[Row]):
         raise InputError(image.name, problem, "give the image that was segmented, or segment it again")
 
     @property
-    def all(self) -> list[Row]:
+    def all(self) -> list[AnyMeasurement]:
         """The rows in the order of the organs."""
         return [self.rows[label] for label in sorted(self.rows)]
 
-    def joined(self, measured: Iterable[Row]) -> list[Row]:
+    def joined(self, measured: Iterable[AnyMeasurement]) -> list[AnyMeasurement]:
         """What was measured now, but for the organs of which what was taken over still holds."""
         return [_of_now_or_then(row, self.rows.get(row.label)) for row in measured]
 
 
-def taken_over(
-    path: Path, label_map: LabelMap, record: Record[Row] | None, organs: Sequence[str] | None
-) -> TakenOver[Row]:
+def taken_over(path: Path, label_map: LabelMap, record: Record | None, organs: Sequence[str] | None) -> TakenOver:
     """What holds of a record for the segmentation in a file.
 
     Args:
@@ -95,7 +91,7 @@ def taken_over(
     return TakenOver(label_map, names, of_organ, labels, record is not None, maker)
 
 
-def model_flagged(rows: Iterable[Row], maker: Maker, model_sha256: str | None) -> list[Row]:
+def model_flagged(rows: Iterable[AnyMeasurement], maker: Maker, model_sha256: str | None) -> list[AnyMeasurement]:
     """The rows with a flag where a model is named that has not made them, or of which nobody knows whether it has."""
     if model_sha256 is None or maker.model_sha256 == model_sha256:
         return list(rows)
@@ -103,7 +99,7 @@ def model_flagged(rows: Iterable[Row], maker: Maker, model_sha256: str | None) -
     return [_flagged(row, flag) for row in rows]
 
 
-def check_model(records: Iterable[Record[Any] | None], model_sha256: str, study: Path) -> None:
+def check_model(records: Iterable[Record | None], model_sha256: str, study: Path) -> None:
     """Raise `InputError` when all segmentations name the model that has made them, and none the one of a study."""
     makers = [
         None if record is None or record.origin is None else record.origin.maker.model_sha256 for record in records
@@ -113,7 +109,7 @@ def check_model(records: Iterable[Record[Any] | None], model_sha256: str, study:
         raise InputError(study, problem, "give --study the study that they were segmented with, or leave it out")
 
 
-def is_edited(row: OrganMeasurement | PlanarMeasurement) -> bool:
+def is_edited(row: Measurement) -> bool:
     """Whether an organ is no longer as the model has made it."""
     return Flag.EDITED in row.flags
 
@@ -124,17 +120,17 @@ def names_of(label_map: LabelMap) -> list[str]:
     return [names.get(label, numbered(label)) for label in range(1, max(names, default=0) + 1)]
 
 
-def _of_now_or_then(now: Row, then: Row | None) -> Row:
+def _of_now_or_then(now: AnyMeasurement, then: AnyMeasurement | None) -> AnyMeasurement:
     if then is None:
         return now
     return _flagged(now, Flag.EDITED) if is_edited(then) else then
 
 
-def _flagged(row: Row, flag: Flag) -> Row:
+def _flagged(row: AnyMeasurement, flag: Flag) -> AnyMeasurement:
     return replace(row, flags=(*row.flags, flag))
 
 
-def _rows_by_label(record: Record[Row], path: Path, label_map: LabelMap) -> dict[int, Row]:
+def _rows_by_label(record: Record, path: Path, label_map: LabelMap) -> dict[int, AnyMeasurement]:
     """The rows of a record by the label that the file has for the organ."""
     recorded = [row.organ for row in record.rows]
     try:

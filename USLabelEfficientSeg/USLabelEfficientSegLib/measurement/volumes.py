@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..annotation.sparse_labels import UNLABELLED
 from ..errors import InputError
 from ..imaging.scan import LabelMap
+from .quantities import Quantity
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class OrganVolume:
     volume_ml: float
     outline_volume_ml: float
     from_probabilities: bool = False
+
+    @property
+    def headline(self) -> tuple[Quantity, ...]:
+        """The volume."""
+        return (Quantity("volume", "ml", self.volume_ml, outline=self.outline_volume_ml, headline=True),)
 
     def weighted(self, volume_ml: float) -> Self:
         """With the sum of the organ's probabilities as its volume."""

@@ -20,7 +20,7 @@ from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
 from ..segmentation.decision import expected_dice
 from ..segmentation.training_statistics import IntensityFeatures, TrainingStatistics, intensity_features
-from .flags import Flag
+from .flags import Flag, ordered
 from .organ import OrganMeasurement
 from .quality import implausible_grid, sector_flags, uncertain, voxel_flags
 from .shape import EMPTY_SHAPE, measure_shape
@@ -166,7 +166,7 @@ def _with_interval(row: OrganMeasurement, model: Segmenter) -> OrganMeasurement:
 
 def _flagged(row: OrganMeasurement, flags: set[Flag]) -> OrganMeasurement:
     """The row with further flags, in the order of `Flag`."""
-    return replace(row, flags=tuple(flag for flag in Flag if flag in flags or flag in row.flags))
+    return replace(row, flags=ordered({*flags, *row.flags}))
 
 
 def _volume_factor(name: str, transform: NDArray[np.float64]) -> float:

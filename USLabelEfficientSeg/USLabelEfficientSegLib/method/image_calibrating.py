@@ -13,7 +13,7 @@ from ..annotation.label_files import read_planar_labels
 from ..calibration.images import calibration_from_images
 from ..imaging.image_files import read_image
 from ..imaging.pixel_sizes import PixelSizes
-from ..measurement.planar_files import measure_labels
+from ..measurement.planar import measure_labels
 from ..segmentation.image_model import ImageModel, predict_image
 from ..segmentation.model_provenance import without_names
 from ..text.counting import counted

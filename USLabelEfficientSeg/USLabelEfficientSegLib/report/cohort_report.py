@@ -17,10 +17,11 @@ from ..evaluation.reference_volumes import read_reference_volumes
 from ..imaging.file_formats.segmentation import fitted
 from ..imaging.files import read_volume
 from ..imaging.scan import LabelMap
+from ..measurement.measuring import measure_files, of_kind
+from ..measurement.organ import OrganMeasurement
 from ..measurement.segmentation_files import (
     find_segmentations,
     images_of,
-    measure_files,
     organs_of_files,
     read_segmentation,
 )
@@ -188,7 +189,9 @@ def _case(cohort: Cohort, name: str, path: Path, label: str) -> ReportCase:
         model_sha256=cohort.model_sha256,
     )
     unsure = read_uncertainty(path, label_map)
-    return ReportCase(label, volume, label_map, rows, reference, true_ml, overlap, _checksum(image), unsure)
+    return ReportCase(
+        label, volume, label_map, of_kind(rows, OrganMeasurement), reference, true_ml, overlap, _checksum(image), unsure
+    )
 
 
 def _reference(

@@ -16,16 +16,10 @@ from ..imaging.image_files import read_image
 from ..imaging.pixel_sizes import PixelSizes
 from ..imaging.scan import LabelMap
 from ..measurement.measured_images import measure_image
-from ..measurement.planar_files import (
-    KIND,
-    find_image_segmentations,
-    measure_image_files,
-    measure_labels,
-    organs_of_images,
-    read_image_segmentation,
-)
+from ..measurement.measuring import measure_files, of_kind
+from ..measurement.planar import PlanarMeasurement, measure_labels
 from ..measurement.record import read_record_of
-from ..measurement.segmentation_files import images_of
+from ..measurement.segmentation_files import find_segmentations, images_of, organs_of_files, read_segmentation
 from ..measurement.taken_over import check_model
 from ..measurement.uncertainty_maps import read_uncertainty
 from ..segmentation.image_model import ImageModel, predict_image
@@ -93,18 +87,18 @@ def cohort_content(
     Raises:
         InputError: no segmentations, one without an image, no reference of any of them, or another model made them all.
     """
-    found = find_image_segmentations(segmentations)
+    found = find_segmentations(segmentations)
     if failures is not None:
         failures.of = len(found)
         found = _readable(found, failures)
     if model_sha256 is not None and study is not None:
-        check_model((read_record_of(path, KIND) for path in found.values()), model_sha256, study)
-    of_name = images_of(found, images, pictures=True)
-    referred = {} if references is None else find_image_segmentations(references)
+        check_model((read_record_of(path) for path in found.values()), model_sha256, study)
+    of_name = images_of(found, images)
+    referred = {} if references is None else find_segmentations(references)
     if references is not None and not found.keys() & referred.keys():
         problem = "has no reference of any of these segmentations"
         raise InputError(references, problem, "give references of the same names")
-    names = list(organs or organs_of_images(found, referred))
+    names = list(organs or organs_of_files(found.values(), [referred[name] for name in found if name in referred]))
     labels = case_labels(list(found), show_names)
     cases = _cohort_cases(found, of_name, referred, names, labels, failures or Failures(), model_sha256)
     return ImageReport(TITLE, names, cases, _comparisons(names), provenance={"library version": __version__})
@@ -158,7 +152,7 @@ def _readable(segmentations: Mapping[str, Path], failures: Failures) -> dict[str
     found = {}
     for name, path in counted(segmentations.items(), "reading"):
         with failures.of_one(path):
-            read_image_segmentation(path)
+            read_segmentation(path)
             found[name] = path
     return found
 
@@ -172,18 +166,18 @@ def _cohort_case(
     label: str,
     model_sha256: str | None,
 ) -> ImageCase:
-    found = read_image_segmentation(path, organs=organs)
+    found = read_segmentation(path, organs=organs)
     image = read_image(images[name], PixelSizes({name: found.geometry.spacing[:2]}, source=path))
     if not image.geometry.same_grid(found.geometry):
         difference = found.geometry.difference(image.geometry)
         problem = f"has other pixels than its image {images[name].name}: it {difference}"
         raise InputError(path, problem, "give the image that was segmented")
-    rows = measure_image_files([path], organs, images={name: image}, model_sha256=model_sha256)
+    rows = of_kind(measure_files([path], organs, images={name: image}, model_sha256=model_sha256), PlanarMeasurement)
     checksum = sha256_of(images[name]) if images[name].is_file() else None
     unsure = read_uncertainty(path, found)
     made = ImageCase(label, image, found, rows, checksum=checksum, uncertainty=unsure)
     if name in references:
-        made = _compared(made, read_image_segmentation(references[name], found.geometry, organs=organs), organs)
+        made = _compared(made, read_segmentation(references[name], organs, geometry=found.geometry), organs)
     return made
 
 

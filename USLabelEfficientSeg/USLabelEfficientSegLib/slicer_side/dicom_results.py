@@ -71,7 +71,7 @@ def _stage_images(volumeNode: MrmlNode, folder: Path) -> None:
 def _stage_segmentation(node: MrmlNode, path: Path) -> None:
     """The segments as a label map with their names, and what was measured of them."""
     from ..imaging.files import write_label_map  # reads DICOM, whose library takes long to load
-    from ..measurement.tables import write_measurements_of
+    from ..measurement.measuring import write_measurements_of
     from ..measurement.volumetric import measure_case
 
     segmentation, volume_node = node.GetSegmentation(), volumeOf(node)

@@ -138,11 +138,13 @@ def _taken_over(
 
 def _result(file: Path, volumeNode: MrmlNode, request: SegmentationRequest) -> MrmlNode:
     from ..imaging.files import read_label_map, read_volume
-    from ..measurement.tables import read_measurements_of
+    from ..measurement.measuring import of_kind, read_measurements_of
+    from ..measurement.organ import OrganMeasurement
 
-    label_map, rows = read_label_map(file), read_measurements_of(file)
-    if rows is None:
+    label_map, measured = read_label_map(file), read_measurements_of(file)
+    if measured is None:
         raise InputError(volumeNode.GetName(), "was segmented, but not measured", "segment it again")
+    rows = of_kind(measured, OrganMeasurement)
     if not label_map.geometry.same_grid(geometryOfNode(volumeNode)):
         raise InputError(volumeNode.GetName(), "was changed while it was segmented", "segment it again")
     looks = {organ.name: organ for organ in request.organs}

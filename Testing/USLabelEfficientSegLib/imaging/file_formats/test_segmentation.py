@@ -10,7 +10,7 @@ from USLabelEfficientSegLib.imaging.files import find_images, image_name, read_l
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.measurement.flags import Flag
-from USLabelEfficientSegLib.measurement.segmentation_files import measure_files
+from USLabelEfficientSegLib.measurement.measuring import measure_files
 
 SHAPE = (12, 10, 8)
 # As Slicer has it: RAS, here i along -R, j along -A.

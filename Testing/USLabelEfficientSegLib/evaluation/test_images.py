@@ -7,11 +7,13 @@ import pytest
 from simulated_heads import write_png
 
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.evaluation.evaluate_images import (
-    evaluate_image,
-    evaluate_image_folders,
-    summarise_images,
-    write_image_metrics_csv,
+from USLabelEfficientSegLib.evaluation.evaluate import (
+    evaluate_case,
+    evaluate_pairs,
+    organs_of,
+    pair_folders,
+    summarise,
+    write_metrics_csv,
 )
 from USLabelEfficientSegLib.imaging.files import write_label_map
 from USLabelEfficientSegLib.imaging.geometry import Geometry
@@ -26,20 +28,20 @@ def disc(radius, name="a", grid=GRID):
 
 
 def test_metrics_of_two_discs_are_those_of_geometry():
-    (row,) = evaluate_image(disc(22), disc(20), ["head"])
+    (row,) = evaluate_case(disc(22), disc(20), ["head"])
 
     assert row.dice == pytest.approx(2 * 20**2 / (20**2 + 22**2), abs=0.01)
     assert row.hausdorff_95_mm == pytest.approx(1.0, abs=0.25)
     assert row.average_surface_distance_mm == pytest.approx(1.0, abs=0.15)
-    assert row.outline_area_error_percent == pytest.approx(21, abs=2)
-    assert row.circumference_error_mm == pytest.approx(2 * np.pi, rel=0.05)
+    assert row.size.error_percent == pytest.approx(21, abs=2)
+    assert row.quantities[1].error == pytest.approx(2 * np.pi, rel=0.05)
 
 
 def test_a_missed_organ_has_no_distance_and_no_circumference_error():
-    (row,) = evaluate_image(disc(-1), disc(20), ["head"])
+    (row,) = evaluate_case(disc(-1), disc(20), ["head"])
 
-    assert row.missed and row.dice == 0 and row.outline_area_error_percent == -100
-    assert np.isnan(row.hausdorff_95_mm) and np.isnan(row.circumference_error_mm)
+    assert row.missed and row.dice == 0 and row.size.error_percent == -100
+    assert np.isnan(row.hausdorff_95_mm) and np.isnan(row.quantities[1].error)
 
 
 def test_folders_are_paired_by_name_and_references_may_be_pictures(tmp_path):
@@ -49,15 +51,16 @@ def test_folders_are_paired_by_name_and_references_may_be_pictures(tmp_path):
     for name in ("a", "b"):
         write_png(tmp_path / "true" / f"{name}.png", 255 * disc(20).voxels[..., 0].T)
 
-    rows, left_out = evaluate_image_folders(tmp_path / "found", tmp_path / "true", ["head"])
-    summary_path = write_image_metrics_csv(tmp_path / "metrics.csv", rows)
+    pairs, left_out = pair_folders(tmp_path / "found", tmp_path / "true")
+    rows = evaluate_pairs(pairs, ["head"])
+    summary_path = write_metrics_csv(tmp_path / "metrics.csv", rows)
 
-    assert left_out == ["b"] and rows == evaluate_image(disc(22), disc(20), ["head"])
+    assert left_out == ["b"] and rows == evaluate_case(disc(22), disc(20), ["head"])
     with (tmp_path / "metrics.csv").open(newline="") as file:
         (cells,) = csv.DictReader(file)
-    assert float(cells["circumference_error_mm"]) == pytest.approx(rows[0].circumference_error_mm, abs=1e-3)
+    assert float(cells["circumference_error_mm"]) == pytest.approx(rows[0].quantities[1].error, abs=1e-3)
     assert "absolute_outline_area_error_percent" in summary_path.read_text()
-    dice = next(summary for summary in summarise_images(rows) if summary.metric == "dice")
+    dice = next(summary for summary in summarise(rows) if summary.metric == "dice")
     assert dice.mean == rows[0].dice and dice.cases == 1
 
 
@@ -68,10 +71,10 @@ def test_a_prediction_without_reference_and_other_pixels_are_refused(tmp_path):
     write_png(tmp_path / "true" / "b.png", 255 * disc(20).voxels[..., 0].T)
 
     with pytest.raises(InputError, match=r"a\.nrrd: has no reference"):
-        evaluate_image_folders(tmp_path / "found", tmp_path / "true")
+        pair_folders(tmp_path / "found", tmp_path / "true")
     coarse = Geometry((60, 80, 1), (0.6, 0.6, 1.0), (0.0, 0.0, 0.0), np.eye(3))
-    with pytest.raises(InputError, match="has other pixels than its reference"):
-        evaluate_image(disc(22), disc(20, grid=coarse), ["head"])
+    with pytest.raises(InputError, match="has another geometry than its reference"):
+        evaluate_case(disc(22), disc(20, grid=coarse), ["head"])
 
 
 def test_organs_of_images_are_matched_by_name(tmp_path):
@@ -85,11 +88,12 @@ def test_organs_of_images_are_matched_by_name(tmp_path):
             tmp_path / kind / "a.nrrd", labels, fields | {f"Segment{n}_Name": organ for n, organ in enumerate(organs)}
         )
 
-    rows, _ = evaluate_image_folders(tmp_path / "found", tmp_path / "true")
+    pairs, _ = pair_folders(tmp_path / "found", tmp_path / "true")
+    rows = evaluate_pairs(pairs, organs_of(pairs)[0])
 
-    assert [(row.organ, row.dice, row.outline_area_error_percent) for row in rows] == [
+    assert [(row.organ, row.dice, row.size.error_percent) for row in rows] == [
         ("skull", 1.0, 0.0),
         ("brain", 1.0, 0.0),
     ]
     with pytest.raises(InputError, match="names its labels skull, brain, and the organs are liver, kidney"):
-        evaluate_image_folders(tmp_path / "found", tmp_path / "true", ["liver", "kidney"])
+        evaluate_pairs(pairs, ["liver", "kidney"])

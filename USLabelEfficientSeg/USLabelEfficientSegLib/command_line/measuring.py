@@ -1,0 +1,95 @@
+"""The command `measure`: segmentations become a table of volumes or areas."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import InputError
+from .console import console
+from .long_commands import Overwrite, end_batch, end_if_none_is_left, long_command, outputs_of, told_failures
+from .options import OrganNames, PixelSize, PixelTable, parse_organs
+from .result_output import next_report, print_flags, refuse_pixel_sizes
+
+if TYPE_CHECKING:
+    from ..segmentation.image_model import ImageModel
+    from ..segmentation.model import SegmentationModel
+
+
+@long_command
+def measure(
+    segmentations: Annotated[
+        list[Path],
+        typer.Argument(metavar="SEGMENTATION...", help="Files or folders of segmentations.", show_default=False),
+    ],
+    output: Annotated[Path, typer.Option(metavar="FILE", help="Table of volumes or areas (CSV).", show_default=False)],
+    organs: OrganNames = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of the images, to see whether organs reach out of the sector of a volume; 2-D images tell "
+            "the pixel sizes of their segmentations.",
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="MODEL", help="Trained study or model file, to warn of organs unlike those it knows."),
+    ] = None,
+    pixel_sizes: PixelTable = None,
+    pixel_size: PixelSize = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Measure the volume of every organ in millilitres, its shape and place, and reasons for caution.
+
+    volume_ml is the number to report: what `segment` has measured, the sum of an organ's probabilities with its
+    interval, for every organ that was not edited since (saving it unchanged is no edit); of an edited organ its
+    outline, without an interval and with the flag "edited". outline_volume_ml is the counted voxels. A FILE that ends
+    in .json is written for programs. Of segmented 2-D images areas, perimeters and fitted ellipses are measured.
+
+    \b
+    Examples:
+      uslabelseg measure segmentations --output volumes.csv
+      uslabelseg measure head-segmentations --output areas.csv
+    """
+    from ..imaging.files import find_images
+    from ..imaging.image_files import dimension_of_files
+    from ..imaging.pixel_sizes import read_pixel_sizes
+    from ..measurement.measuring import measure_files
+    from ..measurement.record import write_measurements
+    from ..measurement.tables import write_measurements_csv
+
+    sizes = read_pixel_sizes(pixel_sizes, pixel_size)
+    outputs = outputs_of(overwrite, [*segmentations, images, model, pixel_sizes], output, texts=True)
+    planar = dimension_of_files(segmentations) == 2
+    if not planar:
+        refuse_pixel_sizes(sizes)
+    names, known = parse_organs(organs), None if model is None else _model(model)
+    failures = told_failures()
+    rows = measure_files(
+        segmentations,
+        names if names or known is None else known.organs,
+        images=None if images is None else find_images(images, pictures=planar),
+        statistics=None if known is None else known.statistics,
+        sizes=sizes,
+        failures=failures,
+    )
+    end_if_none_is_left(failures)
+    with outputs.written(output) as (file,):
+        (write_measurements if output.suffix == ".json" else write_measurements_csv)(file, rows)
+    measured = f"{rows[0].headline[0].name}s"
+    console.say(f"{output}: {len(rows)} {measured} of {len({row.case for row in rows})} segmentations")
+    print_flags(rows)
+    end_batch(failures)
+    console.next(next_report(segmentations, images))
+
+
+def _model(path: Path) -> "SegmentationModel | ImageModel":
+    """A model that knows the images that it learnt from."""
+    from ..segmentation.segment_files import load_model
+    from ..segmentation.segment_images import load_image_model, model_dimension
+
+    model = load_image_model(path) if model_dimension(path) == 2 else load_model(path)
+    if model.statistics is None:
+        raise InputError(path, "knows nothing of the images that it was trained on", "train it with this version")
+    return model
