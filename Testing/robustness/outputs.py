@@ -123,37 +123,46 @@ def _prepared(
     output: Callable[[Path], Path],
 ) -> Path | None:
     """Make what lies where the result is to go; the place that is asked for, None where there is no such case."""
-    elsewhere = folder / "elsewhere"
     of_folder = output(real) != real  # a segmentation is asked for by its folder
     if target == "link to own":
-        real.symlink_to(elsewhere)
+        real.symlink_to(folder / "elsewhere")
     if "own" in target or target == "edited":
         assert _call(*words(output(real)))[0] == 0
-    if target == "edited":
-        real.write_bytes(real.read_bytes() + b"\n")
-    elif target == "private own":
-        real.chmod(0o600)
-    elif target == "foreign":
-        real.write_text(FOREIGN)
-    elif target in ("link to foreign", "hard link to foreign"):
-        elsewhere.write_text(FOREIGN)
-        real.symlink_to(elsewhere) if target == "link to foreign" else os.link(elsewhere, real)
-    elif target == "dangling link":
-        real.symlink_to(elsewhere)
-    elif target == "folder":
-        real.mkdir()
-    elif target == "input":
-        return inputs.images if of_folder else inputs.labels / "a.nrrd"
-    elif target == "in a study":
-        return output(inputs.study / "results" / real.name)
-    elif target == "linked into a study":
-        (folder / "link").symlink_to(inputs.study)
-        return output(folder / "link" / real.name)
-    elif target == "null device":
-        return None if of_folder else Path(os.devnull)
-    elif target == "new folder":
-        return output(folder / "new" / "deeper" / real.name)
+    _make(target, real, folder / "elsewhere")
+    match target:
+        case "input":
+            return inputs.images if of_folder else inputs.labels / "a.nrrd"
+        case "in a study":
+            return output(inputs.study / "results" / real.name)
+        case "linked into a study":
+            (folder / "link").symlink_to(inputs.study)
+            return output(folder / "link" / real.name)
+        case "null device":
+            return None if of_folder else Path(os.devnull)
+        case "new folder":
+            return output(folder / "new" / "deeper" / real.name)
     return output(real)
+
+
+def _make(target: str, real: Path, elsewhere: Path) -> None:
+    """What lies where the result is to go, or is done to an earlier result that lies there."""
+    match target:
+        case "edited":
+            real.write_bytes(real.read_bytes() + b"\n")
+        case "private own":
+            real.chmod(0o600)
+        case "foreign":
+            real.write_text(FOREIGN)
+        case "link to foreign":
+            elsewhere.write_text(FOREIGN)
+            real.symlink_to(elsewhere)
+        case "hard link to foreign":
+            elsewhere.write_text(FOREIGN)
+            os.link(elsewhere, real)
+        case "dangling link":
+            real.symlink_to(elsewhere)
+        case "folder":
+            real.mkdir()
 
 
 def _killed(inputs: _Inputs, folder: Path, delay: float) -> None:

@@ -273,25 +273,50 @@ _Connector = tuple[Callable[[], Any], Callable[[Any], None], Any]
 def _connector(widget: Any, parameter: _Parameter) -> _Connector:
     """How a parameter is read from and written to a widget, and the widget's signal; exact types, as in Slicer."""
     kind, cls = parameter.kind, type(widget)
-    node = isinstance(kind, type) and issubclass(kind, slicer.vtkMRMLNode)
-    if kind is bool and cls in (QtWidgets.QCheckBox, ctk.ctkCheckBox):
+    made = None
+    if kind is bool:
+        made = _button_connector(widget)
+    elif cls in (QtWidgets.QComboBox, ctk.ctkComboBox) and isinstance(kind, type):
+        made = _combo_connector(widget, parameter)
+    elif kind in (int, float):
+        made = _number_connector(widget, parameter)
+    elif kind in (str, Path):
+        made = _text_connector(widget, kind)
+    elif isinstance(kind, type) and issubclass(kind, slicer.vtkMRMLNode) and cls is mrml.qMRMLNodeComboBox:
+        widget.nodeTypes = [kind.__name__]
+        made = widget.currentNode, widget.setCurrentNode, widget.currentNodeChanged
+    if made is None:
+        raise RuntimeError(f"Unable to create GUI connector from datatype '{kind}' to widget type '{cls}'.")
+    return made
+
+
+def _button_connector(widget: Any) -> _Connector | None:
+    if type(widget) in (QtWidgets.QCheckBox, ctk.ctkCheckBox):
         return lambda: widget.checked, lambda v: widget.setChecked(v), widget.stateChanged
-    if kind is bool and cls is QtWidgets.QPushButton:
+    if type(widget) is QtWidgets.QPushButton:
         widget.setCheckable(True)
         return lambda: widget.checked, lambda v: widget.setChecked(v), widget.toggled
-    if kind is int and cls in (QtWidgets.QSlider, QtWidgets.QSpinBox):
+    return None
+
+
+def _number_connector(widget: Any, parameter: _Parameter) -> _Connector | None:
+    kind = parameter.kind
+    if kind is int and type(widget) in (QtWidgets.QSlider, QtWidgets.QSpinBox):
         _set_range(widget, parameter)
         return lambda: widget.value, lambda v: widget.setValue(v), widget.valueChanged
     floats = (
         QtWidgets.QDoubleSpinBox, ctk.ctkSliderWidget, ctk.ctkDoubleSpinBox, mrml.qMRMLSliderWidget, mrml.qMRMLSpinBox,
     )  # fmt: skip
-    if kind in (int, float) and cls in floats:
-        _set_range(widget, parameter)
-        if kind is int:
-            widget.decimals = 0
-        return lambda: kind(widget.value), lambda v: widget.setValue(v), widget.valueChanged
-    if cls in (QtWidgets.QComboBox, ctk.ctkComboBox) and isinstance(kind, type):
-        return _combo_connector(widget, parameter)
+    if type(widget) not in floats:
+        return None
+    _set_range(widget, parameter)
+    if kind is int:
+        widget.decimals = 0
+    return lambda: kind(widget.value), lambda v: widget.setValue(v), widget.valueChanged
+
+
+def _text_connector(widget: Any, kind: type) -> _Connector | None:
+    cls = type(widget)
     if kind is str and cls is QtWidgets.QLineEdit:
         return lambda: widget.text, lambda v: widget.text == v or widget.setText(v), widget.textChanged
     if kind is str and cls is QtWidgets.QTextEdit:
@@ -300,10 +325,7 @@ def _connector(widget: Any, parameter: _Parameter) -> _Connector:
         return lambda: Path(widget.currentPath), lambda v: widget.setCurrentPath(str(v)), widget.currentPathChanged
     if kind is Path and cls is ctk.ctkDirectoryButton:
         return lambda: Path(widget.directory), lambda v: widget.setDirectory(str(v)), widget.directoryChanged
-    if node and cls is mrml.qMRMLNodeComboBox:
-        widget.nodeTypes = [kind.__name__]
-        return widget.currentNode, widget.setCurrentNode, widget.currentNodeChanged
-    raise RuntimeError(f"Unable to create GUI connector from datatype '{kind}' to widget type '{cls}'.")
+    return None
 
 
 def _combo_connector(widget: Any, parameter: _Parameter) -> _Connector:

@@ -100,13 +100,18 @@ def _get_attribute(self: Any, name: str) -> Any:
     except AttributeError:
         if name.startswith("__"):
             raise
-        value = _lookup(self, "property")(name)
-        if value is not None:  # a dynamic property, for example from a .ui file
-            return value
-        for child in _lookup(self, "children")():
-            if _lookup(child, "objectName")() == name:
-                return child
-        raise
+        found = _dynamic_property_or_child(self, name)
+        if found is None:
+            raise
+        return found
+
+
+def _dynamic_property_or_child(self: Any, name: str) -> Any:
+    """A property that, for example, a .ui file adds, or a child of the name; None where there is neither."""
+    value = _lookup(self, "property")(name)
+    if value is not None:
+        return value
+    return next((child for child in _lookup(self, "children")() if _lookup(child, "objectName")() == name), None)
 
 
 def _read_property(self: Any, name: str) -> Any:

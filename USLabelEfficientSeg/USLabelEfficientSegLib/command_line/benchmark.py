@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
@@ -13,6 +13,9 @@ from .interruption import Interruption
 from .long_commands import long_command
 from .options import Changes, DeviceName, OrganNames, parse_changes, parse_organs
 from .progress import shown_progress
+
+if TYPE_CHECKING:
+    from ..benchmark.results import Job, JobResult
 
 _CHOICES = ("random", "suggested")
 _METHODS = "ours,labels-2d,labels-3d,mean-teacher,ua-mt,cps,ict,orthogonal,full-3d"
@@ -88,16 +91,12 @@ def benchmark(
       uslabelseg benchmark data --label-choices random,suggested --methods ours --output choice
       uslabelseg benchmark data --ablation --validation --output ablation
     """
-    from ..benchmark.methods import ABLATION, description_of, method_names
-
     if methods == "help":
-        for name in method_names():
-            print(f"{name}: {description_of(name)}")
+        _list_methods()
         return
 
     from ..benchmark.data import read_dataset
     from ..benchmark.design import Design
-    from ..benchmark.methods import NNUNET
     from ..benchmark.page import write_report
     from ..benchmark.plan import open_benchmark, organs_of, planned_jobs, run_benchmark
     from ..benchmark.results import read_results
@@ -111,18 +110,8 @@ def benchmark(
         raise InputError("--over-time", "would look at the test subjects", "add --validation")
     if slice_axis not in (0, 1, 2):
         raise InputError(f"--slice-axis {slice_axis}", "is not an array axis", "choose 0, 1 or 2")
-    choices = _listed("--label-choices", label_choices, str)
-    for choice in choices:
-        if choice not in _CHOICES:
-            raise InputError(f"--label-choices {choice}", "does not exist", f"choose {' or '.join(_CHOICES)}")
-    fractions = _listed("--label-fractions", label_fractions, float)
-    for fraction in fractions:
-        if not 0 < fraction <= 1:
-            raise InputError(f"label fraction {fraction:g}", "is outside (0, 1]", "give a fraction such as 0.005")
-    if methods is None:
-        methods = "" if ablation else _METHODS
-    names = _listed("--methods", ",".join([*(ABLATION if ablation else ()), methods]), str)
-    jobs = planned_jobs(names, fractions, choices, _listed("--seeds", seeds, int))
+    choices, fractions = _choices(label_choices), _fractions(label_fractions)
+    jobs = planned_jobs(_methods(methods, ablation), fractions, choices, _listed("--seeds", seeds, int))
     refuse_study(output)
     choose_device(device)
     data = read_dataset(dataset)
@@ -152,13 +141,7 @@ def benchmark(
                 cluster=cluster,
             )
             for job, result in runs:
-                if result is None:
-                    script = output / "work" / job.name / "commands.sh"
-                    console.say(f"{job.name}: run {script} where {NNUNET} v2 is installed, then this command again")
-                    continue
-                dice = sum(row.dice for row in result.plain) / len(result.plain)
-                time = duration(60 * result.minutes) if result.minutes == result.minutes else "time unknown"
-                console.say(f"{job.name}: Dice {dice:.3f} ({time})")
+                _tell_run(job, result, output)
     except Cancelled as stop:
         console.stopped(stop, "the same command")
         raise typer.Exit(ExitCode.CANCELLED) from None
@@ -167,6 +150,49 @@ def benchmark(
         page = write_report(output, results, record)
         console.say(f"Report of {len(results)} runs: {page}")
         console.say(f"Next: look at {page}.")
+
+
+def _list_methods() -> None:
+    from ..benchmark.methods import description_of, method_names
+
+    for name in method_names():
+        print(f"{name}: {description_of(name)}")
+
+
+def _methods(given: str | None, ablation: bool) -> list[str]:
+    from ..benchmark.methods import ABLATION
+
+    if given is None:
+        given = "" if ablation else _METHODS
+    return _listed("--methods", ",".join([*(ABLATION if ablation else ()), given]), str)
+
+
+def _choices(text: str) -> list[str]:
+    choices = _listed("--label-choices", text, str)
+    for choice in choices:
+        if choice not in _CHOICES:
+            raise InputError(f"--label-choices {choice}", "does not exist", f"choose {' or '.join(_CHOICES)}")
+    return choices
+
+
+def _fractions(text: str) -> list[float]:
+    fractions = _listed("--label-fractions", text, float)
+    for fraction in fractions:
+        if not 0 < fraction <= 1:
+            raise InputError(f"label fraction {fraction:g}", "is outside (0, 1]", "give a fraction such as 0.005")
+    return fractions
+
+
+def _tell_run(job: "Job", result: "JobResult | None", output: Path) -> None:
+    from ..benchmark.methods import NNUNET
+
+    if result is None:
+        script = output / "work" / job.name / "commands.sh"
+        console.say(f"{job.name}: run {script} where {NNUNET} v2 is installed, then this command again")
+        return
+    dice = sum(row.dice for row in result.plain) / len(result.plain)
+    time = duration(60 * result.minutes) if result.minutes == result.minutes else "time unknown"
+    console.say(f"{job.name}: Dice {dice:.3f} ({time})")
 
 
 def _listed(option: str, text: str, kind: Callable[[str], T]) -> list[T]:

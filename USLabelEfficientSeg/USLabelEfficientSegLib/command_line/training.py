@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -119,19 +119,7 @@ def train(
     chosen = parse_changes(changes)
     if seed is not None:
         chosen["seed"] = seed
-    if teacher_weights is not None:
-        from ..teacher.checkpoints import load_vit
-
-        load_vit(teacher_weights)  # a wrong file must be found before anything is forgotten or written
-        chosen["teacher.weights"] = str(teacher_weights.resolve())
-    if transformer_weights is not None:
-        from ..divergence.swin_unet import WIDTH, SwinUnet
-        from ..divergence.swin_weights import load_swin_weights
-
-        load_swin_weights(SwinUnet(2), transformer_weights)
-        chosen["divergence.transformer_weights"] = str(transformer_weights.resolve())
-        chosen["divergence.transformer_width"] = WIDTH  # the only one with public weights
-        chosen["divergence.partner"] = "swin-unet"
+    chosen |= _public_weights(teacher_weights, transformer_weights)
     if method is not None:
         chosen["method"] = method
     if opened.dimension == 2:
@@ -181,6 +169,25 @@ def train(
         _tell_model(opened)
     else:
         tell_next(opened)
+
+
+def _public_weights(teacher: Path | None, transformer: Path | None) -> dict[str, Any]:
+    """The settings that public checkpoints imply; a wrong file is found before anything is forgotten or written."""
+    chosen: dict[str, Any] = {}
+    if teacher is not None:
+        from ..teacher.checkpoints import load_vit
+
+        load_vit(teacher)
+        chosen["teacher.weights"] = str(teacher.resolve())
+    if transformer is not None:
+        from ..divergence.swin_unet import WIDTH, SwinUnet
+        from ..divergence.swin_weights import load_swin_weights
+
+        load_swin_weights(SwinUnet(2), transformer)
+        chosen["divergence.transformer_weights"] = str(transformer.resolve())
+        chosen["divergence.transformer_width"] = WIDTH  # the only one with public weights
+        chosen["divergence.partner"] = "swin-unet"
+    return chosen
 
 
 def _train_images(study: "Study", settings: "Settings", device: str, *, restart: bool, as_json: bool) -> None:

@@ -76,14 +76,8 @@ def train_student(
     Returns:
         The averaged student in evaluation mode, on the context's device.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(context.seed)
-        network = build_student(design)
+    network = _new_student(design, context.seed, start)
     learns_on = start is not None and not isinstance(start, LocationPrior)
-    if start is not None and learns_on:
-        network.load_state_dict(start.state_dict())
-    elif start is not None and isinstance(network, UNetStudent):
-        network.prior.load_state_dict(start.state_dict())
     device, group = context.device, context.group
     memory_format = torch.channels_last_3d if device.type == "cuda" else torch.contiguous_format
     network = network.to(device).requires_grad_(True).train()
@@ -159,6 +153,19 @@ def train_student(
             ),
         )
     return average.eval()
+
+
+def _new_student(design: StudentDesign, seed: int, start: nn.Module | None) -> nn.Module:
+    """A student with random weights, or those that `train_student` starts from."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = build_student(design)
+    if isinstance(start, LocationPrior):
+        if isinstance(network, UNetStudent):
+            network.prior.load_state_dict(start.state_dict())
+    elif start is not None:
+        network.load_state_dict(start.state_dict())
+    return network
 
 
 def draw_sample(volume: TrainingVolume, pose: PoseRange, window: int, generator: torch.Generator) -> Sample:

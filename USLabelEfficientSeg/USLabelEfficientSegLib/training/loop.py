@@ -77,9 +77,7 @@ def run_training(
     def train_step(step: int) -> None:
         generator = context.generator(step)
         _seed_everything(generator.initial_seed())
-        if learning_rate is not None:
-            for group in state.optimizer.param_groups:
-                group["lr"] = learning_rate(step)
+        _set_learning_rate(state.optimizer, learning_rate, step)
         meter.add(step_function(step, generator))
 
     if context.group.rank > 0:
@@ -107,6 +105,14 @@ def run_training(
     losses = meter.take(steps - 1)
     _save(path, identity, state, steps)
     events.emit(stage, steps, steps, seconds_left=0.0, losses=losses)
+
+
+def _set_learning_rate(
+    optimizer: torch.optim.Optimizer, learning_rate: Callable[[int], float] | None, step: int
+) -> None:
+    if learning_rate is not None:
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step)
 
 
 def is_complete(checkpoint_path: Path) -> bool:

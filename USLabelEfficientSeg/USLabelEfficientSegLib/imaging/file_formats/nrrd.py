@@ -168,24 +168,18 @@ def _roles(
     kinds = fields["kinds"].lower().split() if "kinds" in fields else ["???"] * len(sizes)
     if len(kinds) != len(sizes):
         raise damaged(path, f"{len(kinds)} kinds for {len(sizes)} axes")
-    roles: list[Role | None] = []
-    for axis, (kind, size) in enumerate(zip(kinds, sizes, strict=True)):
-        has_place = vectors is None or vectors[axis] is not None
-        unknown = kind in ("???", "none")
-        if has_place and (kind in ("domain", "space") or unknown):
-            roles.append("space")
-        elif kind in ("time", "list", "domain", "space") or f"axis {axis} index type" in texts:
-            roles.append("time")
-        elif size == 1 and kind not in _COLOURS:
-            roles.append(None)
-        elif _COLOURS.get(kind) == size or (values and kind == "vector"):
-            roles.append("colour")
-        elif "Segment0_ID" in texts and (unknown or kind == "vector"):  # layers, as Slicer 4 wrote them
-            roles.append("time")
-        else:
-            problem = f"has {size} values a voxel of the kind {kind}, not grey or RGB"
-            remedy = "give a grey or RGB image (kinds: RGB-color), or volumes over time (kinds: list)"
-            raise InputError(path, problem, remedy)
+    roles = [
+        _role(
+            path,
+            kind,
+            size,
+            has_place=vectors is None or vectors[axis] is not None,
+            listed=f"axis {axis} index type" in texts,
+            layered="Segment0_ID" in texts,
+            values=values,
+        )
+        for axis, (kind, size) in enumerate(zip(kinds, sizes, strict=True))
+    ]
     if roles.count("space") == 4:  # the fourth domain of a film, as ITK writes it
         roles[len(roles) - 1 - roles[::-1].index("space")] = "time"
     pairs = zip(roles, sizes, strict=True)
@@ -196,6 +190,36 @@ def _roles(
         problem = f"is a film of {sizes[lone.index('time')]} 2-D images, not a volume"
         raise InputError(path, problem, "give a volume, or its frames as 2-D images")
     return lone
+
+
+def _role(
+    path: Path, kind: str, size: int, *, has_place: bool, listed: bool, layered: bool, values: bool
+) -> Role | None:
+    """What an axis of a kind and size is.
+
+    Args:
+        path: named in errors.
+        kind: of the axis.
+        size: of the axis.
+        has_place: whether it has a direction in space.
+        listed: whether the file tells what its steps are.
+        layered: whether the file holds segments.
+        values: whether several values a voxel are read, whatever they are.
+    """
+    unknown = kind in ("???", "none")
+    if has_place and (kind in ("domain", "space") or unknown):
+        return "space"
+    if listed or kind in ("time", "list", "domain", "space"):
+        return "time"
+    if size == 1 and kind not in _COLOURS:
+        return None
+    if _COLOURS.get(kind) == size or (values and kind == "vector"):
+        return "colour"
+    if layered and (unknown or kind == "vector"):  # layers, as Slicer 4 wrote them
+        return "time"
+    problem = f"has {size} values a voxel of the kind {kind}, not grey or RGB"
+    remedy = "give a grey or RGB image (kinds: RGB-color), or volumes over time (kinds: list)"
+    raise InputError(path, problem, remedy)
 
 
 def _geometry(

@@ -87,13 +87,8 @@ class _Writer(Pages):
 
     def _block(self, block: Block) -> None:
         match block:
-            case Paragraph():
-                self.write_text(block.text, SMALL if block.quiet else BODY, QUIET if block.quiet else INK)
-                self.ln(2)
-            case Heading():
-                self.ln(2)
-                self.write_text(block.text, 10.5, bold=True)
-                self.ln(1)
+            case Paragraph() | Heading() | Citations():
+                self._words(block)
             case Tiles():
                 self._tiles(list(block.entries.items()))
             case Table():
@@ -110,6 +105,16 @@ class _Writer(Pages):
                 self._case(block)
             case Legend():
                 self._legend(block.entries)
+
+    def _words(self, block: Paragraph | Heading | Citations) -> None:
+        match block:
+            case Paragraph():
+                self.write_text(block.text, SMALL if block.quiet else BODY, QUIET if block.quiet else INK)
+                self.ln(2)
+            case Heading():
+                self.ln(2)
+                self.write_text(block.text, 10.5, bold=True)
+                self.ln(1)
             case Citations():
                 for number, item in enumerate(block.items, start=1):
                     self.write_text(f"[{number}] {item}", SMALL, QUIET)
