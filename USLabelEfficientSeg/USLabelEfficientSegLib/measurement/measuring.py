@@ -1,15 +1,16 @@
 """Measuring segmentations, of volumes and 2-D images alike, with what was measured when they were made."""
 
+from __future__ import annotations
+
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..annotation.segments import numbered_organs
 from ..annotation.sparse_labels import UNLABELLED
-from ..calibration.images import ImageStatistics
 from ..disk.failures import Failures
 from ..errors import InputError
 from ..imaging.files import read_volume
@@ -29,8 +30,10 @@ from .taken_over import model_flagged, taken_over
 from .volumes import organ_volumes
 from .volumetric import measure_case
 
+if TYPE_CHECKING:
+    from ..calibration.images import ImageStatistics  # loads torch
+
 Row = TypeVar("Row", OrganMeasurement, PlanarMeasurement)
-Statistics = TrainingStatistics | ImageStatistics
 
 
 def measure(
@@ -39,7 +42,7 @@ def measure(
     probabilities: NDArray[np.floating] | None = None,
     *,
     image: Scan | None = None,
-    statistics: Statistics | None = None,
+    statistics: TrainingStatistics | ImageStatistics | None = None,
     counted: Container[int] | None = None,
 ) -> Sequence[AnyMeasurement]:
     """Measure every organ of a segmentation; arguments and errors are those of `measure_case` and `measure_labels`.
@@ -54,7 +57,7 @@ def measure(
             problem = f"has other pixels than its image: it {label_map.geometry.difference(image.geometry)}"
             raise InputError(label_map.name, problem, "give the image that was segmented")
         return measure_labels(label_map, organs, probabilities, statistics=statistics, counted=counted)
-    if isinstance(statistics, ImageStatistics):
+    if statistics is not None and not isinstance(statistics, TrainingStatistics):
         raise InputError(label_map.name, "is a volume, and the model is of 2-D images", "give a model of volumes")
     return measure_case(label_map, organs, probabilities, image=image, statistics=statistics, counted=counted)
 
@@ -74,7 +77,7 @@ def measure_files(
     organs: Sequence[str] | None = None,
     *,
     images: Mapping[str, Path | Scan] | None = None,
-    statistics: Statistics | None = None,
+    statistics: TrainingStatistics | ImageStatistics | None = None,
     sizes: PixelSizes = UNKNOWN_PIXEL_SIZES,
     model_sha256: str | None = None,
     failures: Failures | None = None,
@@ -145,7 +148,7 @@ def _measured(
     file: Path,
     organs: Sequence[str] | None,
     images: Mapping[str, Path | Scan],
-    statistics: Statistics | None,
+    statistics: TrainingStatistics | ImageStatistics | None,
     sizes: PixelSizes,
     model_sha256: str | None,
 ) -> tuple[bool, list[AnyMeasurement]]:
