@@ -19,14 +19,14 @@ def given(data, study_copy):
 def test_segment_with_exchanged_arguments_tells_the_order(refused, given, tmp_path, model, image, what):
     line = refused("segment", given[image], given[model], "--output", tmp_path / "out")
 
-    assert f"{what}, and {given[model]} is a {model}: they are exchanged" in line
+    assert f"{what}, and {given[model]} is a {model}: they are in the wrong order" in line
     assert f"write `uslabelseg segment {given[model]} {given[image]} ...`" in line
 
 
 def test_calibrate_with_exchanged_arguments_tells_the_order(refused, given):
     line = refused("calibrate", given["images"], given["study"], given["labels"])
 
-    assert "they are exchanged" in line and f"calibrate {given['study']} {given['images']}" in line
+    assert "they are in the wrong order" in line and f"calibrate {given['study']} {given['images']}" in line
 
 
 @pytest.mark.parametrize("command", [("train",), ("suggest", "--count", 1), ("study", "show"), ("study", "add")])

@@ -1,11 +1,11 @@
-"""Where the anatomy lies in each volume: a shift and a magnification that line the volumes up, found without labels.
+"""Where the anatomy lies in each volume: a shift and a magnification, found without labels, line the volumes up.
 
 Scans of one organ follow a protocol, but never exactly: the organ lies a little deeper, to the left, or fills more of
 the picture. Groupwise registration takes that out (Learned-Miller, "Data driven image models through continuous joint
 alignment", IEEE PAMI 2006): each volume is moved and magnified along its axes until it resembles the mean of the
-others. A position then means a place in the anatomy, not a place in the picture, so that what the labelled slices say
-about location holds for other volumes more closely. What is compared are local edges, which gain and brightness
-leave alone, where the first guess of the location expects an organ.
+others. A position then means a place in the anatomy, not a place in the picture, so what the labelled slices say about
+location fits other volumes better. Local edges are compared, because gain and brightness leave them alone, and only
+where the first guess of the location expects an organ.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SHIFT, _LOG_SCALE, _PENALTY = 0.12, 0.15, 0.02  # expected sizes of shift and l
 
 @dataclass(frozen=True)
 class Template:
-    """What volumes are aligned to.
+    """The template that volumes are aligned to.
 
     Attributes:
         edges: (3, i, j, k) mean of the aligned volumes' edge maps.
@@ -115,7 +115,7 @@ def _aligned(
     Args:
         edges, window: see `Template`.
         target_of: of the moved edge maps; held fixed within a step.
-        centred: keep the mean pose at the identity, which a group could otherwise drift away from.
+        centred: keep the mean pose at the identity; otherwise a group could drift away.
         progress: see `align_group`.
     """
     pose = torch.zeros(len(edges), 2, 3, requires_grad=True)

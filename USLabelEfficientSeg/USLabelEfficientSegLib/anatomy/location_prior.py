@@ -1,4 +1,4 @@
-"""Where an organ lies, as far as a handful of labelled slices can tell.
+"""The location prior: where an organ lies, as far as a handful of labelled slices can tell.
 
 Scans of one organ follow a protocol, so the position in the volume alone says much. The log-odds of organ c against
 background are a quadratic function of the position x in [-1, 1]^3,
@@ -57,7 +57,7 @@ def fit_location_prior(targets: Sequence[SoftTarget], positions: Sequence[Tensor
         weights.append(target.weight[labelled].double())
     terms = _quadratic_terms(torch.cat(places))
     label, weight = torch.cat(labels), torch.cat(weights)
-    every = -(-len(weight) // _MOST_VOXELS)  # neighbours tell the same; enough of them are enough
+    every = -(-len(weight) // _MOST_VOXELS)  # neighbours tell the same: a part of them suffices
     terms, label, weight = terms[::every], label[::every], weight[::every]
 
     coefficients = torch.zeros(label.shape[1] - 1, TERMS, dtype=torch.float64, requires_grad=True)

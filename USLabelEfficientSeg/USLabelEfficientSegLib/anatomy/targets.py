@@ -1,7 +1,7 @@
-"""What a network is to learn in each voxel: class probabilities, and how much they count.
+"""The targets of training: class probabilities of each voxel, and how much they count.
 
-True labels and pseudo-labels take the same form, *weighted soft targets*: an unlabelled voxel has weight 0, a
-labelled slice that is thinner than a voxel of the working grid has the weight of the part that it fills.
+True labels and pseudo-labels have the same form, *weighted soft targets*. An unlabelled voxel has weight 0. A labelled
+slice that is thinner than a voxel of the working grid has the weight of the part that it fills.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SoftTarget:
         return self.weighted / self.weight.clamp_min(1e-6)
 
     def labelled_along(self, axis: int) -> Tensor:
-        """Which slices along `axis` (n,) are labelled; one of another axis that crosses them labels but a line."""
+        """Which slices (n,) along `axis` are labelled; a slice of another axis labels only a line across them."""
         return (self.weight.movedim(axis, 0) > _LEAST_WEIGHT).flatten(1).float().mean(dim=1) > 0.5
 
 

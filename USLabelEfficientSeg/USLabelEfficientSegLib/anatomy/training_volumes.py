@@ -1,4 +1,4 @@
-"""The volumes of a study as networks are trained on them: on the working grid, kept in memory."""
+"""The volumes of a study for training: on the working grid, kept in memory."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ class TrainingVolume:
 def prepare_volume(volume: Scan, labels: SparseLabels | None, max_voxels: int) -> TrainingVolume:
     """Bring a volume and its sparse labels to the working grid, and normalise its intensities.
 
-    Everything outside the ultrasound sector is background for certain, so a labelled volume's sector counts as
-    labelled only where somebody looked.
+    Everything outside the ultrasound sector is certainly background; inside, a volume is labelled only where somebody
+    looked.
     """
     grid = working_geometry(volume.geometry, max_voxels)
     voxels = resample_axes(volume.voxels, grid.shape)

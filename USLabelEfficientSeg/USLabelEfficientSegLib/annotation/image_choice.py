@@ -4,7 +4,7 @@ An image stands for those that look like it. The choice covers all images: each 
 labelled or chosen image, and the next image is the one that lowers the sum of the costs most (facility location, whose
 greedy solution is within 63 % of the best one: Nemhauser, Wolsey & Fisher, Mathematical Programming 1978). Where there
 is a model, an image costs more the less sure the model is of it: an outlier that nothing resembles is not chosen for
-being odd, and what is known well is not labelled again.
+being odd, and what the model knows well is not labelled again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Label files as labels of the wanted organs: matched by name, see `segments`; masks are the organ, see `masks`."""
+"""Label files as labels of the wanted organs, matched by name (`segments`); a mask is the organ (`masks`)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ def read_volume_labels(path: Path, organs: Sequence[str] | None = None) -> Label
         organs: their names, if they are known.
 
     Raises:
-        InputError: as `read_label_map`; names that are not those of the organs, a mask where there are several organs.
+        InputError: as `read_label_map`; names of other organs, or a mask where there are several organs.
     """
     label_map = mask_as_organ(read_label_map(path), path)
     return label_map if organs is None else matched(label_map, organs, path)
@@ -40,7 +40,7 @@ def read_planar_labels(
     geometry: Geometry | None = None,
     sizes: PixelSizes = UNKNOWN_PIXEL_SIZES,
 ) -> LabelMap:
-    """The labels of a 2-D image likewise; geometry, sizes and further errors are those of `read_image_labels`."""
+    """The labels of a 2-D image; for geometry, sizes and further errors see `read_image_labels`."""
     labels = read_image_labels(path, geometry, sizes, organs=None if organs is None else len(organs))
     if labels.mask:
         tell_mask(path)

@@ -1,8 +1,8 @@
 """Masks: label maps of one organ that hold 255 where it is and 0 elsewhere.
 
 In the labels of a volume 255 means unlabelled as well: sparse labels whose slices show no organ hold 0 and 255, too.
-There whole slices are unlabelled, but for the lines where labelled slices of other axes cross them; of an organ no
-slice is full, and what lies between its slices is not unlabelled in rows and columns alone.
+In sparse labels whole slices are unlabelled, except for the lines where labelled slices of other axes cross them. An
+organ fills no slice, and what lies between its slices is more than rows and columns.
 """
 
 import warnings
@@ -37,7 +37,7 @@ def is_mask(voxels: NDArray[np.uint8]) -> bool:
 def mask_as_organ(label_map: LabelMap, path: Path) -> LabelMap:
     """The label map of a volume as it is or, if it is a mask, with 1 for the organ; a `Notice` tells of it.
 
-    One that names its labels is no mask.
+    A label map that names its labels is no mask.
     """
     if label_map.segments or not is_mask(label_map.voxels):
         return label_map

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class OrganCode(NamedTuple):
-    """A code, its meaning, and whether it is of a change, such as a cyst, rather than of anatomy."""
+    """A code, its meaning, and whether it means a change, such as a cyst, rather than anatomy."""
 
     value: str
     meaning: str
@@ -39,5 +39,5 @@ _CODES = {
 
 
 def organ_code(name: str) -> OrganCode | None:
-    """The code of an organ's English name in either case, None of others."""
+    """The code of an organ's English name in upper or lower case, None for other names."""
     return _CODES.get(name.strip().lower().replace("_", " "))

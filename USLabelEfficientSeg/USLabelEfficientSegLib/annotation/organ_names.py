@@ -1,4 +1,4 @@
-"""When two names are one organ's."""
+"""When two names mean the same organ."""
 
 import re
 import unicodedata
@@ -7,6 +7,6 @@ _SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015]+")
 
 
 def folded(name: str) -> str:
-    """A name without that in which people write it differently."""
+    """A name without the differences in which people write it."""
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return _SEPARATORS.sub(" ", text).strip()

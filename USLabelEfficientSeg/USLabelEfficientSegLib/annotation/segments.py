@@ -1,8 +1,9 @@
 """Which label of a file is which organ: by name wherever the file names its labels, by number only where it does not.
 
 Names are the same when they differ in nothing but case, Unicode form, white space, "_" and "-": `Left_Kidney` is
-"left kidney". "organ 2" of label 2 and "Segment_1", as this program and 3D Slicer call what nobody has named, are no
-names; in a file that names other labels, a label without a name is called "organ N". What cannot be told is refused.
+"left kidney". "organ 2" for label 2 and "Segment_1" are no names: this program and 3D Slicer write them where nobody
+has named an organ. In a file that names other labels, a label without a name is called "organ N". Unclear files are
+refused.
 """
 
 import re
@@ -62,7 +63,7 @@ class LabelFile:
 
 
 def numbered(label: int) -> str:
-    """What the organ of a label is called that has no name."""
+    """The name of an organ that nobody has named, by its label."""
     return f"organ {label}"
 
 
@@ -77,10 +78,9 @@ def segments_of(organs: Sequence[str]) -> dict[int, str]:
 
 
 def organ_labels(file: LabelFile, organs: Sequence[str]) -> dict[int, int]:
-    """For each label of a file the label that it has among the organs, 1 + n for the n-th of them.
+    """For each label of a file its label among the organs, 1 + n for the n-th organ.
 
-    A file without names goes by number. One that lacks some of the organs is fine, and so are segments of other names
-    without a voxel.
+    A file without names goes by number. Organs may be missing, and segments of other names may be empty.
 
     Raises:
         InputError: two labels of one name, a segment with voxels that is none of the organs, or only other organs; a
@@ -113,11 +113,11 @@ def matched(label_map: LabelMap, organs: Sequence[str], path: Path | str) -> Lab
 
 
 def organs_named_in(files: Iterable[LabelFile]) -> list[str]:
-    """The organs that files name: those of the first one by label, then what others name beside them; [] for none.
+    """The organs that files name: first the organs of the first file by label, then new ones of others; [] for none.
 
     Raises:
-        InputError: files that do not agree: neither names all organs of the other; a file without names beside others
-            whose labels are numbered differently.
+        InputError: files do not agree: neither of two names all organs of the other, or a file without names stands
+            beside others that number their labels differently.
     """
     files = list(files)
     named = [file for file in files if file.names]

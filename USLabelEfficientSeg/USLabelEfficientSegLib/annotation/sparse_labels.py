@@ -1,4 +1,4 @@
-"""Sparse labels: a few slices labelled completely, every other voxel unlabelled, which is not background."""
+"""Sparse labels: a few slices are labelled completely; every other voxel is unlabelled, which is not background."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

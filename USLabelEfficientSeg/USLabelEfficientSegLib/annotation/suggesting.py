@@ -1,4 +1,4 @@
-"""Which slices of volumes, and which 2-D images, to label next: scans, labels and a model, put before a choice."""
+"""Which slices of volumes, or which 2-D images, to label next, from scans, labels and a model."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class UnlabelledScan:
-    """A scan of which something may be labelled.
+    """A scan to choose from.
 
     Attributes:
         name: of the scan.
-        read: gives it.
+        read: reads it.
         labelled: its labelled slices, as (axis, index).
     """
 
@@ -55,8 +55,8 @@ def suggest_slices(
 ) -> list[Suggestion]:
     """The slices of volumes most worth labelling next, most useful first; see `suggestion`.
 
-    Before there is a model they lie around the middle, later around the middle of what that takes for the organs. A
-    slice that is labelled is never suggested, nor one that shows less than a quarter of its volume's largest slice.
+    Before there is a model they lie around the middle of the volume, later around the middle of the predicted organs.
+    A labelled slice is never suggested, nor one that shows less than a quarter of its volume's largest slice.
 
     Args:
         volumes: to choose from.
@@ -92,8 +92,8 @@ def suggest_images(
 ) -> list[Suggestion]:
     """The 2-D images most worth labelling next, most useful first; see `image_choice`.
 
-    Before there is a model: the most typical of the images that look unlike any labelled one; later: those that look
-    like most of what the model is unsure of.
+    Before there is a model, the most typical images are chosen among those unlike any labelled image; later, images
+    that resemble most of what the model is unsure of.
 
     Args:
         images: to choose from; one that is labelled is never suggested.

@@ -1,12 +1,12 @@
 """Which slices to label next: cuts in all directions through the middle of random volumes.
 
 A slice tells nothing of the extent across it, so the slice axes take turns. Volumes are drawn at random, none twice
-before all are drawn once: typical ones would teach as much about the mean, but too little about the spread of sizes, by
-which intervals are calibrated; those that a model is most unsure of taught less where it was tried (docs/results.md).
+before all are drawn once. Typical volumes would teach as much about the mean, but too little about the spread of sizes,
+which calibrates intervals. Volumes that a model is most unsure of taught less where it was tried (docs/results.md).
 
-A volume is cut in the middle of what its slices are worth: alike before there is a model, for an organ that is imaged
-on purpose lies around the middle; later by how much of the organs the model finds there. Not all in the very middle,
-but as far before or behind it as the golden ratio says, whose multiples spread evenly over [0, 1).
+A volume is cut in the middle of the worth of its slices. Before there is a model all slices are worth the same, because
+an organ that is imaged on purpose lies around the middle; later a slice is worth as much as the model finds of the
+organs. Cuts are spread around the middle by multiples of the golden ratio, which fill [0, 1) evenly.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Candidate:
     """A volume to choose slices of.
 
     Attributes:
-        worth: for each slice axis that may be labelled (n,) what its slices are worth, 0 for those that are not usable.
+        worth: for each slice axis that may be labelled (n,) the worth of its slices, 0 where a slice is not usable.
         labelled: slices that are labelled already, as (axis, index).
     """
 
@@ -41,7 +41,7 @@ class Candidate:
 def choose_slices(volumes: Sequence[Candidate], count: int, *, seed: int = 0) -> list[tuple[int, Place]]:
     """Choose slices to label as (volume, (axis, index)), the first first; fewer if there are not so many.
 
-    Asked again after some of them are labelled, it goes on where it was: axes and places continue their turns.
+    Called again after some of them are labelled, it goes on where it was: axes and places continue their turns.
 
     Args:
         volumes: what to choose from.

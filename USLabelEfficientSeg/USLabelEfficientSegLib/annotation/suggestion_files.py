@@ -1,4 +1,4 @@
-"""What somebody needs to label suggestions in another program: scans, label maps, and a picture of each slice."""
+"""Suggestions to label in another program: scans, label maps, and a picture of each slice."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def write_slices(
 ) -> list[Path]:
     """Write the volumes of suggested slices to `images`, their label maps to `labels`, the slices to `slices`.
 
-    A label map holds 255, for unlabelled, beside the labels that there are, and the names of the organs. The pictures
-    are numbered in the order of the suggestions, and show slices as the report does.
+    A label map holds the existing labels, 255 for unlabelled, and the names of the organs. The pictures are numbered
+    in the order of the suggestions, and show slices as the report does.
 
     Args:
         suggestions: at least one.

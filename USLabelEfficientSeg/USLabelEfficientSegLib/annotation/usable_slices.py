@@ -1,4 +1,4 @@
-"""Slices of a volume that are worth labelling: those that show enough, and look right."""
+"""Slices of a volume that are worth labelling: they show enough, and their pixels are not too long."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SECTOR_SIDE = 48
 
 
 def usable_slices(image: Scan, slice_axis: int) -> dict[int, NDArray[np.bool_]]:
-    """For `slice_axis`, and each axis across which pixels are square enough, (n,) which of its n slices show enough."""
+    """Which slices (n,) show enough, for `slice_axis` and every axis whose slices have nearly square pixels."""
     return {
         axis: share >= LEAST_SECTOR
         for axis, share in enumerate(sector_shares(image.voxels))
@@ -24,7 +24,7 @@ def usable_slices(image: Scan, slice_axis: int) -> dict[int, NDArray[np.bool_]]:
 
 
 def sector_shares(voxels: NDArray[np.generic]) -> list[NDArray[np.floating]]:
-    """For each axis of a volume (I, J, K) (n,) the image area of its slices, over that of the largest one."""
+    """For each axis of a volume (I, J, K) the image area (n,) of its slices, as a share of the largest."""
     i, j, k = (min(size, _SECTOR_SIDE) for size in voxels.shape)
     sector = sector_mask(resample_axes(voxels, (i, j, k)))
     return [_share(sector, axis, n) for axis, n in enumerate(voxels.shape)]

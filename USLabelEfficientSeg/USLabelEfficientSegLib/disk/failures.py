@@ -1,4 +1,4 @@
-"""Batches: what is wrong with one file is told, and the others are done."""
+"""Batches: a fault of one file is told, and the other files are done."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def attempted(make: Callable[[], T]) -> Callable[[], T]:
-    """Call `make` now; what is returned gives its result, or raises its error, when it is the turn of its file."""
+    """Call `make` now; the returned function gives its result, or raises its error, when the file's turn comes."""
     try:
         made = make()
     except Exception as error:
@@ -29,12 +29,12 @@ class Failures:
 
     Args:
         tell: receives the sentence on each file that failed; without it the first error ends the batch.
-        log: receives each unexpected error, a fault of this program or want of memory, to keep its traceback.
+        log: receives each unexpected error (a fault of this program, too little memory) to keep its traceback.
 
     Attributes:
         of: how many files there are; the error of a single one ends the batch, too.
         failed: the files that failed, in their order.
-        last_failed: whether the last one did.
+        last_failed: whether the last file failed.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Failures:
             self._flush()
 
     def end(self) -> None:
-        """After the last file. Raises the error of the first if all files have failed alike."""
+        """Called after the last file. Raises the first error if all files failed alike."""
         if self._alike and len(self._alike) == self.of:
             error = self._alike[0][1]
             if isinstance(error, InputError):

@@ -1,4 +1,4 @@
-"""What a path that the user gives is: a study, a model file or an image, told without reading it."""
+"""What a user's path is: a study, a model file or an image. Nothing is read to tell."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ Kind = Literal["a study", "a model", "an image"]
 
 
 def kind_of(path: Path) -> Kind | None:
-    """What a path is by its name and its manifest; None of anything else, such as a folder of images."""
+    """What a path is, by its name and its manifest; None for anything else, such as a folder of images."""
     if (path / MANIFEST_NAME).is_file():
         return "a study"
     if not path.is_file():
@@ -37,11 +37,11 @@ def check_images(paths: Iterable[Path], wanted: str = "an image") -> None:
 
 
 def check_order(command: str, model: Path, images: Sequence[Path]) -> None:
-    """Refuse a model and images that are exchanged, and tell the order of the command."""
+    """Refuse a model and images in the wrong order, and tell the right one."""
     kind = kind_of(model)
     if kind in ("a study", "a model"):
         return
     for path in images:
         if (other := kind_of(path)) in ("a study", "a model"):
-            problem = f"is {kind or 'neither a study nor a model'}, and {path} is {other}: they are exchanged"
+            problem = f"is {kind or 'neither a study nor a model'}, and {path} is {other}: they are in the wrong order"
             raise InputError(model, problem, f"write `uslabelseg {command} {path} {model} ...`")

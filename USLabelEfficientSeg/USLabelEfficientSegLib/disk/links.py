@@ -1,4 +1,4 @@
-"""Links in a study that comes from somebody else: through one, writing would replace a file outside of it."""
+"""Links in a study from somebody else: writing through a link would replace a file outside the study."""
 
 import os
 import stat
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import InputError
 
-_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # the latter: a pipe must not wait
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe must not wait
 _REMEDY = "remove it, or work on a copy of the study that holds the files themselves"
 
 
@@ -31,9 +31,9 @@ def is_link(path: Path | str) -> bool:
 
 
 def open_in_place(path: Path, flags: int) -> int:
-    """Open a file of a study that is changed in place, as the lock is, but through no link; returns its descriptor.
+    """Open a study's file that is changed in place, such as the lock, but never through a link; returns its descriptor.
 
-    A second name of the file, a hard link, is refused as well: what is written here would be written there.
+    A hard link is refused as well: it is a second name of the file, which would change with it.
 
     Raises:
         InputError: a link, or no regular file.

@@ -46,7 +46,7 @@ class Holder:
 
 
 def holder_of(path: Path) -> Holder | None:
-    """Who holds the lock file of a study now; None when nobody does. Of another computer its text is believed."""
+    """Who holds the lock file of a study now, None when nobody does. A text from another computer is believed."""
     try:
         try:
             descriptor = open_in_place(path, os.O_RDWR)
@@ -70,7 +70,7 @@ def holder_of(path: Path) -> Holder | None:
 
 
 def was_left(path: Path) -> bool:
-    """Whether the holder of a lock file has died, however early. Of another computer the file's text is believed.
+    """Whether the holder of a lock file has died, however early. A text from another computer is believed.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -1,4 +1,4 @@
-"""Names of cases are texts, never paths: what a name may be, and the files that stand for it.
+"""Names of cases are texts, never paths: which names are allowed, and which file names stand for them.
 
 A study may come from somebody else. A name that looks like a path is refused where the study is read; any other becomes
 a file name that is legal everywhere (Naming Files, Paths, and Namespaces, learn.microsoft.com).
@@ -16,7 +16,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[\d¹²³]|lpt[\d�
 
 
 def name_problem(name: str) -> str | None:
-    """Why a text cannot be the name of a case, as a clause that follows it; None if it can."""
+    """Why a text cannot name a case, as a clause that follows the text; None if it can."""
     if not name.strip():
         return "is empty"
     if len(name) > LONGEST_NAME:
@@ -29,7 +29,7 @@ def name_problem(name: str) -> str | None:
 
 
 def names_problem(names: Sequence[str]) -> str | None:
-    """Why texts cannot be the names of the cases of one study, as a sentence; None if they can."""
+    """Why texts cannot name the cases of one study, as a sentence; None if they can."""
     seen: set[str] = set()
     for name in names:
         if problem := name_problem(name):
@@ -41,10 +41,10 @@ def names_problem(names: Sequence[str]) -> str | None:
 
 
 def safe_file_name(name: str) -> str:
-    """A file name without suffix for a case: the name itself where it is legal everywhere, else one that tells it.
+    """A file name without suffix for a case: its name where that is legal everywhere, else a readable one.
 
-    Names that differ in case or in the composition of their letters alone give files that some systems take for one:
-    for the names of a group see `safe_stems`.
+    Some systems take file names for one that differ only in case or in the composition of their letters:
+    `safe_stems` names a group of cases.
     """
     stem = _legal(name)
     return stem if stem == unicodedata.normalize("NFC", name) else f"{stem}-{_digest(name)}"

@@ -1,12 +1,12 @@
-"""Where results go: a command replaces what this program has written, and never what somebody else wrote or edited.
+"""Where results go: a command replaces files of this program, and never what somebody else wrote or edited.
 
-Of every result the SHA-256 is remembered in the user's own files (see `user_folder`): a table can hold no mark, and a
-folder of results shall hold results alone. A file of which the checksum is not known was not written by this program,
-or not here, or was edited since; it is replaced only when the user says so. Nothing is ever written into a study, nor
-onto an input of the same command.
+The SHA-256 of every result is kept in the user's own files (see `user_folder`): a table can hold no mark, and a folder
+of results shall hold nothing else. A file with an unknown checksum was written by another program, elsewhere, or was
+edited since. It is replaced only when the user says so. Nothing is ever written into a study, nor onto an input of the
+same command.
 
-Files that belong together are written into a hidden folder beside their place and renamed together at the end. What a
-killed command has left of that folder, the next one removes.
+Files that belong together are written into a hidden folder beside their place and renamed together at the end. The next
+command removes what a killed one has left there.
 """
 
 import hashlib
@@ -40,8 +40,8 @@ class Outputs:
         overwrite: also replace files that this program did not write, or that were edited since.
         inputs: files and folders that the command reads; they, and the images in these folders, are never replaced.
         tell: receives one line on what is replaced, before the work begins.
-        pages_of: a study in which its own `report.html` and `report.pdf` may be written, and nothing else.
-        texts: the results are tables and pages, which have no business under the name of an image, a model or a record.
+        pages_of: a study whose own `report.html` and `report.pdf` may be written, and nothing else in it.
+        texts: the results are tables and pages, which must not be named like an image, a model or a record.
 
     Attributes:
         replaced: earlier files that were found and will be, or were, replaced.
@@ -63,7 +63,7 @@ class Outputs:
         self._pages = [] if pages_of is None else [place_of(pages_of) / name for name in (REPORT_NAME, PDF_NAME)]
 
     def claim(self, *paths: Path) -> None:
-        """Check that all of `paths` may be written, before the work begins; what killed commands left there goes.
+        """Check before the work begins that all of `paths` may be written; remove what killed commands left there.
 
         Raises:
             InputError: a place inside a study, an input, a folder, a file of somebody else, no permission.

@@ -1,7 +1,7 @@
 """Random poses and disturbances of 2-D ultrasound images; every draw comes from the generator given.
 
-*Weak* changes move an image as another hold of the probe would. *Strong* ones then disturb its intensities as
-another machine, gain, contact or patient would: what a network must not depend on.
+*Weak* changes move an image as another hold of the probe would. *Strong* changes then disturb its intensities as
+another machine, gain, contact or patient would: a network must not depend on these.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Two-dimensional images and their labels as networks are trained on them: one canvas, kept in memory."""
+"""Two-dimensional images and their labels for training: on one canvas, kept in memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GREY_PERCENTILES = (0.5, 99.5)
 
 @dataclass(frozen=True)
 class TrainingImages:
-    """Images on a common canvas, upper-left corner aligned, and the soft targets of those that have labels.
+    """Images on a common canvas, upper-left corner aligned, and the soft targets of the labelled ones.
 
     Attributes:
         grey: (N, 1, H, W) uint8.

@@ -3,9 +3,9 @@
     loss = 1/2 (CE + Dice) of each network on labelled images
          + r(t) (a cross supervision + b information divergence + c interpolation consistency)
 
-with the ramp-up r (IDL, arXiv 2509.06495). Beyond the paper: with `strong_views` teachers decide on a weakly disturbed
-image what the networks learn on the strongly disturbed one, until `unlabelled_start` of the first round only labelled
-images are shown, and with the partner "average" UNeXt learns all of this from its own moving average.
+with the ramp-up r (IDL, arXiv 2509.06495). Beyond the paper: with `strong_views` the networks learn on a strongly
+disturbed image what their teachers say of the weakly disturbed one; until `unlabelled_start` of the first round only
+labelled images are shown; and with the partner "average" UNeXt learns from its own moving average.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def weighted_losses(
 
     Args:
         pair: the networks that learn.
-        teachers: their moving averages, in the first round; later those that the round before ended with.
+        teachers: the moving averages of the networks; after the first round, as they were at the previous round's end.
         batch: labelled and unlabelled images; of labelled ones alone there are only the supervised terms.
         settings: weights a, b, c, and when terms start.
         position: of the step, which gives the ramp-up r; it is 1 after the first round.
@@ -66,7 +66,7 @@ def weighted_losses(
     ramp = 1.0 if later else ramp_up(since_start, settings.ramp_up * position.steps)
     if settings.cross_supervision > 0:
         decisions = taught if settings.strong_views or later or pair.swin_unet is None else unlabelled
-        # Each learns from the other; one that is alone from its own average.
+        # Each learns from the other; a single network learns from its own average.
         others = reversed(decisions.values())
         each_learns = [cross_supervision(own, of, inside) for own, of in zip(unlabelled.values(), others, strict=True)]
         losses["cross_supervision"] = ramp * settings.cross_supervision * torch.stack(each_learns).sum()
@@ -85,7 +85,7 @@ def weighted_losses(
 
 
 def images_of_step(position: RoundPosition, settings: DivergenceSettings) -> tuple[int, int]:
-    """How many labelled and unlabelled images a step shows: at first, or without unlabelled terms, only the former."""
+    """The numbers of labelled and unlabelled images in a step; no unlabelled ones at first, or without their terms."""
     if not uses_unlabelled(settings) or (
         position.round == 1 and position.step < settings.unlabelled_start * position.steps
     ):

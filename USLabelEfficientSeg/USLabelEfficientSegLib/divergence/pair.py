@@ -23,7 +23,7 @@ class NetworkPair(nn.Module):
         self.swin_unet = None if transformer_width is None else SwinUnet(classes, width=transformer_width)
 
     def networks(self) -> dict[str, nn.Module]:
-        """By name, the one that is deployed first."""
+        """By name, the deployed network first."""
         known = {"unext": self.unext, "swin_unet": self.swin_unet}
         return {name: network for name, network in known.items() if network is not None}
 

@@ -1,9 +1,8 @@
-"""Rounds of the training: in all but the first, networks that have finished a round teach.
+"""Rounds of the training: after the first round, the networks of a finished round teach.
 
-In the middle of a training, where the learning rate is high, a network is a worse teacher than what it becomes in the
-end, and what it takes for an organ is learnt and confirmed. So the networks learn on with a learning rate that begins
-anew, and what they learn on unlabelled images is said by the averages that the round before ended with (noisy student,
-arXiv 1911.04252).
+In the middle of a training the learning rate is high, and a network is a worse teacher than at its end; yet its
+mistakes are learnt and confirmed. So training goes on in rounds. Each starts the learning rate anew, and the averages
+at the end of the previous round teach on unlabelled images (noisy student, arXiv 1911.04252).
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ FIRST_ROUND = Fraction(2, 3)  # of the steps; the other rounds share the rest eq
 
 @dataclass(frozen=True)
 class RoundPosition:
-    """Where in the training a step is.
+    """The place of a step in the training.
 
     Attributes:
         round: its number, from 1.
@@ -33,7 +32,7 @@ class RoundPosition:
 
     @property
     def changes_teachers(self) -> bool:
-        """Whether from this step on the networks teach that have just finished a round."""
+        """Whether the networks that have just finished a round teach from this step on."""
         return self.round > 1 and self.step == 0
 
 

@@ -13,7 +13,7 @@ from .prediction import predict_images
 
 
 def training_slices(volumes: Sequence[TrainingVolume], axis: int, image_size: int) -> TrainingImages:
-    """Every slice of the volumes along `axis`; those in which anything is labelled carry its soft target.
+    """Every slice of the volumes along `axis`; slices with labels carry their soft targets.
 
     Raises `ValueError` when no volume has labels.
     """

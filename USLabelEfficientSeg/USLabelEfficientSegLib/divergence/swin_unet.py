@@ -1,7 +1,7 @@
 """Swin-Unet, the large partner in training: a U-shaped network of shifted-window attention.
 
 Cao et al., "Swin-Unet: Unet-like Pure Transformer for Medical Image Segmentation", arXiv 2105.05537. Blocks and
-patch merging are MONAI's, which are those of Swin (arXiv 2103.14030).
+patch merging are MONAI's, the same as in Swin (arXiv 2103.14030).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Training of UNeXt and its partner: few labelled images, many unlabelled ones, and what each learns from the other.
+"""Training of UNeXt and its partner on few labelled and many unlabelled images; each learns from the other.
 
-The method is IDL (arXiv 2509.06495), its terms are in `objective`, and in which order they come in `rounds`.
+The method is IDL (arXiv 2509.06495). Its terms are in `objective`, its rounds in `rounds`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def train_pair(
     device = context.device
     pair = pair.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     average = copy.deepcopy(pair).eval().requires_grad_(False)
-    finished = copy.deepcopy(average)  # the averages that the round before ended with
+    finished = copy.deepcopy(average)  # the averages at the end of the previous round
     rates = {"unext": settings.learning_rate, "swin_unet": settings.transformer_learning_rate}
     optimizer = make_optimizer({network: rates[name] for name, network in pair.networks().items()}, settings)
 

@@ -1,6 +1,6 @@
-"""Checksums of voxels and their place: whether an image or an organ is the same, however it was saved since.
+"""Checksums of voxels and their place: whether an image or an organ is still the same, however it was saved.
 
-Compression, header fields, the type of the numbers and the order of files play no part, nor does what a format rounds.
+Compression, header fields, the type of the numbers, the order of files and rounding by a format play no part.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class VoxelChecksum:
 
 
 def organ_checksums(label_map: LabelMap, organs: int) -> list[VoxelChecksum]:
-    """The voxels of each organ 1, ..., `organs`; one without voxels has the whole grid for its place."""
+    """The voxels of each organ 1, ..., `organs`; an organ without voxels has the whole grid for its place."""
     found = []
     for label, box in enumerate(ndimage.find_objects(label_map.voxels, max_label=organs), start=1):
         if box is None:
@@ -59,7 +59,7 @@ def organ_checksums(label_map: LabelMap, organs: int) -> list[VoxelChecksum]:
 
 
 def image_checksum(volume: Scan) -> VoxelChecksum:
-    """The grey values of an image, whatever type of numbers holds them."""
+    """The grey values of an image, whatever their type."""
     digest = hashlib.sha256()
     for k in range(volume.voxels.shape[2]):
         digest.update(volume.voxels[..., k].astype("<f4").tobytes(order="F"))

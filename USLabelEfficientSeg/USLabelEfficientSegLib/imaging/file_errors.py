@@ -1,4 +1,4 @@
-"""What goes wrong with a file, as one sentence that names it."""
+"""Faults of a file, as one sentence that names it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from ..errors import InputError
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn what the system says while reading a file into one sentence that names it."""
+    """Turn the system's error while reading a file into one sentence that names the file."""
     try:
         with about(path):
             yield
@@ -22,7 +22,7 @@ def reading(path: Path) -> Iterator[None]:
 
 @contextmanager
 def about(path: Path) -> Iterator[None]:
-    """Let an error of the voxels or the geometry name the file; one that names a file already passes."""
+    """Let an error of the voxels or the geometry name the file; an error that names a file passes unchanged."""
     try:
         yield
     except InputError as error:

@@ -68,9 +68,9 @@ def split_frames(path: Path | str) -> list[Scan]:
 def read_label_map(path: Path | str) -> LabelMap:
     """Read a label map as uint8: 0 background, 1..254 organs, 255 unlabelled.
 
-    The layers of a segmentation of 3D Slicer become one label map. Slicer stores the box around the segments alone: it
-    is put on the grid of the image that the file tells or that lies beside it (else see `fitted`). A DICOM segmentation
-    need not tell of empty slices and must be put there, too. A DICOM series holds labels as its stored numbers.
+    The layers of a segmentation of 3D Slicer become one label map. Slicer stores only the box around the segments: it
+    is put on the grid of the image, which the file names or which lies beside it (else see `fitted`). A DICOM
+    segmentation may leave out empty slices and is put there, too. A DICOM series holds labels as its stored numbers.
 
     Raises:
         InputError: as for `read_volume` (a constant label map is fine), colour, values that are not integers from 0
@@ -164,10 +164,10 @@ def read_map(path: Path | str) -> tuple[NDArray[Any], Geometry]:
 def find_images(folder: Path | str, *, pictures: bool = False, labels: bool = False) -> dict[str, Path]:
     """The images directly in a folder by name, sorted: files of a known format and sub-folders with DICOM.
 
-    Hidden files and files of other kinds are passed over, and so are pictures unless `pictures` asks for them. Where an
-    image and its segmentation (NAME.seg.nrrd) lie in one folder, it is the segmentation that counts if `labels` are
-    looked for, else the image. DICOM segmentations count if `labels` are looked for, or where there are no images;
-    NAME_SEG.dcm has the name NAME.
+    Hidden files and files of other kinds are passed over, and so are pictures unless `pictures` asks for them. If an
+    image and its segmentation (NAME.seg.nrrd) lie in one folder, the segmentation counts when `labels` are wanted, else
+    the image. DICOM segmentations count when `labels` are wanted, or where there are no images; NAME_SEG.dcm has the
+    name NAME.
 
     Raises:
         InputError: not a folder, no images, or two images of the same name.
@@ -223,7 +223,7 @@ def _is_segmentation(path: Path) -> bool:
 
 
 def _without_companions(folder: Path, entries: list[Path], *, labels: bool) -> list[Path]:
-    """The images among entries, and the DICOM segmentations among labels or alone; reports and the like never count."""
+    """The images among entries, and DICOM segmentations among labels or alone; reports and the like never count."""
     images = [entry for entry in entries if not dicom.is_dicom(entry) or dicom.holds(entry, "image")]
     segmentations = [entry for entry in entries if entry not in images and dicom.is_segmentation(entry)]
     kept = images + segmentations if labels or not images else images

@@ -16,7 +16,7 @@ SAME_WITHIN_VOXELS = 0.05  # headers are rounded, to six digits or three decimal
 
 @dataclass(frozen=True, eq=False)
 class Geometry:
-    """The grid of a scan in LPS millimetres, as SimpleITK holds it; that of a 2-D image has one voxel along k.
+    """The grid of a scan in LPS millimetres, as SimpleITK holds it; the grid of a 2-D image has one voxel along k.
 
     Args:
         shape: number of voxels along the axes i, j, k.
@@ -76,7 +76,7 @@ class Geometry:
         return np.asarray(offset @ np.linalg.inv(self.direction).T / self.spacing)
 
     def largest_distance(self, other: "Geometry") -> float:
-        """How many voxels of this grid the same voxel of another grid of this shape is away from its own, at most."""
+        """The largest distance, in voxels of this grid, between the same voxels of two grids of this shape."""
         corners = np.indices((2, 2, 2)).reshape(3, 8).T * (np.array(self.shape) - 1)
         difference = self.physical_to_index(other.index_to_physical(corners)) - corners
         return float(np.abs(difference).max())
@@ -86,7 +86,7 @@ class Geometry:
         return self.shape == other.shape and self.largest_distance(other) <= tolerance_voxels
 
     def difference(self, other: "Geometry") -> str:
-        """What tells this grid from another, as a clause: "has ... voxels, not ..." or "lies up to ... voxels off"."""
+        """How this grid differs from another, as a clause: "has ... voxels, not ..." or "lies up to ... voxels off"."""
         if self.shape != other.shape:
             own, others = (" x ".join(map(str, grid.shape)) for grid in (self, other))
             return f"has {own} voxels, not {others}"

@@ -37,8 +37,8 @@ def read_image(path: Path | str, sizes: PixelSizes = UNKNOWN_PIXEL_SIZES) -> Sca
         sizes: tells the pixel size where the file does not.
 
     Raises:
-        InputError: missing, unreadable, cut short, not finite, constant, a volume, or of unknown pixel size or one that
-            its file tells in contradictory ways, unless `sizes` tells it.
+        InputError: missing, unreadable, cut short, not finite, constant or a volume; or its file tells no pixel size,
+            or several, and neither does `sizes`.
     """
     path = Path(path)
     voxels, own = _read(path)
@@ -59,9 +59,9 @@ def read_image_labels(
 
     Args:
         path: the file.
-        geometry: of the image: that of a label in a format without pixel size, which must have as many pixels.
+        geometry: of the image: also of a label in a format without pixel size, which must have as many pixels.
         sizes: tells the pixel size where neither file nor geometry does.
-        organs: how many there are, if that is known.
+        organs: their number, if it is known.
 
     Raises:
         InputError: as for `read_image` (a constant label is fine), values that are no labels, a mask where there are
@@ -130,11 +130,11 @@ def dimension_of_files(paths: Sequence[Path]) -> Dimension:
             dimension = dimension_of(file) if file.is_file() else None
             if dimension is not None:
                 return dimension
-    return 3  # whoever reads these files tells what is wrong with them
+    return 3  # reading these files tells what is wrong with them
 
 
 def _read(path: Path, *, labels: bool = False) -> tuple[NDArray[np.generic], Geometry | dicom.Contradiction | None]:
-    """Pixels (I, J, 1) or (I, J, 1, colours), and their grid if the file tells its pixel size, or tells several."""
+    """Pixels (I, J, 1) or (I, J, 1, colours), and their grid if the file tells a pixel size, or several."""
     with reading(path):
         if dicom.is_dicom(path):
             pixels, spacing = dicom.read_image(path, labels=labels)

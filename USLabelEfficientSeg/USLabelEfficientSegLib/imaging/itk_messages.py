@@ -1,4 +1,4 @@
-"""What ITK's libraries print while they decode."""
+"""Messages that ITK's libraries print while they decode."""
 
 import os
 import threading

@@ -1,8 +1,8 @@
-"""What a 3-D network sees of a volume: two views of its intensities, and where each voxel lies.
+"""The input of a 3-D network: two views of a volume's intensities, and the position of each voxel.
 
-Gain and time-gain compensation differ from scan to scan, so intensities are normalised twice: once over the
-whole sector, once locally, which leaves echo texture and boundaries. Position is worth a channel of its own
-because scans of one organ follow a protocol: it anchors a network that has seen a handful of labels.
+Gain and time-gain compensation differ from scan to scan, so intensities are normalised twice: over the whole sector,
+and locally, which leaves echo texture and boundaries. Position has channels of its own because scans of one organ
+follow a protocol: it anchors a network that has seen a handful of labels.
 """
 
 from collections.abc import Sequence

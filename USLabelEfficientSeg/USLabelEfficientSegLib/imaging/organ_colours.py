@@ -1,8 +1,8 @@
 """The colours of organs, one list for pictures, charts, segmentation files, DICOM and Slicer.
 
-The first six are Okabe and Ito's, those light enough for ultrasound (https://jfly.uni-koeln.de/color/). The others
-were searched for so that any two of all 24 lie far apart in CIELAB: at least 20, and at least 12 as people without
-long-, medium- or short-wave cones see them (Machado, Oliveira, Fernandes 2009, doi:10.1109/TVCG.2009.113).
+The first six are those of Okabe and Ito that are light enough for ultrasound (https://jfly.uni-koeln.de/color/). A
+search found the others, so that any two of the 24 lie far apart in CIELAB: at least 20, and at least 12 for people
+without long-, medium- or short-wave cones (Machado, Oliveira, Fernandes 2009, doi:10.1109/TVCG.2009.113).
 """
 
 ORGAN_COLOURS = (

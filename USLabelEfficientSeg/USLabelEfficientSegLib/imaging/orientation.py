@@ -1,4 +1,4 @@
-"""The order and the direction of a volume's axes in the patient, and bringing them to one order and back, exactly.
+"""The order and direction of a volume's axes in the patient, and their exact change to one order and back.
 
 A code such as "LPS" tells for each array axis which side of the patient it runs towards, nearest: left or right,
 posterior or anterior, superior or inferior (Definition of coordinate systems, NiBabel's manual).
@@ -74,7 +74,7 @@ def axis_codes(geometry: Geometry) -> str:
 
 
 def reordering(geometry: Geometry, codes: str = ANATOMICAL) -> Reordering:
-    """What brings the axes of a grid to the given sides of the patient."""
+    """The change that brings the axes of a grid to the given sides of the patient."""
     own = axis_codes(geometry)
     pair_of = {side: number for number, sides in enumerate(_SIDES) for side in sides}
     places = [next(axis for axis in range(3) if pair_of[own[axis]] == pair_of[side]) for side in codes]

@@ -1,8 +1,8 @@
 """2-D images as PNG, JPEG, BMP and TIFF, through Pillow.
 
-A picture is turned upright as its EXIF orientation says, which is how viewers show it. What has no one grey value is
-refused: transparency, colours for printing, 16 bits a colour, several pages. How large a picture is, is compared with
-its file before anything is decoded.
+A picture is turned upright as its EXIF orientation says, which is how viewers show it. Pictures without one grey value
+a pixel are refused: transparency, colours for printing, 16 bits a colour, several pages. The size of a picture is
+compared with its file before anything is decoded.
 """
 
 import warnings
@@ -84,7 +84,7 @@ def _check_size(path: Path, image: Image.Image) -> None:
 
 def _check_kind(path: Path, image: Image.Image) -> None:
     pages = getattr(image, "n_frames", 1)
-    if pages > 1 and image.format != "MPO":  # a JPEG of some phones, of which the first picture counts
+    if pages > 1 and image.format != "MPO":  # a JPEG of some phones: its first picture counts
         raise InputError(path, f"is no 2-D image but {pages} pages", "save each as a file of its own")
     if image.mode not in _GREY | {"LA", "P", "PA", "RGB", "RGBA"}:
         kind = "colours for printing (CMYK)" if image.mode == "CMYK" else f"pixels of the kind {image.mode}"

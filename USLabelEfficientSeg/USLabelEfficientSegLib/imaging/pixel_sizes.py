@@ -1,6 +1,6 @@
-"""How large the pixels of 2-D images are where the files do not say so: a table, or one size for all.
+"""Pixel sizes of 2-D images whose files do not tell them: a table, or one size for all.
 
-PNG, JPEG, BMP and TIFF files may hold a resolution, but it is that of a printer or screen: it is never used.
+PNG, JPEG, BMP and TIFF files may hold a resolution, but it belongs to a printer or screen: it is never used.
 """
 
 import csv
@@ -24,11 +24,11 @@ Size = tuple[float, float]
 
 @dataclass(frozen=True)
 class PixelSizes:
-    """What the user tells of the pixels, in mm along i (width) and j (height).
+    """Pixel sizes that the user gives, in mm along i (width) and j (height).
 
     Args:
         table: sizes by the name of the image.
-        otherwise: size of the pixels of images that neither tell it themselves nor are in the table.
+        otherwise: pixel size of images that neither tell it themselves nor are in the table.
         source: the file of the table.
     """
 
@@ -63,7 +63,7 @@ class PixelSizes:
         return own
 
     def instead_of(self, path: Path, contradiction: str) -> Size:
-        """The pixel size of an image whose file contradicts itself: what the user says, who must have looked.
+        """The pixel size of an image whose file contradicts itself: the user's, who must have looked.
 
         Raises:
             InputError: the user does not say it.

@@ -1,9 +1,9 @@
 """Slices in a clinician's words: "coronal, slice 25 of 48", counted from 1.
 
 The plane is the nearest one of the patient: sagittal slices are stacked from right to left, coronal ones from front
-to back, axial ones from feet to head (DICOM PS3.3, C.7.6.2.1.1: the axes L, P and S). A slice between two planes has
-no plane's name but that of the array axis that it is across. What the directions in a file claim is believed, as all
-viewers do: of a scan stored in the space of its probe they name the planes of the probe.
+to back, axial ones from feet to head (DICOM PS3.3, C.7.6.2.1.1: the axes L, P and S). A slice halfway between two
+planes is named after the array axis that it is across. The directions in a file are believed, as in all viewers: for a
+scan stored in the space of its probe, they name the planes of the probe.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _PLAIN = 0.1  # difference of cosines, about 4 degrees from the middle between t
 
 
 def plane_name(direction: ArrayLike, axis: int) -> str:
-    """What the slices across an array axis are called: one of `PLANES`, or "axis i", "axis j", "axis k".
+    """The name of the slices across an array axis: one of `PLANES`, or "axis i", "axis j", "axis k".
 
-    Two axes of a volume never bear the same plane's name.
+    Two axes of a volume never have the same name.
 
     Args:
         direction: 3x3, its columns point along the array axes in the patient, of any length and sign; LPS or RAS.

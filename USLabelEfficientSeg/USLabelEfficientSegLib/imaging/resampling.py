@@ -20,8 +20,8 @@ Matrix = Any  # dense or sparse; SciPy's types are unknown to mypy
 def working_geometry(geometry: Geometry, max_voxels_per_axis: int) -> Geometry:
     """The grid on which networks work: the extent and corners of `geometry`, at most so many voxels an axis.
 
-    The smallest spacing s is found with which no axis has more than `max_voxels_per_axis` voxels; an axis
-    that is natively coarser than s keeps its spacing, so a grid only ever becomes coarser, more isotropic.
+    It has the smallest spacing s at which no axis has more than `max_voxels_per_axis` voxels. An axis that is natively
+    coarser than s keeps its spacing, so a grid only ever becomes coarser and more isotropic.
 
     Args:
         geometry: the native grid.

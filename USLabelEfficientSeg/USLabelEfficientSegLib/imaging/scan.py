@@ -1,4 +1,4 @@
-"""A scan is voxels plus their place in space: a volume or, with one slice, a 2-D image; and its label map."""
+"""A scan, voxels and their place in space: a volume or, with one slice, a 2-D image; and its label map."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Scan:
 
     Args:
         voxels: (I, J, K) intensities, any integer or float type; an image is (I, J, 1).
-        geometry: the grid; its shape is the shape of `voxels`. The spacing of the k of an image is 1 mm.
+        geometry: the grid; its shape is the shape of `voxels`. The spacing of an image along k is 1 mm.
         name: what messages and results call the scan.
 
     Raises:

@@ -1,9 +1,8 @@
-"""Which voxels carry image: the ultrasound sector, found from the voxels alone.
+"""The ultrasound sector: which voxels carry image, found from the voxels alone.
 
-Outside the sector a scan converter writes one constant, to which processing may have added a little noise.
-Inside, shadows and fluid can be just as dark, so darkness alone does not decide: the outside is what a cube,
-coming from beyond the volume, can sweep without ever meeting signal. It does not fit into shadows, and fluid
-inside the body is out of its reach.
+Outside the sector a scan converter writes one constant; processing may have added a little noise. Inside, shadows and
+fluid can be just as dark, so darkness alone does not decide. The outside is what a cube from beyond the volume can
+sweep without ever meeting signal: the cube does not fit into shadows, and cannot reach fluid inside the body.
 """
 
 import numpy as np
@@ -68,9 +67,9 @@ def _signal(image: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def _swept_from_outside(empty: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """What a cube that comes from beyond the volume can sweep while all of it stays in empty space.
+    """Where a cube from beyond the volume can sweep while all of it stays in empty space.
 
-    A pocket that opens to the faces of one axis only is left out: it is fluid that the volume's end cuts.
+    A pocket that opens to the faces of one axis only is left out: it is fluid cut by the volume's end.
     """
     reach = [max(1, round(_CUBE * n)) for n in empty.shape]
     size = [2 * r + 1 for r in reach]

@@ -92,8 +92,8 @@ def stack(planes: Sequence[Plane], path: Path) -> list[tuple[NDArray[np.generic]
 
 
 def _even_before_rounding(levels: NDArray[np.float64], rounding: float) -> bool:
-    """Whether ascending places (K,) are even ones of which each was moved by at most `rounding`."""
+    """Whether ascending places (K,) are even, each moved by at most `rounding`."""
     step = (levels[-1] - levels[0]) / (len(levels) - 1)
     moved = np.abs(levels - (levels[0] + step * np.arange(len(levels)))).max()
-    # The outer two, which tell the even ones, were moved as well.
+    # The outer two, which define the even places, were moved as well.
     return bool(moved <= min(2 * rounding * 1.01, _UNEVEN_BY_ROUNDING * step))

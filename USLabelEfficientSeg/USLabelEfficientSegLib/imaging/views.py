@@ -1,5 +1,4 @@
-"""The three orthogonal views of a volume, laid out as radiologists read them where the volume's axes are
-anatomical ones.
+"""The three orthogonal views of a volume, laid out as radiologists read them if its axes are anatomical.
 
 Axial and coronal views show the patient's right at the left edge; coronal and sagittal views have superior at
 the top, axial ones anterior; sagittal views show anterior at the left edge. Volumes with oblique axes are
@@ -16,7 +15,7 @@ from .geometry import Geometry
 from .planes import plane_name
 
 _AXIS_ALIGNED_COSINE = 0.999
-# LPS axes across the view, to the right and of the vertical; whether the latter points up; edge labels.
+# LPS axes: across the view, to the right, vertical; whether the vertical one points up; edge labels.
 _ANATOMICAL = ((2, 0, 1, False, "RLAP"), (1, 0, 2, True, "RLSI"), (0, 1, 2, True, "APSI"))
 
 

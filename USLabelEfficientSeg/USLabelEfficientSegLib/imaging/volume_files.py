@@ -24,7 +24,7 @@ _READERS = {
 
 
 def read_header(path: Path) -> Header:
-    """What a file says about its image, without the voxels.
+    """The header of an image file, without the voxels.
 
     Raises:
         InputError: damaged, not understood, or without a spacing in mm.
@@ -87,7 +87,7 @@ def read_slice(header: Header) -> TimePoint:
 
 
 def read_segments(path: Path) -> dict[int, str]:
-    """What a file with one layer calls its labels, by label value (`SegmentN_LabelValue` and `SegmentN_Name`).
+    """The names of the labels in a file with one layer, by value (`SegmentN_LabelValue` and `SegmentN_Name`).
 
     Raises:
         InputError: as `read_header`.

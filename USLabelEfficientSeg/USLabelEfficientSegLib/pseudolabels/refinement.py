@@ -1,4 +1,4 @@
-"""Volumetric refinement of pseudo-labels as the sparse linear least-squares problem that it is.
+"""Volumetric refinement of pseudo-labels, solved as a sparse linear least-squares problem.
 
 CDKD (doi 10.1016/j.ultrasmedbio.2025.12.014) refines the slice-wise mean m, trusted with the weight
 w = clip(1 - std, 0, 1), by minimising

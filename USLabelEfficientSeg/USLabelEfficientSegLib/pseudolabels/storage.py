@@ -1,4 +1,4 @@
-"""Pseudo-labels on disk: made once, kept in half precision, and made anew when what they depend on changes."""
+"""Pseudo-labels on disk: made once, kept in half precision, and made anew when their inputs change."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def stored_prediction(
 
 
 def _stored(path: Path, identity: str, shape: Sequence[int] | None) -> dict[str, Tensor] | None:
-    """The tensors of a file, None where there is none, or another's, or a damaged one: it is only a cache."""
+    """The tensors of a file; None if it is missing, damaged or of another identity: it is only a cache."""
     if not path.exists():
         return None
     try:

@@ -26,7 +26,7 @@ class PoseRange:
 
 
 def random_mirror(pose: PoseRange, generator: torch.Generator) -> tuple[int, ...]:
-    """Those axes along which a sample is mirrored: each of `pose.mirrored_axes` half of the time."""
+    """The axes along which a sample is mirrored: each of `pose.mirrored_axes` half of the time."""
     return tuple(axis for axis in pose.mirrored_axes if torch.rand(1, generator=generator) < 0.5)
 
 

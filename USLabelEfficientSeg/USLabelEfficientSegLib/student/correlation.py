@@ -1,4 +1,4 @@
-"""Correlation distillation: the student's features become alike where those of the frozen teacher are.
+"""Correlation distillation: the student's features become alike where the frozen teacher's are alike.
 
 CDKD (doi 10.1016/j.ultrasmedbio.2025.12.014). The loss has the form of STEGO's correspondence distillation
 (arXiv 2203.08414). Both feature maps are sampled at the same random positions of each slice and normalised

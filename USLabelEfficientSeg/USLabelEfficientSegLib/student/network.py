@@ -1,8 +1,8 @@
 """The 3-D student: a residual U-Net that reads a whole volume at once.
 
-What tells where an organ ends is often far from there, so the coarsest level sees the whole volume. With a handful of
-labels it is variance, not resolution, that limits accuracy: the student works on a coarse grid, most of it at half of
-that resolution. It is two orders of magnitude faster than the published network (see `published.py`).
+The clues to where an organ ends are often far away, so the coarsest level sees the whole volume. With a handful of
+labels, variance limits accuracy rather than resolution, so the student works on a coarse grid, mostly at half its
+resolution. It is two orders of magnitude faster than the published network (see `published.py`).
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ class UNetStudent(nn.Module):
 
     Its last level is normalised before the last convolution, which fixes mean and spread of the logits over a volume:
     an organ is then about as large in one volume as in the next, unless the image says otherwise. That alone is worth
-    0.015 of Dice (docs/experiments.md). The logits are added to those of the prior, which is zero until it is set.
+    0.015 of Dice (docs/experiments.md). The logits are added to the prior's, which are zero until it is set.
 
     Args:
         inputs: image and position channels.
         classes: organs + 1.
         spacing: voxel size in mm of the working grid: an axis is halved only where it is not much coarser than
             the finest one, so that anisotropic volumes become more isotropic from level to level.
-        widths: channels of the levels, finest first; the last one has the cells of the one before.
+        widths: channels of the levels, finest first; the last two have the same cells.
     """
 
     def __init__(self, inputs: int, classes: int, spacing: Sequence[float], widths: Sequence[int]) -> None:

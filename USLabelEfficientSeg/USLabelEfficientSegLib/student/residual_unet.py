@@ -26,7 +26,7 @@ def residual_unet(
     Args:
         dimensions: 2 or 3.
         classes: organs + 1.
-        widths: channels of the levels, finest first; the last one has the cells of the one before.
+        widths: channels of the levels, finest first; the last two have the same cells.
         strides: by how much each level but the last coarsens, all axes alike or each of its own.
         inputs: image and position channels.
         dropout: probability that a feature is dropped while training.

@@ -1,9 +1,9 @@
 """Gradients of convolution weights, computed beside the backward pass by a second thread.
 
-From layer to layer the backward pass needs the gradients of inputs alone; those of weights, half of its work, nobody
-needs before the optimizer. One thread computes each, whichever it is, so the numbers are those of one thread, bit for
-bit, on any processor. The second thread sleeps while there is nothing to do: beside another program a step takes
-hardly longer than with one thread, where the threads of OpenMP, which wait for each other by spinning, stand still.
+From layer to layer the backward pass needs only the gradients of inputs. The gradients of weights, half of its work,
+are needed first by the optimizer. One thread computes each gradient, so the numbers are those of one thread, bit for
+bit, on any processor. The second thread sleeps while there is nothing to do: beside another program a step takes hardly
+longer than with one thread, while OpenMP's threads, which wait for each other by spinning, would stand still.
 """
 
 from __future__ import annotations

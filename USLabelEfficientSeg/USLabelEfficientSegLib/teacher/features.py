@@ -1,4 +1,4 @@
-"""Features of slices: the frozen ViT runs once over every slice, its patch tokens are kept on disk.
+"""Features of slices: the frozen ViT runs once over every slice, and its patch tokens are kept on disk.
 
 The ViT does not change after pretraining: slice head, pseudo-labels and distillation share one computation.
 """
@@ -51,8 +51,8 @@ def encode_slices(vit: VisionTransformer, images: Tensor, pixel_size: Sequence[f
 class FeatureCache:
     """Features of every slice of a volume, one float16 `.npy` file per volume and axis, read memory-mapped.
 
-    The file's name is a hash of everything the features depend on, and it ends in a checksum of itself: a file is right
-    or is made again.
+    A file's name is a hash of everything its features depend on, and the file ends in a checksum of itself. A wrong
+    file is made again.
 
     Args:
         folder: where the files are kept.
@@ -102,7 +102,7 @@ class FeatureCache:
 
 
 def _stored(path: Path, slices: int) -> NDArray[np.float16] | None:
-    """The features of so many slices in a file; None where there is none, or, which is told, a damaged one."""
+    """The features of so many slices in a file; None without a file, or with a damaged one, which is told."""
     if not path.exists():
         return None
     if path.is_file() and _is_whole(path):
@@ -117,7 +117,7 @@ def _stored(path: Path, slices: int) -> NDArray[np.float16] | None:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether the checksum at the end of a file is that of the rest."""
+    """Whether the checksum at the end of a file fits the rest."""
     digest, rest = hashlib.sha256(), path.stat().st_size - hashlib.sha256().digest_size
     with path.open("rb") as file:
         while rest > 0 and (chunk := file.read(min(rest, _CHUNK))):

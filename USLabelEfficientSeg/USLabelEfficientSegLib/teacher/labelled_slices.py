@@ -44,7 +44,7 @@ class LabelledSlices:
 
 @dataclass(frozen=True)
 class ViewRanges:
-    """How far random views go; the defaults are those published (CDKD stage 2).
+    """How far random views go; the defaults are the published ones (CDKD stage 2).
 
     Attributes:
         rotation_degrees: largest rotation either way.
@@ -73,7 +73,7 @@ class HeadSamples:
         return len(self.features)
 
     def digest(self) -> str:
-        """Fingerprint of the labels and views; not of the features, which another device computes a little else."""
+        """Fingerprint of the labels and views, not of the features, which differ a little between devices."""
         parts = [tensor.contiguous().numpy().tobytes() for tensor in (self.target, self.weight, self.boxes)]
         return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 

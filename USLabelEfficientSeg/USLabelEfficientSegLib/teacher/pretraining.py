@@ -132,7 +132,7 @@ def masked_objective(
 def dino_objective(
     vit: VisionTransformer, source: SliceSource, settings: TeacherSettings, device: torch.device, group: Group = ALONE
 ) -> Objective:
-    """DINO: the outputs of all crops match those of a moving average of the network, which is the result."""
+    """DINO: the outputs of all crops match a moving average of the network, which is the result."""
     head = DinoHead(vit.embed_dim, DINO_OUTPUTS, DINO_HIDDEN)
     slow_vit = copy.deepcopy(vit)
     student = nn.Sequential(vit, head).to(device)

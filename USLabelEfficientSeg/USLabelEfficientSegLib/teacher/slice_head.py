@@ -62,10 +62,10 @@ class SliceHead(nn.Module):
         return F.interpolate(seen + expected, scale_factor=self.upsample, mode="bilinear")
 
     def balanced_logits(self, features: Tensor, boxes: Tensor) -> Tensor:
-        """What training compares with labels under class weights w: logits + log w.
+        """Logits for training under class weights w: logits + log w.
 
-        Weighted cross-entropy has its optimum at probabilities proportional to w p; with log w added in training
-        alone, `forward` keeps giving p itself, whose sum is the volume.
+        Weighted cross-entropy has its optimum at probabilities proportional to w p. Because log w is added in training
+        only, `forward` gives p itself, whose sum is the volume.
         """
         return self(features, boxes) + self.class_weights.log().view(1, -1, 1, 1)
 
@@ -84,7 +84,7 @@ def feature_statistics(features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def slice_boxes(count: int, slice_axis: int, frame: AnatomicalFrame | None = None) -> Tensor:
-    """What the `count` slices of a volume cover of the anatomy: lower and upper bounds (n, 3, 2), axis by axis.
+    """The part of the anatomy covered by each of `count` slices: lower and upper bounds (n, 3, 2), axis by axis.
 
     Along the slice axis both are the slice's centre. Without a frame the volume goes from -1 to 1.
     """

@@ -1,4 +1,4 @@
-"""Work on many files tells how far it is, to whoever listens: nobody does unless a command asks for it."""
+"""Work on many files tells how far it is. Nobody listens unless a command asks for it."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ _told: ContextVar[Told | None] = ContextVar("told", default=None)
 
 @contextmanager
 def heard(told: Told | None) -> Iterator[None]:
-    """Within, `told` receives what is done, how many of its items are, and of how many; None hears nothing."""
+    """Within the block, `told` receives the name of the work, the number of items done and their total."""
     token = _told.set(told)
     try:
         yield
@@ -22,12 +22,12 @@ def heard(told: Told | None) -> Iterator[None]:
 
 
 def counted(items: Collection[Item], doing: str) -> Iterator[Item]:
-    """The items; before the first and after each it is told how many are done."""
+    """The items; the number done is told before the first and after each."""
     return counted_of(items, len(items), doing)
 
 
 def counted_of(items: Iterable[Item], of: int, doing: str) -> Iterator[Item]:
-    """The same of items that are made one by one, and of which `of` are expected."""
+    """`counted` for items that are made one by one; `of` is the expected number."""
     told = _told.get()
     if told is None:
         yield from items

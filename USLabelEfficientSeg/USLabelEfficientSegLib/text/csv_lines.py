@@ -1,4 +1,4 @@
-"""Tables that people write: what a line of a CSV file may not be."""
+"""CSV tables that people write: lines that must be refused."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from ..errors import InputError
 
 
 def refuse_more_cells(path: Path, line: int, more: Sequence[str] | None) -> None:
-    """Refuse a line that has further cells beyond the headings: a decimal comma cuts a number in two, silently.
+    """Refuse a line with more cells than headings: a decimal comma silently cuts a number in two.
 
     Args:
         path: of the table.
@@ -15,7 +15,7 @@ def refuse_more_cells(path: Path, line: int, more: Sequence[str] | None) -> None
         more: the cells beyond the headings; empty ones do no harm.
 
     Raises:
-        InputError: one of them holds anything.
+        InputError: one of them is not empty.
     """
     if any(cell.strip() for cell in more or ()):
         problem = f"has more cells than headings in line {line}"

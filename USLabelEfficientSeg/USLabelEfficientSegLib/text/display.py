@@ -1,7 +1,7 @@
 """Names and other texts of files, made safe to show: in a terminal, a message, a report, a spreadsheet.
 
 Such a text may hold control characters, escape sequences that move a terminal's cursor, marks that turn the direction
-of writing, bytes that are no UTF-8, or the formula of a spreadsheet. Shown, all of these are visible and do nothing.
+of writing, bytes that are no UTF-8, or the formula of a spreadsheet. Here all of these become visible and harmless.
 """
 
 import re
@@ -20,12 +20,12 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|nan)")
 
 
 def printable(text: object) -> str:
-    r"""A text in one line, of which everything shows: a tab as `\t`, the start of an escape sequence as `\x1b`."""
+    r"""A text in one line in which everything is visible: a tab is `\t`, the start of an escape sequence `\x1b`."""
     return "".join(_escaped(character) if _hides(character) else character for character in str(text))
 
 
 def csv_cell(text: str) -> str:
-    """A text for a cell of a table that spreadsheets open: an apostrophe makes a formula text; numbers are as they are.
+    """A text for a cell of a spreadsheet: an apostrophe keeps a formula from being run; numbers are unchanged.
 
     Control characters are made visible as in `printable`.
     """
@@ -33,7 +33,7 @@ def csv_cell(text: str) -> str:
 
 
 def text_of_csv_cell(cell: str) -> str:
-    """The name in a cell that `csv_cell` has written."""
+    """The name in a cell written by `csv_cell`."""
     return _GUARDED.sub(r"\1", cell)
 
 

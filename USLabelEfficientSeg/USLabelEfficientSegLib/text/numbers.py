@@ -1,6 +1,6 @@
 """Measured numbers for people: three significant digits, and one unit for all volumes of a table, so that rows compare.
 
-For programs there is `for_programs`: nothing is lost that a measurement can hold, and a small number is never 0.
+`for_programs` writes numbers for programs: it keeps all digits of a measurement, and a small number is never 0.
 """
 
 import math
@@ -15,7 +15,7 @@ UNKNOWN = "–"
 
 @dataclass(frozen=True)
 class VolumeUnit:
-    """A unit of volumes: its name, and how many of it are a millilitre."""
+    """A unit of volume: its name, and its number in a millilitre."""
 
     name: str
     of_ml: float
@@ -25,7 +25,7 @@ class VolumeUnit:
         return three_digits(None if volume_ml is None else volume_ml * self.of_ml, signed=signed)
 
     def interval(self, bounds_ml: tuple[float, float] | None) -> str:
-        """An interval in words: its bounds may be negative, so that a dash would not do."""
+        """An interval in words, because a dash would be unclear beside negative bounds."""
         return UNKNOWN if bounds_ml is None else f"{self.text(bounds_ml[0])} to {self.text(bounds_ml[1])}"
 
 
@@ -33,7 +33,7 @@ MILLILITRE, MICROLITRE = VolumeUnit("ml", 1.0), VolumeUnit("µl", 1000.0)
 
 
 def volume_unit(volumes_ml: Iterable[float | None]) -> VolumeUnit:
-    """The unit of a table that holds these volumes: that of the largest."""
+    """The unit of a table with these volumes: the unit of the largest."""
     largest = max((abs(volume) for volume in volumes_ml if volume is not None), default=0.0)
     return MICROLITRE if 0 < largest < _LEAST_ML else MILLILITRE
 
@@ -45,8 +45,8 @@ def three_digits(value: float | None, *, signed: bool = False, least_decimals: i
 
     Args:
         value: the number; None and NaN are unknown.
-        signed: with a plus, too.
-        least_decimals: that even a large number has.
+        signed: write a plus sign, too.
+        least_decimals: decimals of even a large number.
     """
     if value is None or not math.isfinite(value):
         return UNKNOWN

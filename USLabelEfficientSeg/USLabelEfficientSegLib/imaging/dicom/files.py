@@ -255,7 +255,7 @@ def _renamed() -> tuple[bytes, bytes]:
 
 
 class _Bounded:
-    """A file of which no more is asked for than it holds: a damaged length would reserve gigabytes."""
+    """A file that is never asked for more than it holds: a damaged length would reserve gigabytes."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file, self._size = file, size

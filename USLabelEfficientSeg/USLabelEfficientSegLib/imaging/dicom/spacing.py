@@ -1,7 +1,7 @@
-"""How large the pixels of a frame are, where several attributes may tell it.
+"""The pixel size of a frame, which several attributes may tell.
 
-All of them are compared; two that differ by more than 1 % are a contradiction, which no rule can solve: dummy values
-such as 1 mm stand in every one of them in files of some scanners. Of those that agree the first of this order is taken:
+All attributes are compared. Two that differ by more than 1 % are a contradiction that no rule can solve: some scanners
+write dummy values such as 1 mm into any of them. If they agree, the first in this order is taken:
 
 1. Pixel Spacing in the Pixel Measures functional group (PS3.3 C.7.6.16.2.1),
 2. Pixel Spacing of the image plane (C.7.6.2, 10.7.1.1),
@@ -41,7 +41,7 @@ class ToldSize:
 
 @dataclass(frozen=True)
 class Contradiction:
-    """Two attributes of which at least one is wrong."""
+    """Two attributes, at least one of them wrong."""
 
     one: ToldSize
     other: ToldSize
@@ -108,7 +108,7 @@ def _of_attribute(dataset: Dataset, name: str, source: str) -> Iterator[ToldSize
 
 
 def _of_regions(dataset: Dataset) -> Iterator[ToldSize]:
-    """Regions calibrated in centimetres: those of 2-D tissue where the types are told, not of Doppler or M-mode."""
+    """Regions calibrated in centimetres; if their types are told, only 2-D tissue, not Doppler or M-mode."""
     regions = [
         region
         for region in told(dataset, "SequenceOfUltrasoundRegions") or ()

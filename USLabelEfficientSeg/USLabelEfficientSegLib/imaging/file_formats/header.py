@@ -211,7 +211,7 @@ def _checked_spacing(path: Path, step: float, size: int, axis: int) -> float:
 
 
 def _in_space(vectors: NDArray[np.float64], origin: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[float]]:
-    """Vectors (3, 3) and origin (3) of those of 2 or 3 axes in 2-D or 3-D."""
+    """Vectors (3, 3) and origin (3), made from those of 2 or 3 axes in 2-D or 3-D."""
     columns = np.zeros((3, 3))
     columns[: vectors.shape[0], : vectors.shape[1]] = vectors
     if vectors.shape[1] == 2:

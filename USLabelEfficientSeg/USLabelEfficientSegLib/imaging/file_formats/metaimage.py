@@ -74,7 +74,7 @@ def read_header(path: Path) -> Header:
 
 
 def _read_fields(path: Path) -> tuple[dict[str, str], int]:
-    """The fields, of which `ElementDataFile` is the last, and the first byte after the header."""
+    """The fields up to `ElementDataFile`, the last one, and the first byte after the header."""
     fields: dict[str, str] = {}
     with open_file(path) as file:
         for line in header_lines(file, path):

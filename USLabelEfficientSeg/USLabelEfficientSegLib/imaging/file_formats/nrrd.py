@@ -128,7 +128,7 @@ def _dtype(fields: dict[str, str]) -> np.dtype[np.generic]:
 
 
 def _directions(fields: dict[str, str], dimension: int) -> list[_Vector] | None:
-    """The vector of each axis in space, as the file has it; None for those that have none, or for all."""
+    """The vector of each axis in space, as the file has it; None for an axis without one, or for all."""
     if "space directions" not in fields:
         return None
     text = fields["space directions"]
@@ -253,7 +253,7 @@ def _geometry(
 
 
 def _check_spacings(path: Path, geometry: Geometry, told: NDArray[np.float64]) -> None:
-    """Refuse spacings that contradict the directions, of which the standard allows one an axis."""
+    """Refuse spacings that contradict the directions; the standard allows only one of them an axis."""
     for spacing, other in zip(geometry.spacing, told, strict=False):
         if not math.isnan(other) and abs(other - spacing) > 0.01 * spacing:
             problem = f"has a spacing of {spacing:.6g} mm by its space directions and {other:.6g} mm by its spacings"

@@ -52,7 +52,7 @@ def first_bytes(path: Path, count: int) -> tuple[bytes, bool]:
                 if len(found) >= count:
                     break
         except (zlib.error, EOFError):
-            pass  # what is missing is told by those who need it
+            pass  # whoever needs the rest tells that it is missing
         return found[:count], True
 
 
