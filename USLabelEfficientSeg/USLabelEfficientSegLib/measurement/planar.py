@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import ellipe
 
-from ..calibration.images import ImageStatistics
 from ..errors import InputError
 from ..imaging.geometry import Geometry
 from ..imaging.scan import LabelMap
@@ -24,6 +23,9 @@ from ..segmentation.decision import expected_dice
 from .flags import IMAGE_SENTENCES, Flag, ordered
 from .quality import uncertain
 from .quantities import Quantity
+
+if TYPE_CHECKING:
+    from ..calibration.images import ImageStatistics  # loads torch
 
 _CUT_SHARE = 0.01  # of the outline that lies at the edge of the image
 _PIECE_SHARE = 0.02
