@@ -122,6 +122,16 @@ def test_results_are_measured_evaluated_and_reported(call, heads, study, found, 
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_images_and_model_tell_more_of_segmented_images(call, heads, study, found, tmp_path):
+    masks, images = heads / "new" / "masks", heads / "new" / "images"
+    options = ["--images", images, "--model", study, *sizes(heads), "--output", tmp_path / "areas.csv"]
+    code, out, err = call("measure", masks, *options)
+
+    assert code == 0 and "3 areas of 3 segmentations" in out, err
+    assert {row["organ"] for row in rows_of(tmp_path / "areas.csv")} == {"head"}
+    assert call("measure", found, *options[:-1], tmp_path / "taken.csv")[0] == 0
+
+
 def test_a_study_is_reported_with_its_labels_as_references(call, study, tmp_path):
     code, out, _ = call("report", study, "--show-names", "--output", tmp_path / "report.html")
 

@@ -189,3 +189,18 @@ def test_a_reference_of_0_and_255_is_the_mask_of_the_only_organ(folders):
         rows = evaluate_pairs(pairs := pair_folders(*folders)[0], organs_of(pairs)[0])
 
     assert [(row.organ, row.dice) for row in rows] == [("organ 1", 1.0)] * 2
+
+
+def test_the_tables_of_an_evaluation_of_volumes_have_just_these_columns_and_metrics(folders, tmp_path):
+    summary = write_metrics_csv(tmp_path / "metrics.csv", evaluate_folders(*folders, ["prostate", "bladder"]))
+
+    assert (tmp_path / "metrics.csv").read_text(encoding="utf-8-sig").splitlines()[0] == (
+        "case,organ,dice,hausdorff_95_mm,average_surface_distance_mm,predicted_outline_volume_ml,reference_volume_ml,"
+        "outline_volume_error_ml,outline_volume_error_percent"
+    )
+    first, *lines = summary.read_text(encoding="utf-8-sig").splitlines()
+    assert first == "organ,metric,mean,std,median,cases,missed"
+    assert [line.split(",")[1] for line in lines if line.startswith("prostate,")] == [
+        "dice", "hausdorff_95_mm", "average_surface_distance_mm", "outline_volume_error_ml",
+        "absolute_outline_volume_error_ml", "outline_volume_error_percent", "absolute_outline_volume_error_percent",
+    ]  # fmt: skip

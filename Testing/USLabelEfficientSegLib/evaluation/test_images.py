@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from simulated_heads import write_png
 
-from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.evaluation.evaluate import (
     evaluate_case,
     evaluate_pairs,
@@ -17,7 +17,9 @@ from USLabelEfficientSegLib.evaluation.evaluate import (
 )
 from USLabelEfficientSegLib.imaging.files import write_label_map
 from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
 from USLabelEfficientSegLib.imaging.scan import LabelMap
+from USLabelEfficientSegLib.segmentation.segments import segment_metadata
 
 GRID = Geometry((60, 80, 1), (0.5, 0.5, 1.0), (0.0, 0.0, 0.0), np.eye(3))
 
@@ -97,3 +99,38 @@ def test_organs_of_images_are_matched_by_name(tmp_path):
     ]
     with pytest.raises(InputError, match="names its labels skull, brain, and the organs are liver, kidney"):
         evaluate_pairs(pairs, ["liver", "kidney"])
+
+
+def test_the_tables_of_an_evaluation_of_images_have_just_these_columns_and_metrics(tmp_path):
+    summary = write_metrics_csv(tmp_path / "metrics.csv", evaluate_case(disc(22), disc(20), ["head"]))
+
+    assert (tmp_path / "metrics.csv").read_text(encoding="utf-8-sig").splitlines()[0] == (
+        "case,organ,dice,hausdorff_95_mm,average_surface_distance_mm,predicted_outline_area_mm2,reference_area_mm2,"
+        "outline_area_error_percent,predicted_circumference_mm,reference_circumference_mm,circumference_error_mm"
+    )
+    assert [line.split(",")[1] for line in summary.read_text(encoding="utf-8-sig").splitlines()[1:]] == [
+        "dice", "hausdorff_95_mm", "average_surface_distance_mm", "outline_area_error_percent",
+        "absolute_outline_area_error_percent", "circumference_error_mm", "absolute_circumference_error_mm",
+    ]  # fmt: skip
+
+
+def test_images_that_were_segmented_by_different_models_are_refused(tmp_path):
+    for kind in ("found", "true"):
+        (tmp_path / kind).mkdir()
+    for name, organ in (("a", "skull"), ("b", "brain")):
+        write_label_map(tmp_path / "found" / f"{name}.nrrd", disc(22, name), segment_metadata(disc(22, name), [organ]))
+        write_png(tmp_path / "true" / f"{name}.png", 255 * disc(20).voxels[..., 0].T)
+    pairs, _ = pair_folders(tmp_path / "found", tmp_path / "true")
+
+    with pytest.raises(InputError, match="is of brain, other segmentations of skull"):
+        organs_of(pairs)
+
+
+def test_a_pixel_size_that_no_file_needs_is_not_ignored_silently(tmp_path):
+    for kind in ("found", "true"):
+        (tmp_path / kind).mkdir()
+        write_label_map(tmp_path / kind / "a.nrrd", disc(20))
+    pairs, _ = pair_folders(tmp_path / "found", tmp_path / "true")
+
+    with pytest.warns(Notice, match=r"has pixels of 0\.5 mm by its file or its image, so --pixel-size 2 is not used"):
+        evaluate_pairs(pairs, ["head"], sizes=PixelSizes(otherwise=2.0))

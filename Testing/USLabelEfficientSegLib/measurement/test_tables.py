@@ -118,6 +118,22 @@ def test_csv_has_units_in_its_headings_and_empty_cells_for_what_is_not_known(tmp
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_the_table_of_volumes_has_just_these_columns(tmp_path, rows):
+    write_measurements_csv(tmp_path / "volumes.csv", rows)
+
+    assert (tmp_path / "volumes.csv").read_text(encoding="utf-8-sig").splitlines()[0] == (
+        "case,organ,voxel_count,volume_ml,outline_volume_ml,interval_low_ml,interval_high_ml,surface_volume_ml,"
+        "ellipsoid_formula_volume_ml,surface_area_mm2,axis_1_mm,axis_2_mm,axis_3_mm,right_left_mm,"
+        "anterior_posterior_mm,superior_inferior_mm,max_diameter_mm,centroid_r_mm,centroid_a_mm,centroid_s_mm,flags"
+    )
+
+
+def test_a_large_count_keeps_all_its_digits(tmp_path, measurement):
+    write_measurements_csv(tmp_path / "volumes.csv", [measurement(voxel_count=2**31 - 1)])
+
+    assert "2147483647" in (tmp_path / "volumes.csv").read_text(encoding="utf-8")
+
+
 def test_csv_holds_intervals_and_flags(tmp_path, rows):
     path = tmp_path / "volumes.csv"
 

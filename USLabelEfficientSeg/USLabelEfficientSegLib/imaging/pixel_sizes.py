@@ -6,11 +6,12 @@ PNG, JPEG, BMP and TIFF files may hold a resolution, but it belongs to a printer
 import csv
 import math
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, Notice
 from ..text.csv_lines import refuse_more_cells
 from .files import image_name
 
@@ -57,9 +58,12 @@ class PixelSizes:
                     "nothing",
                 )
             return told or (self.otherwise or math.nan,) * 2
-        if told is not None and any(abs(a - b) > _AGREE * a for a, b in zip(own, told, strict=True)):
+        if told is not None and not _agree(own, told):
             problem = f"says that its pixels have {_text(own)} mm, but {self.source} says {_text(told)} mm"
             raise InputError(path, problem, "correct it or leave the image out")
+        if told is None and self.otherwise is not None and not _agree(own, (self.otherwise, self.otherwise)):
+            text = f"has pixels of {_text(own)} mm by its file or its image, so --pixel-size {self.otherwise:.4g}"
+            warnings.warn(Notice(path, f"{text} is not used"), stacklevel=2)
         return own
 
     def instead_of(self, path: Path, contradiction: str) -> Size:
@@ -113,6 +117,11 @@ def read_pixel_sizes(table: Path | None, otherwise: float | None = None) -> Pixe
         if sizes.setdefault(name, found) != found:
             raise InputError(table, f"has two pixel sizes of {cells[0]}", "remove the wrong one")
     return PixelSizes(sizes, otherwise, table)
+
+
+def _agree(own: Size, told: Size) -> bool:
+    """Whether two sizes are the same within 1 %."""
+    return all(abs(a - b) <= _AGREE * a for a, b in zip(own, told, strict=True))
 
 
 def _column(headings: list[str], names: set[str]) -> int | None:

@@ -160,7 +160,7 @@ def _measured(
         found.check_image(file, image)
     if found.complete:
         return True, model_flagged(found.all, found.maker, model_sha256)
-    probabilities = None if found.known else read_probabilities(file, label_map.name)
+    probabilities = None if found.known else read_probabilities(file, label_map.name, label_map.geometry.shape)
     if probabilities is not None and organs is not None:
         probabilities = in_order(probabilities, found.labels, len(organs))
     count = UNLABELLED - 1 if probabilities is None else len(probabilities) - 1

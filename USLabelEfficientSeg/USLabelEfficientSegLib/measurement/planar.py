@@ -212,10 +212,7 @@ def measure_labels(
     Raises:
         InputError: as `measure_planar` does.
     """
-    if probabilities is not None and probabilities.shape[1:] != labels.voxels.shape:
-        problem = f"has probabilities of shape {probabilities.shape} for an image of shape {labels.voxels.shape}"
-        raise InputError(labels.name, problem, "give background and every organ on the segmentation's grid")
-    across = None if probabilities is None else probabilities[..., 0]
+    across = None if probabilities is None else np.squeeze(probabilities, axis=-1)
     rows = measure_planar(labels.name, labels.voxels[..., 0], labels.geometry.spacing[:2], organs, across, counted)
     return [
         replace(row, flags=ordered({*row.flags, *_model_flags(row, labels.geometry, across, statistics)}))

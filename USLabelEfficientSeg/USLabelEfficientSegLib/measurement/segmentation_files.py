@@ -177,11 +177,13 @@ def probability_file(segmentation: Path, name: str) -> Path:
     return segmentation.parent / f"{name}{PROBABILITY_SUFFIX}.nrrd"
 
 
-def read_probabilities(segmentation: Path, name: str) -> NDArray[np.floating] | None:
+def read_probabilities(
+    segmentation: Path, name: str, shape: tuple[int, int, int] | None = None
+) -> NDArray[np.floating] | None:
     """Class probabilities (C, I, J, K) that lie beside a segmentation of the image `name`, if any.
 
     Raises:
-        InputError: the file cannot be read or holds no floating-point class probabilities.
+        InputError: the file cannot be read, holds no floating-point class probabilities, or is of another `shape`.
     """
     path = probability_file(segmentation, name)
     if not path.exists() or record_of(path).exists():  # a segmentation of an image with such a name
@@ -189,4 +191,7 @@ def read_probabilities(segmentation: Path, name: str) -> NDArray[np.floating] | 
     probabilities, _ = read_map(path)
     if len(probabilities) < 2 or not np.issubdtype(probabilities.dtype, np.floating):
         raise InputError(path, "holds no class probabilities", _PROBABILITY_REMEDY)
+    if shape not in (None, probabilities.shape[1:]):
+        own, others = (" x ".join(map(str, size)) for size in (probabilities.shape[1:], shape or ()))
+        raise InputError(path, f"has {own} voxels, and its segmentation {others}", _PROBABILITY_REMEDY)
     return probabilities

@@ -12,16 +12,22 @@ from simulated_heads import write_png
 from USLabelEfficientSegLib.calibration.images import ImageCalibration, ImageStatistics
 from USLabelEfficientSegLib.divergence.unext import UNeXt
 from USLabelEfficientSegLib.errors import InputError, Notice
-from USLabelEfficientSegLib.imaging.files import write_label_map, write_map
+from USLabelEfficientSegLib.imaging.files import write_label_map, write_map, write_volume
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
-from USLabelEfficientSegLib.imaging.scan import LabelMap
+from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.measurement.flags import IMAGE_SENTENCES, Flag
 from USLabelEfficientSegLib.measurement.measured_images import measure_image
-from USLabelEfficientSegLib.measurement.measuring import measure_files, read_measurements_of, write_measurements_of
+from USLabelEfficientSegLib.measurement.measuring import (
+    measure,
+    measure_files,
+    read_measurements_of,
+    write_measurements_of,
+)
 from USLabelEfficientSegLib.measurement.record import write_measurements
 from USLabelEfficientSegLib.measurement.tables import write_measurements_csv
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel, ImagePrediction
+from USLabelEfficientSegLib.segmentation.segment_files import load_model
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata
 
 SPACING = (0.5, 0.4)
@@ -79,6 +85,16 @@ def test_the_table_has_units_and_empty_cells_for_what_is_unknown(segmented, tmp_
     assert float(first["circumference_mm"]) == pytest.approx(rows[0].circumference_mm, abs=1e-3)
     assert first["area_interval_low_mm2"] == "" and second["ellipse_major_axis_mm"] == ""
     assert second["flags"] == "empty holes"
+
+
+def test_the_table_of_areas_has_just_these_columns(segmented, tmp_path):
+    write_measurements_csv(tmp_path / "areas.csv", measure_files([segmented]))
+
+    assert (tmp_path / "areas.csv").read_text(encoding="utf-8-sig").splitlines()[0] == (
+        "case,organ,pixel_count,area_mm2,outline_area_mm2,area_interval_low_mm2,area_interval_high_mm2,perimeter_mm,"
+        "ellipse_major_axis_mm,ellipse_minor_axis_mm,circumference_mm,circumference_interval_low_mm,"
+        "circumference_interval_high_mm,ellipse_centre_i_mm,ellipse_centre_j_mm,ellipse_angle_degrees,flags"
+    )
 
 
 def test_measurements_are_taken_over_until_the_segmentation_is_edited(segmented):
@@ -156,6 +172,47 @@ def test_flags_warn_of_what_the_model_has_not_learnt():
 
     unsure = measured(lambda inside: np.stack([1 - 0.3 * inside, 0.3 * inside]))
     assert unsure.flags == (Flag.UNCERTAIN_BOUNDARY,)
+
+
+def test_probabilities_of_another_image_are_refused(segmented):
+    volume = np.zeros((2, 120, 100, 3), np.float32)
+    write_map(segmented / "a_probability.nrrd", volume, replace(GRID, shape=(120, 100, 3)))
+
+    with pytest.raises(InputError, match="has 120 x 100 x 3 voxels, and its segmentation 120 x 100 x 1"):
+        measure_files([segmented / "a.nrrd"])
+
+
+def test_a_picture_has_the_pixel_size_of_its_image(tmp_path):
+    path = write_png(tmp_path / "a.png", 255 * ellipse_labels().voxels[..., 0].T)
+    grey = np.random.default_rng(0).integers(0, 200, GRID.shape).astype(np.uint8)
+    write_volume(tmp_path / "image.nrrd", Scan(grey, GRID, "a"))
+
+    (row,) = measure_files([path], ["head"], images={"a": tmp_path / "image.nrrd"})
+
+    assert row.ellipse.axes_mm == pytest.approx(AXES_MM, rel=0.01)
+
+
+def test_another_image_than_the_segmented_one_is_refused(segmented):
+    other = replace(GRID, spacing=(0.6, 0.4, 1.0))
+    image = Scan(np.random.default_rng(0).integers(0, 200, GRID.shape).astype(np.uint8), other, "a")
+
+    with pytest.raises(InputError, match="has other pixels than its image"):
+        measure_files([segmented / "a.nrrd"], images={"a": image})
+
+
+def test_volumes_and_images_are_not_measured_into_one_table(segmented):
+    volume = LabelMap(np.ones((4, 4, 4), np.uint8), Geometry((4, 4, 4), (1.0,) * 3, (0.0,) * 3, np.eye(3)), "b")
+    write_label_map(segmented / "b.nrrd", volume, segment_metadata(volume, ["head"]))
+
+    with pytest.raises(InputError, match=r"b\.nrrd: is of a volume, and .*a\.nrrd of a 2-D image; measure them in two"):
+        measure_files([segmented])
+
+
+def test_a_model_of_volumes_does_not_judge_images(trained_study):
+    statistics = load_model(trained_study).statistics
+
+    with pytest.raises(InputError, match="is a 2-D image, and the model is of volumes"):
+        measure(ellipse_labels(), ["head"], statistics=statistics)
 
 
 def test_every_flag_that_images_raise_is_explained():
