@@ -1,7 +1,7 @@
-"""The command `uslabelseg`: arguments in, exit code out. What the commands are is in `command_line`.
+"""The command `uslabelseg`: arguments in, exit code out. The commands are in `command_line`.
 
-Nothing that takes time is imported here, so that from the first moment Ctrl-C, the end of a terminal and a closed
-output end the command in good order.
+Nothing slow is imported here, so that Ctrl-C, the end of a terminal and a closed output end the command in good order
+from the first moment.
 """
 
 import errno
@@ -38,9 +38,8 @@ _OUT_OF_MEMORY = (
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and exit.
 
-    Exit codes: 0 success; 2 bad input, told in one line on the error stream, or files of a batch that failed; 130
-    stopped by Ctrl-C, SIGTERM or the end of the terminal; 141 nobody reads the output any more; 1 a fault of this
-    program, whose traceback is in the log. Where a program gives the `arguments`, the exception of such a fault passes.
+    Exit codes: see `ExitCode`; 1 is a fault of this program, whose traceback is in the log. If a program gives the
+    `arguments`, the exception of such a fault passes.
     """
     _prepare_streams()
     if not sys.warnoptions:
@@ -73,7 +72,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _refuse(f"{error.format_message().rstrip('.')}{hint}")
     except Abort:
         raise KeyboardInterrupt from None
-    except SystemExit as stop:  # what typer makes of a broken pipe
+    except SystemExit as stop:  # typer's error for a broken pipe
         if isinstance(stop.__context__, OSError):
             raise stop.__context__ from None
         raise
@@ -134,7 +133,7 @@ def _prepare_streams() -> None:
 
 
 def _close_streams() -> None:
-    """What cannot be written any more is given up, lest the end of the process tries again."""
+    """Give up output that cannot be written, or the end of the process tries again."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -46,7 +46,7 @@ TrueVolumes = dict[str, dict[str, float]]  # in ml, by case and organ
 
 @dataclass(frozen=True)
 class DemoDesign:
-    """What is simulated. 40 of 8000 slices are labelled: 0.5 %."""
+    """The simulated study. 40 of 8000 slices are labelled: 0.5 %."""
 
     training_volumes: int = 125
     held_out_volumes: int = 8
@@ -187,7 +187,7 @@ def simulate_folder(
 
 
 def sparse_study(folder: Path, training: Path, organs: Sequence[str], design: DemoDesign, seed: int) -> Study:
-    """The study of the training volumes, with all labels hidden but those of the slices that are suggested first."""
+    """The study of the training volumes; all labels are hidden except on the slices suggested first."""
     if (folder / MANIFEST_NAME).exists():
         return Study.open(folder)
     with tempfile.TemporaryDirectory() as temporary:

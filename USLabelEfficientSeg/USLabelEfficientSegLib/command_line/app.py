@@ -60,8 +60,8 @@ def uslabelseg(
 ) -> None:
     """Segment organs in 3-D ultrasound and measure their volume, from a handful of labelled slices.
 
-    A study is a folder of volumes, a few slices of which are labelled. Make one, train a network on it, then
-    segment and measure new volumes:
+    A study is a folder of volumes with a few labelled slices. Make one, train a network on it, then segment and
+    measure new volumes:
 
     \b
       uslabelseg study create my-study --images volumes --labels labels
@@ -69,9 +69,9 @@ def uslabelseg(
       uslabelseg segment my-study new-volumes --output segmentations
       uslabelseg measure segmentations --output volumes.csv
 
-    Exit codes: 0 done; 2 bad input, or a file of several failed; 130 stopped by Ctrl-C, SIGTERM or the end of the
-    terminal; 141 nobody reads the output any more; 1 a fault of the program. Each longer command keeps a log with
-    times in the user's own files, or in the folder that USLABELSEG_STATE names; --verbose tells where.
+    Exit codes: 0 done; 2 bad input, or some files failed; 130 stopped by Ctrl-C, SIGTERM or the end of the terminal;
+    141 nobody reads the output any more; 1 a fault of the program. Longer commands keep a log with times in your own
+    files, or in the folder named by USLABELSEG_STATE; --verbose tells where.
     """
     if version:
         print(f"uslabelseg {__version__}")

@@ -79,10 +79,9 @@ def benchmark(
 ) -> None:
     """Compare methods that learn from few labels, on the same volumes, labels and held-out subjects.
 
-    DATASET holds `images`, complete `labels` of the same names, and, where several cases are of one subject,
-    `cases.csv` with the columns case and subject_group. Results are kept run by run: stopped with Ctrl-C, or asked
-    for more seeds, methods or fractions, the same command does only what is missing. DIR/benchmark.md shows tables
-    and figures of all runs.
+    DATASET holds `images`, complete `labels` of the same names and, if a subject has several cases, `cases.csv` with
+    the columns case and subject_group. Results are kept run by run: after Ctrl-C, or with more seeds, methods or
+    fractions, the same command does only what is missing. DIR/benchmark.md shows tables and figures of all runs.
 
     \b
     Examples:

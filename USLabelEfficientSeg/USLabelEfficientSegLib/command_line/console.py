@@ -1,6 +1,6 @@
-"""What commands tell: results on standard output, errors on the error stream, and all of it, with times, in a log.
+"""Messages of commands: results on standard output, errors on the error stream, and all, with times, in a log.
 
-Names that come from files pass through `printable`, so that they show and do nothing.
+Names that come from files pass through `printable`, so that they are visible and harmless.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Console:
                 print(printable(line), file=self.stream, flush=True)
 
     def getting_ready(self) -> None:
-        """Tell a person at a terminal that the program is at work already, before libraries that take seconds."""
+        """Tell a person at a terminal that the program is at work, before libraries take seconds to load."""
         if self.stream.isatty() and not self.quiet:
             print("Getting ready ...", file=self.stream, flush=True)
 
@@ -67,7 +67,7 @@ class Console:
             self.say(f"Next: {command}")
 
     def detail(self, text: str) -> None:
-        """Tell what only some want to know."""
+        """Tell a detail, with `--verbose`."""
         self.log(text)
         if self.verbose and not self.quiet:
             print(printable(text), file=self.stream, flush=True)
@@ -83,14 +83,14 @@ class Console:
         print(f"uslabelseg: error: {printable(' '.join(sentence.splitlines()))}", file=sys.stderr, flush=True)
 
     def stopped(self, stop: Cancelled, same: str) -> None:
-        """Tell where the user's request has stopped the work, and what continues it."""
+        """Tell where the work was stopped on request, and how it continues."""
         line = f"uslabelseg: {stop.args[0].split(';')[0]}; {same} continues from here"
         self.log(line)
         with suppress(OSError):  # the terminal may be gone
             print(printable(line), file=sys.stderr, flush=True)
 
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Tell a table; what is in its cells is text, whatever it looks like."""
+        """Print a table; its cells are plain text, whatever they look like."""
         if self.quiet:
             return
         from rich.table import Table
@@ -104,7 +104,7 @@ class Console:
         Terminal(file=self.stream).print(table)
 
     def open_log(self, command: str) -> None:
-        """Keep a log of this command in the user's own files; where it cannot be written there is none."""
+        """Keep a log of this command in the user's own files, if it can be written."""
         folder = user_folder() / LOGS
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -135,7 +135,7 @@ class Console:
 
 
 def shell(path: Path) -> str:
-    """A path as one writes it in a command."""
+    """A path as it is written in a command."""
     return shlex.quote(str(path))
 
 

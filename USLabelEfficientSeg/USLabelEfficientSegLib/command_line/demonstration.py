@@ -27,9 +27,9 @@ def demo(
 ) -> None:
     """Show the whole method on simulated ultrasound, in about a quarter of an hour on a laptop.
 
-    Simulates volumes with two organs, labels 0.5 % of their slices, trains, and segments and measures volumes that
-    were not trained on. As everything is simulated, the report tells how far each result is from the truth.
-    Stopped with Ctrl-C, the same command continues the demo.
+    Simulates volumes with two organs, labels 0.5 % of their slices, trains, and segments and measures held-out
+    volumes. Everything is simulated, so the report tells how far each result is from the truth. After Ctrl-C the same
+    command continues the demo.
 
     \b
     Example:

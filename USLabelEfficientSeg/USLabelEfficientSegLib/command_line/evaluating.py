@@ -1,4 +1,4 @@
-"""The command `evaluate`: segmentations are compared with references."""
+"""The command `evaluate`: compare segmentations with references."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -65,9 +65,9 @@ def evaluate(
 ) -> None:
     """Compare segmentations with references that an expert has drawn.
 
-    Writes Dice overlap, surface distances (HD95, average) and volume errors of each case and organ, and beside
-    them a summary FILE_summary.csv; of 2-D images the errors of area and circumference. Files are paired by name;
-    references without a segmentation are left out.
+    Writes Dice overlap, surface distances (HD95, average) and volume errors of each case and organ, and a summary
+    FILE_summary.csv; for 2-D images, errors of area and circumference. Files are paired by name; references without a
+    segmentation are left out.
 
     \b
     Example:
@@ -125,7 +125,7 @@ def print_summary(summaries: Sequence["MetricSummary"]) -> None:
 
 
 def print_left_out(count: int) -> None:
-    """How many references have no prediction."""
+    """Number of references without a prediction."""
     if count:
         have = "reference has" if count == 1 else "references have"
         console.say(f"{count} {have} no prediction and {'is' if count == 1 else 'are'} left out.")

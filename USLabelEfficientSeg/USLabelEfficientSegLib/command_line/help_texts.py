@@ -1,4 +1,4 @@
-"""What the help of every command has in common."""
+"""Help that all commands share."""
 
 import inspect
 from collections.abc import Callable

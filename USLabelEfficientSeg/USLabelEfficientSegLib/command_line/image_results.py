@@ -1,4 +1,4 @@
-"""What the commands of `results` do with 2-D images."""
+"""The commands of `results` for 2-D images."""
 
 import time
 from collections.abc import Sequence

@@ -15,8 +15,8 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # a system lacks some of t
 
 
 class Stopped(KeyboardInterrupt):
-    """Raised by a signal. Of a bare `KeyboardInterrupt` that passes through an `exec` of text, as in the midst of the
-    import of a dataclass, Python remembers to end itself by SIGINT, though it was caught.
+    """Raised by a signal. A bare `KeyboardInterrupt` would pass through an `exec` of text, as during the import of a
+    dataclass, and Python then ends itself by SIGINT although the exception was caught.
     """
 
 
@@ -28,9 +28,9 @@ class Interruption:
 
     Attributes:
         requested: whether the user has asked to stop.
-        told_elsewhere: whoever draws on the terminal tells that the request was heard, instead of the handler.
-        untold: it is still to be told there.
-        output_gone: the request is that nobody reads the output any more.
+        told_elsewhere: the bars on the terminal, not the handler, tell that the request was heard.
+        untold: they have yet to tell it.
+        output_gone: the reason is that nobody reads the output any more.
     """
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ def stopped_by_signals() -> Iterator[Stop]:
 
 
 def _handled_by(handler: object, even_ignored: Sequence[int] = ()) -> dict[int, object]:
-    """Let signals call a handler, but for those that were ignored at the start; returns the earlier handlers."""
+    """Let signals call a handler, except signals ignored from the start; returns the earlier handlers."""
     numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
     ignored = [number for number in numbers if signal.getsignal(number) is signal.SIG_IGN]
     wanted = [number for number in numbers if number in even_ignored or number not in ignored]

@@ -1,4 +1,4 @@
-"""What all commands that take a while have in common: how much they tell, their log, what they may replace."""
+"""Shared by commands that take a while: how much they tell, their log, what they may replace."""
 
 import functools
 import inspect
@@ -50,9 +50,9 @@ def long_command(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def outputs_of(overwrite: bool, inputs: Iterable[Path | None], *results: Path, texts: bool = False) -> "Outputs":
-    """What a command may write; `results` are checked now, before the work, and what is replaced is told.
+    """The files that a command may write; `results` are checked before the work, and replaced files are told.
 
-    Standard output that is a result tells nothing else. `texts` are tables and pages.
+    If standard output is a result, nothing else is printed there. `texts` are tables and pages.
     """
     from ..disk.outputs import Outputs, is_stream
 
@@ -64,7 +64,7 @@ def outputs_of(overwrite: bool, inputs: Iterable[Path | None], *results: Path, t
 
 
 def told_failures() -> Failures:
-    """What fails in a batch, told as it happens."""
+    """Failures of a batch, told as they happen."""
     return Failures(console.error, console.log_fault)
 
 

@@ -42,10 +42,10 @@ def measure(
 ) -> None:
     """Measure the volume of every organ in millilitres, its shape and place, and reasons for caution.
 
-    volume_ml is the number to report: what `segment` has measured, the sum of an organ's probabilities with its
-    interval, for every organ that was not edited since (saving it unchanged is no edit); of an edited organ its
-    outline, without an interval and with the flag "edited". outline_volume_ml is the counted voxels. A FILE that ends
-    in .json is written for programs. Of segmented 2-D images areas, perimeters and fitted ellipses are measured.
+    volume_ml is the number to report. For an organ as `segment` left it (saving it unchanged is no edit), it is the
+    sum of its probabilities, with an interval. For an edited organ it is the volume of the outline, without an
+    interval and with the flag "edited". outline_volume_ml is the volume of the counted voxels. A FILE that ends in
+    .json is written for programs. Segmented 2-D images give areas, perimeters and fitted ellipses.
 
     \b
     Examples:
@@ -85,7 +85,7 @@ def measure(
 
 
 def _model(path: Path) -> "SegmentationModel | ImageModel":
-    """A model that knows the images that it learnt from."""
+    """A model that knows its training images."""
     from ..segmentation.segment_files import load_model
     from ..segmentation.segment_images import load_image_model, model_dimension
 

@@ -1,4 +1,4 @@
-"""What the library did with its inputs that the user should know of."""
+"""Notices: what the library did with an input, where the user should know."""
 
 import warnings
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from .console import console
 
 @contextmanager
 def told_notices() -> Iterator[None]:
-    """Tell every `Notice` at the end of a command, those of one text together; a refusal stays one line."""
+    """Tell every `Notice` at the end of a command, equal ones together; a refusal stays one line."""
     subjects: dict[str, list[str]] = {}
 
     def keep(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:

@@ -35,7 +35,7 @@ PixelSize = Annotated[
     float | None,
     typer.Option(
         "--pixel-size", metavar="MM", show_default=False,
-        help="Of 2-D images that neither tell it themselves nor are in the table.",
+        help="Of 2-D images that do not tell it and are not in the table.",
     ),
 ]  # fmt: skip
 

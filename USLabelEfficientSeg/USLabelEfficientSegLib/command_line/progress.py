@@ -25,13 +25,13 @@ def shown_progress(
     plan: Plan = (),
     brief: bool = False,
 ) -> Iterator[Listener]:
-    """A listener that shows events as suits whoever reads them.
+    """A listener that shows events in the form that suits the reader.
 
     Args:
         interruption: asked to stop the work when nobody reads the output any more.
         as_json: print events as JSON on standard output.
-        plan: stages in their order, with how much of the whole work each is, for the line *Total*.
-        brief: bars go at the end, and what takes less than ten seconds has no line.
+        plan: stages in their order, with the share of each in the work, for the line *Total*.
+        brief: bars vanish at the end, and work of less than ten seconds has no line.
     """
     lines = LogLines(with_ends=not brief)
     with heard(None):  # what is counted within is a part of this
@@ -50,7 +50,7 @@ def shown_progress(
 
 @contextmanager
 def shown_counts() -> Iterator[None]:
-    """Show how far `counted` work is: by a bar that goes when it is done, or by lines if it takes long."""
+    """Show how far `counted` work is: by a bar that vanishes when it is done, or by lines if it takes long."""
     with ExitStack() as display:
         listener: Listener | None = None
         began = 0.0
@@ -71,7 +71,7 @@ def shown_counts() -> Iterator[None]:
 
 @contextmanager
 def _stopping(listener: Listener, interruption: Interruption | None) -> Iterator[Listener]:
-    """Without anybody who reads the output, ask the work to save its state and stop."""
+    """If nobody reads the output any more, ask the work to save its state and stop."""
     if interruption is None:
         yield listener
         return
@@ -112,7 +112,7 @@ class LogLines:
         return self
 
     def __call__(self, event: Event) -> None:
-        """Tell the event, unless its stage was told lately; the end of all is told otherwise."""
+        """Tell the event, unless its stage was told lately. The end of the training is told elsewhere."""
         if event.stage == Stage.FINISHED:
             return
         now = time.monotonic()

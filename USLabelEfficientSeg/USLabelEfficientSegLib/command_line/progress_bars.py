@@ -18,14 +18,14 @@ from .terminal import Terminal
 
 SECONDS_BETWEEN_FRAMES = 0.2
 _STAGE_WIDTH, _BAR_WIDTH, _TIME_WIDTH = 38, 16, 14  # with the percentage 79 columns
-_LEAST_SHARE, _LEAST_SECONDS = 0.02, 5.0  # before that nobody knows how long the rest takes
+_LEAST_SHARE, _LEAST_SECONDS = 0.02, 5.0  # before that the rest cannot be estimated
 TOTAL = "Total"
 
 
 class ProgressBars:
-    """A bar a stage in fixed columns, which 80 columns have room for, and one of the whole work.
+    """A bar for each stage and one for the whole work, in fixed columns that fit into 80.
 
-    Those that are `brief` go when the work is done.
+    Bars that are `brief` vanish when the work is done.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class ProgressBars:
             self._interruption.told_elsewhere = False
 
     def __call__(self, event: Event) -> None:
-        """Bring the bar of the event's stage, and that of all, up to date."""
+        """Bring the bar of the event's stage, and the total, up to date."""
         if event.stage == Stage.FINISHED:
             return
         left = f"{duration(event.seconds_left)} left" if event.seconds_left and event.step < event.of else ""
@@ -96,7 +96,7 @@ class TotalProgress:
     """How much of the planned work is done, and how long the rest takes at the speed until now.
 
     Args:
-        plan: stages in their order, with how much of the work each is, in any unit.
+        plan: stages in their order, with the share of each in the work, in any unit.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -106,9 +106,9 @@ class TotalProgress:
         self._start: tuple[float, float] | None = None
 
     def __call__(self, event: Event) -> None:
-        """Take an event up; stages before it that were never heard of were done by an earlier start.
+        """Take an event up; earlier stages without events were done by an earlier start.
 
-        Only students of the labels alone may learn beside what comes before them.
+        Only supervised students may learn beside the stages before them.
         """
         found = event.numbered
         if found in self._plan:

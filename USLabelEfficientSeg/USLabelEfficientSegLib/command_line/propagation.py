@@ -43,7 +43,7 @@ def propagate(
     label_format: LabelFormat = "nrrd",
     weights: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Other weights than those that come with the program.", show_default=False),
+        typer.Option(metavar="FILE", help="Other weights than the program's own.", show_default=False),
     ] = None,
     device: DeviceName = "auto",
     as_json: AsJson = False,
@@ -51,9 +51,9 @@ def propagate(
 ) -> None:
     """Fill in the organs of volumes in which one to three slices are labelled: no study, no training.
 
-    A network that has learnt organs from simulated ultrasound continues what you have drawn in a volume: whole slices,
-    or strokes (255 elsewhere). Slices across each other tell it most. What you have drawn stays as it is. Volumes have
-    no prediction interval: that of a trained study has one.
+    A network that has learnt organs from simulated ultrasound continues your drawing in a volume: whole slices, or
+    strokes (255 elsewhere). Slices across each other tell it most. Your drawing stays as it is. The volumes have no
+    prediction intervals; the model of a trained study gives them.
 
     \b
     Example:
@@ -92,7 +92,7 @@ def propagate(
 
 
 def _of_labels(folder: Path, organs: list[str] | None, weights: Path | None) -> "Propagation":
-    """What was drawn, by the name of the volume, with labels 1, 2, ... for the organs."""
+    """The drawings by the name of the volume, with labels 1, 2, ... for the organs."""
     from ..annotation.label_files import read_volume_labels
     from ..annotation.segments import LabelFile, matched
     from ..imaging.files import find_images

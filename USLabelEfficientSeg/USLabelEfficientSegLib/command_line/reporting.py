@@ -1,4 +1,4 @@
-"""What is filed: reports for people, DICOM for archives."""
+"""Reports for people, DICOM for archives."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -44,7 +44,7 @@ def report(
         Path | None,
         typer.Option(
             metavar="DIR|CSV",
-            help="What the segmentations are compared with: label maps of the same names, or a table with the "
+            help="References to compare with: label maps of the same names, or a table with the "
             "columns case, organ, volume_ml.",
             show_default=False,
         ),
@@ -72,11 +72,11 @@ def report(
 ) -> None:
     """Write a report: organ volumes with intervals and quality flags, pictures, agreement, changes, provenance.
 
-    Of a trained study: its own volumes, segmented now. Of a folder of segmentations: these, with their images, be it
-    one or a cohort; what `segment` has measured, with prediction intervals, is taken over unless a segmentation was
-    edited since. The report is one file that any browser shows without a network. It numbers the cases in the order
-    of their names, and holds no names and no dates of scans, unless --show-names is given. Of 2-D images it shows
-    areas, fitted ellipses and their circumferences.
+    For a trained study, its own volumes are segmented now. For a folder of segmentations, one or a cohort, the
+    measurements of `segment` with their prediction intervals are taken over unless a segmentation was edited since.
+    The report is one file that any browser shows without a network. It numbers the cases in the order of their names
+    and holds no names or dates of scans, unless --show-names is given. For 2-D images it shows areas, fitted ellipses
+    and their circumferences.
 
     \b
     Examples:
@@ -132,7 +132,7 @@ def report(
 
 
 def _if_any(cases: Iterable[Case], failures: Failures) -> Iterator[Case]:
-    """The cases; without any the command ends before it writes."""
+    """The cases; without any, the command ends before it writes."""
     yield from cases
     end_if_none_is_left(failures)
 
@@ -299,9 +299,9 @@ def export_dicom(
 ) -> None:
     """Write segmentations and measurements as DICOM objects that belong to the images.
 
-    What `segment` has measured is taken over. NAME_SEG.dcm is the segmentation, NAME_SR.dcm a measurement report (TID
-    1500) with volumes, prediction intervals and quality flags that refers to it. Both refer to the source images, and
-    carry the name, id and study of their patient, as DICOM objects must.
+    The measurements of `segment` are taken over. NAME_SEG.dcm is the segmentation. NAME_SR.dcm refers to it: a
+    measurement report (TID 1500) with volumes, prediction intervals and quality flags. Both refer to the source images
+    and carry the name, id and study of the patient, as DICOM objects must.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""What `segment --json` prints of a result: a line of JSON, in which a number that is not known is null."""
+"""The lines of `segment --json`: one result a line, in which an unknown number is null."""
 
 import json
 import math
@@ -29,7 +29,7 @@ def volumes_line(file: Path, rows: Sequence["OrganMeasurement"]) -> str:
 
 
 def areas_line(file: Path, rows: Sequence["PlanarMeasurement"]) -> str:
-    """Areas and circumferences of every organ of a segmented 2-D image likewise."""
+    """Areas and circumferences of every organ of a segmented 2-D image, with intervals and reasons for caution."""
     organs = [
         {
             "organ": row.organ,
@@ -52,7 +52,7 @@ def _line(record: dict[str, Any]) -> str:
 
 
 def _known(value: Any) -> Any:
-    """A value with null for what is no finite number."""
+    """A value in which null stands for numbers that are not finite."""
     if isinstance(value, dict):
         return {key: _known(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Where the commands of `results` end, with volumes and 2-D images alike: what is printed, and the model is stored."""
+"""The end of the commands of `results`, for volumes and 2-D images: results are printed, a model is stored."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ def print_flags(rows: Sequence["Measurement"]) -> None:
 
 
 def refuse_pixel_sizes(sizes: "PixelSizes") -> None:
-    """Pixel sizes are not silently ignored where there are volumes, which need none."""
+    """Refuse pixel sizes for volumes, which need none, rather than ignore them."""
     from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES
 
     if sizes != UNKNOWN_PIXEL_SIZES:
@@ -34,7 +34,7 @@ def refuse_pixel_sizes(sizes: "PixelSizes") -> None:
 
 
 def next_report(segmentations: Sequence[Path], images: Path | None = None, references: Path | None = None) -> str:
-    """The command that reports segmentations, with what is known of it."""
+    """The command that reports segmentations, as far as its options are known."""
     folder = shell(segmentations[0]) if len(segmentations) == 1 and segmentations[0].is_dir() else "SEGMENTATIONS"
     compared = "" if references is None else f" --references {shell(references)}"
     shown = "IMAGES" if images is None else shell(images)
@@ -42,7 +42,7 @@ def next_report(segmentations: Sequence[Path], images: Path | None = None, refer
 
 
 def model_file(path: Path) -> Path:
-    """The model file that a model file or the folder of a study stands for."""
+    """The model file of a path: the path itself, or the model of a study."""
     from ..disk.study_layout import MODEL_NAME, run_file
 
     return run_file(path, MODEL_NAME) if path.is_dir() else path
@@ -62,10 +62,10 @@ def save_model(path: Path, model: "SegmentationModel | ImageModel", was: str) ->
     Args:
         path: the model file, or the folder of a trained study.
         model: to be stored.
-        was: checksum of the file when the model was loaded, before it was changed.
+        was: checksum of the file when the model was loaded.
 
     Raises:
-        InputError: the file is another one by now, as after a training; it stays. Or another writes the study.
+        InputError: the file has changed since, as after a training, and stays; or another program writes the study.
     """
     from contextlib import nullcontext
 

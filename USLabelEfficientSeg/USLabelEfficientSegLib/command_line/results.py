@@ -1,4 +1,4 @@
-"""What a trained model does with new images: segment them, and calibrate itself on held-out ones."""
+"""A trained model and new images: segment them, or calibrate the model on held-out ones."""
 
 from pathlib import Path
 from typing import Annotated
@@ -42,13 +42,13 @@ def segment(
     """Find the organs in ultrasound volumes or 2-D images.
 
     Each volume NAME gives NAME.nrrd, a label map on exactly the grid of the volume, with the names of the organs
-    (3D Slicer shows them with --format seg.nrrd), and NAME_measurements.json: volumes with their
-    90 % prediction intervals, and reasons for caution. Volume is the sum of an organ's probabilities, and with its
-    interval it holds for the outline that the model has made: of an organ that is corrected later, the corrected
-    outline counts and there is no interval; the other organs keep theirs.
+    (3D Slicer shows them with --format seg.nrrd), and NAME_measurements.json: volumes with their 90 % prediction
+    intervals, and reasons for caution. A volume is the sum of an organ's probabilities. It holds, with its interval,
+    for the model's own outline: once you correct an organ, the corrected outline counts, without an interval. The
+    other organs keep theirs.
 
-    Earlier results of the same names are replaced, unless they were corrected since or are not of this program: see
-    --overwrite. An image that cannot be segmented is told, the others are done, and the exit code is 2.
+    Earlier results of the same names are replaced, unless they were corrected or are of another program: see
+    --overwrite. If an image cannot be segmented, the others are done all the same, and the exit code is 2.
 
     With the model of a study of 2-D images, areas and the circumferences of the fitted ellipses are measured. PNG,
     JPEG and other files without pixel size need --pixel-sizes or --pixel-size.
@@ -121,9 +121,9 @@ def calibrate(
 ) -> None:
     """Calibrate the intervals of a model on held-out volumes or 2-D images that are labelled completely.
 
-    Training calibrates them on the labelled slices, which is cautious. At least 9 volumes that the model was not
-    trained on give intervals that are exact for volumes of their kind; from 19 on they correct a bias of the model,
-    too. Training the study again calibrates on slices again. A model of 2-D images has no intervals without this.
+    Training calibrates them on the labelled slices, which is cautious. At least 9 held-out volumes give exact intervals
+    for volumes of their kind; from 19 on they correct a bias of the model, too. Training the study again calibrates on
+    slices again. A model of 2-D images has no intervals without this command.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""What `segment` and `propagate` have in common: options of the results, and segmenting volumes with a word on each."""
+"""Shared by `segment` and `propagate`: options of the results, and segmenting volumes with a line for each."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ _AT_ONCE = 4  # each takes memory
 
 
 def idle_processors(device: "torch.device") -> "Processors":
-    """Those that may segment; what they do from now until the first image is read tells how many are idle."""
+    """Processors for segmenting; their load until the first image is read tells how many are idle."""
     from ..training.processors import Processors
 
     processors = Processors(_AT_ONCE if device.type == "cpu" else 1)
@@ -65,7 +65,7 @@ def segment_volumes(
     label_format: str,
     as_json: bool,
 ) -> None:
-    """Segment and measure volumes, and tell the organs of each and reasons for caution; ends with 2 if some failed."""
+    """Segment and measure volumes, and tell organs and reasons for caution; exit code 2 if some failed."""
     from ..measurement.measured_segmentation import segment_and_measure
 
     failures = told_failures()

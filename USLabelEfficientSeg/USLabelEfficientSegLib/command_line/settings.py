@@ -16,7 +16,7 @@ def settings(
     ] = "quick",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """List every setting of a training with its value in a preset, the values that are allowed, and what it is.
+    """List every setting of a training: its value in a preset, the allowed values, and what it is.
 
     Change one with --set NAME=VALUE of `uslabelseg train`.
 

@@ -22,7 +22,7 @@ def suggested_slice(study: Study, suggestion: Suggestion) -> str:
 
 
 def labelled_slices(study: Study, name: str) -> str:
-    """The labelled slices of a volume, those of each axis together; how many where its image cannot be read."""
+    """The labelled slices of a volume, by axis; only their number if its image cannot be read."""
     case = study.case(name)
     places = case.labels.slices if case.labels is not None else ()
     if not places:
@@ -39,7 +39,7 @@ def labelled_slices(study: Study, name: str) -> str:
 
 
 def taken_slices(study: Study, taken: TakenLabels) -> str:
-    """What labels were taken of a case, in words."""
+    """The labels that were taken for a case, in words."""
     if study.dimension == 2:
         return "labelled" if taken.added else "label replaced"
     parts = []

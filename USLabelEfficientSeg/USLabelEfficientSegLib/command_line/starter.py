@@ -1,4 +1,4 @@
-"""`uslabelseg starter`: the weights with which volumes are filled in before anything is trained."""
+"""`uslabelseg starter`: the weights that fill in volumes before anything is trained."""
 
 import time
 from dataclasses import replace
@@ -31,9 +31,9 @@ def train(
 ) -> None:
     """Train the starter weights on random scenes of organs in ultrasound, which the program draws itself.
 
-    The first phase learns for H hours and goes on from where an earlier call has got to, so hours can be added. The
-    second one cools down in a quarter as many steps and writes OUTPUT/starter.safetensors. Ctrl-C saves in both phases,
-    and the same command continues.
+    The first phase learns for H hours from where an earlier call ended, so hours can be added. The second phase cools
+    down in a quarter as many steps and writes OUTPUT/starter.safetensors. Ctrl-C saves in both phases, and the same
+    command continues.
 
     \b
     Example:

@@ -46,7 +46,7 @@ def create(
     orientation: Annotated[
         Literal["as-stored", "anatomical"],
         typer.Option(
-            help="as-stored keeps the order of the volumes' axes, which of a probe are those of the anatomy; "
+            help="as-stored keeps the order of the volumes' axes, which for a probe fits the anatomy; "
             "anatomical brings all volumes to the axes of the patient, by the directions in their files."
         ),
     ] = "as-stored",
@@ -65,7 +65,7 @@ def create(
     at 255. To try how few labels suffice, give complete labels and a label fraction.
 
     A folder of 2-D images gives a study of images, each labelled completely or not at all. NRRD, NIfTI, MetaImage and
-    calibrated DICOM files tell how large their pixels are; of all others a table or --pixel-size has to tell it.
+    calibrated DICOM files tell their pixel size; for all others a table or --pixel-size must tell it.
 
     \b
     Examples:
@@ -106,8 +106,8 @@ def add(
 ) -> None:
     """Add volumes or images to a study.
 
-    If the study is trained already, `uslabelseg train` continues from its model; labels for the new ones are taken by
-    `study label`, and their best slices named by `suggest`. All files are added or, if one does not fit, none.
+    If the study is trained already, `uslabelseg train` continues from its model. `suggest` names the best slices of the
+    new volumes, and `study label` takes their labels. If one file does not fit, none is added.
 
     \b
     Example:
@@ -138,9 +138,9 @@ def label(
 ) -> None:
     """Take labels that were drawn elsewhere into a study.
 
-    Organs are matched by the names in the files; files without names have the study's numbers. Slices that are
-    labelled completely are taken, be they new or labelled before; where a file has 255 the study keeps what it has.
-    All files are taken or, if one does not fit, none.
+    Organs are matched by the names in the files; files without names have the study's numbers. Completely labelled
+    slices are taken, also if they were labelled before; where a file has 255, the study keeps its labels. If one file
+    does not fit, none is taken.
 
     \b
     Examples:
@@ -166,7 +166,7 @@ def show(
     study: StudyFolder,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Show what a study holds: volumes or images, organs, labelled slices and how far it is trained.
+    """Show what a study holds: volumes or images, organs and labelled slices; and how far it is trained.
 
     \b
     Example:
@@ -222,7 +222,7 @@ def tell_next(study: "Study") -> None:
 
 
 def _news(study: "Study") -> str:
-    """What a study has got since its training was last started or continued; empty where there is nothing new."""
+    """News of a study since its training was last started or continued; empty if there is none."""
     from ..study.provenance import images_added, labels_changed
 
     news = []

@@ -24,7 +24,7 @@ def suggest(
         typer.Option(
             metavar="DIR",
             show_default=False,
-            help="Write what it takes to label them in any program: volumes, label maps, pictures of the slices; or "
+            help="Write what you need to label them in any program: volumes, label maps, pictures of the slices; or "
             "the 2-D images.",
         ),
     ] = None,
@@ -33,18 +33,18 @@ def suggest(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     device: DeviceName = "auto",
 ) -> None:
-    """Tell which slices, or which 2-D images, to label next: those that teach the network most.
+    """Tell which slices, or which 2-D images, to label next to teach the network most.
 
-    These are cuts through random volumes, along all three axes in turn: before training through the middle, later
-    through what the network finds. Of 2-D images they are those that stand for many others which look unlike any
-    labelled one; later, for those that the network is unsure of. What is labelled is never suggested. With --json the
-    result is a list of objects {"volume", "axis", "index", "reason"}, most useful first; the index counts from 0 along
-    the array axis, and an image is the slice 0 of axis 2 of itself.
+    Slices are cuts through random volumes, along all three axes in turn: before training through the middle, later
+    through the organs that the network finds. 2-D images are chosen to stand for many others: before training for
+    images unlike any labelled one, later for images that the network is unsure of. Labelled slices and images are never
+    suggested. With --json the result is a list of objects {"volume", "axis", "index", "reason"}, most useful first. The
+    index counts from 0 along the array axis; an image is its own slice 0 of axis 2.
 
     With --write DIR each volume lies in DIR/images, its label map in DIR/labels, a picture of each slice in DIR/slices.
-    The label map is 255, unlabelled, but for what the study has: paint all of a slice, with 0 for background, leave
-    the others at 255, and take it into the study with `study label`. Of 2-D images DIR/images holds the pictures: paint
-    masks of the same size and name in DIR/labels.
+    The label map holds the study's labels, and 255 (unlabelled) elsewhere. Paint all of a slice, with 0 for background,
+    leave other slices at 255, and take it into the study with `study label`. For 2-D images DIR/images holds the
+    pictures: paint masks of the same size and name in DIR/labels.
 
     \b
     Examples:

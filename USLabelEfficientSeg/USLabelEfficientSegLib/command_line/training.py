@@ -28,14 +28,14 @@ def train(
     method: Annotated[
         Literal["cross-dimensional", "information-divergence"] | None,
         typer.Option(
-            help="The 2-D teacher: a ViT that learns without labels first, or UNeXt and a partner that teach each "
-            "other; by default that of earlier training or cross-dimensional."
+            help="The 2-D teacher: a ViT that first learns without labels, or UNeXt and a partner that teach each "
+            "other; by default as in earlier training, else cross-dimensional."
         ),
     ] = None,
     preset: Annotated[
         Literal["quick", "standard", "full"] | None,
         typer.Option(
-            help="quick suits a laptop, standard and full a GPU; by default that of earlier training or quick."
+            help="quick suits a laptop, standard and full a GPU; by default as in earlier training, else quick."
         ),
     ] = None,
     device: DeviceName = "auto",
@@ -55,8 +55,8 @@ def train(
             "--processes",
             metavar="N",
             min=1,
-            help="On a CPU, train parts that do not need each other in at most so many processes; by default as many "
-            "as processors are idle. The result is the same.",
+            help="On a CPU, train independent parts in at most so many processes; by default as many as processors "
+            "are idle. The result is the same.",
         ),
     ] = None,
     stage: Annotated[
@@ -67,7 +67,7 @@ def train(
         bool,
         typer.Option(
             "--from-teacher",
-            help="Keep only the teacher, which has seen no label, and learn from all labels anew; by default training "
+            help="Keep only the teacher, which has seen no label, and learn anew from all labels; by default training "
             "continues from the study's model when labels or volumes are new.",
         ),
     ] = False,
@@ -86,16 +86,16 @@ def train(
 ) -> None:
     """Train a network for the organs of a study, from all its volumes and its few labelled slices.
 
-    A 2-D network, the teacher, first learns from all slices without labels; with the labelled slices it then
-    proposes labels for all others, which are smoothed in 3-D, and a 3-D network learns from both. With the method
+    A 2-D network, the teacher, first learns from all slices without labels. With the labelled slices it then proposes
+    labels for all others. These are smoothed in 3-D, and 3-D networks, the students, learn from both. With the method
     information-divergence the teacher is UNeXt, a 2-D network that learns from a partner: its own moving average, or
-    a Swin-Unet that it teaches in turn (--set divergence.partner=swin-unet); the correlations of the first method's
-    teacher are then no part of the training. Training can be stopped at any time with Ctrl-C, or die with the
-    machine: the same command continues it with the same settings. After its end, and with new or corrected labels or
-    more volumes or images, the same command continues from the model.
+    a Swin-Unet that it teaches in turn (--set divergence.partner=swin-unet). Students then learn no correlations from
+    the teacher. Training can be stopped at any time with Ctrl-C, or die with the machine: the same command continues
+    it with the same settings. After new or corrected labels, volumes or images, the same command continues from the
+    model.
 
-    A study of 2-D images is trained with information-divergence alone, in rounds of which each is taught by the result
-    of the one before (--set divergence.rounds=2): UNeXt is its model.
+    A study of 2-D images is trained with information-divergence, in rounds: each teaches the next
+    (--set divergence.rounds=2). UNeXt is its model.
 
     \b
     Examples:
@@ -172,7 +172,7 @@ def train(
 
 
 def _public_weights(teacher: Path | None, transformer: Path | None) -> dict[str, Any]:
-    """The settings that public checkpoints imply; a wrong file is found before anything is forgotten or written."""
+    """The settings that public checkpoints imply; a wrong file is refused before anything is removed or written."""
     chosen: dict[str, Any] = {}
     if teacher is not None:
         from ..teacher.checkpoints import load_vit
@@ -238,7 +238,7 @@ def _tell_what(study: "Study", settings: "Settings") -> None:
 
 
 def _tell_time(study: "Study", settings: "Settings", where: str) -> None:
-    """An estimate where there is an honest one: the preset quick, unchanged, on a processor."""
+    """An estimate if there is an honest one: for the preset quick, unchanged, on a processor."""
     from ..disk.study_layout import MODEL_NAME
     from ..study.settings import preset
     from ..study.training_time import seconds_on_processor

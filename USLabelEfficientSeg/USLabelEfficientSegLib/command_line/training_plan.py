@@ -1,7 +1,7 @@
-"""The stages of a training, with how much of its time each takes, for the line *Total* and an estimate beforehand.
+"""The stages of a training and the time of each, for the line *Total* and an estimate beforehand.
 
-The seconds are those of the preset quick on one core of a server processor, see `training_time`. For other presets they
-only tell how the time is shared between the stages.
+The seconds were measured with the preset quick on one core of a server processor, see `training_time`. For other
+presets they only tell how the time is shared between the stages.
 """
 
 from ..disk.study_layout import MODEL_NAME
@@ -16,7 +16,7 @@ _CONTINUED, _CONTINUED_ALONE, _CONTINUED_IMAGES = 0.5, 0.125, 1 / 3  # of the st
 
 
 def planned_stages(study: Study, settings: Settings, until: Stage = Stage.STUDENT) -> list[tuple[NumberedStage, float]]:
-    """Stages in their order with seconds; of those that come before `until` or are it.
+    """Stages in their order with seconds, up to and including `until`.
 
     Args:
         study: its volumes, labelled slices, and whether it has a model that the training continues from.
