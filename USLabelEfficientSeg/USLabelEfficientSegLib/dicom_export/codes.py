@@ -14,6 +14,11 @@ SUM_OF_VOXELS = codes.DCM.SumOfSegmentedVoxelMethodForVolume
 ELLIPSOID_FORMULA = codes.DCM.LWHMethodForVolumeOfEllipsoid
 VOLUME_OF_MESH = codes.IBSI.VolumeOfMesh
 SUM_OF_PROBABILITIES = CodedConcept("probability-sum", OWN_SCHEME, "Sum of voxel probabilities method for volume")
+SUM_OF_PIXEL_PROBABILITIES = CodedConcept(
+    "probability-sum-area", OWN_SCHEME, "Sum of pixel probabilities method for area"
+)
+SUM_OF_PIXELS = CodedConcept("pixel-sum-area", OWN_SCHEME, "Sum of segmented pixels method for area")
+FITTED_ELLIPSE = CodedConcept("moments-ellipse", OWN_SCHEME, "Ellipse of the same area and second moments")
 QUALITY_FLAG = CodedConcept("quality-flag", OWN_SCHEME, "Quality flag")
 
 

@@ -1,4 +1,4 @@
-"""DICOM files of a segmented volume: NAME_SEG.dcm and NAME_SR.dcm."""
+"""DICOM files of a segmented volume or 2-D image: NAME_SEG.dcm and NAME_SR.dcm."""
 
 import io
 import warnings
@@ -11,11 +11,12 @@ from pydicom.dataset import Dataset
 
 from ..disk.files import atomic_write_bytes
 from ..errors import InputError
+from ..imaging.dicom import is_dicom, is_loose_frame
 from ..imaging.files import read_volume
 from ..imaging.scan import LabelMap
-from ..measurement.organ import OrganMeasurement
+from ..measurement.record import AnyMeasurement
 from .objects import measurement_report, segmentation_object
-from .source import read_source
+from .source import read_source, read_source_image
 
 _OLDEST = (0, 28)
 
@@ -28,11 +29,11 @@ class DicomFiles:
     report: Path
 
 
-def export_case(image: Path, label_map: LabelMap, rows: Sequence[OrganMeasurement], folder: Path) -> DicomFiles:
+def export_case(image: Path, label_map: LabelMap, rows: Sequence[AnyMeasurement], folder: Path) -> DicomFiles:
     """Write segmentation and measurement report of a DICOM image; patient and study are those of the image.
 
     Args:
-        image: the DICOM file, or the folder of the series, that was segmented.
+        image: the DICOM file, or the folder of the series, that was segmented; a volume or a 2-D image.
         label_map: its segmentation.
         rows: what was measured of every organ, in the order of their labels.
         folder: of the files, made if need be.
@@ -42,12 +43,14 @@ def export_case(image: Path, label_map: LabelMap, rows: Sequence[OrganMeasuremen
             attributes missing or invalid, a segmentation of another image, no room to write.
     """
     _check_version()
-    geometry = read_volume(image).geometry
+    planar = is_dicom(image) and is_loose_frame(image)
+    # What a header tells of the pixel size of a 2-D image is told to whoever segments it, or by a table.
+    geometry = label_map.geometry if planar else read_volume(image).geometry
     if not geometry.same_grid(label_map.geometry):
         difference = geometry.difference(label_map.geometry)
         problem = f"has another geometry than the segmentation {label_map.name}: it {difference}"
         raise InputError(image, problem, "give the image that was segmented")
-    source = read_source(image, geometry)
+    source = read_source_image(image, geometry) if planar else read_source(image, geometry)
     try:
         with warnings.catch_warnings(action="ignore"):  # of highdicom, for programmers
             segmentation = segmentation_object(source, label_map, rows)

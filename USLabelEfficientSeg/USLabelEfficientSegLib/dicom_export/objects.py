@@ -7,17 +7,14 @@ import numpy as np
 from highdicom.color import CIELabColor
 from highdicom.seg import SegmentAlgorithmTypeValues, Segmentation, SegmentationTypeValues, SegmentDescription
 from highdicom.sr import (
-    AlgorithmIdentification,
     CodedConcept,
     Comprehensive3DSR,
     DeviceObserverIdentifyingAttributes,
     FindingSite,
     Measurement,
-    MeasurementProperties,
     MeasurementReport,
     ObservationContext,
     ObserverContext,
-    QualitativeEvaluation,
     ReferencedSegment,
     SourceImageForSegmentation,
     SourceSeriesForSegmentation,
@@ -34,30 +31,31 @@ from ..errors import InputError
 from ..imaging.organ_colours import organ_rgb
 from ..imaging.scan import LabelMap
 from ..measurement.organ import OrganMeasurement
+from ..measurement.planar import PlanarMeasurement
+from ..measurement.record import AnyMeasurement
 from .codes import (
     ELLIPSOID_FORMULA,
-    QUALITY_FLAG,
     SUM_OF_PROBABILITIES,
     SUM_OF_VOXELS,
     ULTRASONOGRAPHY,
     VOLUME_OF_MESH,
     code_of,
-    flag_code,
 )
+from .measured import PROGRAM, algorithm_of, evaluations_of, interval_of, rounded
+from .planar import planar_group
 from .source import SourceImages
 
-PROGRAM = "USLabelEfficientSeg"
 _SEGMENTATION_SERIES, _REPORT_SERIES = 9001, 9002  # well away from those that scanners count up
 _LABEL_LENGTH = 64  # of value representation LO
 _MILLILITRE, _MILLIMETRE = CodedConcept("mL", "UCUM", "milliliter"), codes.UCUM.Millimeter
 _SQUARE_MILLIMETRE = codes.UCUM.SquareMillimeter
 
 
-def segmentation_object(source: SourceImages, label_map: LabelMap, rows: Sequence[OrganMeasurement]) -> Segmentation:
+def segmentation_object(source: SourceImages, label_map: LabelMap, rows: Sequence[AnyMeasurement]) -> Segmentation:
     """A binary segmentation, segment `n` the organ of `rows[n - 1]`, frame by frame on the grid of the source.
 
-    An absent organ has a segment without frames; where all are absent, one has empty frames, since a segmentation
-    without any is not valid.
+    An absent organ of a volume has a segment without frames; where all are absent, one has empty frames, since a
+    segmentation without any is not valid. In a 2-D image every organ has its one frame, which the report refers to.
 
     Raises:
         InputError: a label without a row.
@@ -95,7 +93,8 @@ def segmentation_object(source: SourceImages, label_map: LabelMap, rows: Sequenc
         manufacturer_model_name=PROGRAM,
         software_versions=__version__,
         device_serial_number="none",  # required, but software has none
-        omit_empty_frames=bool(frames.any()),  # of nothing at all no frame can be left out
+        omit_empty_frames=bool(frames.any()) and not source.is_planar,  # of nothing at all no frame can be left out
+        pixel_measures=source.pixel_measures,
         content_label="ORGANS",
         content_description="Organ segmentation, research use only",
         series_description="Organ segmentation (research use only)",
@@ -103,7 +102,7 @@ def segmentation_object(source: SourceImages, label_map: LabelMap, rows: Sequenc
     )
 
 
-def _segment_numbers(label_map: LabelMap, rows: Sequence[OrganMeasurement]) -> NDArray[np.uint8]:
+def _segment_numbers(label_map: LabelMap, rows: Sequence[AnyMeasurement]) -> NDArray[np.uint8]:
     """The segment (256,) of every label: they count up from 1 (PS3.3 C.8.20.2), labels need not."""
     numbers = np.zeros(256, dtype=np.uint8)
     for number, row in enumerate(rows, start=1):
@@ -115,16 +114,18 @@ def _segment_numbers(label_map: LabelMap, rows: Sequence[OrganMeasurement]) -> N
     return numbers
 
 
-def _label(row: OrganMeasurement) -> str:
+def _label(row: AnyMeasurement) -> str:
     """The name of an organ as DICOM can hold it: a backslash would begin a second value."""
     name = "".join(letter for letter in row.organ.replace("\\", "/") if letter.isprintable()).strip()
     return name[:_LABEL_LENGTH] or numbered(row.label)
 
 
 def measurement_report(
-    source: SourceImages, segmentation: Segmentation, rows: Sequence[OrganMeasurement]
+    source: SourceImages, segmentation: Segmentation, rows: Sequence[AnyMeasurement]
 ) -> Comprehensive3DSR:
-    """A TID 1500 report: for every organ a TID 1411 group with its segment, measurements and quality flags.
+    """A TID 1500 report: for every organ a group with its segment, measurements and quality flags.
+
+    The groups are those of TID 1411 for volumes, and of TID 1410 for 2-D images.
 
     The bounds of a prediction interval are the distances from its volume up and down (TID 310).
 
@@ -139,7 +140,10 @@ def measurement_report(
         procedure_reported=ULTRASONOGRAPHY,
         title=codes.DCM.ImagingMeasurementReport,
         imaging_measurements=[
-            _organ_group(source, segmentation, number, row) for number, row in enumerate(rows, start=1)
+            planar_group(source, segmentation, number, row)
+            if isinstance(row, PlanarMeasurement)
+            else _organ_group(source, segmentation, number, row)
+            for number, row in enumerate(rows, start=1)
         ],
         referenced_images=source.datasets,
     )
@@ -152,7 +156,7 @@ def measurement_report(
         instance_number=1,
         manufacturer=PROGRAM,
         is_complete=True,
-        series_description="Organ volumes (research use only)",
+        series_description=f"Organ {'areas' if source.is_planar else 'volumes'} (research use only)",
         specific_character_set="ISO_IR 192",
     )
 
@@ -166,11 +170,9 @@ def _organ_group(
         referenced_segment=_referenced_segment(source, segmentation, number),
         finding_type=code_of(row.organ),
         finding_sites=[FindingSite(code_of(row.organ))],
-        algorithm_id=AlgorithmIdentification(
-            PROGRAM, __version__, parameters=[row.interval_method] if row.interval_method else None
-        ),
+        algorithm_id=algorithm_of(row),
         measurements=_measurements(row),
-        qualitative_evaluations=[QualitativeEvaluation(QUALITY_FLAG, flag_code(flag)) for flag in row.flags],
+        qualitative_evaluations=evaluations_of(row),
     )
 
 
@@ -207,29 +209,18 @@ def _measurements(row: OrganMeasurement) -> list[Measurement]:
         (row.surface_volume_ml, VOLUME_OF_MESH),
         (row.ellipsoid_volume_ml, ELLIPSOID_FORMULA),
     ]
-    interval = None
-    if row.interval_ml is not None:
-        low, high = row.interval_ml
-        interval = MeasurementProperties(
-            upper_measurement_uncertainty=_rounded(high - row.volume_ml),
-            lower_measurement_uncertainty=_rounded(row.volume_ml - low),
-        )
+    interval = interval_of(row.volume_ml, row.interval_ml)
     return [
         *(
             Measurement(
                 codes.SCT.Volume,
-                _rounded(ml),
+                rounded(ml),
                 _MILLILITRE,
                 method=method,
                 properties=interval if number == 0 else None,
             )
             for number, (ml, method) in enumerate(volumes)
         ),
-        Measurement(codes.IBSI.SurfaceAreaOfMesh, _rounded(row.surface_area_mm2), _SQUARE_MILLIMETRE),
-        Measurement(codes.IBSI.Maximum3DDiameterOfAMesh, _rounded(row.max_diameter_mm), _MILLIMETRE),
+        Measurement(codes.IBSI.SurfaceAreaOfMesh, rounded(row.surface_area_mm2), _SQUARE_MILLIMETRE),
+        Measurement(codes.IBSI.Maximum3DDiameterOfAMesh, rounded(row.max_diameter_mm), _MILLIMETRE),
     ]
-
-
-def _rounded(value: float) -> float:
-    """To what fits into a decimal string (at most 16 characters)."""
-    return float(f"{value:.8g}")
