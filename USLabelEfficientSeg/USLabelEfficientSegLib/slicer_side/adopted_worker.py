@@ -1,4 +1,4 @@
-"""A training that goes on although the Slicer that had started it has ended, or that was started in a terminal."""
+"""A training that this Slicer has not started: an earlier Slicer or a terminal did, and it still runs."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ STOPPED = "continues from here"  # the command line's last words when it was ask
 
 
 class AdoptedWorker:
-    """Like `Worker`, for a process that something else has started: it is known by the study that it writes.
+    """Like `Worker`, for a process that another program has started: it is known by the study that it writes.
 
-    Its exit code cannot be had. That it has ended is seen by the study's lock, which the system frees; how, by the
-    events of the study and by what it printed last.
+    Its exit code is unknown. The study's lock, which the system frees, shows that it has ended; the study's events and
+    its last printed line show how.
 
     Args:
         pid: of the process that holds the lock of the study.
         folder: of the study.
-        log: what it prints; None if that is not known.
+        log: the file with its output; None if it is not known.
     """
 
     def __init__(self, pid: int, folder: Path, log: Path | None) -> None:
@@ -42,7 +42,7 @@ class AdoptedWorker:
         return self._stop_by is not None
 
     def poll(self) -> Outcome | None:
-        """How it ended, None while it goes on. Never blocks; ends it by force when it does not stop when asked."""
+        """How it ended, None while it goes on. Never blocks; ends it by force if it does not stop when asked."""
         if self._outcome is not None:
             return self._outcome
         now = time.monotonic()

@@ -49,13 +49,13 @@ def compare(
 
     Args:
         segmentationNodes: results, each with a volume that it belongs to.
-        referenceNodes: segmentations of an expert, compared with the results of the volume that they were drawn on;
-            organs are recognised by the names of their segments, those without a counterpart are left out.
-        referenceVolumesMl: volumes of another measurement by the name of the result or its volume, and by organ;
-            they count more than those of reference segmentations.
+        referenceNodes: segmentations of an expert, each compared with the results of the volume that it was drawn on.
+            Organs are recognised by the names of their segments; organs without a counterpart are left out.
+        referenceVolumesMl: volumes of another measurement by the name of the result or its volume, and by organ; they
+            take precedence over reference segmentations.
 
     Raises:
-        InputError: a reference of no result's volume, or no organ of any result has a reference.
+        InputError: a reference was drawn on a volume without a result, or no organ has a reference.
     """
     from ..evaluation.metrics import dice
 
@@ -149,7 +149,7 @@ def _row(organ: str, rows: Sequence[Comparison], found: VolumeAgreement | None) 
 
 
 def _ml(value: float) -> str:
-    """A volume for the table and for the CSV file that Slicer saves of it; a small one is not 0."""
+    """A volume for the table, which Slicer may save as CSV; a small one is not 0."""
     return for_programs(float(f"{value:.4g}"))
 
 

@@ -71,7 +71,7 @@ class DataSection(Section):
         return Path(text) if text else None
 
     def organs(self) -> list[Organ]:
-        """The organs as listed: those of the open study, or those of the study to be made."""
+        """The organs as listed: of the open study, or of the study to be made."""
         if self.panel.session is not None:
             return self.panel.session.organs()
         stored = json.loads(self.panel.parameters.organs or "[]")
@@ -122,7 +122,7 @@ class DataSection(Section):
         allow(self.ui.studyButton, tip, reason or self.panel.why_busy())
 
     def _offer(self) -> tuple[str, str, str | None, Any]:
-        """What the button does: text, tooltip, why not, action."""
+        """The button's text, tooltip, reason why it is disabled, and action."""
         folder, session = self.folder(), self.panel.session
         if folder is None:
             return _("Create study"), "", _("Give a study folder first."), None

@@ -24,7 +24,7 @@ _MODULE = "USLabelEfficientSeg"
 
 
 def missingRequirements(requirements: Path = REQUIREMENTS) -> list[str]:
-    """What is not installed or too old, torch first, as `name>=version`. Reads versions, imports nothing of it."""
+    """Packages that are missing or too old, torch first, as `name>=version`. Reads versions and imports nothing."""
     return [text for text in [f"torch{TORCH_VERSION}", *_listed(requirements)] if not _installed(text)]
 
 
@@ -101,7 +101,7 @@ def _install_torch() -> None:
 
 
 def _install(missing: list[str]) -> None:
-    """Ask, then install; the torch that is installed stays, whatever the packages ask for."""
+    """Ask, then install; an installed torch stays, whatever the packages ask for."""
     logging.info("installing %s", ", ".join(missing))
     with TemporaryDirectory() as folder:
         constraints = Path(folder) / "constraints.txt"

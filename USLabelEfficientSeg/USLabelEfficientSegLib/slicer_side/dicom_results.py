@@ -35,8 +35,8 @@ def cameAsDicom(volumeNode: MrmlNode) -> bool:
 def exportDicom(job: Job, segmentationNodes: Sequence[MrmlNode], folder: Path, logs: Path) -> Steps:
     """Steps that write NAME_SEG.dcm and NAME_SR.dcm for each result into a folder; returns the files.
 
-    Both refer to the images of Slicer's DICOM database. Segments that are as the model has made them keep what was
-    measured then, with intervals and flags; those that were drawn or edited by hand are measured anew.
+    Both refer to the images of Slicer's DICOM database. Segments as the model made them keep their measurements, with
+    intervals and flags; segments drawn or edited by hand are measured anew.
 
     Raises:
         InputError: while they run: images that are no longer in the database, segments that overlap, images that
@@ -69,7 +69,7 @@ def _stage_images(volumeNode: MrmlNode, folder: Path) -> None:
 
 
 def _stage_segmentation(node: MrmlNode, path: Path) -> None:
-    """The segments as a label map with their names, and what was measured of them."""
+    """The segments as a label map with their names, and their measurements."""
     from ..imaging.files import write_label_map  # reads DICOM, whose library takes long to load
     from ..measurement.measuring import write_measurements_of
     from ..measurement.volumetric import measure_case
@@ -97,5 +97,5 @@ def _stage_segmentation(node: MrmlNode, path: Path) -> None:
 
 
 def _marked(row: OrganMeasurement, *, edited: bool) -> OrganMeasurement:
-    """A segment that was measured now, with a caution if it was edited since a model has made it."""
+    """A segment measured now, with a caution if it was edited after a model made it."""
     return replace(row, flags=(*row.flags, Flag.EDITED)) if edited else row

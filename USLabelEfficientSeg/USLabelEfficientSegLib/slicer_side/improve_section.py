@@ -42,7 +42,7 @@ class ImproveSection(Section):
             self.ui.resultSelector.setCurrentNode(results[0])
 
     def refresh(self) -> None:
-        """Show what can be done with the chosen segmentation and the slice that is shown."""
+        """Show what can be done with the chosen segmentation and the visible slice."""
         result = self.ui.resultSelector.currentNode()
         reason = None if result is not None else _("Choose a segmentation first.")
         allow(self.ui.correctButton, _("Open it in the editor of section 2, and show its volume."), reason)

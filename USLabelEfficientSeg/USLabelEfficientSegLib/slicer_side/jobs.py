@@ -37,7 +37,7 @@ class Job:
         title: what is done, for the user.
         state: "running" until the end.
         sentence: of a failed job its cause and remedy.
-        log: all that the worker has printed, None before it was started.
+        log: file of the worker's output, None before it was started.
         progress: from 0 to 1, None while it is unknown.
         result: what the steps returned.
     """
@@ -61,7 +61,7 @@ class Job:
 
     @property
     def cancelling(self) -> bool:
-        """Whether the user has asked to stop and the worker has not ended yet."""
+        """Whether the user has asked to stop, and the worker has not ended yet."""
         return self.running and self._cancelled
 
     def step(self) -> bool:
@@ -164,10 +164,10 @@ class WorkError(InputError):
 
 
 class JobRunner:
-    """Does the steps of one job at a time on Slicer's event loop, and tells those who listen.
+    """Does the steps of one job at a time on Slicer's event loop, and tells its listeners.
 
     Attributes:
-        job: the running job or, when there is none, the last one.
+        job: the running job or, if there is none, the last one.
         listeners: called after every step and after the end, for a progress bar.
     """
 
@@ -188,7 +188,7 @@ class JobRunner:
         return self.job is not None and self.job.running
 
     def start(self, job: Job, finished: Callable[[Job], None] | None = None) -> None:
-        """Do a job while Slicer goes on; `finished` is called with it at its end, whatever the end is.
+        """Do a job while Slicer goes on; `finished` is called with it at the end, also after a failure.
 
         Raises:
             InputError: another job is running.

@@ -1,7 +1,7 @@
-"""Which slices of a volume are labelled: kept on the segmentation node, so that saving the scene keeps it.
+"""Which slices of a volume are labelled: a list on the segmentation node, which is saved with the scene.
 
-A slice counts as labelled when the user says so, not when something is painted on it: a slice on which no organ
-is visible is labelled, too, and a slice just begun is not.
+A slice counts as labelled when the user says so, not when something is painted on it. A slice without any organ can be
+labelled, too, and a slice just begun is not.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What of a study is labelled so far, in the words and rows that the panel shows."""
+"""How much of a study is labelled so far, in the panel's words and rows."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .study_session import StudySession
 
 
 def volume_rows(session: StudySession) -> list[list[str]]:
-    """For each volume its name, how many of its slices are labelled, and their share."""
+    """For each volume its name, its number of labelled slices, and their share."""
     return [_row(session, case) for case in session.cases()]
 
 
 def slice_rows(session: StudySession, case: str) -> list[list[str]]:
-    """For each labelled slice of a volume its place, and the organs that it shows."""
+    """For each labelled slice of a volume its place and its organs."""
     volume_node = session.volumeNode(case)
     return [
         [sliceName(volume_node, labelled.axis, labelled.index), ", ".join(organs) or _("no organ")]
@@ -24,7 +24,7 @@ def slice_rows(session: StudySession, case: str) -> list[list[str]]:
 
 
 def fraction_of(session: StudySession) -> str:
-    """How many slices of all volumes are labelled, and their share."""
+    """The number of labelled slices in all volumes, and their share."""
     labelled = sum(len(_labelled(session, case)) for case in session.cases())
     counted = sum(_counted(session, case) for case in session.cases())
     slices = sum(_slices(session, case) for case in session.cases())
@@ -46,7 +46,7 @@ def _counted(session: StudySession, case: str) -> float:
 
 
 def _labelled(session: StudySession, case: str) -> list[tuple[int, int]]:
-    """Labelled slices: those on the volume's labels in the scene, or else those in the study."""
+    """Labelled slices, from the volume's labels in the scene or else from the study."""
     volume_node = session.volumeNode(case)
     if volume_node is not None and session.labelNode(volume_node) is not None:
         return [(labelled.axis, labelled.index) for labelled in session.labelling(case).items()]

@@ -1,4 +1,4 @@
-"""Section 2, Labels: the next slice to label, Slicer's Segment Editor, and what is labelled so far."""
+"""Section 2, Labels: the next slice to label, Slicer's Segment Editor, and the labels so far."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SECONDS_TO_SAVE = 1.0  # after the last stroke of the brush
 
 
 class LabelsSection(Section):
-    """Labels of the study's volumes. What is drawn in a labelled slice is saved to the study at once."""
+    """Labels of the study's volumes. Drawings in labelled slices are saved to the study at once."""
 
     def __init__(self, panel: Panel) -> None:
         super().__init__(panel)
@@ -115,7 +115,7 @@ class LabelsSection(Section):
         reason = self.panel.why_no_study()
         if reason is None and case is None:
             reason = _("Choose a volume in the table, or press Next slice to label.")
-        if reason is None and self.correcting:  # what is painted now is not in the labels
+        if reason is None and self.correcting:  # present strokes are not in the labels
             reason = _("A segmentation is being corrected; see section 6. Click a volume to go on with its labels.")
         if reason is None:
             shown = self.shown_slice()
@@ -177,7 +177,7 @@ class LabelsSection(Section):
         return labelling_view().mrmlSliceNode()
 
     def save_now(self) -> None:
-        """Save what was drawn since the last time."""
+        """Save all strokes since the last time."""
         self._save_timer.stop()
         session, unsaved = self.panel.session, self._unsaved
         self._unsaved = set()
@@ -220,7 +220,7 @@ class LabelsSection(Section):
             self.editing.observe(session.labelling(self.case).segmentationNode)
 
     def forget(self) -> None:
-        """The scene is closed, and with it everything that was shown."""
+        """The scene is closed with everything in it."""
         self.leave()
         self._case = None
         self.signals.volume_chosen.emit(None)

@@ -20,7 +20,7 @@ def show_preview(session: StudySession, file: str) -> MrmlNode | None:
 
     Args:
         session: the study.
-        file: path of a label map relative to the study's folder, as the event of training tells it.
+        file: path of a label map relative to the study's folder, from an event of training.
     """
     from ..imaging.files import read_label_map
     from ..study.watching import watched_volume
@@ -31,7 +31,7 @@ def show_preview(session: StudySession, file: str) -> MrmlNode | None:
         return None
     label_map = read_label_map(session.folder / file)
     remove_preview()
-    # The preview has the coarse grid of the network: a volume of that grid, for a moment, tells it to Slicer.
+    # The preview has the coarse grid of the network: a temporary volume brings that grid to Slicer.
     grid = nodeFromVoxels("preview grid", label_map.voxels, label_map.geometry, volume_node)
     node = segmentationFromLabelMap(label_map.voxels, grid, session.organs(), "Found so far")
     attach(node, volume_node, ROLE_PREVIEW)

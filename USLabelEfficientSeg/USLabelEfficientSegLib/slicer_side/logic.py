@@ -125,8 +125,8 @@ class USLabelEfficientSegLogic(ScriptedLoadableModuleLogic):
             blocking: wait for the end.
             onFinished: called with the job at its end, if not blocking.
             training: `preset` ("quick", "standard", "full"), `method`, `device` ("auto", "cpu", "cuda"), `changes`
-                (single settings by name), `restart` (forget earlier training) and `fromTeacher` (forget what was
-                learnt from labels). With new labels or volumes a study that has a model continues from it.
+                (single settings by name), `restart` (forget earlier training) and `fromTeacher` (forget all that was
+                learnt from labels). With new labels or volumes, a study with a model continues from it.
 
         Returns:
             The `StudySession`, or the running job.

@@ -53,7 +53,7 @@ class MeasureSection(Section):
             on_click(button, ui.measureStatus, action)
 
     def segmentations(self) -> list[Any]:
-        """What can be measured: the segmentations of this module whose volume is there."""
+        """The segmentations that can be measured: made by this module, with their volume in the scene."""
         made = study_nodes.madeFor(None, study_nodes.RESULT)
         return [node for node in made if study_nodes.volumeOf(node) is not None]
 
@@ -77,7 +77,7 @@ class MeasureSection(Section):
             ui.reportButton,
             _(
                 "Segment the study's volumes anew, and write pictures, organ volumes, intervals and all settings to "
-                "one file. What you corrected by hand is not in it."
+                "one file, without your corrections by hand."
             ),
             untrained or self.panel.why_busy(),
         )
@@ -86,7 +86,7 @@ class MeasureSection(Section):
         parameters = self.panel.parameters
         parameters.volumesTable = computeVolumes(self.segmentations(), parameters.volumesTable)
         text = _(
-            "Outline volume: counted voxels; the volume, too, where no probabilities count. Click a row for cautions."
+            "Outline volume: counted voxels. Without probabilities it is the volume, too. Click a row for cautions."
         )
         tell(self.ui.measureStatus, text)
         self.panel.refresh()
@@ -141,7 +141,7 @@ class MeasureSection(Section):
         self.panel.run(job, self.ui.measureStatus, done)
 
     def references(self) -> list[Any]:
-        """What may be an expert's segmentation: those drawn on a volume, but for the module's own."""
+        """Segmentations that may be an expert's: drawn on a volume, and not by this module."""
         return [
             node
             for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
@@ -210,7 +210,7 @@ def _cells(table: Any, row: int, unit: VolumeUnit) -> list[str]:
 
 
 def _sentence(caution: str) -> str:
-    """What a caution of the table means."""
+    """The meaning of a caution in the table."""
     if caution == EDITED:
         return _("It was edited since the model found it, so its outline volume counts and there is no interval.")
     return Flag(caution.replace(" ", "_")).sentence

@@ -1,7 +1,7 @@
-"""What the model has measured of a result, kept with its segmentation node.
+"""The model's measurements of a result, kept with its segmentation node.
 
-Probabilities, interval and flags belong to the segments as the model has made them. A digest of each organ's voxels is
-kept with them, so that they are never told of a segment that was edited since; both are saved with the scene.
+Probabilities, interval and flags belong to the segments as the model made them. A digest of each organ's voxels is kept
+with them, so that they never stand beside an edited segment; both are saved with the scene.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ResultVolume(OrganVolume):
     """An organ of a segmentation node.
 
     Attributes:
-        interval_ml: 90 % prediction interval; None where the segment is not, or no longer, as a model has made it.
+        interval_ml: 90 % prediction interval; None if no model has made the segment, or it was edited.
         cautions: values of the flags of the measurement.
     """
 
@@ -45,7 +45,7 @@ def keepMeasured(
     masks: Mapping[str, NDArray[np.bool_]],
     voxelMl: float,
 ) -> None:
-    """Keep what was measured of a result with its node.
+    """Keep the measurements of a result with its node.
 
     Args:
         rows: an organ each.
@@ -62,7 +62,7 @@ def keepMeasured(
 def measuredOf(
     segmentationNode: MrmlNode, masks: Mapping[str, NDArray[np.bool_]], voxelMl: float
 ) -> dict[str, OrganMeasurement | None]:
-    """What a model has measured of the organs of a node; None for a segment that was edited since.
+    """The model's measurements of the organs of a node; None for an edited segment.
 
     Args:
         masks: (I, J, K) of the organs as they are now; organs that no model has measured are left out.
@@ -91,5 +91,5 @@ def _scaled(measured: dict[str, Any], factor: float) -> OrganMeasurement:
 
 
 def _digest(mask: NDArray[np.bool_]) -> str:
-    """Checksum of a mask, whatever order its voxels are kept in."""
+    """Checksum of a mask, whatever the order of its voxels in memory."""
     return hashlib.sha256(np.packbits(mask.ravel(order="F")).tobytes()).hexdigest()

@@ -41,7 +41,7 @@ def slice_image(
 def labels_on(
     image: OrientedImage, reference: OrientedImage, transform: vtk.vtkAbstractTransform | None
 ) -> NDArray[np.integer]:
-    """The labels (I, J, K) of an image on a reference grid: those of the nearest voxels, 0 beyond the image.
+    """The labels (I, J, K) of an image on a reference grid, taken from the nearest voxels; 0 beyond the image.
 
     Args:
         image: with voxels.

@@ -103,7 +103,7 @@ class Panel:
         self.refresh()
 
     def refresh(self) -> None:
-        """Show what is so now."""
+        """Bring the whole panel up to date."""
         if self.parameters is None or not self.shown or self._refreshing:
             return
         self._refreshing = True
@@ -138,7 +138,7 @@ class Panel:
             section.leave()
 
     def close(self) -> None:
-        """The panel is destroyed: end the running job, keep what was drawn."""
+        """The panel is destroyed: end the running job, keep all drawings."""
         self._soon.stop()
         self.parameters = None
         self.leave()

@@ -1,4 +1,4 @@
-"""What the worker tells, in the words of the panel: its user has buttons and boxes instead of options."""
+"""The worker's messages in the words of the panel, whose user has buttons and boxes instead of options."""
 
 import re
 
@@ -19,7 +19,7 @@ _WORDS = (
 
 
 def in_panel_words(sentence: str) -> str:
-    """A refusal of a command as its reader can follow it in the panel."""
+    """A refusal of a command, with a remedy that can be followed in the panel."""
     for pattern, words in _WORDS:
         sentence = re.sub(pattern, words, sentence)
     return sentence

@@ -74,9 +74,9 @@ class USLabelEfficientSegParameterNode:
     sliceAxis - Axis across which slices are suggested and counted.
     preset, method, device, changes - How training is done.
     anew - Whether the next training starts anew instead of continuing from the current model.
-    preview - Whether what is found so far is shown while training runs.
+    preview - Whether the latest prediction is shown while training runs.
     volumesToSegment, modelSource, modelFile - What is segmented, with which model.
-    uncertainty, show3D - What is made of a segmentation.
+    uncertainty, show3D - What to add to a segmentation.
     volumesTable, lossChart, agreementTable - Nodes that show results.
     """
 

@@ -24,7 +24,7 @@ MrmlNode = Any
 
 @dataclass(frozen=True)
 class SegmentationRequest:
-    """What to segment, and what to make of it.
+    """How volumes are segmented and shown.
 
     Args:
         model: folder of a trained study or model file.
@@ -79,9 +79,8 @@ def segment(job: Job, volumeNodes: Sequence[MrmlNode], request: SegmentationRequ
 def computeVolumes(segmentationNodes: Iterable[MrmlNode], tableNode: MrmlNode | None = None) -> MrmlNode:
     """Organ volumes in ml of segmentation nodes, as a table node with one row a volume and organ.
 
-    The counted volume is that of the segments' voxels on the grid of their volume, under its transforms. Where a
-    segment still is as the model made it, the sum of its probabilities, the 90 % prediction interval and flags are
-    given as well.
+    The counted volume is the volume of the segments' voxels on the grid of their scan, under its transforms. A segment
+    that is as the model made it also has the sum of its probabilities, the 90 % prediction interval and flags.
 
     Args:
         segmentationNodes: each with a volume that it belongs to.

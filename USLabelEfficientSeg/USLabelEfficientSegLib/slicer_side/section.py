@@ -1,4 +1,4 @@
-"""What the sections of the panel share: buttons that say why they cannot be pressed, and sentences for the user."""
+"""Shared by the sections of the panel: buttons that say why they cannot be pressed, and sentences for the user."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Section:
         self.signals = panel.signals
 
     def refresh(self) -> None:
-        """Show what is so now. Called after everything that may have changed something."""
+        """Bring the section up to date. Called after everything that may have changed something."""
 
     def leave(self) -> None:
         """The user goes to another module, or the panel is closed: leave nothing behind in the views."""
@@ -52,7 +52,7 @@ def tell(label: Widget, sentence: str, bad: bool = False) -> None:
 
 @contextmanager
 def reported(label: Widget) -> Iterator[None]:
-    """Show what the user did wrong, with its remedy, in `label`; what the program did wrong in a message box."""
+    """Show a mistake of the user, with its remedy, in `label`, and a fault of the program in a message box."""
     with slicer.util.tryWithErrorDisplay(_("This did not work.")):
         try:
             yield
@@ -63,7 +63,7 @@ def reported(label: Widget) -> Iterator[None]:
 
 
 def on_click(button: Widget, label: Widget, action: Callable[[], None]) -> None:
-    """Do something when a button is pressed, and show in `label` what goes wrong."""
+    """Do something when a button is pressed, and show its failure in `label`."""
 
     def clicked() -> None:
         with reported(label):
@@ -116,7 +116,7 @@ def set_headings(table: Widget, headings: list[str]) -> None:
 
 
 def checked_nodes(list_widget: Widget) -> list[Any]:
-    """The nodes that are ticked in a list made by `fill_node_list`, those that still exist."""
+    """The ticked nodes of a list made by `fill_node_list`, as far as they still exist."""
     items = [list_widget.item(row) for row in range(list_widget.count)]
     nodes = [
         slicer.mrmlScene.GetNodeByID(item.data(qt.Qt.UserRole)) for item in items if item.checkState() == qt.Qt.Checked

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class SegmentSection(Section):
-    """Volumes in, segmentations beside them out; what the user has segmented is never touched."""
+    """Volumes in, segmentations beside them out; the user's own segmentations are never touched."""
 
     def __init__(self, panel: Panel) -> None:
         super().__init__(panel)
@@ -125,7 +125,7 @@ class SegmentSection(Section):
         self.panel.run(job, self.ui.segmentStatus, done)
 
     def _show(self, results: Sequence[Any]) -> None:
-        """Of the results show the one of the volume in the views, or the first; others can be chosen in section 5."""
+        """Show the result of the volume in the views, or the first result; section 5 offers the others."""
         if not results:
             return
         background = labelling_view().mrmlSliceCompositeNode().GetBackgroundVolumeID()

@@ -1,7 +1,7 @@
 """Slicer's segmentation nodes and the library's label maps, voxel by voxel.
 
 A segmentation keeps every segment as a mask of its own, so segments may overlap; a label map has one label a
-voxel. Organs are recognised by the names of their segments: what the user reads is what counts.
+voxel. Organs are recognised by the names of their segments, which the user reads.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BINARY_LABELMAP = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmap
 
 @dataclass(frozen=True)
 class Organ:
-    """An organ as its segments show it.
+    """An organ and the look of its segments.
 
     Args:
         name: of the segment, and of the organ in the study.
@@ -192,7 +192,7 @@ def setSliceLabels(
     logic = slicer.vtkSlicerSegmentationsModuleLogic
     wrong = {organ.name: masks[organ.name] & (labels != label) for label, organ in enumerate(organs, start=1)}
     missing = {organ.name: ~masks[organ.name] & (labels == label) for label, organ in enumerate(organs, start=1)}
-    # Erased first, so that organs that share a label map never overlap, which would move one to a map of its own.
+    # Erased first: organs that share a label map must never overlap, or Slicer moves one to a map of its own.
     for organ in organs:
         if wrong[organ.name].any():
             kept = slice_image(volumeNode, axis, index, np.where(wrong[organ.name], 0, 255))
@@ -252,7 +252,7 @@ def _change(segmentationNode: MrmlNode, volumeNode: MrmlNode, organ: Organ, chan
     if transform is not None:
         slicer.vtkOrientedImageDataResample.TransformOrientedImage(change, transform)
     logic, segment = slicer.vtkSlicerSegmentationsModuleLogic, _segment_id(segmentationNode, organ)
-    # Named as such, the others may be overwritten; else they would be moved to label maps of their own beforehand.
+    # Named here, the other segments may be overwritten; else Slicer first moves them to label maps of their own.
     others = [name for name in segmentationNode.GetSegmentation().GetSegmentIDs() if name != segment]
     if not logic.SetBinaryLabelmapToSegment(change, segmentationNode, segment, mode, change.GetExtent(), False, others):
         raise RuntimeError(f"segment {organ.name} of {segmentationNode.GetName()} could not be changed")

@@ -1,4 +1,4 @@
-"""What the module's self-test does inside Slicer: the whole way from volumes to organ volumes, in a minute."""
+"""The module's self-test inside Slicer: the whole way from volumes to organ volumes, in a minute."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sections of the panel tell each other: none of them knows another one."""
+"""Signals between the sections of the panel, none of which knows another."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Signal:
-    """Something that happens; who is connected hears of it at once, in the order of the connections.
+    """Something that happens; connected listeners hear of it at once, in the order of their connections.
 
     Example::
 
@@ -21,7 +21,7 @@ class Signal:
         self._listeners: list[Callable[..., object]] = []
 
     def connect(self, listener: Callable[..., object]) -> None:
-        """Call `listener` with what is emitted from now on."""
+        """Call `listener` at every emission from now on."""
         self._listeners.append(listener)
 
     def emit(self, *arguments: Any) -> None:
@@ -37,8 +37,8 @@ class PanelSignals:
         study_created: a study was made of volumes of the scene.
         study_opened: another study is open; with whether its volumes are to be loaded.
         volume_chosen: with the name of the volume that is being labelled, None for one that is not of the study.
-        labels_needed: whoever holds labels that were drawn saves them now.
-        training_offered: with what the button says, and why it cannot be pressed or None.
+        labels_needed: drawn labels must be saved now.
+        training_offered: with the button's text, and the reason why it cannot be pressed or None.
         training_wanted: the user wants the training to start or to go on.
         segmented: with the segmentation nodes that were made.
         correction_wanted: with a segmentation node and the volume node that it belongs to.

@@ -64,7 +64,7 @@ def createSimulatedStudy(count: int = 6) -> list[MrmlNode]:
 
 
 def _telling_slices(labels: np.ndarray) -> list[int]:
-    """The slice that shows most of all organs, and one beside the organs that shows none."""
+    """The slice that shows most of all organs, and a slice beside the organs."""
     shown = np.count_nonzero(labels, axis=(0, 1))
     empty = np.flatnonzero(shown == 0)
     return sorted([int(shown.argmax()), int(empty[0])] if len(empty) else [int(shown.argmax())])

@@ -1,4 +1,4 @@
-"""The slices that the panel suggests to label next: asked for a dozen at a time, since asking takes seconds."""
+"""Slices to label next for the panel: a dozen at a time, because choosing them takes seconds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Suggestions:
         return len(self._slices)
 
     def fill(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Take over what `uslabelseg suggest --json` gave."""
+        """Take over the output of `uslabelseg suggest --json`."""
         self._slices = [SuggestedSlice(r["volume"], r["axis"], r["index"], r["reason"]) for r in records]
 
     def clear(self) -> None:
@@ -35,7 +35,7 @@ class Suggestions:
         self._slices = []
 
     def next(self, labelled: Callable[[SuggestedSlice], bool]) -> SuggestedSlice | None:
-        """Take the next slice that is not labelled meanwhile; None when they are used up."""
+        """Take the next slice that is still not labelled; None when none is left."""
         while self._slices:
             suggested = self._slices.pop(0)
             if not labelled(suggested):

@@ -14,7 +14,7 @@ from .volume_nodes import ijkToWorld
 
 MrmlNode = Any
 
-_ASKEW = 1e-3  # of a unit vector: what a view may be turned against the volume and still show its slice
+_ASKEW = 1e-3  # of a unit vector: how far a view may be turned against the volume and still show its slice
 
 
 def labelling_view() -> Any:
@@ -34,7 +34,7 @@ def showSlice(sliceNode: MrmlNode, volumeNode: MrmlNode, axis: int, index: int) 
     """
     check_slice(volumeNode, axis, index)
     matrix = ijkToWorld(volumeNode)
-    # Slicer turns a view as little as it can: from plane to plane it would come to lie on its side.
+    # Slicer turns a view as little as it can: from plane to plane it might end up lying on its side.
     upright = (sliceNode.SetOrientationToSagittal, sliceNode.SetOrientationToCoronal, sliceNode.SetOrientationToAxial)
     upright[_across(volumeNode, axis).argmax()]()
     sliceNode.RotateToAxes(slicer.util.vtkMatrixFromArray(matrix), axis)

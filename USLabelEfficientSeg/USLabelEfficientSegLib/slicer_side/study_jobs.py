@@ -1,4 +1,4 @@
-"""What a study has done by a worker: its making, training, suggestions and report, each as steps of a job."""
+"""Work of a worker on a study: making, training, suggestions and report, each as steps of a job."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def train(
 
 
 def follow(job: Job, session: StudySession, worker: AdoptedWorker, meanwhile: Iterator[None]) -> Steps:
-    """Steps that follow a training which is running already, and do `meanwhile` what else there is to do.
+    """Steps that follow a training which is running already, with the steps of `meanwhile` beside it.
 
     Cancelling the job stops the training; closing Slicer does not, for Slicer has not started it.
     """
@@ -128,7 +128,7 @@ def runningTraining(session: StudySession) -> AdoptedWorker | None:
 
 
 def _training_ended(session: StudySession) -> None:
-    session.takeLabelsIfFree()  # those that were drawn meanwhile
+    session.takeLabelsIfFree()  # drawn meanwhile
     session.suggestions.clear()
 
 

@@ -1,4 +1,4 @@
-"""Nodes that belong to a study: attributes and references, saved with the scene, tell what each of them is."""
+"""Nodes that belong to a study: attributes and references, saved with the scene, tell their roles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study folder and the nodes that show it: what the panel and the logic work on.
+"""A study folder and its nodes in the scene, for the panel and the logic.
 
 Volumes of the study are recognised by attributes that are saved with the scene, so that opening the scene or the
 study brings everything together again. Results belong to the nodes that a job was started with, whatever is selected

@@ -1,4 +1,4 @@
-"""Section 3, Train: presets, the device, progress of every stage, loss curves, a look at what is found so far."""
+"""Section 3, Train: presets, the device, progress of every stage, loss curves, a preview of the result."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class TrainSection(Section):
         self.progress.study_opened()
 
     def refresh(self) -> None:
-        """Show what can be done, and about how long it would take."""
+        """Show what can be done, and roughly how long it takes."""
         parameters, session, ui = self.panel.parameters, self.panel.session, self.ui
         if self.monitor is None and session is not None:
             self.study_opened()

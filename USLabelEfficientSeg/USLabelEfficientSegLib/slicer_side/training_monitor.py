@@ -1,4 +1,4 @@
-"""What the panel shows of a training: the events of the study folder as progress, time left and loss curves."""
+"""The events of a training as the panel shows them: progress, time left and loss curves."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class StageProgress:
 
 
 def without_earlier_rounds(stages: Iterable[StageProgress]) -> list[StageProgress]:
-    """The stages without those of students' rounds that a later round has followed: there may be many."""
+    """The stages, without students' rounds that a later round has followed: there may be many."""
     found = [(stage, stage.round) for stage in stages]
     last = max((number for _, number in found), default=CONTINUED)
     return [stage for stage, number in found if number in (CONTINUED, last)]
@@ -158,9 +158,9 @@ class TrainingMonitor:
 
 
 def _identity(path: Path) -> tuple[int, bytes] | None:
-    """What tells a file from another one of the same name; None when there is none.
+    """Identity of a file among files of the same name; None if there is no file.
 
-    Its place on the disk is given to another file soon after it is removed, but its first event tells a time.
+    A removed file's place on the disk soon goes to another file, but its first event tells a time.
     """
     try:
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""What the panel shows of a running training: a bar for every stage, curves in a plot view, a preview in the volume."""
+"""A running training in the panel: a bar for every stage, curves in a plot view, a preview in the volume."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class TrainingProgress:
         remove_preview()
 
     def show_stages(self, running: bool) -> None:
-        """A bar for every stage, of the students' rounds for the latest."""
+        """A bar for every stage; for the students' rounds only the latest."""
         known = [] if self.monitor is None else [stage for stage in self.monitor.stages if stage.name != Stage.FINISHED]
         stages = without_earlier_rounds(known)
         for name in self._bars.keys() - {stage.name for stage in stages}:

@@ -122,8 +122,8 @@ def placeBeside(node: MrmlNode, referenceNode: MrmlNode) -> None:
 def sequenceFrames(sequenceNode: MrmlNode) -> list[MrmlNode]:
     """The frames of a sequence of volumes as new volume nodes in the scene, in order.
 
-    They are named after the sequence and the index value of the frame, and independent of it: what a proxy
-    node of a sequence browser shows changes under the user's hands, these do not.
+    They are named after the sequence and the index value of the frame, and independent of it: the proxy node of a
+    sequence browser changes under the user's hands, these nodes do not.
 
     Args:
         sequenceNode: vtkMRMLSequenceNode.
