@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING
 
 from ..text.counting import counted_of
 from ..text.durations import duration
-from ..text.numbers import three_digits
 from .console import console, shell
 from .long_commands import end_batch, outputs_of, told_failures
-from .result_lines import areas_line
+from .result_lines import result_line, result_text
 from .result_output import checksum_of_model, print_flags, save_model
 
 if TYPE_CHECKING:
     import torch
 
     from ..imaging.pixel_sizes import PixelSizes
-    from ..measurement.planar import PlanarMeasurement
 
 
 def segment(
@@ -55,10 +53,9 @@ def segment(
     )
     for result in counted_of(results, len(found), "segmenting"):
         if as_json:
-            print(areas_line(result.path, result.rows), flush=True)
+            print(result_line(result.path, result.rows), flush=True)
             continue
-        measured = ", ".join(_text(row) for row in result.rows)
-        console.say(f"{result.path}: {measured} ({duration(time.monotonic() - started)})")
+        console.say(f"{result.path}: {result_text(result.rows)} ({duration(time.monotonic() - started)})")
         print_flags(result.rows)
         started = time.monotonic()
     end_batch(failures)
@@ -86,15 +83,3 @@ def calibrate(model: Path, images: Path, references: Path, device: "torch.device
         console.say(f"{organ}: the true {ranges} the measured one (90 %)")
     console.say(f"{file}: calibrated on {len(found)} images; it replaces the model with its earlier intervals")
     console.next(f"uslabelseg segment {shell(model)} IMAGE... --output segmentations")
-
-
-def _text(row: "PlanarMeasurement") -> str:
-    area, length = f"{three_digits(row.area_mm2)} mm²", f"{_length(row.circumference_mm)} mm"
-    if row.area_interval_mm2 is not None and row.circumference_interval_mm is not None:
-        area += " (90 %: {} to {})".format(*map(three_digits, row.area_interval_mm2))
-        length += " (90 %: {} to {})".format(*map(_length, row.circumference_interval_mm))
-    return f"{row.organ} area {area}, circumference {length}"
-
-
-def _length(length_mm: float) -> str:
-    return three_digits(length_mm, least_decimals=1)

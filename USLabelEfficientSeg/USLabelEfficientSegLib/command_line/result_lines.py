@@ -1,58 +1,63 @@
-"""The lines of `segment --json`: one result a line, in which an unknown number is null."""
+"""A line on each segmented scan: for programs (`segment --json`) as JSON, and for people."""
 
 import json
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..text.numbers import VolumeUnit, three_digits, volume_unit
+
 if TYPE_CHECKING:
-    from ..measurement.organ import OrganMeasurement
-    from ..measurement.planar import PlanarMeasurement
+    from ..measurement.quantities import Measurement, Quantity
+
+_UNITS = {"mm2": "mm²"}  # for people
 
 
-def volumes_line(file: Path, rows: Sequence["OrganMeasurement"]) -> str:
-    """The volumes of every organ of a segmented volume, with their intervals and reasons for caution."""
-    organs = [
-        {
-            "organ": row.organ,
-            "volume_ml": row.volume_ml,
-            "interval_ml": row.interval_ml,
-            "outline_volume_ml": row.outline_volume_ml,
-            "flags": [flag.value for flag in row.flags],
-        }
-        for row in rows
-    ]
-    volumes_ml = {row.organ: row.volume_ml for row in rows}
-    intervals_ml = {row.organ: row.interval_ml for row in rows}
-    return _line({"file": str(file), "volumes_ml": volumes_ml, "intervals_ml": intervals_ml, "organs": organs})
+def result_line(file: Path, rows: Sequence["Measurement"]) -> str:
+    """The quantities to report of every organ, with their intervals and reasons for caution; null for the unknown."""
+    from ..measurement.quantities import interval_name
+
+    record: dict[str, Any] = {"file": str(file)}
+    organs = []
+    for row in rows:
+        told: dict[str, Any] = {"organ": row.organ}
+        for quantity in row.headline:
+            interval = interval_name(row, quantity)
+            told |= {quantity.column: quantity.value, f"{interval}_{quantity.unit}": quantity.interval}
+            if quantity.outline is not None:
+                told[f"outline_{quantity.column}"] = quantity.outline
+            for name, value in ((quantity.name, quantity.value), (interval, quantity.interval)):
+                record.setdefault(f"{name}s_{quantity.unit}", {})[row.organ] = value
+        organs.append(told | {"flags": [flag.value for flag in row.flags]})
+    return json.dumps(_known(record | {"organs": organs}), allow_nan=False)
 
 
-def areas_line(file: Path, rows: Sequence["PlanarMeasurement"]) -> str:
-    """Areas and circumferences of every organ of a segmented 2-D image, with intervals and reasons for caution."""
-    organs = [
-        {
-            "organ": row.organ,
-            "area_mm2": row.area_mm2,
-            "area_interval_mm2": row.area_interval_mm2,
-            "outline_area_mm2": row.outline_area_mm2,
-            "circumference_mm": row.circumference_mm,
-            "circumference_interval_mm": row.circumference_interval_mm,
-            "flags": [flag.value for flag in row.flags],
-        }
-        for row in rows
-    ]
-    areas = {row.organ: row.area_mm2 for row in rows}
-    circumferences = {row.organ: row.circumference_mm for row in rows}
-    return _line({"file": str(file), "areas_mm2": areas, "circumferences_mm": circumferences, "organs": organs})
+def result_text(rows: Sequence["Measurement"]) -> str:
+    """Organs with the quantities to report, all volumes in one unit, and their intervals where there are any."""
+    unit = volume_unit(quantity.value for row in rows for quantity in row.headline if quantity.unit == "ml")
+    return ", ".join(f"{row.organ} {_quantities(row, unit)}" for row in rows)
 
 
-def _line(record: dict[str, Any]) -> str:
-    return json.dumps(_known(record), allow_nan=False)
+def _quantities(row: "Measurement", unit: VolumeUnit) -> str:
+    if len(row.headline) == 1:
+        return _text(row.headline[0], unit)
+    return ", ".join(f"{quantity.name} {_text(quantity, unit)}" for quantity in row.headline)
+
+
+def _text(quantity: "Quantity", unit: VolumeUnit) -> str:
+    if quantity.unit == "ml":
+        digits, name = unit.text, unit.name
+    else:
+        digits = partial(three_digits, least_decimals=1 if quantity.unit == "mm" else 0)
+        name = _UNITS.get(quantity.unit, quantity.unit)
+    bounds = "" if quantity.interval is None else " (90 %: {} to {})".format(*map(digits, quantity.interval))
+    return f"{digits(quantity.value)} {name}{bounds}"
 
 
 def _known(value: Any) -> Any:
-    """A value in which null stands for numbers that are not finite."""
+    """A value with null for what is no finite number."""
     if isinstance(value, dict):
         return {key: _known(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

@@ -1,7 +1,7 @@
 """Shared by `segment` and `propagate`: options of the results, and segmenting volumes with a line for each."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,17 +9,15 @@ import typer
 
 from ..text.counting import counted_of
 from ..text.durations import duration
-from ..text.numbers import volume_unit
 from .console import console
 from .long_commands import end_batch, told_failures
-from .result_lines import volumes_line
+from .result_lines import result_line, result_text
 from .result_output import print_flags
 
 if TYPE_CHECKING:
     import torch
 
     from ..disk.outputs import Outputs
-    from ..measurement.organ import OrganMeasurement
     from ..segmentation.segmenter import Segmenter
     from ..training.processors import Processors
 
@@ -84,19 +82,9 @@ def segment_volumes(
     )
     for result in counted_of(results, len(images), "segmenting"):
         if as_json:
-            print(volumes_line(result.path, result.rows), flush=True)
+            print(result_line(result.path, result.rows), flush=True)
             continue
-        console.say(f"{result.path}: {volumes_text(result.rows)} ({duration(time.monotonic() - started)})")
+        console.say(f"{result.path}: {result_text(result.rows)} ({duration(time.monotonic() - started)})")
         print_flags(result.rows)
         started = time.monotonic()
     end_batch(failures)
-
-
-def volumes_text(rows: Sequence["OrganMeasurement"]) -> str:
-    """Organs with their volumes in one unit, and their intervals where there are any."""
-    unit = volume_unit(row.volume_ml for row in rows)
-    return ", ".join(
-        f"{row.organ} {unit.text(row.volume_ml)} {unit.name}"
-        + (f" (90 %: {unit.interval(row.interval_ml)})" if row.interval_ml else "")
-        for row in rows
-    )
