@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from USLabelEfficientSegLib.calibration.volumes import VolumeCalibration, calibration_from_volumes
+from USLabelEfficientSegLib.calibration.intervals import Calibration, calibration_from_scans
 from USLabelEfficientSegLib.demo import DemoDesign, simulate_folder
 from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, read_volume
 from USLabelEfficientSegLib.measurement.volumes import organ_volumes
 from USLabelEfficientSegLib.segmentation.inference import predict
+from USLabelEfficientSegLib.segmentation.loading import load_volume_model
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel, choose_device
-from USLabelEfficientSegLib.segmentation.segment_files import load_model
 from USLabelEfficientSegLib.study.study import Study
 from USLabelEfficientSegLib.training.memory import tune_memory
 
@@ -51,12 +51,12 @@ def volumes_of(
 
 
 def covered(
-    calibration: VolumeCalibration, predicted: NDArray[np.float64], true: NDArray[np.float64]
+    calibration: Calibration, predicted: NDArray[np.float64], true: NDArray[np.float64]
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Whether each interval (n, organs) holds the true volume, and its width as a share of the predicted volume."""
     hits, widths = np.empty(true.shape, dtype=bool), np.empty(true.shape)
     for case, organ in np.ndindex(*true.shape):
-        interval = calibration.interval_ml(organ, predicted[case, organ])
+        interval = calibration.interval("volume", organ, predicted[case, organ])
         assert interval is not None
         hits[case, organ] = interval[0] <= true[case, organ] <= interval[1]
         widths[case, organ] = (interval[1] - interval[0]) / predicted[case, organ]
@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--simulate", type=int, metavar="N")
     arguments = parser.parse_args()
     tune_memory()
-    model, study = load_model(arguments.study), Study.open(arguments.study)
+    model, study = load_volume_model(arguments.study), Study.open(arguments.study)
     if model.calibration is None:
         parser.error("the model has no calibration")
     if arguments.simulate is None:
@@ -97,7 +97,9 @@ def main() -> None:
     for _ in range(SPLITS):
         order = rng.permutation(len(true))
         first, second = order[: len(order) // 2 + 1], order[len(order) // 2 + 1 :]
-        hit, width = covered(calibration_from_volumes(errors[first]), predicted[second], true[second])
+        hit, width = covered(
+            calibration_from_scans({"volume": errors[first]}, "volume"), predicted[second], true[second]
+        )
         hits.append(hit)
         widths.append(width)
     show(f"conformal on {len(true) // 2 + 1}", model.organs, np.concatenate(hits), np.concatenate(widths))

@@ -78,7 +78,7 @@ def main() -> None:
             simple = ellipsoid(drawn.voxels)
             rows.append(
                 (
-                    dice(found.label_map().voxels == 1, organ),
+                    dice(found.labels().voxels == 1, organ),
                     found.volumes_ml()[0] / truth_ml - 1,
                     dice(simple, organ),
                     np.count_nonzero(simple) / np.count_nonzero(organ) - 1,

@@ -103,7 +103,7 @@ def evaluate(model: SegmentationModel, data: Path, cases: set[str], device: torc
     images, labels = find_images(data / "images"), find_images(data / "labels")
     for case in sorted(cases):
         prediction = predict(model, read_volume(images[case]), device)
-        rows = evaluate_case(prediction.label_map(), read_label_map(labels[case]), ORGANS)
+        rows = evaluate_case(prediction.labels(), read_label_map(labels[case]), ORGANS)
         yield from (Result(*both) for both in zip(rows, prediction.volumes_ml(), strict=True))
 
 

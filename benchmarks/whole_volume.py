@@ -73,7 +73,7 @@ def segment(shape: tuple[int, int, int], settings: Settings, device: str) -> dic
     tune_memory()
     model, volume = random_model(settings), speckled_volume(shape)
     started = time.monotonic()
-    label_map = predict(model, volume, choose_device(device)).label_map()
+    label_map = predict(model, volume, choose_device(device)).labels()
     seconds = time.monotonic() - started
     assert label_map.voxels.shape == shape
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT

@@ -40,7 +40,7 @@ def test_from_a_few_labelled_slices_to_the_volumes_of_an_unseen_subject(trained_
 
     assert 0 < study.label_fraction() < 0.35
     assert model.organs == study.organs == ("solid", "fluid")
-    assert prediction.label_map().geometry is unseen.geometry
+    assert prediction.labels().geometry is unseen.geometry
     total = np.prod(unseen.geometry.shape) * unseen.geometry.voxel_volume_ml
     assert all(0 < volume < total for volume in prediction.volumes_ml())
 

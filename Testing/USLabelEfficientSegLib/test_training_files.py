@@ -53,7 +53,7 @@ def test_names_that_differ_in_case_alone_share_nothing_and_strange_ones_are_file
 
     files = [path.name for path in (study.run_folder / "pseudo_labels").rglob("*.safetensors")]
     assert len({name.casefold() for name in files}) == 3 and not any(name.startswith("con.") for name in files)
-    volumes = {name: study.read_volume(name) for name in ("scan", "Scan")}
+    volumes = {name: study.read_scan(name) for name in ("scan", "Scan")}
     assert not np.array_equal(volumes["scan"].voxels, volumes["Scan"].voxels)
 
 

@@ -29,8 +29,9 @@ from robustness.bombs import check_memory, peak_megabytes
 from robustness.runner import Check
 from robustness.valid_files import outcome
 from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, read_volume, split_frames
-from USLabelEfficientSegLib.imaging.image_files import dimension_of, read_image, read_image_labels
+from USLabelEfficientSegLib.imaging.image_files import read_image, read_image_labels
 from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
+from USLabelEfficientSegLib.imaging.scan_files import dimension_of
 
 SIZES = PixelSizes(otherwise=0.5)
 SHORT = 64  # values of attributes that are changed

@@ -101,7 +101,7 @@ def _check_nothing_lost(before: dict[str, str], undisturbed: dict[str, str], now
     for study in folder.glob("*/study.json"):
         opened = Study.open(study.parent)
         for case in opened.cases:
-            opened.read_volume(case.name)
+            opened.read_scan(case.name)
             opened.read_labels(case.name)
     # Results of one name are all of one model: those from before or the new ones.
     for table in folder.glob("segmentations/*.nrrd"):

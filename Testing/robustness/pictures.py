@@ -12,8 +12,9 @@ from PIL import Image
 from robustness.bombs import check_memory, peak_megabytes
 from robustness.runner import Check
 from robustness.valid_files import outcome
-from USLabelEfficientSegLib.imaging.image_files import dimension_of, read_image, read_image_labels
+from USLabelEfficientSegLib.imaging.image_files import read_image, read_image_labels
 from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
+from USLabelEfficientSegLib.imaging.scan_files import dimension_of
 
 SIZES = PixelSizes(otherwise=0.5)
 WORDS = (0, 1, 2, 3, 4, 8, 16, 24, 32, 255, 256, 32767, 65535, 2**31 - 1, 2**31, 2**32 - 1)

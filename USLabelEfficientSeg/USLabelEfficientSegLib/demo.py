@@ -29,7 +29,7 @@ from .report.cohort_report import cohort_content, open_cohort
 from .report.evaluation_tables import metrics_table
 from .report.study_report import report_content
 from .report.writing import write_report
-from .segmentation.segment_files import load_model
+from .segmentation.loading import load_model
 from .study.coverage import share_in_words
 from .study.events import Event, Listener
 from .study.settings import Settings

@@ -197,7 +197,7 @@ def test_training_images_are_degraded_each_in_its_own_way_the_same_in_every_run(
 
     def images(name, job):
         study = sparse_study(tmp_path / name, dataset, training, design, job)
-        return [study.read_volume(case).voxels for case in training]
+        return [study.read_scan(case).voxels for case in training]
 
     first, other = images("first", Job("ours", 0.2, "random", 0)), images("other", Job("cps", 0.2, "suggested", 1))
     for case, voxels, same in zip(training, first, other, strict=True):

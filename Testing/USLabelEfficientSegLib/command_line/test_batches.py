@@ -109,12 +109,12 @@ def test_a_model_is_not_calibrated_on_what_is_left_of_a_damaged_set(refused, tra
 def test_calibration_counts_the_volumes_before_it_reads_them(
     refused, trained_study, images, simulated, monkeypatch, tmp_path
 ):
-    from USLabelEfficientSegLib.method import calibrating
+    from USLabelEfficientSegLib.method import held_out_calibration
 
     def read(*_):
         raise AssertionError("a volume was read")
 
-    monkeypatch.setattr(calibrating, "read_volume", read)
+    monkeypatch.setattr(held_out_calibration, "read_scan", read)
     labels = shutil.copytree(simulated / "labels", tmp_path / "labels")
     for path in (*images.iterdir(), *labels.iterdir()):
         path.rename(path.with_name(f"new_{path.name}"))

@@ -45,9 +45,7 @@ def test_suggested_slices_are_written_painted_and_taken(study, call, tmp_path):
     assert code == 0, err
     suggestions = json.loads(text)
     for name in {s["volume"] for s in suggestions}:
-        np.testing.assert_array_equal(
-            read_volume(out / "images" / f"{name}.nrrd").voxels, study.read_volume(name).voxels
-        )
+        np.testing.assert_array_equal(read_volume(out / "images" / f"{name}.nrrd").voxels, study.read_scan(name).voxels)
         unlabelled = read_label_map(out / "labels" / f"{name}.nrrd")
         assert (unlabelled.voxels == 255).all() and unlabelled.segments == {1: "prostate", 2: "cyst"}
         assert unlabelled.geometry.same_grid(GRID)

@@ -184,7 +184,7 @@ def test_a_killed_segmentation_leaves_results_of_one_model_and_the_next_one_mend
             raise KeyboardInterrupt
         replace(source, target)
 
-    plain = inference.CoarsePrediction.label_map
+    plain = inference.VolumePrediction.labels
 
     def other(self):
         label_map = plain(self)
@@ -193,7 +193,7 @@ def test_a_killed_segmentation_leaves_results_of_one_model_and_the_next_one_mend
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "replace", killed)
-        patched.setattr(inference.CoarsePrediction, "label_map", other)
+        patched.setattr(inference.VolumePrediction, "labels", other)
         assert call("segment", trained_study, image, "--output", found, "--probability")[0] == 130
     assert read_measurements_of(found / "scan.nrrd") is None
 

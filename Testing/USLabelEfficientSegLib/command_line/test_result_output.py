@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from USLabelEfficientSegLib.calibration.volumes import VolumeCalibration
+from USLabelEfficientSegLib.calibration.intervals import Calibration
 from USLabelEfficientSegLib.command_line.result_output import checksum_of_model, model_file, save_model
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.segmentation.segment_files import load_model
+from USLabelEfficientSegLib.segmentation.loading import load_model
 
 
 @pytest.fixture(params=["study", "file"])
@@ -22,7 +22,7 @@ def place(request, tmp_path, trained_study):
 
 
 def calibrated(model):
-    return replace(model, calibration=VolumeCalibration(factors=((0.8, 1.2), (0.7, 1.3)), method="on volumes."))
+    return replace(model, calibration=Calibration(factors={"volume": ((0.8, 1.2), (0.7, 1.3))}, method="on volumes."))
 
 
 def test_a_calibrated_model_takes_the_place_of_the_one_it_was_made_of(place):

@@ -20,7 +20,8 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, 
 from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.imaging.files import find_images, read_volume, split_frames
 from USLabelEfficientSegLib.imaging.geometry import Geometry
-from USLabelEfficientSegLib.imaging.image_files import dimension_of, read_image
+from USLabelEfficientSegLib.imaging.image_files import read_image
+from USLabelEfficientSegLib.imaging.scan_files import dimension_of
 
 GRID = oblique()
 VOXELS = np.random.default_rng(0).integers(0, 256, GRID.shape).astype(np.uint8)

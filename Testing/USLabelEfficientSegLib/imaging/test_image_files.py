@@ -11,14 +11,10 @@ from simulated_heads import write_png
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import find_images, read_volume, write_label_map, write_volume
 from USLabelEfficientSegLib.imaging.geometry import Geometry
-from USLabelEfficientSegLib.imaging.image_files import (
-    dimension_of,
-    dimension_of_folder,
-    read_image,
-    read_image_labels,
-)
+from USLabelEfficientSegLib.imaging.image_files import read_image, read_image_labels
 from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
 from USLabelEfficientSegLib.imaging.scan import LabelMap
+from USLabelEfficientSegLib.imaging.scan_files import dimension_of, dimension_of_folder
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 20), dtype=np.uint8)  # rows, columns
 HALF_MM = PixelSizes(otherwise=0.5)

@@ -3,19 +3,19 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from USLabelEfficientSegLib.calibration.volumes import VolumeCalibration
+from USLabelEfficientSegLib.calibration.intervals import Calibration
 from USLabelEfficientSegLib.imaging.files import find_images, read_volume, write_volume
 from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.measurement.measured_segmentation import segment_and_measure
 from USLabelEfficientSegLib.measurement.measuring import measure_files
-from USLabelEfficientSegLib.segmentation.segment_files import load_model
+from USLabelEfficientSegLib.segmentation.loading import load_model
 
 CPU = torch.device("cpu")
 
 
 def test_a_segmentation_is_measured_with_the_intervals_and_warnings_of_its_model(trained_study, simulated, tmp_path):
-    calibration = VolumeCalibration(factors=((0.5, 2.0), None), method="a sentence.")
+    calibration = Calibration(factors={"volume": ((0.5, 2.0), None)}, method="a sentence.")
     model = replace(load_model(trained_study), calibration=calibration)
     images = dict(list(find_images(simulated / "images").items())[:1])
 

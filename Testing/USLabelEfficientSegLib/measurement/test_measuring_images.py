@@ -9,7 +9,7 @@ import pytest
 import torch
 from simulated_heads import write_png
 
-from USLabelEfficientSegLib.calibration.images import ImageCalibration, ImageStatistics
+from USLabelEfficientSegLib.calibration.intervals import Calibration
 from USLabelEfficientSegLib.divergence.unext import UNeXt
 from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.imaging.files import write_label_map, write_map, write_volume
@@ -17,7 +17,7 @@ from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
 from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.measurement.flags import IMAGE_SENTENCES, Flag
-from USLabelEfficientSegLib.measurement.measured_images import measure_image
+from USLabelEfficientSegLib.measurement.measured_segmentation import measure_prediction
 from USLabelEfficientSegLib.measurement.measuring import (
     measure,
     measure_files,
@@ -27,7 +27,8 @@ from USLabelEfficientSegLib.measurement.measuring import (
 from USLabelEfficientSegLib.measurement.record import write_measurements
 from USLabelEfficientSegLib.measurement.tables import write_measurements_csv
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel, ImagePrediction
-from USLabelEfficientSegLib.segmentation.segment_files import load_model
+from USLabelEfficientSegLib.segmentation.image_statistics import ImageStatistics
+from USLabelEfficientSegLib.segmentation.loading import load_model
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata
 
 SPACING = (0.5, 0.4)
@@ -149,12 +150,12 @@ def measured(probability=None, statistics=None, calibration=None):
     inside = labels.voxels.astype(np.float32)
     shares = np.stack([1 - inside, inside]) if probability is None else probability(inside)
     model = ImageModel(UNeXt(2), ("head",), 32, False, statistics=statistics, calibration=calibration)
-    return measure_image(model, ImagePrediction(shares, GRID, "a"), labels)[0]
+    return measure_prediction(model, ImagePrediction(shares, GRID, "a"), labels)[0]
 
 
 def test_a_calibrated_model_gives_intervals_and_its_method():
     torch.manual_seed(0)
-    calibration = ImageCalibration(area=((0.8, 1.3),), circumference=((0.9, 1.2),), method="tried")
+    calibration = Calibration(factors={"area": ((0.8, 1.3),), "circumference": ((0.9, 1.2),)}, method="tried")
 
     row = measured(calibration=calibration)
 

@@ -7,9 +7,9 @@ import torch
 
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, write_label_map
-from USLabelEfficientSegLib.method.calibrating import calibrated_on_volumes
+from USLabelEfficientSegLib.method.held_out_calibration import calibrated_on_scans
+from USLabelEfficientSegLib.segmentation.loading import load_model
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
-from USLabelEfficientSegLib.segmentation.segment_files import load_model
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata
 
 CPU = torch.device("cpu")
@@ -46,20 +46,21 @@ def test_training_leaves_statistics_of_the_study_in_the_model(model, simulated):
 def test_training_calibrates_on_the_labelled_slices(model):
     """Of an organ that three of the labelled volumes show in a middle slice; else there is no interval."""
     assert model.calibration is not None
-    assert len(model.calibration.factors) == 2
-    assert any(model.calibration.factors)
-    assert all(factors is None or factors[0] < 1 < factors[1] for factors in model.calibration.factors)
+    factors = model.calibration.factors["volume"]
+    assert len(factors) == 2
+    assert any(factors)
+    assert all(one is None or one[0] < 1 < one[1] for one in factors)
 
 
 def test_a_model_is_calibrated_on_held_out_volumes_and_keeps_it(model, held_out, tmp_path):
-    better = calibrated_on_volumes(model, held_out["images"], held_out["labels"], CPU)
+    better = calibrated_on_scans(model, held_out["images"], held_out["labels"], CPU)
 
     better.save(tmp_path / "model.safetensors")
     kept = SegmentationModel.load(tmp_path / "model.safetensors")
     assert kept.calibration == better.calibration != model.calibration
     assert kept.statistics == model.statistics
     assert "12 fully labelled volumes" in kept.calibration.method
-    assert all(np.isfinite(factors).all() for factors in kept.calibration.factors)
+    assert all(np.isfinite(factors).all() for factors in kept.calibration.factors["volume"])
 
 
 def test_volumes_whose_labels_the_model_knows_are_refused(model, held_out):
@@ -67,19 +68,19 @@ def test_volumes_whose_labels_the_model_knows_are_refused(model, held_out):
     knowing = replace(model, provenance={"labels": {name: "0" * 64}})
 
     with pytest.raises(InputError, match="whose labels the model knows"):
-        calibrated_on_volumes(knowing, held_out["images"], held_out["labels"], CPU)
+        calibrated_on_scans(knowing, held_out["images"], held_out["labels"], CPU)
 
 
 def test_an_image_without_a_reference_is_refused(model, held_out):
     with pytest.raises(InputError, match="has no reference"):
-        calibrated_on_volumes(model, held_out["images"], {}, CPU)
+        calibrated_on_scans(model, held_out["images"], {}, CPU)
 
 
 def test_too_few_volumes_are_refused(model, held_out):
     few = dict(list(held_out["images"].items())[:3])
 
     with pytest.raises(InputError, match="too few for a 90 % interval"):
-        calibrated_on_volumes(model, few, held_out["labels"], CPU)
+        calibrated_on_scans(model, few, held_out["labels"], CPU)
 
 
 def test_references_are_matched_by_the_names_of_their_organs(model, held_out, tmp_path):
@@ -90,6 +91,6 @@ def test_references_are_matched_by_the_names_of_their_organs(model, held_out, tm
         swapped[name] = tmp_path / f"{name}.nrrd"
         write_label_map(swapped[name], label_map, segment_metadata(label_map, [o.upper() for o in model.organs[::-1]]))
 
-    by_name = calibrated_on_volumes(model, held_out["images"], swapped, CPU)
+    by_name = calibrated_on_scans(model, held_out["images"], swapped, CPU)
 
-    assert by_name.calibration == calibrated_on_volumes(model, held_out["images"], held_out["labels"], CPU).calibration
+    assert by_name.calibration == calibrated_on_scans(model, held_out["images"], held_out["labels"], CPU).calibration

@@ -66,7 +66,7 @@ def add_volumes(study, folder, seeds=(70, 71)):
 
 def test_students_start_with_the_weights_of_the_model_and_with_its_predictions(trained, settings, monkeypatch):
     model = SegmentationModel.load(trained.run_folder / MODEL_NAME)
-    expected = {case.name: predict(model, trained.read_volume(case.name), CPU) for case in trained.cases}
+    expected = {case.name: predict(model, trained.read_scan(case.name), CPU) for case in trained.cases}
     started = []
 
     def at_step_0(context, **arguments):
@@ -86,7 +86,7 @@ def test_students_start_with_the_weights_of_the_model_and_with_its_predictions(t
     assert {path.stem for path in taught.glob("*.safetensors")} == set(expected)
     again = SegmentationModel.load(trained.run_folder / EARLIER_MODEL_NAME)
     for name, prediction in expected.items():
-        assert predict(again, trained.read_volume(name), CPU).volumes_ml() == prediction.volumes_ml()
+        assert predict(again, trained.read_scan(name), CPU).volumes_ml() == prediction.volumes_ml()
 
 
 def test_a_continued_training_leaves_out_what_comes_before_the_students_and_takes_half_the_steps(continued_once):

@@ -9,7 +9,7 @@ from torch import nn
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import find_images
 from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
-from USLabelEfficientSegLib.method.image_calibrating import calibrated_on_images
+from USLabelEfficientSegLib.method.held_out_calibration import calibrated_on_scans
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel
 
 CPU = torch.device("cpu")
@@ -46,20 +46,20 @@ def discs(tmp_path):
 def calibrated(folder, provenance=None):
     model = ImageModel(Bright(), ("disc",), 64, False, provenance or {})
     images, masks = (find_images(folder / kind, pictures=True) for kind in ("images", "masks"))
-    return calibrated_on_images(model, images, masks, CPU, SIZES).calibration
+    return calibrated_on_scans(model, images, masks, CPU, SIZES).calibration
 
 
 def test_intervals_hold_the_error_that_held_out_images_show(discs):
     calibration = calibrated(discs)
 
-    (area,), (circumference,) = calibration.area, calibration.circumference
+    (area,), (circumference,) = calibration.factors["area"], calibration.factors["circumference"]
     assert area[0] <= 1.21 <= area[1] * 1.05 and circumference[0] <= 1.1 <= circumference[1] * 1.05
     assert circumference[1] == pytest.approx(np.sqrt(area[1]), rel=0.05)
-    assert "12 labelled images that the model was not trained on" in calibration.method
+    assert "12 fully labelled images that the model was not trained on" in calibration.method
 
 
 def test_images_whose_labels_the_model_knows_are_refused(discs):
-    with pytest.raises(InputError, match="has the name of an image whose label the model knows"):
+    with pytest.raises(InputError, match="has the name of an image whose labels the model knows"):
         calibrated(discs, {"labels": {"3": "0" * 64}})
 
 

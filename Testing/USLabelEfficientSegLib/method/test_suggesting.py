@@ -46,7 +46,7 @@ def test_before_any_label_slices_come_from_different_volumes(unlabelled):
 def test_labelled_slices_are_not_suggested_again(unlabelled):
     first = suggest(unlabelled, 2)
     for s in first:
-        labels = SparseLabels.unlabelled(unlabelled.read_volume(s.volume).geometry, unlabelled.organs)
+        labels = SparseLabels.unlabelled(unlabelled.read_scan(s.volume).geometry, unlabelled.organs)
         labels.set_slice(s.axis, s.index, np.zeros_like(labels.voxels.take(s.index, s.axis)))
         unlabelled.set_labels(s.volume, labels)
 
@@ -87,7 +87,7 @@ def test_slices_are_suggested_through_what_the_model_finds(trained):
 
     held = []
     for case in trained.cases:
-        organs = predict(model, trained.read_volume(case.name), torch.device("cpu")).probability[1:].sum(axis=0)
+        organs = predict(model, trained.read_scan(case.name), torch.device("cpu")).probability[1:].sum(axis=0)
         for axis in range(3):
             along = organs.mean(axis=tuple(a for a in range(3) if a != axis))
             indices = [s.index for s in chosen if (s.volume, s.axis) == (case.name, axis)]

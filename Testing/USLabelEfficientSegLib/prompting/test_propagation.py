@@ -34,7 +34,7 @@ def kept(labels, *axes):
 
 
 def dice(prediction, labels):
-    found, truth = prediction.label_map().voxels == 1, labels.voxels == 1
+    found, truth = prediction.labels().voxels == 1, labels.voxels == 1
     return 2 * np.count_nonzero(found & truth) / (np.count_nonzero(found) + np.count_nonzero(truth))
 
 
@@ -65,7 +65,7 @@ def test_what_was_drawn_stays_as_it_was_drawn(case):
     volume, labels = case
     drawn = kept(labels, 0, 2)
 
-    found = propagate(volume, drawn, ORGANS, mirrors=1).label_map()
+    found = propagate(volume, drawn, ORGANS, mirrors=1).labels()
 
     told = drawn.voxels != 255
     assert np.array_equal(found.voxels[told], drawn.voxels[told])
@@ -106,7 +106,7 @@ def test_two_organs_are_normalised_against_each_other():
 
     np.testing.assert_allclose(found.probability.sum(axis=0), 1, atol=1e-5)
     assert found.probability.min() >= 0
-    assert set(np.unique(found.label_map().voxels)) == {0, 1, 2}
+    assert set(np.unique(found.labels().voxels)) == {0, 1, 2}
 
 
 @pytest.mark.parametrize(

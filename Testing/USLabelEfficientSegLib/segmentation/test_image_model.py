@@ -4,16 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from USLabelEfficientSegLib.calibration.images import (
-    ImageCalibration,
-    ImageStatistics,
-    calibration_from_images,
-)
+from USLabelEfficientSegLib.calibration.intervals import Calibration
 from USLabelEfficientSegLib.divergence.unext import UNeXt
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel, ImagePrediction, predict_image
+from USLabelEfficientSegLib.segmentation.image_statistics import ImageStatistics
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.training.checkpoint import load_checkpoint, save_checkpoint
 
@@ -31,7 +28,9 @@ def model():
         mirrored=True,
         provenance={"labels": {"a": "0" * 64}},
         statistics=ImageStatistics(areas_mm2=((10.0, 20.0), None), pixel_mm=(0.4, 0.6)),
-        calibration=ImageCalibration(area=((0.8, 1.2),) * 2, circumference=((0.9, 1.1),) * 2, method="tried"),
+        calibration=Calibration(
+            factors={"area": ((0.8, 1.2),) * 2, "circumference": ((0.9, 1.1),) * 2}, method="tried"
+        ),
         zooms=(1.0, 0.8),
         zoom_margins=(1.3,),
     )
@@ -75,6 +74,29 @@ def test_a_model_from_before_there_were_zooms_and_zoomed_refinement_is_applied_w
     assert loaded.zooms == (1.0,) and loaded.zoom_margins == ()
 
 
+def test_the_intervals_of_a_model_of_version_0_1_are_kept(model, tmp_path):
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    tensors, metadata = load_checkpoint(path)
+    factors = metadata["image_model"]["calibration"]["factors"]
+    metadata["image_model"] |= {"format": 1, "calibration": {**factors, "method": "tried"}}
+    save_checkpoint(path, tensors, metadata)
+
+    assert ImageModel.load(path).calibration == model.calibration
+
+
+@pytest.mark.parametrize("factors", [{"volume": [[0.5, 2.0]] * 2}, {"area": [[0.5, 2.0]] * 2}])
+def test_intervals_of_other_quantities_are_refused(model, tmp_path, factors):
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    tensors, metadata = load_checkpoint(path)
+    metadata["image_model"]["calibration"]["factors"] = factors
+    save_checkpoint(path, tensors, metadata)
+
+    with pytest.raises(InputError, match="is not a segmentation model of this program"):
+        ImageModel.load(path)
+
+
 def test_models_of_images_and_of_volumes_are_told_apart(model, trained_study, tmp_path):
     model.save(tmp_path / "model.safetensors")
 
@@ -113,25 +135,6 @@ def test_small_fragments_and_pinholes_go_and_real_pieces_stay():
     labels = ImagePrediction(probability, GRID, "a").labels().voxels[..., 0]
 
     assert labels[10, 10] == 1 and labels[30:38, 4:20].all() and not labels[24:26, 1:3].any()
-
-
-def test_intervals_hold_nine_tenths_of_new_images():
-    generator = np.random.default_rng(0)
-    covered = []
-    for _ in range(200):
-        errors = generator.normal(0.1, 0.2, (60, 1))
-        low, high = calibration_from_images(errors[:40], errors[:40] / 2).area[0]
-        covered.append(np.mean((np.log(low) <= errors[40:]) & (errors[40:] <= np.log(high))))
-
-    assert 0.88 <= np.mean(covered) <= 0.95
-
-
-def test_too_few_images_give_no_interval():
-    errors = np.full((12, 2), 0.1)
-    errors[:5, 1] = np.nan
-
-    with pytest.raises(InputError, match="has 7 images in which an organ is both labelled and found, too few"):
-        calibration_from_images(errors, errors)
 
 
 def test_areas_and_pixels_beyond_the_training_are_unusual(model):

@@ -11,7 +11,8 @@ from USLabelEfficientSegLib.imaging.orientation import Reordering
 from USLabelEfficientSegLib.imaging.resampling import resample_axes, working_geometry
 from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.segmentation import inference
-from USLabelEfficientSegLib.segmentation.inference import CoarsePrediction, agreed, predict, predict_inputs
+from USLabelEfficientSegLib.segmentation.decision import uncertainty_of
+from USLabelEfficientSegLib.segmentation.inference import VolumePrediction, agreed, predict, predict_inputs
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.segmentation.training_statistics import IntensityFeatures
 from USLabelEfficientSegLib.student.build import StudentDesign, build_student
@@ -92,7 +93,7 @@ def test_an_organ_is_found_where_it_is_without_half_a_voxel_of_shift(name, max_v
     values = volume.voxels
     middle = (130 - values.mean()) / values.std()
 
-    label_map = predict(model_of(Threshold(middle, 20.0), max_voxels=max_voxels, window=512), volume, CPU).label_map()
+    label_map = predict(model_of(Threshold(middle, 20.0), max_voxels=max_voxels, window=512), volume, CPU).labels()
 
     geometry = label_map.geometry
     assert geometry is volume.geometry
@@ -224,9 +225,10 @@ def test_uncertainty_is_1_where_all_classes_are_equally_likely_and_0_where_one_i
 
     prediction = predict(model_of(Unsure(), classes=3), volume, CPU)
 
-    np.testing.assert_allclose(prediction.uncertainty[:24], 0, atol=1e-5)
-    np.testing.assert_allclose(prediction.uncertainty[24:], 1, atol=1e-5)
-    assert prediction.fine_uncertainty().shape == volume.geometry.shape
+    uncertainty = uncertainty_of(prediction.probability)
+    np.testing.assert_allclose(uncertainty[:24], 0, atol=1e-5)
+    np.testing.assert_allclose(uncertainty[24:], 1, atol=1e-5)
+    assert prediction.uncertainty().shape == volume.geometry.shape
 
 
 def coarse_prediction(shape=(24, 30, 17), coarse=(8, 10, 17)):
@@ -236,12 +238,12 @@ def coarse_prediction(shape=(24, 30, 17), coarse=(8, 10, 17)):
     geometry = Geometry(shape, (1.0, 1.0, 2.0), (0.0, 0.0, 0.0), np.eye(3))
     sector = np.ones(coarse, dtype=bool)
     features = IntensityFeatures(rng.random(coarse, dtype=np.float32), sector)
-    return CoarsePrediction(probability, rng.random(coarse, dtype=np.float32), geometry, "random", sector, features)
+    return VolumePrediction(probability, geometry, "random", sector, features)
 
 
 def test_slabs_put_together_are_the_whole(monkeypatch):
     prediction = coarse_prediction()
-    whole = prediction.label_map().voxels
+    whole = prediction.labels().voxels
 
     monkeypatch.setattr(inference, "_SLAB_VALUES", 3 * 24 * 30 * 4)
     slabs = list(prediction.slabs())
@@ -252,7 +254,7 @@ def test_slabs_put_together_are_the_whole(monkeypatch):
     for organ in (1, 2):
         whole_organ = resample_axes(prediction.probability[organ], prediction.geometry.shape)
         np.testing.assert_allclose(fine[organ], whole_organ, atol=1e-6)
-    np.testing.assert_array_equal(prediction.label_map().voxels, whole)
+    np.testing.assert_array_equal(prediction.labels().voxels, whole)
 
 
 def test_expected_volumes_are_sums_of_probability_on_either_grid():
@@ -277,7 +279,7 @@ def test_a_real_student_segments_a_volume_of_any_shape_and_repeats_itself():
 
     first, second = (predict(model, volume, CPU) for _ in range(2))
 
-    assert first.label_map().voxels.shape == (61, 40, 31)
+    assert first.labels().voxels.shape == (61, 40, 31)
     assert first.probability.shape == (3, 31, 32, 31)
     np.testing.assert_allclose(first.probability.sum(axis=0), 1, atol=1e-5)
     np.testing.assert_array_equal(first.probability, second.probability)
@@ -296,15 +298,15 @@ def test_an_anatomical_model_gives_a_volume_the_same_labels_in_whatever_order_it
 
     first, second = (predict(model, one, CPU) for one in (volume, other))
 
-    np.testing.assert_array_equal(stored.apply(first.label_map().voxels), second.label_map().voxels)
+    np.testing.assert_array_equal(stored.apply(first.labels().voxels), second.labels().voxels)
     np.testing.assert_array_equal(stored.apply(first.probability), second.probability)
     np.testing.assert_array_equal(stored.apply(first.sector), second.sector)
-    assert second.geometry is other.geometry and second.label_map().geometry is other.geometry
-    np.testing.assert_allclose(stored.apply(first.fine_uncertainty()), second.fine_uncertainty(), atol=1e-6)
+    assert second.geometry is other.geometry and second.labels().geometry is other.geometry
+    np.testing.assert_allclose(stored.apply(first.uncertainty()), second.uncertainty(), atol=1e-6)
     assert first.volumes_ml() == pytest.approx(second.volumes_ml())
-    assert 0 < np.count_nonzero(first.label_map().voxels) < first.label_map().voxels.size
+    assert 0 < np.count_nonzero(first.labels().voxels) < first.labels().voxels.size
     as_stored = replace(model, orientation="as-stored")
     assert not np.array_equal(
-        stored.apply(predict(as_stored, volume, CPU).label_map().voxels),
-        predict(as_stored, other, CPU).label_map().voxels,
+        stored.apply(predict(as_stored, volume, CPU).labels().voxels),
+        predict(as_stored, other, CPU).labels().voxels,
     )

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from USLabelEfficientSegLib.anatomy.alignment import Template
 from USLabelEfficientSegLib.anatomy.location_prior import LocationPrior
-from USLabelEfficientSegLib.calibration.volumes import VolumeCalibration
+from USLabelEfficientSegLib.calibration.intervals import Calibration
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.segmentation.model import FORMAT, SegmentationModel, choose_device
 from USLabelEfficientSegLib.segmentation.training_statistics import TrainingStatistics
@@ -215,13 +215,24 @@ def test_calibration_and_statistics_are_kept(tmp_path):
         feature_limit=4.0,
         max_voxels=64,
     )
-    calibration = VolumeCalibration(factors=((0.5, 2.0), None), method="a sentence.")
+    calibration = Calibration(factors={"volume": ((0.5, 2.0), None)}, method="a sentence.")
     model = replace(small_model(), calibration=calibration, statistics=statistics)
 
     model.save(tmp_path / "model.safetensors")
 
     loaded = SegmentationModel.load(tmp_path / "model.safetensors")
     assert (loaded.calibration, loaded.statistics) == (calibration, statistics)
+
+
+def test_the_intervals_of_a_model_of_version_0_1_are_kept(saved):
+    tensors, metadata = load_checkpoint(saved)
+    calibration = {"factors": [[0.5, 2.0], None], "method": "a sentence."}
+    former = {**metadata["model"], "format": 5, "calibration": calibration}
+    save_checkpoint(saved, tensors, {**metadata, "model": former})
+
+    loaded = SegmentationModel.load(saved).calibration
+
+    assert loaded == Calibration(factors={"volume": ((0.5, 2.0), None)}, method="a sentence.")
 
 
 def test_a_model_of_the_first_format_is_read_without_them(saved):

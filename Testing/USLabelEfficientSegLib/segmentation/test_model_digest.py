@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import torch
 
-from USLabelEfficientSegLib.calibration.images import ImageCalibration
+from USLabelEfficientSegLib.calibration.intervals import Calibration
 from USLabelEfficientSegLib.divergence.unext import UNeXt
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel
-from USLabelEfficientSegLib.segmentation.model_digest import model_digest
 
 
 def model(seed=0):
@@ -17,12 +16,12 @@ def model(seed=0):
 
 def test_calibration_does_not_make_another_model(tmp_path):
     one = model()
-    calibration = ImageCalibration(area=((0.8, 1.3),), circumference=((0.9, 1.2),), method="tried")
+    calibration = Calibration(factors={"area": ((0.8, 1.3),), "circumference": ((0.9, 1.2),)}, method="tried")
     one.save(tmp_path / "model.safetensors")
 
     same = [model(), replace(one, calibration=calibration), ImageModel.load(tmp_path / "model.safetensors")]
 
-    assert {model_digest(each) for each in same} == {model_digest(one)}
+    assert {each.digest() for each in same} == {one.digest()}
 
 
 def test_a_weight_and_a_setting_make_another_model():
@@ -30,4 +29,4 @@ def test_a_weight_and_a_setting_make_another_model():
     with torch.no_grad():
         next(other.network.parameters()).view(-1)[0] += 1e-3
 
-    assert len({model_digest(each) for each in (one, other, model(1), replace(one, mirrored=True))}) == 4
+    assert len({each.digest() for each in (one, other, model(1), replace(one, mirrored=True))}) == 4

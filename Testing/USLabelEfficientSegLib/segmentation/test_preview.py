@@ -44,7 +44,7 @@ def test_training_ends_with_the_same_weights_whether_it_is_watched_or_not(studie
     assert told == ([1, 2, 3] if watching else [])
     if watching:
         shown = read_label_map(study.folder / PREVIEW)
-        assert shown.geometry.same_grid(working_geometry(study.read_volume(name).geometry, 32))
+        assert shown.geometry.same_grid(working_geometry(study.read_scan(name).geometry, 32))
         assert shown.voxels.max() <= len(study.organs)
     else:
         assert not (study.folder / PREVIEW).exists()

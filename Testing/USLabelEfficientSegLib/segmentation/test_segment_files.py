@@ -13,7 +13,8 @@ from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.measurement.measuring import measure_files
 from USLabelEfficientSegLib.measurement.segmentation_files import organ_names, read_probabilities
 from USLabelEfficientSegLib.segmentation.inference import predict
-from USLabelEfficientSegLib.segmentation.segment_files import images_by_name, load_model, segment_files
+from USLabelEfficientSegLib.segmentation.loading import load_model
+from USLabelEfficientSegLib.segmentation.segment_files import images_by_name, segment_files
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata
 from USLabelEfficientSegLib.study.study import Study
 from USLabelEfficientSegLib.training.checkpoint import save_checkpoint
@@ -48,7 +49,7 @@ def test_a_segmentation_lies_exactly_on_its_image_and_names_its_organs(model, ob
     assert result.path == tmp_path / "out" / "Bläschen 7.nrrd"
     assert label_map.geometry.same_grid(image.geometry, tolerance_voxels=1e-9)
     np.testing.assert_allclose(label_map.geometry.spacing, image.geometry.spacing, rtol=1e-12)
-    np.testing.assert_array_equal(label_map.voxels, predict(model, image, CPU).label_map().voxels)
+    np.testing.assert_array_equal(label_map.voxels, predict(model, image, CPU).labels().voxels)
     assert organ_names(result.path) == ["solid", "fluid"]
     uncertainty = read_volume(tmp_path / "out" / "Bläschen 7_uncertainty.nrrd")
     assert uncertainty.geometry.same_grid(image.geometry)
@@ -88,8 +89,8 @@ def test_probabilities_are_found_beside_the_segmentation_and_give_the_expected_v
 
     probabilities = read_probabilities(result.path, "Bläschen 7")
     np.testing.assert_allclose(probabilities.sum(axis=0), 1, atol=1e-5)
-    measured = {row.organ: row.volume_ml for row in measure_files([result.path])}
-    assert measured == pytest.approx(result.volumes_ml, rel=1e-3)
+    measured = [row.volume_ml for row in measure_files([result.path])]
+    assert measured == pytest.approx(result.prediction.volumes_ml(), rel=1e-3)
 
 
 def test_maps_of_an_earlier_segmentation_do_not_outlive_it(model, oblique, tmp_path):
@@ -102,7 +103,7 @@ def test_maps_of_an_earlier_segmentation_do_not_outlive_it(model, oblique, tmp_p
 
 
 def test_segment_fields_hold_extent_and_colour_and_an_absent_organ_is_empty(model, oblique):
-    label_map = predict(model, read_volume(oblique), CPU).label_map()
+    label_map = predict(model, read_volume(oblique), CPU).labels()
     label_map.voxels[:] = 0
     label_map.voxels[3:9, 4, 5:7] = 2
 

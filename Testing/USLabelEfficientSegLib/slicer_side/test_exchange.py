@@ -59,7 +59,7 @@ def test_volumes_reach_the_study_voxel_by_voxel(scans, study):
 
     left_handed = 0
     for name, node in scans[0].items():
-        stored = study.read_volume(name)
+        stored = study.read_scan(name)
         np.testing.assert_array_equal(stored.voxels, slicer.util.arrayFromVolume(node).T)
         corner = np.array(stored.voxels.shape) - 1
         local = np.array(node.GetOrigin()) * [-1, -1, 1]

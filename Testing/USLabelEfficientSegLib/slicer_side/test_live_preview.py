@@ -28,7 +28,7 @@ def session(host, tmp_path):
 
 def write_preview(session):
     """What training leaves: a block of liver on a coarse grid."""
-    geometry = working_geometry(session.study.read_volume("a").geometry, 20)
+    geometry = working_geometry(session.study.read_scan("a").geometry, 20)
     voxels = np.zeros(geometry.shape, dtype=np.uint8)
     voxels[5:10, 5:10, 5:10] = 1
     (session.folder / PREVIEW).parent.mkdir(exist_ok=True)
@@ -55,7 +55,7 @@ def test_the_preview_lies_where_it_was_found_and_replaces_the_one_before(session
     assert len(slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")) == volumes
     segment, volume = node.GetSegmentation().GetNthSegmentID(0), session.volumeNode("a")
     mask = slicer.util.arrayFromSegmentBinaryLabelmap(node, segment, volume).T
-    found = session.study.read_volume("a").geometry.index_to_physical(np.argwhere(mask).mean(axis=0))
+    found = session.study.read_scan("a").geometry.index_to_physical(np.argwhere(mask).mean(axis=0))
     np.testing.assert_allclose(found, geometry.index_to_physical([7, 7, 7]), atol=1.0)
 
     remove_preview()

@@ -35,7 +35,7 @@ def test_volumes_are_copied_exactly_and_know_their_case(session, volumes):
     for node in volumes:
         case = session.caseOf(node)
         assert session.volumeNode(case) is node
-        stored = session.study.read_volume(case)
+        stored = session.study.read_scan(case)
         np.testing.assert_array_equal(stored.voxels, slicer.util.arrayFromVolume(node).T)
 
 
@@ -156,7 +156,7 @@ def test_volumes_join_the_study(session, host):
     Job("", lambda job: addVolumes(job, session, [node]), "add").wait()
 
     assert session.caseOf(node) == "late"
-    np.testing.assert_array_equal(session.study.read_volume("late").voxels, case.voxels)
+    np.testing.assert_array_equal(session.study.read_scan("late").voxels, case.voxels)
 
 
 def test_suggestions_are_used_up_in_order_and_labelled_ones_left_out(host):

@@ -26,7 +26,7 @@ def made(heads, folder, **options):
 def test_a_study_of_images_keeps_pixels_sizes_and_labels(heads, tmp_path):
     study = made(heads, tmp_path / "study", organs=["head"])
 
-    image, labels = study.read_volume("head_2"), study.read_labels("head_2")
+    image, labels = study.read_scan("head_2"), study.read_labels("head_2")
     pixels = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(heads / "images" / "head_2.png")))
     mask = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(heads / "masks" / "head_2.png")))
     size = read_pixel_sizes(heads / "sizes.csv").table["head_2"]
@@ -59,7 +59,7 @@ def test_images_can_be_added_and_labels_changed(heads, tmp_path):
     study.set_labels("head_0", labels)
 
     study.check_files()
-    assert study.read_volume("late").geometry.spacing[:2] == (0.9, 0.9)
+    assert study.read_scan("late").geometry.spacing[:2] == (0.9, 0.9)
     assert not study.read_labels("head_0").voxels.any()
 
 

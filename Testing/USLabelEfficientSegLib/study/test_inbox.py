@@ -82,7 +82,7 @@ def test_volumes_join_a_study_and_names_stay_unique(study, tmp_path):
     again = Study.open(study.folder)
     assert [case.name for case in again.cases] == ["A", "a", "b"]
     assert len({case.image.file.casefold() for case in again.cases}) == 3
-    assert again.case("a").labels is not None and again.read_volume("A").geometry.same_grid(GRID)
+    assert again.case("a").labels is not None and again.read_scan("A").geometry.same_grid(GRID)
     again.check_files()
     with pytest.raises(InputError, match="same name as a volume"):
         study.add_images(tmp_path / "more")

@@ -137,7 +137,7 @@ def test_an_organ_on_no_labelled_slice_is_told_and_not_trained(data, call):
 
 def test_slices_that_cross_never_make_more_than_all(data):
     study = Study.create(data / "study", data / "images", organs=["bladder", "prostate"])
-    labels = SparseLabels.unlabelled(study.read_volume("a").geometry, study.organs)
+    labels = SparseLabels.unlabelled(study.read_scan("a").geometry, study.organs)
     for axis, indices in ((0, range(5)), (1, range(6)), (2, range(7))):
         for index in indices:
             labels.set_slice(axis, index, TRUTH.take(index, axis))

@@ -44,7 +44,7 @@ def test_an_anatomical_study_has_volumes_and_labels_in_one_order(data, simulated
     assert study.orientation == "anatomical" and study.summary()["orientation"] == "anatomical"
     for name in STORED:
         original = read_volume(simulated / "images" / f"{name}.nrrd")
-        kept = study.read_volume(name)
+        kept = study.read_scan(name)
         np.testing.assert_array_equal(kept.voxels, original.voxels)
         assert kept.geometry.same_grid(original.geometry) and axis_codes(kept.geometry) == "LPS"
         assert study.case(name).labels.slices == ((2, SLICE),)
@@ -68,7 +68,7 @@ def test_a_study_is_kept_as_stored_by_default_and_earlier_ones_are(data):
     manifest.write_text(json.dumps(record))
 
     assert Study.open(study.folder).orientation == "as-stored"
-    assert study.read_volume("simulated_0001").voxels.shape == (16, 24, 24)
+    assert study.read_scan("simulated_0001").voxels.shape == (16, 24, 24)
     with pytest.raises(InputError, match="orientation anatomical: is for volumes"):
         Study.create(data / "other", data / "images", dimension=2, orientation="anatomical")
 

@@ -84,7 +84,7 @@ def test_study_holds_exact_copies(data: Data) -> None:
     assert study.organs == ("prostate", "bladder")
     random = np.random.default_rng(0)
     for name in NAMES:
-        volume = study.read_volume(name)
+        volume = study.read_scan(name)
         assert volume.name == name and volume.voxels.dtype == np.uint8
         assert np.array_equal(volume.voxels, random.integers(0, 256, OBLIQUE.shape).astype(np.uint8))
         for found, expected in [
@@ -277,7 +277,7 @@ def test_folders_that_are_no_study_are_refused(data: Data) -> None:
 
 def test_labels_can_be_replaced(data: Data) -> None:
     study = Study.create(data.root / "study", data.images, organs=["prostate"])
-    labels = SparseLabels.unlabelled(study.read_volume("b").geometry, study.organs)
+    labels = SparseLabels.unlabelled(study.read_scan("b").geometry, study.organs)
     with pytest.raises(InputError, match="no labelled slice"):
         study.set_labels("b", labels)
     labels.set_slice(0, 4, np.ones((7, 8), dtype=np.uint8))
@@ -290,7 +290,7 @@ def test_labels_can_be_replaced(data: Data) -> None:
     with pytest.raises(InputError, match="is of kidney; label prostate"):
         study.set_labels("b", SparseLabels(labels.voxels, labels.geometry, ("kidney",)))
     with pytest.raises(InputError, match="has no volume named x"):
-        study.read_volume("x")
+        study.read_scan("x")
 
 
 def test_edited_labels_are_taken_over_and_edited_images_refused(data: Data) -> None:

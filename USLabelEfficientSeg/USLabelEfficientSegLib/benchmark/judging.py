@@ -41,7 +41,7 @@ def evaluated(
             if cancelled():
                 raise Cancelled("evaluation stopped; the same command repeats it")
             prediction = predict(model, image if degraded is None else degraded(), device)
-            label_map = LabelMap(prediction.label_map().voxels, image.geometry, case)
+            label_map = LabelMap(prediction.labels().voxels, image.geometry, case)
             yield from judged(label_map, reference, organs, prediction.volumes_ml(), name, strength)
 
 

@@ -177,7 +177,7 @@ def task_of(study: Study, design: Design, device: torch.device) -> Task:
     """The study as rivals are given it."""
     settings = design.settings
     volumes = [
-        prepare_volume(study.read_volume(case.name), study.read_labels(case.name), settings.working_grid.max_voxels)
+        prepare_volume(study.read_scan(case.name), study.read_labels(case.name), settings.working_grid.max_voxels)
         for case in study.cases
     ]
     mirrored = mirror_axes([volume.grey for volume in volumes])

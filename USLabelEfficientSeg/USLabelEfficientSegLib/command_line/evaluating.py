@@ -12,7 +12,7 @@ from ..text.numbers import three_digits
 from .console import console
 from .long_commands import Overwrite, end_batch, end_if_none_is_left, long_command, outputs_of, told_failures
 from .options import OrganNames, PixelSize, PixelTable, parse_organs
-from .result_output import next_report, refuse_pixel_sizes
+from .result_output import next_report, refuse_pixel_sizes_of_volumes
 
 if TYPE_CHECKING:
     from ..evaluation.evaluate import MetricSummary
@@ -74,8 +74,8 @@ def evaluate(
       uslabelseg evaluate segmentations expert-labels --output metrics.csv
     """
     from ..evaluation.evaluate import evaluate_pairs, organs_of, pair_folders, summarise, write_metrics_csv
-    from ..imaging.image_files import dimension_of_files
     from ..imaging.pixel_sizes import read_pixel_sizes
+    from ..imaging.scan_files import dimension_of_files
 
     sizes = read_pixel_sizes(pixel_sizes, pixel_size)
     if not predictions.is_dir() or not references.is_dir():
@@ -83,8 +83,7 @@ def evaluate(
         raise InputError(missing, "is not a folder", "give the folder of the label maps")
     tables = tables_of(output)
     outputs = outputs_of(overwrite, [predictions, references, pixel_sizes], *tables, texts=True)
-    if dimension_of_files([predictions]) == 3:
-        refuse_pixel_sizes(sizes)
+    refuse_pixel_sizes_of_volumes(sizes, dimension_of_files([predictions]))
     pairs, left_out = pair_folders(predictions, references)
     failures, names = told_failures(), parse_organs(organs)
     failures.of = len(pairs)

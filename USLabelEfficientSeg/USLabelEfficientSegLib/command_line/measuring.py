@@ -9,11 +9,10 @@ from ..errors import InputError
 from .console import console
 from .long_commands import Overwrite, end_batch, end_if_none_is_left, long_command, outputs_of, told_failures
 from .options import OrganNames, PixelSize, PixelTable, parse_organs
-from .result_output import next_report, print_flags, refuse_pixel_sizes
+from .result_output import next_report, print_flags, refuse_pixel_sizes_of_volumes
 
 if TYPE_CHECKING:
-    from ..segmentation.image_model import ImageModel
-    from ..segmentation.model import SegmentationModel
+    from ..segmentation.loading import TrainedModel
 
 
 @long_command
@@ -53,23 +52,22 @@ def measure(
       uslabelseg measure head-segmentations --output areas.csv
     """
     from ..imaging.files import find_images
-    from ..imaging.image_files import dimension_of_files
     from ..imaging.pixel_sizes import read_pixel_sizes
+    from ..imaging.scan_files import dimension_of_files
     from ..measurement.measuring import measure_files
     from ..measurement.record import write_measurements
     from ..measurement.tables import write_measurements_csv
 
     sizes = read_pixel_sizes(pixel_sizes, pixel_size)
     outputs = outputs_of(overwrite, [*segmentations, images, model, pixel_sizes], output, texts=True)
-    planar = dimension_of_files(segmentations) == 2
-    if not planar:
-        refuse_pixel_sizes(sizes)
+    dimension = dimension_of_files(segmentations)
+    refuse_pixel_sizes_of_volumes(sizes, dimension)
     names, known = parse_organs(organs), None if model is None else _model(model)
     failures = told_failures()
     rows = measure_files(
         segmentations,
         names if names or known is None else known.organs,
-        images=None if images is None else find_images(images, pictures=planar),
+        images=None if images is None else find_images(images, pictures=dimension == 2),
         statistics=None if known is None else known.statistics,
         sizes=sizes,
         failures=failures,
@@ -84,12 +82,11 @@ def measure(
     console.next(next_report(segmentations, images))
 
 
-def _model(path: Path) -> "SegmentationModel | ImageModel":
+def _model(path: Path) -> "TrainedModel":
     """A model that knows its training images."""
-    from ..segmentation.segment_files import load_model
-    from ..segmentation.segment_images import load_image_model, model_dimension
+    from ..segmentation.loading import load_model
 
-    model = load_image_model(path) if model_dimension(path) == 2 else load_model(path)
+    model = load_model(path)
     if model.statistics is None:
         raise InputError(path, "knows nothing of the images that it was trained on", "train it with this version")
     return model

@@ -18,7 +18,7 @@ from .segmenting import (
     Results,
     Uncertainty,
     idle_processors,
-    segment_volumes,
+    segment_scans,
 )
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def propagate(
     if without:
         console.say(f"Passed over, without labels: {', '.join(map(printable, without))}")
     tune_memory()
-    segment_volumes(
+    segment_scans(
         propagation,
         {name: path for name, path in found.items() if name in propagation.labels},
         output,

@@ -88,7 +88,7 @@ def report(
 
     from ..disk.kinds import kind_of
     from ..disk.outputs import is_stream
-    from ..imaging.image_files import dimension_of_files
+    from ..imaging.scan_files import dimension_of_files
     from ..report.writing import write_report
     from ..study.manifest import read_manifest
 
@@ -156,13 +156,13 @@ def _of_image_study(
     folder: Path, visits: Path | None, device: str, show_names: bool, failures: Failures
 ) -> "ImageReport":
     from ..report.image_report import study_content
+    from ..segmentation.loading import load_model
     from ..segmentation.model import choose_device
-    from ..segmentation.segment_images import load_image_model
     from ..study.study import Study
     from ..training.memory import tune_memory
 
     _refuse_visits(visits)
-    where, opened, model = choose_device(device), Study.open(folder), load_image_model(folder)
+    where, opened, model = choose_device(device), Study.open(folder), load_model(folder)
     tune_memory()
     return study_content(opened, model, where, show_names=show_names, failures=failures)
 
@@ -178,8 +178,7 @@ def _of_image_segmentations(
     failures: Failures,
 ) -> "ImageReport":
     from ..report.image_report import cohort_content, with_training
-    from ..segmentation.model_digest import model_digest
-    from ..segmentation.segment_images import load_image_model
+    from ..segmentation.loading import load_model
     from ..study.study import Study
 
     _refuse_visits(visits)
@@ -192,7 +191,7 @@ def _of_image_segmentations(
         return cohort_content(
             folder, images, references=references, organs=wanted, show_names=show_names, failures=failures
         )
-    opened, model = Study.open(study), load_image_model(study)
+    opened, model = Study.open(study), load_model(study)
     content = cohort_content(
         folder,
         images,
@@ -200,7 +199,7 @@ def _of_image_segmentations(
         organs=wanted or model.organs,
         show_names=show_names,
         failures=failures,
-        model_sha256=model_digest(model),
+        model_sha256=model.digest(),
         study=study,
     )
     return with_training(content, opened)
@@ -216,13 +215,13 @@ def _of_study(folder: Path, visits: Path | None, device: str, show_names: bool, 
     from ..report.content import case_labels
     from ..report.study_report import report_content, segmented_cases
     from ..report.visits import check_visits, read_visits
+    from ..segmentation.loading import load_volume_model
     from ..segmentation.model import choose_device
-    from ..segmentation.segment_files import load_model
     from ..study.study import Study
     from ..training.memory import tune_memory
 
     where = choose_device(device)
-    opened, model = Study.open(folder), load_model(folder)
+    opened, model = Study.open(folder), load_volume_model(folder)
     scans, names = read_visits(visits) if visits else [], [case.name for case in opened.cases]
     check_visits(scans, names)
     tune_memory()
@@ -259,11 +258,10 @@ def _of_segmentations(
     from ..measurement.record import read_record_of
     from ..measurement.taken_over import check_model
     from ..report.study_report import report_content
-    from ..segmentation.model_digest import model_digest
-    from ..segmentation.segment_files import load_model
+    from ..segmentation.loading import load_volume_model
     from ..study.study import Study
 
-    opened, model = Study.open(study), load_model(study)
+    opened, model = Study.open(study), load_volume_model(study)
     cohort = open_cohort(
         folder,
         images,
@@ -273,7 +271,7 @@ def _of_segmentations(
         visits=visits,
         failures=failures,
     )
-    digest = model_digest(model)
+    digest = model.digest()
     check_model((read_record_of(path) for path in cohort.segmentations.values()), digest, study)
     cohort = replace(cohort, model_sha256=digest)
     content = cohort_content(cohort, _COHORT_TITLE, show_names=show_names, failures=failures)

@@ -8,10 +8,10 @@ from ..errors import InputError
 from .console import console, shell
 
 if TYPE_CHECKING:
+    from ..imaging.dimension import Dimension
     from ..imaging.pixel_sizes import PixelSizes
     from ..measurement.quantities import Measurement
-    from ..segmentation.image_model import ImageModel
-    from ..segmentation.model import SegmentationModel
+    from ..segmentation.loading import TrainedModel
 
 
 def print_flags(rows: Sequence["Measurement"]) -> None:
@@ -23,11 +23,11 @@ def print_flags(rows: Sequence["Measurement"]) -> None:
             console.caution(f"  caution, {row.case}, {row.organ}: {sentence_of(flag, rows)}")
 
 
-def refuse_pixel_sizes(sizes: "PixelSizes") -> None:
+def refuse_pixel_sizes_of_volumes(sizes: "PixelSizes", dimension: "Dimension") -> None:
     """Refuse pixel sizes for volumes, which need none, rather than ignore them."""
     from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES
 
-    if sizes != UNKNOWN_PIXEL_SIZES:
+    if dimension == 3 and sizes != UNKNOWN_PIXEL_SIZES:
         raise InputError(
             "--pixel-sizes and --pixel-size", "are for 2-D images, and these are volumes", "leave them out"
         )
@@ -56,7 +56,7 @@ def checksum_of_model(path: Path) -> str:
     return sha256_of(file) if file.is_file() else ""
 
 
-def save_model(path: Path, model: "SegmentationModel | ImageModel", was: str) -> Path:
+def save_model(path: Path, model: "TrainedModel", was: str) -> Path:
     """Store a model where it was loaded from, a model file or a study; returns the file.
 
     Args:

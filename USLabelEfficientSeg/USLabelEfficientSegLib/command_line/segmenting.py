@@ -1,4 +1,4 @@
-"""Shared by `segment` and `propagate`: options of the results, and segmenting volumes with a line for each."""
+"""The command `segment`, and what it shares with `propagate`: options, and a word on each scan that is segmented."""
 
 import time
 from collections.abc import Mapping
@@ -9,16 +9,18 @@ import typer
 
 from ..text.counting import counted_of
 from ..text.durations import duration
-from .console import console
-from .long_commands import end_batch, told_failures
+from .console import console, shell
+from .long_commands import Overwrite, end_batch, long_command, outputs_of, told_failures
+from .options import DeviceName, PixelSize, PixelTable
 from .result_lines import result_line, result_text
-from .result_output import print_flags
+from .result_output import print_flags, refuse_pixel_sizes_of_volumes
 
 if TYPE_CHECKING:
     import torch
 
     from ..disk.outputs import Outputs
-    from ..segmentation.segmenter import Segmenter
+    from ..imaging.pixel_sizes import PixelSizes
+    from ..segmentation.protocols import Model
     from ..training.processors import Processors
 
 Images = Annotated[
@@ -34,7 +36,7 @@ Uncertainty = Annotated[
 ]
 LabelFormat = Annotated[
     Literal["nrrd", "seg.nrrd", "nii.gz"],
-    typer.Option("--format", help="Of the label maps of volumes. NIfTI (nii.gz) keeps no names of organs; NRRD does."),
+    typer.Option("--format", help="Of the label maps. NIfTI (nii.gz) keeps no names of organs; NRRD does."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print each result as a line of JSON for programs.")]
 
@@ -50,29 +52,102 @@ def idle_processors(device: "torch.device") -> "Processors":
     return processors
 
 
-def segment_volumes(
-    segmenter: "Segmenter",
+@long_command
+def segment(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Folder of a trained study, or a model file.", show_default=False)
+    ],
+    images: Images,
+    output: Results,
+    probability: Probability = False,
+    uncertainty: Uncertainty = False,
+    label_format: LabelFormat = "nrrd",
+    device: DeviceName = "auto",
+    as_json: AsJson = False,
+    pixel_sizes: PixelTable = None,
+    pixel_size: PixelSize = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Find the organs in ultrasound volumes or 2-D images.
+
+    Each volume NAME gives NAME.nrrd, a label map on exactly the grid of the volume, with the names of the organs
+    (3D Slicer shows them with --format seg.nrrd), and NAME_measurements.json: volumes with their 90 % prediction
+    intervals, and reasons for caution. A volume is the sum of an organ's probabilities. It holds, with its interval,
+    for the model's own outline: once you correct an organ, the corrected outline counts, without an interval. The
+    other organs keep theirs.
+
+    Earlier results of the same names are replaced, unless they were corrected or are of another program: see
+    --overwrite. If an image cannot be segmented, the others are done all the same, and the exit code is 2.
+
+    With the model of a study of 2-D images, areas and the circumferences of the fitted ellipses are measured. PNG,
+    JPEG and other files without pixel size need --pixel-sizes or --pixel-size.
+
+    \b
+    Examples:
+      uslabelseg segment my-study patient7.nii.gz --output segmentations
+      uslabelseg segment my-study new-volumes --output segmentations --probability --uncertainty
+      uslabelseg segment heads new-png --pixel-sizes sizes.csv --output segmentations
+    """
+    console.getting_ready()
+
+    from ..disk.kinds import check_order
+    from ..imaging.pixel_sizes import read_pixel_sizes
+    from ..segmentation.loading import load_model, model_dimension
+    from ..segmentation.model import choose_device
+    from ..segmentation.segment_files import images_by_name
+    from ..training.memory import tune_memory
+
+    check_order("segment", model, images)
+    where, sizes = choose_device(device), read_pixel_sizes(pixel_sizes, pixel_size)
+    console.results_elsewhere = as_json
+    dimension = model_dimension(model)
+    refuse_pixel_sizes_of_volumes(sizes, dimension)
+    processors = idle_processors(where)
+    found = images_by_name(images, dimension)
+    trained = load_model(model)
+    tune_memory()
+    segment_scans(
+        trained,
+        found,
+        output,
+        where,
+        processors,
+        outputs_of(overwrite, [model, *images]),
+        pixel_sizes=sizes,
+        probability=probability,
+        uncertainty=uncertainty,
+        label_format=label_format,
+        as_json=as_json,
+    )
+    console.next(f"uslabelseg measure {shell(output)} --output measurements.csv")
+
+
+def segment_scans(
+    model: "Model",
     images: Mapping[str, Path],
     output: Path,
     device: "torch.device",
     processors: "Processors",
     outputs: "Outputs",
     *,
+    pixel_sizes: "PixelSizes | None" = None,
     probability: bool,
     uncertainty: bool,
     label_format: str,
     as_json: bool,
 ) -> None:
-    """Segment and measure volumes, and tell organs and reasons for caution; exit code 2 if some failed."""
+    """Segment and measure scans, and tell organs and reasons for caution; exit code 2 if some failed."""
+    from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES
     from ..measurement.measured_segmentation import segment_and_measure
 
     failures = told_failures()
     started = time.monotonic()
     results = segment_and_measure(
-        segmenter,
+        model,
         images,
         output,
         device,
+        pixel_sizes=pixel_sizes or UNKNOWN_PIXEL_SIZES,
         probability=probability,
         uncertainty=uncertainty,
         outputs=outputs,

@@ -4,9 +4,8 @@ In memory an image is a volume of one slice, see `Scan`. It has a position in sp
 3-D file of one slice.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from scipy import ndimage
 from ..errors import InputError
 from . import dicom
 from .file_errors import about, reading
-from .files import find_images, grey_voxels, image_name
+from .files import grey_voxels, image_name
 from .formats import PICTURE_SUFFIXES, READ_SUFFIXES, check_format, suffix_of
 from .geometry import Geometry
 from .pictures import read_picture
@@ -25,8 +24,6 @@ from .volume_files import read_header, read_segments, read_slice
 
 MASK = 255  # of the organ in a black and white label
 _OUTLINE_PIXELS = 4  # an outline is at most about this thick
-
-Dimension = Literal[2, 3]
 
 
 def read_image(path: Path | str, sizes: PixelSizes = UNKNOWN_PIXEL_SIZES) -> Scan:
@@ -88,49 +85,6 @@ def read_image_labels(
             problem = f"is black and white, but there are {organs} organs"
             raise InputError(path, problem, "give class numbers 0, 1, 2 and so on")
         return LabelMap(labels, _sized(path, voxels, own, sizes), image_name(path), segments, mask)
-
-
-def dimension_of(path: Path) -> Dimension | None:
-    """Whether a file or DICOM folder is a 2-D image or a volume, by its header; None if it cannot be read.
-
-    Slices of a DICOM series, which have a position in space, count as parts of a volume.
-    """
-    if path.suffix.lower() in PICTURE_SUFFIXES:
-        return 2
-    try:
-        if dicom.is_dicom(path):
-            return 2 if dicom.is_loose_frame(path) else 3
-        header = read_header(path)
-    except (InputError, OSError):
-        return None
-    return 3 if header.times * header.geometry.shape[2] > 1 else 2
-
-
-def dimension_of_folder(folder: Path) -> Dimension:
-    """Whether a folder holds 2-D images or volumes.
-
-    Raises:
-        InputError: no images, or both.
-    """
-    files = find_images(folder, pictures=True)
-    found: dict[Dimension | None, str] = {}
-    for path in files.values():
-        found.setdefault(dimension_of(path), path.name)
-    if 2 in found and 3 in found:
-        problem = f"holds volumes ({found[3]}) and 2-D images ({found[2]})"
-        raise InputError(folder, problem, "put them into two folders, and make a study of each")
-    return 2 if 2 in found else 3
-
-
-def dimension_of_files(paths: Sequence[Path]) -> Dimension:
-    """2 if the first segmentation among files and folders is of a 2-D image, else 3; pictures count last."""
-    for path in paths:
-        files = sorted(path.iterdir()) if path.is_dir() else [path]
-        for file in sorted(files, key=lambda file: file.suffix.lower() in PICTURE_SUFFIXES):
-            dimension = dimension_of(file) if file.is_file() else None
-            if dimension is not None:
-                return dimension
-    return 3  # reading these files tells what is wrong with them
 
 
 def _read(path: Path, *, labels: bool = False) -> tuple[NDArray[np.generic], Geometry | dicom.Contradiction | None]:

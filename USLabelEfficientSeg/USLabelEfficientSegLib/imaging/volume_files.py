@@ -48,16 +48,16 @@ def read_grid(path: Path) -> Geometry:
     return header.geometry
 
 
-def read_geometry(path: Path | str) -> Geometry:
-    """The grid of a 3-D image file, from its header alone.
+def read_geometry(path: Path | str, *, planar: bool = False) -> Geometry:
+    """The grid of a volume or, if `planar`, of a 2-D image, from the header of its file alone.
 
     Raises:
-        InputError: missing, unreadable, or 2-D.
+        InputError: missing, unreadable, or 2-D where a volume is wanted.
     """
     path = Path(path)
     with reading(path):
         check_format(path, READ_SUFFIXES)
-        return read_grid(path)
+        return read_header(path).geometry if planar else read_grid(path)
 
 
 def read_volumes(header: Header) -> list[TimePoint]:

@@ -1,8 +1,8 @@
-"""Segment image files and measure what was found while the model and the image are at hand."""
+"""Segment scans and measure what was found while the model and the image are at hand."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +11,17 @@ import torch
 from ..disk.failures import Failures
 from ..disk.outputs import Outputs
 from ..imaging.checksums import image_checksum
+from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
 from ..imaging.scan import LabelMap, Scan
-from ..segmentation.inference import CoarsePrediction
+from ..segmentation.image_statistics import ImageStatistics
+from ..segmentation.inference import VolumePrediction
+from ..segmentation.protocols import Model, Prediction
 from ..segmentation.result_files import LABEL_SUFFIXES
 from ..segmentation.segment_files import segment_files
-from ..segmentation.segmenter import Segmenter
-from .organ import OrganMeasurement
-from .record import Maker, write_record_of
-from .volumetric import measure_prediction
+from ..segmentation.training_statistics import TrainingStatistics
+from .planar import measure_labels
+from .record import AnyMeasurement, Maker, write_record_of
+from .volumetric import measure_predicted_volume
 
 
 @dataclass(frozen=True)
@@ -26,15 +29,16 @@ class MeasuredFile:
     """A segmentation that was written, and what was measured of every organ."""
 
     path: Path
-    rows: list[OrganMeasurement]
+    rows: Sequence[AnyMeasurement]
 
 
 def segment_and_measure(
-    model: Segmenter,
+    model: Model,
     images: Mapping[str, Path],
     output: Path,
     device: torch.device,
     *,
+    pixel_sizes: PixelSizes = UNKNOWN_PIXEL_SIZES,
     probability: bool = False,
     uncertainty: bool = False,
     outputs: Outputs | None = None,
@@ -42,19 +46,20 @@ def segment_and_measure(
     threads: Callable[[], int] = lambda: 1,
     suffix: str = LABEL_SUFFIXES[0],
 ) -> Iterator[MeasuredFile]:
-    """Segment images as `segment_files` does, and write `NAME_measurements.json` beside each segmentation."""
-    rows: list[OrganMeasurement] = []
+    """Segment scans as `segment_files` does, and write `NAME_measurements.json` beside each segmentation."""
+    rows: list[AnyMeasurement] = []
     digest = model.digest()
 
-    def record(file: Path, volume: Scan, prediction: CoarsePrediction, label_map: LabelMap) -> None:
-        rows[:] = measure_prediction(model, prediction, label_map)
-        write_record_of(file, rows, label_map, Maker(image_checksum(volume), digest))
+    def record(file: Path, scan: Scan, prediction: Prediction, labels: LabelMap) -> None:
+        rows[:] = measure_prediction(model, prediction, labels)
+        write_record_of(file, rows, labels, Maker(image_checksum(scan), digest))
 
     results = segment_files(
         model,
         images,
         output,
         device,
+        pixel_sizes=pixel_sizes,
         probability=probability,
         uncertainty=uncertainty,
         outputs=outputs,
@@ -65,3 +70,30 @@ def segment_and_measure(
     )
     for result in results:
         yield MeasuredFile(result.path, list(rows))
+
+
+def measure_prediction(model: Model, prediction: Prediction, labels: LabelMap) -> Sequence[AnyMeasurement]:
+    """Measure what a model has segmented, with the intervals and warnings that the model is able to give.
+
+    Args:
+        model: what made the prediction.
+        prediction: of a scan.
+        labels: the prediction's labels.
+    """
+    statistics = model.statistics
+    rows: Sequence[AnyMeasurement]
+    if isinstance(prediction, VolumePrediction):
+        known = statistics if isinstance(statistics, TrainingStatistics) else None
+        rows = measure_predicted_volume(prediction, labels, model.organs, known, is_rough=model.is_rough)
+    else:
+        of_images = statistics if isinstance(statistics, ImageStatistics) else None
+        rows = measure_labels(labels, model.organs, prediction.probability, statistics=of_images)
+    return [_with_intervals(row, model) for row in rows]
+
+
+def _with_intervals(row: AnyMeasurement, model: Model) -> AnyMeasurement:
+    calibration = model.calibration
+    if calibration is None or not row.is_found:
+        return row
+    intervals = {one.name: calibration.interval(one.name, row.label - 1, one.value) for one in row.headline}
+    return row.with_intervals(intervals, calibration.method)

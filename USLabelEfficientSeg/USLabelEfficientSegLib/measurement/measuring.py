@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,11 @@ from ..disk.failures import Failures
 from ..errors import InputError
 from ..imaging.files import read_volume
 from ..imaging.formats import PICTURE_SUFFIXES, suffix_of
-from ..imaging.image_files import dimension_of, read_image
+from ..imaging.image_files import read_image
 from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
 from ..imaging.scan import LabelMap, Scan
+from ..imaging.scan_files import dimension_of
+from ..segmentation.image_statistics import ImageStatistics
 from ..segmentation.training_statistics import TrainingStatistics
 from ..text.counting import counted as shown
 from .organ import OrganMeasurement
@@ -29,9 +31,6 @@ from .segmentation_files import case_of, given_files, in_order, read_probabiliti
 from .taken_over import model_flagged, taken_over
 from .volumes import organ_volumes
 from .volumetric import measure_case
-
-if TYPE_CHECKING:
-    from ..calibration.images import ImageStatistics  # loads torch
 
 Row = TypeVar("Row", OrganMeasurement, PlanarMeasurement)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from .flags import VOLUME_SENTENCES, Flag
-from .quantities import Quantity
+from .quantities import Interval, Quantity
 from .volumes import OrganVolume
 
 
@@ -45,6 +45,11 @@ class OrganMeasurement(OrganVolume):
     flags: tuple[Flag, ...] = ()
     axes: tuple[str, str] | None = None
     sentences: ClassVar[Mapping[Flag, str]] = VOLUME_SENTENCES
+
+    def with_intervals(self, intervals: Mapping[str, Interval | None], method: str) -> "OrganMeasurement":
+        """The measurement with the prediction intervals of its headline quantities, by their names."""
+        interval = intervals["volume"]
+        return replace(self, interval_ml=interval, interval_method=None if interval is None else method)
 
     @property
     def is_lower_bound(self) -> bool:

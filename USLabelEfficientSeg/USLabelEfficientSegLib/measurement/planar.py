@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,10 @@ from ..errors import InputError
 from ..imaging.geometry import Geometry
 from ..imaging.scan import LabelMap
 from ..segmentation.decision import expected_dice
+from ..segmentation.image_statistics import ImageStatistics
 from .flags import IMAGE_SENTENCES, Flag, ordered
 from .quality import uncertain
-from .quantities import Quantity
-
-if TYPE_CHECKING:
-    from ..calibration.images import ImageStatistics  # loads torch
+from .quantities import Interval, Quantity
 
 _CUT_SHARE = 0.01  # of the outline that lies at the edge of the image
 _PIECE_SHARE = 0.02
@@ -97,6 +95,17 @@ class PlanarMeasurement:
     def circumference_mm(self) -> float:
         """Of the fitted ellipse, 0 of an absent organ."""
         return 0.0 if self.ellipse is None else self.ellipse.circumference_mm
+
+    def with_intervals(self, intervals: Mapping[str, Interval | None], method: str) -> PlanarMeasurement:
+        """The measurement with the prediction intervals of its headline quantities, by their names."""
+        area, length = intervals["area"], intervals["circumference"]
+        known = area is not None or length is not None
+        return replace(
+            self,
+            area_interval_mm2=area,
+            circumference_interval_mm=length,
+            interval_method=method if known else None,
+        )
 
     @property
     def is_lower_bound(self) -> bool:

@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotation.label_files import read_planar_labels, read_volume_labels
+from ..annotation.label_files import read_labels
 from ..annotation.segments import LabelFile, matched, numbered_organs, organs_named_in
 from ..disk.kinds import check_images
 from ..errors import InputError
 from ..imaging.files import find_images, image_name, read_label_map, read_map
 from ..imaging.formats import PICTURE_SUFFIXES, suffix_of
 from ..imaging.geometry import Geometry
-from ..imaging.image_files import dimension_of, dimension_of_files
 from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
 from ..imaging.scan import LabelMap
+from ..imaging.scan_files import dimension_of_files
 from ..imaging.volume_files import read_header
 from ..segmentation.segments import PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX
 from .record import record_of, recorded_names
@@ -91,10 +91,9 @@ def read_segmentation(
         sizes: tells the pixel sizes of pictures of unknown geometry.
 
     Raises:
-        InputError: as `read_volume_labels` or `read_planar_labels` does; names that are not those of the organs.
+        InputError: as `read_labels` does; names that are not those of the organs.
     """
-    planar = dimension_of(path) == 2 if geometry is None else geometry.shape[2] == 1
-    labels = read_planar_labels(path, geometry=geometry, sizes=sizes) if planar else read_volume_labels(path)
+    labels = read_labels(path, geometry=geometry, pixel_sizes=sizes)
     labels = replace(labels, name=case_of(path), segments=labels.segments or recorded_names(path))
     return labels if organs is None else matched(labels, organs, path)
 

@@ -27,8 +27,7 @@ from .shape import EMPTY_SHAPE, measure_shape
 from .volumes import OrganVolume, organ_volumes
 
 if TYPE_CHECKING:
-    from ..segmentation.inference import CoarsePrediction
-    from ..segmentation.segmenter import Segmenter
+    from ..segmentation.inference import VolumePrediction
 
 
 def measure_case(
@@ -73,25 +72,32 @@ def measure_case(
     return _with_intensities(measured, statistics, intensity_features(image, statistics.max_voxels))
 
 
-def measure_prediction(model: Segmenter, prediction: CoarsePrediction, label_map: LabelMap) -> list[OrganMeasurement]:
-    """Measure what a model has segmented, with the intervals and warnings that the model is able to give.
+def measure_predicted_volume(
+    prediction: VolumePrediction,
+    label_map: LabelMap,
+    organs: Sequence[str],
+    statistics: TrainingStatistics | None,
+    *,
+    is_rough: bool,
+) -> list[OrganMeasurement]:
+    """Measure what a model has segmented, with the warnings that it is able to give.
 
     Args:
-        model: what made the prediction.
         prediction: of a volume.
         label_map: the prediction's label map.
+        organs: names of the organs.
+        statistics: of the volumes that the model learnt from.
+        is_rough: whether the model asks for caution whatever it finds.
     """
     rows = [
         row.weighted(volume_ml)
-        for row, volume_ml in zip(organ_volumes(label_map, model.organs), prediction.volumes_ml(), strict=True)
+        for row, volume_ml in zip(organ_volumes(label_map, organs), prediction.volumes_ml(), strict=True)
     ]
     expected = [expected_dice(organ) for organ in prediction.probability[1:]]
-    measured = _measure(label_map, rows, expected, prediction.sector, model.statistics, None)
-    if model.statistics is not None:
-        measured = _with_intensities(measured, model.statistics, prediction.features)
-    if model.is_rough:
-        measured = [_flagged(row, {Flag.FEW_SLICES}) for row in measured]
-    return [_with_interval(row, model) for row in measured]
+    measured = _measure(label_map, rows, expected, prediction.sector, statistics, None)
+    if statistics is not None:
+        measured = _with_intensities(measured, statistics, prediction.features)
+    return [_flagged(row, {Flag.FEW_SLICES}) for row in measured] if is_rough else measured
 
 
 def _measure(
@@ -153,15 +159,6 @@ def _with_intensities(
 ) -> list[OrganMeasurement]:
     usual = statistics.usual_intensities(features)
     return rows if usual else [_flagged(row, {Flag.UNUSUAL_INTENSITIES}) for row in rows]
-
-
-def _with_interval(row: OrganMeasurement, model: Segmenter) -> OrganMeasurement:
-    if model.calibration is None or row.voxel_count == 0:
-        return row
-    interval_ml = model.calibration.interval_ml(row.label - 1, row.volume_ml)
-    return replace(
-        row, interval_ml=interval_ml, interval_method=None if interval_ml is None else model.calibration.method
-    )
 
 
 def _flagged(row: OrganMeasurement, flags: set[Flag]) -> OrganMeasurement:

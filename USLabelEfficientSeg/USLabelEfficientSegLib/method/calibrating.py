@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ..anatomy.training_volumes import TrainingVolume
-from ..annotation.label_files import read_volume_labels
 from ..calibration.probability_scaling import fit_scaling
+from ..calibration.slice_intervals import OwnVolumes, calibration_from_slices
 from ..calibration.slice_residuals import slice_residuals
-from ..calibration.volumes import FEWEST_VOLUMES, OwnVolumes, calibration_from_slices, calibration_from_volumes
-from ..errors import InputError
-from ..imaging.file_formats.segmentation import fitted
-from ..imaging.files import read_geometry, read_volume
+from ..imaging.files import read_geometry
 from ..imaging.normalisation import position_channels
-from ..measurement.volumes import organ_volumes
-from ..segmentation.inference import predict, predict_inputs
+from ..segmentation.inference import predict_inputs
 from ..segmentation.model import SegmentationModel
-from ..segmentation.model_provenance import knows_labels_of, without_names
 from ..segmentation.training_statistics import IntensityFeatures, training_statistics
 from ..study.stages import Stage
-from ..text.counting import counted
 from .run import Run
 
 _FEWEST_LABELLED = 3
@@ -80,62 +71,6 @@ def calibrated(run: Run, model: SegmentationModel) -> SegmentationModel:
         calibration = calibration_from_slices(slice_residuals(targets, positions, run.settings.seed), own)
     statistics = training_statistics(volumes_ml, geometries, features, model.max_voxels, model.orientation)
     return replace(model, calibration=calibration, statistics=statistics)
-
-
-def calibrated_on_volumes(
-    model: SegmentationModel, images: Mapping[str, Path], references: Mapping[str, Path], device: torch.device
-) -> SegmentationModel:
-    """The model with a calibration on fully labelled volumes that it was not trained on.
-
-    Args:
-        model: what segments them.
-        images: files by name.
-        references: label maps by the names of their images.
-        device: where to compute.
-
-    Raises:
-        InputError: an image without a reference, another geometry, a volume of the training, too few volumes.
-    """
-    check_held_out(images, references, model.provenance, "volume")
-    rows = []
-    for name, path in counted(images.items(), "segmenting"):
-        prediction = predict(model, read_volume(path), device)
-        reference = fitted(read_volume_labels(references[name], model.organs), prediction.geometry)
-        if not reference.geometry.same_grid(prediction.geometry):
-            problem = f"has another geometry than its image: it {reference.geometry.difference(prediction.geometry)}"
-            raise InputError(references[name], problem, "give it on the image's grid")
-        true = np.array([row.volume_ml for row in organ_volumes(reference, model.organs)])
-        rows.append(_log_ratios(true, np.array(prediction.volumes_ml())))
-    calibration = calibration_from_volumes(np.array(rows))
-    return replace(model, calibration=calibration, provenance=without_names(model.provenance))
-
-
-def check_held_out(
-    images: Mapping[str, Path],
-    references: Mapping[str, Path],
-    provenance: Mapping[str, Any],
-    kind: Literal["volume", "image"],
-) -> None:
-    """What can be known before any file is read: each image has a reference, none is of the training, all are enough.
-
-    Raises:
-        InputError: one of these does not hold.
-    """
-    known = {"volume": "a volume whose labels", "image": "an image whose label"}[kind]
-    for name, path in images.items():
-        if name not in references:
-            raise InputError(path, "has no reference of the same name", "add it or leave the image out")
-        if knows_labels_of(provenance, name):
-            raise InputError(path, f"has the name of {known} the model knows", f"give held-out {kind}s")
-    if len(images) < FEWEST_VOLUMES:
-        problem = f"has {len(images)} {kind}s with labels, too few for a 90 % interval"
-        raise InputError("calibration", problem, f"give at least {FEWEST_VOLUMES}")
-
-
-def _log_ratios(true: NDArray[np.float64], predicted: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Log of true over predicted volume of each organ; nan where one of them is 0."""
-    known = (true > 0) & (predicted > 0)
-    return np.where(known, np.log(np.where(known, true, 1) / np.where(known, predicted, 1)), np.nan)
 
 
 def _beyond_labels(

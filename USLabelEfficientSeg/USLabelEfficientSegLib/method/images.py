@@ -18,7 +18,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..calibration.images import ImageStatistics
 from ..disk.study_layout import MODEL_NAME, PAIR_NAME
 from ..divergence.images import TrainingImages, image_grey, image_pixel_size, prepare_images
 from ..divergence.pair import NetworkPair
@@ -27,7 +26,8 @@ from ..divergence.swin_unet import SwinUnet
 from ..divergence.swin_weights import load_swin_weights
 from ..divergence.training import train_pair
 from ..errors import InputError
-from ..segmentation.image_model import ImageModel, predict_image
+from ..segmentation.image_model import ImageModel
+from ..segmentation.image_statistics import ImageStatistics
 from ..segmentation.model_provenance import without_names
 from ..segmentation.zoomed_refinement import MARGINS
 from ..study.coverage import check_every_organ_is_shown
@@ -141,7 +141,7 @@ def training_images(
     pixel_sizes: list[tuple[float, float]] = []
     for number, case in enumerate(study.cases, start=1):
         stop_if(cancelled, f"reading stopped after {number - 1} of {len(study.cases)} images")
-        image, label = study.read_volume(case.name), study.read_labels(case.name)
+        image, label = study.read_scan(case.name), study.read_labels(case.name)
         greys.append(image_grey(image))
         labels.append(None if label is None else torch.from_numpy(label.voxels[..., 0].T.astype(np.int64)))
         pixel_sizes.append(image_pixel_size(image.geometry))
@@ -178,7 +178,7 @@ def deployed_model(
     sides: list[float] = []
     for number, case in enumerate(study.cases, start=1):
         stop_if(cancelled, f"measuring stopped after {number - 1} of {len(study.cases)} images")
-        prediction = predict_image(model, study.read_volume(case.name), device)
+        prediction = model.predict(study.read_scan(case.name), device)
         sides += prediction.geometry.spacing[:2]
         pixel_mm2 = float(np.prod(prediction.geometry.spacing[:2]))
         counts = np.bincount(prediction.labels().voxels.ravel(), minlength=len(study.organs) + 1)

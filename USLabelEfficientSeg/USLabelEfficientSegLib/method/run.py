@@ -261,7 +261,7 @@ def open_run(
     for number, case in enumerate(study.cases, start=1):
         stop_if(cancelled, f"reading stopped after {number - 1} of {len(study.cases)} volumes")
         labels = study.read_labels(case.name)
-        volumes.append(prepare_volume(study.read_volume(case.name), labels, settings.working_grid.max_voxels))
+        volumes.append(prepare_volume(study.read_scan(case.name), labels, settings.working_grid.max_voxels))
         study.events.emit(Stage.READING_VOLUMES, number, len(study.cases))
     mirrored = mirror_axes([volume.grey for volume in volumes])
     return Run(

@@ -61,12 +61,12 @@ def write_suggestions(
     outputs = outputs or Outputs()
     stems = {suggestion.volume: Path(study.case(suggestion.volume).image.file).stem for suggestion in suggestions}
     if study.dimension == 2:
-        return write_images(suggestions, folder, stems=stems, read_image=study.read_volume, outputs=outputs)
+        return write_images(suggestions, folder, stems=stems, read_image=study.read_scan, outputs=outputs)
     return write_slices(
         suggestions,
         folder,
         stems=stems,
-        read_volume=study.read_volume,
+        read_volume=study.read_scan,
         read_labels=study.read_labels,
         organs=study.organs,
         outputs=outputs,
@@ -74,7 +74,7 @@ def write_suggestions(
 
 
 def _scans(study: Study, cases: Sequence[Case]) -> list[UnlabelledScan]:
-    return [UnlabelledScan(case.name, partial(study.read_volume, case.name), _labelled(case)) for case in cases]
+    return [UnlabelledScan(case.name, partial(study.read_scan, case.name), _labelled(case)) for case in cases]
 
 
 def _organ_probabilities(study: Study, device: torch.device) -> Callable[[Scan], NDArray[np.floating]] | None:

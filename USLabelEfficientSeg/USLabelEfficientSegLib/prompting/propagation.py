@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from ..imaging.intensities import normalised_grey
 from ..imaging.resampling import resample_axes, working_geometry
 from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
-from ..segmentation.inference import CoarsePrediction
+from ..segmentation.inference import VolumePrediction
 from ..segmentation.training_statistics import IntensityFeatures
 from .network import PromptableNetwork
 from .starter import load_starter
@@ -46,11 +47,12 @@ class Propagation:
     network: PromptableNetwork | None = None
     mirrors: int = MOST_MIRRORS
 
+    dimension: Literal[3] = 3
     calibration: None = None
     statistics: None = None
     is_rough: bool = True
 
-    def predict(self, volume: Scan, device: torch.device) -> CoarsePrediction:
+    def predict(self, volume: Scan, device: torch.device) -> VolumePrediction:
         """Probabilities of the organs in a volume. Raises `InputError` as `propagate` does."""
         if volume.name not in self.labels:
             raise InputError(volume.name, "has no labels", "draw the organs in a slice of it, or leave it out")
@@ -73,7 +75,7 @@ def propagate(
     *,
     network: PromptableNetwork | None = None,
     mirrors: int = MOST_MIRRORS,
-) -> CoarsePrediction:
+) -> VolumePrediction:
     """The organs of a volume from what was drawn of them in some slices.
 
     Args:
@@ -97,9 +99,8 @@ def propagate(
     drawn = [_drawn(labels.voxels, label, grid.shape) for label in range(1, len(organs) + 1)]
     odds = np.stack([organ_odds(network, image, of_one, mirrors=mirrors) for of_one in drawn])
     probability = _normalised(odds, np.stack(drawn), sector)
-    entropy = -(probability * np.log(np.maximum(probability, 1e-12))).sum(axis=0) / np.float32(np.log(len(probability)))
     features = IntensityFeatures(normalised_grey(image, sector), sector)
-    return CoarsePrediction(probability, entropy, volume.geometry, volume.name, sector, features)
+    return VolumePrediction(probability, volume.geometry, volume.name, sector, features)
 
 
 def _check_drawn(labels: LabelMap, organs: Sequence[str], name: str) -> None:

@@ -15,14 +15,14 @@ from ..errors import InputError
 from ..imaging.image_files import read_image
 from ..imaging.pixel_sizes import PixelSizes
 from ..imaging.scan import LabelMap
-from ..measurement.measured_images import measure_image
+from ..measurement.measured_segmentation import measure_prediction
 from ..measurement.measuring import measure_files, of_kind
 from ..measurement.planar import PlanarMeasurement, measure_labels
 from ..measurement.record import read_record_of
 from ..measurement.segmentation_files import find_segmentations, images_of, organs_of_files, read_segmentation
 from ..measurement.taken_over import check_model
 from ..measurement.uncertainty_maps import read_uncertainty
-from ..segmentation.image_model import ImageModel, predict_image
+from ..segmentation.protocols import Model
 from ..study.coverage import in_percent
 from ..study.events import read_events
 from ..study.manifest import Case
@@ -40,7 +40,7 @@ TITLE = "Areas and circumferences"
 
 
 def study_content(
-    study: Study, model: ImageModel, device: torch.device, *, show_names: bool, failures: Failures | None = None
+    study: Study, model: Model, device: torch.device, *, show_names: bool, failures: Failures | None = None
 ) -> ImageReport:
     """What a report of a trained study shows: all its images, segmented now; their labels are the references."""
     labels = case_labels([case.name for case in study.cases], show_names)
@@ -109,7 +109,7 @@ def _comparisons(organs: Sequence[str]) -> Callable[[Sequence[ImageSummary]], Se
 
 
 def _study_cases(
-    study: Study, model: ImageModel, device: torch.device, labels: Mapping[str, str], failures: Failures
+    study: Study, model: Model, device: torch.device, labels: Mapping[str, str], failures: Failures
 ) -> Iterator[ImageCase]:
     failures.of = len(study.cases)
     for case in counted(study.cases, "segmenting"):
@@ -119,12 +119,12 @@ def _study_cases(
             yield made
 
 
-def _study_case(study: Study, case: Case, model: ImageModel, device: torch.device, label: str) -> ImageCase:
+def _study_case(study: Study, case: Case, model: Model, device: torch.device, label: str) -> ImageCase:
     check_unchanged(study, case)
-    image, annotation = study.read_volume(case.name), study.read_labels(case.name)
-    prediction = predict_image(model, image, device)
+    image, annotation = study.read_scan(case.name), study.read_labels(case.name)
+    prediction = model.predict(image, device)
     found = prediction.labels()
-    rows = measure_image(model, prediction, found)
+    rows = of_kind(measure_prediction(model, prediction, found), PlanarMeasurement)
     unsure = prediction.uncertainty()
     made = ImageCase(label, image, found, rows, checksum=case.image.sha256, uncertainty=unsure)
     if annotation is not None:

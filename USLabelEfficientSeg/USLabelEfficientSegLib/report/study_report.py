@@ -12,10 +12,11 @@ from ..disk.files import sha256_of
 from ..disk.study_layout import MODEL_NAME
 from ..errors import InputError
 from ..imaging.scan import LabelMap
+from ..measurement.measured_segmentation import measure_prediction
+from ..measurement.measuring import of_kind
+from ..measurement.organ import OrganMeasurement
 from ..measurement.volumes import organ_volumes
-from ..measurement.volumetric import measure_prediction
-from ..segmentation.inference import predict
-from ..segmentation.model import SegmentationModel
+from ..segmentation.protocols import Model
 from ..study.coverage import share_in_words
 from ..study.events import read_events
 from ..study.events import training_seconds as training_seconds
@@ -32,7 +33,7 @@ from .content import CaseSummary, ReportCase, ReportContent
 
 def segmented_cases(
     study: Study,
-    model: SegmentationModel,
+    model: Model,
     device: torch.device,
     labels: Mapping[str, str],
     failures: Failures | None = None,
@@ -47,19 +48,19 @@ def segmented_cases(
             yield made
 
 
-def _segmented(study: Study, case: Case, model: SegmentationModel, device: torch.device, label: str) -> ReportCase:
+def _segmented(study: Study, case: Case, model: Model, device: torch.device, label: str) -> ReportCase:
     check_unchanged(study, case)
-    volume, annotation = study.read_volume(case.name), study.read_labels(case.name)
-    prediction = predict(model, volume, device)
-    label_map, reference = prediction.label_map(), None
+    volume, annotation = study.read_scan(case.name), study.read_labels(case.name)
+    prediction = model.predict(volume, device)
+    label_map, reference = prediction.labels(), None
     true_ml: dict[str, float] = {}
     overlap: dict[str, float] = {}
     if annotation is not None and annotation.is_dense:
         reference = LabelMap(annotation.voxels, volume.geometry, case.name)
         true_ml = {row.organ: row.volume_ml for row in organ_volumes(reference, model.organs)}
         overlap = overlaps(label_map, reference, model.organs)
-    rows = measure_prediction(model, prediction, label_map)
-    unsure = prediction.fine_uncertainty()
+    rows = of_kind(measure_prediction(model, prediction, label_map), OrganMeasurement)
+    unsure = prediction.uncertainty()
     return ReportCase(label, volume, label_map, rows, reference, true_ml, overlap, case.image.sha256, unsure)
 
 

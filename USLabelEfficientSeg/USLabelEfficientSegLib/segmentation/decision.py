@@ -32,6 +32,12 @@ def expected_dice(probability: NDArray[np.float32]) -> float:
     return float((2 * expected_overlap / np.maximum(expected_overlap[0] + above, 1e-12)).max())
 
 
+def uncertainty_of(probability: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(...) in [0, 1] of class probabilities (C, ...): their entropy over its largest possible value."""
+    entropy = -(probability * np.log(np.maximum(probability, 1e-12))).sum(axis=0)
+    return np.asarray(entropy / np.float32(np.log(len(probability))))
+
+
 def decide(probability: NDArray[np.float32], thresholds: list[float]) -> NDArray[np.uint8]:
     """Label map (I, J, K) of class probabilities (C, I, J, K) with one threshold an organ.
 

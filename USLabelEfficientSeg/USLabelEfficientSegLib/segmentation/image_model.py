@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,21 +11,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..calibration.images import ImageCalibration, ImageStatistics
+from ..calibration.intervals import Calibration
 from ..divergence.images import image_grey, image_pixel_size
 from ..divergence.prediction import predict_images
 from ..divergence.unext import UNeXt
 from ..errors import InputError
+from ..imaging.dimension import Dimension
 from ..imaging.geometry import Geometry
 from ..imaging.scan import LabelMap, Scan
 from ..training.checkpoint import load_checkpoint, save_checkpoint
-from .decision import decide, dice_threshold
-from .model import IMAGE_MODEL
-from .model_description import ImageModelDescription, check_weights
+from .decision import decide, dice_threshold, uncertainty_of
+from .image_statistics import ImageStatistics
+from .model_description import IMAGE_MODEL, ImageModelDescription, check_weights
+from .model_digest import checksum_of
 from .pieces import tidied
 from .zoomed_refinement import refine_zoomed
 
-FORMAT = 1
+FORMAT = 2  # 1: calibration as lists named area and circumference
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,36 @@ class ImageModel:
     mirrored: bool
     provenance: dict[str, Any] = field(default_factory=dict)
     statistics: ImageStatistics | None = None
-    calibration: ImageCalibration | None = None
+    calibration: Calibration | None = None
     zooms: tuple[float, ...] = (1.0,)
     zoom_margins: tuple[float, ...] = ()
+
+    @property
+    def dimension(self) -> Dimension:
+        """It segments 2-D images."""
+        return 2
+
+    @property
+    def is_rough(self) -> bool:
+        """A trained model has intervals instead of a caution for all images."""
+        return False
+
+    def predict(self, image: Scan, device: torch.device) -> ImagePrediction:
+        """Class probabilities of an image, see `predict_image`."""
+        return predict_image(self, image, device)
+
+    def digest(self) -> str:
+        """A checksum of what decides how the model segments, see `model_digest`."""
+        return checksum_of(
+            self.network.state_dict(),
+            {
+                "organs": self.organs,
+                "image_size": self.image_size,
+                "mirrored": self.mirrored,
+                "zooms": self.zooms,
+                "closer_looks": self.zoom_margins,
+            },
+        )
 
     def save(self, path: Path) -> None:
         """Write the model to a safetensors file, atomically."""
@@ -128,10 +158,13 @@ class ImagePrediction:
             labels[kept, 0] = label
         return LabelMap(labels, self.geometry, self.name)
 
+    def slabs(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """The probabilities as one slab."""
+        yield slice(0, 1), self.probability
+
     def uncertainty(self) -> NDArray[np.float32]:
-        """(I, J, 1) in [0, 1]: entropy of the probabilities over its largest possible value."""
-        entropy = -(self.probability * np.log(np.maximum(self.probability, 1e-12))).sum(axis=0)
-        return np.asarray(entropy / np.float32(np.log(len(self.probability))))
+        """(I, J, 1), see `decision.uncertainty_of`."""
+        return uncertainty_of(self.probability)
 
 
 def predict_image(model: ImageModel, image: Scan, device: torch.device) -> ImagePrediction:

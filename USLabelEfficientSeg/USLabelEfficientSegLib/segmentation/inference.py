@@ -23,7 +23,7 @@ from ..imaging.resampling import resample_axes, resample_slab, working_geometry
 from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
 from ..pseudolabels.fusion import FusedPrediction, confidence
-from .decision import decide, dice_threshold
+from .decision import decide, dice_threshold, uncertainty_of
 from .model import SegmentationModel
 from .training_statistics import IntensityFeatures
 
@@ -32,12 +32,11 @@ _LEAST_PROBABILITY = 1e-4  # that a vote gives a class: nobody has a veto
 
 
 @dataclass(frozen=True)
-class CoarsePrediction:
+class VolumePrediction:
     """A prediction on the working grid, with what it takes to bring it to the volume's own grid.
 
     Attributes:
         probability: (C, i, j, k) float32, background first, sums to 1.
-        uncertainty: (i, j, k) float32 in [0, 1]: entropy of the probabilities over its largest possible value.
         geometry: the volume's own grid.
         name: the volume's name.
         sector: (i, j, k) bool, voxels that carry image.
@@ -46,7 +45,6 @@ class CoarsePrediction:
     """
 
     probability: NDArray[np.float32]
-    uncertainty: NDArray[np.float32]
     geometry: Geometry
     name: str
     sector: NDArray[np.bool_]
@@ -61,7 +59,7 @@ class CoarsePrediction:
             stop = min(start + thickness, k)
             yield slice(start, stop), resample_slab(self.probability, self.geometry.shape, start, stop)
 
-    def label_map(self) -> LabelMap:
+    def labels(self) -> LabelMap:
         """The label map that maximises the expected Dice of each organ, see `decision`."""
         # Decided in the model's order, so that volumes that differ in theirs alone get the very same labels.
         seen = replace(self, probability=self.order.apply(self.probability), geometry=self.order.grid(self.geometry))
@@ -71,9 +69,9 @@ class CoarsePrediction:
             labels[:, :, where] = decide(slab, thresholds)
         return LabelMap(np.ascontiguousarray(self.order.undo(labels)), self.geometry, self.name)
 
-    def fine_uncertainty(self) -> NDArray[np.float32]:
-        """Uncertainty (I, J, K) on the volume's own grid."""
-        return resample_axes(self.uncertainty, self.geometry.shape)
+    def uncertainty(self) -> NDArray[np.float32]:
+        """Uncertainty (I, J, K) on the volume's own grid, see `decision.uncertainty_of`."""
+        return resample_axes(uncertainty_of(self.probability), self.geometry.shape)
 
     def volumes_ml(self) -> list[float]:
         """Expected volume of each organ: the sum of its probability, in millilitres."""
@@ -81,7 +79,7 @@ class CoarsePrediction:
         return [float(p.sum(dtype=np.float64) * voxel_ml) for p in self.probability[1:]]
 
 
-def predict(model: SegmentationModel, volume: Scan, device: torch.device) -> CoarsePrediction:
+def predict(model: SegmentationModel, volume: Scan, device: torch.device) -> VolumePrediction:
     """Class probabilities and uncertainty of a volume on the model's working grid, with the volume's order of axes."""
     order = AS_THEY_ARE if model.orientation == "as-stored" else reordering(volume.geometry)
     own, volume = volume.geometry, volume if order == AS_THEY_ARE else order.scan(volume)
@@ -92,10 +90,8 @@ def predict(model: SegmentationModel, volume: Scan, device: torch.device) -> Coa
     frame = None if model.template is None else model.template.frame_of(torch.from_numpy(grey))
     inputs = torch.cat([image_channels(voxels, sector, grid.spacing), position_channels(grid.shape, frame)])
     probability = predict_inputs(model, inputs, torch.from_numpy(sector), device).probability.numpy()
-    entropy = -(probability * np.log(np.maximum(probability, 1e-12))).sum(axis=0)
-    return CoarsePrediction(
+    return VolumePrediction(
         order.undo(probability),
-        order.undo(entropy / np.float32(np.log(len(probability)))),
         own,
         volume.name,
         order.undo(sector),

@@ -12,22 +12,25 @@ from torch import Tensor, nn
 from ..anatomy.alignment import Template
 from ..anatomy.location_prior import TERMS as LOCATION_TERMS
 from ..anatomy.location_prior import LocationPrior
+from ..calibration.intervals import Calibration
 from ..calibration.probability_scaling import ProbabilityScaling
-from ..calibration.volumes import VolumeCalibration
 from ..errors import InputError
+from ..imaging.dimension import Dimension
 from ..imaging.orientation import Orientation
 from ..imaging.scan import Scan
 from ..student.build import StudentDesign
 from ..training.checkpoint import load_checkpoint, save_checkpoint
-from .model_description import ModelDescription, check_weights, loaded_students
+from .model_description import IMAGE_MODEL, ModelDescription, check_weights, loaded_students
+from .model_digest import checksum_of
 from .training_statistics import TrainingStatistics
 
 if TYPE_CHECKING:
-    from .inference import CoarsePrediction
+    from .inference import VolumePrediction
 
-FORMAT = 5  # 4: all votes equal, no prior; 3: other students; 2: no scaling; 1: no calibration, statistics, template
+# 5: calibration as a list; 4: all votes equal, no prior; 3: other students; 2: no scaling; 1: no calibration,
+# statistics, template
+FORMAT = 6
 _FORMER_NETWORK = "residual"  # of students up to format 3
-IMAGE_MODEL = "image_model"  # what describes a model of 2-D images in the metadata of its file
 _EDGES, _WINDOW = "template/edges", "template/window"
 _PRIOR = "prior/coefficients"
 
@@ -62,7 +65,7 @@ class SegmentationModel:
     overlap: float
     mirrored_axes: tuple[int, ...]
     provenance: dict[str, Any] = field(default_factory=dict)
-    calibration: VolumeCalibration | None = None
+    calibration: Calibration | None = None
     statistics: TrainingStatistics | None = None
     template: Template | None = None
     scaling: ProbabilityScaling | None = None
@@ -71,11 +74,16 @@ class SegmentationModel:
     orientation: Orientation = "as-stored"
 
     @property
+    def dimension(self) -> Dimension:
+        """It segments volumes."""
+        return 3
+
+    @property
     def is_rough(self) -> bool:
         """A trained model has intervals instead of a caution for all volumes."""
         return False
 
-    def predict(self, volume: Scan, device: torch.device) -> CoarsePrediction:
+    def predict(self, volume: Scan, device: torch.device) -> VolumePrediction:
         """Class probabilities of a volume, see `inference.predict`."""
         from .inference import predict
 
@@ -83,17 +91,27 @@ class SegmentationModel:
 
     def digest(self) -> str:
         """A checksum of what decides how the model segments, see `model_digest`."""
-        from .model_digest import model_digest
+        tensors = self._weights()
+        if self.template is not None:
+            tensors |= {_EDGES: self.template.edges, _WINDOW: self.template.window}
+        if self.prior is not None:
+            tensors["prior"] = self.prior.coefficients
+        names = ("organs", "max_voxels", "window", "overlap", "mirrored_axes", "weights")
+        settings = {name: getattr(self, name) for name in names}
+        scaling = None if self.scaling is None else self.scaling.model_dump(mode="json")
+        return checksum_of(tensors, settings | {"design": self.design.model_dump(mode="json"), "scaling": scaling})
 
-        return model_digest(self)
-
-    def save(self, path: Path) -> None:
-        """Write the model to a safetensors file, atomically."""
-        tensors = {
+    def _weights(self) -> dict[str, Tensor]:
+        """Of the networks, by name."""
+        return {
             f"{number}/{name}": tensor
             for number, network in enumerate(self.networks)
             for name, tensor in network.state_dict().items()
         }
+
+    def save(self, path: Path) -> None:
+        """Write the model to a safetensors file, atomically."""
+        tensors = self._weights()
         if self.template is not None:
             tensors |= {_EDGES: self.template.edges, _WINDOW: self.template.window}
         if self.prior is not None:

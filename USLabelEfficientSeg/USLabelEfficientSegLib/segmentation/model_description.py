@@ -9,13 +9,14 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
-from ..calibration.images import ImageCalibration, ImageStatistics
+from ..calibration.intervals import Calibration
 from ..calibration.probability_scaling import ProbabilityScaling
-from ..calibration.volumes import VolumeCalibration
 from ..imaging.orientation import Orientation
 from ..student.build import StudentDesign, build_student
+from .image_statistics import ImageStatistics
 from .training_statistics import TrainingStatistics
 
+IMAGE_MODEL = "image_model"  # what describes a model of 2-D images in the metadata of its file
 Count = Annotated[int, Field(strict=True, ge=1)]
 Organs = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=255)], ...], Field(min_length=1, max_length=254)]
 
@@ -43,7 +44,7 @@ class ModelDescription(_Description):
     window: Annotated[Count, Field(le=512)]
     overlap: float = Field(ge=0, lt=1)
     mirrored_axes: tuple[Annotated[int, Field(strict=True, ge=0, le=2)], ...] = Field(max_length=3)
-    calibration: VolumeCalibration | None = None
+    calibration: Calibration | None = None
     statistics: TrainingStatistics | None = None
     weights: tuple[Annotated[float, Field(ge=0)], ...] = ()
     scaling: ProbabilityScaling | None = None
@@ -54,11 +55,11 @@ class ModelDescription(_Description):
         organs = len(self.organs)
         counts = {
             "design": self.design.classes - 1,
-            "calibration": organs if self.calibration is None else len(self.calibration.factors),
             "statistics": organs if self.statistics is None else len(self.statistics.volumes_ml),
             "scaling": organs if self.scaling is None else len(self.scaling.slopes) - 1,
             "offsets": organs if self.scaling is None else len(self.scaling.offsets) - 1,
         }
+        _check_calibration(self.calibration, ("volume",), organs)
         for name, count in counts.items():
             if count != organs:
                 raise ValueError(f"its {name} is of {count} organs, and it names {organs}")
@@ -73,7 +74,7 @@ class ImageModelDescription(_Description):
     image_size: Annotated[Count, Field(le=1024)]
     mirrored: bool
     statistics: ImageStatistics | None = None
-    calibration: ImageCalibration | None = None
+    calibration: Calibration | None = None
     zooms: tuple[Annotated[float, Field(ge=0.1, le=10)], ...] = Field(default=(1.0,), min_length=1, max_length=16)
     zoom_margins: tuple[Annotated[float, Field(ge=1, le=10)], ...] = Field(
         default=(),
@@ -84,10 +85,18 @@ class ImageModelDescription(_Description):
     @model_validator(mode="after")
     def _of_its_organs(self) -> Self:
         lists = [] if self.statistics is None else [self.statistics.areas_mm2]
-        lists += [] if self.calibration is None else [self.calibration.area, self.calibration.circumference]
+        _check_calibration(self.calibration, ("area", "circumference"), len(self.organs))
         if any(len(values) != len(self.organs) for values in lists):
             raise ValueError(f"it names {len(self.organs)} organs and has ranges of other ones")
         return self
+
+
+def _check_calibration(calibration: Calibration | None, quantities: tuple[str, ...], organs: int) -> None:
+    """Refuse intervals of other quantities or organs. Raises `ValueError`."""
+    if calibration is None:
+        return
+    if {name: len(factors) for name, factors in calibration.factors.items()} != dict.fromkeys(quantities, organs):
+        raise ValueError(f"its calibration is not of {' and '.join(quantities)} of {organs} organs")
 
 
 def loaded_students(description: ModelDescription, tensors: Mapping[str, Tensor]) -> tuple[nn.Module, ...]:

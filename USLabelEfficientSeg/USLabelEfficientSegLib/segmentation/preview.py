@@ -86,6 +86,6 @@ class LivePreview:
         probability = predict_inputs(model, volume.inputs, volume.sector, self._device).probability.numpy()
         voxels = decide(probability, [dice_threshold(organ) for organ in probability[1:]])
         if volume.name not in self._grids:
-            geometry = self._study.read_volume(volume.name).geometry
+            geometry = self._study.read_scan(volume.name).geometry
             self._grids[volume.name] = working_geometry(geometry, model.max_voxels)
         return LabelMap(voxels, self._grids[volume.name], volume.name)

@@ -10,67 +10,36 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
 
 from ..disk.failures import Failures, attempted
-from ..disk.kinds import check_images, check_model
+from ..disk.kinds import check_images
 from ..disk.outputs import Outputs
-from ..disk.study_layout import MODEL_NAME
 from ..errors import InputError
 from ..imaging.dicom import is_one_image
-from ..imaging.files import find_images, image_name, read_volume, write_label_map, write_map
-from ..imaging.image_files import Dimension, dimension_of
+from ..imaging.dimension import Dimension
+from ..imaging.files import find_images, image_name, write_label_map, write_map
+from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
 from ..imaging.scan import LabelMap, Scan
-from ..study.study import Study
+from ..imaging.scan_files import dimension_of, read_scan
 from ..training.threads import in_threads
-from .image_model import ImageModel
-from .inference import CoarsePrediction
-from .model import SegmentationModel
+from .protocols import Model, Prediction
 from .result_files import LABEL_SUFFIXES, result_files
-from .segmenter import Segmenter
 from .segments import segment_metadata
 
-_Segmented = tuple[Scan, CoarsePrediction, LabelMap]
-_Model = TypeVar("_Model", SegmentationModel, ImageModel)
+_Segmented = tuple[Scan, Prediction, LabelMap]
 
 
 @dataclass(frozen=True)
 class SegmentedFile:
-    """A segmentation that was written, its prediction, and the expected volume of each organ in ml."""
+    """A segmentation that was written, and the prediction behind it."""
 
     path: Path
-    volumes_ml: dict[str, float]
-    prediction: CoarsePrediction
-    label_map: LabelMap
-
-
-def load_model(path: Path) -> SegmentationModel:
-    """The model of a study folder or of a model file, see `load_any`."""
-    return load_any(path, SegmentationModel.load)
-
-
-def load_any(path: Path, load: Callable[[Path], _Model]) -> _Model:
-    """What `load` makes of a model file or of the model of a study folder.
-
-    Raises:
-        InputError: the study is not trained, or now has other organs than its model; a file that is no model.
-    """
-    if not path.is_dir():
-        check_model(path)
-        return load(path)
-    study = Study.open(path)
-    file = study.run_folder / MODEL_NAME
-    if not file.exists():
-        problem = "is not trained to the end yet"
-        raise InputError(study.folder, problem, f"train it with `uslabelseg train {study.folder}`")
-    model = load(file)
-    if model.organs != study.organs:
-        problem = f"was trained for {', '.join(model.organs)}, but the study is of {', '.join(study.organs)}"
-        raise InputError(file, problem, "train the study with --restart")
-    return model
+    scan: Scan
+    prediction: Prediction
+    labels: LabelMap
 
 
 def images_by_name(paths: Iterable[Path], dimension: Dimension = 3) -> dict[str, Path]:
@@ -99,16 +68,17 @@ def images_by_name(paths: Iterable[Path], dimension: Dimension = 3) -> dict[str,
 
 
 def segment_files(
-    model: Segmenter,
+    model: Model,
     images: Mapping[str, Path],
     output: Path,
     device: torch.device,
     *,
+    pixel_sizes: PixelSizes = UNKNOWN_PIXEL_SIZES,
     probability: bool = False,
     uncertainty: bool = False,
     outputs: Outputs | None = None,
     failures: Failures | None = None,
-    record: Callable[[Path, Scan, CoarsePrediction, LabelMap], object] = lambda *made: None,
+    record: Callable[[Path, Scan, Prediction, LabelMap], object] = lambda *made: None,
     threads: Callable[[], int] = lambda: 1,
     suffix: str = LABEL_SUFFIXES[0],
 ) -> Iterator[SegmentedFile]:
@@ -122,55 +92,56 @@ def segment_files(
         images: files or DICOM folders by the name of their segmentation, see `images_by_name`.
         output: the folder, made if need be.
         device: where to compute.
+        pixel_sizes: of 2-D images whose files do not tell them.
         probability: write class probabilities, too.
         uncertainty: write the uncertainty, too.
         outputs: what may be replaced, by default results of this program alone.
         failures: takes up what is wrong with one image, so that the others are done; by default all are read first.
         record: writes what else belongs to a segmentation, beside the file that it is given; see `ResultFiles`.
         threads: asked for every image how many may be in the works; files are read and written by this thread alone.
-
         suffix: of the label maps, one of `LABEL_SUFFIXES`; NIfTI keeps no names of organs, their record does.
 
     Raises:
         InputError: before anything is written: two results or a result and an image of the same path, files that may
-            not be replaced, without `failures` an unreadable image; later: no room to write.
+            not be replaced, without `failures` an unreadable image; later: an image that cannot be segmented, a volume
+            for a model of images or the other way round, an unknown pixel size, no room to write.
     """
+    read = partial(read_scan, dimension=model.dimension, pixel_sizes=pixel_sizes)
     outputs = outputs or Outputs()
     files = result_files(images, output, outputs, probability=probability, uncertainty=uncertainty, suffix=suffix)
     if failures is None and len(images) > 1:  # a single one is read before anything is written anyhow
         for path in images.values():
-            read_volume(path)
+            read(path)
     failures = failures or Failures()
     failures.of = len(images)
 
     def segmented(read: Callable[[], Scan]) -> Callable[[], _Segmented]:
         return attempted(lambda: _segmented(model, read(), device))
 
-    volumes = (attempted(partial(read_volume, path)) for path in images.values())
-    results = in_threads(lambda: min(threads(), len(images)), segmented, volumes)
+    scans = (attempted(partial(read, path)) for path in images.values())
+    results = in_threads(lambda: min(threads(), len(images)), segmented, scans)
     for (name, path), made in zip(images.items(), results, strict=True):
         with failures.of_one(path):
-            volume, prediction, label_map = made()
+            scan, prediction, labels = made()
             with files[name].written() as temporary:
                 if probability:
                     write_map(temporary.probability, _fine_probability(prediction), prediction.geometry)
                 if uncertainty:
-                    write_map(temporary.uncertainty, prediction.fine_uncertainty(), prediction.geometry)
-                write_label_map(temporary.labels, label_map, segment_metadata(label_map, model.organs))
-                record(temporary.labels, volume, prediction, label_map)
-            volumes_ml = dict(zip(model.organs, prediction.volumes_ml(), strict=True))
-            result = SegmentedFile(files[name].labels, volumes_ml, prediction, label_map)
+                    write_map(temporary.uncertainty, prediction.uncertainty(), prediction.geometry)
+                write_label_map(temporary.labels, labels, segment_metadata(labels, model.organs))
+                record(temporary.labels, scan, prediction, labels)
+            result = SegmentedFile(files[name].labels, scan, prediction, labels)
         if not failures.last_failed:
             yield result
 
 
-def _segmented(model: Segmenter, volume: Scan, device: torch.device) -> _Segmented:
-    prediction = model.predict(volume, device)
-    return volume, prediction, prediction.label_map()
+def _segmented(model: Model, scan: Scan, device: torch.device) -> _Segmented:
+    prediction = model.predict(scan, device)
+    return scan, prediction, prediction.labels()
 
 
-def _fine_probability(prediction: CoarsePrediction) -> np.ndarray:
-    """Class probabilities (C, I, J, K) on the volume's own grid, in the memory order of a file."""
+def _fine_probability(prediction: Prediction) -> np.ndarray:
+    """Class probabilities (C, I, J, K) on the scan's own grid, in the memory order of a file."""
     shape = prediction.geometry.shape
     values = np.empty((*shape[::-1], len(prediction.probability)), dtype=np.float32).T
     for where, slab in prediction.slabs():

@@ -159,7 +159,7 @@ class StudySession:
         for number, case in enumerate(cases):
             job.progress = number / len(cases)
             if self.volumeNode(case) is None:
-                volume = self._study.read_volume(case)
+                volume = self._study.read_scan(case)
                 self.bind(nodeFromVoxels(case, volume.voxels, volume.geometry), case)
                 yield
             if self._study.case(case).labels is not None:

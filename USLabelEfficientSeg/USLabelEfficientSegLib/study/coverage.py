@@ -56,7 +56,7 @@ def check_every_organ_is_shown(study: Study) -> None:
     if unseen_organs(study):
         study.check_files()  # labels may have been edited since
     if organs := unseen_organs(study):
-        of = "slice" if study.dimension == 3 else "image"
+        of = study.words.slice
         problem = f"has no labelled {of} that shows {' or '.join(organs)}"
         raise InputError(study.folder, problem, f"label a {of} that does, or make the study without it (--organs)")
 

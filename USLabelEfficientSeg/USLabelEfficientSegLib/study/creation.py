@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..annotation.label_files import read_planar_labels, read_volume_labels, write_label_map
+from ..annotation.label_files import read_labels, write_label_map
 from ..annotation.protocol import choose_labelled_slices
 from ..annotation.segments import LabelFile, numbered_organs, segments_of
 from ..annotation.sparse_labels import SparseLabels, classes_in
@@ -19,13 +19,13 @@ from ..disk.links import is_link
 from ..disk.names import name_problem, safe_stems
 from ..disk.study_layout import IMAGES, LABELS
 from ..errors import InputError
-from ..imaging.file_formats.segmentation import fitted
-from ..imaging.files import find_images, read_volume, write_volume
+from ..imaging.dimension import Dimension, words_of
+from ..imaging.files import find_images, write_volume
 from ..imaging.geometry import Geometry
-from ..imaging.image_files import Dimension, dimension_of_folder, read_image
 from ..imaging.orientation import Orientation, oriented
 from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
 from ..imaging.scan import LabelMap, Scan
+from ..imaging.scan_files import dimension_of_folder, read_scan
 from ..text.counting import counted
 from .building import building, remove_leftovers
 from .manifest import Case, ImageRecord, LabelRecord, Manifest, write_manifest
@@ -45,15 +45,11 @@ class _Reader:
     def find(self, folder: Path, *, labels: bool = False) -> dict[str, Path]:
         return find_images(folder, pictures=self.dimension == 2, labels=labels)
 
-    def image(self, path: Path) -> Scan:
-        if self.dimension == 3:
-            return oriented(read_volume(path), self.orientation)
-        return read_image(path, self.pixel_sizes)
+    def scan(self, path: Path) -> Scan:
+        return oriented(read_scan(path, self.dimension, self.pixel_sizes), self.orientation)
 
     def labels(self, path: Path, geometry: Geometry, organs: Sequence[str] | None = None) -> LabelMap:
-        if self.dimension == 3:
-            return fitted(oriented(read_volume_labels(path, organs), self.orientation), geometry)
-        return read_planar_labels(path, organs, geometry=geometry, sizes=self.pixel_sizes)
+        return read_labels(path, organs, geometry=geometry, pixel_sizes=self.pixel_sizes, orientation=self.orientation)
 
 
 @dataclass(frozen=True)
@@ -90,11 +86,12 @@ def create_study(
     _check_free(folder)
 
     reader = _Reader(dimension or dimension_of_folder(images), pixel_sizes, orientation)
-    if reader.dimension == 2 and orientation != "as-stored":
-        raise InputError(f"orientation {orientation}", "is for volumes, and these are 2-D images", "leave it out")
-    if reader.dimension == 3 and pixel_sizes != UNKNOWN_PIXEL_SIZES:
+    if reader.dimension == 2:
+        slice_axis = _IMAGE_AXIS
+        if orientation != "as-stored":
+            raise InputError(f"orientation {orientation}", "is for volumes, and these are 2-D images", "leave it out")
+    elif pixel_sizes != UNKNOWN_PIXEL_SIZES:
         raise InputError("pixel sizes", "are for 2-D images, and these are volumes", "leave them out")
-    slice_axis = _IMAGE_AXIS if reader.dimension == 2 else slice_axis
     sources = _examine(reader, images, labels)
     names = study_organs([source.labels for source in sources if source.labels is not None], organs)
     kept = None if label_fraction is None else _protocol(sources, slice_axis, label_fraction, seed)
@@ -144,10 +141,11 @@ def stored_images(
     reader = _Reader(manifest.dimension, pixel_sizes, manifest.orientation)
     sources = _examine(reader, images, None)
     known = {case.name for case in manifest.cases}
-    kind = "a volume" if manifest.dimension == 3 else "an image"
+    words = words_of(manifest.dimension)
     for source in sources:
         if source.name in known:
-            raise InputError(source.image, f"has the same name as {kind} of the study {folder}", "rename it")
+            problem = f"has the same name as {words.article} {words.scan} of the study {folder}"
+            raise InputError(source.image, problem, "rename it")
     present = [Path(case.image.file).name.removesuffix(".nrrd") for case in manifest.cases]
     stems = safe_stems([*present, *(source.name for source in sources)])[len(present) :]
     hidden, moved = temporary_path(folder), []
@@ -197,7 +195,7 @@ def _examine(reader: _Reader, images: Path, labels: Path | None) -> list[_Source
     for name, path in counted(image_paths.items(), "checking"):
         if problem := name_problem(name):
             raise InputError(path, f"has a name that {problem}", "rename it")
-        geometry = reader.image(path).geometry
+        geometry = reader.scan(path).geometry
         label_path = label_paths.get(name)
         if label_path is None:
             sources.append(_Source(name, path, None, geometry))
@@ -227,9 +225,9 @@ def _store(
     kept: dict[str, list[int]] | None,
 ) -> Case:
     file = f"{IMAGES}/{stem}.nrrd"
-    volume = reader.image(source.image)
+    volume = reader.scan(source.image)
     write_volume(folder / file, volume)
-    _check_copy(source.image, volume, _Reader(reader.dimension, UNKNOWN_PIXEL_SIZES).image(folder / file))
+    _check_copy(source.image, volume, read_scan(folder / file, reader.dimension))
     image = ImageRecord(
         file=file,
         sha256=sha256_of(folder / file),

@@ -5,13 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..annotation.label_files import read_planar_labels, read_volume_labels
+from ..annotation.label_files import read_labels
 from ..annotation.sparse_labels import UNLABELLED, LabelledSlice, SparseLabels
 from ..errors import InputError
-from ..imaging.file_formats.segmentation import fitted
 from ..imaging.files import find_images
 from ..imaging.geometry import Geometry
-from ..imaging.orientation import oriented
 from ..imaging.planes import slice_name
 from ..text.counting import counted
 from .manifest import Case
@@ -67,7 +65,7 @@ def merge_labels(study: Study, folder: Path) -> list[TakenLabels]:
             merged[case.name] = after
             taken.append(found)
     if not taken:
-        of = "slice" if study.dimension == 3 else "image"
+        of = study.words.slice
         problem = f"holds no labelled {of} that the study does not have"
         raise InputError(folder, problem, f"label every voxel of a {of}, with 0 for background")
     study.set_all_labels(merged)
@@ -77,13 +75,13 @@ def merge_labels(study: Study, folder: Path) -> list[TakenLabels]:
 def _files(study: Study, folder: Path) -> dict[str, Path]:
     """The label files in a folder by the name of their case."""
     inner = folder / LABELS
-    paths = find_images(inner if inner.is_dir() else folder, pictures=study.dimension == 2, labels=True)
+    paths = find_images(inner if inner.is_dir() else folder, pictures=study.is_planar, labels=True)
     of_name = {name: case.name for case in study.cases for name in (Path(case.image.file).stem, case.name)}
     found: dict[str, Path] = {}
     for name, path in paths.items():
         case = next((of_name[stem] for s in _SUFFIXES if (stem := name.removesuffix(s)) in of_name), None)
         if case is None:
-            kind = "volume" if study.dimension == 3 else "image"
+            kind = study.words.scan
             problem = f"fits no {kind} of the study ({_listed([case.name for case in study.cases])})"
             raise InputError(path, problem, f"give it the name of its {kind}")
         if case in found:
@@ -93,11 +91,8 @@ def _files(study: Study, folder: Path) -> dict[str, Path]:
 
 
 def _read(study: Study, path: Path, case: Case) -> SparseLabels:
-    image = study.read_volume(case.name)
-    if study.dimension == 3:
-        read = fitted(oriented(read_volume_labels(path, study.organs), study.orientation), image.geometry)
-    else:
-        read = read_planar_labels(path, study.organs, geometry=image.geometry)
+    image = study.read_scan(case.name)
+    read = read_labels(path, study.organs, geometry=image.geometry, orientation=study.orientation)
     try:
         labels = SparseLabels(read.voxels, read.geometry, study.organs)
     except InputError as error:

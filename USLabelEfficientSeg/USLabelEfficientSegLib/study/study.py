@@ -14,6 +14,7 @@ from ..disk.links import refuse_links
 from ..disk.lock import StudyLock, holder_of
 from ..disk.study_layout import EVENTS_NAME, LABELS, LOCK_NAME, MODEL_NAME, RUN, run_file
 from ..errors import InputError
+from ..imaging.dimension import Dimension, ScanWords, words_of
 from .coverage import label_fraction
 from .events import EventLog, read_events
 from .manifest import Case, LabelRecord, Manifest, read_manifest, write_manifest
@@ -22,7 +23,6 @@ from .stages import Stage
 if TYPE_CHECKING:  # what reads and writes images takes long to import: whoever only looks at a study need not wait
     from ..annotation.sparse_labels import SparseLabels
     from ..imaging.geometry import Geometry
-    from ..imaging.image_files import Dimension
     from ..imaging.orientation import Orientation
     from ..imaging.pixel_sizes import PixelSizes
     from ..imaging.scan import Scan
@@ -60,7 +60,7 @@ class Study:
             folder: the new study; must not exist or be empty.
             images: folder of volumes or 2-D images `NAME.ext`.
             labels: folder of label maps `NAME.ext`: 0 background, n the n-th organ, 255 unlabelled (of volumes only;
-                for the labels of 2-D images see `read_image_labels`).
+                for the labels of 2-D images see `read_labels`).
             organs: their names, in the order of their classes; by default "organ 1", ... for each class.
             slice_axis: array axis along which slices were acquired or annotated.
             label_fraction: hide dense labels but for this fraction of their slices, of 2-D images whole labels;
@@ -125,6 +125,16 @@ class Study:
         return self._manifest.dimension
 
     @property
+    def is_planar(self) -> bool:
+        """Whether it is a study of 2-D images."""
+        return self.dimension == 2
+
+    @property
+    def words(self) -> ScanWords:
+        """What people call its scans and slices."""
+        return words_of(self.dimension)
+
+    @property
     def slice_axis(self) -> int:
         """Array axis along which slices were acquired or annotated."""
         return self._manifest.slice_axis
@@ -146,17 +156,15 @@ class Study:
                 return case
         raise InputError(
             self.folder,
-            f"has no {'volume' if self.dimension == 3 else 'image'} named {name}",
+            f"has no {self.words.scan} named {name}",
             "see `study show` for the names",
         )
 
-    def read_volume(self, name: str) -> Scan:
+    def read_scan(self, name: str) -> Scan:
         """The volume or image of a case."""
-        from ..imaging.files import read_volume
-        from ..imaging.image_files import read_image
+        from ..imaging.scan_files import read_scan
 
-        read = read_volume if self.dimension == 3 else read_image
-        return replace(read(self.folder / self.case(name).image.file), name=name)
+        return replace(read_scan(self.folder / self.case(name).image.file, self.dimension), name=name)
 
     def read_labels(self, name: str) -> SparseLabels | None:
         """The sparse labels of a case, or None when nothing of it is labelled."""
@@ -208,9 +216,8 @@ class Study:
                 f"is of {', '.join(labels.organs)}",
                 f"label {', '.join(self.organs)} as the study does",
             )
-        # Of a volume the header alone: an annotator waits for this after every slice.
-        header = self.dimension == 3
-        geometry = read_geometry(self.folder / case.image.file) if header else self.read_volume(case.name).geometry
+        # The header alone: an annotator waits for this after every slice.
+        geometry = read_geometry(self.folder / case.image.file, planar=self.is_planar)
         labels.validate(case.name, geometry)
         return geometry
 
@@ -254,7 +261,7 @@ class Study:
                 )  # fmt: skip
             if case.labels is not None and sha256_of(self.folder / case.labels.file) != case.labels.sha256:
                 labels = self._read_labels(case.labels)
-                labels.validate(case.name, self.read_volume(case.name).geometry)
+                labels.validate(case.name, self.read_scan(case.name).geometry)
                 record = label_record(self.folder, case.labels.file, labels, self.slice_axis)
                 self._replace(case.model_copy(update={"labels": record}))
 
@@ -338,11 +345,11 @@ class Study:
         }
 
     def _read_labels(self, record: LabelRecord) -> SparseLabels:
-        from ..annotation.label_files import read_planar_labels, read_volume_labels
+        from ..annotation.label_files import read_labels
         from ..annotation.sparse_labels import SparseLabels
 
         path = self.folder / record.file
-        label = read_volume_labels(path, self.organs) if self.dimension == 3 else read_planar_labels(path, self.organs)
+        label = read_labels(path, self.organs, dimension=self.dimension)
         return SparseLabels(label.voxels, label.geometry, self.organs)
 
     def _replace(self, changed: Case) -> None:

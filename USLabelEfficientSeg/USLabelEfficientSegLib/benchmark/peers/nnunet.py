@@ -46,7 +46,7 @@ def export(folder: Path, study: Study, held_out: Mapping[str, Path]) -> Path:
     for case, stem in zip(labelled, safe_stems(case.name for case in labelled), strict=True):
         labels = study.read_labels(case.name)
         assert labels is not None
-        write_volume(dataset / "imagesTr" / f"{stem}_0000{SUFFIX}", study.read_volume(case.name))
+        write_volume(dataset / "imagesTr" / f"{stem}_0000{SUFFIX}", study.read_scan(case.name))
         voxels = np.where(labels.voxels == UNLABELLED, np.uint8(ignored), labels.voxels)
         write_label_map(dataset / "labelsTr" / f"{stem}{SUFFIX}", LabelMap(voxels, labels.geometry, case.name))
     for stem, path in zip(safe_stems(held_out), held_out.values(), strict=True):

@@ -1,9 +1,7 @@
-"""90 % prediction intervals of volumes, from the labelled slices of the study or from fully labelled volumes.
+"""90 % prediction intervals of volumes from the labelled slices of a study.
 
-Errors of a volume are multiplicative, so all of it works on log(true / predicted).
-
-From labelled slices (`calibration_from_slices`): with residuals r of slice areas against a prediction that has not
-seen the subject, n of an organ,
+Errors of a volume are multiplicative, so all of it works on log(true / predicted). With residuals r of slice areas
+against a prediction that has not seen the subject, n of an organ,
 
     B = (8 * 0.35^2 + n 0.7^2 var(r)) / (8 + n),    U = B - var(log V) / 2,
     log V_true in log V - U/2 +- t(n + 7) sqrt(U + e^2 + d^2).
@@ -23,26 +21,19 @@ The promise is one over label draws as well as over subjects: a dozen slices by 
 interval that is too narrow for all new subjects alike. The first three constants were chosen so that 90 % hold over 43
 random draws of 15 slices from real volumes, with the location prior as the model; the half on unlabelled volumes of
 studies with a trained model, of which intervals that took off all of the variance held 62 to 85 %.
-
-From labelled volumes (`calibration_from_volumes`): split conformal prediction, exact whatever the model is like
-(Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World, 2005; Lei et al., JASA 2018).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, exp, floor
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 from scipy import stats
 
-from ..errors import InputError
+from .intervals import LEVEL, Calibration
 from .slice_residuals import SliceResiduals
 
-LEVEL = 0.9
 _USUAL_SPREAD = 0.35
 _USUAL_COUNT = 8
 _SIZE_OF_AREA = 0.7
@@ -50,8 +41,6 @@ _EXPLAINED = 0.5
 _LARGEST_RESIDUAL = 0.8  # an area more than 2.2 times off tells of a misplaced organ rather than of its size
 _LEAST_UNEXPLAINED = 0.25  # of the variance between subjects: no model of a few slices explains more
 _FEWEST_RESIDUALS = 3
-FEWEST_VOLUMES = 9
-_TWO_SIDED = 19
 
 
 @dataclass(frozen=True)
@@ -69,26 +58,7 @@ class OwnVolumes:
     beyond: float
 
 
-class VolumeCalibration(BaseModel):
-    """By what factors the true volume may differ from the predicted one.
-
-    Attributes:
-        factors: lower and upper factor of each organ, None where too little is known.
-        method: one sentence for the reader of a report.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    factors: tuple[tuple[float, float] | None, ...]
-    method: str
-
-    def interval_ml(self, organ: int, volume_ml: float) -> tuple[float, float] | None:
-        """Interval of the organ with this index around a predicted volume; None where too little is known."""
-        factors = self.factors[organ]
-        return None if factors is None or volume_ml <= 0 else (factors[0] * volume_ml, factors[1] * volume_ml)
-
-
-def calibration_from_slices(residuals: Sequence[SliceResiduals], own: Sequence[OwnVolumes]) -> VolumeCalibration:
+def calibration_from_slices(residuals: Sequence[SliceResiduals], own: Sequence[OwnVolumes]) -> Calibration:
     """Calibrate on the study's labelled slices; both arguments have one entry an organ."""
     enough = [len(one.log_ratios) >= _FEWEST_RESIDUALS for one in residuals]
     factors = [
@@ -100,42 +70,7 @@ def calibration_from_slices(residuals: Sequence[SliceResiduals], own: Sequence[O
         "against a prediction that had not seen these subjects' labels (cross-fitting, Student's t on the logarithm), "
         "with the uncertainty of learning from so few subjects added."
     )
-    return VolumeCalibration(factors=tuple(factors), method=method)
-
-
-def calibration_from_volumes(log_ratios: NDArray[np.float64]) -> VolumeCalibration:
-    """Split conformal calibration on held-out volumes.
-
-    From 19 volumes on each side of the interval has its own quantile, so that a bias of the model is corrected; from
-    9 on the interval is symmetric.
-
-    Args:
-        log_ratios: (n, organs) log of true over predicted volume, nan where the reference lacks the organ.
-
-    Raises:
-        InputError: fewer than nine volumes, for which no finite interval has 90 % coverage.
-    """
-    factors = []
-    for ratios in log_ratios.T:
-        known = np.sort(ratios[~np.isnan(ratios)])
-        if len(known) < FEWEST_VOLUMES:
-            raise InputError(
-                "calibration",
-                f"has {len(known)} labelled volumes of an organ, too few for a 90 % interval",
-                f"give at least {FEWEST_VOLUMES}",
-            )
-        if len(known) >= _TWO_SIDED:
-            tail = floor((len(known) + 1) * (1 - LEVEL) / 2 + 1e-9)
-            low, high = known[tail - 1], known[-tail]
-        else:
-            high = np.sort(np.abs(known))[ceil((len(known) + 1) * LEVEL - 1e-9) - 1]
-            low = -high
-        factors.append((exp(low), exp(high)))
-    method = (
-        f"90 % prediction interval by split conformal prediction on {len(log_ratios)} fully labelled volumes that the "
-        "model was not trained on: exact for volumes of the same kind."
-    )
-    return VolumeCalibration(factors=tuple(factors), method=method)
+    return Calibration(factors={"volume": tuple(factors)}, method=method)
 
 
 def _factors(residuals: SliceResiduals, own: OwnVolumes) -> tuple[float, float]:

@@ -1,0 +1,66 @@
+"""The trained model of a study folder or of a model file, of volumes or of 2-D images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..disk.kinds import check_model
+from ..disk.study_layout import MODEL_NAME
+from ..errors import InputError
+from ..imaging.dimension import Dimension
+from ..study.study import Study
+from ..training.checkpoint_header import read_metadata
+from .image_model import ImageModel
+from .model import SegmentationModel
+from .model_description import IMAGE_MODEL
+
+TrainedModel = SegmentationModel | ImageModel
+
+
+def load_model(path: Path) -> TrainedModel:
+    """The model of a study folder or of a model file.
+
+    Raises:
+        InputError: the study is not trained, or now has other organs than its model; a file that is no model.
+    """
+    if not path.is_dir():
+        check_model(path)
+        return _load(path)
+    study = Study.open(path)
+    file = study.run_folder / MODEL_NAME
+    if not file.exists():
+        problem = "is not trained to the end yet"
+        raise InputError(study.folder, problem, f"train it with `uslabelseg train {study.folder}`")
+    model = _load(file)
+    if model.organs != study.organs:
+        problem = f"was trained for {', '.join(model.organs)}, but the study is of {', '.join(study.organs)}"
+        raise InputError(file, problem, "train the study with --restart")
+    return model
+
+
+def load_volume_model(path: Path) -> SegmentationModel:
+    """The model where only one of volumes will do. Raises `InputError` as `load_model`, or if it is of 2-D images."""
+    model = load_model(path)
+    if isinstance(model, ImageModel):
+        raise InputError(path, "is a model of 2-D images", "give the model of a study of volumes")
+    return model
+
+
+def model_dimension(path: Path) -> Dimension:
+    """Whether the model of a study folder or a model file is for 2-D images or for volumes, without loading it.
+
+    Raises:
+        InputError: no study, or a file that is missing or damaged.
+    """
+    if path.is_dir():
+        return Study.open(path).dimension
+    check_model(path)
+    return _dimension(path)
+
+
+def _load(file: Path) -> TrainedModel:
+    return ImageModel.load(file) if _dimension(file) == 2 else SegmentationModel.load(file)
+
+
+def _dimension(file: Path) -> Dimension:
+    return 2 if IMAGE_MODEL in read_metadata(file) else 3
