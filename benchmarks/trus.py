@@ -27,7 +27,7 @@ from USLabelEfficientSegLib.command_line.options import parse_changes
 from USLabelEfficientSegLib.disk.files import atomic_write_json
 from USLabelEfficientSegLib.disk.study_layout import MANIFEST_NAME
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.evaluation.evaluate import CaseMetrics, evaluate_case
+from USLabelEfficientSegLib.evaluation.case_metrics import CaseMetrics, evaluate_case
 from USLabelEfficientSegLib.evaluation.metrics import volume_error_percent
 from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, read_volume
 from USLabelEfficientSegLib.method.suggesting import write_suggested_labels

@@ -16,7 +16,8 @@ import torch
 from .disk.files import atomic_write_json, writing
 from .disk.study_layout import MANIFEST_NAME, PDF_NAME, REPORT_NAME
 from .errors import Cancelled, InputError
-from .evaluation.evaluate import evaluate_folders, summarise, write_metrics_csv
+from .evaluation.evaluate import evaluate_folders
+from .evaluation.summary import summarise, write_metrics_csv
 from .imaging.files import find_images, write_label_map, write_volume
 from .imaging.simulator import SimulatedCase, simulate_volume
 from .measurement.measured_segmentation import segment_and_measure

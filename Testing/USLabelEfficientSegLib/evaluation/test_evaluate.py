@@ -4,16 +4,9 @@ import numpy as np
 import pytest
 
 from USLabelEfficientSegLib.errors import InputError, Notice
-from USLabelEfficientSegLib.evaluation.evaluate import (
-    ALL_ORGANS,
-    evaluate_case,
-    evaluate_folders,
-    evaluate_pairs,
-    organs_of,
-    pair_folders,
-    summarise,
-    write_metrics_csv,
-)
+from USLabelEfficientSegLib.evaluation.case_metrics import evaluate_case
+from USLabelEfficientSegLib.evaluation.evaluate import evaluate_folders, evaluate_pairs, organs_of, pair_folders
+from USLabelEfficientSegLib.evaluation.summary import ALL_ORGANS, summarise, write_metrics_csv
 from USLabelEfficientSegLib.imaging.files import write_label_map
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import LabelMap

@@ -7,14 +7,9 @@ import pytest
 from simulated_heads import write_png
 
 from USLabelEfficientSegLib.errors import InputError, Notice
-from USLabelEfficientSegLib.evaluation.evaluate import (
-    evaluate_case,
-    evaluate_pairs,
-    organs_of,
-    pair_folders,
-    summarise,
-    write_metrics_csv,
-)
+from USLabelEfficientSegLib.evaluation.case_metrics import evaluate_case
+from USLabelEfficientSegLib.evaluation.evaluate import evaluate_pairs, organs_of, pair_folders
+from USLabelEfficientSegLib.evaluation.summary import summarise, write_metrics_csv
 from USLabelEfficientSegLib.imaging.files import write_label_map
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes

@@ -9,7 +9,7 @@ import torch
 
 from ..annotation.label_files import read_volume_labels
 from ..errors import Cancelled
-from ..evaluation.evaluate import evaluate_case
+from ..evaluation.case_metrics import evaluate_case
 from ..imaging.files import read_volume
 from ..imaging.scan import LabelMap
 from ..segmentation.inference import predict

@@ -15,7 +15,7 @@ from .options import OrganNames, PixelSize, PixelTable, parse_organs
 from .result_output import next_report, refuse_pixel_sizes_of_volumes
 
 if TYPE_CHECKING:
-    from ..evaluation.evaluate import MetricSummary
+    from ..evaluation.summary import MetricSummary
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ def evaluate(
     Example:
       uslabelseg evaluate segmentations expert-labels --output metrics.csv
     """
-    from ..evaluation.evaluate import evaluate_pairs, organs_of, pair_folders, summarise, write_metrics_csv
+    from ..evaluation.evaluate import evaluate_pairs, organs_of, pair_folders
+    from ..evaluation.summary import summarise, write_metrics_csv
     from ..imaging.pixel_sizes import read_pixel_sizes
     from ..imaging.scan_files import dimension_of_files
 

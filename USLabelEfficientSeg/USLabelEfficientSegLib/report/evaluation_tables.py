@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..evaluation.evaluate import MetricSummary
+from ..evaluation.summary import MetricSummary
 from .blocks import Table
 
 _SHOWN = {

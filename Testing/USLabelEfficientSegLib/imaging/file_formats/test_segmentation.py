@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.evaluation.evaluate import evaluate_case
+from USLabelEfficientSegLib.evaluation.case_metrics import evaluate_case
 from USLabelEfficientSegLib.imaging.file_formats.segmentation import fitted
 from USLabelEfficientSegLib.imaging.files import find_images, image_name, read_label_map, read_volume, write_volume
 from USLabelEfficientSegLib.imaging.geometry import Geometry
