@@ -32,7 +32,7 @@ def scaled(run: Run, model: SegmentationModel) -> SegmentationModel:
     labelled = [volume for volume in run.volumes if volume.labels is not None]
 
     def probability(volume: TrainingVolume) -> Tensor:
-        return predict_inputs(model, volume.inputs, volume.sector, run.device).probability
+        return predict_inputs(model, volume.inputs, volume.sector, run.computing.device).probability
 
     probabilities = run.each_volume("scaling", probability, volumes=labelled, told=False)
     targets = [volume.labels for volume in labelled if volume.labels is not None]
@@ -48,7 +48,7 @@ def calibrated(run: Run, model: SegmentationModel) -> SegmentationModel:
     others = tuple({1, 2, 3} - {axis + 1})
 
     def measured(volume: TrainingVolume) -> tuple[IntensityFeatures, NDArray[np.float64], NDArray[np.float64]]:
-        probability = predict_inputs(model, volume.inputs, volume.sector, run.device).probability[1:].numpy()
+        probability = predict_inputs(model, volume.inputs, volume.sector, run.computing.device).probability[1:].numpy()
         shares = np.maximum(probability.mean(axis=(1, 2, 3), dtype=np.float64), _LEAST_SHARE)
         features = IntensityFeatures(volume.grey.numpy(), volume.sector.numpy())
         return features, shares, probability.sum(axis=others, dtype=np.float64)

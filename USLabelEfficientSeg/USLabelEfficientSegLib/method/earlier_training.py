@@ -59,16 +59,22 @@ class EarlierModel:
 
 
 @dataclass(frozen=True)
-class EarlierTeacher:
-    """The checkpoint of a teacher that has studied some of the volumes."""
+class Learnt:
+    """What a study has learnt before a training.
 
-    path: Path
+    Attributes:
+        model: that the training continues from; None: it learns from the labels anew.
+        teacher: checkpoint of a ViT that is to see more volumes now; None: it has seen them all.
+    """
+
+    model: EarlierModel | None = None
+    teacher: Path | None = None
 
     @classmethod
-    def of(cls, study: Study) -> EarlierTeacher | None:
-        """The teacher that was set aside in a study, None when there is none."""
-        path = study.run_folder / EARLIER_TEACHER_NAME
-        return cls(path) if path.exists() else None
+    def of(cls, study: Study) -> Learnt:
+        """What was set aside in a study. Raises `InputError` like `EarlierModel.of`."""
+        teacher = study.run_folder / EARLIER_TEACHER_NAME
+        return cls(EarlierModel.of(study), teacher if teacher.exists() else None)
 
 
 def set_aside(study: Study, settings: Settings, from_teacher: bool) -> None:

@@ -1,0 +1,102 @@
+"""A study is opened for training: what is asked for is checked, the study locked, its volumes read and aligned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+
+from ..anatomy.training_volumes import prepare_volume
+from ..errors import InputError
+from ..student.symmetry import mirror_axes
+from ..study.coverage import check_every_organ_is_shown
+from ..study.provenance import start_run
+from ..study.settings import Settings
+from ..study.stages import Stage
+from ..study.study import Study
+from ..training.processors import Processors
+from ..training.several_devices import check_devices, device_name
+from ..training.side_by_side import SideBySide
+from .aligning import aligned
+from .earlier_training import Learnt, set_aside
+from .run import Computing, Observer, Run, forget_run, stop_if
+from .slice_teacher import SLICE_TEACHERS
+from .students import offer_supervised_students
+
+
+@contextmanager
+def opened(
+    study: Study,
+    settings: Settings,
+    device: torch.device,
+    until: Stage,
+    *,
+    devices: int,
+    restart: bool,
+    from_teacher: bool,
+    cancelled: Callable[[], bool] | None,
+    observer: Observer | None,
+    without_examples: bool,
+    processors: Processors | None,
+) -> Iterator[Run]:
+    """The run of a training up to `until`, while the study is locked; for the rest see `pipeline.train`."""
+    check_asked(study, settings, until)
+    if observer is not None and devices > 1:
+        raise ValueError("an observer cannot follow students that are trained in other processes")
+    check_devices(device, devices, batch_sizes(settings, until))
+    alone = device.type != "cpu" or devices > 1 or observer is not None or torch.get_num_threads() > 1
+    with study.lock(), SideBySide(study.events, None if alone else processors, cancelled) as beside:
+        if until not in SLICE_TEACHERS[settings.method].without_labels:
+            check_labels(study, without_examples)
+        if restart:
+            forget_run(study)
+        run = open_run(study, settings, Computing(device, devices, beside, observer), from_teacher)
+        if until is not Stage.TEACHER:
+            run = aligned(run)
+        if run.learnt.model is not None and until is Stage.SLICE_HEAD:
+            remedy = "choose another stage or --from-teacher"
+            raise InputError(f"stage {until.option}", "is no part of a training that continues from a model", remedy)
+        if until is Stage.STUDENT:
+            offer_supervised_students(run)
+        yield run
+
+
+def check_asked(study: Study, settings: Settings, until: Stage) -> None:
+    """Refuse images, and a stage that the method does not have. Raises `InputError`."""
+    if study.dimension == 2:
+        raise InputError(study.folder, "is a study of 2-D images", "train it with `uslabelseg train`")
+    if until not in (*SLICE_TEACHERS[settings.method].stages, Stage.PSEUDO_LABELS, Stage.STUDENT):
+        raise InputError(f"stage {until.option}", f"is no part of the method {settings.method}", "choose another stage")
+
+
+def check_labels(study: Study, without_examples: bool) -> None:
+    """Refuse a study without labels, or, unless `without_examples`, without any of an organ. Raises `InputError`."""
+    if all(case.labels is None for case in study.cases):
+        remedy = "label one or train only the teacher of cross-dimensional"
+        raise InputError(study.folder, "has no labelled slice", remedy)
+    if not without_examples:
+        check_every_organ_is_shown(study)
+
+
+def batch_sizes(settings: Settings, until: Stage) -> dict[str, int]:
+    """Batches that several devices would share, by the name of their setting."""
+    sizes = SLICE_TEACHERS[settings.method].shared_batches(settings)
+    return {**sizes, "student.batch_size": settings.student.batch_size} if until is Stage.STUDENT else sizes
+
+
+def open_run(study: Study, settings: Settings, computing: Computing, from_teacher: bool = False) -> Run:
+    """Record the run, and bring the study's volumes and sparse labels to the working grid; see `pipeline.train`."""
+    study.check_files()
+    for teacher in SLICE_TEACHERS.values():  # before anything is written: a file of weights may be a wrong one
+        teacher.check(settings)
+    set_aside(study, settings, from_teacher)
+    learnt, where = Learnt.of(study), device_name(computing.device, computing.devices)
+    start_run(study, settings, where, continued_from=None if learnt.model is None else learnt.model.record)
+    volumes = []
+    for number, case in enumerate(study.cases, start=1):
+        stop_if(computing.cancelled, f"reading stopped after {number - 1} of {len(study.cases)} volumes")
+        labels = study.read_labels(case.name)
+        volumes.append(prepare_volume(study.read_scan(case.name), labels, settings.working_grid.max_voxels))
+        study.events.emit(Stage.READING_VOLUMES, number, len(study.cases))
+    return Run(study, settings, volumes, mirror_axes([volume.grey for volume in volumes]), computing, learnt)

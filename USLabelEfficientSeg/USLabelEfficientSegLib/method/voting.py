@@ -1,0 +1,96 @@
+"""A model of students that vote, and of the location prior.
+
+With four labelled slices distilled students are better, with fifteen supervised ones, with forty even more so
+(docs/experiments.md): these have the more votes the more labels there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..segmentation.model import SegmentationModel
+from ..segmentation.model_provenance import without_names
+from ..student.build import StudentDesign
+from ..study.provenance import image_checksums, label_checksums
+from .plan import labelled_slices
+from .run import Run
+
+
+@dataclass(frozen=True)
+class Students:
+    """Trained 3-D networks.
+
+    Attributes:
+        distilled: that a teacher has taught, and that have learnt from labels, too.
+        supervised: that have learnt from labels alone.
+    """
+
+    distilled: Sequence[nn.Module] = ()
+    supervised: Sequence[nn.Module] = ()
+
+
+def voting_model(run: Run, students: Students) -> SegmentationModel:
+    """The students vote, and the location prior; the file tells what they were made from."""
+    prior = run.location_prior if run.settings.segmentation.prior_votes else None
+    slices = labelled_slices(run.study)
+    share = slices / (slices + run.settings.student.half_of_votes_at)
+    return SegmentationModel(
+        networks=(*students.distilled, *students.supervised),
+        design=student_design(run),
+        organs=run.study.organs,
+        max_voxels=run.settings.working_grid.max_voxels,
+        window=run.settings.student.window,
+        overlap=run.settings.segmentation.overlap,
+        mirrored_axes=run.mirrored,
+        template=run.template,
+        prior=prior,
+        weights=vote_weights(len(students.distilled), len(students.supervised), int(prior is not None), share),
+        provenance=provenance_of(run),
+        orientation=run.study.orientation,
+    )
+
+
+def vote_weights(distilled: int, supervised: int, prior: int, share: float) -> tuple[float, ...]:
+    """Weights, which add up to 1, of so many distilled students, supervised students, and location priors.
+
+    Args:
+        distilled, supervised, prior: how many there are.
+        share: of all votes that supervised students have between them, if there are others.
+    """
+    others = distilled + prior
+    of_supervised = (share if others else 1.0) if supervised else 0.0
+    of_others = (1 - of_supervised) / max(others, 1)
+    each = of_supervised / max(supervised, 1)
+    return (*[of_others] * distilled, *[each] * supervised, *[of_others] * prior)
+
+
+def student_design(run: Run) -> StudentDesign:
+    """Of the students: that of the earlier model, or the study's classes and its typical voxel."""
+    if run.learnt.model is not None:
+        return run.learnt.model.model.design
+    spacing = torch.tensor([volume.spacing for volume in run.volumes]).median(dim=0).values.tolist()
+    return StudentDesign(
+        network=run.settings.student.network,
+        classes=len(run.study.organs) + 1,
+        spacing=(spacing[0], spacing[1], spacing[2]),
+        slice_axis=run.study.slice_axis,
+        widths=run.settings.student.widths,
+    )
+
+
+def provenance_of(run: Run) -> dict[str, Any]:
+    """What a model of this run tells of its making, see `segmentation.model_provenance`."""
+    earlier = run.learnt.model
+    return without_names(
+        {
+            "settings": run.settings.model_dump(mode="json"),
+            "images": image_checksums(run.study),
+            "labels": label_checksums(run.study),
+            **({} if earlier is None else {"continued_from": earlier.record}),
+        }
+    )
