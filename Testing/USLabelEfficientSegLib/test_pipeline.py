@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,9 @@ from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.imaging.normalisation import AnatomicalFrame
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
-from USLabelEfficientSegLib.method.run import FEWEST_STUDENT_STEPS, aligned, open_run
+from USLabelEfficientSegLib.method.aligning import aligned
+from USLabelEfficientSegLib.method.opening import open_run
+from USLabelEfficientSegLib.method.run import Computing
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation.inference import predict
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
@@ -76,7 +77,7 @@ def test_a_model_tells_what_it_was_made_from(trained_study):
 def test_positions_are_told_in_the_aligned_frame_of_each_volume(study, settings):
     train(study, settings, CPU, until="pseudo-labels")
     with study.lock():
-        run = open_run(study, settings, CPU, None)
+        run = open_run(study, settings, Computing(CPU))
         first = aligned(run)
         again = aligned(run)
 
@@ -90,41 +91,21 @@ def test_positions_are_told_in_the_aligned_frame_of_each_volume(study, settings)
 
 def test_without_alignment_positions_are_those_in_the_volume(study, settings):
     with study.lock():
-        run = aligned(open_run(study, changed(settings, {"alignment": False}), CPU, None))
+        run = aligned(open_run(study, changed(settings, {"alignment": False}), Computing(CPU)))
     assert run.template is None
     assert {volume.frame for volume in run.volumes} == {AnatomicalFrame()}
 
 
-def test_few_labels_are_not_learnt_by_heart(study, settings):
-    with study.lock():
-        run = open_run(study, changed(settings, {"student.steps": 5_000}), CPU, None)
-    slices = sum(len(case.labels.slices) for case in study.cases if case.labels is not None)
-    assert run.student_settings.steps == max(FEWEST_STUDENT_STEPS, 20 * slices)
-    enough = replace(run, settings=changed(run.settings, {"student.steps_per_labelled_slice": 0}))
-    assert enough.student_settings.steps == 5_000
-    assert replace(run, settings=settings).student_settings.steps == settings.student.steps
-
-
-def test_students_of_the_labels_alone_learn_longer_the_more_labels_there_are(study, settings):
-    with study.lock():
-        run = open_run(study, changed(settings, {"student.label_steps": 12_000}), CPU, None)
-    slices = sum(len(case.labels.slices) for case in study.cases if case.labels is not None)
-    assert 0 < slices < 15
-    assert run.label_steps == 800 * slices
-    assert replace(run, settings=changed(run.settings, {"student.label_steps_from": slices + 1})).label_steps == 0
-    assert replace(run, settings=changed(run.settings, {"student.label_steps": 0})).label_steps == 0
-
-
-def test_taught_students_and_students_of_the_labels_alone_vote(study, settings):
+def test_distilled_and_supervised_students_vote(study, settings):
     both = train(study, settings, CPU)
     events = read_events(study.run_folder / "events.jsonl")
-    taught = train(study, changed(settings, {"student.label_steps": 0}), CPU, restart=True)
+    distilled = train(study, changed(settings, {"student.label_steps": 0}), CPU, restart=True)
 
-    assert both is not None and taught is not None
-    assert (len(both.networks), len(taught.networks)) == (2, 1)
-    for one, other in zip(both.networks[0].parameters(), taught.networks[0].parameters(), strict=True):
+    assert both is not None and distilled is not None
+    assert (len(both.networks), len(distilled.networks)) == (2, 1)
+    for one, other in zip(both.networks[0].parameters(), distilled.networks[0].parameters(), strict=True):
         assert torch.equal(one, other)
-    # Those of the labels alone are told nothing else.
+    # Supervised students are told nothing else.
     assert {name for event in events if event.stage == "labels alone 1" for name in event.losses} == {"labels"}
 
 

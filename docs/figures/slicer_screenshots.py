@@ -174,11 +174,11 @@ def train(tour: Tour) -> None:
     volume_node = slicer.util.getNode(f"simulated_{UNLABELLED_CASE:04d}")
     tour.show(volume_node, middle_of(volume_node))
     tour.ui.changesEdit.text = SETTINGS
-    tour.click("trainButton", until=lambda: tour.in_the_middle_of(Stage.LABELS_ALONE))
+    tour.click("trainButton", until=lambda: tour.in_the_middle_of(Stage.SUPERVISED))
     tour.picture("train", "train")
     tour.click("cancelTrainButton")
     tour.picture("cancelled", "train")
-    tour.click("trainButton", until=lambda: tour.in_the_middle_of(Stage.LABELS_ALONE))
+    tour.click("trainButton", until=lambda: tour.in_the_middle_of(Stage.SUPERVISED))
     tour.picture("resumed", "train")
     tour.wait(tour.idle)
 

@@ -92,7 +92,7 @@ def test_stages_of_an_earlier_start_count_as_done_and_not_as_fast():
 
 
 def test_students_that_learn_beside_do_not_mean_that_what_comes_before_them_is_done():
-    total = TotalProgress((*STAGES[:2], (NumberedStage(Stage.LABELS_ALONE, member=1), 70.0)))
+    total = TotalProgress((*STAGES[:2], (NumberedStage(Stage.SUPERVISED, member=1), 70.0)))
     total(Event("labels alone 1", 35, 70))
 
     assert total.share == pytest.approx(35 / 200)

@@ -108,7 +108,7 @@ def test_a_continued_training_leaves_out_what_comes_before_the_students_and_take
     assert {event.of for event in events if event.stage == "student continued.1"} == {2}  # of 3: half, rounded
 
 
-def test_students_of_the_labels_alone_join_a_model_once_there_are_labels_enough(trained, settings):
+def test_supervised_students_join_a_model_once_there_are_labels_enough(trained, settings):
     study = trained  # with one more labelled slice than it knows
     slices = 1 + sum(len(case.labels.slices) for case in study.cases if case.labels is not None)
     settings = changed(settings, {"student.label_steps_from": slices + 1, "student.label_steps": 16})
@@ -164,7 +164,7 @@ def test_killed_while_it_is_prepared_it_continues_all_the_same(trained, settings
             patch.setattr(os, "replace", lambda a, b: (move(a, b), str(b).endswith(EARLIER_MODEL_NAME) and die()))
         else:
             target = "start_run" if moment == "stages removed" else "prepare_volume"
-            patch.setattr(f"USLabelEfficientSegLib.method.run.{target}", die)
+            patch.setattr(f"USLabelEfficientSegLib.method.opening.{target}", die)
         train(trained, settings, CPU)
     assert not (trained.run_folder / MODEL_NAME).exists()
 

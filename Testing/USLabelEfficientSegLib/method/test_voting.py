@@ -1,10 +1,10 @@
 import pytest
 
-from USLabelEfficientSegLib.method.rounds import vote_weights
+from USLabelEfficientSegLib.method.voting import vote_weights
 
 
 @pytest.mark.parametrize(
-    ("taught", "alone", "prior", "share", "weights"),
+    ("distilled", "supervised", "prior", "share", "weights"),
     [
         (1, 1, 1, 0.5, (0.25, 0.5, 0.25)),
         (1, 1, 0, 0.5, (0.5, 0.5)),
@@ -14,10 +14,10 @@ from USLabelEfficientSegLib.method.rounds import vote_weights
         (1, 0, 0, 0.7, (1.0,)),
     ],
 )
-def test_students_of_the_labels_alone_have_their_share_of_the_votes_and_the_others_the_rest(
-    taught, alone, prior, share, weights
+def test_supervised_students_have_their_share_of_the_votes_and_the_others_the_rest(
+    distilled, supervised, prior, share, weights
 ):
-    found = vote_weights(taught, alone, prior, share)
+    found = vote_weights(distilled, supervised, prior, share)
 
     assert found == pytest.approx(weights)
     assert sum(found) == pytest.approx(1)

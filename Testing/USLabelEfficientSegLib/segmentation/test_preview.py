@@ -5,10 +5,10 @@ import shutil
 import pytest
 import torch
 
-from USLabelEfficientSegLib import pipeline
 from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
 from USLabelEfficientSegLib.imaging.files import read_label_map
 from USLabelEfficientSegLib.imaging.resampling import working_geometry
+from USLabelEfficientSegLib.method import opening
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation import preview
 from USLabelEfficientSegLib.study.events import read_events
@@ -63,7 +63,7 @@ def test_a_student_that_another_process_trains_can_be_watched(studies, monkeypat
                 meanwhile(0)  # nothing was told yet
                 meanwhile(2)
 
-    monkeypatch.setattr(pipeline, "SideBySide", Elsewhere)
+    monkeypatch.setattr(opening, "SideBySide", Elsewhere)
     train(study, read_settings(study), torch.device("cpu"))
 
     told = [event for event in read_events(study.events.path) if event.preview == PREVIEW]

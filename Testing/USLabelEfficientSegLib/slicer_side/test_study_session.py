@@ -187,11 +187,11 @@ def test_what_is_new_since_the_training_and_what_it_would_continue_from(session,
     earlier.write_text("")
     assert session.continues()
     with pytest.raises(InputError, match="is damaged"):
-        session.learntFromLabelsAlone()
+        session.hasSupervisedStudents()
     for networks, alone in ((1, False), (2, True)):
         made = {"networks": networks, "provenance": {"settings": preset("quick").model_dump(mode="json")}}
         save_checkpoint(earlier, {}, {"model": made})
-        assert session.learntFromLabelsAlone() is alone
+        assert session.hasSupervisedStudents() is alone
 
     volumes[0].SetAttribute("USLabelEfficientSeg.Study", "")
     volumes[0].SetName("another")

@@ -15,7 +15,7 @@ NAMES = {
     "student 1": NumberedStage(Stage.STUDENT, round=1),
     "student 12.3": NumberedStage(Stage.STUDENT, round=12, member=3),
     "student continued.1": NumberedStage(Stage.STUDENT, round=CONTINUED, member=1),
-    "labels alone 3": NumberedStage(Stage.LABELS_ALONE, member=3),
+    "labels alone 3": NumberedStage(Stage.SUPERVISED, member=3),
 }
 
 

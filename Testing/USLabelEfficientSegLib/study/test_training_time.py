@@ -20,10 +20,10 @@ def test_the_measured_training_is_estimated_well_and_one_that_continues_is_much_
 
 
 def test_a_student_that_joins_when_there_are_labels_enough_takes_its_whole_time():
-    joins, learns_on = (seconds_on_processor("quick", 67, 15, kind) for kind in ("taught students", "all students"))
+    joins, learns_on = (seconds_on_processor("quick", 67, 15, kind) for kind in ("distilled students", "all students"))
 
     assert joins - learns_on == pytest.approx(7 / 8 * 0.033 * 12_000)
-    assert seconds_on_processor("quick", 67, 4, "taught students") == seconds_on_processor(
+    assert seconds_on_processor("quick", 67, 4, "distilled students") == seconds_on_processor(
         "quick", 67, 4, "all students"
     )
 

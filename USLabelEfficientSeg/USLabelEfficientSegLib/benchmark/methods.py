@@ -58,7 +58,7 @@ VARIANTS = {
         "Ours, one round", {"student.rounds": 1}, "The student learns from the teacher's pseudo-labels alone."
     ),
     "ours-no-student-of-labels": Variant(
-        "Ours, taught students alone", {"student.label_steps": 0}, "No student learns from the true labels alone."
+        "Ours, distilled students alone", {"student.label_steps": 0}, "No student learns from the true labels alone."
     ),
     "ours-divergence": Variant(
         "Ours, taught by IDL",

@@ -113,7 +113,7 @@ class TotalProgress:
         found = event.numbered
         if found in self._plan:
             for stage in self._plan:
-                if stage == found or found.stage is Stage.LABELS_ALONE:
+                if stage == found or found.stage is Stage.SUPERVISED:
                     break
                 self._done.setdefault(stage, 1.0)
             self._done[found] = event.step / max(event.of, 1)

@@ -5,14 +5,14 @@ presets they only tell how the time is shared between the stages.
 """
 
 from ..disk.study_layout import MODEL_NAME
+from ..method.plan import labelled_slices, training_plan
 from ..study.settings import Settings
 from ..study.stages import CONTINUED, NumberedStage, Stage
 from ..study.study import Study
 
 _READING, _ALIGNING, _PROPOSING, _CALIBRATING = 0.4, 0.4, 0.3, 0.1  # a volume
 _TEACHER_STEP, _HEAD_STEP, _PAIR_STEP, _STUDENT_STEP = 0.15, 0.03, 0.3, 0.033
-_FEWEST_STUDENT_STEPS = 150
-_CONTINUED, _CONTINUED_ALONE, _CONTINUED_IMAGES = 0.5, 0.125, 1 / 3  # of the steps of networks that learn on
+_CONTINUED_IMAGES = 1 / 3  # of the steps of networks that learn on
 
 
 def planned_stages(study: Study, settings: Settings, until: Stage = Stage.STUDENT) -> list[tuple[NumberedStage, float]]:
@@ -53,25 +53,17 @@ def planned_stages(study: Study, settings: Settings, until: Stage = Stage.STUDEN
 
 
 def _students(study: Study, settings: Settings) -> list[tuple[NumberedStage, float]]:
-    student = settings.student
-    slices = sum(len(case.labels.slices) for case in study.cases if case.labels is not None)
+    student, on = settings.student, (study.run_folder / MODEL_NAME).exists()  # or nothing is left to be done
+    plan = training_plan(settings, labelled_slices(study), distilled_learn_on=on, supervised_learn_on=on)
 
-    def seconds(steps: int, per_slice: float) -> float:
-        fewer = max(_FEWEST_STUDENT_STEPS, per_slice * slices) if per_slice else steps
-        return min(steps, fewer) * _STUDENT_STEP
+    def members(stage: Stage, steps: int, round: int | None = None) -> list[tuple[NumberedStage, float]]:
+        numbers = range(1, student.members + 1)
+        return [(NumberedStage(stage, round, member), steps * _STUDENT_STEP) for member in numbers]
 
-    def members(stage: Stage, seconds: float, round: int | None = None) -> list[tuple[NumberedStage, float]]:
-        return [(NumberedStage(stage, round, member), seconds) for member in range(1, student.members + 1)]
-
-    taught = seconds(student.steps, student.steps_per_labelled_slice)
-    alone = seconds(student.label_steps, student.label_steps_per_labelled_slice)
-    if (study.run_folder / MODEL_NAME).exists():  # it learns on, or nothing is left to be done
-        on = members(Stage.STUDENT, taught * _CONTINUED, CONTINUED)
-        return [*on, *members(Stage.LABELS_ALONE, alone * _CONTINUED_ALONE)]
-    stages = members(Stage.STUDENT, taught, 1)
-    if slices >= student.label_steps_from and student.label_steps:
-        stages += members(Stage.LABELS_ALONE, alone)
-    for number in range(2, student.rounds + 1):
+    stages = members(Stage.STUDENT, plan.distilled.steps, CONTINUED if on else 1)
+    if plan.supervised is not None:
+        stages += members(Stage.SUPERVISED, plan.supervised.steps)
+    for number in range(2, 1 if on else student.rounds + 1):
         stages.append((NumberedStage(Stage.PSEUDO_LABELS, number), _PROPOSING * len(study.cases)))
-        stages += members(Stage.STUDENT, taught, number)
+        stages += members(Stage.STUDENT, plan.distilled.steps, number)
     return stages

@@ -105,11 +105,11 @@ def supervised_members(run: Run, before: Students | None) -> list[Member]:
     start = [] if before is None else before.supervised
     return [
         Member(
-            stage=str(NumberedStage(Stage.LABELS_ALONE, member=member)),
+            stage=str(NumberedStage(Stage.SUPERVISED, member=member)),
             volumes=[volume for volume in run.volumes if volume.labels is not None],
             settings=settings.model_copy(update={"pseudo_label_weight": 0.0}),
             file=f"student_labels_{member}{WEIGHTS_SUFFIX}",
-            draws=(Stage.LABELS_ALONE, member),
+            draws=(Stage.SUPERVISED, member),
             start=start[member - 1] if start else None,
         )
         for member in range(1, settings.members + 1)

@@ -302,8 +302,8 @@ class StudySession:
         """Whether there is a model for training with news to continue from, or training continues from one already."""
         return self.model is not None or (self._study.run_folder / EARLIER_MODEL_NAME).exists()
 
-    def learntFromLabelsAlone(self) -> bool:
-        """Whether the model that training continues from has students of the labels alone.
+    def hasSupervisedStudents(self) -> bool:
+        """Whether the model that training continues from has supervised students.
 
         Raises:
             InputError: there is no such model, or it is damaged.

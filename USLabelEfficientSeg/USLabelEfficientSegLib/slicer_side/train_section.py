@@ -138,7 +138,7 @@ class TrainSection(Section):
         if session.continues() and not anew:
             if session.trained() == "fully" and not news:
                 return ""
-            self.continued = "all students" if session.learntFromLabelsAlone() else "taught students"
+            self.continued = "all students" if session.hasSupervisedStudents() else "distilled students"
             return _("Training continues from the current model.")
         if news or anew:
             return _("Training starts anew from your labels; what was learnt without labels is kept.")

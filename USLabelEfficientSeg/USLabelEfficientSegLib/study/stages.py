@@ -27,7 +27,7 @@ class Stage(StrEnum):
     DIVERGENCE = "divergence"
     PSEUDO_LABELS = "pseudo-labels"
     STUDENT = "student"
-    LABELS_ALONE = "labels alone"
+    SUPERVISED = "labels alone"
     CALIBRATION = "calibration"
     MEASURING = "measuring"
     FINISHED = "finished"
@@ -58,7 +58,7 @@ _TITLES = {
     Stage.DIVERGENCE: "A network and its partner teach each other",
     Stage.PSEUDO_LABELS: "Proposing labels for all slices",
     Stage.STUDENT: "Learning in 3-D",
-    Stage.LABELS_ALONE: "Learning in 3-D from your labels alone",
+    Stage.SUPERVISED: "Learning in 3-D from your labels alone",
     Stage.CALIBRATION: "Checking how sure it may be",
     Stage.MEASURING: "Measuring",
     Stage.FINISHED: "Finished",
@@ -92,7 +92,7 @@ class NumberedStage(NamedTuple):
         if found is None or found[1] not in set(Stage):
             return None
         stage = Stage(found[1])
-        if stage is Stage.LABELS_ALONE:
+        if stage is Stage.SUPERVISED:
             return cls(stage, member=int(found[2])) if found[2].isdigit() and found[3] is None else None
         return cls(stage, _round(found[2]), None if found[3] is None else int(found[3]))
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-#: which students of the model learn on: the taught ones alone where there were too few labels for others
-Continued = Literal["all students", "taught students"]
+#: which students of the model learn on: the distilled ones alone where there were too few labels for others
+Continued = Literal["all students", "distilled students"]
 
 _FIXED_SECONDS, _SECONDS_A_VOLUME, _SECONDS_A_STEP = 50.0, 1.2, 0.033
 _FIXED_SECONDS_CONTINUED, _SECONDS_A_VOLUME_CONTINUED = 10.0, 0.3
-# Of the preset quick: its taught students, and those of the labels alone.
+# Of the preset quick: its distilled students, and the supervised one.
 _ROUNDS, _FEWEST_STEPS, _MOST_STEPS, _STEPS_A_SLICE = 4, 150, 400, 20
 _MOST_LABEL_STEPS, _LABEL_STEPS_A_SLICE, _FEWEST_SLICES_ALONE = 12_000, 800, 8
 
@@ -24,8 +24,8 @@ def seconds_on_processor(
 ) -> float | None:
     """Estimated duration of a training without graphics card; None where nothing was measured.
 
-    One that continues from a model has one round of half the steps, an eighth of those on the labels alone unless it is
-    the first to have them, and no teacher to wait for.
+    One that continues from a model has one round of half the steps, an eighth of those of a supervised student
+    unless it is the first to have one, and no teacher to wait for.
     """
     if preset != "quick":
         return None
