@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,8 +21,6 @@ from ..disk.study_layout import MODEL_NAME, PAIR_NAME
 from ..divergence.images import TrainingImages, image_grey, image_pixel_size, prepare_images
 from ..divergence.pair import NetworkPair
 from ..divergence.prediction import ZOOMS
-from ..divergence.swin_unet import SwinUnet
-from ..divergence.swin_weights import load_swin_weights
 from ..divergence.training import train_pair
 from ..errors import InputError
 from ..segmentation.image_model import ImageModel
@@ -39,6 +36,7 @@ from ..training.context import TrainingContext
 from ..training.memory import computing_alike
 from ..training.seeds import step_seed
 from .earlier_images import EarlierPair, continued_settings, set_aside_images
+from .pair_teacher import check_partner
 from .run import forget_run, stop_if
 
 METHOD = "information-divergence"
@@ -98,9 +96,7 @@ def check_trainable(study: Study, settings: Settings) -> None:
 def open_images_run(study: Study, settings: Settings, device: torch.device) -> EarlierPair | None:
     """Record the run; networks that have learnt from other labels or fewer images learn on, and are given back."""
     study.check_files()
-    if settings.divergence.transformer_weights is not None:  # before anything is written: it may be a wrong file
-        network = SwinUnet(2, width=settings.divergence.transformer_width)
-        load_swin_weights(network, Path(settings.divergence.transformer_weights))
+    check_partner(settings.divergence)  # before anything is written: a file of weights may be a wrong one
     set_aside_images(study, settings)
     earlier = EarlierPair.of(study, settings.divergence)
     start_run(study, settings, str(device), continued_from=None if earlier is None else earlier.record)
