@@ -61,14 +61,16 @@ def test_the_chart_shows_the_losses_of_the_current_stage(host):
 
     events = [Event("teacher", step, 9, losses={"total": 3.0 / (step + 1), "dino": 1.0}) for step in range(9)]
     chart = lossPlotNodes(events)
-    assert (chart.GetTitle(), chart.GetNumberOfPlotSeriesNodes()) == ("Training: teacher", 2)
+    assert chart.GetTitle() == "Training: Studying all slices, without labels"
+    assert chart.GetNumberOfPlotSeriesNodes() == 2
     made = slicer.mrmlScene.GetNumberOfNodes()
 
-    events += [Event("slice_head", 0, 5, losses={"labels": 0.7})]
+    events += [Event("slice head", 0, 5, losses={"labels": 0.7})]
     assert lossPlotNodes(events, chart) is chart
 
-    assert chart.GetTitle() == "Training: slice head"
-    assert [chart.GetNthPlotSeriesNode(0).GetName(), chart.GetNumberOfPlotSeriesNodes()] == ["slice head: labels", 1]
+    assert chart.GetTitle() == "Training: Learning from your labels"
+    assert chart.GetNumberOfPlotSeriesNodes() == 1
+    assert chart.GetNthPlotSeriesNode(0).GetName() == "Learning from your labels: labels"
     assert slicer.mrmlScene.GetNumberOfNodes() == made + 2
 
 

@@ -9,6 +9,7 @@ from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from ..errors import InputError
+from ..study.stages import Stage
 from . import results, study_jobs, study_nodes
 from .jobs import Job, JobRunner, Steps
 from .parameters import USLabelEfficientSegParameterNode
@@ -105,7 +106,7 @@ class USLabelEfficientSegLogic(ScriptedLoadableModuleLogic):
         """
         if volumeNodes:
             self.createStudy(studyFolder, volumeNodes, organs)
-        return self._train(studyFolder, "teacher", blocking, onFinished, training)
+        return self._train(studyFolder, Stage.TEACHER, blocking, onFinished, training)
 
     def distillStudent(
         self,
@@ -148,7 +149,7 @@ class USLabelEfficientSegLogic(ScriptedLoadableModuleLogic):
                 raise InputError(node.GetName(), "is not drawn on a volume of this study", "give its own volumes")
             study_nodes.attach(node, volumeNode, study_nodes.LABELS)
             session.saveLabels(case, studyIsBusy=False)
-        return self._train(studyFolder, "student", blocking, onFinished, training)
+        return self._train(studyFolder, Stage.STUDENT, blocking, onFinished, training)
 
     def segment(
         self,
@@ -209,7 +210,7 @@ class USLabelEfficientSegLogic(ScriptedLoadableModuleLogic):
     def _train(
         self,
         studyFolder: str | Path,
-        until: str,
+        until: Stage,
         blocking: bool,
         onFinished: Callable[[Any], None] | None,
         training: Mapping[str, Any],

@@ -14,6 +14,7 @@ import slicer
 
 from ..disk.study_layout import IMAGES, LOGS
 from ..errors import InputError
+from ..study.stages import Stage
 from ..training import processors
 from .adopted_worker import AdoptedWorker
 from .jobs import Job, Steps
@@ -86,7 +87,7 @@ def train(
     method: str = "cross-dimensional",
     device: str = "auto",
     changes: Mapping[str, Any] | None = None,
-    until: str = "student",
+    until: Stage = Stage.STUDENT,
     restart: bool = False,
     fromTeacher: bool = False,
 ) -> Steps:
@@ -96,7 +97,7 @@ def train(
     arguments = ["train", str(session.folder), "--preset", preset, "--method", method, "--device", device]
     left_for_slicer = 1
     arguments += ["--processes", str(max(1, processors.count() - left_for_slicer))]
-    arguments += ["--stage", until, *settings, *(["--restart"] if restart else [])]
+    arguments += ["--stage", until.option, *settings, *(["--restart"] if restart else [])]
     arguments += ["--from-teacher"] if fromTeacher else []
     try:
         yield from job.work(arguments, session.logs)

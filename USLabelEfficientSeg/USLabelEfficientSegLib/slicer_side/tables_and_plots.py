@@ -11,6 +11,7 @@ import vtk
 from numpy.typing import NDArray
 
 from ..study.events import Event
+from ..study.stages import stage_title
 from ..text.numbers import for_programs
 from .measured_organs import ResultVolume
 from .segmentation_nodes import organsNamed
@@ -92,7 +93,7 @@ def lossPlotNodes(events: Iterable[Event], chartNode: MrmlNode | None = None) ->
         chartNode.RemoveAllPlotSeriesNodeIDs()
         for series_id in shown:
             chartNode.AddAndObservePlotSeriesNodeID(series_id)
-    chartNode.SetTitle(f"Training: {current.replace('_', ' ')}")
+    chartNode.SetTitle(f"Training: {stage_title(current)}")
     chartNode.EndModify(modified)
     return chartNode
 
@@ -151,7 +152,7 @@ def _stage_series(chartNode: MrmlNode, stage: str, losses: dict[str, dict[int, f
     }
     made = []
     for look, (loss, by_step) in zip(organsNamed(list(losses)), losses.items(), strict=True):
-        key = f"{stage}: {loss}".replace("_", " ")
+        key = f"{stage_title(stage)}: {loss.replace('_', ' ')}"
         node = known.get(key) or _new_series(chartNode, key, look.colour)
         steps = sorted(by_step)
         columns = [np.array(steps), np.array([by_step[step] for step in steps])]
