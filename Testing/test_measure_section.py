@@ -44,7 +44,7 @@ def measured(organ, volume_ml, **more):
 
 def measure_as_model(node, **more):
     """Let a result be one that a model has measured."""
-    from USLabelEfficientSegLib.slicer_side.measured_organs import keepMeasured
+    from USLabelEfficientSegLib.slicer_side.node_measurements import keepMeasured
     from USLabelEfficientSegLib.slicer_side.segmentation_nodes import organMasks, organsNamed
     from USLabelEfficientSegLib.slicer_side.study_nodes import volumeOf
 

@@ -14,7 +14,7 @@ from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
-from USLabelEfficientSegLib.measurement.measured_segmentation import segment_and_measure
+from USLabelEfficientSegLib.measurement.segmenting import segment_and_measure
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.segmentation.segment_files import images_by_name

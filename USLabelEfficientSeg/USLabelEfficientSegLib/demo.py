@@ -20,9 +20,9 @@ from .evaluation.evaluate import evaluate_folders
 from .evaluation.summary import summarise, write_metrics_csv
 from .imaging.files import find_images, write_label_map, write_volume
 from .imaging.simulator import SimulatedCase, simulate_volume
-from .measurement.measured_segmentation import segment_and_measure
 from .measurement.measuring import measure_files, of_kind
 from .measurement.organ import OrganMeasurement
+from .measurement.segmenting import segment_and_measure
 from .measurement.tables import write_measurements_csv
 from .method.suggesting import write_suggested_labels
 from .pipeline import train

@@ -59,13 +59,13 @@ def test_a_fault_in_one_volume_is_a_line_and_its_traceback_in_the_log(
 def test_a_number_that_is_none_ends_no_batch(call, trained_study, images, tmp_path, monkeypatch):
     from dataclasses import replace
 
-    from USLabelEfficientSegLib.measurement import measured_segmentation
+    from USLabelEfficientSegLib.measurement import segmenting
 
-    def with_nan(model, prediction, label_map, measure=measured_segmentation.measure_prediction):
+    def with_nan(model, prediction, label_map, measure=segmenting.measure_prediction):
         rows = measure(model, prediction, label_map)
         return [replace(rows[0], volume_ml=float("nan")), *rows[1:]] if rows[0].case == "simulated_0000" else rows
 
-    monkeypatch.setattr(measured_segmentation, "measure_prediction", with_nan)
+    monkeypatch.setattr(segmenting, "measure_prediction", with_nan)
 
     code, _, err = call("segment", trained_study, images, "--output", tmp_path / "out")
 

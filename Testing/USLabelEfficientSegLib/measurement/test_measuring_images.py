@@ -17,7 +17,6 @@ from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
 from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.measurement.flags import IMAGE_SENTENCES, Flag
-from USLabelEfficientSegLib.measurement.measured_segmentation import measure_prediction
 from USLabelEfficientSegLib.measurement.measuring import (
     measure,
     measure_files,
@@ -25,6 +24,7 @@ from USLabelEfficientSegLib.measurement.measuring import (
     write_measurements_of,
 )
 from USLabelEfficientSegLib.measurement.record import write_measurements
+from USLabelEfficientSegLib.measurement.segmenting import measure_prediction
 from USLabelEfficientSegLib.measurement.tables import write_measurements_csv
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel, ImagePrediction
 from USLabelEfficientSegLib.segmentation.image_statistics import ImageStatistics

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813 - the name that its users know
 
-from USLabelEfficientSegLib.slicer_side.measured_organs import ResultVolume
+from USLabelEfficientSegLib.slicer_side.node_measurements import ResultVolume
 from USLabelEfficientSegLib.study.events import Event
 
 ROWS = [

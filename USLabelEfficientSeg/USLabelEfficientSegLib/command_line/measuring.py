@@ -51,23 +51,22 @@ def measure(
       uslabelseg measure segmentations --output volumes.csv
       uslabelseg measure head-segmentations --output areas.csv
     """
-    from ..imaging.files import find_images
     from ..imaging.pixel_sizes import read_pixel_sizes
     from ..imaging.scan_files import dimension_of_files
     from ..measurement.measuring import measure_files
     from ..measurement.record import write_measurements
+    from ..measurement.segmentation_files import images_in
     from ..measurement.tables import write_measurements_csv
 
     sizes = read_pixel_sizes(pixel_sizes, pixel_size)
     outputs = outputs_of(overwrite, [*segmentations, images, model, pixel_sizes], output, texts=True)
-    dimension = dimension_of_files(segmentations)
-    refuse_pixel_sizes_of_volumes(sizes, dimension)
+    refuse_pixel_sizes_of_volumes(sizes, dimension_of_files(segmentations))
     names, known = parse_organs(organs), None if model is None else _model(model)
     failures = told_failures()
     rows = measure_files(
         segmentations,
         names if names or known is None else known.organs,
-        images=None if images is None else find_images(images, pictures=dimension == 2),
+        images=None if images is None else images_in(images, segmentations),
         statistics=None if known is None else known.statistics,
         sizes=sizes,
         failures=failures,

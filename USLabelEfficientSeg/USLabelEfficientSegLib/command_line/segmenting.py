@@ -138,7 +138,7 @@ def segment_scans(
 ) -> None:
     """Segment and measure scans, and tell organs and reasons for caution; exit code 2 if some failed."""
     from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES
-    from ..measurement.measured_segmentation import segment_and_measure
+    from ..measurement.segmenting import segment_and_measure
 
     failures = told_failures()
     started = time.monotonic()

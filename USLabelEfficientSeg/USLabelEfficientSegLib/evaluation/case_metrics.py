@@ -161,4 +161,4 @@ def evaluate_case(prediction: LabelMap, reference: LabelMap, organs: Sequence[st
 def _mask(label_map: LabelMap, label: int) -> NDArray[np.bool_]:
     """Voxels (I, J, K), or pixels (I, J), of an organ."""
     mask = label_map.voxels == label
-    return mask[..., 0] if mask.shape[2] == 1 else mask
+    return mask[..., 0] if label_map.is_planar else mask

@@ -13,12 +13,10 @@ from ..annotation.segments import numbered_organs
 from ..annotation.sparse_labels import UNLABELLED
 from ..disk.failures import Failures
 from ..errors import InputError
-from ..imaging.files import read_volume
 from ..imaging.formats import PICTURE_SUFFIXES, suffix_of
-from ..imaging.image_files import read_image
 from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
 from ..imaging.scan import LabelMap, Scan
-from ..imaging.scan_files import dimension_of
+from ..imaging.scan_files import dimension_of, read_scan
 from ..segmentation.image_statistics import ImageStatistics
 from ..segmentation.training_statistics import TrainingStatistics
 from ..text.counting import counted as shown
@@ -49,7 +47,7 @@ def measure(
     Raises:
         InputError: also where the statistics are those of a model of another kind of images.
     """
-    if label_map.geometry.shape[2] == 1:
+    if label_map.is_planar:
         if isinstance(statistics, TrainingStatistics):
             raise InputError(label_map.name, "is a 2-D image, and the model is of volumes", "give a model of images")
         if image is not None and not label_map.geometry.same_grid(image.geometry):
@@ -67,7 +65,7 @@ def outline_quantities(label_map: LabelMap, organs: Sequence[str]) -> list[tuple
     Raises:
         InputError: a label without a name, unlabelled voxels.
     """
-    measured = measure_labels if label_map.geometry.shape[2] == 1 else organ_volumes
+    measured = measure_labels if label_map.is_planar else organ_volumes
     return [row.headline for row in measured(label_map, organs)]
 
 
@@ -177,14 +175,12 @@ def _measured(
 def _read(file: Path, images: Mapping[str, Path | Scan], sizes: PixelSizes) -> tuple[LabelMap, Scan | None]:
     """A segmentation and, where it is at hand, its image; of 2-D images either may tell the pixel size of both."""
     image = images.get(case_of(file))
-    if isinstance(image, Path) and dimension_of(file) != 2:
-        image = read_volume(image)
-    elif isinstance(image, Path) and suffix_of(file) in PICTURE_SUFFIXES:
-        image = read_image(image, sizes)
+    if isinstance(image, Path) and (suffix_of(file) in PICTURE_SUFFIXES or dimension_of(file) == 3):
+        image = read_scan(image, dimension_of(file), sizes)
     known = None if image is None or isinstance(image, Path) else image.geometry
     label_map = read_segmentation(file, geometry=known, sizes=sizes)
     if isinstance(image, Path):
-        image = read_image(image, PixelSizes({label_map.name: label_map.geometry.spacing[:2]}, source=file))
+        image = read_scan(image, 2, PixelSizes({label_map.name: label_map.geometry.spacing[:2]}, source=file))
     return label_map, image
 
 

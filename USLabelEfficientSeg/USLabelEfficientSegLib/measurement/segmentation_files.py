@@ -164,11 +164,16 @@ def organs_of_labels(files: Sequence[LabelFile], references: Sequence[LabelFile]
 
 def images_of(segmentations: Mapping[str, Path], folder: Path) -> dict[str, Path]:
     """All images of a folder by name. Raises `InputError` when there are none, or a segmentation lacks its image."""
-    images = find_images(folder, pictures=dimension_of_files(list(segmentations.values())) == 2)
+    images = images_in(folder, list(segmentations.values()))
     for name, path in segmentations.items():
         if name not in images:
             raise InputError(path, f"has no image {name} in {folder}", "add the image or remove the segmentation")
     return images
+
+
+def images_in(folder: Path, segmentations: Sequence[Path]) -> dict[str, Path]:
+    """Images of the kind of these segmentations, by name: pictures only if they are of 2-D images."""
+    return find_images(folder, pictures=dimension_of_files(segmentations) == 2)
 
 
 def probability_file(segmentation: Path, name: str) -> Path:

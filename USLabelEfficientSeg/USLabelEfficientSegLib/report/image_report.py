@@ -15,11 +15,11 @@ from ..errors import InputError
 from ..imaging.image_files import read_image
 from ..imaging.pixel_sizes import PixelSizes
 from ..imaging.scan import LabelMap
-from ..measurement.measured_segmentation import measure_prediction
 from ..measurement.measuring import measure_files, of_kind
 from ..measurement.planar import PlanarMeasurement, measure_labels
 from ..measurement.record import read_record_of
 from ..measurement.segmentation_files import find_segmentations, images_of, organs_of_files, read_segmentation
+from ..measurement.segmenting import measure_prediction
 from ..measurement.taken_over import check_model
 from ..measurement.uncertainty_maps import read_uncertainty
 from ..segmentation.protocols import Model

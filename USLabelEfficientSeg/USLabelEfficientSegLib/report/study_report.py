@@ -12,9 +12,9 @@ from ..disk.files import sha256_of
 from ..disk.study_layout import MODEL_NAME
 from ..errors import InputError
 from ..imaging.scan import LabelMap
-from ..measurement.measured_segmentation import measure_prediction
 from ..measurement.measuring import of_kind
 from ..measurement.organ import OrganMeasurement
+from ..measurement.segmenting import measure_prediction
 from ..measurement.volumes import organ_volumes
 from ..segmentation.protocols import Model
 from ..study.coverage import share_in_words

@@ -16,7 +16,7 @@ from ..measurement.flags import Flag
 from ..measurement.organ import OrganMeasurement
 from ..segmentation.segments import segment_metadata
 from .jobs import Job, Steps
-from .measured_organs import measuredOf
+from .node_measurements import measuredOf
 from .segmentation_nodes import labelMapFromSegmentation, organsNamed
 from .study_jobs import temporaryFolder
 from .study_nodes import volumeOf

@@ -17,7 +17,7 @@ from .agreement import BLAND_ALTMAN, agreementNodes, compare
 from .dependencies import ensureDependencies
 from .dicom_results import cameAsDicom, exportDicom
 from .jobs import Job
-from .measured_organs import EDITED
+from .node_measurements import EDITED
 from .results import computeVolumes
 from .section import Section, allow, checked_nodes, fill_node_list, fill_table, on_click, set_headings, tell
 from .tables_and_plots import CASE, CAUTIONS, HIGH, LOW, ORGAN, OUTLINE, VOLUME, showChart

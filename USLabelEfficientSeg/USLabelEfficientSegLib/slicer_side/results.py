@@ -11,7 +11,7 @@ import slicer
 
 from ..errors import InputError
 from .jobs import Job, Steps, WorkError
-from .measured_organs import EDITED, ResultVolume, keepMeasured, measuredOf
+from .node_measurements import EDITED, ResultVolume, keepMeasured, measuredOf
 from .segmentation_nodes import Organ, organMasks, organsNamed, segmentationFromLabelMap
 from .study_jobs import stage, temporaryFolder
 from .study_nodes import RESULT, UNCERTAINTY, attach, inScene, isShown, madeFor, volumeOf

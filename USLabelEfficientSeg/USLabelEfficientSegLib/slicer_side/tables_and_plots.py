@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..study.events import Event
 from ..study.stages import stage_title
 from ..text.numbers import for_programs
-from .measured_organs import ResultVolume
+from .node_measurements import ResultVolume
 from .segmentation_nodes import organsNamed
 from .volume_nodes import geometryOfNode, nodeFromVoxels
 

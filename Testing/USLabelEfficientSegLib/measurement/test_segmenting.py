@@ -7,8 +7,8 @@ from USLabelEfficientSegLib.calibration.intervals import Calibration
 from USLabelEfficientSegLib.imaging.files import find_images, read_volume, write_volume
 from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.measurement.flags import Flag
-from USLabelEfficientSegLib.measurement.measured_segmentation import segment_and_measure
 from USLabelEfficientSegLib.measurement.measuring import measure_files
+from USLabelEfficientSegLib.measurement.segmenting import segment_and_measure
 from USLabelEfficientSegLib.segmentation.loading import load_model
 
 CPU = torch.device("cpu")
