@@ -12,7 +12,7 @@ from dicom_files import ULTRASOUND_FILM, ULTRASOUND_IMAGE, dicom_image, item, sa
 from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
-from USLabelEfficientSegLib.annotation.label_files import read_planar_labels
+from USLabelEfficientSegLib.annotation.label_files import read_labels
 from USLabelEfficientSegLib.dicom_export.export import export_case
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.geometry import Geometry
@@ -69,7 +69,7 @@ def test_the_segmentation_read_back_has_the_pixels_of_its_image(image, label_map
     np.testing.assert_array_equal(pixels[0].T, label_map.voxels[..., 0])
     assert [segment.SegmentLabel for segment in segmentation.SegmentSequence] == list(ORGANS)
     assert "FrameOfReferenceUID" not in segmentation
-    again = read_planar_labels(files.segmentation)
+    again = read_labels(files.segmentation, dimension=2)
     np.testing.assert_array_equal(again.voxels, label_map.voxels)
     assert again.geometry.spacing[:2] == pytest.approx(SPACING)
     assert files.segmentation.name == "head 7_SEG.dcm"
