@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import Cancelled, ExitCode, InputError
+from ..study.settings import MethodName
 from ..text.durations import duration
 from .console import console, shell
 from .interruption import Interruption
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 def train(
     study: StudyFolder,
     method: Annotated[
-        Literal["cross-dimensional", "information-divergence"] | None,
+        MethodName | None,
         typer.Option(
             help="The 2-D teacher: a ViT that first learns without labels, or UNeXt and a partner that teach each "
             "other; by default as in earlier training, else cross-dimensional."
@@ -111,7 +112,6 @@ def train(
     from ..study.stages import Stage
     from ..study.study import Study
     from ..training.processors import Processors
-    from .training_plan import planned_stages
 
     console.results_elsewhere = events
     opened, until = Study.open(study), Stage(stage)
@@ -138,17 +138,17 @@ def train(
     if opened.dimension == 2:
         _train_images(opened, settings, device, restart=restart, as_json=events)
         return
-    learns_from_labels = until is not Stage.TEACHER or settings.method != "cross-dimensional"
-    if learns_from_labels and not any(case.labels for case in opened.cases):
-        raise InputError(study, "has no labelled slice", "label a slice of a volume, or train with --stage teacher")
     _tell_what(opened, settings)  # before anything that takes seconds to load
     console.getting_ready()
 
+    from ..method.opening import check_trainable
     from ..pipeline import train as train_study
     from ..segmentation.model import choose_device
     from ..training.memory import tune_memory
     from ..training.several_devices import device_name
+    from .training_plan import planned_stages
 
+    check_trainable(opened, settings, until)
     where = choose_device(device)
     tune_memory()
     anew = [name for name, on in (("--restart", restart), ("--from-teacher", from_teacher)) if on]

@@ -5,13 +5,15 @@ presets they only tell how the time is shared between the stages.
 """
 
 from ..disk.study_layout import MODEL_NAME
+from ..method.pair_teacher import SECONDS_A_STEP
 from ..method.plan import labelled_slices, training_plan
+from ..method.slice_teacher import SLICE_TEACHERS
 from ..study.settings import Settings
 from ..study.stages import CONTINUED, NumberedStage, Stage
 from ..study.study import Study
 
 _READING, _ALIGNING, _PROPOSING, _CALIBRATING = 0.4, 0.4, 0.3, 0.1  # a volume
-_TEACHER_STEP, _HEAD_STEP, _PAIR_STEP, _STUDENT_STEP = 0.15, 0.03, 0.3, 0.033
+_STUDENT_STEP = 0.033
 _CONTINUED_IMAGES = 1 / 3  # of the steps of networks that learn on
 
 
@@ -29,21 +31,18 @@ def planned_stages(study: Study, settings: Settings, until: Stage = Stage.STUDEN
         steps = settings.divergence.steps * (_CONTINUED_IMAGES if learns_on else 1)
         return [
             (NumberedStage(Stage.READING_IMAGES), 0.01 * count),
-            (NumberedStage(Stage.DIVERGENCE), steps * _PAIR_STEP),
+            (NumberedStage(Stage.DIVERGENCE), steps * SECONDS_A_STEP),
             (NumberedStage(Stage.MEASURING), 0.1 * count),
         ]
     reading = [
         (NumberedStage(Stage.READING_VOLUMES), _READING * count),
         (NumberedStage(Stage.ALIGNMENT), _ALIGNING * count),
     ]
-    if settings.method == "cross-dimensional":
-        teacher = [(NumberedStage(Stage.TEACHER), settings.teacher.steps * _TEACHER_STEP)]
-        head = [(NumberedStage(Stage.SLICE_HEAD), settings.slice_head.steps * _HEAD_STEP)]
-    else:
-        teacher, head = [(NumberedStage(Stage.DIVERGENCE), settings.divergence.slice_steps * _PAIR_STEP)], []
+    durations = SLICE_TEACHERS[settings.method].seconds(settings)
+    teacher = [(NumberedStage(stage), seconds) for stage, seconds in durations.items()]
     if until is Stage.TEACHER:
-        return [*reading[:1], *teacher]
-    before = [*reading, *teacher, *head]
+        return [*reading[:1], *teacher[:1]]
+    before = [*reading, *teacher]
     if until is Stage.SLICE_HEAD:
         return before
     before.append((NumberedStage(Stage.PSEUDO_LABELS), _PROPOSING * count))

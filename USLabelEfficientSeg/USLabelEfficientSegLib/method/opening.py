@@ -20,6 +20,7 @@ from ..training.several_devices import check_devices, device_name
 from ..training.side_by_side import SideBySide
 from .aligning import aligned
 from .earlier_training import Learnt, set_aside
+from .plan import labelled_slices
 from .run import Computing, Observer, Run, forget_run, stop_if
 from .slice_teacher import SLICE_TEACHERS
 from .students import offer_supervised_students
@@ -41,14 +42,14 @@ def opened(
     processors: Processors | None,
 ) -> Iterator[Run]:
     """The run of a training up to `until`, while the study is locked; for the rest see `pipeline.train`."""
-    check_asked(study, settings, until)
+    check_trainable(study, settings, until)
     if observer is not None and devices > 1:
         raise ValueError("an observer cannot follow students that are trained in other processes")
     check_devices(device, devices, batch_sizes(settings, until))
     alone = device.type != "cpu" or devices > 1 or observer is not None or torch.get_num_threads() > 1
     with study.lock(), SideBySide(study.events, None if alone else processors, cancelled) as beside:
-        if until not in SLICE_TEACHERS[settings.method].without_labels:
-            check_labels(study, without_examples)
+        if until not in SLICE_TEACHERS[settings.method].without_labels and not without_examples:
+            check_every_organ_is_shown(study)
         if restart:
             forget_run(study)
         run = open_run(study, settings, Computing(device, devices, beside, observer), from_teacher)
@@ -62,21 +63,16 @@ def opened(
         yield run
 
 
-def check_asked(study: Study, settings: Settings, until: Stage) -> None:
-    """Refuse images, and a stage that the method does not have. Raises `InputError`."""
+def check_trainable(study: Study, settings: Settings, until: Stage) -> None:
+    """Refuse what the method cannot train. Raises `InputError`."""
+    teacher = SLICE_TEACHERS[settings.method]
     if study.dimension == 2:
         raise InputError(study.folder, "is a study of 2-D images", "train it with `uslabelseg train`")
-    if until not in (*SLICE_TEACHERS[settings.method].stages, Stage.PSEUDO_LABELS, Stage.STUDENT):
+    if until not in (*teacher.stages, Stage.PSEUDO_LABELS, Stage.STUDENT):
         raise InputError(f"stage {until.option}", f"is no part of the method {settings.method}", "choose another stage")
-
-
-def check_labels(study: Study, without_examples: bool) -> None:
-    """Refuse a study without labels, or, unless `without_examples`, without any of an organ. Raises `InputError`."""
-    if all(case.labels is None for case in study.cases):
-        remedy = "label one or train only the teacher of cross-dimensional"
-        raise InputError(study.folder, "has no labelled slice", remedy)
-    if not without_examples:
-        check_every_organ_is_shown(study)
+    if until not in teacher.without_labels and not labelled_slices(study):
+        instead = ", or train the teacher alone with --stage teacher" if teacher.without_labels else ""
+        raise InputError(study.folder, "has no labelled slice", f"label a slice of a volume{instead}")
 
 
 def batch_sizes(settings: Settings, until: Stage) -> dict[str, int]:

@@ -43,6 +43,10 @@ class SliceTeacher(Protocol):
     def shared_batches(settings: Settings) -> dict[str, int]:
         """Batches that several devices would share, by the names of their settings."""
 
+    @staticmethod
+    def seconds(settings: Settings) -> dict[Stage, float]:
+        """How long it learns on one core of a server's processor, by the stages in its events; roughly."""
+
     def learn(self) -> Iterator[Stage]:
         """Learn from slices and labels; each stage is yielded when it is done."""
 

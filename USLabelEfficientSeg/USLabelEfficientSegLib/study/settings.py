@@ -124,10 +124,10 @@ class StudentSettings(Section):
         default=12_000,
         ge=0,
         le=10_000_000,
-        description="steps of other students, which learn from the true labels alone, at most; 0: there are none",
+        description="steps of supervised students, which learn from the true labels alone, at most; 0: there are none",
     )
     label_steps_from: int = Field(
-        default=8, ge=1, le=1_000_000, description="labelled slices without which there are no such students"
+        default=8, ge=1, le=1_000_000, description="labelled slices without which there are no supervised students"
     )
     label_steps_per_labelled_slice: float = Field(
         default=800.0, ge=0, le=1e6, description="fewer of these for fewer labels; 0: all"
