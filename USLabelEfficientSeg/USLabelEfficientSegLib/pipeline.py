@@ -1,8 +1,8 @@
 """The method on one page: a 2-D teacher that learns from all slices guides 3-D students that see few labels.
 
-CDKD, "Learning 3-D Ultrasound Segmentation under Extreme Label Deficiency", Zhang, Qin, Zhu, Ban, Anthony,
-Ultrasound in Medicine & Biology 2026, doi 10.1016/j.ultrasmedbio.2025.12.014; its teacher is in `method.vit_teacher`.
-With the method `information-divergence` the teacher is IDL's, see `method.pair_teacher`.
+The five stages of CDKD, "Learning 3-D Ultrasound Segmentation under Extreme Label Deficiency", Zhang, Qin, Zhu, Ban,
+Anthony, Ultrasound in Medicine & Biology 2026, doi 10.1016/j.ultrasmedbio.2025.12.014; for its teacher see
+`method.vit_teacher`. With the method `information-divergence` the teacher is IDL's, see `method.pair_teacher`.
 """
 
 from __future__ import annotations
@@ -92,12 +92,12 @@ def train(
 def new_model(run: Run) -> Stages:
     """From volumes, and labels of a few of their slices, to a model; a stage that is done is yielded."""
     teacher = SLICE_TEACHERS[run.settings.method](run)
-    yield from teacher.learn()
-    volumes = pseudo_labelled(run, teacher)
+    yield from teacher.learn()  # 1: all slices, without labels; 2: the labelled ones
+    volumes = pseudo_labelled(run, teacher)  # 3: predictions of slices; 4: refined in 3-D
     yield Stage.PSEUDO_LABELS
-    distilled = distilled_students(run, volumes, 1)
+    distilled = distilled_students(run, volumes, 1)  # 5
     students = Students(distilled, supervised_students(run, distilled))
-    for number in range(2, run.settings.student.rounds + 1):
+    for number in range(2, run.settings.student.rounds + 1):  # what students see in 3-D is better than slices
         volumes = renewed(run, teacher, students, number)
         students = Students(distilled_students(run, volumes, number, students), students.supervised)
     return finished_model(run, students)
