@@ -1,4 +1,4 @@
-"""The time that a run has trained, kept in a file, so that a run that is stopped or killed goes on counting."""
+"""The training time of a run, kept in a file, so that a stopped or killed run goes on counting."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Stopwatch:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """What happens in the block does not count."""
+        """Stop the clock during the block."""
         self.keep()
         try:
             yield

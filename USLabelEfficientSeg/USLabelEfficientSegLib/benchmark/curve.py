@@ -29,7 +29,7 @@ class CurveRecorder:
         self.points = read_curve(path)
 
     def __call__(self, stage: str, share: float, model: Callable[[], SegmentationModel]) -> None:
-        """To be called after every step with the share of the stage that is done and what gives the model as it is."""
+        """Call it after every step with the finished share of the stage and a function that gives the present model."""
         measured = max((point.share for point in self.points if point.stage == stage), default=0.0)
         due = [mark for mark in SHARES if measured < mark <= share]
         if not due:

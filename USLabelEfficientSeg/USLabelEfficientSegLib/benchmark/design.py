@@ -1,4 +1,4 @@
-"""What all runs of a benchmark share."""
+"""The design of a benchmark, shared by all its runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .degradations import DEGRADATIONS
 
 @dataclass(frozen=True)
 class Design:
-    """What all runs of a benchmark share; kept in its folder, since results of different designs do not compare.
+    """The design of a benchmark; kept in its folder, because results of different designs do not compare.
 
     Attributes:
         data: folder of the data set.
@@ -61,6 +61,6 @@ class Design:
         return split_by_subject(dataset.subjects, self.test_share, validation=self.validation)
 
     def record(self, dataset: Dataset) -> dict[str, Any]:
-        """What decides about results, as JSON: the data by the names of its cases, wherever the folder lies."""
+        """All that decides about results, as JSON: the data by the names of its cases, wherever the folder lies."""
         content = {name: value for name, value in asdict(self).items() if name != "data"}
         return json.loads(json.dumps({**content, "cases": asdict(self.split(dataset))}))

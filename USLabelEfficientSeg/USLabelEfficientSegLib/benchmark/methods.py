@@ -16,7 +16,7 @@ NNUNET = "nnunet"
 
 @dataclass(frozen=True)
 class Variant:
-    """Our pipeline with changed settings: what tables call it, the changes by dotted name, and what they mean."""
+    """Our pipeline with changed settings: its title in tables, the changes by dotted name, and their meaning."""
 
     title: str
     changes: Mapping[str, Any]
@@ -58,7 +58,7 @@ VARIANTS = {
         "Ours, one round", {"student.rounds": 1}, "The student learns from the teacher's pseudo-labels alone."
     ),
     "ours-no-student-of-labels": Variant(
-        "Ours, distilled students alone", {"student.label_steps": 0}, "No student learns from the true labels alone."
+        "Ours, distilled students alone", {"student.label_steps": 0}, "There are no supervised students."
     ),
     "ours-divergence": Variant(
         "Ours, taught by IDL",
@@ -107,7 +107,7 @@ def method_names() -> list[str]:
 
 
 def title_of(name: str) -> str:
-    """What tables and figures call a method."""
+    """The title of a method in tables and figures."""
     if name == NNUNET:
         return "nnU-Net v2, ignore label"
     return VARIANTS[name].title if name in VARIANTS else PEERS[name].title

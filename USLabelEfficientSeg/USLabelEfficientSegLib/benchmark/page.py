@@ -1,4 +1,4 @@
-"""What a benchmark leaves for people: tables (CSV), figures (PNG), and a page in Markdown that shows them."""
+"""The results of a benchmark for people: tables (CSV), figures (PNG), and a page in Markdown that shows them."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _of_fraction(
     summaries: Sequence[ArmSummary],
     comparisons: Sequence[Comparison],
 ) -> list[str]:
-    """What the page tells about one label fraction; its figures are written."""
+    """The page's part about one label fraction; its figures are written."""
     shown = [s for s in summaries if s.arm.label_fraction == fraction or uses_all_labels(s.arm.method)]
     lines = [f"## {100 * fraction:g} % of the slices labelled", "", *summary_table(shown), ""]
     compared = [comparison for comparison in comparisons if comparison.first.label_fraction == fraction]

@@ -23,7 +23,7 @@ RECORD_NAME = "benchmark.json"
 
 
 def organs_of(dataset: Dataset) -> tuple[str, ...]:
-    """Those that the labels name, or else `organ 1`, ... up to their highest class.
+    """The organs that the labels name, or else `organ 1`, ... up to their highest class.
 
     Raises:
         InputError: the labels hold none, or are of different organs.
@@ -89,7 +89,7 @@ def run_benchmark(
         design: what all runs share.
         jobs: the runs, see `planned_jobs`.
         device: where networks are trained.
-        options: what is wanted besides; its listener hears of runs in this process alone.
+        options: of every run; the listener hears only of runs in this process.
         workers: parallel processes.
         cluster: address of a dask scheduler whose workers share this file system; they take the place of processes.
 

@@ -1,4 +1,4 @@
-"""What a benchmark has measured: one file a run, that is method, labels and seed, written when the run is done."""
+"""Results of a benchmark: one file for each run (method, labels, seed), written when the run is done."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class JobResult:
-    """What a run gave.
+    """The result of a run.
 
     Attributes:
         job: the run.

@@ -118,7 +118,7 @@ def run_job(job: Job, *, output: Path, design: Design, device: str, options: Run
 
 
 def of_nnunet(job: Job, study: Study, dataset: Dataset, design: Design, work: Path) -> JobResult | None:
-    """Write what nnU-Net needs; judge its predictions once they are there, None until then."""
+    """Write nnU-Net's data set; judge its predictions once they are there, None until then."""
     images = {case: dataset.images[case] for case in design.split(dataset).held_out}
     if not (work / nnunet.SCRIPT).exists():
         nnunet.export(work, study, images)
@@ -174,7 +174,7 @@ def trained(
 
 
 def task_of(study: Study, design: Design, device: torch.device) -> Task:
-    """The study as rivals are given it."""
+    """The study in the form that rivals get."""
     settings = design.settings
     volumes = [
         prepare_volume(study.read_scan(case.name), study.read_labels(case.name), settings.working_grid.max_voxels)
@@ -185,7 +185,7 @@ def task_of(study: Study, design: Design, device: torch.device) -> Task:
 
 
 def model_of(networks: tuple[nn.Module, ...], task: Task, design: Design) -> SegmentationModel:
-    """The model that a rival's networks are."""
+    """A rival's networks as a model."""
     settings = design.settings
     return SegmentationModel(
         networks=networks,

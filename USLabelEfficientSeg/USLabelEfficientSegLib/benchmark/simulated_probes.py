@@ -16,10 +16,10 @@ _NAME = re.compile(r"simulated_(\d+)")
 
 
 def simulated_subject(image: Scan, reference: LabelMap) -> Callable[[str], Scan] | None:
-    """What each probe of the simulator shows of the subject of `image`; None for an image that is no simulated one.
+    """The subject of `image` seen through each probe of the simulator; None for an image that is not simulated.
 
-    A simulated volume tells its subject by its name. That the subject is the same is checked: its labels, simulated
-    again, must agree with `reference` in every voxel.
+    A simulated volume tells its subject by its name. The subject is checked: its labels, simulated again, must agree
+    with `reference` in every voxel.
     """
     found, organs = _NAME.fullmatch(image.name), int(reference.voxels.max())
     if found is None or not 1 <= organs <= len(ORGAN_PLANS):

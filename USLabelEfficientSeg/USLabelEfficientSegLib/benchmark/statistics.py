@@ -13,7 +13,7 @@ from .results import JobResult
 
 @dataclass(frozen=True)
 class Arm:
-    """A method with labels chosen in one way: what is compared."""
+    """A method with labels chosen in one way: the unit of comparison."""
 
     method: str
     label_fraction: float
@@ -55,7 +55,7 @@ class Comparison:
 
     Attributes:
         first, second: the arms.
-        seeds: that both have.
+        seeds: shared by both.
         cases: number of held-out cases.
         difference: mean Dice of the first minus that of the second.
         difference_sd: standard deviation of the seeds' differences, nan for a single seed.

@@ -74,7 +74,7 @@ def degradation_table(arms: Mapping[Arm, Mapping[tuple[str, float], float]]) -> 
 
 
 def arm_title(arm: Arm) -> str:
-    """What tables call an arm."""
+    """The title of an arm in tables."""
     return title_of(arm.method) + (", suggested slices" if arm.choice == "suggested" else "")
 
 

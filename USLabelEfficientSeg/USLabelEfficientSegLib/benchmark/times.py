@@ -1,4 +1,4 @@
-"""Time to Dice: how long each method trains until it is as good as the best rival is in the end."""
+"""Time to Dice: how long each method trains until it reaches the best rival's final Dice."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def mean_curve(runs: Sequence[JobResult]) -> list[CurvePoint]:
 def times_to_best_rival(
     results: Sequence[JobResult], label_fraction: float
 ) -> tuple[TimeToDice, list[TimeToDice]] | None:
-    """The rival that is best in the end, and when each method with as few labels reaches its final Dice.
+    """The best rival, and when each method with as few labels reaches that rival's final Dice.
 
-    None where no rival was measured over time. A time is that of the first measurement that is high enough, without
-    interpolation, so that it is never too short.
+    None if no rival was measured over time. A time belongs to the first measurement that is high enough; nothing is
+    interpolated, so it is never too short.
     """
     curves = {
         arm: curve

@@ -1,7 +1,7 @@
-"""A study that is being made is hidden until it is complete; what a killed maker left is found and removed later.
+"""A study in the making is hidden until it is complete; leftovers of killed makers are found and removed later.
 
-It is built in a hidden folder, `.uslabelseg-` and a random number, whose `lock` its maker holds: the system frees that
-lock when the process dies, however it dies, and so tells a leftover from a study in the making.
+It is built in a hidden folder, `.uslabelseg-` and a random number, and its maker holds the folder's `lock`. The system
+frees that lock when the process dies, however it dies, so a free lock marks a leftover.
 """
 
 import errno
@@ -29,9 +29,9 @@ _SECONDS_TO_MAKE = 86_400.0  # far more than it ever took
 
 @contextmanager
 def building(target: Path) -> Iterator[Path]:
-    """An empty hidden folder that becomes the study `target` when the block ends well, and is removed else.
+    """An empty hidden folder that becomes the study `target` when the block ends well, and is removed otherwise.
 
-    It lies beside `target`, or in it where that is there already (an empty folder, a mount point, or a link to one).
+    It lies beside `target`, or in it if `target` exists (an empty folder, a mount point, or a link to one).
     Raises `InputError` when it cannot be made.
     """
     inside = target.exists()
@@ -63,7 +63,7 @@ def building(target: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(target: Path) -> list[Path]:
-    """Remove what killed makers of studies left beside `target` or in it; returns the hidden folders that are gone."""
+    """Remove leftovers of killed makers of studies beside `target` or in it; returns the removed hidden folders."""
     removed = []
     for parent in dict.fromkeys((target, target.parent)):
         try:
@@ -103,7 +103,7 @@ def _is_left(folder: Path) -> bool:
 
 
 def _is_of_an_earlier_version(folder: Path) -> bool:
-    """Whether a hidden folder is what a killed maker of an earlier version left, which locked nothing."""
+    """Whether a hidden folder is a leftover of an earlier version, which locked nothing."""
     if not _EARLIER.fullmatch(folder.name) or time.time() - folder.stat().st_mtime < _SECONDS_TO_MAKE:
         return False
     names = {entry.name for entry in folder.iterdir()}
@@ -111,7 +111,7 @@ def _is_of_an_earlier_version(folder: Path) -> bool:
 
 
 def _take_back(folder: Path, target: Path) -> None:
-    """Remove from `target` what was moved there from a hidden folder whose manifest was not."""
+    """Remove from `target` all that was moved from a hidden folder without its manifest."""
     if (folder / MANIFEST_NAME).exists():
         for name in _FOLDERS:
             if not (folder / name).exists():

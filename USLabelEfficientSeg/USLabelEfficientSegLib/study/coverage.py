@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def label_fraction(cases: Sequence[Case], slice_axis: int) -> float:
     """Labelled slices over all slices along the slice axis, from 0 to 1.
 
-    Where slices along several axes are labelled they cross. A volume counts with no more than the share of its voxels
-    that lie on labelled slices.
+    Labelled slices along several axes cross. A volume counts with no more than the share of its voxels on labelled
+    slices.
     """
     counted = [
         counted_slices([] if case.labels is None else case.labels.slices, case.image.shape, slice_axis)
@@ -33,7 +33,7 @@ def in_percent(fraction: float) -> str:
 
 
 def share_in_words(study: Study) -> str:
-    """The label fraction as a report tells it: slices of several axes share voxels, so that it is below the count's."""
+    """The label fraction in a report. Slices of several axes share voxels, so it may be below the count's."""
     axes = {axis for case in study.cases if case.labels is not None for axis, _ in case.labels.slices}
     once = ", where they cross counted once" if len(axes) > 1 else ""
     return f"{in_percent(study.label_fraction())} of all{once}"
@@ -62,7 +62,7 @@ def check_every_organ_is_shown(study: Study) -> None:
 
 
 def counted_slices(places: Iterable[tuple[int, int]], shape: Sequence[int], slice_axis: int) -> float:
-    """How many of a volume's slices along the slice axis its labelled slices (axis, index) count as."""
+    """The number of slices along the slice axis that a volume's labelled slices (axis, index) are worth."""
     labelled = [axis for axis, _ in places]
     on_slices = 1 - prod(1 - labelled.count(axis) / n for axis, n in enumerate(shape))
     return min(len(labelled), on_slices * shape[slice_axis])

@@ -169,7 +169,7 @@ def stored_images(
 
 
 def label_record(folder: Path, file: str, labels: SparseLabels, slice_axis: int) -> LabelRecord:
-    """What the manifest says of a label file that has just been written."""
+    """The manifest's record of a label file that has just been written."""
     slices = labels.labelled_slices(slice_axis if labels.is_dense else None)
     shown = [set(classes_in(labels.of_slice(s)[None])) for s in slices]
     return LabelRecord(
@@ -181,7 +181,7 @@ def label_record(folder: Path, file: str, labels: SparseLabels, slice_axis: int)
 
 
 def _examine(reader: _Reader, images: Path, labels: Path | None) -> list[_Source]:
-    """Read everything once, so that whatever is wrong is found before anything is written."""
+    """Read everything once, so that every fault is found before anything is written."""
     image_paths = reader.find(images)
     label_paths = {} if labels is None else reader.find(labels, labels=True)
     for name, path in label_paths.items():

@@ -1,4 +1,4 @@
-"""What a running study tells the world, one JSON object a line: read by command line, Slicer and report."""
+"""Events of a running study, one JSON object a line: read by command line, Slicer and report."""
 
 import json
 import math
@@ -98,7 +98,7 @@ class EventLog:
 
 
 class EventReader:
-    """Follows an event file that another process writes; what is no event in it is passed over."""
+    """Follows an event file that another process writes; lines that are no event are passed over."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

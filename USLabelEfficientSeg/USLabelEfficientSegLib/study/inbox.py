@@ -1,6 +1,6 @@
-"""Labels that are drawn while the study is trained: left in an inbox, taken over when the study is free.
+"""Labels drawn while the study is trained: left in an inbox, taken over when the study is free.
 
-Training holds the study's lock for hours; an annotator goes on meanwhile, and nothing that was drawn may be lost.
+Training holds the study's lock for hours. An annotator goes on meanwhile, and no drawing may be lost.
 """
 
 from ..annotation.label_files import read_volume_labels, write_label_map
@@ -32,7 +32,7 @@ def leave_labels(study: Study, name: str, labels: SparseLabels) -> None:
 
 
 def put_labels(study: Study, name: str, labels: SparseLabels) -> None:
-    """Replace the labels of a case, and what the inbox holds of it. The caller holds the lock.
+    """Replace the labels of a case, also in the inbox. The caller holds the lock.
 
     Raises:
         InputError: labels that do not fit; no room to write.

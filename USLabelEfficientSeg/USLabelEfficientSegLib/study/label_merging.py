@@ -1,4 +1,4 @@
-"""Labels that were drawn elsewhere, taken into a study: newly labelled slices, and others where they differ."""
+"""Labels drawn elsewhere, taken into a study: newly labelled slices, and changed ones."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +21,13 @@ LABELS = "labels"
 
 @dataclass(frozen=True)
 class TakenLabels:
-    """What was taken over of one case.
+    """The slices taken over for one case.
 
     Attributes:
         case: its name.
         geometry: of its image.
         added: slices that were not labelled before.
-        replaced: slices that were labelled before, and otherwise; those that labelled ones cross are among them.
+        replaced: slices that had other labels before, slices crossed by labelled ones included.
     """
 
     case: str
@@ -39,19 +39,19 @@ class TakenLabels:
 def merge_labels(study: Study, folder: Path) -> list[TakenLabels]:
     """Take the labels in a folder into the study, all of them or none. The caller holds `study.lock()`.
 
-    A file is of the case whose name it has, matched to the study's organs by name. Slices that are labelled completely
-    are taken; what the file leaves at 255 stays as it is in the study.
+    A file belongs to the case whose name it has, and its labels are matched to the study's organs by name. Completely
+    labelled slices are taken; where the file has 255, the study keeps its labels.
 
     Args:
         study: where they go.
-        folder: label maps, or a folder of which the sub-folder `labels` holds them, as `suggest --write` makes it.
+        folder: label maps, or a folder with the sub-folder `labels`, as `suggest --write` makes it.
 
     Returns:
-        What was taken, by case; files that say nothing new are left out.
+        The slices taken, by case; files without news are left out.
 
     Raises:
-        InputError: before anything is written: a file that fits no case, of other organs, on another grid, with a slice
-            that is labelled in part; nothing new at all.
+        InputError: before anything is written: a file that fits no case, of other organs, on another grid, or with a
+            partly labelled slice; nothing new at all.
     """
     merged: dict[str, SparseLabels] = {}
     taken: list[TakenLabels] = []
@@ -113,7 +113,7 @@ def _merged(before: SparseLabels, new: SparseLabels, path: Path, slice_axis: int
 
 
 def _painted_in_part(new: SparseLabels, stray: np.ndarray, path: Path, slice_axis: int) -> InputError:
-    """What to say of voxels with labels on no labelled slice: they lie on the fewest slices of the axis they are of."""
+    """The complaint about labelled voxels on no labelled slice, for the axis on which they lie in the fewest slices."""
     occupied = [np.flatnonzero(stray.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
     axis = min(range(3), key=lambda a: (len(occupied[a]), a != slice_axis))
     index, count = int(occupied[axis][0]), stray.shape[axis]

@@ -59,8 +59,8 @@ class ImageRecord(Section):
 class LabelRecord(Section):
     """A label file of the study.
 
-    `slices` are its labelled slices as (axis, index); of a dense label those of the study's slice axis.
-    `organ_slices` counts, for each organ, those of them that show it.
+    `slices` are its labelled slices as (axis, index); of a dense label, the slices of the study's slice axis.
+    `organ_slices` counts for each organ the labelled slices that show it.
     """
 
     file: Annotated[str, _in_folder(LABELS)]

@@ -1,4 +1,4 @@
-"""The organs of a new study: those that the user names, those that the label files name, or one for each number."""
+"""The organs of a new study: named by the user, or by the label files, or one for each number."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ def study_organs(files: Sequence[LabelFile], given: Sequence[str] | None) -> tup
 
     Args:
         files: the label files of the study.
-        given: names by the user, to which those in files are matched, and which number the labels of other files.
+        given: names by the user; names in files are matched to them, and labels of other files numbered by them.
 
     Raises:
-        InputError: names that are empty, too many or not different; files that name other organs, or disagree; labels
-            without a name or organ; without names a class that only one of several files has, or a gap in the classes.
+        InputError: names are empty, too many or not different; files name other organs, or disagree; labels have no
+            name or organ; without names, only one of several files has a class, or the classes have a gap.
     """
     if given is None:
         _check_classes(files)
@@ -38,7 +38,7 @@ def study_organs(files: Sequence[LabelFile], given: Sequence[str] | None) -> tup
 
 
 def _check_classes(files: Sequence[LabelFile]) -> None:
-    """Refuse labels that hold no organ and, where no file has names, classes that look like a mistake."""
+    """Refuse labels without an organ and, if no file has names, classes that look like a mistake."""
     uses = Counter(label for file in files for label in file.present)
     if files and not uses:
         problem = "and all other labels hold no organ"

@@ -107,7 +107,7 @@ class PseudoLabelSettings(Section):
 
 
 class StudentSettings(Section):
-    """The 3-D students. Some are taught in rounds, each by the pseudo-labels of the one before; others never are."""
+    """The 3-D students. Distilled students learn in rounds from pseudo-labels, supervised ones from true labels."""
 
     network: Literal["u-net", "published"] = Field(default="u-net", description="architecture")
     widths: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field(
@@ -118,25 +118,25 @@ class StudentSettings(Section):
     members: int = Field(default=1, ge=1, le=20, description="students of each kind; all vote")
     steps: Annotated[int, Field(ge=1, le=10_000_000, description="training steps of a round, at most")] = 400
     steps_per_labelled_slice: float = Field(
-        default=20.0, ge=0, le=1e6, description="fewer steps for fewer labels, or they are learnt by heart; 0: all"
+        default=20.0, ge=0, le=1e6, description="fewer steps for fewer labels, against overfitting; 0: all steps"
     )
     label_steps: int = Field(
         default=12_000,
         ge=0,
         le=10_000_000,
-        description="steps of supervised students, which learn from the true labels alone, at most; 0: there are none",
+        description="most steps of supervised students, which learn from true labels only; 0: none",
     )
     label_steps_from: int = Field(
-        default=8, ge=1, le=1_000_000, description="labelled slices without which there are no supervised students"
+        default=8, ge=1, le=1_000_000, description="labelled slices needed for supervised students"
     )
     label_steps_per_labelled_slice: float = Field(
-        default=800.0, ge=0, le=1e6, description="fewer of these for fewer labels; 0: all"
+        default=800.0, ge=0, le=1e6, description="fewer of these steps for fewer labels; 0: all"
     )
     half_of_votes_at: float = Field(
         default=15.0,
         ge=0,
         le=1e6,
-        description="labelled slices with which these have half of all votes; they have more with more of them",
+        description="labelled slices at which supervised students have half of all votes; more slices, more votes",
     )
     batch_size: BatchSize = 1
     learning_rate: LearningRate = 3e-3
@@ -187,7 +187,7 @@ class DivergenceSettings(Section):
 
     image_size: int = Field(default=160, ge=32, le=1024, description="longer side in pixels at which images are read")
     partner: Literal["average", "swin-unet"] = Field(
-        default="average", description="whom UNeXt learns from: its own moving average or a Swin-Unet"
+        default="average", description="UNeXt learns from its own moving average or a Swin-Unet"
     )
     transformer_width: int = Field(
         default=32, ge=32, le=192, multiple_of=32, description="channels of the first level of Swin-Unet"
@@ -198,10 +198,9 @@ class DivergenceSettings(Section):
         default=2,
         ge=1,
         le=10,
-        description="rounds on 2-D images, each taught by the result of the one before; the first takes two thirds of "
-        "the steps",
+        description="rounds on 2-D images, each taught by the previous one; the first takes two thirds of the steps",
     )
-    slice_steps: Steps = 2_000  # on slices of volumes, in one round: those of the 3-D students follow
+    slice_steps: Steps = 2_000  # on slices of volumes, in one round: the 3-D students' rounds follow
     labelled_images: BatchSize = 4
     unlabelled_images: int = Field(default=4, ge=4, le=4096, multiple_of=2, description="unlabelled images in one step")
     optimizer: Literal["adamw", "sgd"] = Field(default="adamw", description="with cosine or with polynomial decay")
@@ -215,13 +214,17 @@ class DivergenceSettings(Section):
         default=0.1, ge=0, le=1, description="when interpolation consistency starts, as a share of the first round"
     )
     unlabelled_start: float = Field(
-        default=0.3, ge=0, lt=1, description="up to which share of the first round only labelled images are shown"
+        default=0.3, ge=0, lt=1, description="share of the first round, at its start, with labelled images only"
     )
     ramp_up: float = Field(
-        default=0.1, gt=0, le=1, description="share of these steps in which unlabelled terms then reach their weights"
+        default=0.1,
+        gt=0,
+        le=1,
+        description="share of the first round in which unlabelled terms then reach their weights",
     )
     strong_views: bool = Field(
-        default=True, description="learn on strongly disturbed images what averages of the networks say on weak ones"
+        default=True,
+        description="learn on strongly disturbed images what averaged networks say on weakly disturbed ones",
     )
     strength: float = Field(default=1.0, ge=0, le=3, description="how many images are disturbed; 0 none")
     rotation_degrees: float = Field(default=20.0, ge=0, le=180, description="largest random rotation")
@@ -355,7 +358,7 @@ def invalid(source: str | Path, error: ValidationError) -> InputError:
 
 
 class Described(NamedTuple):
-    """A setting for people: its dotted name, value in a preset, the values it may have, and what it is."""
+    """A setting for people: its dotted name, its value in a preset, the allowed values, and what it is."""
 
     name: str
     value: Any

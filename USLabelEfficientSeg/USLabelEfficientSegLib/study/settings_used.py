@@ -1,4 +1,4 @@
-"""Which settings of a run shaped its result: those of a method or network that was not used did not."""
+"""The settings that shaped a run's result, without those of a method or network that was not used."""
 
 from .provenance import flat_settings
 from .settings import Settings

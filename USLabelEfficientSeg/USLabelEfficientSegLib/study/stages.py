@@ -1,7 +1,7 @@
-"""The stages of a training: their names in files and on the command line, and what people read.
+"""The stages of a training: their names in files, on the command line and for people.
 
-A stage that is done several times has numbers: "student 2.1" is the first student of the second round. These names are
-written in events and checkpoints, and random numbers follow from them: they do not change.
+A stage that is done several times has numbers: "student 2.1" is the first student of the second round. Events and
+checkpoints hold these names, and random numbers follow from them: they never change.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _CONTINUED_NAME = "continued"
 
 
 class Stage(StrEnum):
-    """What is done in a training, in the order in which it is done; the value is the name in files."""
+    """The stages of a training in their order; the value is the name in files."""
 
     CONTINUING = "continuing"
     READING_VOLUMES = "reading volumes"
@@ -117,7 +117,7 @@ class NumberedStage(NamedTuple):
 
 
 def stage_title(name: str, translated: Callable[[str], str] = str) -> str:
-    """What an event of this name tells of, in words of the user; other work has its name for a title."""
+    """The title of an event's work in words of the user; work outside a training keeps its name."""
     found = NumberedStage.named(name)
     return name[:1].upper() + name[1:] if found is None else found.display_name(translated)
 

@@ -1,4 +1,4 @@
-"""Files in a study's folders that are no part of it, such as a label map that somebody has put there by hand."""
+"""Files in a study's folders that are no part of it, such as a label map put there by hand."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from .study import Study
 
 
 def stray_files(study: Study) -> list[Path]:
-    """What lies in `images` and `labels` and the manifest does not know, sorted; hidden files are passed over."""
+    """Files in `images` and `labels` that the manifest does not know, sorted; hidden files are passed over."""
     known = {record.file for case in study.cases for record in (case.image, case.labels) if record is not None}
     return [
         entry

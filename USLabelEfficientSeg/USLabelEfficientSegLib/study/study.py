@@ -63,20 +63,18 @@ class Study:
                 for the labels of 2-D images see `read_labels`).
             organs: their names, in the order of their classes; by default "organ 1", ... for each class.
             slice_axis: array axis along which slices were acquired or annotated.
-            label_fraction: hide dense labels but for this fraction of their slices, of 2-D images whole labels;
-                hidden labels and those that are already sparse are not stored. By default labels are taken as they
-                are.
+            label_fraction: keep only this fraction of the slices of dense labels, or of the labels of 2-D images.
+                Hidden labels and sparse ones are not stored. By default labels are taken as they are.
             seed: of the choice of these slices.
             dimension: 3 for volumes, 2 for images; by default what the files are.
             pixel_sizes: of 2-D images whose files do not tell them.
-            orientation: "as-stored" keeps the order of the axes, which of a probe are those of the anatomy;
-                "anatomical" brings volumes and labels to the axes L, P, S of the patient, by the directions in files.
+            orientation: "as-stored" keeps the order of the axes, which for a probe fits the anatomy; "anatomical"
+                brings volumes and labels to the axes L, P, S of the patient, by the directions in files.
 
         Raises:
             InputError: bad image, volumes and 2-D images together, unknown pixel size; a label without an image,
-                with another geometry or without a labelled slice; a class that, of two or more labels, only one has
-                (probably a mistake; naming organs allows it); a fraction outside (0, 1]; no room or permission to
-                write.
+                with another geometry or without a labelled slice; a class in only one of several labels (probably a
+                mistake; naming organs allows it); a fraction outside (0, 1]; no room or permission to write.
         """
         from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES
         from .creation import create_study
@@ -274,8 +272,8 @@ class Study:
         """Be the only writer, of the study as it is now on disk, and clean up after killed ones.
 
         Raises:
-            InputError: another writes; a link in the study; its manifest was damaged meanwhile. While it is held, also
-                whatever is written to the study raises it once the study's folder has been moved or renamed.
+            InputError: another program writes; a link in the study; its manifest was damaged meanwhile. While the lock
+                is held, writing to the study raises it, too, once the study's folder has been moved or renamed.
         """
         refuse_links(self.folder)
         with StudyLock(self.folder / LOCK_NAME, self.folder) as lock, guarded(self.folder, lock.verify):
@@ -303,8 +301,8 @@ class Study:
     def training(self) -> dict[str, Any] | None:
         """How far the study is trained, as JSON values: stage, step, of, and state; None before its first training.
 
-        The state is "finished" where there is a model of the study as it was trained last, whatever was stopped since
-        then without replacing it; else "running" or "stopped".
+        The state is "finished" if there is a model of the last training, even if a later one was stopped before it
+        replaced that model; else "running" or "stopped".
         """
         events = read_events(self.events.path)
         running = self.is_training()

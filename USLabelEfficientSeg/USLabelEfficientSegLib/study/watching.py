@@ -1,4 +1,4 @@
-"""Who wants to see what a running training finds now in a volume asks for it with a file in the study."""
+"""A file in the study asks a running training for previews of a volume."""
 
 from pathlib import Path
 
@@ -27,5 +27,5 @@ def watched_volume(study_folder: Path) -> str | None:
     """The volume that somebody watches, None when nobody does or the file that asks for it is damaged."""
     try:
         return str(read_json(study_folder / WATCHED)["volume"])
-    except (OSError, ValueError, KeyError, TypeError):  # a wish, for which no training must end
+    except (OSError, ValueError, KeyError, TypeError):  # a mere wish: no training must end for it
         return None

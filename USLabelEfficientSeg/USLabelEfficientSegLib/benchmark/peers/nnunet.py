@@ -1,7 +1,7 @@
 """nnU-Net v2 as a rival: its data set is written, its commands are told, its predictions are read; it is no dependency.
 
 Isensee et al., "nnU-Net: a self-configuring method for deep learning-based biomedical image segmentation", Nature
-Methods 2021. What is unlabelled becomes its ignore label, the highest value (Gotkowski et al., arXiv 2403.12834);
+Methods 2021. Unlabelled voxels get its ignore label, the highest value (Gotkowski et al., arXiv 2403.12834);
 volumes without any label cannot take part. Format:
 https://github.com/MIC-DKFZ/nnUNet/blob/master/documentation/dataset_format.md and ignore_label.md there.
 """

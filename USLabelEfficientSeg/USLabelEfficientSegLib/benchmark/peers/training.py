@@ -1,7 +1,7 @@
-"""What all rivals share: the task, the budget, the loop. A rival adds its network and its loss.
+"""Shared by all rivals: the task, the budget, the loop. A rival adds its network and its loss.
 
-Samples, poses, intensities, optimizer, learning rate and the averaging of weights are those of our own student, so that
-methods differ in what they learn from unlabelled volumes and in nothing else.
+Samples, poses, intensities, optimizer, learning rate and the averaging of weights are our own student's, so that
+methods differ only in what they learn from unlabelled volumes.
 """
 
 from __future__ import annotations
