@@ -1,5 +1,6 @@
 """What README and docs/ promise: links lead somewhere, commands and options exist, and the README's code runs."""
 
+import ast
 import importlib
 import os
 import re
@@ -103,6 +104,19 @@ def test_every_function_of_the_python_page_can_be_imported():
     for name in re.findall(r"^::: (\S+)", text_of(ROOT / "docs/api.md"), re.MULTILINE):
         module, _, attribute = name.rpartition(".")
         assert hasattr(importlib.import_module(module), attribute), name
+
+
+def test_the_drawing_of_the_architecture_has_the_order_of_imports():
+    (drawing,) = fences(ROOT / "docs/architecture.md", "text")
+    tests = ast.parse(text_of(Path(__file__).with_name("test_imports.py")))
+    (order,) = [
+        ast.literal_eval(node.value)
+        for node in tests.body
+        if isinstance(node, ast.Assign) and node.targets[0].id == "ORDER"
+    ]
+
+    drawn = re.findall(r"(?:^ {4}|(?<=/  ))(\w+)(?:/|\.py)", drawing, re.MULTILINE)
+    assert drawn == order
 
 
 def test_the_readme_is_short():
