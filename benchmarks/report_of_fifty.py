@@ -23,7 +23,7 @@ from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
 from USLabelEfficientSegLib.measurement.measuring import write_measurements_of
 from USLabelEfficientSegLib.measurement.volumetric import measure_case
-from USLabelEfficientSegLib.report.cohort_report import cohort_content, open_cohort
+from USLabelEfficientSegLib.report.cases_of_files import content_of_files
 from USLabelEfficientSegLib.report.writing import write_report
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata
 
@@ -77,10 +77,10 @@ def main() -> None:
 
         html, pdf = folder / "report.html", folder / "report.pdf"
         started, worked = time.monotonic(), time.process_time()
-        cohort = open_cohort(
+        content = content_of_files(
             folder / "segmentations", folder / "images", references=folder / "references", visits=visits
         )
-        write_report(html, cohort_content(cohort, "Fifty simulated volumes", show_names=False), pdf=pdf)
+        write_report(html, replace(content, title="Fifty simulated volumes"), pdf=pdf)
         seconds, worked = time.monotonic() - started, time.process_time() - worked
         sizes = ", ".join(f"{path.suffix[1:].upper()} {path.stat().st_size / 1e6:.1f} MB" for path in (html, pdf))
         print(f"{len(names)} volumes of {arguments.shape}: {seconds:.1f} s ({worked:.1f} s of one processor), {sizes}")

@@ -26,9 +26,9 @@ from .measurement.segmenting import segment_and_measure
 from .measurement.tables import write_measurements_csv
 from .method.suggesting import write_suggested_labels
 from .pipeline import train
-from .report.cohort_report import cohort_content, open_cohort
-from .report.evaluation_tables import metrics_table
-from .report.study_report import report_content
+from .report.cases_of_files import content_of, open_segmentations
+from .report.cases_of_study import with_training
+from .report.sections.metrics import metrics_table
 from .report.writing import write_report
 from .segmentation.loading import load_model
 from .study.coverage import share_in_words
@@ -121,14 +121,11 @@ def run_demo(
 
     mean_dice = float(np.mean([row.dice for row in metrics]))
     errors = [abs(row.volume_ml / true_volumes[row.case][row.organ] - 1) * 100 for row in volumes]
-    cohort = open_cohort(segmentations, held_out / "images", references=held_out / "labels")
-    exact = replace(cohort, reference_volumes_ml=true_volumes)
+    files = open_segmentations(segmentations, held_out / "images", references=held_out / "labels")
+    exact = {case: {organ: {"volume": ml} for organ, ml in of.items()} for case, of in true_volumes.items()}
     # The names are made up: no patient is behind them.
-    shown = cohort_content(exact, "Simulated demo study", show_names=True)
-    highlights = {"Mean Dice": f"{mean_dice:.3f}"}
-    content = report_content(
-        study, shown.title, shown.cases, shown.comparisons, highlights, metrics_table(summarise(metrics))
-    )
+    content = content_of(replace(files, reference_values=exact), "Simulated demo study", show_names=True)
+    content = replace(with_training(content, study), metrics=metrics_table(summarise(metrics)))
     write_report(output / REPORT_NAME, content, pdf=output / PDF_NAME)
     return DemoResult(
         output / REPORT_NAME,

@@ -140,6 +140,19 @@ def test_a_study_is_reported_with_its_labels_as_references(call, study, tmp_path
     assert "head_7" in page and "Agreement with references" in page
 
 
+def test_repeated_scans_of_images_are_reported(call, heads, found, tmp_path):
+    (tmp_path / "visits.csv").write_text("case,subject,date\nscan_0,Doe,2024-02-29\nscan_2,Doe,2024-03-30\n")
+
+    code = call(
+        "report", found, "--images", heads / "new" / "images", "--visits", tmp_path / "visits.csv",
+        "--output", tmp_path / "report.html",
+    )[0]  # fmt: skip
+
+    page = re.sub(r'base64,[^"]*"', '"', (tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert code == 0 and "Changes of the area between scans" in page and "Changes of the circumference" in page
+    assert "Case 001 → Case 003" in page and "Doe" not in page and "2024-03" not in page
+
+
 def test_results_for_programs(call, heads, study, tmp_path):
     code, out, _ = call("segment", study, heads / "new" / "images" / "scan_1.png", *sizes(heads), "--json",
                         "--output", tmp_path / "found")  # fmt: skip
@@ -215,7 +228,10 @@ REFUSALS = {
     "stage": (["train", "STUDY", "--stage", "teacher"], "--stage: is for volumes"),
     "devices": (["train", "STUDY", "--devices", "2"], "--devices: is for volumes"),
     "suggest": (["suggest", "STUDY", "--count", "1", "--volume", "head_0"], "an image is labelled as a whole"),
-    "visits": (["report", "STUDY", "--visits", "x.csv", "--output", "OUT"], "--visits: is for volumes"),
+    "a table of references": (
+        ["report", "FOUND", "--images", "NEW/images", "--references", "NEW/sizes.csv", "--output", "OUT"],
+        "is not a folder; give the folder of the labels of 2-D images",
+    ),
     "images of a study": (["study", "create", "OUT", "--images", "NEW/images"], "does not say how large its pixels"),
     "asked for volumes": (
         ["study", "create", "OUT", "--images", "NEW/images", "--dimension", "3"], "(study create --dimension 2)",
@@ -228,12 +244,13 @@ REFUSALS = {
 
 @pytest.mark.parametrize(("command", "problem"), REFUSALS.values(), ids=REFUSALS)
 def test_what_does_not_fit_is_refused_in_one_sentence(
-    refused, heads, study, trained_study, simulated, tmp_path, command, problem
+    refused, heads, study, found, trained_study, simulated, tmp_path, command, problem
 ):
     places = {
-        "STUDY": study, "TRAINED": trained_study, "VOLUMES": simulated / "images", "NEW": heads / "new",
+        "STUDY": study, "FOUND": found, "TRAINED": trained_study, "VOLUMES": simulated / "images", "NEW": heads / "new",
         "OUT": tmp_path / "out",
     }  # fmt: skip
-    arguments = [re.sub(r"^(STUDY|TRAINED|VOLUMES|NEW|OUT)", lambda m: str(places[m[0]]), text) for text in command]
+    of_place = f"^({'|'.join(places)})"
+    arguments = [re.sub(of_place, lambda found: str(places[found[0]]), text) for text in command]
 
     assert problem in refused(*arguments)

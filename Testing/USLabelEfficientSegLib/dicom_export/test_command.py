@@ -11,7 +11,7 @@ import pytest
 from USLabelEfficientSegLib.cli import main
 from USLabelEfficientSegLib.imaging.files import write_label_map
 from USLabelEfficientSegLib.measurement.measuring import measure_files
-from USLabelEfficientSegLib.report.cohort_report import cohort_cases, open_cohort
+from USLabelEfficientSegLib.report.cases_of_files import cases_of_files, open_segmentations
 from USLabelEfficientSegLib.segmentation.segment_files import images_by_name
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata
 
@@ -112,13 +112,13 @@ def test_dicom_files_of_somebody_else_are_not_replaced(folders, capfd):
 
 
 def test_a_series_has_a_checksum_of_all_its_files(folders):
-    cohort = open_cohort(folders / "found", folders / "images")
-    before = [case.checksum for case in cohort_cases(cohort, {"a": "a", "b": "b"})]
+    cohort = open_segmentations(folders / "found", folders / "images")
+    before = [case.checksum for case in cases_of_files(cohort, {"a": "a", "b": "b"})]
 
     dataset = pydicom.dcmread(folders / "images" / "a" / "05.dcm")
     dataset.InstanceNumber = 77
     dataset.save_as(folders / "images" / "a" / "05.dcm")
-    after = [case.checksum for case in cohort_cases(cohort, {"a": "a", "b": "b"})]
+    after = [case.checksum for case in cases_of_files(cohort, {"a": "a", "b": "b"})]
 
     assert [len(checksum) for checksum in before] == [64, 64]
     assert after[0] != before[0] and after[1] == before[1]

@@ -10,7 +10,7 @@ from pydicom.sr.codedict import codes
 from USLabelEfficientSegLib.dicom_export.export import export_case
 from USLabelEfficientSegLib.imaging.files import write_label_map
 from USLabelEfficientSegLib.measurement.measuring import write_measurements_of
-from USLabelEfficientSegLib.report.cohort_report import cohort_cases, open_cohort
+from USLabelEfficientSegLib.report.cases_of_files import cases_of_files, open_segmentations
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata
 
 ORGANS = ["Prostate", "Zyste, groß", "stone"]
@@ -26,8 +26,8 @@ def test_the_first_volume_of_a_corrected_organ_is_that_of_its_outline(scan, rows
     corrected.voxels[2:4][corrected.voxels[2:4] == 1] = 0
     write_label_map(file, corrected, segment_metadata(corrected, ORGANS))
 
-    (case,) = cohort_cases(open_cohort(file.parent, tmp_path / "images"), {"scan": "scan"})
-    files = export_case(tmp_path / "images" / "scan", case.prediction, case.rows, tmp_path / "out")
+    (case,) = cases_of_files(open_segmentations(file.parent, tmp_path / "images"), {"scan": "scan"})
+    files = export_case(tmp_path / "images" / "scan", case.label_map, case.rows, tmp_path / "out")
 
     groups = hd.sr.srread(files.report).content.get_volumetric_roi_measurement_groups()
     prostate, cyst = (group.get_measurements(name=codes.SCT.Volume)[0] for group in groups[:2])

@@ -10,7 +10,7 @@ from USLabelEfficientSegLib.evaluation.summary import ALL_ORGANS, summarise, wri
 from USLabelEfficientSegLib.imaging.files import write_label_map
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import LabelMap
-from USLabelEfficientSegLib.report.evaluation_tables import metrics_table
+from USLabelEfficientSegLib.report.sections.metrics import metrics_table
 
 ORGANS = ("prostate", "bladder")
 

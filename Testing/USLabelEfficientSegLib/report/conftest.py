@@ -9,6 +9,7 @@ from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.report.blocks import Table
 from USLabelEfficientSegLib.report.content import ReportCase, ReportContent
+from USLabelEfficientSegLib.report.kinds import VOLUMES
 from USLabelEfficientSegLib.study.events import Event
 
 ORGANS = ("prostate", "cyst <1 & 2>")
@@ -40,7 +41,7 @@ def _simulated_case(
     values = {
         "rows": [measurement(name, organ, n, ml) for n, (organ, ml) in enumerate(zip(ORGANS, counts, strict=True), 1)],
         "reference": LabelMap(reference, geometry, name),
-        "true_volumes_ml": {"prostate": 8.0},
+        "true_values": {"prostate": {"volume": 8.0}},
         "checksum": "ab" * 32,
         **changes,
     }
@@ -54,7 +55,6 @@ def _content(cases, **changes):
         "metrics": Table(("Organ", "Dice"), [["prostate", "0.912"]]),
         "settings": {"preset": "quick"},
         "provenance": {"torch": "2.13.0"},
-        "highlights": {"Mean Dice": "0.912"},
         **changes,
     }
-    return ReportContent(organs=ORGANS, cases=cases, **values)
+    return ReportContent(kind=VOLUMES, organs=ORGANS, cases=cases, **values)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.report.repeats_section import repeats_section
+from USLabelEfficientSegLib.report.content import CaseSummary
+from USLabelEfficientSegLib.report.sections.repeated_scans import repeated_scans_section
 from USLabelEfficientSegLib.report.visits import Change, Visit, changes, read_visits
 
 
@@ -10,6 +11,11 @@ def visits_file(tmp_path, text):
     path = tmp_path / "visits.csv"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def between(before, after):
+    (earlier,), (later,) = before.headline, after.headline
+    return Change("Doe", "prostate", 1, (1, 2), ("a", "b"), earlier, later)
 
 
 def test_visits_are_read_by_date_or_order(tmp_path):
@@ -52,28 +58,25 @@ def test_changes_go_from_scan_to_scan_and_from_the_first_to_the_last(measurement
 
     found = changes(rows, visits)
 
-    assert [(c.scans, c.ml, c.days) for c in found] == [((1, 2), 4.0, 7), ((2, 3), -6.0, 23), ((1, 3), -2.0, 30)]
+    assert [(c.scans, c.value, c.days) for c in found] == [((1, 2), 4.0, 7), ((2, 3), -6.0, 23), ((1, 3), -2.0, 30)]
     assert [round(c.percent, 6) for c in found] == [20.0, -25.0, -10.0]
     assert {c.subject for c in found} == {"Doe"}
 
 
 def test_the_interval_of_a_change_joins_both_intervals(measurement):
-    change = Change(
-        "Doe",
-        (1, 2),
-        measurement(volume_ml=20.0, interval_ml=(17.0, 24.0)),
-        measurement(volume_ml=30.0, interval_ml=(27.0, 34.0)),
+    change = between(
+        measurement(volume_ml=20.0, interval_ml=(17.0, 24.0)), measurement(volume_ml=30.0, interval_ml=(27.0, 34.0))
     )
 
-    assert change.interval_ml == (10 - 5, 10 + 5)  # 3-4-5 triangles both ways
+    assert change.interval == (10 - 5, 10 + 5)  # 3-4-5 triangles both ways
     assert change.exceeds_error is True
 
 
 def test_a_small_change_does_not_exceed_the_error_and_without_intervals_nothing_is_said(measurement):
     before, after = measurement(interval_ml=(15.0, 25.0)), measurement(volume_ml=22.0, interval_ml=(18.0, 28.0))
 
-    assert Change("Doe", (1, 2), before, after).exceeds_error is False
-    assert Change("Doe", (1, 2), before, measurement()).exceeds_error is None
+    assert between(before, after).exceeds_error is False
+    assert between(before, measurement()).exceeds_error is None
 
 
 def test_the_interval_of_a_change_covers_at_its_level(measurement):
@@ -83,13 +86,13 @@ def test_the_interval_of_a_change_covers_at_its_level(measurement):
     for a, b in random.normal((20.0, 26.0), 2.0, (4000, 2)):
         before = measurement(volume_ml=a, interval_ml=(a - half, a + half))
         after = measurement(volume_ml=b, interval_ml=(b - half, b + half))
-        lower, upper = Change("Doe", (1, 2), before, after).interval_ml
+        lower, upper = between(before, after).interval
         inside += lower <= 6.0 <= upper
     assert inside / 4000 == pytest.approx(0.90, abs=0.015)
 
 
 def test_a_change_from_nothing_has_no_percentage(measurement):
-    assert Change("Doe", (1, 2), measurement(volume_ml=0.0), measurement()).percent is None
+    assert between(measurement(volume_ml=0.0), measurement()).percent is None
 
 
 def test_visits_that_do_not_fit_the_measurements_are_refused(measurement):
@@ -105,13 +108,13 @@ def test_the_section_tells_days_but_neither_dates_nor_names(measurement):
         measurement("Doe_2024-03-31", volume_ml=30.0, interval_ml=(27.0, 33.0)),
     ]
     visits = [Visit("Doe_2024-02-29", "Jane Doe", 738945, True), Visit("Doe_2024-03-31", "Jane Doe", 738976, True)]
-    labels = {"Doe_2024-02-29": "Case 001", "Doe_2024-03-31": "Case 002"}
+    cases = [CaseSummary(f"Case 00{n}", row.case, [row]) for n, row in enumerate(rows, start=1)]
 
-    section = repeats_section(changes(rows, visits), labels, show_names=False)
+    section = repeated_scans_section(cases, visits, show_names=False)
     table = section.blocks[1]
     assert table.rows == [
         ["1", "prostate", "Case 001 → Case 002", "31", "20.0", "30.0", "+10.0", "+50.0", "6.39 to 13.6", "yes"]
     ]
-    named = repeats_section(changes(rows, visits), labels, show_names=True)
+    named = repeated_scans_section(cases, visits, show_names=True)
     assert named.blocks[1].rows[0][0] == "1: Jane Doe"
-    assert repeats_section([], {}, show_names=False).blocks == []
+    assert repeated_scans_section(cases, [], show_names=False).blocks == []

@@ -9,9 +9,11 @@ import pytest
 from PIL import Image
 
 from USLabelEfficientSegLib.measurement.flags import Flag
-from USLabelEfficientSegLib.report.blocks import Paragraph, Section, Table, number
+from USLabelEfficientSegLib.report.blocks import Table, number
 from USLabelEfficientSegLib.report.content import ReportCase, ReportContent, case_labels
 from USLabelEfficientSegLib.report.document import report_document
+from USLabelEfficientSegLib.report.kinds import VOLUMES
+from USLabelEfficientSegLib.report.visits import Visit
 from USLabelEfficientSegLib.report.writing import write_report
 
 ORGANS = ("prostate", "cyst <1 & 2>")
@@ -51,7 +53,9 @@ def test_report_is_self_contained_and_escapes_its_texts(tmp_path, simulated_case
 
     page = References(html)
     pictures = [source for source in page.loaded if not source.startswith("#")]
-    assert len(pictures) == 2 + 6  # the organs in 3-D, the training curves; three slices through each organ
+    assert (
+        len(pictures) == 4 + 6
+    )  # the organs in 3-D, two of agreement, the training curves; three slices through each organ
     for source in pictures:
         prefix, _, data = source.partition(",")
         assert prefix in ("data:image/png;base64", "data:image/jpeg;base64")
@@ -94,7 +98,7 @@ def test_volume_table_holds_measurements_with_interval_reference_and_flags(simul
 
 
 def test_columns_that_nobody_fills_are_left_out(simulated_case, content):
-    headings, cells = rows_of(content([simulated_case(true_volumes_ml={})]))
+    headings, cells = rows_of(content([simulated_case(true_values={})]))
 
     assert not {"90 % interval, ml", "Reference, ml", "Volume error, %", "Cautions"} & set(headings)
     assert len(cells[0]) == len(headings)
@@ -135,33 +139,32 @@ def test_a_report_without_intervals_says_so(tmp_path, simulated_case, content):
 
 def test_report_without_optional_parts_leaves_their_sections_out(tmp_path, simulated_case):
     case = simulated_case()
-    plain = ReportCase("Case 001", case.volume, case.prediction, case.rows)
+    plain = ReportCase("Case 001", case.scan, case.label_map, case.rows)
 
-    html = written(tmp_path / "report.html", ReportContent("Report", ORGANS, iter([plain])))
+    html = written(tmp_path / "report.html", ReportContent("Report", VOLUMES, ORGANS, iter([plain])))
 
     headings = re.findall(r"<h2[^>]*>([^<]*)</h2>", html)
     assert headings == ["How to read this", "At a glance", "Cases", "All measurements", "Cautions", "Method"]
     assert 'class="dashed"' not in html and "reference</li>" not in html
 
 
-def test_comparisons_are_made_once_all_cases_are_drawn(simulated_case, content):
-    seen = []
+def test_cases_are_compared_once_all_are_drawn(simulated_case, content):
+    cases = [simulated_case("a"), simulated_case("b", "Case 002")]
+    visits = [Visit("a", "Doe", 1.0, False), Visit("b", "Doe", 2.0, False)]
 
-    def comparisons(cases):
-        seen.extend(cases)
-        return [Section("Agreement", [Paragraph("They agree.")]), Section("Nothing", [])]
+    repeated = report_document(content(iter(cases), visits=visits))
+    compared = report_document(content(iter(cases)))
 
-    document = report_document(content([simulated_case("a"), simulated_case("b", "Case 002")], comparisons=comparisons))
-
-    assert [(case.name, case.label) for case in seen] == [("a", "Case 001"), ("b", "Case 002")]
-    titles = [section.title for section in document.sections]
-    assert titles.index("Cases") < titles.index("Agreement") < titles.index("All measurements")
-    assert "Nothing" not in titles
+    titles = [section.title for section in repeated.sections]
+    assert titles[1:5] == ["Cases", "Repeated scans", "Agreement with references", "Overlap and surface distances"]
+    table = next(block for block in repeated.sections[2].blocks if isinstance(block, Table))
+    assert [row[2] for row in table.rows] == ["Case 001 → Case 002"] * 2
+    assert "Repeated scans" not in [section.title for section in compared.sections]
 
 
 def test_an_empty_segmentation_is_reported(tmp_path, simulated_case, content):
-    case = simulated_case(prediction=False, reference=None, true_volumes_ml={})
-    assert not np.any(case.prediction.voxels)
+    case = simulated_case(prediction=False, reference=None, true_values={})
+    assert not np.any(case.label_map.voxels)
 
     html = written(tmp_path / "report.html", content([case]))
 

@@ -1,9 +1,9 @@
 """Reports for people, DICOM for archives."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,18 +15,14 @@ from .long_commands import Overwrite, end_batch, end_if_none_is_left, long_comma
 from .options import DeviceName, OrganNames, parse_organs
 
 if TYPE_CHECKING:
-    from ..disk.outputs import Outputs
-    from ..report.content import ReportContent
-    from ..report.planar_report import ImageReport
+    from ..report.content import ReportCase
 
-Case = TypeVar("Case")
 ShowNames = Annotated[
     bool, typer.Option("--show-names", help="Tell the names of cases and subjects, which may identify patients.")
 ]
 Images = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Images of the segmentations, of the same names.", show_default=False)
 ]
-_COHORT_TITLE = "Organ volumes"
 
 
 @long_command
@@ -86,14 +82,40 @@ def report(
     """
     console.getting_ready()
 
+    from ..report.opening import open_report
+    from ..report.writing import write_report
+
+    results = _results(source, output, pdf=pdf)
+    failures = told_failures()
+    outputs = outputs_of(overwrite, [source, images, references, visits, study], *results, texts=True)
+    content = open_report(
+        source,
+        images=images,
+        references=references,
+        visits=visits,
+        study=study,
+        organs=parse_organs(organs),
+        show_names=show_names,
+        device=device,
+        failures=failures,
+    )
+    with outputs.written(*results) as files:
+        content = replace(content, cases=_if_any(content.cases, failures))
+        written = write_report(files[0], content, pdf=files[1] if pdf else None)
+    console.say(f"Report of {written.cases} {content.kind.scans}: {' and '.join(map(str, results))}")
+    for remark in written.remarks:
+        console.caution(remark)
+    end_batch(failures)
+    console.say(f"Next: look at {output} in a browser.")
+
+
+def _results(source: Path, output: Path, *, pdf: bool) -> list[Path]:
+    """The files to write. Raises `InputError` when there is no report of the source, or no place for them."""
     from ..disk.kinds import kind_of
     from ..disk.outputs import is_stream
-    from ..imaging.scan_files import dimension_of_files
-    from ..report.writing import write_report
-    from ..study.manifest import read_manifest
 
-    pdf_file = output.with_suffix(".pdf") if pdf else None
-    if pdf_file == output:
+    pdf_file = output.with_suffix(".pdf")
+    if pdf and pdf_file == output:
         raise InputError(
             output, "is the name of a PDF", "give the name of the HTML file; --pdf writes the PDF beside it"
         )
@@ -101,181 +123,15 @@ def report(
     if kind in ("a model", "an image"):
         problem = f"is {kind}, and a report is of a trained study or of segmentations"
         raise InputError(source, problem, "give the folder of one of these")
-    if pdf_file is not None and is_stream(output):
+    if pdf and is_stream(output):
         raise InputError("--pdf", "needs a file beside which the PDF is written", "give --output a file")
-    results = [output] if pdf_file is None else [output, pdf_file]
-    inputs, failures = [source, images, references, visits, study], told_failures()
-    outputs = outputs_of(overwrite, inputs, *results, texts=True)
-    if kind == "a study":
-        given = {"--images": images, "--references": references, "--study": study, "--organs": organs}
-        for option, value in given.items():
-            if value is not None:
-                raise InputError(option, "is for a folder of segmentations, not for a study", "leave it out")
-        if read_manifest(source).dimension == 2:
-            _report_images(_of_image_study(source, visits, device, show_names, failures), outputs, results, failures)
-            return
-        content = _of_study(source, visits, device, show_names, failures)
-    elif source.is_dir() and dimension_of_files([source]) == 2:
-        found = _of_image_segmentations(source, images, references, visits, study, organs, show_names, failures)
-        _report_images(found, outputs, results, failures)
-        return
-    else:
-        content = _of_segmentations(source, images, references, visits, study, organs, show_names, failures)
-    with outputs.written(*results) as files:
-        content = replace(content, cases=_if_any(content.cases, failures))
-        written = write_report(files[0], content, pdf=files[1] if pdf else None)
-    console.say(f"Report of {written.cases} volumes: {' and '.join(map(str, results))}")
-    for remark in written.remarks:
-        console.caution(remark)
-    end_batch(failures)
-    console.say(f"Next: look at {results[0]} in a browser.")
+    return [output, pdf_file] if pdf else [output]
 
 
-def _if_any(cases: Iterable[Case], failures: Failures) -> Iterator[Case]:
+def _if_any(cases: Iterable["ReportCase"], failures: Failures) -> Iterator["ReportCase"]:
     """The cases; without any, the command ends before it writes."""
     yield from cases
     end_if_none_is_left(failures)
-
-
-def _report_images(content: "ImageReport", outputs: "Outputs", results: Sequence[Path], failures: Failures) -> None:
-    from ..report.planar_report import image_report_document
-    from ..report.writing import write_document
-
-    with outputs.written(*results) as files:
-        content = replace(content, cases=_if_any(content.cases, failures))
-        document = image_report_document(content)
-        written = write_document(files[0], document, pdf=files[1] if len(files) > 1 else None)
-    console.say(f"Report of {written.cases} images: {' and '.join(map(str, results))}")
-    for remark in written.remarks:
-        console.caution(remark)
-    end_batch(failures)
-    console.say(f"Next: look at {results[0]} in a browser.")
-
-
-def _of_image_study(
-    folder: Path, visits: Path | None, device: str, show_names: bool, failures: Failures
-) -> "ImageReport":
-    from ..report.image_report import study_content
-    from ..segmentation.loading import load_model
-    from ..segmentation.model import choose_device
-    from ..study.study import Study
-    from ..training.memory import tune_memory
-
-    _refuse_visits(visits)
-    where, opened, model = choose_device(device), Study.open(folder), load_model(folder)
-    tune_memory()
-    return study_content(opened, model, where, show_names=show_names, failures=failures)
-
-
-def _of_image_segmentations(
-    folder: Path,
-    images: Path | None,
-    references: Path | None,
-    visits: Path | None,
-    study: Path | None,
-    organs: str | None,
-    show_names: bool,
-    failures: Failures,
-) -> "ImageReport":
-    from ..report.image_report import cohort_content, with_training
-    from ..segmentation.loading import load_model
-    from ..study.study import Study
-
-    _refuse_visits(visits)
-    if images is None:
-        raise InputError(folder, "holds segmentations, and their images are needed, too", "give them with --images")
-    if references is not None and not references.is_dir():
-        raise InputError(references, "is not a folder", "give the folder of the labels of 2-D images")
-    wanted = parse_organs(organs)
-    if study is None:
-        return cohort_content(
-            folder, images, references=references, organs=wanted, show_names=show_names, failures=failures
-        )
-    opened, model = Study.open(study), load_model(study)
-    content = cohort_content(
-        folder,
-        images,
-        references=references,
-        organs=wanted or model.organs,
-        show_names=show_names,
-        failures=failures,
-        model_sha256=model.digest(),
-        study=study,
-    )
-    return with_training(content, opened)
-
-
-def _refuse_visits(visits: Path | None) -> None:
-    if visits is not None:
-        raise InputError("--visits", "is for volumes, and these are 2-D images", "leave it out")
-
-
-def _of_study(folder: Path, visits: Path | None, device: str, show_names: bool, failures: Failures) -> "ReportContent":
-    from ..report.cohort_report import comparison_sections
-    from ..report.content import case_labels
-    from ..report.study_report import report_content, segmented_cases
-    from ..report.visits import check_visits, read_visits
-    from ..segmentation.loading import load_volume_model
-    from ..segmentation.model import choose_device
-    from ..study.study import Study
-    from ..training.memory import tune_memory
-
-    where = choose_device(device)
-    opened, model = Study.open(folder), load_volume_model(folder)
-    scans, names = read_visits(visits) if visits else [], [case.name for case in opened.cases]
-    check_visits(scans, names)
-    tune_memory()
-    labels = case_labels(names, show_names)
-    return report_content(
-        opened,
-        "Segmentation study",
-        segmented_cases(opened, model, where, labels, failures),
-        lambda cases: comparison_sections(cases, model.organs, scans, show_names=show_names),
-    )
-
-
-def _of_segmentations(
-    folder: Path,
-    images: Path | None,
-    references: Path | None,
-    visits: Path | None,
-    study: Path | None,
-    organs: str | None,
-    show_names: bool,
-    failures: Failures,
-) -> "ReportContent":
-    from ..report.cohort_report import cohort_content, open_cohort
-
-    if images is None:
-        problem = "is no study, and of segmentations the images are needed, too"
-        raise InputError(folder, problem, "give the folder of a study, or that of the images with --images")
-    if study is None:
-        cohort = open_cohort(
-            folder, images, organs=parse_organs(organs), references=references, visits=visits, failures=failures
-        )
-        return cohort_content(cohort, _COHORT_TITLE, show_names=show_names, failures=failures)
-
-    from ..measurement.record import read_record_of
-    from ..measurement.taken_over import check_model
-    from ..report.study_report import report_content
-    from ..segmentation.loading import load_volume_model
-    from ..study.study import Study
-
-    opened, model = Study.open(study), load_volume_model(study)
-    cohort = open_cohort(
-        folder,
-        images,
-        organs=parse_organs(organs) or model.organs,
-        statistics=model.statistics,
-        references=references,
-        visits=visits,
-        failures=failures,
-    )
-    digest = model.digest()
-    check_model((read_record_of(path) for path in cohort.segmentations.values()), digest, study)
-    cohort = replace(cohort, model_sha256=digest)
-    content = cohort_content(cohort, _COHORT_TITLE, show_names=show_names, failures=failures)
-    return report_content(opened, content.title, content.cases, content.comparisons)
 
 
 @long_command
@@ -306,7 +162,9 @@ def export_dicom(
       uslabelseg segment my-study dicom-volumes --output segmentations --probability
       uslabelseg export-dicom segmentations --images dicom-volumes --output dicom
     """
-    from ..report.cohort_report import cohort_cases, open_cohort
+    from ..measurement.organ import OrganMeasurement
+    from ..report.cases_of_files import cases_of_files, open_segmentations
+    from ..report.kinds import VOLUMES
 
     try:
         from ..dicom_export.export import export_case
@@ -315,16 +173,19 @@ def export_dicom(
             raise
         raise InputError("DICOM export", "needs highdicom", "pip install us-label-efficient-seg[dicom]") from None
     failures = told_failures()
-    cohort = open_cohort(segmentations, images, organs=parse_organs(organs), failures=failures)
+    files = open_segmentations(segmentations, images, organs=parse_organs(organs), failures=failures)
     end_if_none_is_left(failures)
+    if files.kind is not VOLUMES:
+        raise InputError(segmentations, "holds segmentations of 2-D images", "give those of volumes")
     kinds = ("SEG", "SR")
-    files = {name: [output / f"{name}_{kind}.dcm" for kind in kinds] for name in cohort.segmentations}
-    outputs = outputs_of(overwrite, [segmentations, images], *(file for pair in files.values() for file in pair))
-    for name, path in counted(cohort.segmentations.items(), "writing DICOM"):
+    objects = {name: [output / f"{name}_{kind}.dcm" for kind in kinds] for name in files.segmentations}
+    outputs = outputs_of(overwrite, [segmentations, images], *(file for pair in objects.values() for file in pair))
+    for name, path in counted(files.segmentations.items(), "writing DICOM"):
         with failures.of_one(path):
-            (case,) = cohort_cases(replace(cohort, segmentations={name: path}), {name: name})
-            with outputs.written(*files[name]) as temporary:
-                export_case(cohort.images[name], case.prediction, case.rows, temporary[0].parent)
-            console.say(f"{files[name][0]} and {files[name][1].name}")
+            (case,) = cases_of_files(replace(files, segmentations={name: path}), {name: name})
+            rows = [row for row in case.rows if isinstance(row, OrganMeasurement)]
+            with outputs.written(*objects[name]) as temporary:
+                export_case(files.images[name], case.label_map, rows, temporary[0].parent)
+            console.say(f"{objects[name][0]} and {objects[name][1].name}")
     end_batch(failures)
     console.say("Next: send these files to the archive, with the images that they belong to.")

@@ -7,6 +7,7 @@ from typing import ClassVar
 from ..text.numbers import three_digits
 from .pictures.slice_picture import SlicePicture
 
+TEXT_MM = 180.0  # width of the text on A4
 _HIGHEST_REM = 24.0
 
 

@@ -1,42 +1,19 @@
-"""What goes into a report: segmented cases and what is known about them and their model."""
+"""What goes into a report of volumes or of 2-D images: segmented cases, and what is known of their model."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..imaging.scan import LabelMap, Scan
-from ..measurement.organ import OrganMeasurement
+from ..measurement.quantities import Measurement, Quantity
 from ..study.events import Event
-from .blocks import Section, Table
+from .blocks import Table
+from .kinds import Kind
+from .visits import Visit
 
-
-@dataclass(frozen=True)
-class ReportCase:
-    """One segmented volume.
-
-    Args:
-        label: what the report calls it, see `case_labels`.
-        volume: the image.
-        prediction: its segmentation.
-        rows: what was measured of every organ.
-        reference: the reference segmentation, where there is one.
-        true_volumes_ml: the reference volume by organ, as far as known.
-        dice: the overlap with the reference by organ, where there is one.
-        checksum: SHA-256 of the image file.
-        uncertainty: (I, J, K) in [0, 1] on the grid of the volume, 1 where every class is as likely; where it is known.
-    """
-
-    label: str
-    volume: Scan
-    prediction: LabelMap
-    rows: Sequence[OrganMeasurement]
-    reference: LabelMap | None = None
-    true_volumes_ml: Mapping[str, float] = field(default_factory=dict)
-    dice: Mapping[str, float] = field(default_factory=dict)
-    checksum: str | None = None
-    uncertainty: NDArray[np.floating] | None = None
+TrueValues = Mapping[str, Mapping[str, float]]  # by organ and name of the quantity
 
 
 @dataclass(frozen=True)
@@ -45,10 +22,56 @@ class CaseSummary:
 
     label: str
     name: str
-    rows: Sequence[OrganMeasurement]
-    true_volumes_ml: Mapping[str, float]
-    dice: Mapping[str, float]
-    checksum: str | None
+    rows: Sequence[Measurement]
+    true_values: TrueValues = field(default_factory=dict)
+    dice: Mapping[str, float] = field(default_factory=dict)
+    checksum: str | None = None
+    has_reference: bool = False
+    has_uncertainty: bool = False
+
+    def true_value(self, row: Measurement, quantity: Quantity) -> float | None:
+        """The reference of a measured quantity, where it is known."""
+        return self.true_values.get(row.organ, {}).get(quantity.name)
+
+
+@dataclass(frozen=True)
+class ReportCase:
+    """One segmented volume or 2-D image.
+
+    Args:
+        label: what the report calls it, see `case_labels`.
+        scan: the volume or image.
+        label_map: its segmentation.
+        rows: what was measured of every organ.
+        reference: the reference segmentation, where there is one.
+        true_values: what the reference measures, as far as it is known.
+        dice: the overlap with the reference by organ, where there is one.
+        checksum: SHA-256 of the image file.
+        uncertainty: (I, J, K) in [0, 1] on the grid of the scan, 1 where every class is as likely; where it is known.
+    """
+
+    label: str
+    scan: Scan
+    label_map: LabelMap
+    rows: Sequence[Measurement]
+    reference: LabelMap | None = None
+    true_values: TrueValues = field(default_factory=dict)
+    dice: Mapping[str, float] = field(default_factory=dict)
+    checksum: str | None = None
+    uncertainty: NDArray[np.floating] | None = None
+
+    def summary(self) -> CaseSummary:
+        """The case without its voxels."""
+        return CaseSummary(
+            self.label,
+            self.scan.name,
+            self.rows,
+            self.true_values,
+            self.dice,
+            self.checksum,
+            self.reference is not None,
+            self.uncertainty is not None,
+        )
 
 
 @dataclass(frozen=True)
@@ -57,22 +80,24 @@ class ReportContent:
 
     Args:
         title: heading of the report.
+        kind: volumes or 2-D images.
         organs: organ names, by label.
-        cases: read once, one at a time: a generator keeps only one volume in memory.
-        comparisons: makes the sections that need all cases: agreement with references, repeated scans.
+        cases: read once, one at a time: a generator keeps only one scan in memory.
+        visits: which cases are repeated scans of which subject.
+        show_names: tell the names of subjects.
         events: of the training, for its curves.
-        highlights: further main results by name, ready to be read ("Mean Dice": "0.91").
         metrics: summary of an evaluation against references.
         settings: settings of the run by name, as text.
         provenance: versions, seed, checksums of weights and data by name, as text.
     """
 
     title: str
+    kind: Kind
     organs: Sequence[str]
     cases: Iterable[ReportCase]
-    comparisons: Callable[[Sequence[CaseSummary]], Sequence[Section]] = lambda cases: ()
+    visits: Sequence[Visit] = ()
+    show_names: bool = False
     events: Sequence[Event] = ()
-    highlights: Mapping[str, str] = field(default_factory=dict)
     metrics: Table | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)

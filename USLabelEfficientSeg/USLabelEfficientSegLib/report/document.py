@@ -1,171 +1,79 @@
-"""From segmented cases to the sections of a report, in the order in which a clinician reads them."""
+"""A report of volumes or of 2-D images: every case is read once and drawn, then the sections are put together."""
 
 from collections.abc import Sequence
-from functools import partial
+from datetime import date
 
-import numpy as np
-
-from ..imaging.organ_colours import organ_colour
-from ..measurement.flags import sentence_of
-from ..measurement.organ import OrganMeasurement
-from ..text.numbers import three_digits, volume_unit
-from .blocks import CaseCard, Document, Legend, LegendEntry, Paragraph, Picture, Section, Tiles
-from .case_cards import case_card, error_percent, headline_table, outlines_legend
-from .common_sections import (
-    LOOK_FIRST,
-    TEXT_MM,
-    anchor_of,
-    cautious_first,
-    document,
-    flags_section,
+from .. import __version__
+from .blocks import CaseCard, Document
+from .content import CaseSummary, ReportContent
+from .sections.agreement import agreement_section
+from .sections.at_a_glance import at_a_glance_section
+from .sections.background import (
+    all_measurements_section,
+    cautions_section,
     method_section,
     provenance_section,
     settings_section,
-    table_of,
     training_section,
 )
-from .content import CaseSummary, ReportCase, ReportContent
-from .method_texts import CITATIONS, NO_INTERVALS, STUDENT, TEACHERS, VIEWS, VOLUMES
-from .pictures.chart_style import marker_character
-from .pictures.value_charts import Point, on_pages, volumes_png
-from .pictures.volume_views import MAXIMAL_ROWS
+from .sections.cases import case_card, cases_section
+from .sections.metrics import metrics_section
+from .sections.repeated_scans import repeated_scans_section
 
-_INTERVALS = "The interval is a 90 % prediction interval: of 10 such intervals about 9 hold the true volume."
-_BOUND = "≥ marks an organ that is cut by the edge of the image: its volume is at least the given one."
+_NOTICE = (
+    "For research use only. This is not a medical device. Its results must not be used for diagnosis or treatment; "
+    "check every outline against the images."
+)
+_LOOK_FIRST = (
+    "Look first at the cases marked ⚠: each caution says what to check in the image before its number is used."
+)
+_INTERVALS = "The intervals are 90 % prediction intervals: of 10 such intervals about 9 hold the true value."
+_NO_INTERVALS = (
+    "No prediction intervals are given: the model was not calibrated, or the segmentations are not, or no longer, its "
+    "own."
+)
+_BOUND = "≥ marks an organ that is cut by the edge of the image: it is at least as large as given."
 
 
 def report_document(content: ReportContent) -> Document:
     """Read every case once, draw it, and put the report together; sections without content are left out.
 
     Raises:
-        InputError: a case cannot be read.
+        InputError: a case cannot be read, or a visit does not fit the cases.
     """
+    kind, organs = content.kind, content.organs
     cases: list[CaseSummary] = []
     cards: dict[str, CaseCard] = {}
-    references = uncertainty = False
-    for number_of, case in enumerate(content.cases, start=1):
-        cases.append(_summary(case))
-        cards[case.label] = case_card(case, content.organs, anchor_of(number_of))
-        references |= case.reference is not None
-        uncertainty |= case.uncertainty is not None
+    for number, case in enumerate(content.cases, start=1):
+        cards[case.label] = case_card(case, organs, anchor=f"case-{number}")
+        cases.append(case.summary())
+    cautious_first = sorted(cases, key=lambda case: not any(row.flags for row in case.rows))
     rows = [row for case in cases for row in case.rows]
-    shown = cautious_first(cases)
-    of_cases = [cards[case.label] for case in shown]
-    method = content.settings.get("method", "cross-dimensional")
-    legend = outlines_legend(content.organs, references=references, uncertainty=uncertainty)
     sections = [
-        _headline_section(content, shown, cards),
-        Section("Cases", [legend, *_restriction(content.organs), *of_cases] if of_cases else []),
-        *content.comparisons(cases),
-        _metrics_section(content),
-        _all_measurements(cases),
-        flags_section(rows, partial(sentence_of, rows=rows)),
-        training_section(
-            content.events,
-            "Loss against step of every training stage.",
-            "Losses against training steps, one chart a stage.",
-        ),
-        method_section((TEACHERS[method] + STUDENT, VOLUMES, VIEWS), rows, CITATIONS),
+        at_a_glance_section(kind, organs, cautious_first, {label: card.anchor for label, card in cards.items()}),
+        cases_section(kind, organs, cases, [cards[case.label] for case in cautious_first]),
+        repeated_scans_section(cases, content.visits, show_names=content.show_names),
+        agreement_section(cases, organs),
+        metrics_section(content.metrics),
+        all_measurements_section(cases),
+        cautions_section(rows),
+        training_section(content.events),
+        method_section(kind, content.settings, rows),
         settings_section(content.settings),
-        provenance_section(content.provenance, {case.label: case.checksum for case in cases}),
+        provenance_section(content.provenance, cases),
     ]
-    reading = _reading(rows, references=references, uncertainty=uncertainty)
-    return document(content.title, "3-D ultrasound segmentation and organ volumes", reading, sections)
+    made = f"{date.today().isoformat()}, uslabelseg {__version__}"
+    shown = [section for section in sections if section.blocks]
+    return Document(content.title, kind.subject, made, _NOTICE, _reading(content, cases), shown)
 
 
-def _summary(case: ReportCase) -> CaseSummary:
-    return CaseSummary(case.label, case.volume.name, case.rows, case.true_volumes_ml, case.dice, case.checksum)
-
-
-def _reading(rows: Sequence[OrganMeasurement], *, references: bool, uncertainty: bool) -> list[str]:
+def _reading(content: ReportContent, cases: Sequence[CaseSummary]) -> list[str]:
     """How to read the report, in three sentences or so."""
-    known = _INTERVALS if any(row.interval_ml for row in rows) else NO_INTERVALS
-    dashed = ", dashed white lines the reference" if references else ""
-    map_ = " The uncertainty map is bright where the model is unsure." if uncertainty else ""
-    return [
-        LOOK_FIRST,
-        f"Volume is the number to use. {known} {_BOUND}",
-        f"Lines in an organ's colour are the outlines that were measured{dashed}.{map_}",
-    ]
-
-
-def _headline_section(content: ReportContent, cases: Sequence[CaseSummary], cards: dict[str, CaseCard]) -> Section:
-    if not cases:
-        return Section("At a glance", [])
-    anchors = {label: card.anchor for label, card in cards.items()}
-    tiles = Tiles(_tiles(content, cases))
-    if not any(case.rows for case in cases):
-        return Section("At a glance", [tiles])
-    return Section("At a glance", [tiles, headline_table(cases, anchors), *_volumes_chart(content.organs, cases)])
-
-
-def _tiles(content: ReportContent, cases: Sequence[CaseSummary]) -> dict[str, str]:
-    flagged = sum(any(row.flags for row in case.rows) for case in cases)
-    tiles = {"Segmented volumes": str(len(cases)), "Volumes with a caution": f"{flagged} of {len(cases)}"}
-    errors = [
-        abs(error_percent(row.volume_ml, case.true_volumes_ml[row.organ]))
-        for case in cases
-        for row in case.rows
-        if case.true_volumes_ml.get(row.organ)
-    ]
-    if errors:
-        tiles["Median absolute error of the volume"] = f"{np.median(errors):.1f} %"
-    return {**tiles, **content.highlights}
-
-
-def _volumes_chart(organs: Sequence[str], cases: Sequence[CaseSummary]) -> list[Picture]:
-    """A chart of the volumes of several cases, in the order of the table."""
-    if len(cases) < 2:
-        return []
-    points = [[Point.of(row, case.true_volumes_ml.get(row.organ)) for row in case.rows] for case in cases]
-    flat = [point for case in points for point in case]
-    bars = " Wide bars are the 90 % intervals." if any(point.interval for point in flat) else ""
-    truth = " Hollow diamonds are the references." if any(point.true is not None for point in flat) else ""
-    caption = f"Volume of every organ by case, in the order of the table.{bars}{truth}"
-    described = f"Organ volumes of {len(cases)} cases in millilitres; the table has the numbers."
-    parts = [[[point for point in case if point.label in labels] for case in points] for labels in on_pages(flat)]
-    return [Picture(volumes_png(part, organs), caption, described, TEXT_MM) for part in parts]
-
-
-def _restriction(organs: Sequence[str]) -> list[Paragraph]:
-    if len(organs) <= MAXIMAL_ROWS:
-        return []
-    text = (
-        f"Views go through {MAXIMAL_ROWS} organs of a case at most, those that ask for caution first; others are "
-        "outlined where they meet these views."
-    )
-    return [Paragraph(text, quiet=True)]
-
-
-def _all_measurements(cases: Sequence[CaseSummary]) -> Section:
-    unit = volume_unit(row.volume_ml for case in cases for row in case.rows)
-    volumes = [f"{name}, {unit.name}" for name in ("Volume", "Outline volume", "Ellipsoid formula")]
-    headings = ("Case", "Organ", *volumes, "Largest diameter, mm")
-    cells = [
-        [case.label, row.organ, *map(unit.text, (row.volume_ml, row.outline_volume_ml, row.ellipsoid_volume_ml)),
-         three_digits(row.max_diameter_mm, least_decimals=1)]
-        for case in cases
-        for row in case.rows
-    ]  # fmt: skip
-    table = table_of(headings, cells, (0, 1), caption="All measurements by case and organ")
-    return Section("All measurements", [table] if cells else [], folded=True)
-
-
-def marker_legend(organs: Sequence[str]) -> Legend:
-    """The markers of organs in charts."""
-    entries = [
-        LegendEntry(organ, organ_colour(label), marker_character(label)) for label, organ in enumerate(organs, start=1)
-    ]
-    return Legend(entries)
-
-
-def _metrics_section(content: ReportContent) -> Section:
-    if content.metrics is None:
-        return Section("Overlap and surface distances", [])
-    explanation = (
-        "Dice: overlap, 1 is perfect. HD95: the larger one of the two directed 95th percentiles of the distances "
-        "between the surfaces. Average surface distance: mean over both surfaces. SD: standard deviation over the "
-        "cases. Missed: cases in which either the prediction or the reference holds the organ and the other one "
-        "does not; their distances are undefined and left out."
-    )
-    return Section("Overlap and surface distances", [content.metrics, Paragraph(explanation, quiet=True)])
+    known = any(one.interval for case in cases for row in case.rows for one in row.headline)
+    numbers = [content.kind.advice, _INTERVALS if known else _NO_INTERVALS, _BOUND]
+    fitted = f", thin ones the {content.kind.fitted}s" if content.kind.fitted else ""
+    dashed = ", dashed white lines the reference" if any(case.has_reference for case in cases) else ""
+    lines = f"Lines in an organ's colour are the outlines that were measured{fitted}{dashed}."
+    if any(case.has_uncertainty for case in cases):
+        lines += " The uncertainty map is bright where the model is unsure."
+    return [_LOOK_FIRST, " ".join(filter(None, numbers)), lines]

@@ -1,21 +1,21 @@
-"""Repeated scans of a subject: how an organ's volume changed, and whether that is more than the measurement's error.
+"""Repeated scans of a subject: how an organ changed, and whether that is more than the measurement's error.
 
-The interval of a change joins those of its two volumes, taken as independent, by the method of variance estimates
+The interval of a change joins those of its two values, taken as independent, by the method of variance estimates
 recovery (Zou and Donner, "Construction of confidence limits about effect measures: a general approach", Statistics in
-Medicine 27:1693-1702, 2008): with volumes a, b and bounds a1 < a < a2, b1 < b < b2 the change d = b - a lies between
+Medicine 27:1693-1702, 2008): with values a, b and bounds a1 < a < a2, b1 < b < b2 the change d = b - a lies between
 d - sqrt((b - b1)^2 + (a2 - a)^2) and d + sqrt((b2 - b)^2 + (a - a1)^2). It exceeds the error when that excludes 0.
 """
 
 import csv
 import math
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..measurement.organ import OrganMeasurement
+from ..measurement.quantities import Interval, Measurement, Quantity
 from ..text.csv_lines import refuse_more_cells
 from ..text.display import text_of_csv_cell
 
@@ -35,48 +35,51 @@ class Visit:
 
 @dataclass(frozen=True)
 class Change:
-    """The volume of one organ in two scans of a subject, the earlier one first.
+    """A quantity of one organ in two scans of a subject, the earlier one first.
 
     Attributes:
+        subject, organ: their names.
+        label: of the organ.
         scans: their numbers among the scans of the subject, from 1.
+        cases: the names of the scans.
+        before, after: what was measured.
         days: between the scans, where their dates are known.
     """
 
     subject: str
+    organ: str
+    label: int
     scans: tuple[int, int]
-    before: OrganMeasurement
-    after: OrganMeasurement
+    cases: tuple[str, str]
+    before: Quantity
+    after: Quantity
     days: int | None = None
 
     @property
-    def ml(self) -> float:
-        """The change in ml."""
-        return self.after.volume_ml - self.before.volume_ml
+    def value(self) -> float:
+        """The change, in the unit of the quantity."""
+        return (self.after.value or 0.0) - (self.before.value or 0.0)
 
     @property
     def percent(self) -> float | None:
-        """The change in percent of the earlier volume; None where the organ was not found."""
-        return 100 * self.ml / self.before.volume_ml if self.before.volume_ml else None
+        """The change in percent of the earlier value; None where the organ was not found."""
+        return 100 * self.value / self.before.value if self.before.value else None
 
     @property
-    def interval_ml(self) -> tuple[float, float] | None:
-        """The 90 % interval of the change; None where a volume has none."""
-        if self.before.interval_ml is None or self.after.interval_ml is None:
+    def interval(self) -> Interval | None:
+        """The 90 % interval of the change; None where a value has none."""
+        if self.before.interval is None or self.after.interval is None:
             return None
-        (a1, a2), (b1, b2), a, b = (
-            self.before.interval_ml,
-            self.after.interval_ml,
-            self.before.volume_ml,
-            self.after.volume_ml,
-        )
-        return self.ml - math.hypot(b - b1, a2 - a), self.ml + math.hypot(b2 - b, a - a1)
+        (a1, a2), (b1, b2) = self.before.interval, self.after.interval
+        a, b = self.before.value or 0.0, self.after.value or 0.0
+        return self.value - math.hypot(b - b1, a2 - a), self.value + math.hypot(b2 - b, a - a1)
 
     @property
     def exceeds_error(self) -> bool | None:
         """Whether the interval of the change excludes 0; None where there is no interval."""
-        if self.interval_ml is None:
+        if self.interval is None:
             return None
-        lower, upper = self.interval_ml
+        lower, upper = self.interval
         return lower > 0 or upper < 0
 
 
@@ -117,17 +120,18 @@ def check_visits(visits: Iterable[Visit], cases: Container[str]) -> None:
             raise InputError(visit.case, problem, "remove its line or segment it")
 
 
-def changes(rows: Sequence[OrganMeasurement], visits: Sequence[Visit]) -> list[Change]:
-    """Changes of every organ from scan to scan of each subject, and from the first to the last of three or more.
+def changes(rows: Sequence[Measurement], visits: Sequence[Visit]) -> list[Change]:
+    """Changes from scan to scan of each subject, and from the first to the last of three or more.
 
-    Cases without a visit are passed over, as are subjects with a single scan.
+    Every organ has one of each of its headline quantities. Cases without a visit are passed over, as are subjects with
+    a single scan.
 
     Raises:
         InputError: a visit of a case that was not measured, or two scans of a subject at the same time.
     """
-    by_case: dict[str, list[OrganMeasurement]] = {}
+    by_case: dict[str, dict[str, Measurement]] = {}
     for row in rows:
-        by_case.setdefault(row.case, []).append(row)
+        by_case.setdefault(row.case, {})[row.organ] = row
     check_visits(visits, by_case)
     by_subject: dict[str, list[Visit]] = {}
     for visit in visits:
@@ -140,14 +144,23 @@ def changes(rows: Sequence[OrganMeasurement], visits: Sequence[Visit]) -> list[C
         last = len(scans) - 1
         pairs = [(n, n + 1) for n in range(last)] + ([(0, last)] if last > 1 else [])
         for first, second in pairs:
-            after = {row.organ: row for row in by_case[scans[second].case]}
-            days = round(scans[second].when - scans[first].when) if scans[first].is_date else None
-            found += [
-                Change(subject, (first + 1, second + 1), row, after[row.organ], days)
-                for row in by_case[scans[first].case]
-                if row.organ in after
-            ]
+            numbers = (first + 1, second + 1)
+            found += _between(scans[first], scans[second], numbers, by_case)
     return found
+
+
+def _between(
+    earlier: Visit, later: Visit, numbers: tuple[int, int], rows: Mapping[str, Mapping[str, Measurement]]
+) -> list[Change]:
+    """The changes of all organs between two scans."""
+    days = round(later.when - earlier.when) if earlier.is_date else None
+    cases, after = (earlier.case, later.case), rows[later.case]
+    return [
+        Change(earlier.subject, organ, row.label, numbers, cases, *values, days)
+        for organ, row in rows[earlier.case].items()
+        if organ in after
+        for values in zip(row.headline, after[organ].headline, strict=True)
+    ]
 
 
 def _when(text: str, kind: str, path: Path, line: int) -> float:

@@ -10,7 +10,7 @@ from USLabelEfficientSegLib.report.pictures.value_charts import (
     on_pages,
     repeats_png,
     scatter_png,
-    volumes_png,
+    values_png,
 )
 from USLabelEfficientSegLib.study.events import Event
 
@@ -44,10 +44,10 @@ def test_volume_charts_accept_empty_organs_and_missing_intervals():
     empty = Point(1, 0.0, None, 0.0)
 
     for png in (
-        scatter_png([empty]),
-        bland_altman_png([empty], {}, ["a"]),
-        volumes_png([[empty]], ["a"]),
-        repeats_png({"1": [empty]}),
+        scatter_png([empty], "volume", "ml"),
+        bland_altman_png([empty], {}, ["a"], "ml"),
+        values_png([[empty]], ["a"], "Volume, ml"),
+        repeats_png({"1": [empty]}, "Volume, ml"),
     ):
         assert min(size(png)) > 300
 
@@ -57,7 +57,7 @@ def test_intervals_and_references_are_drawn():
     with_interval = [[Point(1, 20.0, (15.0, 28.0))], [Point(1, 30.0, (22.0, 33.0))]]
     with_truth = [[Point(1, 20.0, None, 24.0)], [Point(1, 30.0, None, 24.0)]]
 
-    pictures = {volumes_png(cases, ["a"]) for cases in (bare, with_interval, with_truth)}
+    pictures = {values_png(cases, ["a"], "Volume, ml") for cases in (bare, with_interval, with_truth)}
     assert len(pictures) == 3
 
 
@@ -65,7 +65,10 @@ def test_organs_have_charts_of_their_own():
     points = [Point(label, 10.0 * label, None, 9.0) for label in (1, 2, 3, 4)]
     organs = ["a", "b", "c", r"$\frac{"]  # no formula, whatever it looks like
 
-    for chart in (lambda found: bland_altman_png(found, {}, organs), lambda found: volumes_png([found], organs)):
+    for chart in (
+        lambda found: bland_altman_png(found, {}, organs, "ml"),
+        lambda found: values_png([found], organs, "Volume, ml"),
+    ):
         assert size(chart(points))[1] == size(chart(points[:3]))[1] == 2 * size(chart(points[:2]))[1]
 
 
@@ -73,11 +76,11 @@ def test_bland_altman_plots_have_their_values_and_bands():
     points = [Point(1, 10.0, None, 9.0), Point(1, 12.0, None, 13.0), Point(1, 20.0, None, 19.5)]
 
     pictures = {
-        bland_altman_png(points, {1: [Line("bias", *values)]}, ["a"])
+        bland_altman_png(points, {1: [Line("bias", *values)]}, ["a"], "ml")
         for values in ((0.2, -1.0, 1.4), (0.2, -0.5, 0.9), (0.3, -1.0, 1.4))
     }
 
-    assert len(pictures) == 3 and bland_altman_png(points, {}, ["a"]) not in pictures
+    assert len(pictures) == 3 and bland_altman_png(points, {}, ["a"], "ml") not in pictures
 
 
 def test_organs_that_have_no_room_on_a_page_have_further_charts():
@@ -88,7 +91,7 @@ def test_organs_that_have_no_room_on_a_page_have_further_charts():
 
 def test_names_in_any_script_are_drawn_without_a_warning(recwarn):
     for name in ("肝臓", "🩺", "$\\frac{", "a\x1b[31mb", "κύστη"):
-        volumes_png([[Point(1, 1.0)]], [name])
-        repeats_png({name: [Point(1, 1.0), Point(1, 2.0)]})
+        values_png([[Point(1, 1.0)]], [name], "Volume, ml")
+        repeats_png({name: [Point(1, 1.0), Point(1, 2.0)]}, "Volume, ml")
 
     assert [str(warning.message) for warning in recwarn] == []

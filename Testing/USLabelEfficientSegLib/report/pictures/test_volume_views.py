@@ -10,7 +10,7 @@ from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.report.content import ReportCase
 from USLabelEfficientSegLib.report.html.slices import slice_html
 from USLabelEfficientSegLib.report.pictures.slice_picture import REFERENCE_COLOUR, outlines_of
-from USLabelEfficientSegLib.report.pictures.volume_views import overlay_rows
+from USLabelEfficientSegLib.report.pictures.volume_views import volume_rows
 
 ORGANS = ("prostate", "cyst <1 & 2>")
 
@@ -20,7 +20,7 @@ def colours(picture, dashed):
 
 
 def test_slices_keep_their_physical_proportions_and_are_named(simulated_case):
-    axial, coronal, sagittal = overlay_rows(simulated_case(spacing=(1.0, 1.0, 3.0)), ORGANS)[0].slices
+    axial, coronal, sagittal = volume_rows(simulated_case(spacing=(1.0, 1.0, 3.0)), ORGANS)[0].slices
 
     assert [picture.size_mm for picture in (axial, coronal, sagittal)] == [(40, 32), (40, 48), (32, 48)]
     assert [picture.shape for picture in (axial, coronal, sagittal)] == [(40, 32), (40, 16), (32, 16)]
@@ -33,7 +33,7 @@ def test_slices_keep_their_physical_proportions_and_are_named(simulated_case):
 
 
 def test_prediction_and_reference_are_outlined_differently(simulated_case):
-    axial = overlay_rows(simulated_case(), ORGANS)[0].slices[0]
+    axial = volume_rows(simulated_case(), ORGANS)[0].slices[0]
 
     assert colours(axial, dashed=False) == set(ORGAN_COLOURS[:2])
     assert colours(axial, dashed=True) == {REFERENCE_COLOUR}
@@ -61,7 +61,7 @@ def test_an_organ_at_the_border_is_outlined_all_around():
 
 @pytest.mark.parametrize(("width_mm", "bar_mm"), [(40.0, 10), (2.0, 1), (300.0, 100), (64.0, 20)])
 def test_the_scale_bar_is_round_and_drawn_to_scale(simulated_case, width_mm, bar_mm):
-    axial = overlay_rows(simulated_case(spacing=(width_mm / 40, 1.0, 1.0)), ORGANS)[0].slices[0]
+    axial = volume_rows(simulated_case(spacing=(width_mm / 40, 1.0, 1.0)), ORGANS)[0].slices[0]
 
     html = slice_html(axial, "c")
 
@@ -72,26 +72,26 @@ def test_the_scale_bar_is_round_and_drawn_to_scale(simulated_case, width_mm, bar
 def test_missed_organs_have_views_through_the_reference_and_empty_volumes_one_row(simulated_case):
     missed = simulated_case(prediction=False)
 
-    assert [row.caption for row in overlay_rows(missed, ORGANS)] == [f"Through {organ}" for organ in ORGANS]
-    nothing = ReportCase("Case 001", missed.volume, missed.prediction, missed.rows)
-    captions = [row.caption for row in overlay_rows(nothing, ORGANS)]
+    assert [row.caption for row in volume_rows(missed, ORGANS)] == [f"Through {organ}" for organ in ORGANS]
+    nothing = ReportCase("Case 001", missed.scan, missed.label_map, missed.rows)
+    captions = [row.caption for row in volume_rows(nothing, ORGANS)]
     assert captions == ["No organ found: through the middle of the volume"]
 
 
 def test_organs_that_ask_for_caution_are_shown_first(simulated_case, measurement):
     rows = [measurement(), measurement(organ=ORGANS[1], label=2, flags=(Flag.HOLES,))]
 
-    assert [row.caption for row in overlay_rows(simulated_case(rows=rows), ORGANS)] == [
+    assert [row.caption for row in volume_rows(simulated_case(rows=rows), ORGANS)] == [
         "Through cyst <1 & 2>", "Through prostate"
     ]  # fmt: skip
 
 
 def test_uncertainty_is_shown_in_the_slices_of_the_first_row_and_brightest_where_it_is_largest(simulated_case):
     case = simulated_case()
-    uncertainty = np.zeros(case.volume.geometry.shape, dtype=np.float32)
+    uncertainty = np.zeros(case.scan.geometry.shape, dtype=np.float32)
     uncertainty[20, :, :] = 1.0
 
-    outlined, unsure, _ = overlay_rows(simulated_case(uncertainty=uncertainty), ORGANS)
+    outlined, unsure, _ = volume_rows(simulated_case(uncertainty=uncertainty), ORGANS)
 
     assert [picture.title for picture in unsure.slices] == [picture.title for picture in outlined.slices]
     axial = Image.open(io.BytesIO(unsure.slices[0].heat)).convert("RGBA")

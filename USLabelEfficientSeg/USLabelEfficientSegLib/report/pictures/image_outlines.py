@@ -10,15 +10,30 @@ from numpy.typing import NDArray
 from ...imaging.organ_colours import organ_colour
 from ...imaging.scan import LabelMap, Scan
 from ...measurement.planar import Ellipse, PlanarMeasurement
+from ...measurement.quantities import Measurement
+from ..blocks import SliceRow
+from ..content import ReportCase
 from .slice_picture import REFERENCE_COLOUR, Outline, SlicePicture, heat_png, jpeg, outlines_of
 
 ELLIPSE_COLOUR = "#7FE9FF"
 
 
+def image_rows(case: ReportCase) -> list[SliceRow]:
+    """The image with its outlines and, where it is known, with its uncertainty."""
+    outlines = "segmentation, ellipse and reference" if case.reference is not None else "segmentation and ellipse"
+    description = f"{case.label} with the outlines of {outlines}."
+    pictures = [image_overlay(case.scan, case.label_map, case.rows, case.reference, description)]
+    if case.uncertainty is not None:
+        told = f"{case.label} with the uncertainty of the model in colours."
+        pictures.append(uncertainty_overlay(case.scan, case.uncertainty, told))
+    found = any(row.is_found for row in case.rows)
+    return [SliceRow("Segmentation" if found else "No organ found", pictures)]
+
+
 def image_overlay(
     image: Scan,
     labels: LabelMap,
-    rows: Sequence[PlanarMeasurement],
+    rows: Sequence[Measurement],
     reference: LabelMap | None,
     description: str,
 ) -> SlicePicture:
@@ -29,7 +44,7 @@ def image_overlay(
     lines = [
         Outline(_points(row.ellipse) / spacing + 0.5, ELLIPSE_COLOUR, thin=True)
         for row in rows
-        if row.ellipse is not None
+        if isinstance(row, PlanarMeasurement) and row.ellipse is not None
     ]
     lines += outlines_of(labels.voxels[..., 0].T, {label: organ_colour(label) for label in range(1, 255)})
     if reference is not None:

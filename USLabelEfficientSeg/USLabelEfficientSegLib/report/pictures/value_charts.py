@@ -1,4 +1,4 @@
-"""Charts of organ volumes: with their intervals, against references, and over repeated scans of a subject."""
+"""Charts of what was measured: with its intervals, against references, and over repeated scans of a subject."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ...imaging.organ_colours import organ_colour
-from ...measurement.organ import OrganMeasurement
+from ...measurement.quantities import Quantity
 from .chart_style import DOTS_PER_INCH, INK, QUIET, marker, name_style, name_text, plain, png
 
 _WIDTH_INCH, _PANELS = 7.2, 2
@@ -27,9 +27,9 @@ class Point:
     true: float | None = None
 
     @classmethod
-    def of(cls, row: OrganMeasurement, true_ml: float | None = None) -> "Point":
-        """The best volume of a measurement and its interval."""
-        return cls(row.label, row.volume_ml, row.interval_ml, true_ml)
+    def of(cls, label: int, quantity: Quantity, true: float | None = None) -> "Point":
+        """A measured quantity of the organ `label` with its interval."""
+        return cls(label, quantity.value or 0.0, quantity.interval, true)
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,13 @@ class Line:
     upper: float
 
 
-def volumes_png(cases: Sequence[Sequence[Point]], organs: Sequence[str]) -> bytes:
-    """Volumes of every case in order, from 1, a panel an organ: intervals as wide bars, references as hollow diamonds.
+def values_png(cases: Sequence[Sequence[Point]], organs: Sequence[str], heading: str) -> bytes:
+    """Values of every case in order, from 1, a panel an organ: intervals as wide bars, references as hollow diamonds.
 
     Args:
         cases: the points of each case.
         organs: names, by label.
+        heading: what the values are, with their unit.
     """
     labels = sorted({point.label for case in cases for point in case})
     grid, figure = _panels(len(labels), height=2.2)
@@ -58,7 +59,7 @@ def volumes_png(cases: Sequence[Sequence[Point]], organs: Sequence[str]) -> byte
         beside = 0.012 * (len(cases) + 1)
         truths = [(n + beside, p.true) for n, p in points if p.true is not None]
         axes.scatter(
-            [x for x, _ in truths], [ml for _, ml in truths], s=26, marker="d", facecolors="none", edgecolors=INK,
+            [x for x, _ in truths], [value for _, value in truths], s=26, marker="d", facecolors="none", edgecolors=INK,
             linewidths=1.0, zorder=4,
         )  # fmt: skip
         axes.set_title(name_text(name), fontsize=8, loc="left", **name_style(name))
@@ -66,12 +67,12 @@ def volumes_png(cases: Sequence[Sequence[Point]], organs: Sequence[str]) -> byte
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylim(bottom=0)
         axes.set_xlabel("Row of the table, by case", fontsize=8)
-        axes.set_ylabel("Volume, ml", fontsize=8)
+        axes.set_ylabel(heading, fontsize=8)
     return png(figure)
 
 
-def scatter_png(points: Sequence[Point]) -> bytes:
-    """Measured against true volumes with the line of identity; at least one point, all with true volumes."""
+def scatter_png(points: Sequence[Point], name: str, unit: str) -> bytes:
+    """Measured against true values with the line of identity; at least one point, all with true values."""
     figure, axes = _chart(3.5, 3.3)
     limit = 1.08 * max(max(p.measured, p.true or 0, *(p.interval or ())) for p in points) or 1.0
     axes.plot([0, limit], [0, limit], color=QUIET, linewidth=1, linestyle="--", zorder=1)
@@ -79,18 +80,18 @@ def scatter_png(points: Sequence[Point]) -> bytes:
         of_organ = [point for point in points if point.label == label]
         _draw(axes, [(p.true or 0.0, p.measured) for p in of_organ], of_organ)
     axes.set(xlim=(0, limit), ylim=(0, limit), aspect="equal")
-    axes.set_xlabel("Reference volume, ml", fontsize=8)
-    axes.set_ylabel("Measured volume, ml", fontsize=8)
+    axes.set_xlabel(f"Reference {name}, {unit}", fontsize=8)
+    axes.set_ylabel(f"Measured {name}, {unit}", fontsize=8)
     return png(figure)
 
 
 def bland_altman_png(
-    points: Sequence[Point], lines: Mapping[int, Sequence[Line]], organs: Sequence[str], unit: str = "ml"
+    points: Sequence[Point], lines: Mapping[int, Sequence[Line]], organs: Sequence[str], unit: str
 ) -> bytes:
     """Differences against means of measured and true values, a chart an organ.
 
     Args:
-        points: at least one, all with true volumes.
+        points: at least one, all with true values.
         lines: bias and limits of agreement by organ label, where they are known: drawn with their values and with
             bands for their confidence intervals.
         organs: names, by label.
@@ -111,7 +112,7 @@ def bland_altman_png(
                 signed, (1, line.value), (3, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
                 fontsize=7, color=INK, ha="left", va="center",
             )  # fmt: skip
-        shown = [Point(label, 0.0)] * len(of_organ)  # its interval belongs to the volume, not the difference
+        shown = [Point(label, 0.0)] * len(of_organ)  # its interval belongs to the value, not the difference
         _draw(axes, list(zip(pairs.mean(axis=1), differences, strict=True)), shown)
         bounds = [abs(value) for line in lines.get(label, ()) for value in (line.lower, line.upper)]
         reach = 1.15 * max(np.abs(differences).max(), *bounds, 1e-9)
@@ -122,8 +123,8 @@ def bland_altman_png(
     return png(figure)
 
 
-def repeats_png(subjects: Mapping[str, Sequence[Point]]) -> bytes:
-    """Volumes of one organ over the scans of each subject, with intervals; few lines are named at their end."""
+def repeats_png(subjects: Mapping[str, Sequence[Point]], heading: str) -> bytes:
+    """Values of one organ over the scans of each subject, with intervals; few lines are named at their end."""
     figure, axes = _chart(3.5, 2.6)
     for name, points in subjects.items():
         scans = list(range(1, len(points) + 1))
@@ -139,7 +140,7 @@ def repeats_png(subjects: Mapping[str, Sequence[Point]]) -> bytes:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(bottom=0)
     axes.set_xlabel("Scan", fontsize=8)
-    axes.set_ylabel("Volume, ml", fontsize=8)
+    axes.set_ylabel(heading, fontsize=8)
     return png(figure)
 
 

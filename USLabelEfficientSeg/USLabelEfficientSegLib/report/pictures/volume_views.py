@@ -13,13 +13,12 @@ from ...imaging.scan import LabelMap
 from ...imaging.views import View, views_of
 from ..blocks import SliceRow
 from ..content import ReportCase
+from ..kinds import VIEWED_ORGANS
 from .slice_picture import REFERENCE_COLOUR, Outline, SlicePicture, heat_png, jpeg, outlines_of
 
-MAXIMAL_ROWS = 3
 
-
-def overlay_rows(case: ReportCase, organs: Sequence[str]) -> list[SliceRow]:
-    """A row of views through the middle of each of the first three organs that prediction or reference hold.
+def volume_rows(case: ReportCase, organs: Sequence[str]) -> list[SliceRow]:
+    """A row of views through the middle of each of the first three organs that segmentation or reference hold.
 
     Organs that ask for caution come first. Where the uncertainty is known, a row shows it in the same slices as the
     first one. Without an organ the views are those through the middle of the volume.
@@ -27,7 +26,7 @@ def overlay_rows(case: ReportCase, organs: Sequence[str]) -> list[SliceRow]:
     The middle is the median position of the organ's voxels on every axis: near the centroid, and always
     inside a slice that holds the organ.
     """
-    places = _places(case, organs)[:MAXIMAL_ROWS]
+    places = _places(case, organs)[:VIEWED_ORGANS]
     window = _window(case)
     rows = []
     for organ, centre in places:
@@ -50,19 +49,19 @@ def _places(case: ReportCase, organs: Sequence[str]) -> list[tuple[str | None, t
     flagged = {row.organ for row in case.rows if row.flags}
     found = []
     for label, organ in enumerate(organs, start=1):
-        centre = _middle(case.prediction, label) or (case.reference and _middle(case.reference, label))
+        centre = _middle(case.label_map, label) or (case.reference and _middle(case.reference, label))
         if centre:
             found.append((organ, centre))
-    i, j, k = (size // 2 for size in case.volume.geometry.shape)
+    i, j, k = (size // 2 for size in case.scan.geometry.shape)
     return [*sorted(found, key=lambda place: place[0] not in flagged)] or [(None, (i, j, k))]
 
 
 def _views(case: ReportCase) -> tuple[View, ...]:
-    return views_of(case.volume.geometry)
+    return views_of(case.scan.geometry)
 
 
 def _window(case: ReportCase) -> tuple[float, float]:
-    low, high = np.percentile(case.volume.voxels[::2, ::2, ::2].astype(np.float32), (0.5, 99.5))
+    low, high = np.percentile(case.scan.voxels[::2, ::2, ::2].astype(np.float32), (0.5, 99.5))
     return float(low), float(high)
 
 
@@ -74,12 +73,12 @@ def _slice(
     describe: str,
     uncertainty: NDArray[np.floating] | None = None,
 ) -> SlicePicture:
-    geometry, index = case.volume.geometry, centre[view.across]
+    geometry, index = case.scan.geometry, centre[view.across]
     title = slice_name(geometry.direction, view.across, index, geometry.shape[view.across])
-    picture = view.picture(case.volume.voxels, index)
+    picture = view.picture(case.scan.voxels, index)
     lines: list[Outline] = []
     if uncertainty is None:
-        lines += outlines_of(view.picture(case.prediction.voxels, index), _COLOURS)
+        lines += outlines_of(view.picture(case.label_map.voxels, index), _COLOURS)
         if case.reference is not None:
             lines += outlines_of(view.picture(case.reference.voxels, index), _REFERENCES, dashed=True)
     return SlicePicture(

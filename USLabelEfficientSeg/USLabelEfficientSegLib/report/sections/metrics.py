@@ -1,11 +1,11 @@
-"""The summary of an evaluation as a table for people."""
+"""The summary of an evaluation for people."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from ..evaluation.summary import MetricSummary
-from .blocks import Table
+from ...evaluation.summary import MetricSummary
+from ..blocks import Block, Paragraph, Section, Table
 
 _SHOWN = {
     "dice": ("Dice", 3),
@@ -15,6 +15,19 @@ _SHOWN = {
     "absolute_outline_volume_error_percent": ("Absolute error of the outline volume, %", 1),
     "outline_volume_error_percent": ("Signed error of the outline volume, %", 1),
 }
+
+_EXPLANATION = (
+    "Dice: overlap, 1 is perfect. HD95: the larger one of the two directed 95th percentiles of the distances between "
+    "the surfaces. Average surface distance: mean over both surfaces. SD: standard deviation over the cases. Missed: "
+    "cases in which either the prediction or the reference holds the organ and the other one does not; their distances "
+    "are undefined and left out."
+)
+
+
+def metrics_section(metrics: Table | None) -> Section:
+    """The summary of an evaluation, explained; empty without one."""
+    blocks: list[Block] = [] if metrics is None else [metrics, Paragraph(_EXPLANATION, quiet=True)]
+    return Section("Overlap and surface distances", blocks)
 
 
 def metrics_table(summaries: Sequence[MetricSummary]) -> Table:

@@ -17,7 +17,7 @@ from USLabelEfficientSegLib.measurement.measuring import measure_files, write_me
 from USLabelEfficientSegLib.measurement.record import Maker, read_record_of
 from USLabelEfficientSegLib.measurement.taken_over import check_model
 from USLabelEfficientSegLib.report.blocks import Table
-from USLabelEfficientSegLib.report.cohort_report import cohort_cases, cohort_content, open_cohort
+from USLabelEfficientSegLib.report.cases_of_files import cases_of_files, content_of, open_segmentations
 from USLabelEfficientSegLib.report.document import report_document
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata
 
@@ -38,7 +38,7 @@ def cohort(tmp_path, simulated):
 
 
 def opened(folder, **options):
-    return open_cohort(folder / "segmentations", folder / "images", **options)
+    return open_segmentations(folder / "segmentations", folder / "images", **options)
 
 
 def titles(document):
@@ -51,7 +51,7 @@ def test_a_cohort_is_reported_with_agreement_and_changes(cohort):
     )
     found = opened(cohort, references=cohort / "labels", visits=cohort / "visits.csv")
 
-    document = report_document(cohort_content(found, "Cohort", show_names=False))
+    document = report_document(content_of(found, "Cohort", show_names=False))
 
     assert document.cases == 3
     assert titles(document)[:4] == ["At a glance", "Cases", "Repeated scans", "Agreement with references"]
@@ -65,7 +65,7 @@ def test_what_was_measured_while_segmenting_is_taken_over(cohort):
     rows = [replace(row, interval_ml=(1.0, 2.0), interval_method="So.") for row in measure_files([file])]
     write_measurements_of(file, rows)
 
-    cases = list(cohort_cases(opened(cohort), LABELS))
+    cases = list(cases_of_files(opened(cohort), LABELS))
 
     assert [case.label for case in cases] == ["0", "1", "2"]
     assert [[row.interval_ml for row in case.rows] for case in cases] == [[None] * 2, [(1.0, 2.0)] * 2, [None] * 2]
@@ -87,11 +87,11 @@ def made(cohort):
 def test_segmentations_that_the_model_of_the_study_did_not_make_are_named(made):
     found = replace(opened(made), model_sha256=MODEL)
 
-    of_case = {case.label: {flag for row in case.rows for flag in row.flags} for case in cohort_cases(found, LABELS)}
+    of_case = {case.label: {flag for row in case.rows for flag in row.flags} for case in cases_of_files(found, LABELS)}
 
     which = {Flag.OTHER_MODEL, Flag.UNKNOWN_MODEL}
     assert [of_case[label] & which for label in "012"] == [set(), {Flag.OTHER_MODEL}, {Flag.UNKNOWN_MODEL}]
-    document = report_document(cohort_content(found, "Cohort", show_names=False))
+    document = report_document(content_of(found, "Cohort", show_names=False))
     assert any("not made by this study's model" in text for text in document.texts())
 
 
@@ -109,7 +109,7 @@ def test_an_image_that_has_changed_since_it_was_segmented_is_refused(made):
     path = made / "images" / "simulated_0001.nrrd"
     image = read_volume(path)
     write_volume(path, Scan(image.voxels.astype(np.float32), image.geometry, image.name))
-    assert len(list(cohort_cases(opened(made), LABELS))) == 3  # other numbers for the same grey values
+    assert len(list(cases_of_files(opened(made), LABELS))) == 3  # other numbers for the same grey values
 
     image.voxels[3, 4, 5] += 1
     write_volume(path, image)
@@ -117,7 +117,7 @@ def test_an_image_that_has_changed_since_it_was_segmented_is_refused(made):
     told = []
     failures = Failures(told.append)
     failures.of = 3
-    assert [case.label for case in cohort_cases(opened(made), LABELS, failures)] == ["0", "2"]
+    assert [case.label for case in cases_of_files(opened(made), LABELS, failures)] == ["0", "2"]
     assert "simulated_0001: is not the image that simulated_0001.nrrd was made of" in told[0]
     with pytest.raises(InputError, match="is not the image that simulated_0001"):
         measure_files([made / "segmentations" / "simulated_0001.nrrd"], images={"simulated_0001": path})
@@ -127,10 +127,10 @@ def test_references_may_be_a_table_of_volumes(cohort):
     (cohort / "references.csv").write_text("volume_ml,organ,case\n12.5,solid,simulated_0001\n")
 
     found = opened(cohort, references=cohort / "references.csv")
-    cases = {case.label: case for case in cohort_cases(found, LABELS)}
+    cases = {case.label: case for case in cases_of_files(found, LABELS)}
 
-    assert cases["1"].true_volumes_ml == {"solid": 12.5}
-    assert cases["0"].true_volumes_ml == {} and cases["1"].reference is None
+    assert cases["1"].true_values == {"solid": {"volume": 12.5}}
+    assert cases["0"].true_values == {} and cases["1"].reference is None
 
 
 def test_organs_without_names_are_numbered(cohort):
@@ -168,7 +168,7 @@ def test_another_geometry_is_refused(cohort, folder, message):
     write_label_map(path, LabelMap(label_map.voxels, geometry, "moved"), segment_metadata(label_map, ORGANS))
 
     with pytest.raises(InputError, match=message):
-        list(cohort_cases(opened(cohort, references=cohort / "labels"), LABELS))
+        list(cases_of_files(opened(cohort, references=cohort / "labels"), LABELS))
 
 
 def _csv(folder, text):
@@ -187,13 +187,14 @@ def test_segmentations_and_references_are_compared_by_the_names_of_their_organs(
     found = opened(cohort, references=cohort / "labels")
 
     assert found.organs == ["Fluid", "SOLID"]
-    for case in cohort_cases(found, LABELS):
+    for case in cases_of_files(found, LABELS):
         assert case.dice == {"Fluid": 1.0, "SOLID": 1.0}
-        assert {row.organ: row.outline_volume_ml for row in case.rows} == pytest.approx(case.true_volumes_ml)
+        true_ml = {organ: known["volume"] for organ, known in case.true_values.items()}
+        assert {row.organ: row.outline_volume_ml for row in case.rows} == pytest.approx(true_ml)
     other = opened(cohort, references=cohort / "labels", organs=["solid", "fluid"])
-    assert all(case.dice == {"solid": 1.0, "fluid": 1.0} for case in cohort_cases(other, LABELS))
+    assert all(case.dice == {"solid": 1.0, "fluid": 1.0} for case in cases_of_files(other, LABELS))
     with pytest.raises(InputError, match="names its labels Fluid, SOLID, and the organs are liver, kidney"):
-        next(iter(cohort_cases(opened(cohort, organs=["liver", "kidney"]), LABELS)))
+        next(iter(cases_of_files(opened(cohort, organs=["liver", "kidney"]), LABELS)))
 
 
 def test_a_table_of_reference_volumes_is_read_by_the_names_of_organs(cohort):
@@ -201,4 +202,4 @@ def test_a_table_of_reference_volumes_is_read_by_the_names_of_organs(cohort):
 
     found = opened(cohort, references=cohort / "volumes.csv")
 
-    assert found.reference_volumes_ml == {"simulated_0001": {"solid": 12.5}}
+    assert found.reference_values == {"simulated_0001": {"solid": {"volume": 12.5}}}

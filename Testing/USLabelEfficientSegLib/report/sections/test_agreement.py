@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
-from USLabelEfficientSegLib.report.agreement_section import agreement_section
 from USLabelEfficientSegLib.report.blocks import Paragraph, Picture, Table
 from USLabelEfficientSegLib.report.content import CaseSummary
+from USLabelEfficientSegLib.report.sections.agreement import agreement_section
 
 ROW = OrganMeasurement(
     case="a",
@@ -34,9 +34,9 @@ def cases(count, organs=("prostate",), interval=False, dice=0.9):
             dataclasses.replace(ROW, organ=organ, label=label, volume_ml=measured, interval_ml=bounds)
             for label, organ in enumerate(organs, start=1)
         ]
-        true_ml = dict.fromkeys(organs, float(true))
+        true_values = {organ: {"volume": float(true)} for organ in organs}
         overlap = {} if dice is None else dict.fromkeys(organs, dice)
-        found.append(CaseSummary(f"Case {n:03d}", "Doe", rows, true_ml, overlap, None))
+        found.append(CaseSummary(f"Case {n:03d}", "Doe", rows, true_values, overlap))
     return found
 
 
@@ -72,7 +72,7 @@ def test_the_share_of_references_in_their_interval_is_told():
     section = agreement_section(cases(6, interval=True), ["prostate"])  # half-widths of 0.5, 1, ..., 3 and errors of 1
 
     texts = [block.text for block in section.blocks if isinstance(block, Paragraph)]
-    assert "5 of 6 reference volumes lie in their 90 % prediction interval." in texts
+    assert "5 of 6 references lie in the 90 % prediction interval." in texts
 
 
 def test_too_few_references_have_charts_but_no_statistics():
@@ -84,6 +84,6 @@ def test_too_few_references_have_charts_but_no_statistics():
 
 @pytest.mark.parametrize("count", [0, 3])
 def test_without_references_there_is_no_section(count):
-    bare = [dataclasses.replace(case, true_volumes_ml={}, dice={}) for case in cases(count)]
+    bare = [dataclasses.replace(case, true_values={}, dice={}) for case in cases(count)]
 
     assert agreement_section(bare, ["prostate"]).blocks == []

@@ -1,0 +1,57 @@
+"""What a report is made of, from what the user gives: a trained study, or segmentations in files with their images."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..disk.failures import Failures
+from ..disk.kinds import kind_of
+from ..errors import InputError
+from ..segmentation.model import choose_device
+from .cases_of_files import content_of_files
+from .cases_of_study import content_of_study
+from .content import ReportContent
+
+
+def open_report(
+    source: Path,
+    *,
+    images: Path | None = None,
+    references: Path | None = None,
+    visits: Path | None = None,
+    study: Path | None = None,
+    organs: Sequence[str] | None = None,
+    show_names: bool = False,
+    device: str = "auto",
+    failures: Failures | None = None,
+) -> ReportContent:
+    """What the report shows; its cases are read when they are asked for.
+
+    Args:
+        source: a trained study, or a folder of segmentations.
+        device: where a study is segmented, see `choose_device`.
+        images, references, visits, study, organs, show_names, failures: see `content_of_files`; a study takes only
+            `visits`, `show_names` and `failures`.
+
+    Raises:
+        InputError: what was given does not fit together or cannot be read.
+    """
+    if kind_of(source) == "a study":
+        given = {"--images": images, "--references": references, "--study": study, "--organs": organs}
+        for option, value in given.items():
+            if value is not None:
+                raise InputError(option, "is for a folder of segmentations, not for a study", "leave it out")
+        where = choose_device(device)
+        return content_of_study(source, where, visits=visits, show_names=show_names, failures=failures)
+    if images is None:
+        problem = "is no study, and of segmentations the images are needed, too"
+        raise InputError(source, problem, "give the folder of a study, or that of the images with --images")
+    return content_of_files(
+        source,
+        images,
+        organs=organs,
+        references=references,
+        visits=visits,
+        study=study,
+        show_names=show_names,
+        failures=failures,
+    )
