@@ -1,4 +1,4 @@
-"""What the report says of every measured organ, in a volume or in a 2-D image."""
+"""The report's content for every measured organ, in a volume or in a 2-D image."""
 
 from highdicom.sr import AlgorithmIdentification, MeasurementProperties, QualitativeEvaluation
 
@@ -32,5 +32,5 @@ def interval_of(value: float, interval: tuple[float, float] | None) -> Measureme
 
 
 def rounded(value: float) -> float:
-    """To what fits into a decimal string (at most 16 characters)."""
+    """Rounded to a decimal string of at most 16 characters."""
     return float(f"{value:.8g}")

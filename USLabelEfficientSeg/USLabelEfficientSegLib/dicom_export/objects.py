@@ -54,8 +54,8 @@ _SQUARE_MILLIMETRE = codes.UCUM.SquareMillimeter
 def segmentation_object(source: SourceImages, label_map: LabelMap, rows: Sequence[AnyMeasurement]) -> Segmentation:
     """A binary segmentation, segment `n` the organ of `rows[n - 1]`, frame by frame on the grid of the source.
 
-    An absent organ of a volume has a segment without frames; where all are absent, one has empty frames, since a
-    segmentation without any is not valid. In a 2-D image every organ has its one frame, which the report refers to.
+    An absent organ of a volume has a segment without frames. If all are absent, one has empty frames, because a
+    segmentation without frames is not valid. In a 2-D image every organ has its own frame, which the report refers to.
 
     Raises:
         InputError: a label without a row.

@@ -1,4 +1,4 @@
-"""The images that a segmentation was made from, as the objects derived from them must describe them."""
+"""The images that a segmentation was made from, as derived objects must describe them."""
 
 from copy import deepcopy
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ def read_source(path: Path, geometry: Geometry) -> SourceImages:
 def read_source_image(path: Path, geometry: Geometry) -> SourceImages:
     """The DICOM file of a 2-D image that was read with this geometry.
 
-    Such an image has no place in the patient, and what is derived from it has none either: pixels correspond.
+    Such an image has no place in the patient, and neither have objects derived from it: pixels correspond.
 
     Raises:
         InputError: no DICOM, without identifiers, several frames, other pixels.
@@ -114,7 +114,7 @@ def _completed(dataset: Dataset) -> Dataset:
 
 
 def _described(header: Header, geometry: Geometry, path: Path) -> Dataset:
-    """A copy of the header with what objects derived from it need, placed on the grid that was segmented."""
+    """A copy of the header with all that derived objects need, placed on the segmented grid."""
     dataset = _completed(header.dataset)
     _place(dataset, header, geometry, path)
     if not dataset.get("FrameOfReferenceUID"):
@@ -124,7 +124,7 @@ def _described(header: Header, geometry: Geometry, path: Path) -> Dataset:
 
 
 def _place(dataset: Dataset, header: Header, geometry: Geometry, path: Path) -> None:
-    """Write the geometry where it is looked for: into an image, or into the functional groups of its frames."""
+    """Write the geometry where readers look for it: into an image, or into the functional groups of its frames."""
     i, j, k = geometry.spacing
     measures = PixelMeasuresSequence(pixel_spacing=(j, i), slice_thickness=k, spacing_between_slices=k)
     turn = PlaneOrientationSequence(CoordinateSystemNames.PATIENT, geometry.direction[:, :2].T.ravel().tolist())

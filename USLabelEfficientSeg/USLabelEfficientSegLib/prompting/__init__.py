@@ -1,1 +1,1 @@
-"""A network that knows organs in ultrasound as such, and is told by slices, strokes and clicks which one is meant."""
+"""A network that knows organs in ultrasound; slices, strokes and clicks tell it which organ is meant."""

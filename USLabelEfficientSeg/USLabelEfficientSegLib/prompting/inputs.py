@@ -1,4 +1,4 @@
-"""What the promptable network sees: one channel for each of `network.CHANNELS`."""
+"""The input of the promptable network: one channel for each of `network.CHANNELS`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _CERTAIN = 4.0  # largest log-odds of a prior
 
 @dataclass(frozen=True)
 class Prompts:
-    """What was drawn of one organ in a cube.
+    """The drawing of one organ in a cube.
 
     Attributes:
-        drawn: (N, N, N) from -1, not the organ, to 1, the organ; 0 where nothing was drawn. What fills part of a voxel
+        drawn: (N, N, N) from -1, not the organ, to 1, the organ; 0 where nothing was drawn. A partly filled voxel
             counts in part.
-        told: (N, N, N) from 0 to 1, how much of a voxel was drawn on.
+        told: (N, N, N) from 0 to 1, the part of a voxel that was drawn on.
     """
 
     drawn: Field
@@ -32,8 +32,8 @@ def network_inputs(image: Field, prompts: Prompts, prior: Field | None = None) -
 
     Args:
         image: (N, N, N) grey values of any scale; they are normalised to zero mean and unit variance.
-        prompts: what was drawn.
-        prior: (N, N, N) probability of the organ in somebody's opinion, if there is one.
+        prompts: the drawing.
+        prior: (N, N, N) probability of the organ by another opinion, if there is one.
     """
     normalised = (image - image.mean()) / max(float(image.std()), 1e-6)
     if prior is None:

@@ -15,7 +15,7 @@ _DETAIL = 8
 
 
 class PromptableNetwork(nn.Module):
-    """Logits of one organ from an image, what was drawn of it, and what somebody else believes.
+    """Logits of one organ from an image, a drawing of the organ, and another opinion.
 
     The U-Net does most of its work at half of the resolution. The last two convolutions see the image and the prompts
     at full resolution beside its result, and sharpen it.

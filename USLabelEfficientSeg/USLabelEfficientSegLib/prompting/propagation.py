@@ -1,7 +1,7 @@
-"""Whole organs from the few slices or strokes that were drawn in a volume: no study, no training.
+"""Whole organs from a few slices or strokes drawn in a volume: no study, no training.
 
-The promptable network is asked for one organ after the other; then they are normalised against each other and what was
-drawn is as it was drawn.
+The promptable network is asked for one organ after another. Then the organs are normalised against each other, and the
+drawing is kept as it is.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Field = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Propagation:
-    """Segments the volumes in which something was drawn.
+    """Segments volumes with a drawing in them.
 
     Args:
         labels: by the name of their volume: 0 background, n the n-th organ, 255 where nothing was drawn.
@@ -60,7 +60,7 @@ class Propagation:
         return propagate(volume, self.labels[volume.name], self.organs, network=network, mirrors=self.mirrors)
 
     def digest(self) -> str:
-        """A checksum of the weights and of how they are asked; what was drawn is no part of it."""
+        """A checksum of the weights and of how they are asked; the drawing is no part of it."""
         text = hashlib.sha256(f"{self.organs} {self.mirrors}".encode())
         for name, tensor in sorted((self.network or load_starter()).state_dict().items()):
             text.update(name.encode())
@@ -76,7 +76,7 @@ def propagate(
     network: PromptableNetwork | None = None,
     mirrors: int = MOST_MIRRORS,
 ) -> VolumePrediction:
-    """The organs of a volume from what was drawn of them in some slices.
+    """The organs of a volume from a drawing in some of its slices.
 
     Args:
         volume: the image.
@@ -86,7 +86,7 @@ def propagate(
         mirrors: of how many mirror images, 1 to 8, the result is the mean.
 
     Raises:
-        InputError: labels on another grid, everything or nothing labelled, an organ that was drawn nowhere.
+        InputError: labels on another grid, everything or nothing labelled, an organ without a drawing.
     """
     network = network or load_starter()
     if not labels.geometry.same_grid(volume.geometry):

@@ -1,4 +1,4 @@
-"""What people might draw of an organ, and opinions that are partly wrong: what the network is trained with."""
+"""Simulated drawings of an organ, and partly wrong opinions, to train the promptable network."""
 
 from __future__ import annotations
 

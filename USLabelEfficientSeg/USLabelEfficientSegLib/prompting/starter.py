@@ -36,6 +36,6 @@ def load_starter(path: Path = STARTER) -> PromptableNetwork:
 
 
 def save_starter(path: Path, network: PromptableNetwork, card: dict[str, Any]) -> None:
-    """Write weights in half precision, with what is to be known of them: how they were trained."""
+    """Write weights in half precision, with a record of how they were trained."""
     tensors = {name: tensor.to(torch.float16) for name, tensor in network.state_dict().items()}
     save_checkpoint(path, tensors, {"starter": {"format": FORMAT, **card}})

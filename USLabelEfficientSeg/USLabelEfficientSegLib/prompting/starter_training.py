@@ -1,7 +1,7 @@
-"""Training of the starter weights on random scenes: no data but what this program draws goes into them.
+"""Training of the starter weights on random scenes; the only data are drawn by this program.
 
-The learning rate is constant for as long as there is time and falls to zero in a last phase, from wherever the first
-one has got to (warm-up, stable, decay; Hu et al., arXiv 2404.06395). So more hours can always be added later.
+The learning rate is constant for as long as there is time, and falls to zero in a last phase, whenever that begins
+(warm-up, stable, decay; Hu et al., arXiv 2404.06395). So more hours can always be added later.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def learn_scenes(context: TrainingContext) -> int:
 
 
 def cool_down(learning: TrainingContext) -> PromptableNetwork:
-    """Last phase: from where `learn_scenes` has got to, with a learning rate that falls to zero; resumes, too.
+    """Last phase: continues after `learn_scenes` with a learning rate that falls to zero; resumes, too.
 
     Args:
         learning: the context of the first phase, with the wish to stop this one.
@@ -111,7 +111,7 @@ def losses(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def batch(seed: int, step: int) -> tuple[Tensor, Tensor]:
-    """Inputs (2, 5, N, N, N) and targets (2, 1, N, N, N): a new scene, and one that was new some steps ago."""
+    """Inputs (2, 5, N, N, N) and targets (2, 1, N, N, N): a new scene, and one from some steps ago."""
     rng = np.random.default_rng(step_seed(seed, f"{STAGE} prompts", step))
     samples = [_sample(rng, _scene(seed, number)) for number in (step, max(step - _USES_APART, 0))]
     return torch.stack([inputs for inputs, _ in samples]), torch.stack([target for _, target in samples])
@@ -129,7 +129,7 @@ def _state(context: TrainingContext) -> TrainingState:
 def _steps(
     context: TrainingContext, state: TrainingState, *, settled: int, first: int = 0
 ) -> Callable[[int, torch.Generator], dict[str, Tensor]]:
-    """What a step does; `first` is the number of the first scene that is new, `settled` is added for the average."""
+    """The training step; `first` is the number of the first new scene, `settled` is added for the average."""
     network, average, device = state.modules["network"], state.modules["average"], context.device
 
     def step_function(step: int, generator: torch.Generator) -> dict[str, Tensor]:

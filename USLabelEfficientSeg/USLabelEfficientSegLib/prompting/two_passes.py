@@ -28,8 +28,8 @@ def organ_odds(
         network: trained, in evaluation mode.
         image: (I, J, K) grey values.
         drawn: (I, J, K) 1 where the organ was drawn, -1 where something else, 0 where nothing.
-        prior: (I, J, K) probability of the organ in another's opinion, such as a student's.
-        mirrors: how many mirror images, 1 to 8, the answer is the mean of.
+        prior: (I, J, K) probability of the organ by another opinion, such as a student's.
+        mirrors: number of mirror images, 1 to 8, to average over.
     """
     odds = _pass(network, image, drawn, prior, mirrors)
     crop = _around((odds > 0) | (drawn > 0))
@@ -40,7 +40,7 @@ def organ_odds(
 
 
 def cube_prompts(drawn: Field, shape: Shape) -> Prompts:
-    """What was drawn in a box, on the voxels of a cube: a voxel that was drawn on in part is told as a whole."""
+    """The drawing in a box, on the voxels of a cube: a voxel that was partly drawn on counts as a whole one."""
     cover = resample_axes(np.abs(drawn), shape)
     told = cover > _LEAST_COVER
     mean = resample_axes(drawn, shape) / np.maximum(cover, _LEAST_COVER)

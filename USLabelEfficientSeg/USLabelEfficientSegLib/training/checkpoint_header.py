@@ -1,7 +1,7 @@
-"""What a checkpoint says of itself, read without its tensors and without torch.
+"""The header of a checkpoint, read without its tensors and without torch.
 
-The library safetensors bounds the header (100 MB) and refuses tensors that do not fill the file exactly, so that what a
-file declares costs no more than what it holds; it executes nothing.
+The library safetensors bounds the header (100 MB) and refuses tensors that do not fill the file exactly, so a file
+cannot declare more than it holds; nothing is executed.
 """
 
 from pathlib import Path
@@ -45,5 +45,5 @@ def read_whole_metadata(path: Path) -> dict[str, Any]:
 
 
 def damaged(path: Path) -> InputError:
-    """What is said of a checkpoint that is not as it was written."""
+    """The complaint about a checkpoint that is not as it was written."""
     return InputError(path, "is damaged or was not written by this program", _REMEDY)

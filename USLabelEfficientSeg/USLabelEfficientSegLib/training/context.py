@@ -1,4 +1,4 @@
-"""What every training of a network is told beside its data and its settings: where, under which name, for whom."""
+"""The context of a training, beside its data and its settings: where, under which name, for whom."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .seeds import step_generator
 
 @dataclass(frozen=True)
 class TrainingContext:
-    """Of one training, from its start to its result in `checkpoint_path`, however often it is stopped and resumed.
+    """The context of one training, from its start to its result, however often it is stopped and resumed.
 
     Attributes:
         stage: its name in events; its random numbers depend on it.
@@ -26,7 +26,7 @@ class TrainingContext:
         device: where the network is trained.
         cancelled: asked after every step; None: nobody stops it.
         group: the processes that train the network together.
-        identity: JSON that tells what the data are made from, where the training does not tell it itself.
+        identity: JSON that tells what the data are made from, if the training does not tell it itself.
     """
 
     stage: str

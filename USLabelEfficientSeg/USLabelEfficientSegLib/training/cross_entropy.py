@@ -1,4 +1,4 @@
-"""Cross-entropy of soft targets, weighted: what is not labelled has weight 0."""
+"""Weighted cross-entropy of soft targets: unlabelled pixels have weight 0."""
 
 from torch import Tensor
 
@@ -35,5 +35,5 @@ def soft_cross_entropy(logits: Tensor, weighted: Tensor, weight: Tensor) -> Tens
         weighted: y times weight, (B, C, I, J, K).
         weight: (B, I, J, K).
     """
-    # A pose may move nearly all that is known out of the volume: what is left must not count as much as a whole.
+    # A pose may move nearly all labels out of the volume: the rest must not count as much as a whole.
     return -(weighted * logits.log_softmax(dim=1)).sum() / weight.sum().clamp_min(_LEAST_MEAN_WEIGHT * weight.numel())

@@ -4,11 +4,11 @@ With N processes, the loss of process p a mean over its share and g_p its gradie
 
     g = (g_1 + ... + g_N) / N
 
-is the gradient of the mean over the whole batch, because all shares are equal. It would not be that of a loss that
+is the gradient of the mean over the whole batch, because all shares are equal. This does not hold for a loss that
 relates samples to each other: statistics over the batch, pairs of samples, a mean over all labelled voxels of several
 volumes. No stage that is trained this way has such a loss: the student's is a mean over samples, each normalised by
-itself, and the teachers' are means over slices. The samples themselves are others than those of one process, which
-draws them in another order.
+itself, and the teachers' are means over slices. The samples differ from those of a single process, which draws them in
+another order.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ class Group:
             tensor.copy_(part.view(tensor.shape))
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """To be called between the last backward pass of a step and whatever looks at the gradients first.
+        """Call it after the last backward pass of a step, before anything looks at the gradients.
 
-        A share may have no gradient of a parameter; one of which no share has any keeps none, as with one process.
+        A share may lack the gradient of a parameter. A parameter without any gradient keeps none, as with one process.
         """
         if self.size == 1:
             return

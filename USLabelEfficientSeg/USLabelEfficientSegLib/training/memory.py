@@ -21,7 +21,7 @@ def tune_memory() -> None:
 
     The threads of OpenMP, by default as many as processors, wait for each other by spinning: on two processors they
     make a step of a small network a quarter faster, and beside another program up to a hundred times slower. Other
-    processors are used without spinning, see `training.threads`. Who has large networks and idle processors asks for
+    processors are used without spinning, see `training.threads`. With large networks and idle processors, ask for
     threads with OMP_NUM_THREADS.
     """
     if platform.libc_ver()[0] == "glibc":
@@ -36,7 +36,7 @@ def tune_memory() -> None:
 
 @contextmanager
 def computing_alike() -> Iterator[None]:
-    """Compute as commands do, whoever calls: threads and the treatment of denormal numbers decide the last bits."""
+    """Compute as commands do, for every caller: threads and the treatment of denormal numbers decide the last bits."""
     threads, flushed = torch.get_num_threads(), flushes_denormals()
     torch.set_num_threads(_threads_asked_for())
     torch.set_flush_denormal(True)

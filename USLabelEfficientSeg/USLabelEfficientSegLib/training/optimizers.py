@@ -1,4 +1,4 @@
-"""AdamW, the optimizer of teachers, students and rivals; the published IDL has SGD, the slice head Adam."""
+"""AdamW, the optimizer of teachers, students and rivals; the published IDL uses SGD, the slice head Adam."""
 
 from __future__ import annotations
 

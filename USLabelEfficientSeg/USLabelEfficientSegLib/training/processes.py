@@ -1,4 +1,4 @@
-"""Processes that train for this one: what they are sent, how they end, and what they say of it."""
+"""Processes that train for this one: what they get, how they end, and what they report."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def pickled(value: Any) -> bytes:
 
 
 def work_for_parent(name: str, report: Connection, work: Callable[[], None]) -> None:
-    """In the new process: do `work`, tell what goes wrong, and end. It ends at once when its parent does.
+    """In the new process: do `work`, tell of an error, and end. It ends at once when its parent does.
 
-    Signals are left to the parent, which got them, too, and knows what to do.
+    Signals are left to the parent, which gets them, too, and knows what to do.
     """
     for wish in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, wish):
@@ -50,14 +50,14 @@ def work_for_parent(name: str, report: Connection, work: Callable[[], None]) -> 
 
 
 def end(report: Connection, error: Exception | None = None) -> NoReturn:
-    """End this process at once: what torch does at an end takes time, and could wait for a process that failed."""
+    """End this process at once: torch takes time to end, and could wait for a failed process."""
     if error is not None:
         report.send(error)
     os._exit(0 if error is None else 1)
 
 
 def cause(process: SpawnProcess, report: Connection, asked_to_stop: bool) -> Exception:
-    """Why a process has failed: what it said, or how it ended without a word."""
+    """Why a process has failed: its message, or how it ended without one."""
     try:
         error = report.recv()
     except (EOFError, ConnectionError):

@@ -1,4 +1,4 @@
-"""How many processes of a training may run now: as many as processors are not busy with other programs."""
+"""How many processes of a training may run now: as many as there are processors not busy with other programs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NEARLY = 0.3  # of a processor that others use is not worth waiting for
 
 @dataclass(frozen=True)
 class Usage:
-    """What processors have done since some moment, in seconds: that of all of them added up, idle time included."""
+    """The work of all processors together since some moment, in seconds, idle time included."""
 
     busy: float
     all: float
@@ -27,7 +27,7 @@ class Processors:
 
     Args:
         most: processes that there may be at all; None: as many as processors.
-        usage: of the processors of this computer; None where the system does not tell, and one process it is.
+        usage: of the processors of this computer; None if the system does not tell, and then there is one process.
 
     Attributes:
         most: processes that there may be at all.
@@ -40,10 +40,10 @@ class Processors:
         self._looked: tuple[float, Usage, float] | None = None
 
     def allowed(self, own: float) -> int:
-        """Processes that may run now, at least one, by what the processors did since the last look.
+        """Processes that may run now, at least one, by the work of the processors since the last look.
 
         Args:
-            own: seconds that processors have worked for us so far; what else they did was for others.
+            own: seconds that processors have worked for us so far; all other work was for others.
         """
         now = time.monotonic()
         if self.most == 1 or (self._looked is not None and now - self._looked[0] < SECONDS_BETWEEN_LOOKS):
@@ -72,7 +72,7 @@ def count() -> int:
 
 
 def usage_here() -> Usage | None:
-    """What the processors of this computer have done so far, of Linux those that this process may use."""
+    """The work of this computer's processors so far; on Linux, of the processors that this process may use."""
     if sys.platform == "win32":
         return _usage_on_windows()
     return _usage_on_macos() if sys.platform == "darwin" else _usage_on_linux()

@@ -1,4 +1,4 @@
-"""Random numbers that are a function of nothing but a seed, the name of a training and the number of its step."""
+"""Random numbers that depend only on a seed, the name of a training and the number of its step."""
 
 import hashlib
 
@@ -6,7 +6,7 @@ import torch
 
 
 def step_seed(seed: int, stage: str, step: int) -> int:
-    """A 63-bit seed that is a function of nothing but its arguments."""
+    """A 63-bit seed that depends only on its arguments."""
     digest = hashlib.sha256(f"{seed}/{stage}/{step}".encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1
 

@@ -1,8 +1,8 @@
-"""One training on several devices: a process each, joined by lightning-fabric and watched by the one that asked.
+"""One training on several devices: a process each, joined by lightning-fabric and watched by this process.
 
-The processes train in step (`training.group`) and the first writes the stage's checkpoint. The asking process trains
+The processes train in step (`training.group`), and the first writes the stage's checkpoint. This process trains
 nothing: it passes on events and the wish to stop, ends all processes when one fails, and in the end loads the stage's
-result like that of any complete stage. lightning-fabric is imported in the processes alone.
+result like that of any complete stage. lightning-fabric is imported only in the processes.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def check_devices(device: torch.device, count: int, batch_sizes: Mapping[str, in
         batch_sizes: by the name of their setting.
 
     Raises:
-        InputError: fewer devices here, a device of which there is one, a batch that cannot be shared equally, or no
+        InputError: fewer devices here, one named device for several, a batch that cannot be shared equally, or no
             lightning-fabric.
     """
     if count == 1:

@@ -1,9 +1,9 @@
-"""Trainings that need nothing of each other, side by side in processes, while processors are idle.
+"""Independent trainings side by side in processes, while processors are idle.
 
-This process trains what comes next; what comes later and needs nothing of it is offered here meanwhile. Another process
-takes it, with one thread, writes the stage's checkpoint, and is stopped when other programs want its processor. When
-its turn has come it is complete, or is continued here: the weights are the same bit for bit, whoever computed which
-step, because a stage depends on its checkpoint alone (`training.loop`).
+This process trains the next stage and meanwhile offers later stages that do not depend on it. Another process takes
+such a stage, with one thread, writes its checkpoint, and is stopped when other programs want its processor. When the
+stage's turn comes, it is complete or is continued here. The weights are the same bit for bit, whichever process
+computed which step, because a stage depends only on its checkpoint (`training.loop`).
 """
 
 from __future__ import annotations
@@ -108,18 +108,18 @@ class SideBySide:
             train: a function of a module, or a `partial` of one with what can be pickled, whose result is in the
                 context's checkpoint.
             context: of the training; another process trains on the CPU.
-            steps: of the stage; one of few is not worth a process.
+            steps: of the stage; too few are not worth a process.
         """
         if self._processors is not None and steps >= FEWEST_STEPS and not is_complete(context.checkpoint_path):
             self._waiting[context.checkpoint_path] = Offer(train, context)
 
     def settle(self, checkpoint: Path, meanwhile: Callable[[int], None] = lambda step: None) -> None:
-        """Leave a stage to this process: wait for the other one that is at it, or take back what was offered.
+        """Leave a stage to this process: wait for the process that trains it, or take the offer back.
 
         Args:
             checkpoint: of the stage.
-            meanwhile: called several times a second while the other one is at it, with the number of steps that it has
-                done; its checkpoint may be some steps older.
+            meanwhile: called several times a second while the other process trains, with its number of steps; the
+                checkpoint may be some steps older.
 
         Raises:
             Cancelled: the user asked to stop; the state is saved.
@@ -136,7 +136,7 @@ class SideBySide:
         self._waiting.pop(checkpoint, None)
 
     def asked_to_stop(self) -> bool:
-        """Whether the user asked to; to be called after every step, for meanwhile it looks after the others."""
+        """Whether the user asked to stop. Call it after every step: it also looks after the other processes."""
         stop = self._cancelled is not None and self._cancelled()
         if stop:
             for worker in self._running.values():
@@ -159,7 +159,7 @@ class SideBySide:
         """Listen to the others, start one if a processor is idle, stop one if other programs want it for long.
 
         Args:
-            computes: whether this process does; one that waits starts nothing, for it has time itself.
+            computes: whether this process computes; while it waits it starts no other, because it has time itself.
         """
         for worker in list(self._running.values()):
             self._listen(worker)
@@ -184,7 +184,7 @@ class SideBySide:
         self._running[offer.context.checkpoint_path] = _Worker(offer, process, report)
 
     def _listen(self, worker: _Worker) -> None:
-        """Take in what a process says; one that has ended leaves the running ones."""
+        """Take in a process's messages; a process that has ended leaves the running ones."""
         while True:
             try:
                 if not worker.report.poll():
@@ -221,7 +221,7 @@ class SideBySide:
             self._events.emit(worker.offer.context.stage, worker.step, worker.of, message=told)
 
     def _stop(self) -> None:
-        """Ask all to save, and wait a moment for it; what they raise is told by the cause of the stop."""
+        """Ask all to save, and wait a moment for it; their errors follow from the cause of the stop."""
         for worker in self._running.values():
             worker.stop()
         until = time.monotonic() + SECONDS_TO_SAVE

@@ -1,6 +1,6 @@
-"""Threads that use idle processors and sleep while there is nothing to do, unlike those of OpenMP, which spin.
+"""Threads that use idle processors and sleep while there is nothing to do, unlike OpenMP's, which spin.
 
-Each computes with one thread of torch's, so that results are those of one thread, bit for bit.
+Each computes with one thread of torch, so that results are those of one thread, bit for bit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ R = TypeVar("R")
 
 
 def in_threads(threads: Callable[[], int], make: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """What `make` makes of every item, in their order.
+    """The results of `make` for every item, in their order.
 
     Args:
         threads: asked before every item how many may be made at once; as many results wait to be taken.
@@ -57,12 +57,12 @@ def second_thread() -> Iterator[ThreadPoolExecutor | None]:
 
 
 class DrawnAhead(Generic[T]):
-    """Samples by the number of their step, the next drawn while the step before is done.
+    """Samples by the number of their step; the next ones are drawn during the present step.
 
     Args:
         draw: the samples of a step, a function of nothing but its number.
         steps: how many there are.
-        thread: who draws ahead; None: nobody does.
+        thread: draws ahead; None: nothing is drawn ahead.
     """
 
     def __init__(self, draw: Callable[[int], T], steps: int, thread: ThreadPoolExecutor | None) -> None:

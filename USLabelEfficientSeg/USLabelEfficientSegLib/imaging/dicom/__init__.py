@@ -1,7 +1,7 @@
 """Ultrasound in DICOM: enhanced multi-frame files, series of single frames, 2-D images and segmentations.
 
-`files` finds and opens them, `placement` says where a frame lies, `spacing` how large its pixels are, `pixels` decodes
-it, `segmentations` reads label maps, and `reading` makes volumes and images of all that.
+`files` finds and opens them, `placement` tells where a frame lies, `spacing` tells its pixel size, `pixels` decodes it,
+`segmentations` reads label maps, and `reading` makes volumes and images of all that.
 """
 
 from .files import holds, is_dicom, is_one_image, is_segmentation

@@ -60,7 +60,7 @@ def is_dicom(path: Path) -> bool:
 def holds(path: Path, kind: Kind) -> bool:
     """Whether a file is a DICOM object of a kind, or a folder holds one, by its SOP class; damaged ones are images.
 
-    Of a disc with a DICOMDIR whose folders each hold a series these are images, not the disc.
+    On a disc with a DICOMDIR the folders with a series are the images, not the disc.
     """
     if path.is_dir() and _is_disc(path) and any(is_dicom(entry) for entry in path.iterdir() if entry.is_dir()):
         return kind == "companion"
@@ -125,7 +125,7 @@ def images(path: Path, *, pixels: bool = True) -> Iterator[tuple[Path, Dataset]]
 
 
 def segmentations(path: Path) -> list[Path]:
-    """The files of DICOM segmentations: the file itself, or those in a folder."""
+    """The files of DICOM segmentations: the file itself, or the segmentations in a folder."""
     return [file for file, kind, _ in _objects(path) if kind == "segmentation"]
 
 
@@ -151,7 +151,7 @@ def open_dataset(file: Path, *, pixels: bool = True) -> Dataset:
 
 @contextmanager
 def readable(file: Path) -> Iterator[None]:
-    """Turn whatever a damaged file makes pydicom raise into one sentence, and silence its log meanwhile."""
+    """Turn any error of pydicom about a damaged file into one sentence, and silence its log meanwhile."""
     log = logging.getLogger("pydicom")
     disabled, log.disabled = log.disabled, True
     try:
@@ -170,7 +170,7 @@ def readable(file: Path) -> Iterator[None]:
 
 
 def _objects(path: Path) -> Iterator[tuple[Path, Kind, str]]:
-    """The DICOM files of a path, of what kind they are, and how the standard calls that."""
+    """The DICOM files of a path, their kind, and the standard's name of that kind."""
     for file in _files(path):
         if not is_dicom(file):
             continue
@@ -192,7 +192,7 @@ def _objects(path: Path) -> Iterator[tuple[Path, Kind, str]]:
 
 
 def _files(path: Path) -> list[Path]:
-    """The files to look at: of a folder those directly in it, of a disc with a DICOMDIR those further down as well."""
+    """The files to look at: those directly in a folder; on a disc with a DICOMDIR also those further down."""
     if not path.is_dir():
         return [path]
     if _is_disc(path):
@@ -215,7 +215,7 @@ def _is_bare(start: bytes) -> bool:
 
 
 def _identity(dataset: Dataset) -> tuple[object, ...]:
-    """What two copies of an image have in common, and images with the same UID by mistake have not."""
+    """Data that copies of an image share, and that tell apart images with the same UID by mistake."""
     names = "SOPInstanceUID", "ImagePositionPatient", "InstanceNumber"
     return (*(str(dataset.get(name)) for name in names), hash(bytes(dataset.get("PixelData") or b"")))
 

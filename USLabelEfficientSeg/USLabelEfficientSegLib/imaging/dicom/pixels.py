@@ -1,7 +1,7 @@
 """From Pixel Data to grey values or red, green and blue (PS3.3 C.7.6.3, PS3.5 section 8).
 
-How many bytes there are is compared with how many the attributes declare before anything is decoded: a small file
-cannot ask for much memory.
+The number of bytes is compared with the declared one before anything is decoded: a small file cannot ask for much
+memory.
 """
 
 from collections.abc import Iterator
@@ -182,7 +182,7 @@ def _decoded(dataset: Dataset, layout: _Layout, file: Path) -> NDArray[np.generi
 
 
 def _complete(dataset: Dataset, layout: _Layout) -> None:
-    """Write what was meant by attributes that are absent or empty, and needed by decoders."""
+    """Fill in attributes that decoders need and that are absent or empty."""
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = layout.samples, layout.photometric
     dataset.BitsAllocated, dataset.BitsStored = layout.bits_allocated, layout.bits_stored
     dataset.HighBit = count_of(dataset, "HighBit", layout.bits_stored - 1)

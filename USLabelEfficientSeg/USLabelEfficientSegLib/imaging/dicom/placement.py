@@ -74,7 +74,7 @@ def has_position(dataset: Dataset) -> bool:
 
 
 def rounding_mm(dataset: Dataset) -> float:
-    """By how much positions are rounded at most: half a unit of their last digit, no coarser than 0.01 mm."""
+    """The largest rounding of positions: half a unit of their last digit, no coarser than 0.01 mm."""
     positions = [told(dataset, "ImagePositionPatient") or ()]
     for frame in told(dataset, "PerFrameFunctionalGroupsSequence") or ():
         for place, name in _POSITION_GROUP.items():
@@ -86,7 +86,7 @@ def rounding_mm(dataset: Dataset) -> float:
 
 
 def time_of(dataset: Dataset, frame: int) -> tuple[int, int, int]:
-    """What orders frames at the same place: temporal position, instance number, frame."""
+    """The order of frames at the same place: temporal position, instance number, frame."""
     context = group(dataset, frame, "FrameContentSequence")
     temporal = count_of(context, "TemporalPositionIndex", count_of(dataset, "TemporalPositionIdentifier", 0))
     return temporal, count_of(dataset, "InstanceNumber", 0), frame
@@ -115,7 +115,7 @@ def _of_frames(dataset: Dataset, count: int) -> list[tuple[Sequence[float], Sequ
 def _at_a_distance(
     dataset: Dataset, count: int, position: Sequence[float], orientation: Sequence[float], file: Path
 ) -> list[tuple[Sequence[float], Sequence[float]]]:
-    """Frames without positions of their own, one after the other along their normal."""
+    """Frames without positions of their own, in a row along their normal."""
     pointers = _pointers(dataset)
     if not pointers & _STEPS_IN_SPACE and (times := _times(dataset, count, pointers)):
         problem = f"is a film: its frames follow each other in time ({times}) and have no position in space"
@@ -144,7 +144,7 @@ def _at_a_distance(
 
 
 def _pointers(dataset: Dataset) -> set[str]:
-    """What a Frame Increment Pointer says that differs from frame to frame."""
+    """The attributes that, by a Frame Increment Pointer, differ from frame to frame."""
     pointers = told(dataset, "FrameIncrementPointer")
     if pointers is None:
         return set()
@@ -152,7 +152,7 @@ def _pointers(dataset: Dataset) -> set[str]:
 
 
 def _times(dataset: Dataset, count: int, pointers: set[str]) -> str:
-    """What says that frames follow each other in time, empty where nothing does."""
+    """The attribute by which frames follow each other in time, empty if there is none."""
     found = [name for name in _TIMES if name in pointers or _is_duration(told(dataset, name))]
     described = count if told(dataset, "PerFrameFunctionalGroupsSequence") is not None else 0
     contexts = (group(dataset, frame, "FrameContentSequence") for frame in range(described))

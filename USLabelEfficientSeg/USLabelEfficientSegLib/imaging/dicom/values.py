@@ -1,4 +1,4 @@
-"""Attributes of data sets. One that is there but empty (type 2, PS3.5 7.4.3) says as little as one that is not."""
+"""Attributes of data sets. An empty attribute (type 2, PS3.5 7.4.3) says as little as an absent one."""
 
 from typing import Any, cast
 
@@ -22,13 +22,13 @@ def shown(text: object) -> str:
 
 
 def count_of(dataset: Dataset, name: str, otherwise: int) -> int:
-    """A whole number, or what is meant where it is not told."""
+    """A whole number, or its default where it is not told."""
     value = told(dataset, name)
     return otherwise if value is None else int(value)
 
 
 def frame_count(dataset: Dataset) -> int:
-    """How many frames an image says that it has."""
+    """The number of frames that an image declares."""
     return count_of(dataset, "NumberOfFrames", 1)
 
 
