@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import SimpleITK
 from simulated_heads import write_heads
 
 import USLabelEfficientSegLib
+from USLabelEfficientSegLib.annotation.label_files import read_labels, write_label_map
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.training.checkpoint import load_checkpoint
 
@@ -160,6 +162,32 @@ def test_results_for_programs(call, heads, study, tmp_path):
     record = json.loads(out)
     assert code == 0 and record["file"].endswith("scan_1.nrrd")
     assert record["areas_mm2"]["head"] >= 0 and record["circumferences_mm"]["head"] >= 0
+
+
+@pytest.mark.parametrize("label_format", ["seg.nrrd", "nii.gz"])
+def test_images_are_segmented_in_every_format_of_volumes(call, heads, study, found, tmp_path, label_format):
+    options = [*sizes(heads), "--format", label_format, "--output", tmp_path / "found"]
+    code, _, err = call("segment", study, heads / "new" / "images", *options)
+    assert code == 0, err
+    for folder, name in ((found, "before"), (tmp_path / "found", "after")):
+        assert call("measure", folder, "--output", tmp_path / f"{name}.csv")[0] == 0
+
+    assert len(list((tmp_path / "found").glob(f"*.{label_format}"))) == 3
+    before, after = (rows_of(tmp_path / f"{name}.csv") for name in ("before", "after"))
+    assert after == before and all(row["organ"] == "head" for row in after)
+
+
+def test_segmentations_of_different_models_are_refused(refused, heads, found, tmp_path):
+    mixed = shutil.copytree(found, tmp_path / "mixed")
+    (mixed / "scan_1_measurements.json").unlink()
+    labels = read_labels(mixed / "scan_1.nrrd")
+    write_label_map(mixed / "scan_1.nrrd", replace(labels, segments={1: "cyst"}))
+
+    for command in (
+        ["evaluate", mixed, heads / "new" / "masks", "--output", tmp_path / "metrics.csv"],
+        ["report", mixed, "--images", heads / "new" / "images", "--output", tmp_path / "report.html"],
+    ):
+        assert "other segmentations of" in refused(*command)
 
 
 def test_suggested_images_are_labelled_in_another_program(call, heads, study, tmp_path):

@@ -166,7 +166,7 @@ def test_a_folder_of_pictures_holds_no_volumes(tmp_path):
 
     with pytest.raises(InputError, match="holds no volumes, only 2-D images; give 3-D volumes, or make a study"):
         find_images(tmp_path)
-    assert list(find_images(tmp_path, pictures=True)) == ["a"]
+    assert list(find_images(tmp_path, dimension=2)) == ["a"]
 
 
 def test_two_images_of_one_name_are_refused(tmp_path):
@@ -174,7 +174,7 @@ def test_two_images_of_one_name_are_refused(tmp_path):
     write_png(tmp_path / "a.bmp", PIXELS)
 
     with pytest.raises(InputError, match="two images of the name a"):
-        find_images(tmp_path, pictures=True)
+        find_images(tmp_path, dimension=2)
 
 
 @pytest.mark.parametrize(("value", "problem"), [(np.nan, "NaN or infinite"), (7, "the value 7 in every voxel")])

@@ -45,7 +45,7 @@ def discs(tmp_path):
 
 def calibrated(folder, provenance=None):
     model = ImageModel(Bright(), ("disc",), 64, False, provenance or {})
-    images, masks = (find_images(folder / kind, pictures=True) for kind in ("images", "masks"))
+    images, masks = (find_images(folder / kind, dimension=2) for kind in ("images", "masks"))
     return calibrated_on_scans(model, images, masks, CPU, SIZES).calibration
 
 

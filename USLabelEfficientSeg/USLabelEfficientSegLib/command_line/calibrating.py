@@ -50,8 +50,8 @@ def calibrate(
     was = checksum_of_model(model)
     trained = load_model(model)
     refuse_pixel_sizes_of_volumes(sizes, trained.dimension)
-    planar, scans = trained.dimension == 2, f"{words_of(trained.dimension).scan}s"
-    found, labels = find_images(images, pictures=planar), find_images(references, pictures=planar, labels=True)
+    dimension = trained.dimension
+    found, labels = find_images(images, dimension), find_images(references, dimension, labels=True)
     tune_memory()
     better = calibrated_on_scans(trained, found, labels, where, sizes)
     file = save_model(model, better, was)
@@ -60,5 +60,6 @@ def calibrate(
         factors = {name: of_all[label] for name, of_all in better.calibration.factors.items()}
         ranges = ", ".join(f"{name} is {one[0]:.2f} to {one[1]:.2f} times" for name, one in factors.items() if one)
         console.say(f"{organ}: the true {ranges} the measured one (90 %)")
+    scans = words_of(dimension).scans
     console.say(f"{file}: calibrated on {len(found)} {scans}; it replaces the model with its earlier intervals")
     console.next(f"uslabelseg segment {shell(model)} IMAGE... --output segmentations")

@@ -22,9 +22,11 @@ def suggested_slice(study: Study, suggestion: Suggestion) -> str:
 
 
 def labelled_slices(study: Study, name: str) -> str:
-    """The labelled slices of a volume, by axis; only their number if its image cannot be read."""
+    """The labelled slices of a volume, by axis, or only their number if it cannot be read; of an image yes or no."""
     case = study.case(name)
     places = case.labels.slices if case.labels is not None else ()
+    if study.is_planar:
+        return "yes" if places else "no"
     if not places:
         return "none"
     try:
@@ -40,7 +42,7 @@ def labelled_slices(study: Study, name: str) -> str:
 
 def taken_slices(study: Study, taken: TakenLabels) -> str:
     """The labels that were taken for a case, in words."""
-    if study.dimension == 2:
+    if study.is_planar:
         return "labelled" if taken.added else "label replaced"
     parts = []
     for what, places in (("labelled", taken.added), ("replaced", taken.replaced)):

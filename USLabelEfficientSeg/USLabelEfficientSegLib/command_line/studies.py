@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ..imaging.dimension import words_of
 from .console import console, shell
 from .help_texts import EPILOG, first_sentence
 from .long_commands import long_command
@@ -183,23 +184,20 @@ def show(
     console.say(f"{study}: {_overview(summary)}.")
     console.say(f"Training: {_training_text(opened)}")
     for organ, counts in summary["organs"].items():
-        kind = "slices" if opened.dimension == 3 else "images"
-        console.say(f"  {organ}: on {counts['labelled_slices']} labelled {kind}")
+        console.say(f"  {organ}: on {counts['labelled_slices']} labelled {opened.words.slices}")
     _tell_unseen(summary)
     tell_stray(opened)
-    headings = ("Volume", "Voxels", "Spacing, mm", "Labelled slices")
-    rows = []
-    for case in summary["cases"]:
-        labelled = len(case["labelled_slices"])
-        rows.append(
-            (
-                case["name"],
-                " x ".join(map(str, case["shape"][: opened.dimension])),
-                " x ".join(f"{spacing:.3g}" for spacing in case["spacing"][: opened.dimension]),
-                labelled_slices(opened, case["name"]) if opened.dimension == 3 else "yes" if labelled else "no",
-            )
+    rows = [
+        (
+            case["name"],
+            " x ".join(map(str, case["shape"][: opened.dimension])),
+            " x ".join(f"{spacing:.3g}" for spacing in case["spacing"][: opened.dimension]),
+            labelled_slices(opened, case["name"]),
         )
-    console.table(headings if opened.dimension == 3 else ("Image", "Pixels", "Pixel size, mm", "Labelled"), rows)
+        for case in summary["cases"]
+    ]
+    headings = ("Volume", "Voxels", "Spacing, mm", "Labelled slices")
+    console.table(("Image", "Pixels", "Pixel size, mm", "Labelled") if opened.is_planar else headings, rows)
     tell_next(opened)
 
 
@@ -211,10 +209,7 @@ def tell_next(study: "Study") -> None:
     if study.is_training():
         console.next(f"uslabelseg study show {folder}, until the training has ended")
     elif not any(case.labels for case in study.cases):
-        if study.dimension == 2:
-            console.next(f"uslabelseg study label {folder} --labels DIR, of labels of some of the images")
-        else:
-            console.next(f"uslabelseg suggest {folder} --count 10 --write DIR, then label these slices")
+        console.next(f"uslabelseg suggest {folder} --count 10 --write DIR, then label these {study.words.slices}")
     elif (study.run_folder / MODEL_NAME).exists() and not _news(study):
         console.next(f"uslabelseg segment {folder} IMAGE... --output segmentations")
     else:
@@ -229,7 +224,7 @@ def _news(study: "Study") -> str:
     if labels_changed(study):
         news.append("labels")
     if images_added(study):
-        news.append("volumes" if study.dimension == 3 else "images")
+        news.append(study.words.scans)
     return " and ".join(news)
 
 
@@ -262,7 +257,7 @@ def _tell_unseen(summary: dict) -> None:
     """Warn of organs that cannot be learnt as yet; a study without any labels has another first step."""
     unseen = [organ for organ, counts in summary["organs"].items() if not counts["labelled_slices"]]
     if unseen and summary["labelled_volumes"]:
-        of = "slice" if summary["dimension"] == 3 else "image"
+        of = words_of(summary["dimension"]).slice
         names = " or ".join(unseen)
         console.say(f"No labelled {of} shows {names}: label one that does before training, or leave the organ out.")
 

@@ -71,14 +71,14 @@ def suggest(
     if as_json:
         print(json.dumps([asdict(suggestion) for suggestion in suggestions], indent=2))
         return
-    of_images = opened.dimension == 2
+    of_images = opened.is_planar
     if of_images:
         console.table(("Image", "Why"), [(found.volume, found.reason) for found in suggestions])
     else:
         rows = [(found.volume, suggested_slice(opened, found), found.reason) for found in suggestions]
         console.table(("Volume", "Slice", "Why"), rows)
     if len(suggestions) < count:
-        console.say(f"No other {'image' if of_images else 'slice'} is left.")
+        console.say(f"No other {opened.words.slice} is left.")
     if write is None:
         module = "" if of_images else ", or 3D Slicer's module"
         console.next(f"uslabelseg suggest {shell(opened.folder)} --count {count} --write to-label{module}")

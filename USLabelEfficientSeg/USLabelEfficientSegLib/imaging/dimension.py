@@ -20,6 +20,16 @@ class ScanWords:
     article: str
     slice: str
 
+    @property
+    def scans(self) -> str:
+        """Several of them."""
+        return f"{self.scan}s"
+
+    @property
+    def slices(self) -> str:
+        """Several of the parts that are labelled at a time."""
+        return f"{self.slice}s"
+
 
 VOLUME_WORDS, IMAGE_WORDS = ScanWords("volume", "a", "slice"), ScanWords("image", "an", "image")
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, Notice
 from . import dicom
+from .dimension import Dimension
 from .file_errors import about, reading, reason_of
 from .file_formats import nrrd
 from .file_formats.header import understood
@@ -161,18 +162,18 @@ def read_map(path: Path | str) -> tuple[NDArray[Any], Geometry]:
     return np.stack([frame for frame, _ in frames]), geometry
 
 
-def find_images(folder: Path | str, *, pictures: bool = False, labels: bool = False) -> dict[str, Path]:
+def find_images(folder: Path | str, dimension: Dimension = 3, *, labels: bool = False) -> dict[str, Path]:
     """The images directly in a folder by name, sorted: files of a known format and sub-folders with DICOM.
 
-    Hidden files and files of other kinds are passed over, and so are pictures unless `pictures` asks for them. If an
-    image and its segmentation (NAME.seg.nrrd) lie in one folder, the segmentation counts when `labels` are wanted, else
-    the image. DICOM segmentations count when `labels` are wanted, or where there are no images; NAME_SEG.dcm has the
-    name NAME.
+    Hidden files and files of other kinds are passed over, and so are pictures (PNG and the like) unless the dimension
+    is 2. If an image and its segmentation (NAME.seg.nrrd) lie in one folder, the segmentation counts when `labels` are
+    wanted, else the image. DICOM segmentations count when `labels` are wanted, or where there are no images;
+    NAME_SEG.dcm has the name NAME.
 
     Raises:
         InputError: not a folder, no images, or two images of the same name.
     """
-    folder = Path(folder)
+    folder, pictures = Path(folder), dimension == 2
     suffixes = (*READ_SUFFIXES, *PICTURE_SUFFIXES) if pictures else READ_SUFFIXES
     try:
         entries = sorted(entry for entry in folder.iterdir() if _is_image(entry, suffixes))

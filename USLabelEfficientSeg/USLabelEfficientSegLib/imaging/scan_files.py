@@ -65,7 +65,7 @@ def dimension_of_folder(folder: Path) -> Dimension:
     Raises:
         InputError: no images, or both.
     """
-    files = find_images(folder, pictures=True)
+    files = find_images(folder, dimension=2)
     found: dict[Dimension | None, str] = {}
     for path in files.values():
         found.setdefault(dimension_of(path), path.name)

@@ -41,7 +41,7 @@ def find_segmentations(folder: Path) -> dict[str, Path]:
     """
     check_images([folder], _SEGMENTATION)
     found: dict[str, Path] = {}
-    images = find_images(folder, pictures=dimension_of_files([folder]) == 2, labels=True)
+    images = find_images(folder, dimension_of_files([folder]), labels=True)
     names = {file_name.removesuffix(SEGMENTATION_SUFFIX) for file_name in images}
     for file_name, path in images.items():
         if is_map(path) or (_of_map(file_name) in names and not record_of(path).exists()):
@@ -173,7 +173,7 @@ def images_of(segmentations: Mapping[str, Path], folder: Path) -> dict[str, Path
 
 def images_in(folder: Path, segmentations: Sequence[Path]) -> dict[str, Path]:
     """Images of the kind of these segmentations, by name: pictures only if they are of 2-D images."""
-    return find_images(folder, pictures=dimension_of_files(segmentations) == 2)
+    return find_images(folder, dimension_of_files(segmentations))
 
 
 def probability_file(segmentation: Path, name: str) -> Path:

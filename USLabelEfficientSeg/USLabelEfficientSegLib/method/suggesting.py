@@ -21,9 +21,7 @@ from ..disk.study_layout import MODEL_NAME
 from ..errors import InputError
 from ..imaging.scan import LabelMap, Scan
 from ..segmentation.decision import expected_dice
-from ..segmentation.image_model import ImageModel, predict_image
-from ..segmentation.inference import predict
-from ..segmentation.model import SegmentationModel
+from ..segmentation.loading import load_model
 from ..study.manifest import Case
 from ..study.study import Study
 
@@ -44,7 +42,7 @@ def suggest(
         InputError: a volume of 2-D images, no such volume, nothing left, or a count below 1.
     """
     device = device or torch.device("cpu")
-    if study.dimension == 2:
+    if study.is_planar:
         if volume is not None:
             problem = f"is for volumes, and {study.folder} is a study of 2-D images"
             raise InputError(f"volume {volume}", problem, "leave it out: an image is labelled as a whole")
@@ -60,7 +58,7 @@ def write_suggestions(
     """Write what it takes to label suggestions in any program, see `annotation.suggestion_files`."""
     outputs = outputs or Outputs()
     stems = {suggestion.volume: Path(study.case(suggestion.volume).image.file).stem for suggestion in suggestions}
-    if study.dimension == 2:
+    if study.is_planar:
         return write_images(suggestions, folder, stems=stems, read_image=study.read_scan, outputs=outputs)
     return write_slices(
         suggestions,
@@ -78,26 +76,19 @@ def _scans(study: Study, cases: Sequence[Case]) -> list[UnlabelledScan]:
 
 
 def _organ_probabilities(study: Study, device: torch.device) -> Callable[[Scan], NDArray[np.floating]] | None:
-    """What the study's model takes for the organs of a volume; None before there is a model."""
-    path = study.run_folder / MODEL_NAME
-    if not path.exists():
+    """What the study's model takes for the organs of a scan; None before there is a model."""
+    if not (study.run_folder / MODEL_NAME).exists():
         return None
-    model = SegmentationModel.load(path)
-    return lambda volume: predict(model, volume, device).probability[1:]
+    model = load_model(study.folder)
+    return lambda scan: model.predict(scan, device).probability[1:]
 
 
 def _uncertainty(study: Study, device: torch.device) -> Callable[[Scan], float] | None:
     """How unsure the study's model is of an image: 1 - expected Dice, mean over the organs; None before a model."""
-    path = study.run_folder / MODEL_NAME
-    if not path.exists():
+    organs = _organ_probabilities(study, device)
+    if organs is None:
         return None
-    model = ImageModel.load(path)
-
-    def unsure(image: Scan) -> float:
-        probability = predict_image(model, image, device).probability
-        return 1 - float(np.mean([expected_dice(organ) for organ in probability[1:]]))
-
-    return unsure
+    return lambda image: 1 - float(np.mean([expected_dice(organ) for organ in organs(image)]))
 
 
 def _labelled(case: Case) -> list[tuple[int, int]]:

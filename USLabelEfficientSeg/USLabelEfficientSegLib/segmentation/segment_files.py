@@ -58,7 +58,7 @@ def images_by_name(paths: Iterable[Path], dimension: Dimension = 3) -> dict[str,
     for path in paths:
         is_series = path.is_dir() and is_one_image(path) and (dimension == 3 or dimension_of(path) == 3)
         is_folder_of_images = path.is_dir() and not is_series
-        files = find_images(path, pictures=dimension == 2) if is_folder_of_images else {image_name(path): path}
+        files = find_images(path, dimension) if is_folder_of_images else {image_name(path): path}
         for name, file in files.items():
             if name in found:
                 problem = f"has the same name as {found[name]}, and so would its segmentation"

@@ -43,7 +43,7 @@ class _Reader:
     orientation: Orientation = "as-stored"
 
     def find(self, folder: Path, *, labels: bool = False) -> dict[str, Path]:
-        return find_images(folder, pictures=self.dimension == 2, labels=labels)
+        return find_images(folder, self.dimension, labels=labels)
 
     def scan(self, path: Path) -> Scan:
         return oriented(read_scan(path, self.dimension, self.pixel_sizes), self.orientation)

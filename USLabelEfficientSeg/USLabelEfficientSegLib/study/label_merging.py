@@ -75,7 +75,7 @@ def merge_labels(study: Study, folder: Path) -> list[TakenLabels]:
 def _files(study: Study, folder: Path) -> dict[str, Path]:
     """The label files in a folder by the name of their case."""
     inner = folder / LABELS
-    paths = find_images(inner if inner.is_dir() else folder, pictures=study.is_planar, labels=True)
+    paths = find_images(inner if inner.is_dir() else folder, study.dimension, labels=True)
     of_name = {name: case.name for case in study.cases for name in (Path(case.image.file).stem, case.name)}
     found: dict[str, Path] = {}
     for name, path in paths.items():
