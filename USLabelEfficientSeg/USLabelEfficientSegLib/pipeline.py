@@ -42,9 +42,9 @@ def train(
     without_examples: bool = False,
     processors: Processors | None = None,
 ) -> SegmentationModel | None:
-    """Train a study, or go on with its training: every stage resumes from what it left in the study's run folder.
+    """Train a study, or go on with its training: every stage resumes from its files in the study's run folder.
 
-    A study that has a model, and labels or volumes which that has not seen, continues from it: its students learn on.
+    A study with a model continues from it if there are labels or volumes that the model has not seen.
 
     Args:
         study: volumes and sparse labels.
@@ -56,19 +56,19 @@ def train(
         restart: forget what earlier runs left.
         from_teacher: forget what earlier runs have learnt from labels, instead of continuing from their model.
         cancelled: asked after every step; the stage saves its state and raises `Cancelled`.
-        observer: told after every step of a student the stage, the share of it that is done, and what gives the model
-            that it and the students of the other kind would be now; it must not change the model. Only with one device.
-        without_examples: train even where no labelled slice shows some organ, which then cannot be learnt.
-        processors: tells how many processes there may be, for students that do not need each other learn side by side
-            on a CPU, with a thread each; None: all is done in this process. The weights are the same. Nobody can
-            observe other processes, and a script needs `if __name__ == "__main__"`.
+        observer: called after every step of a student with the stage, its finished share, and a function that gives the
+            present model; it must not change the model. Only with one device.
+        without_examples: train even if no labelled slice shows some organ, which then cannot be learnt.
+        processors: tells how many processes there may be: independent students learn side by side on a CPU, with a
+            thread each. None: all is done in this process. The weights are the same. An observer cannot follow other
+            processes, and a script needs `if __name__ == "__main__"`.
 
     Returns:
         The model, which lies in the study as well; None if `until` is an earlier stage.
 
     Raises:
         InputError: no labelled slice, or none of an organ, a run with other settings, a damaged file, a full disk, or a
-            stage that the method does not have; or several devices that cannot be had, see `check_devices`.
+            stage that the method does not have; or several devices that are not available, see `check_devices`.
         ValueError: an observer of several devices.
     """
     last = Stage(until)
@@ -104,7 +104,7 @@ def new_model(run: Run) -> Stages:
 
 
 def continued_model(run: Run, before: Students) -> Stages:
-    """One more round instead: an earlier model is the teacher, and its students learn on, each kind in its own way."""
+    """One more round instead: an earlier model teaches, and its students learn on, each kind in its own way."""
     teacher = SLICE_TEACHERS[run.settings.method](run)
     teacher.learn_features()
     yield Stage.TEACHER

@@ -1,9 +1,9 @@
-"""90 % prediction intervals of whatever a model measures: volumes, areas, circumferences.
+"""90 % prediction intervals of a model's measurements: volumes, areas, circumferences.
 
-Sizes err by a factor, so an interval is a pair of factors for each quantity and organ. On scans that are labelled
-completely they come from split conformal prediction of log(true / measured), exact whatever the model is like (Vovk,
-Gammerman & Shafer, Algorithmic Learning in a Random World, 2005; Lei et al., JASA 2018). For intervals from labelled
-slices see `slice_intervals`.
+Sizes err by a factor, so an interval is a pair of factors for each quantity and organ. On completely labelled scans
+they come from split conformal prediction of log(true / measured), which is exact for any model (Vovk, Gammerman &
+Shafer, Algorithmic Learning in a Random World, 2005; Lei et al., JASA 2018). For intervals from labelled slices see
+`slice_intervals`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Factors = tuple[float, float]
 
 
 class Calibration(BaseModel):
-    """By what factors true quantities may differ from the measured ones.
+    """The factors by which true quantities may differ from measured ones.
 
     Attributes:
         factors: by the name of the quantity, lower and upper factor of each organ; None where too little is known.

@@ -2,10 +2,10 @@
 
     q_c  =  softmax_c(a_c log p_c + b_c)        (Guo, Pleiss, Sun & Weinberger, ICML 2017, section 4.2)
 
-A student that has learnt from blurred pseudo-labels is unsure of boundaries that it finds well (a > 1 sharpens), and a
-blurred boundary has more voxels outside than inside of a convex organ, so that the sum of probabilities, which is the
-organ's volume, is too large. a and b are the maximum a posteriori estimate on the labelled voxels: cross-entropy,
-with normal priors around a = 1 and b = 0. Its gradient in b vanishes where expected and labelled area agree.
+A student that has learnt from blurred pseudo-labels is unsure of boundaries that it finds well (a > 1 sharpens). A
+blurred boundary has more voxels outside than inside of a convex organ, so the sum of probabilities, the organ's volume,
+is too large. a and b are the maximum a posteriori estimate on the labelled voxels: cross-entropy, with normal priors
+around a = 1 and b = 0. Its gradient in b vanishes if expected and labelled area agree.
 """
 
 from __future__ import annotations

@@ -6,21 +6,21 @@ against a prediction that has not seen the subject, n of an organ,
     B = (8 * 0.35^2 + n 0.7^2 var(r)) / (8 + n),    U = B - var(log V) / 2,
     log V_true in log V - U/2 +- t(n + 7) sqrt(U + e^2 + d^2).
 
-B is the variance of the organ's volume between people: commonly 35 % or so, which counts as much as eight residuals;
-of a single slice's area 0.7 of the deviation is the organ's size, the rest is its place. Half of the variance of the
-model's own volumes counts as what it tells subjects apart by, and is taken off; the other half may be error. Its
-volume, a sum of probabilities, is the mean of what it holds possible, and the median of a log-normal variable lies half
-its variance below the mean.
+B is the variance of the organ's volume between people: commonly 35 % or so, which counts as much as eight residuals. In
+a single slice's area 0.7 of the deviation is the organ's size, the rest its place. Half of the variance of the model's
+own volumes counts as real differences between subjects and is taken off; the other half may be error. The model's
+volume, a sum of probabilities, is the mean of possible volumes, and the median of a log-normal variable lies half its
+variance below the mean.
 
-The errors that all volumes have in common are the other terms. e is the jackknife error of leaving subjects out. The
-mean of r says how much too large the prediction is that r is against, the location prior; d is how much the model's
-volumes differ from the prior's beyond that, less than the error of that mean. What the model predicts beyond the
-outermost labelled slices is extrapolation: the lower bound does without it.
+The other terms are errors shared by all volumes. e is the jackknife error of leaving subjects out. The mean of r tells
+how much too large the location prior predicts; d^2 is the square of how much the model's volumes differ from the
+prior's beyond that, minus the variance of that mean. Predictions beyond the outermost labelled slices are
+extrapolation: the lower bound does without them.
 
-The promise is one over label draws as well as over subjects: a dozen slices by chance from like-sized organs make an
-interval that is too narrow for all new subjects alike. The first three constants were chosen so that 90 % hold over 43
-random draws of 15 slices from real volumes, with the location prior as the model; the half on unlabelled volumes of
-studies with a trained model, of which intervals that took off all of the variance held 62 to 85 %.
+The promise holds over label draws as well as over subjects: a dozen slices that happen to show like-sized organs make
+an interval that is too narrow for all new subjects alike. The first three constants were chosen so that 90 % hold over
+43 random draws of 15 slices from real volumes, with the location prior as the model. The half was chosen on unlabelled
+volumes of studies with a trained model: intervals that took off all of the variance held 62 to 85 %.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _FEWEST_RESIDUALS = 3
 
 @dataclass(frozen=True)
 class OwnVolumes:
-    """What the model says of one organ in the volumes of its study.
+    """The model's predictions of one organ in the volumes of its study.
 
     Attributes:
         variance: of the logarithm of the volumes in ml.

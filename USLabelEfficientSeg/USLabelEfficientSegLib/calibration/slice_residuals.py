@@ -1,11 +1,11 @@
-"""How far organs differ from what the labelled slices of other subjects suggest.
+"""How far organs differ from the prediction by the labelled slices of other subjects.
 
 A trained student knows its labelled slices by heart, so its errors on them say nothing about the next patient. But
-subjects are exchangeable: whatever was learnt without a subject errs on it as it will err on a new one. For every
-labelled volume in turn a location prior (`anatomy.location_prior`, fitted within a second) is therefore fitted to
-the labels of the others, and its areas are compared with the labelled ones. Positions are those in the volume: the
-frames of `anatomy.alignment` were fitted with the help of the labels of all subjects, the one left out among them, and
-residuals in them came out 40 % too small.
+subjects are exchangeable: a prediction learnt without a subject errs on it as it will err on a new one. So for every
+labelled volume in turn a location prior (`anatomy.location_prior`, fitted within a second) is fitted to the labels of
+the others, and its areas are compared with the labelled ones. Positions are those in the volume: the frames of
+`anatomy.alignment` were fitted with the labels of all subjects, also of the subject left out, and residuals in them
+came out 40 % too small.
 """
 
 from __future__ import annotations

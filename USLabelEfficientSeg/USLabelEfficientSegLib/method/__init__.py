@@ -1,1 +1,1 @@
-"""What the pipeline calls: a run, its rounds, its slice teachers, and what follows a training."""
+"""The parts of the pipeline: a run, its rounds, its slice teachers, and what follows a training."""

@@ -1,4 +1,4 @@
-"""The anatomy of all volumes of a run is lined up, see `anatomy.alignment`."""
+"""Lines up the anatomy of all volumes of a run, see `anatomy.alignment`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .run import Run, stop_if
 
 
 def aligned(run: Run) -> Run:
-    """The run with each volume's anatomy lined up with that of the others, see `anatomy.alignment`.
+    """The run with the anatomy of its volumes lined up, see `anatomy.alignment`.
 
     Without a location prior positions need not agree, and nothing is aligned. The frame of an earlier model stays.
     """
@@ -48,7 +48,7 @@ def aligned(run: Run) -> Run:
 
 
 def _stored_alignment(path: Path, run: Run) -> tuple[list[AnatomicalFrame], Template] | None:
-    """The frames of the volumes and their template in a file of this run; None where they are to be found anew."""
+    """The frames of the volumes and their template in a file of this run; None if they must be found anew."""
     if not path.exists():
         return None
     try:

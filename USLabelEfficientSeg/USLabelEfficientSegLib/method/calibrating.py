@@ -1,4 +1,4 @@
-"""What a trained model must know of itself to give intervals and warnings: the last stage of training."""
+"""Calibration and statistics of a trained model, for intervals and warnings: the last stage of training."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a study of 2-D images has learnt before, when it is trained again with other labels or more images.
+"""The earlier networks of a study of 2-D images, when it is trained again with other labels or more images.
 
 As with volumes (`earlier_training`), the finished model is set aside in the run folder under a name of its own, and so
-are the networks that it comes from: they learn on, in one more round (`divergence.rounds`) that they teach themselves.
+are its networks: they learn on, in one more round (`divergence.rounds`), and teach themselves.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class EarlierPair:
 
     @property
     def record(self) -> dict[str, Any]:
-        """What the provenance of a training tells of it: its checksum, and what it was made from itself."""
+        """The provenance's record of it: its checksum, and its own provenance."""
         return {"sha256": self.sha256, **self.provenance}
 
     @classmethod
@@ -71,10 +71,10 @@ class EarlierPair:
 
 
 def set_aside_images(study: Study, settings: Settings) -> None:
-    """Before a training: keep what it continues from, and remove what labels and images no longer agree with.
+    """Before a training: keep what it continues from, and remove what no longer fits the labels and images.
 
-    A training with other settings than before is left alone, for it will be refused. Killed at any point, the next
-    call ends in the same state.
+    A training with other settings than before is left alone: it will be refused. If this is killed at any point, the
+    next call ends in the same state.
     """
     if read_settings(study) != settings or not _has_news(study):
         return
@@ -94,7 +94,7 @@ def set_aside_images(study: Study, settings: Settings) -> None:
 
 
 def continued_settings(settings: DivergenceSettings) -> DivergenceSettings:
-    """Those of networks that learn on: fewer steps, with a lower learning rate."""
+    """The settings of networks that learn on: fewer steps, with a lower learning rate."""
     return settings.model_copy(
         update={
             "steps": max(1, round(STEPS_SHARE * settings.steps)),

@@ -1,8 +1,8 @@
-"""What a study has learnt before, when it is trained again with other labels or with more volumes.
+"""The earlier model and teacher of a study, when it is trained again with other labels or with more volumes.
 
-Set aside in the run folder, under names of their own: the finished model, whose students learn on, and, when volumes
-were added, the teacher. Both files stay, with their checksums in `run.json` and in the new model, so that whatever
-was made from them can be made again.
+The finished model, whose students learn on, is set aside in the run folder under a name of its own, and so is the
+teacher if volumes were added. Both files stay, with their checksums in `run.json` and in the new model, so that
+everything made from them can be made again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class EarlierModel:
 
     @property
     def record(self) -> dict[str, Any]:
-        """What the provenance of a training tells of it: its checksum, and what it was made from itself."""
+        """The provenance's record of it: its checksum, and its own provenance."""
         return {"sha256": self.sha256, **self.model.provenance}
 
     @classmethod
@@ -60,7 +60,7 @@ class EarlierModel:
 
 @dataclass(frozen=True)
 class Learnt:
-    """What a study has learnt before a training.
+    """The earlier networks of a study.
 
     Attributes:
         model: that the training continues from; None: it learns from the labels anew.
@@ -72,16 +72,16 @@ class Learnt:
 
     @classmethod
     def of(cls, study: Study) -> Learnt:
-        """What was set aside in a study. Raises `InputError` like `EarlierModel.of`."""
+        """The files that were set aside in a study. Raises `InputError` like `EarlierModel.of`."""
         teacher = study.run_folder / EARLIER_TEACHER_NAME
         return cls(EarlierModel.of(study), teacher if teacher.exists() else None)
 
 
 def set_aside(study: Study, settings: Settings, from_teacher: bool) -> None:
-    """Before a training: keep what it continues from, and remove what labels and volumes no longer agree with.
+    """Before a training: keep what it continues from, and remove what no longer fits the labels and volumes.
 
-    A training with other settings than before is left alone, for it will be refused. Killed at any point, the next
-    call ends in the same state.
+    A training with other settings than before is left alone: it will be refused. If this is killed at any point, the
+    next call ends in the same state.
 
     Args:
         study: the caller holds its lock.

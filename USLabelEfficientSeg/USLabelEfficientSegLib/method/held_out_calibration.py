@@ -36,7 +36,7 @@ def calibrated_on_scans(
     """The model with a calibration on completely labelled scans that it was not trained on.
 
     Args:
-        model: what segments them.
+        model: segments them.
         images: files by name.
         references: label maps by the names of their images.
         device: where to compute.
@@ -61,7 +61,7 @@ def calibrated_on_scans(
 
 
 def check_held_out(model: TrainedModel, images: Mapping[str, Path], references: Mapping[str, Path]) -> None:
-    """What can be known before any file is read: each image has a reference, none is of the training, all are enough.
+    """Check before any file is read: each image has a reference, none is of the training, and there are enough.
 
     Raises:
         InputError: one of these does not hold.

@@ -1,9 +1,9 @@
 """2-D images on one page: a network and its partner teach each other on few labels and many images.
 
 IDL, "Leveraging Information Divergence for Robust Semi-Supervised Fetal Ultrasound Image Segmentation", Wang et al.,
-arXiv 2509.06495. UNeXt learns from the labelled images; on the others it learns what its partner sees, a Swin-Unet or
-its own moving average, and where they disagree (`divergence.objective`), in rounds (`divergence.rounds`). The moving
-average of UNeXt is the model. The training resumes from what it left in the study's run folder; with new labels or more
+arXiv 2509.06495. UNeXt learns from the labelled images, and on the others from its partner, a Swin-Unet or its own
+moving average, and from their disagreement (`divergence.objective`), in rounds (`divergence.rounds`). The moving
+average of UNeXt is the model. The training resumes from its files in the study's run folder; with new labels or more
 images the networks learn on (`earlier_images`).
 """
 
@@ -53,7 +53,7 @@ def train_images(
 ) -> ImageModel:
     """Train a study of 2-D images, or go on with its training.
 
-    A study that has a model, and labels or images which that has not seen, continues from it.
+    A study with a model continues from it if there are labels or images that the model has not seen.
 
     Args:
         study: images and the labels of some of them.
@@ -94,7 +94,7 @@ def check_trainable(study: Study, settings: Settings) -> None:
 
 
 def open_images_run(study: Study, settings: Settings, device: torch.device) -> EarlierPair | None:
-    """Record the run; networks that have learnt from other labels or fewer images learn on, and are given back."""
+    """Record the run; returns the networks that learn on, after other labels or fewer images."""
     study.check_files()
     check_partner(settings.divergence)  # before anything is written: a file of weights may be a wrong one
     set_aside_images(study, settings)
@@ -131,7 +131,7 @@ def train_networks(
 def training_images(
     study: Study, settings: DivergenceSettings, cancelled: Callable[[], bool] | None = None
 ) -> TrainingImages:
-    """All images of the study on one canvas, with the labels of those that have any."""
+    """All images of the study on one canvas, with their labels if they have any."""
     greys: list[Tensor] = []
     labels: list[Tensor | None] = []
     pixel_sizes: list[tuple[float, float]] = []
@@ -153,7 +153,7 @@ def deployed_model(
     cancelled: Callable[[], bool] | None,
     earlier: EarlierPair | None = None,
 ) -> ImageModel:
-    """UNeXt with what reproduces it and what it must know to warn of unusual images."""
+    """UNeXt with its provenance, and with statistics to warn of unusual images."""
     model = ImageModel(
         network=pair.unext,
         organs=study.organs,

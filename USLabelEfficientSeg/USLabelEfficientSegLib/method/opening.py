@@ -1,4 +1,4 @@
-"""A study is opened for training: what is asked for is checked, the study locked, its volumes read and aligned."""
+"""Opens a study for training: the request is checked, the study locked, its volumes read and aligned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long each network of a study is trained: the settings, cut to what labels and earlier training leave to do.
+"""How long each network of a study is trained: the settings, cut to the labels and to earlier training.
 
 Imports nothing heavy: the command line tells beforehand what a training will do.
 """
@@ -40,11 +40,11 @@ def training_plan(
     distilled_learn_on: bool = False,
     supervised_learn_on: bool = False,
 ) -> TrainingPlan:
-    """What is trained, and how long.
+    """The networks to train, and how long.
 
     Args:
         settings: of the training.
-        slices: labelled ones in all volumes; few are not to be learnt by heart.
+        slices: labelled ones in all volumes; with few, fewer steps prevent overfitting.
         teacher_learns_on, distilled_learn_on, supervised_learn_on: whether the networks were trained before.
     """
     teacher, student = settings.teacher, settings.student

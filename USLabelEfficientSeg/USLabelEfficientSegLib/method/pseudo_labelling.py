@@ -1,4 +1,4 @@
-"""Pseudo-labels of all volumes of a run: first the slice teacher's, later what the students see, in all dimensions."""
+"""Pseudo-labels of all volumes of a run: first the slice teacher's, later the students', who see all dimensions."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def renewed(run: Run, teacher: SliceTeacher, students: Students, round_number: i
 
 
 def stored(run: Run, folder: str, volume: TrainingVolume, make: Callable[[], FusedPrediction]) -> FusedPrediction:
-    """A pseudo-label of a volume, made unless the run folder holds the one of this run and this very volume.
+    """A pseudo-label of a volume, made unless the run folder holds it for this run and this very volume.
 
     Args:
         run: of the volume.
         folder: of the pseudo-labels of one teacher or round.
         volume: of the study.
-        make: what predicts it.
+        make: predicts it.
     """
     case = run.study.case(volume.name)
     names = [each.name for each in run.study.cases]

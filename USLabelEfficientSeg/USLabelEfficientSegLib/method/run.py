@@ -1,4 +1,4 @@
-"""One training of a study: what its stages need to know."""
+"""One training of a study, and all that its stages need to know."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Computing:
     Attributes:
         device: where networks are trained.
         devices: how many train the ViT, and each student, together.
-        beside: trains in other processes what is offered to it, and knows whether the user has asked to stop.
+        beside: trains offered stages in other processes, and knows whether the user has asked to stop.
         observer: told about students after every step, see `pipeline.train`.
     """
 
@@ -64,8 +64,8 @@ class Run:
         volumes: on the working grid.
         mirrored: axes along which mirror images are as plausible as the volumes.
         computing: where, and for whom.
-        learnt: before this training.
-        template: what the volumes were aligned to, None before or without.
+        learnt: networks from before this training.
+        template: that the volumes were aligned to, None before or without alignment.
     """
 
     study: Study

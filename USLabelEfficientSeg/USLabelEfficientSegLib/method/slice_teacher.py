@@ -1,6 +1,6 @@
-"""What a 2-D teacher of the 3-D students must do, and the teachers by the names of their methods.
+"""The protocol of a 2-D teacher of the 3-D students, and the teachers by the names of their methods.
 
-A further one is a file like `vit_teacher` and a line in `SLICE_TEACHERS`.
+A further teacher is a file like `vit_teacher` and a line in `SLICE_TEACHERS`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class SliceTeacher(Protocol):
 
     Attributes:
         stages: that it learns in.
-        without_labels: those of them that need no label.
+        without_labels: the stages that need no label.
         pseudo_label_folder: where its pseudo-labels are kept.
     """
 

@@ -34,7 +34,7 @@ class Member:
         settings: with its steps and the weight of its pseudo-labels.
         file: of its checkpoint, in the run folder.
         draws: name and number that its random numbers follow from.
-        start: the student that it learns on from, or the location prior of a new one.
+        start: an earlier student that learns on, or the location prior of a new one.
     """
 
     stage: str
@@ -53,9 +53,9 @@ def distilled_students(
     Args:
         run: of the volumes.
         volumes: with pseudo-labels and the teacher's features.
-        round_number: 1 starts from random weights, later ones from the students before; a continued training draws
-            other samples than the one before it.
-        before: of the round before; the supervised ones vote, too, where somebody looks at the training.
+        round_number: round 1 starts from random weights, later rounds from the previous students; a continued training
+            draws other samples than the first one.
+        before: students of the previous round; its supervised ones also vote in the live preview.
     """
     settings, before = run.plan.distilled, before or Students()
     if not settings.uncertainty_weights:
@@ -78,21 +78,21 @@ def distilled_students(
 
 
 def supervised_students(run: Run, distilled: Sequence[nn.Module], before: Students | None = None) -> list[nn.Module]:
-    """Students that no teacher misleads: they learn from the true labels alone, and long; none with few labels.
+    """Students that no teacher misleads: they learn only from true labels, and long; none with few labels.
 
-    They have no location prior either, which keeps from what is plain to see where there are labels enough.
+    They have no location prior either: with enough labels it hides what the image plainly shows.
 
     Args:
         run: of the volumes.
-        distilled: students that vote, too, where somebody looks at the training.
-        before: of an earlier model; the supervised ones learn on.
+        distilled: students that also vote in the live preview.
+        before: students of an earlier model; its supervised ones learn on.
     """
     members = supervised_members(run, before)
     return [trained(run, member, lambda student: Students(distilled, [student])) for member in members]
 
 
 def offer_supervised_students(run: Run) -> None:
-    """They need no teacher: from now on, and until it is their turn, another process may train them."""
+    """Offer supervised students, which need no teacher: until their turn comes, another process may train them."""
     for member in supervised_members(run, earlier_students(run)):
         offer(run, member)
 
@@ -117,7 +117,7 @@ def supervised_members(run: Run, before: Students | None) -> list[Member]:
 
 
 def earlier_students(run: Run) -> Students | None:
-    """Those of the model that the training continues from, None where it learns from the labels anew."""
+    """The students of the model that the training continues from; None if it learns anew from the labels."""
     if run.learnt.model is None:
         return None
     networks = [network.to(run.computing.device) for network in run.learnt.model.model.networks]
@@ -131,7 +131,7 @@ def offer(run: Run, member: Member) -> None:
 
 
 def trained(run: Run, member: Member, together: Callable[[nn.Module], Students]) -> nn.Module:
-    """The trained student; with those that vote `together` with it the model is made that somebody looks at."""
+    """The trained student; for the live preview it votes `together` with others."""
     train, context = training_of(run, member)
     run.computing.beside.settle(context.checkpoint_path, observed_elsewhere(run, member, together))
     return on_devices(run.computing.devices, train, context, after_step=observed(run, member, together))
@@ -149,7 +149,7 @@ def training_of(run: Run, member: Member) -> tuple[partial[nn.Module], TrainingC
 
 
 def observed(run: Run, member: Member, together: Callable[[nn.Module], Students]) -> Callable[[int, nn.Module], None]:
-    """What is to be called with a student after every step: the live preview, and the run's observer."""
+    """The calls with a student after every step: the live preview, and the run's observer."""
     preview, observer = preview_of(run, member, together), run.computing.observer
 
     def after_step(step: int, student: nn.Module) -> None:
@@ -162,7 +162,7 @@ def observed(run: Run, member: Member, together: Callable[[nn.Module], Students]
 
 
 def observed_elsewhere(run: Run, member: Member, together: Callable[[nn.Module], Students]) -> Callable[[int], None]:
-    """What is to be called while another process trains the student: the live preview, of its latest checkpoint."""
+    """The call while another process trains the student: the live preview, of its latest checkpoint."""
     preview, checkpoint = preview_of(run, member, together), run.folder / member.file
 
     def meanwhile(step: int) -> None:

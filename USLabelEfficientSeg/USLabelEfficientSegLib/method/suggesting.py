@@ -1,4 +1,4 @@
-"""What of a study to label next: its scans, labels and model, put before `annotation.suggesting`."""
+"""What to label next in a study, by `annotation.suggesting` from its scans, labels and model."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def suggest(
 def write_suggestions(
     study: Study, suggestions: Sequence[Suggestion], folder: Path, outputs: Outputs | None = None
 ) -> list[Path]:
-    """Write what it takes to label suggestions in any program, see `annotation.suggestion_files`."""
+    """Write all that is needed to label suggestions in any program, see `annotation.suggestion_files`."""
     outputs = outputs or Outputs()
     stems = {suggestion.volume: Path(study.case(suggestion.volume).image.file).stem for suggestion in suggestions}
     if study.is_planar:
@@ -76,7 +76,7 @@ def _scans(study: Study, cases: Sequence[Case]) -> list[UnlabelledScan]:
 
 
 def _organ_probabilities(study: Study, device: torch.device) -> Callable[[Scan], NDArray[np.floating]] | None:
-    """What the study's model takes for the organs of a scan; None before there is a model."""
+    """The organs of a scan as the study's model predicts them; None before there is a model."""
     if not (study.run_folder / MODEL_NAME).exists():
         return None
     model = load_model(study.folder)
@@ -84,7 +84,7 @@ def _organ_probabilities(study: Study, device: torch.device) -> Callable[[Scan],
 
 
 def _uncertainty(study: Study, device: torch.device) -> Callable[[Scan], float] | None:
-    """How unsure the study's model is of an image: 1 - expected Dice, mean over the organs; None before a model."""
+    """The uncertainty of the study's model about an image: mean of 1 - expected Dice; None before a model."""
     organs = _organ_probabilities(study, device)
     if organs is None:
         return None
@@ -92,7 +92,7 @@ def _uncertainty(study: Study, device: torch.device) -> Callable[[Scan], float] 
 
 
 def _labelled(case: Case) -> list[tuple[int, int]]:
-    """The labelled slices of a case; of a dense label the manifest lists those of one axis alone."""
+    """The labelled slices of a case; for a dense label the manifest lists only the slices of one axis."""
     slices = [] if case.labels is None else list(case.labels.slices)
     shape = case.image.shape
     if any(sum(axis == a for a, _ in slices) == n for axis, n in enumerate(shape)):
@@ -103,7 +103,7 @@ def _labelled(case: Case) -> list[tuple[int, int]]:
 def write_suggested_labels(
     folder: Path, unlabelled: Study, labels: Mapping[str, Path], fraction: float, seed: int
 ) -> None:
-    """Of dense labels, write those of the slices that are suggested first, to a new folder of sparse label maps.
+    """Write the first suggested slices of dense labels to a new folder of sparse label maps.
 
     Args:
         folder: the new folder.

@@ -127,7 +127,7 @@ def trained_head(run: Run, vit: VisionTransformer) -> SliceHead:
 
 
 def initial_weights(settings: Settings) -> VisionTransformer | None:
-    """The public ViT to start from, None for random weights. Raises `InputError` where it does not fit."""
+    """The public ViT to start from, None for random weights. Raises `InputError` if it does not fit."""
     if settings.teacher.weights is None:
         return None
     vit = load_vit(Path(settings.teacher.weights))

@@ -1,7 +1,7 @@
-"""A model of students that vote, and of the location prior.
+"""A model in which students and the location prior vote.
 
-With four labelled slices distilled students are better, with fifteen supervised ones, with forty even more so
-(docs/experiments.md): these have the more votes the more labels there are.
+With four labelled slices distilled students are better, with fifteen or more supervised ones (docs/experiments.md):
+more labels give supervised students more votes.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Students:
     """Trained 3-D networks.
 
     Attributes:
-        distilled: that a teacher has taught, and that have learnt from labels, too.
-        supervised: that have learnt from labels alone.
+        distilled: taught by a teacher, and by labels.
+        supervised: taught only by labels.
     """
 
     distilled: Sequence[nn.Module] = ()
@@ -35,7 +35,7 @@ class Students:
 
 
 def voting_model(run: Run, students: Students) -> SegmentationModel:
-    """The students vote, and the location prior; the file tells what they were made from."""
+    """The model in which the students and the location prior vote; its provenance tells what they were made from."""
     prior = run.location_prior if run.settings.segmentation.prior_votes else None
     slices = labelled_slices(run.study)
     share = slices / (slices + run.settings.student.half_of_votes_at)
@@ -56,7 +56,7 @@ def voting_model(run: Run, students: Students) -> SegmentationModel:
 
 
 def vote_weights(distilled: int, supervised: int, prior: int, share: float) -> tuple[float, ...]:
-    """Weights, which add up to 1, of so many distilled students, supervised students, and location priors.
+    """Weights of the votes of distilled students, supervised students and location priors; they add up to 1.
 
     Args:
         distilled, supervised, prior: how many there are.
@@ -84,7 +84,7 @@ def student_design(run: Run) -> StudentDesign:
 
 
 def provenance_of(run: Run) -> dict[str, Any]:
-    """What a model of this run tells of its making, see `segmentation.model_provenance`."""
+    """The provenance of a model of this run, see `segmentation.model_provenance`."""
     earlier = run.learnt.model
     return without_names(
         {

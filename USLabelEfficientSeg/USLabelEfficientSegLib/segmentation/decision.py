@@ -1,14 +1,14 @@
 """From probabilities to a mask: the threshold that maximises the Dice to be expected.
 
-A network that has seen few labels is rightly unsure, and then the mask {p > 1/2} is not the one that agrees best
-with the truth. If p is calibrated, the mask {p >= t} of volume n(t) has about the expected Dice
+A network that has seen few labels is rightly unsure, and then another mask than {p > 1/2} agrees best with the truth.
+If p is calibrated, the mask {p >= t} of volume n(t) has about the expected Dice
 
     E(t) = 2 sum_{p >= t} p / (sum p + n(t)),
 
 whose maximum lies at t = max E / 2 <= 1/2 (Lipton, Elkan & Naryanaswamy, ECML 2014): 1/2 for a certain prediction,
-lower for an unsure one. No label is needed, so each volume and organ has its own threshold. It never falls below
-0.2: where nothing is likely, as of an organ that the volume does not show, the mask is empty. Volumes are measured as
-the sum of probabilities, not from the mask.
+lower for an unsure one. No label is needed, so each volume and organ has its own threshold. It never falls below 0.2:
+if nothing is likely, as for an organ that the volume does not show, the mask is empty. Volumes are measured as the sum
+of probabilities, not from the mask.
 """
 
 import numpy as np
@@ -41,7 +41,7 @@ def uncertainty_of(probability: NDArray[np.float32]) -> NDArray[np.float32]:
 def decide(probability: NDArray[np.float32], thresholds: list[float]) -> NDArray[np.uint8]:
     """Label map (I, J, K) of class probabilities (C, I, J, K) with one threshold an organ.
 
-    Where several organs reach their threshold, the one that exceeds it by the largest factor wins.
+    If several organs reach their threshold, the organ that exceeds it by the largest factor wins.
     """
     factor = probability[1:] / np.array(thresholds, dtype=np.float32).reshape(-1, 1, 1, 1)
     labels = factor.argmax(axis=0).astype(np.uint8) + np.uint8(1)

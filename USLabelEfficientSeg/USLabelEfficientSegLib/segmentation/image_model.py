@@ -40,7 +40,7 @@ class ImageModel:
         image_size: pixels of the longer side at which it reads images.
         mirrored: whether its prediction is averaged with that of the mirror image, as it was trained on both.
         provenance: what reproduces the model: settings and data checksums.
-        statistics: of the images that it has learnt from.
+        statistics: of its training images.
         calibration: of prediction intervals; None: there are none.
         zooms: magnifications over which its prediction is averaged.
         zoom_margins: margins of the parts around the organs that it predicts again, see `zoomed_refinement`.
@@ -136,7 +136,7 @@ class ImageModel:
 
 @dataclass(frozen=True)
 class ImagePrediction:
-    """What a model says of an image.
+    """A model's prediction of an image.
 
     Attributes:
         probability: (C, I, J, 1) float32, background first, sums to 1.

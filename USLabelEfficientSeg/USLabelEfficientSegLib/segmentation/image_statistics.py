@@ -1,4 +1,4 @@
-"""What the images of a study look like, kept with the model: a new image unlike them deserves a warning."""
+"""Statistics of a study's images, kept with the model: a new image unlike them deserves a warning."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class ImageStatistics(BaseModel):
     """Ranges within which the images of a study lie.
 
     Attributes:
-        areas_mm2: of each organ, as the model measures it in the study's images; None where it finds none.
+        areas_mm2: of each organ, as the model measures it in the study's images; None if it finds none.
         pixel_mm: side of a pixel.
     """
 

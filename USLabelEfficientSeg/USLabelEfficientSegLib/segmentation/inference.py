@@ -1,7 +1,7 @@
 """Segmentation of a whole volume: coarse probabilities from the network, fine ones slab by slab.
 
-The network sees the volume on its working grid, in windows when that is larger than a window. Probabilities
-are then interpolated to the volume's own grid a slab at a time, so that memory does not grow with classes.
+The network sees the volume on its working grid, in windows if the grid is larger than one. Probabilities are then
+interpolated to the volume's own grid a slab at a time, so that memory does not grow with classes.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ _LEAST_PROBABILITY = 1e-4  # that a vote gives a class: nobody has a veto
 
 @dataclass(frozen=True)
 class VolumePrediction:
-    """A prediction on the working grid, with what it takes to bring it to the volume's own grid.
+    """A prediction on the working grid, and all that brings it to the volume's own grid.
 
     Attributes:
         probability: (C, i, j, k) float32, background first, sums to 1.
         geometry: the volume's own grid.
         name: the volume's name.
         sector: (i, j, k) bool, voxels that carry image.
-        features: what the intensities are like.
-        order: what brings the axes to the order in which the model sees them.
+        features: of the intensities.
+        order: of the axes as the model sees them.
     """
 
     probability: NDArray[np.float32]
@@ -61,7 +61,7 @@ class VolumePrediction:
 
     def labels(self) -> LabelMap:
         """The label map that maximises the expected Dice of each organ, see `decision`."""
-        # Decided in the model's order, so that volumes that differ in theirs alone get the very same labels.
+        # Decided in the model's order of axes, so that volumes that differ only in their order get the same labels.
         seen = replace(self, probability=self.order.apply(self.probability), geometry=self.order.grid(self.geometry))
         thresholds = [dice_threshold(probability) for probability in seen.probability[1:]]
         labels = np.empty(seen.geometry.shape, dtype=np.uint8)
@@ -149,7 +149,7 @@ def _views(model: SegmentationModel, network: nn.Module, inputs: Tensor, device:
 def agreed(votes: Sequence[Tensor], weights: Sequence[float] = ()) -> Tensor:
     """Logarithmic opinion pool of class probabilities (C, ...): p proportional to prod_n p_n^(w_n).
 
-    Unlike their mean it is sure where some are sure and the others do not contradict (Genest & Zidek, "Combining
+    Unlike the mean, it is sure if some votes are sure and the others do not contradict (Genest & Zidek, "Combining
     probability distributions", Statistical Science 1986). A single vote is returned as it is.
 
     Args:

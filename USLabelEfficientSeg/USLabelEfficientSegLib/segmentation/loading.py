@@ -39,7 +39,7 @@ def load_model(path: Path) -> TrainedModel:
 
 
 def load_volume_model(path: Path) -> SegmentationModel:
-    """The model where only one of volumes will do. Raises `InputError` as `load_model`, or if it is of 2-D images."""
+    """The model, which must be of volumes. Raises `InputError` as `load_model`, or if it is of 2-D images."""
     model = load_model(path)
     if isinstance(model, ImageModel):
         raise InputError(path, "is a model of 2-D images", "give the model of a study of volumes")

@@ -37,7 +37,7 @@ _PRIOR = "prior/coefficients"
 
 @dataclass(frozen=True)
 class SegmentationModel:
-    """One or more students that vote, beside what the position alone tells, and how a volume is presented to them.
+    """One or more students that vote, perhaps with the location prior, and how a volume is presented to them.
 
     Args:
         networks: trained students of the same design.
@@ -49,9 +49,9 @@ class SegmentationModel:
         mirrored_axes: axes along which the students were trained on mirror images, too.
         provenance: what reproduces the model: settings, data checksums, versions.
         calibration: of the volumes' prediction intervals; None: there are none.
-        statistics: of the volumes that the model has learnt from; None: unknown.
-        template: what volumes are aligned to before positions are told; None: positions are those in the volume.
-        scaling: of the probabilities on which all agree; None: they are as they are.
+        statistics: of the training volumes; None: unknown.
+        template: that volumes are aligned to; None: positions are those in the volume.
+        scaling: of the agreed probabilities; None: they are unchanged.
         prior: where organs lie, which votes like a student; None: it has no vote.
         weights: of the votes of the networks and, last, of the prior; none: all count alike.
         orientation: the order of the axes in which volumes are presented, as in the study.

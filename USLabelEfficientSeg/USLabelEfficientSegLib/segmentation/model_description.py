@@ -1,4 +1,4 @@
-"""What a model file says of its networks, checked before anything is built: the file may come from anybody."""
+"""The description of a model in its file, checked before anything is built: the file may come from anybody."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _Description(BaseModel):
 
 
 class ModelDescription(_Description):
-    """Of a model of volumes, see `SegmentationModel`; what earlier formats lack has a default."""
+    """Of a model of volumes, see `SegmentationModel`; fields that earlier formats lack have defaults."""
 
     networks: Annotated[Count, Field(le=64)]
     design: StudentDesign
@@ -69,7 +69,7 @@ class ModelDescription(_Description):
 
 
 class ImageModelDescription(_Description):
-    """Of a model of 2-D images, see `ImageModel`; what earlier formats lack has a default."""
+    """Of a model of 2-D images, see `ImageModel`; fields that earlier formats lack have defaults."""
 
     image_size: Annotated[Count, Field(le=1024)]
     mirrored: bool

@@ -1,7 +1,7 @@
-"""What tells models apart: a checksum of all that decides how they segment.
+"""A checksum of all that decides how a model segments, which tells models apart.
 
-Calibration and statistics are left out: they tell of intervals and cautions, and a model that is calibrated later still
-is the one that made a segmentation. The names of a file's training cases play no part.
+Calibration and statistics are left out: they decide about intervals and cautions, and a model that is calibrated later
+has still made its segmentations. The names of a file's training cases play no part.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 
 
 def checksum_of(weights: Mapping[str, Tensor], settings: Mapping[str, Any]) -> str:
-    """SHA-256, in hexadecimal, of weights, sorted by name, and of what says how they are applied."""
+    """SHA-256, in hexadecimal, of weights, sorted by name, and of the settings by which they are applied."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for name, tensor in sorted(weights.items()):
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())

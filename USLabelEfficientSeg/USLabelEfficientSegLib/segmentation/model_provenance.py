@@ -1,7 +1,7 @@
-"""What a model file tells of its making: enough to know it again, no name, no path, no date.
+"""The provenance in a model file: enough to know the model again, without a name, a path or a date.
 
-One gives the model file to others, who must not learn who the subjects were. Checksums of images and labels are those
-of the study's files and tell nothing of them; names, which `calibrate` compares, are kept as salted digests alone.
+The model file is given to others, who must not learn who the subjects were. It holds checksums of the study's images
+and labels, which reveal nothing of them. Names, which `calibrate` compares, are kept only as salted digests.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _ROUNDS = 20_000  # of the digest: 5 ms a name, so that lists of names are slow 
 
 
 def without_names(provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """What a model file may hold of a provenance, which may be that of a file by an earlier version.
+    """The part of a provenance that a model file may hold; an earlier version may have written the provenance.
 
     Args:
         provenance: `settings`, checksums of `images` and `labels` by name, perhaps what it was `continued_from`.
@@ -45,7 +45,7 @@ def knows_labels_of(provenance: Mapping[str, Any], name: str) -> bool:
 
 
 def _salt(images: Any) -> bytes:
-    """Another one for each study, the same for equal studies: a training is repeated to the byte."""
+    """A salt that differs between studies and is equal for equal ones: a training is repeated to the byte."""
     return hashlib.sha256(repr(sorted(map(str, images))).encode()).digest()
 
 
@@ -54,7 +54,7 @@ def _digest(name: str, salt: bytes) -> str:
 
 
 def _without_folders(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with files by their names alone: folders tell who works where."""
+    """Settings with only the names of files: their folders would tell who works where."""
     shortened: dict[str, Any] = {}
     for key, value in settings.items():
         if isinstance(value, Mapping):

@@ -13,17 +13,18 @@ _SMALL_FRAGMENT = 0.1  # of the most certain piece of an organ: what counts less
 def certain_pieces(
     mask: NDArray[np.bool_], probability: NDArray[np.float32]
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """The pieces of an organ, and how much each counts: the sum over it of how far its probabilities are above 1/2.
+    """The pieces of an organ, and how much each counts: the sum of its probabilities' excess over 1/2.
 
-    An organ is found with certainty, what a network takes for it elsewhere rarely is: a large doubtful piece counts
-    less than a small certain one.
+    A network is certain of an organ, and rarely certain of mistakes elsewhere: a large doubtful piece counts less than
+    a small certain one.
 
     Args:
         mask: (I, J) of the organ; pixels that touch at a corner are of one piece.
         probability: (I, J) of the organ.
 
     Returns:
-        The number of each pixel's piece (I, J), from 1, 0 outside of the mask; and by number what it counts, 0 of 0.
+        The number of each pixel's piece (I, J), from 1, 0 outside of the mask; and by number how much it counts, of 0
+        nothing.
     """
     pieces, _ = ndimage.label(mask, np.ones((3, 3)))
     certainty = np.bincount(pieces.ravel(), np.maximum(probability - 0.5, _UNSURE).ravel()).astype(np.float64)

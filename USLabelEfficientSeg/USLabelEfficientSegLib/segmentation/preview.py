@@ -1,8 +1,8 @@
-"""A look at a student while it is trained: what it finds now in the volume that somebody watches.
+"""The live preview of a student in training: its present result in the volume that somebody watches.
 
-The result is a label map on the working grid, told in the events; where nobody watches (`study.watching`), nothing is
-computed. No random number is drawn for it, so the weights do not depend on who watches. A preview that fails is told,
-and the training goes on.
+The result is a label map on the working grid, told in the events. If nobody watches (`study.watching`), nothing is
+computed. No random number is drawn for it, so the weights do not depend on watching. A preview that fails is told, and
+the training goes on.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ SECONDS_BETWEEN_PREVIEWS = 5.0
 
 
 class LivePreview:
-    """To be called with the student after every step; writes a preview every few seconds if somebody watches.
+    """Call it with the student after every step: it writes a preview every few seconds if somebody watches.
 
     Args:
         study: the events and the folder of the previews.
         volumes: by name, on the working grid.
-        model_of: the model that a student would be now.
+        model_of: makes a student a model.
         stage: name and number of steps of the training, for events.
         device: where the student is.
     """

@@ -1,4 +1,4 @@
-"""What every model of scans offers, and every prediction: of volumes and of 2-D images, trained or prompted."""
+"""The protocols of every model of scans and its predictions: volumes and 2-D images, trained or prompted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .training_statistics import TrainingStatistics
 
 
 class Prediction(Protocol):
-    """What a model says of a scan."""
+    """A model's prediction of a scan."""
 
     @property
     def probability(self) -> NDArray[np.float32]:
@@ -43,7 +43,7 @@ class Prediction(Protocol):
 
 
 class Model(Protocol):
-    """Segments scans, and knows how far its measurements can be trusted and what it has learnt from, or None."""
+    """Segments scans. Its calibration and statistics are None if they are unknown."""
 
     @property
     def dimension(self) -> Dimension:
@@ -63,7 +63,7 @@ class Model(Protocol):
 
     @property
     def is_rough(self) -> bool:
-        """Whether its measurements are to be taken with caution, all of them."""
+        """Whether all of its measurements need a caution."""
 
     def predict(self, scan: Scan, device: torch.device) -> Prediction:
         """Class probabilities of a scan. Raises `InputError` when it cannot be segmented."""

@@ -1,4 +1,4 @@
-"""The files of a segmented image: they appear together, and none that somebody else made is replaced."""
+"""The files of a segmented image: they appear together, and never replace somebody else's files."""
 
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ class ResultFiles:
         folder: of the results.
         name: of the image.
         outputs: what may be replaced.
-        unwanted: earlier maps that would not belong to a new label map.
+        unwanted: kinds of maps that are not written now; earlier ones would not fit a new label map.
         suffix: of the label map, one of `LABEL_SUFFIXES`.
     """
 
@@ -54,13 +54,13 @@ class ResultFiles:
 
     @property
     def wanted(self) -> list[Path]:
-        """All files that may be written; the record, whose checksums tell what belongs together, is the last."""
+        """All files that may be written, the record last: its checksums tell what belongs together."""
         files = (self.probability, self.uncertainty, self.labels, self.record)
         return [file for file in files if file not in self.unwanted]
 
     @contextmanager
     def written(self) -> Iterator["ResultFiles"]:
-        """Give the files to write to; they take their places together at the end, and what is unwanted goes."""
+        """Give the files to write to; they take their places together at the end, and unwanted ones are removed."""
         with self.outputs.written(*self.wanted) as temporary:
             yield ResultFiles(temporary[0].parent, self.name, self.outputs, suffix=self.suffix)
         for file in self.unwanted:

@@ -47,7 +47,7 @@ def images_by_name(paths: Iterable[Path], dimension: Dimension = 3) -> dict[str,
 
     Args:
         paths: what the user names.
-        dimension: 2 to look for 2-D images, of which every DICOM file of a folder is one.
+        dimension: 2 to look for 2-D images; then every DICOM file of a folder is an image.
 
     Raises:
         InputError: a folder without images, or two images of the same name.
@@ -84,20 +84,20 @@ def segment_files(
 ) -> Iterator[SegmentedFile]:
     """Segment images into a folder, one after the other as the result is iterated over.
 
-    Files of earlier segmentations of the same names are replaced as `outputs` allows; maps of theirs that are not asked
-    for now are removed, since they would not belong to the new label map. The files of an image appear together.
+    Files of earlier segmentations of the same names are replaced as `outputs` allows. Their maps that are not wanted
+    now are removed, because they would not fit the new label map. The files of an image appear together.
 
     Args:
-        model: what to segment with.
+        model: segments them.
         images: files or DICOM folders by the name of their segmentation, see `images_by_name`.
         output: the folder, made if need be.
         device: where to compute.
         pixel_sizes: of 2-D images whose files do not tell them.
         probability: write class probabilities, too.
         uncertainty: write the uncertainty, too.
-        outputs: what may be replaced, by default results of this program alone.
-        failures: takes up what is wrong with one image, so that the others are done; by default all are read first.
-        record: writes what else belongs to a segmentation, beside the file that it is given; see `ResultFiles`.
+        outputs: what may be replaced, by default only results of this program.
+        failures: takes up the fault of one image, so that the others are done; by default all are read first.
+        record: writes further files of a segmentation, beside the file that it is given; see `ResultFiles`.
         threads: asked for every image how many may be in the works; files are read and written by this thread alone.
         suffix: of the label maps, one of `LABEL_SUFFIXES`; NIfTI keeps no names of organs, their record does.
 

@@ -1,4 +1,4 @@
-"""What the volumes of a study look like, kept with the model: a new volume unlike them deserves a warning.
+"""Statistics of a study's volumes, kept with the model: a new volume unlike them deserves a warning.
 
 Intensities are described by features that do not depend on gain: quantiles within the sector, how alike neighbouring
 voxels are along each axis (speckle, blur), how much of the volume is sector, and how alike the whole is to the mean
@@ -45,7 +45,7 @@ class TrainingStatistics(BaseModel):
         thumbnail: (216,) mean intensity of the study at 6 x 6 x 6 places.
         feature_limit: largest distance from the mean in spreads that counts as usual.
         max_voxels: most voxels along an axis of the grid on which features are computed.
-        axes: how those of the volumes run, see `imaging.orientation.axis_codes`; none: unknown.
+        axes: codes of the volumes' axes, see `imaging.orientation.axis_codes`; none: unknown.
         orientation: the order of the axes in which the model sees volumes.
     """
 
@@ -87,14 +87,14 @@ class TrainingStatistics(BaseModel):
         )
 
     def other_axes(self, geometry: Geometry) -> tuple[str, str] | None:
-        """How the axes of a volume and those of the study run, where they differ and the model sees them as stored."""
+        """The axes of a volume and of the study, if they differ and the model sees them as stored."""
         own = axis_codes(geometry)
         if self.orientation == "anatomical" or not self.axes or own in self.axes:
             return None
         return spelt(own), " or ".join(spelt(codes) for codes in self.axes)
 
     def usual_intensities(self, features: IntensityFeatures) -> bool:
-        """Whether every feature is as close to the study's mean as those of the study are, or nearly."""
+        """Whether every feature is about as close to the study's mean as the study's volumes are."""
         mean, spread = np.array(self.feature_mean), np.array(self.feature_spread)
         values = features.values(np.array(self.thumbnail))
         return bool((np.abs(values - mean) / spread).max() <= self.feature_limit)

@@ -32,7 +32,7 @@ def refine_zoomed(
     mirrored: bool = False,
     margins: Sequence[float] = MARGINS,
 ) -> Tensor:
-    """The mean of the first prediction and of those of the magnified parts that show the organs.
+    """The mean of the first prediction and the predictions of the magnified parts that show the organs.
 
     Args:
         network: see `predict_images`.
