@@ -26,7 +26,6 @@ class OrganMeasurement(OrganVolume):
         max_diameter_mm: largest distance between two points of the surface.
         centroid_ras_mm: centre of mass in RAS millimetres, None of an absent organ.
         ellipsoid_volume_ml: pi/6 times the three `axes_mm`, the clinic's ellipsoid formula.
-        interval_ml: 90 % prediction interval of the true volume; None where the model was not calibrated.
         interval_method: one sentence on how that interval was made; None where there is none.
         flags: reasons for caution, in the order of `Flag`.
         axes: how the axes of the image and those of the training run, such as ("L-P-S", "R-A-S"), where they differ.
@@ -40,7 +39,6 @@ class OrganMeasurement(OrganVolume):
     max_diameter_mm: float
     centroid_ras_mm: tuple[float, float, float] | None
     ellipsoid_volume_ml: float
-    interval_ml: tuple[float, float] | None = None
     interval_method: str | None = None
     flags: tuple[Flag, ...] = ()
     axes: tuple[str, str] | None = None
@@ -76,8 +74,3 @@ class OrganMeasurement(OrganVolume):
             Quantity("max_diameter", "mm", self.max_diameter_mm),
             *(Quantity(f"centroid_{axis}", "mm", place) for axis, place in zip("ras", centroid, strict=True)),
         )
-
-    @property
-    def headline(self) -> tuple[Quantity, ...]:
-        """The volume with its interval."""
-        return (replace(super().headline[0], interval=self.interval_ml),)

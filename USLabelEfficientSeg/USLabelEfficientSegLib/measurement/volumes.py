@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..annotation.sparse_labels import UNLABELLED
 from ..errors import InputError
 from ..imaging.scan import LabelMap
-from .quantities import Quantity
+from .quantities import Interval, Quantity
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class OrganVolume:
         volume_ml: the number to report: the sum of the organ's probabilities where they count, else the outline volume.
         outline_volume_ml: the counted voxels.
         from_probabilities: whether `volume_ml` is the sum of probabilities.
+        interval_ml: 90 % prediction interval of the true volume; None where there is none.
     """
 
     case: str
@@ -37,11 +38,12 @@ class OrganVolume:
     volume_ml: float
     outline_volume_ml: float
     from_probabilities: bool = False
+    interval_ml: Interval | None = None
 
     @property
     def headline(self) -> tuple[Quantity, ...]:
         """The volume."""
-        return (Quantity("volume", "ml", self.volume_ml, outline=self.outline_volume_ml, headline=True),)
+        return (Quantity("volume", "ml", self.volume_ml, self.interval_ml, self.outline_volume_ml, headline=True),)
 
     def weighted(self, volume_ml: float) -> Self:
         """With the sum of the organ's probabilities as its volume."""

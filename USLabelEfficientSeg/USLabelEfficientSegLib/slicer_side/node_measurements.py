@@ -28,14 +28,12 @@ EDITED = Flag.EDITED.value  # of a segment that was drawn or corrected since
 
 @dataclass(frozen=True, kw_only=True)
 class ResultVolume(OrganVolume):
-    """An organ of a segmentation node.
+    """An organ of a segmentation node; without an interval if no model has made the segment, or it was edited.
 
     Attributes:
-        interval_ml: 90 % prediction interval; None if no model has made the segment, or it was edited.
         cautions: values of the flags of the measurement.
     """
 
-    interval_ml: tuple[float, float] | None = None
     cautions: tuple[str, ...] = ()
 
 
