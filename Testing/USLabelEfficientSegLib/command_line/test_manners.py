@@ -155,8 +155,8 @@ def test_no_command_is_silent_while_it_goes_through_files(
     code, out, err = call(*(text.format(**places) for text in arguments))
 
     assert code == 0, err
-    told = [line.split(",")[0] for line in out.splitlines() if line.startswith(f"{doing}: ")]
-    assert told == [f"{doing}: {done} of 3" for done in range(4)]
+    told = [line.split(",")[0] for line in out.splitlines() if line.startswith(f"{doing.capitalize()}: ")]
+    assert told == [f"{doing.capitalize()}: {done} of 3" for done in range(4)]
 
 
 def test_calibration_tells_how_far_it_is(call, monkeypatch, simulated, trained_study, tmp_path):
@@ -171,7 +171,7 @@ def test_calibration_tells_how_far_it_is(call, monkeypatch, simulated, trained_s
     code, out, err = call("calibrate", study, tmp_path / "images", tmp_path / "labels")
 
     assert code == 0, err
-    assert "segmenting: 0 of 9\n" in out and "segmenting: 9 of 9\n" in out
+    assert "Segmenting: 0 of 9\n" in out and "Segmenting: 9 of 9\n" in out
 
 
 def test_the_list_of_settings_tells_how_to_change_one(call):
