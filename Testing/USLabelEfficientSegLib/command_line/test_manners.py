@@ -135,14 +135,14 @@ def test_results_are_to_be_measured_and_reported_from_where_they_are(call, simul
 @pytest.mark.parametrize(
     ("doing", "arguments"),
     [
-        ("checking", ("study", "create", "{new}", "--images", "{images}")),
-        ("copying", ("study", "create", "{new}", "--images", "{images}")),
-        ("looking through volumes", ("suggest", "{study}", "--count", "2")),
-        ("segmenting", ("segment", "{study}", "{images}", "--output", "{new}")),
-        ("segmenting", ("report", "{study}", "--output", "{new}.html")),
-        ("cases for the report", ("report", "{labels}", "--images", "{images}", "--output", "{new}.html")),
-        ("measuring", ("measure", "{labels}", "--output", "{new}.csv")),
-        ("comparing", ("evaluate", "{labels}", "{labels}", "--output", "{new}.csv")),
+        ("Checking", ("study", "create", "{new}", "--images", "{images}")),
+        ("Copying", ("study", "create", "{new}", "--images", "{images}")),
+        ("Looking through volumes", ("suggest", "{study}", "--count", "2")),
+        ("Segmenting", ("segment", "{study}", "{images}", "--output", "{new}")),
+        ("Segmenting", ("report", "{study}", "--output", "{new}.html")),
+        ("Cases for the report", ("report", "{labels}", "--images", "{images}", "--output", "{new}.html")),
+        ("Measuring", ("measure", "{labels}", "--output", "{new}.csv")),
+        ("Comparing", ("evaluate", "{labels}", "{labels}", "--output", "{new}.csv")),
     ],
 )
 def test_no_command_is_silent_while_it_goes_through_files(
