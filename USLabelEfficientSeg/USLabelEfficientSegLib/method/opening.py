@@ -20,7 +20,7 @@ from ..training.several_devices import check_devices, device_name
 from ..training.side_by_side import SideBySide
 from .aligning import aligned
 from .earlier_training import Learnt, set_aside
-from .plan import labelled_slices
+from .plan import TrainingPlan, labelled_slices, training_plan
 from .run import Computing, Observer, Run, forget_run, stop_if
 from .slice_teacher import SLICE_TEACHERS
 from .students import offer_supervised_students
@@ -95,4 +95,17 @@ def open_run(study: Study, settings: Settings, computing: Computing, from_teache
         labels = study.read_labels(case.name)
         volumes.append(prepare_volume(study.read_scan(case.name), labels, settings.working_grid.max_voxels))
         study.events.emit(Stage.READING_VOLUMES, number, len(study.cases))
-    return Run(study, settings, volumes, mirror_axes([volume.grey for volume in volumes]), computing, learnt)
+    mirrored, plan = mirror_axes([volume.grey for volume in volumes]), plan_of(study, settings, learnt)
+    return Run(study, settings, volumes, mirrored, computing, learnt, plan)
+
+
+def plan_of(study: Study, settings: Settings, learnt: Learnt) -> TrainingPlan:
+    """How long each network is trained, by labels and by what the study has learnt before."""
+    earlier, members = learnt.model, settings.student.members
+    return training_plan(
+        settings,
+        labelled_slices(study),
+        teacher_learns_on=learnt.teacher is not None,
+        distilled_learn_on=earlier is not None,
+        supervised_learn_on=earlier is not None and len(earlier.model.networks) > members,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -26,7 +26,7 @@ from ..training.seeds import step_generator
 from ..training.side_by_side import NOBODY, SideBySide
 from ..training.threads import in_threads
 from .earlier_training import Learnt
-from .plan import TrainingPlan, labelled_slices, training_plan
+from .plan import TrainingPlan
 
 T = TypeVar("T")
 Observer = Callable[[str, float, Callable[[], SegmentationModel]], None]
@@ -65,6 +65,7 @@ class Run:
         mirrored: axes along which mirror images are as plausible as the volumes.
         computing: where, and for whom.
         learnt: networks from before this training.
+        plan: how long each network is trained.
         template: that the volumes were aligned to, None before or without alignment.
     """
 
@@ -73,7 +74,8 @@ class Run:
     volumes: list[TrainingVolume]
     mirrored: tuple[int, ...]
     computing: Computing
-    learnt: Learnt = field(default_factory=Learnt)
+    learnt: Learnt
+    plan: TrainingPlan
     template: Template | None = None
 
     @property
@@ -86,18 +88,6 @@ class Run:
         """Fingerprint of everything that the labelled stages depend on."""
         made_from = [self.settings.model_dump(mode="json"), image_checksums(self.study), label_checksums(self.study)]
         return digest(made_from if self.learnt.model is None else [*made_from, self.learnt.model.sha256])
-
-    @cached_property
-    def plan(self) -> TrainingPlan:
-        """How long each network is trained."""
-        earlier, members = self.learnt.model, self.settings.student.members
-        return training_plan(
-            self.settings,
-            labelled_slices(self.study),
-            teacher_learns_on=self.learnt.teacher is not None,
-            distilled_learn_on=earlier is not None,
-            supervised_learn_on=earlier is not None and len(earlier.model.networks) > members,
-        )
 
     @cached_property
     def location_prior(self) -> LocationPrior | None:
