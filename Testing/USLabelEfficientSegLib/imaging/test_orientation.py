@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from USLabelEfficientSegLib.imaging.geometry import Geometry
-from USLabelEfficientSegLib.imaging.orientation import axis_codes, oriented, reordering
+from USLabelEfficientSegLib.imaging.orientation import oriented, reordering
 from USLabelEfficientSegLib.imaging.scan import Scan
 
 TILT = np.array([[np.cos(0.3), -np.sin(0.3), 0], [np.sin(0.3), np.cos(0.3), 0], [0, 0, 1]])
@@ -20,7 +20,7 @@ def volume(direction, shape=(4, 5, 6)):
     [(np.eye(3), "LPS"), (-np.eye(3), "RAI"), (PERMUTED, "PIR"), (TILT, "LPS"), (TILT @ np.diag([-1, 1, 1]), "RPS")],
 )
 def test_axes_are_told_by_the_side_that_they_run_to(direction, codes):
-    assert axis_codes(volume(direction).geometry) == codes
+    assert volume(direction).geometry.axis_codes == codes
 
 
 @pytest.mark.parametrize("direction", [np.eye(3), -np.eye(3), PERMUTED, TILT, TILT @ np.array(PERMUTED)])
@@ -29,7 +29,7 @@ def test_every_voxel_stays_where_it_is_in_the_patient_and_goes_back(direction):
     order = reordering(stored.geometry)
     anatomical = oriented(stored, "anatomical")
 
-    assert axis_codes(anatomical.geometry) == "LPS"
+    assert anatomical.geometry.axis_codes == "LPS"
     for index in np.ndindex(anatomical.voxels.shape):
         own = np.rint(stored.geometry.physical_to_index(anatomical.geometry.index_to_physical(index))).astype(int)
         assert anatomical.voxels[index] == stored.voxels[tuple(own)]
@@ -43,4 +43,4 @@ def test_every_voxel_stays_where_it_is_in_the_patient_and_goes_back(direction):
 
 
 def test_a_grid_can_be_brought_to_any_sides():
-    assert axis_codes(reordering(volume(PERMUTED).geometry, "SAR").grid(volume(PERMUTED).geometry)) == "SAR"
+    assert reordering(volume(PERMUTED).geometry, "SAR").grid(volume(PERMUTED).geometry).axis_codes == "SAR"

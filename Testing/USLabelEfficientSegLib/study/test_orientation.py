@@ -10,7 +10,7 @@ import pytest
 from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, read_volume, write_label_map, write_volume
-from USLabelEfficientSegLib.imaging.orientation import Reordering, axis_codes
+from USLabelEfficientSegLib.imaging.orientation import Reordering
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.study.study import Study
 
@@ -46,7 +46,7 @@ def test_an_anatomical_study_has_volumes_and_labels_in_one_order(data, simulated
         original = read_volume(simulated / "images" / f"{name}.nrrd")
         kept = study.read_scan(name)
         np.testing.assert_array_equal(kept.voxels, original.voxels)
-        assert kept.geometry.same_grid(original.geometry) and axis_codes(kept.geometry) == "LPS"
+        assert kept.geometry.same_grid(original.geometry) and kept.geometry.axis_codes == "LPS"
         assert study.case(name).labels.slices == ((2, SLICE),)
         truth = read_label_map(simulated / "labels" / f"{name}.nrrd").voxels[..., SLICE]
         np.testing.assert_array_equal(study.read_labels(name).voxels[..., SLICE], truth)
@@ -106,6 +106,6 @@ def test_a_model_of_an_anatomical_study_segments_on_the_grid_of_the_image(traine
 
     found = read_label_map(data / "out" / "simulated_0001.nrrd")
     expected = read_label_map(data / "plain-out" / "simulated_0001.nrrd")
-    assert axis_codes(plain.geometry) == "LPS" and found.geometry.same_grid(stored.geometry)
+    assert plain.geometry.axis_codes == "LPS" and found.geometry.same_grid(stored.geometry)
     np.testing.assert_array_equal(found.voxels, order.apply(expected.voxels))
     assert "its axes run" not in text

@@ -5,7 +5,6 @@ posterior or anterior, superior or inferior (Definition of coordinate systems, N
 """
 
 from dataclasses import dataclass, replace
-from itertools import permutations
 from typing import Any, Literal
 
 import numpy as np
@@ -66,16 +65,9 @@ class Reordering:
 AS_THEY_ARE = Reordering((0, 1, 2), (False, False, False))
 
 
-def axis_codes(geometry: Geometry) -> str:
-    """Which side of the patient each array axis runs towards, such as "LPS"."""
-    cosines = geometry.direction
-    best = max(permutations(range(3)), key=lambda lps: sum(abs(cosines[row, axis]) for axis, row in enumerate(lps)))
-    return "".join(_SIDES[row][int(cosines[row, axis] < 0)] for axis, row in enumerate(best))
-
-
 def reordering(geometry: Geometry, codes: str = ANATOMICAL) -> Reordering:
     """The change that brings the axes of a grid to the given sides of the patient."""
-    own = axis_codes(geometry)
+    own = geometry.axis_codes
     pair_of = {side: number for number, sides in enumerate(_SIDES) for side in sides}
     places = [next(axis for axis in range(3) if pair_of[own[axis]] == pair_of[side]) for side in codes]
     flips = [own[axis] != side for axis, side in zip(places, codes, strict=True)]

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..imaging.geometry import Geometry
 from ..imaging.intensities import normalised_grey
-from ..imaging.orientation import ANATOMICAL, Orientation, axis_codes, reordering, spelt
+from ..imaging.orientation import ANATOMICAL, Orientation, reordering, spelt
 from ..imaging.resampling import resample_axes, working_geometry
 from ..imaging.scan import Scan
 from ..imaging.sector import sector_mask
@@ -45,7 +45,7 @@ class TrainingStatistics(BaseModel):
         thumbnail: (216,) mean intensity of the study at 6 x 6 x 6 places.
         feature_limit: largest distance from the mean in spreads that counts as usual.
         max_voxels: most voxels along an axis of the grid on which features are computed.
-        axes: codes of the volumes' axes, see `imaging.orientation.axis_codes`; none: unknown.
+        axes: codes of the volumes' axes, see `Geometry.axis_codes`; none: unknown.
         orientation: the order of the axes in which the model sees volumes.
     """
 
@@ -88,7 +88,7 @@ class TrainingStatistics(BaseModel):
 
     def other_axes(self, geometry: Geometry) -> tuple[str, str] | None:
         """The axes of a volume and of the study, if they differ and the model sees them as stored."""
-        own = axis_codes(geometry)
+        own = geometry.axis_codes
         if self.orientation == "anatomical" or not self.axes or own in self.axes:
             return None
         return spelt(own), " or ".join(spelt(codes) for codes in self.axes)
@@ -159,7 +159,7 @@ def training_statistics(
         thumbnail=tuple((total / count).tolist()),
         feature_limit=max(_LEAST_LIMIT, _BEYOND_LIMIT * float((np.abs(values - mean) / spread).max())),
         max_voxels=max_voxels,
-        axes=tuple(dict.fromkeys(axis_codes(geometry) for geometry in geometries)),
+        axes=tuple(dict.fromkeys(geometry.axis_codes for geometry in geometries)),
         orientation=orientation,
     )
 
