@@ -40,7 +40,7 @@ def test_a_caution_about_the_spacing_is_true_without_a_model(call, write, tmp_pa
 
     (row,) = csv.DictReader((tmp_path / "volumes.csv").open(encoding="utf-8"))
     assert (code, err, row["flags"]) == (0, "", "unusual_spacing")
-    assert "is unusual for ultrasound" in out and "those the model has learnt from" not in out
+    assert "is unusual for ultrasound" in out and "the model's training images" not in out
 
 
 @pytest.mark.parametrize("command", ["measure", "evaluate"])

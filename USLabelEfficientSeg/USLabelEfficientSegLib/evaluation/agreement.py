@@ -68,7 +68,7 @@ def volume_agreement(measured_ml: Sequence[float], reference_ml: Sequence[float]
     """Agreement of pairs of volumes in ml.
 
     Raises:
-        InputError: fewer than three pairs, of which nothing can be said.
+        InputError: fewer than three pairs, which are too few.
     """
     pairs = np.column_stack([np.asarray(measured_ml, dtype=np.float64), np.asarray(reference_ml, dtype=np.float64)])
     if len(pairs) < MINIMAL_CASES:

@@ -3,8 +3,8 @@
 References must be dense. A sparse label, which holds 255 for unlabelled, is refused: leaving out voxels would
 cut the organ's surface and its volume where nobody drew a boundary.
 
-*Missed* is an organ that just one of prediction and reference holds. Its Dice is 0; its surface distances are
-undefined, and so are an error in percent of an absent reference and that of the ellipse of an absent organ. Distances
+*Missed* is an organ that just one of prediction and reference holds. Its Dice is 0 and its surface distances are
+undefined; so are the percentage error against an absent reference and the error of an absent organ's ellipse. Distances
 run between the centres of voxels or pixels.
 """
 
@@ -31,7 +31,7 @@ _ERRORS = {
 
 @dataclass(frozen=True)
 class QuantityPair:
-    """A quantity of an organ as it was predicted, and that of the reference.
+    """A predicted quantity of an organ, and its reference.
 
     Attributes:
         quantity: name and unit, such as "volume" and "ml".
@@ -111,14 +111,14 @@ class CaseMetrics:
         return (self.size.predicted == 0) != (self.size.reference == 0)
 
     def columns(self) -> dict[str, float]:
-        """What a table of cases tells, by heading."""
+        """The cells in a table of cases, by heading."""
         columns = self._agreement()
         for pair in self.quantities:
             columns |= pair.values() | pair.errors()
         return columns
 
     def summarised(self) -> dict[str, float]:
-        """What a summary over cases tells, by the name of the metric."""
+        """The values for a summary over cases, by the name of the metric."""
         metrics = self._agreement()
         for pair in self.quantities:
             for name, error in pair.errors().items():

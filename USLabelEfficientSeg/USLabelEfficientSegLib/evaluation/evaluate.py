@@ -47,7 +47,7 @@ def evaluate_pairs(
     Args:
         pairs: files.
         organs: names of the organs.
-        failures: takes up what is wrong with one pair, so that the others are evaluated.
+        failures: takes up the fault of one pair, so that the others are evaluated.
         sizes: tells the pixel sizes of 2-D images whose files do not; a reference has that of its prediction.
 
     Raises:

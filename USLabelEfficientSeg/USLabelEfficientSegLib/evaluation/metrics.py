@@ -31,7 +31,7 @@ class SurfaceDistances:
 
     @property
     def hausdorff_95(self) -> float:
-        """Symmetric 95 % Hausdorff distance: the larger one of the two directed 95th percentiles."""
+        """Symmetric 95 % Hausdorff distance: the larger of the two directed 95th percentiles."""
         return float(max(np.percentile(self.from_prediction, 95), np.percentile(self.from_reference, 95)))
 
     @property

@@ -1,4 +1,4 @@
-"""Reasons for caution: flags of measurements, and what each of them means for who reads the number."""
+"""Reasons for caution: flags of measurements, and their meaning for the reader of a number."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Flag(StrEnum):
 
     @property
     def sentence(self) -> str:
-        """What it means for an organ in a volume, for the clinician who reads the number."""
+        """Its meaning for an organ in a volume, for the clinician who reads the number."""
         return VOLUME_SENTENCES[self]
 
 
@@ -40,40 +40,40 @@ VOLUME_SENTENCES = {
     Flag.SEVERAL_COMPONENTS: "The segmentation consists of separate pieces; check that each belongs to the organ.",
     Flag.HOLES: "The segmentation has holes inside, which are not counted in the volume; check that they are real.",
     Flag.UNCERTAIN_BOUNDARY: "The boundary of the organ is very uncertain; check the contours before using the volume.",
-    Flag.OUTSIDE_TRAINING_RANGE: "The organ is much smaller or larger than those the model has learnt from.",
-    Flag.UNUSUAL_INTENSITIES: "The image looks unlike those the model has learnt from; check the contours with care.",
-    Flag.UNUSUAL_SPACING: "The voxel spacing or the field of view is unusual for ultrasound, or for the volumes that a "
-    "model has learnt from; check that the image carries its true spacing in mm.",
-    Flag.EDITED: "The outline is not, or no longer, as the model has made it: it was edited, moved or exchanged. "
+    Flag.OUTSIDE_TRAINING_RANGE: "The organ is much smaller or larger than in the model's training images.",
+    Flag.UNUSUAL_INTENSITIES: "The image looks unlike the model's training images; check the contours with care.",
+    Flag.UNUSUAL_SPACING: "The voxel spacing or the field of view is unusual for ultrasound, or for the training "
+    "images of a model; check that the image carries its true spacing in mm.",
+    Flag.EDITED: "The outline is not the model's own: it was drawn, edited, moved or exchanged. "
     "The volume is that of the outline, and there is no interval.",
-    Flag.OTHER_AXES: "The axes of the image run in other directions than those of the training, in which the model "
-    "knows the organs; store the image in their order, or train with `study create --orientation anatomical`.",
-    Flag.FEW_SLICES: "The organ was filled in from what was drawn of it, without training, and its volume may be a "
-    "quarter off; draw slices across each other, and check the contours before using the volume.",
+    Flag.OTHER_AXES: "The axes of the image run in other directions than in the training, where the model learnt "
+    "the organs; store the image in their order, or train with `study create --orientation anatomical`.",
+    Flag.FEW_SLICES: "The organ was filled in from a drawing, without training, and its volume may be a quarter off; "
+    "draw slices across each other, and check the contours before using the volume.",
     Flag.OTHER_MODEL: "The segmentation was not made by this study's model: the study's settings and checksums do not "
     "tell how it was made.",
-    Flag.UNKNOWN_MODEL: "Nothing tells which model has made the segmentation: the study's settings and checksums may "
-    "not be those behind it.",
+    Flag.UNKNOWN_MODEL: "The model that made the segmentation is unknown: the study's settings and checksums may not "
+    "apply to it.",
 }
 
 #: What they mean for an organ in a 2-D image, where no model knows intensities.
 IMAGE_SENTENCES = {
     Flag.EMPTY: "The organ was not found in this image, so its area is 0; check the image before using this.",
     Flag.CUT_BY_EDGE: "The organ reaches the edge of the image; its true area and circumference are at least these.",
-    Flag.SEVERAL_COMPONENTS: "The segmentation consists of separate pieces; the ellipse is that of the largest one.",
+    Flag.SEVERAL_COMPONENTS: "The segmentation consists of separate pieces; the ellipse fits the largest piece.",
     Flag.HOLES: "The segmentation has holes inside, which are not counted in the area; check that they are real.",
     Flag.UNCERTAIN_BOUNDARY: "The boundary of the organ is very uncertain; check the contour before using the numbers.",
-    Flag.OUTSIDE_TRAINING_RANGE: "The organ is much smaller or larger than those the model has learnt from.",
-    Flag.UNUSUAL_SPACING: "The pixels are much smaller or larger than those the model has learnt from; check that the "
+    Flag.OUTSIDE_TRAINING_RANGE: "The organ is much smaller or larger than in the model's training images.",
+    Flag.UNUSUAL_SPACING: "The pixels are much smaller or larger than in the model's training images; check that the "
     "pixel size is right.",
-    Flag.EDITED: "The outline is not, or no longer, as the model has made it: it was edited, moved or exchanged. "
+    Flag.EDITED: "The outline is not the model's own: it was drawn, edited, moved or exchanged. "
     "The area is that of the outline, and there are no intervals.",
     **{flag: flag.sentence for flag in (Flag.OTHER_AXES, Flag.FEW_SLICES, Flag.OTHER_MODEL, Flag.UNKNOWN_MODEL)},
 }
 
 
 def sentence_of(flag: Flag, rows: Iterable[Measurement]) -> str:
-    """What a flag of some measurements means; of axes also how they run."""
+    """The meaning of a flag of some measurements; for axes also their directions."""
     flagged = [row for row in rows if flag in row.flags]
     sentence = flagged[0].sentences[flag] if flagged else flag.sentence
     pairs = {row.axes for row in flagged if row.axes is not None}

@@ -1,4 +1,4 @@
-"""Measuring segmentations, of volumes and 2-D images alike, with what was measured when they were made."""
+"""Measuring segmentations of volumes and 2-D images, with the measurements from when they were made."""
 
 from __future__ import annotations
 
@@ -81,19 +81,19 @@ def measure_files(
 ) -> list[AnyMeasurement]:
     """Measure segmentation files and all segmentations in folders.
 
-    What was measured when a file was segmented, with its intervals, is taken over for every organ that was not edited
-    since; of the others the outline counts. Where nothing was measured, probabilities beside the segmentation count for
-    the organs that are outlined as they say. Without `organs` the names come from each file; files without names have
-    the rows `organ 1`, `organ 2`, ... up to the highest label of them all. An organ that a segmentation lacks has 0 ml.
+    The measurements from when a file was segmented, with intervals, are taken over for every organ that was not edited
+    since; for edited organs the outline counts. If nothing was measured then, probabilities beside the segmentation
+    count for the organs that they outline. Without `organs` the names come from each file; files without names have the
+    rows `organ 1`, `organ 2`, ... up to the highest label of all. An organ that a segmentation lacks has 0 ml.
 
     Args:
         paths: files and folders.
         organs: names of the organs.
-        images: what was segmented, by name, where it is at hand: see `measure_case`.
+        images: the segmented images by name, if they are at hand: see `measure_case`.
         statistics: of the images that the model learnt from.
         sizes: tells the pixel sizes of 2-D images where neither file nor image does.
-        model_sha256: of the model that is said to have made them, see `model_digest`: others are flagged.
-        failures: takes up what is wrong with one file, so that the others are measured.
+        model_sha256: of the model that should have made them, see `model_digest`: others are flagged.
+        failures: takes up the fault of one file, so that the others are measured.
 
     Raises:
         InputError: a file cannot be read or measured, its image has changed since it was segmented, two
@@ -133,7 +133,7 @@ def write_measurements_of(
 
 
 def read_measurements_of(segmentation: Path) -> list[AnyMeasurement] | None:
-    """What was measured when the file was segmented; None if nothing was, or any organ was edited since."""
+    """The measurements from when the file was segmented; None without any, or if an organ was edited since."""
     record = read_record_of(segmentation)
     if record is None:
         return None
@@ -173,7 +173,7 @@ def _measured(
 
 
 def _read(file: Path, images: Mapping[str, Path | Scan], sizes: PixelSizes) -> tuple[LabelMap, Scan | None]:
-    """A segmentation and, where it is at hand, its image; of 2-D images either may tell the pixel size of both."""
+    """A segmentation and its image, if it is at hand; for 2-D images either may tell the pixel size of both."""
     image = images.get(case_of(file))
     if isinstance(image, Path) and (suffix_of(file) in PICTURE_SUFFIXES or dimension_of(file) == 3):
         image = read_scan(image, dimension_of(file), sizes)

@@ -1,4 +1,4 @@
-"""What is measured of an organ in a volume: volumes, shape, place, prediction interval and quality flags.
+"""The measurement of an organ in a volume: volumes, shape, place, prediction interval and quality flags.
 
 Definitions, and how 3D Slicer's Segment Statistics names the same quantities, are in `shape` and `surface`.
 """
@@ -28,7 +28,7 @@ class OrganMeasurement(OrganVolume):
         ellipsoid_volume_ml: pi/6 times the three `axes_mm`, the clinic's ellipsoid formula.
         interval_method: one sentence on how that interval was made; None where there is none.
         flags: reasons for caution, in the order of `Flag`.
-        axes: how the axes of the image and those of the training run, such as ("L-P-S", "R-A-S"), where they differ.
+        axes: directions of the axes of image and training, such as ("L-P-S", "R-A-S"), if they differ.
     """
 
     label: int

@@ -1,7 +1,7 @@
-"""Which organs of a segmentation are outlined as its probabilities say, where no record tells.
+"""Which organs of a segmentation are outlined by its probabilities, if no record tells.
 
-The sum of probabilities is the volume of the very organ that they outline: by a threshold, or as the most probable
-class. Of an organ that was corrected, erased or drawn by hand it is not.
+The sum of probabilities is the volume of the organ that they outline, by a threshold or as the most probable class. It
+is not the volume of an organ that was corrected, erased or drawn by hand.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ _HIGHEST_THRESHOLD = 0.5
 
 
 def own_outlines(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> set[int]:
-    """The labels whose voxels are those that the probabilities give.
+    """The labels whose voxels agree with the probabilities.
 
     Args:
         labels: (...) label 1 + n for the n-th organ.

@@ -1,8 +1,8 @@
-"""What is measured of organs in 2-D images: area, perimeter, and the fitted ellipse with its circumference.
+"""The measurement of organs in 2-D images: area, perimeter, and the fitted ellipse with its circumference.
 
 Fetal heads are measured by the circumference of the ellipse through their outline (HC18, van den Heuvel et al.,
-PLoS ONE 2018). The ellipse here is the one with the area and the second moments of the organ: an outline that is an
-ellipse gives itself, any other the one closest in shape, without an iterative fit.
+PLoS ONE 2018). The ellipse here has the area and the second moments of the organ: an elliptic outline gives itself, any
+other outline an ellipse close in shape, without an iterative fit.
 """
 
 from __future__ import annotations

@@ -63,12 +63,12 @@ def sector_flags(
 
 
 def uncertain(expected_dice: float) -> bool:
-    """Whether the Dice to be expected of a mask says that its boundary is little more than a guess."""
+    """Whether the expected Dice of a mask shows that its boundary is little more than a guess."""
     return expected_dice < _LEAST_DICE
 
 
 def implausible_grid(geometry: Geometry) -> bool:
-    """Whether no ultrasound scanner makes such voxels: a unit other than mm, or axes taken for each other."""
+    """Whether no ultrasound scanner makes such voxels: the unit is not mm, or axes are mixed up."""
     extents = [step * size for step, size in zip(geometry.spacing, geometry.shape, strict=True)]
     return (
         min(geometry.spacing) < _SPACING_MM[0]

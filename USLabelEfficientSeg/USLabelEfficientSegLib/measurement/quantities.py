@@ -1,4 +1,4 @@
-"""Quantities: what is measured of an organ, as one list for volumes and 2-D images alike.
+"""Quantities: the measurements of an organ, as one list for volumes and 2-D images alike.
 
 Tables, JSON, evaluation, reports and Slicer loop over them and need not know the dimension.
 """
@@ -24,7 +24,7 @@ class Quantity:
         value: in that unit; None where it is not known, as the centre of an absent organ.
         interval: 90 % prediction interval of the true value; None where the model was not calibrated.
         outline: of the counted outline, where `value` may be the expected value from probabilities.
-        headline: whether it is what the measurement is made for: the one to report, calibrate and evaluate.
+        headline: whether it is a main result, to report, calibrate and evaluate.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Quantity:
 
 
 class Measurement(Protocol):
-    """What is measured of one organ in one case."""
+    """The measurement of one organ in one case."""
 
     @property
     def case(self) -> str:
@@ -81,11 +81,11 @@ class Measurement(Protocol):
 
     @property
     def sentences(self) -> Mapping[Flag, str]:
-        """What each flag means for measurements of this kind."""
+        """The meaning of each flag for measurements of this kind."""
 
     @property
     def axes(self) -> tuple[str, str] | None:
-        """How the axes of the image and those of the training run, where they differ."""
+        """The directions of the axes of image and training, if they differ."""
 
 
 def interval_name(row: Measurement, quantity: Quantity) -> str:

@@ -3,10 +3,10 @@
     {"format": 2, "program": "uslabelseg 1.2.3", "measurements": [{"case": ..., "organ": ..., ...}, ...], "origin": ...,
      "sha256": ...}
 
-The checksum is that of all the rest: a file that was edited or damaged is not read. Segmenting writes such a file
+The checksum covers all the rest: an edited or damaged file is not read. Segmenting writes such a file
 `NAME_measurements.json` beside each segmentation NAME. Its origin holds checksums: of the voxels of each organ, of the
-image and of the model. What was measured of an organ, its interval and its probabilities count for just
-those voxels in their place; of an organ that was edited since, the outline counts.
+image and of the model. An organ's measurement, interval and probabilities count only for these voxels in their place;
+for an edited organ the outline counts.
 
 Each entry of `measurements` holds the fields of `OrganMeasurement` or `PlanarMeasurement` under their own names, units
 in the names, flags by their values, absent values as null.
@@ -46,7 +46,7 @@ _PROBLEM, _REMEDY = "holds no measurements of this program", "measure the segmen
 
 @dataclass(frozen=True)
 class Maker:
-    """What a segmentation was made of and by, as far as it is known."""
+    """The image and the model of a segmentation, as far as they are known."""
 
     image: VoxelChecksum | None = None
     model_sha256: str | None = None
@@ -57,7 +57,7 @@ UNKNOWN = Maker()
 
 @dataclass(frozen=True)
 class Origin:
-    """What a segmentation was when it was measured.
+    """A segmentation as it was when it was measured.
 
     Attributes:
         organs: its voxels, by label from 1.
@@ -77,7 +77,7 @@ class Record:
     segmentation_sha256: str | None = None  # all that format 1 tells of the segmentation
 
     def unchanged(self, segmentation: Path, label_map: LabelMap) -> set[int]:
-        """Labels of the organs whose voxels are those that were measured."""
+        """Labels of the organs whose voxels are as they were measured."""
         if self.origin is None:
             same = self.segmentation_sha256 == sha256_of(segmentation)
             return {row.label for row in self.rows} if same else set()
@@ -98,7 +98,7 @@ def write_record_of(segmentation: Path, rows: Sequence[AnyMeasurement], label_ma
 
 
 def recorded_names(segmentation: Path) -> dict[int, str]:
-    """The organs that the file beside a segmentation names, by label, where its own format holds no names; else none.
+    """The organs named by the file beside a segmentation, by label, if its own format holds no names; else none.
 
     They hold for an edited segmentation as well: programs that paint NIfTI files and pictures keep the numbers.
     """
@@ -145,7 +145,7 @@ def read_record(path: Path) -> Record:
 
 
 def read_record_of(segmentation: Path) -> Record | None:
-    """The file beside a segmentation; None if there is none, or it is of no use, of which a `Notice` tells."""
+    """The file beside a segmentation; None if there is none, or if it is useless, and then a `Notice` tells it."""
     path = record_of(segmentation)
     if not path.exists() and not path.is_symlink():
         return None
@@ -165,7 +165,7 @@ def read_record_of(segmentation: Path) -> Record | None:
 
 
 def record_of(segmentation: Path) -> Path:
-    """Where the measurements of a segmentation file lie, if they were kept."""
+    """The place of the measurements of a segmentation file, if they were kept."""
     return segmentation.with_name(f"{image_name(segmentation)}{RECORD_SUFFIX}")
 
 
@@ -184,5 +184,5 @@ def _checksum(content: Mapping[str, Any]) -> str:
 
 
 def _is_whole(record: Mapping[str, Any]) -> bool:
-    """Whether nothing was changed; what earlier versions wrote does not tell."""
+    """Whether nothing was changed; files of earlier versions do not tell."""
     return record.get("format") == 1 or record.get("sha256") == _checksum(record)

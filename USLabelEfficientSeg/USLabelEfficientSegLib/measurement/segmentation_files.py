@@ -1,9 +1,9 @@
-"""Segmentations on disk, of volumes and 2-D images: which files of a folder they are, what their organs are called.
+"""Segmentations on disk, of volumes and 2-D images: their files in a folder and the names of their organs.
 
 `NAME.ext` and `NAME_segmentation.ext` are the segmentation of the image NAME, whatever is written in them. Beside it
 `NAME_probability.nrrd` holds its class probabilities, background first, as the components of a 3-D image or as the
-fourth axis of a 4-D one. Probability and uncertainty maps are no segmentations; they are told from those of images
-whose own names end like theirs by what they hold. Organs are matched by name, see `annotation.segments`.
+fourth axis of a 4-D one. Probability and uncertainty maps are no segmentations. An image's name may end like theirs, so
+their content tells them apart. Organs are matched by name, see `annotation.segments`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -104,7 +104,7 @@ def case_of(segmentation: Path) -> str:
 
 
 def given_files(paths: Iterable[Path]) -> list[Path]:
-    """Files as given and the segmentations in folders; one that is given twice comes once.
+    """Files as given and the segmentations in folders; each file comes once.
 
     Raises:
         InputError: as `find_segmentations` does; two segmentations are of images of the same name.
@@ -138,12 +138,12 @@ def organ_names(path: Path) -> list[str]:
 
 
 def organs_of_files(segmentations: Iterable[Path], references: Iterable[Path] = ()) -> list[str]:
-    """The organs of segmentations: as these name them or else their references, or else `organ 1`, `organ 2`, ...
+    """The organs of segmentations: named by them, or by their references, or else `organ 1`, `organ 2`, ...
 
     Without any names, up to the highest label of any file, at least one organ.
 
     Raises:
-        InputError: they are of different organs, or by some of the names it is unclear what the numbers of others mean.
+        InputError: their organs differ, or the names of some files leave the numbers of others unclear.
     """
     files, grids = [], {}
     for path in segmentations:
@@ -177,7 +177,7 @@ def images_in(folder: Path, segmentations: Sequence[Path]) -> dict[str, Path]:
 
 
 def probability_file(segmentation: Path, name: str) -> Path:
-    """Where the class probabilities of a segmentation of the image `name` lie, if they were kept."""
+    """The place of the class probabilities of a segmentation of the image `name`, if they were kept."""
     return segmentation.parent / f"{name}{PROBABILITY_SUFFIX}.nrrd"
 
 

@@ -1,4 +1,4 @@
-"""Segment scans and measure what was found while the model and the image are at hand."""
+"""Segment scans and measure them while the model and the image are at hand."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .volumetric import measure_predicted_volume
 
 @dataclass(frozen=True)
 class MeasuredFile:
-    """A segmentation that was written, and what was measured of every organ."""
+    """A written segmentation, and the measurements of its organs."""
 
     path: Path
     rows: Sequence[AnyMeasurement]
@@ -73,7 +73,7 @@ def segment_and_measure(
 
 
 def measure_prediction(model: Model, prediction: Prediction, labels: LabelMap) -> Sequence[AnyMeasurement]:
-    """Measure what a model has segmented, with the intervals and warnings that the model is able to give.
+    """Measure a model's segmentation, with the intervals and warnings that the model can give.
 
     Args:
         model: what made the prediction.

@@ -1,4 +1,4 @@
-"""What is taken over from the record beside a segmentation, whoever has saved the segmentation since.
+"""Measurements taken over from the record beside a segmentation, whichever program has saved it since.
 
 Programs that edit segmentations may number their segments anew: organs are those of the same name, where there are
 names. A file without names has those of its record.
@@ -19,7 +19,7 @@ from .record import UNKNOWN, AnyMeasurement, Maker, Record
 
 @dataclass(frozen=True)
 class TakenOver:
-    """A segmentation with what was measured when it was made.
+    """A segmentation with the measurements from when it was made.
 
     Attributes:
         label_map: label 1 + n for the n-th organ.
@@ -39,7 +39,7 @@ class TakenOver:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is left to be measured."""
+        """Whether all organs are measured."""
         whole = self.rows.keys() == set(range(1, len(self.organs) + 1)) and self.known
         return whole and int(self.label_map.voxels.max()) <= len(self.organs) and not any(map(is_edited, self.all))
 
@@ -56,12 +56,12 @@ class TakenOver:
         return [self.rows[label] for label in sorted(self.rows)]
 
     def joined(self, measured: Iterable[AnyMeasurement]) -> list[AnyMeasurement]:
-        """What was measured now, but for the organs of which what was taken over still holds."""
+        """The new measurements, except for organs whose old ones still hold."""
         return [_of_now_or_then(row, self.rows.get(row.label)) for row in measured]
 
 
 def taken_over(path: Path, label_map: LabelMap, record: Record | None, organs: Sequence[str] | None) -> TakenOver:
-    """What holds of a record for the segmentation in a file.
+    """The part of a record that still holds for the segmentation in a file.
 
     Args:
         path: of the segmentation.
@@ -92,7 +92,7 @@ def taken_over(path: Path, label_map: LabelMap, record: Record | None, organs: S
 
 
 def model_flagged(rows: Iterable[AnyMeasurement], maker: Maker, model_sha256: str | None) -> list[AnyMeasurement]:
-    """The rows with a flag where a model is named that has not made them, or of which nobody knows whether it has."""
+    """The rows, with a flag if another model than the given one has made them, or if this is unknown."""
     if model_sha256 is None or maker.model_sha256 == model_sha256:
         return list(rows)
     flag = Flag.UNKNOWN_MODEL if maker.model_sha256 is None else Flag.OTHER_MODEL
@@ -100,7 +100,7 @@ def model_flagged(rows: Iterable[AnyMeasurement], maker: Maker, model_sha256: st
 
 
 def check_model(records: Iterable[Record | None], model_sha256: str, study: Path) -> None:
-    """Raise `InputError` when all segmentations name the model that has made them, and none the one of a study."""
+    """Raise `InputError` if all segmentations name their model, and none the study's."""
     makers = [
         None if record is None or record.origin is None else record.origin.maker.model_sha256 for record in records
     ]

@@ -1,4 +1,4 @@
-"""The uncertainty of a segmentation in files: its own map, or else what the probabilities beside it tell."""
+"""The uncertainty of a segmentation in files: its own map, or else computed from the probabilities beside it."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ _REMEDY = "remove it, or segment the image again with --uncertainty"
 def read_uncertainty(segmentation: Path, label_map: LabelMap) -> NDArray[np.floating] | None:
     """The uncertainty (I, J, K) in [0, 1] of the model about an image, on the grid of its segmentation.
 
-    It is the entropy of the class probabilities over its largest possible value. None where neither a map of it nor
+    It is the entropy of the class probabilities over its largest possible value. None if neither a map of it nor
     probabilities lie beside the segmentation.
 
     Raises:

@@ -56,7 +56,7 @@ def organ_volumes(
     probabilities: NDArray[np.floating] | None = None,
     counted: Container[int] | None = None,
 ) -> list[OrganVolume]:
-    """Volume of every organ, also of those that the segmentation does not hold (0 ml).
+    """Volume of every organ; 0 ml for an organ that the segmentation does not hold.
 
     Args:
         label_map: a dense segmentation, label 1 + n for the n-th organ.

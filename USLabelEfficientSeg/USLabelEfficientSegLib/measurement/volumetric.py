@@ -1,7 +1,7 @@
-"""Everything that is measured of the organs of one case: volumes, shape, interval, flags.
+"""The measurements of the organs of one case: volumes, shape, interval, flags.
 
-Organs are cut out of the volume one after the other, so that memory grows with the largest organ and not with the
-volume or the number of organs.
+Organs are cut out of the volume one by one, so that memory grows with the largest organ and not with the volume or the
+number of organs.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def measure_case(
     transform: NDArray[np.float64] | None = None,
     counted: Container[int] | None = None,
 ) -> list[OrganMeasurement]:
-    """Measure every organ of a segmentation; one that it does not hold has 0 ml and the flag `EMPTY`.
+    """Measure every organ of a segmentation; an absent organ has 0 ml and the flag `EMPTY`.
 
     Args:
         label_map: a dense segmentation, label 1 + n for the n-th organ.
         organs: names of the organs.
         probabilities: (C, I, J, K) class probabilities, background first, if there are any.
-        image: what was segmented, to see whether organs are cut by the edge of the ultrasound sector.
+        image: the segmented one, to see whether organs are cut by the edge of the ultrasound sector.
         statistics: of the volumes that the model learnt from, to see whether this one is like them.
         transform: (4, 4) linear transform in RAS mm that the case is seen through, as under one in 3D Slicer.
         counted: labels of the organs whose probabilities count, by default all; of others the outline does.
