@@ -24,11 +24,8 @@ from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
 from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.measurement.volumetric import measure_case
-from USLabelEfficientSegLib.segmentation.training_statistics import (
-    TrainingStatistics,
-    intensity_features,
-    training_statistics,
-)
+from USLabelEfficientSegLib.segmentation.intensity_features import intensity_features
+from USLabelEfficientSegLib.segmentation.training_statistics import TrainingStatistics, training_statistics
 
 SHAPE, SPACING = (48, 48, 40), (1.6, 1.6, 1.6)
 ORGANS = ("organ A", "organ B")

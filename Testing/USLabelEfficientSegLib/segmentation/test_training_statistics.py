@@ -5,11 +5,8 @@ from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.orientation import Reordering
 from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
-from USLabelEfficientSegLib.segmentation.training_statistics import (
-    TrainingStatistics,
-    intensity_features,
-    training_statistics,
-)
+from USLabelEfficientSegLib.segmentation.intensity_features import intensity_features
+from USLabelEfficientSegLib.segmentation.training_statistics import TrainingStatistics, training_statistics
 
 SHAPE, SPACING = (32, 32, 24), (2.5, 2.5, 2.7)
 

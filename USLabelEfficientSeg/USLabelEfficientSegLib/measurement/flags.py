@@ -56,7 +56,7 @@ VOLUME_SENTENCES = {
     "apply to it.",
 }
 
-#: What they mean for an organ in a 2-D image, where no model knows intensities.
+#: What they mean for an organ in a 2-D image.
 IMAGE_SENTENCES = {
     Flag.EMPTY: "The organ was not found in this image, so its area is 0; check the image before using this.",
     Flag.CUT_BY_EDGE: "The organ reaches the edge of the image; its true area and circumference are at least these.",
@@ -64,6 +64,7 @@ IMAGE_SENTENCES = {
     Flag.HOLES: "The segmentation has holes inside, which are not counted in the area; check that they are real.",
     Flag.UNCERTAIN_BOUNDARY: "The boundary of the organ is very uncertain; check the contour before using the numbers.",
     Flag.OUTSIDE_TRAINING_RANGE: "The organ is much smaller or larger than in the model's training images.",
+    Flag.UNUSUAL_INTENSITIES: "The image looks unlike the model's training images; check the contour with care.",
     Flag.UNUSUAL_SPACING: "The pixels are much smaller or larger than in the model's training images; check that the "
     "pixel size is right.",
     Flag.EDITED: "The outline is not the model's own: it was drawn, edited, moved or exchanged. "

@@ -18,6 +18,7 @@ from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
 from ..imaging.scan import LabelMap, Scan
 from ..imaging.scan_files import dimension_of, read_scan
 from ..segmentation.image_statistics import ImageStatistics
+from ..segmentation.intensity_features import image_features
 from ..segmentation.training_statistics import TrainingStatistics
 from ..text.counting import counted as shown
 from .organ import OrganMeasurement
@@ -53,7 +54,10 @@ def measure(
         if image is not None and not label_map.geometry.same_grid(image.geometry):
             problem = f"has other pixels than its image: it {label_map.geometry.difference(image.geometry)}"
             raise InputError(label_map.name, problem, "give the image that was segmented")
-        return measure_labels(label_map, organs, probabilities, statistics=statistics, counted=counted)
+        features = None if image is None else image_features(image)
+        return measure_labels(
+            label_map, organs, probabilities, statistics=statistics, features=features, counted=counted
+        )
     if statistics is not None and not isinstance(statistics, TrainingStatistics):
         raise InputError(label_map.name, "is a volume, and the model is of 2-D images", "give a model of volumes")
     return measure_case(label_map, organs, probabilities, image=image, statistics=statistics, counted=counted)

@@ -21,6 +21,7 @@ from ..imaging.geometry import Geometry
 from ..imaging.scan import LabelMap
 from ..segmentation.decision import expected_dice
 from ..segmentation.image_statistics import ImageStatistics
+from ..segmentation.intensity_features import IntensityFeatures
 from .flags import IMAGE_SENTENCES, Flag, ordered
 from .quality import uncertain
 from .quantities import Interval, Quantity
@@ -208,6 +209,7 @@ def measure_labels(
     probabilities: NDArray[np.floating] | None = None,
     *,
     statistics: ImageStatistics | None = None,
+    features: IntensityFeatures | None = None,
     counted: Container[int] | None = None,
 ) -> list[PlanarMeasurement]:
     """Measure every organ of the labels of a 2-D image, with the flags that model and probabilities raise.
@@ -217,32 +219,36 @@ def measure_labels(
         organs, counted: see `measure_planar`.
         probabilities: (C, I, J, 1) class probabilities, background first, if there are any.
         statistics: of the images that the model learnt from, to see whether this one is like them.
+        features: what the image looks like, if it is at hand.
 
     Raises:
         InputError: as `measure_planar` does.
     """
     across = None if probabilities is None else np.squeeze(probabilities, axis=-1)
     rows = measure_planar(labels.name, labels.voxels[..., 0], labels.geometry.spacing[:2], organs, across, counted)
+    of_image = () if statistics is None else tuple(_image_flags(labels.geometry, statistics, features))
     return [
-        replace(row, flags=ordered({*row.flags, *_model_flags(row, labels.geometry, across, statistics)}))
-        for row in rows
+        replace(row, flags=ordered({*row.flags, *_model_flags(row, across, statistics), *of_image})) for row in rows
     ]
 
 
 def _model_flags(
-    row: PlanarMeasurement,
-    geometry: Geometry,
-    probabilities: NDArray[np.floating] | None,
-    statistics: ImageStatistics | None,
+    row: PlanarMeasurement, probabilities: NDArray[np.floating] | None, statistics: ImageStatistics | None
 ) -> Iterator[Flag]:
+    """Flags of one organ."""
     is_weighed = row.from_probabilities and row.is_found
     if probabilities is not None and is_weighed and uncertain(expected_dice(probabilities[row.label])):
         yield Flag.UNCERTAIN_BOUNDARY
-    if statistics is not None:
-        if row.is_found and not statistics.usual_area(row.label - 1, row.outline_area_mm2):
-            yield Flag.OUTSIDE_TRAINING_RANGE
-        if not statistics.usual_pixels(geometry):
-            yield Flag.UNUSUAL_SPACING
+    if statistics is not None and row.is_found and not statistics.usual_area(row.label - 1, row.outline_area_mm2):
+        yield Flag.OUTSIDE_TRAINING_RANGE
+
+
+def _image_flags(geometry: Geometry, statistics: ImageStatistics, features: IntensityFeatures | None) -> Iterator[Flag]:
+    """Flags of all organs of an image."""
+    if features is not None and not statistics.usual_intensities(features):
+        yield Flag.UNUSUAL_INTENSITIES
+    if not statistics.usual_pixels(geometry):
+        yield Flag.UNUSUAL_SPACING
 
 
 def fitted_ellipse(mask: NDArray[np.bool_], spacing: tuple[float, float]) -> Ellipse:

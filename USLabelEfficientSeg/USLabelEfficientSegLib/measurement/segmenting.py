@@ -13,6 +13,7 @@ from ..disk.outputs import Outputs
 from ..imaging.checksums import image_checksum
 from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
 from ..imaging.scan import LabelMap, Scan
+from ..segmentation.image_model import ImagePrediction
 from ..segmentation.image_statistics import ImageStatistics
 from ..segmentation.inference import VolumePrediction
 from ..segmentation.protocols import Model, Prediction
@@ -87,7 +88,8 @@ def measure_prediction(model: Model, prediction: Prediction, labels: LabelMap) -
         rows = measure_predicted_volume(prediction, labels, model.organs, known, is_rough=model.is_rough)
     else:
         of_images = statistics if isinstance(statistics, ImageStatistics) else None
-        rows = measure_labels(labels, model.organs, prediction.probability, statistics=of_images)
+        features = prediction.features if isinstance(prediction, ImagePrediction) else None
+        rows = measure_labels(labels, model.organs, prediction.probability, statistics=of_images, features=features)
     return [_with_intervals(row, model) for row in rows]
 
 

@@ -19,7 +19,8 @@ from ..imaging.file_formats.segmentation import fitted
 from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
 from ..segmentation.decision import expected_dice
-from ..segmentation.training_statistics import IntensityFeatures, TrainingStatistics, intensity_features
+from ..segmentation.intensity_features import IntensityFeatures, intensity_features
+from ..segmentation.training_statistics import TrainingStatistics
 from .flags import Flag, ordered
 from .organ import OrganMeasurement
 from .quality import implausible_grid, sector_flags, uncertain, voxel_flags

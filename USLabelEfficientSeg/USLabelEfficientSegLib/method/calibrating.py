@@ -16,8 +16,9 @@ from ..calibration.slice_residuals import slice_residuals
 from ..imaging.files import read_geometry
 from ..imaging.normalisation import position_channels
 from ..segmentation.inference import predict_inputs
+from ..segmentation.intensity_features import IntensityFeatures
 from ..segmentation.model import SegmentationModel
-from ..segmentation.training_statistics import IntensityFeatures, training_statistics
+from ..segmentation.training_statistics import training_statistics
 from ..study.stages import Stage
 from .run import Run
 

@@ -25,6 +25,7 @@ from ..divergence.training import train_pair
 from ..errors import InputError
 from ..segmentation.image_model import ImageModel
 from ..segmentation.image_statistics import ImageStatistics
+from ..segmentation.intensity_features import IntensityFeatures, UsualIntensities
 from ..segmentation.model_provenance import without_names
 from ..segmentation.zoomed_refinement import MARGINS
 from ..study.coverage import check_every_organ_is_shown
@@ -172,15 +173,19 @@ def deployed_model(
     )
     areas: list[NDArray[np.floating]] = []
     sides: list[float] = []
+    features: list[IntensityFeatures] = []
     for number, case in enumerate(study.cases, start=1):
         stop_if(cancelled, f"measuring stopped after {number - 1} of {len(study.cases)} images")
         prediction = model.predict(study.read_scan(case.name), device)
         sides += prediction.geometry.spacing[:2]
+        assert prediction.features is not None
+        features.append(prediction.features)
         pixel_mm2 = float(np.prod(prediction.geometry.spacing[:2]))
         counts = np.bincount(prediction.labels().voxels.ravel(), minlength=len(study.organs) + 1)
         areas.append(counts[1:] * pixel_mm2)
         study.events.emit(Stage.MEASURING, number, len(study.cases))
     found = [column[column > 0] for column in np.array(areas).T]
     ranges = tuple((float(column.min()), float(column.max())) if len(column) else None for column in found)
-    statistics = ImageStatistics(areas_mm2=ranges, pixel_mm=(min(sides), max(sides)))
+    intensities = UsualIntensities.of(features)
+    statistics = ImageStatistics(areas_mm2=ranges, pixel_mm=(min(sides), max(sides)), intensities=intensities)
     return replace(model, statistics=statistics)

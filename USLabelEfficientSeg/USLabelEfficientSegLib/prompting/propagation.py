@@ -22,7 +22,7 @@ from ..imaging.resampling import resample_axes, working_geometry
 from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
 from ..segmentation.inference import VolumePrediction
-from ..segmentation.training_statistics import IntensityFeatures
+from ..segmentation.intensity_features import IntensityFeatures
 from .network import PromptableNetwork
 from .starter import load_starter
 from .two_passes import MOST_MIRRORS, organ_odds

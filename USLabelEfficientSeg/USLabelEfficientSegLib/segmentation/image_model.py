@@ -22,6 +22,7 @@ from ..imaging.scan import LabelMap, Scan
 from ..training.checkpoint import load_checkpoint, save_checkpoint
 from .decision import decide, dice_threshold, uncertainty_of
 from .image_statistics import ImageStatistics
+from .intensity_features import IntensityFeatures, image_features
 from .model_description import IMAGE_MODEL, ImageModelDescription, check_weights
 from .model_digest import checksum_of
 from .pieces import tidied
@@ -142,11 +143,13 @@ class ImagePrediction:
         probability: (C, I, J, 1) float32, background first, sums to 1.
         geometry: the image's grid.
         name: the image's name.
+        features: what the image looks like, None where nobody has looked.
     """
 
     probability: NDArray[np.float32]
     geometry: Geometry
     name: str
+    features: IntensityFeatures | None = None
 
     def labels(self) -> LabelMap:
         """The labels of the largest expected Dice of each organ (`decision`), small fragments and pinholes removed."""
@@ -173,4 +176,5 @@ def predict_image(model: ImageModel, image: Scan, device: torch.device) -> Image
     pixel_size, size, mirrored = image_pixel_size(image.geometry), model.image_size, model.mirrored
     first = predict_images(network, grey[None], pixel_size, size, mirrored=mirrored, zooms=model.zooms)[0]
     probability = refine_zoomed(network, grey, first, pixel_size, size, mirrored=mirrored, margins=model.zoom_margins)
-    return ImagePrediction(probability.movedim(2, 1)[..., None].contiguous().numpy(), image.geometry, image.name)
+    shares = probability.movedim(2, 1)[..., None].contiguous().numpy()
+    return ImagePrediction(shares, image.geometry, image.name, image_features(image))

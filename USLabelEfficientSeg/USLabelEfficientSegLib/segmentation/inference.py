@@ -24,8 +24,8 @@ from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
 from ..pseudolabels.fusion import FusedPrediction, confidence
 from .decision import decide, dice_threshold, uncertainty_of
+from .intensity_features import IntensityFeatures
 from .model import SegmentationModel
-from .training_statistics import IntensityFeatures
 
 _SLAB_VALUES = 2**24  # values of a fine probability slab: 64 MiB
 _LEAST_PROBABILITY = 1e-4  # that a vote gives a class: nobody has a veto
