@@ -70,6 +70,19 @@ def train(
         InputError: no labelled slice, or none of an organ, a run with other settings, a damaged file, a full disk, or a
             stage that the method does not have; or several devices that are not available, see `check_devices`.
         ValueError: an observer of several devices.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from USLabelEfficientSegLib.study.settings import changed, preset
+        >>> from USLabelEfficientSegLib.study.study import Study
+        >>> study = Study.create(
+        ...     Path("new-study"), Path("images"), Path("labels"), organs=["solid", "fluid"], label_fraction=0.2
+        ... )
+        >>> steps = {"teacher.steps": 2, "slice_head.steps": 2, "student.steps": 2, "student.label_steps": 0}
+        >>> in_seconds = {**steps, "teacher.slice_size": 32, "student.rounds": 1}
+        >>> model = train(study, changed(preset("quick"), in_seconds), torch.device("cpu"))
+        >>> model.organs
+        ('solid', 'fluid')
     """
     last = Stage(until)
     with opened(

@@ -41,6 +41,15 @@ def export_case(image: Path, label_map: LabelMap, rows: Sequence[AnyMeasurement]
     Raises:
         InputError: a highdicom that is too old, no DICOM,
             attributes missing or invalid, a segmentation of another image, no room to write.
+
+    Examples:
+        >>> from USLabelEfficientSegLib.imaging.files import read_label_map
+        >>> from USLabelEfficientSegLib.measurement.volumetric import measure_case
+        >>> label_map = read_label_map("labels/simulated_0000.nrrd")
+        >>> rows = measure_case(label_map, ["solid", "fluid"])
+        >>> files = export_case(Path("dicom/simulated_0000"), label_map, rows, Path("exported"))
+        >>> files.segmentation.name, files.report.name
+        ('simulated_0000_SEG.dcm', 'simulated_0000_SR.dcm')
     """
     _check_version()
     planar = is_dicom(image) and is_loose_frame(image)

@@ -69,6 +69,11 @@ def volume_agreement(measured_ml: Sequence[float], reference_ml: Sequence[float]
 
     Raises:
         InputError: fewer than three pairs, which are too few.
+
+    Examples:
+        >>> agreement = volume_agreement([21.0, 31.0, 39.0, 52.0], [20.0, 30.0, 40.0, 50.0])
+        >>> agreement.cases, round(agreement.absolute.value, 2)
+        (4, 0.99)
     """
     pairs = np.column_stack([np.asarray(measured_ml, dtype=np.float64), np.asarray(reference_ml, dtype=np.float64)])
     if len(pairs) < MINIMAL_CASES:

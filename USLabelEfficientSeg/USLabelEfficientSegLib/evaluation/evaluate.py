@@ -89,6 +89,11 @@ def evaluate_folders(predictions: Path, references: Path, organs: Sequence[str])
 
     Raises:
         InputError: a prediction has no reference, or a case cannot be evaluated.
+
+    Examples:
+        >>> rows = evaluate_folders(Path("labels"), Path("labels"), ["solid", "fluid"])
+        >>> print(rows[0].case, rows[0].organ, rows[0].dice)
+        simulated_0000 solid 1.0
     """
     return evaluate_pairs(pair_folders(predictions, references)[0], organs)
 

@@ -17,7 +17,12 @@ from scipy.spatial import cKDTree
 
 
 def dice(prediction: np.ndarray, reference: np.ndarray) -> float:
-    """Dice coefficient ``2 |P and R| / (|P| + |R|)`` of two boolean masks of the same shape, in [0, 1]."""
+    """Dice coefficient ``2 |P and R| / (|P| + |R|)`` of two boolean masks of the same shape, in [0, 1].
+
+    Examples:
+        >>> print(dice(np.array([True, True, False, False]), np.array([True, False, False, True])))
+        0.5
+    """
     total = np.count_nonzero(prediction) + np.count_nonzero(reference)
     return 2.0 * np.count_nonzero(prediction & reference) / total if total else 1.0
 

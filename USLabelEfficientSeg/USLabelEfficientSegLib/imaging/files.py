@@ -49,6 +49,11 @@ def read_volume(path: Path | str) -> Scan:
 
     Raises:
         InputError: missing, unreadable, truncated, not finite, constant, 2-D, 4-D, or too large.
+
+    Examples:
+        >>> volume = read_volume("images/simulated_0000.nrrd")
+        >>> volume.geometry.shape, volume.geometry.spacing
+        ((24, 24, 16), (3.3, 3.3, 4.0))
     """
     path = Path(path)
     frames = _read_time_points(path, most=1)
@@ -76,6 +81,11 @@ def read_label_map(path: Path | str) -> LabelMap:
     Raises:
         InputError: as for `read_volume` (a constant label map is fine), colour, values that are not integers from 0
             to 255, or segments that overlap.
+
+    Examples:
+        >>> label_map = read_label_map("labels/simulated_0000.nrrd")
+        >>> np.unique(label_map.voxels).tolist()
+        [0, 1, 2]
     """
     path = Path(path)
     with reading(path):
@@ -132,12 +142,24 @@ def write_volume(path: Path | str, volume: Scan) -> None:
 
     Raises:
         InputError: unknown suffix, no such folder, no write permission, or the disk is full.
+
+    Examples:
+        >>> write_volume("copy.nii.gz", read_volume("images/simulated_0000.nrrd"))
+        >>> read_volume("copy.nii.gz").geometry.shape
+        (24, 24, 16)
     """
     write_image(Path(path), volume.voxels, volume.geometry)
 
 
 def write_label_map(path: Path | str, label_map: LabelMap, metadata: Mapping[str, str] | None = None) -> None:
-    """Write a label map like `write_volume`; NRRD and MetaImage keep `metadata`, texts by name."""
+    """Write a label map like `write_volume`; NRRD and MetaImage keep `metadata`, texts by name.
+
+    Examples:
+        >>> label_map = read_label_map("labels/simulated_0000.nrrd")
+        >>> write_label_map("copy.nrrd", label_map)
+        >>> bool((read_label_map("copy.nrrd").voxels == label_map.voxels).all())
+        True
+    """
     write_image(Path(path), label_map.voxels, label_map.geometry, metadata)
 
 
@@ -172,6 +194,10 @@ def find_images(folder: Path | str, dimension: Dimension = 3, *, labels: bool = 
 
     Raises:
         InputError: not a folder, no images, or two images of the same name.
+
+    Examples:
+        >>> list(find_images("images"))
+        ['simulated_0000', 'simulated_0001', 'simulated_0002']
     """
     folder, pictures = Path(folder), dimension == 2
     suffixes = (*READ_SUFFIXES, *PICTURE_SUFFIXES) if pictures else READ_SUFFIXES

@@ -102,6 +102,11 @@ def measure_files(
     Raises:
         InputError: a file cannot be read or measured, its image has changed since it was segmented, two
             segmentations are of images of the same name, or one is of a volume and another of a 2-D image.
+
+    Examples:
+        >>> rows = measure_files([Path("labels")], ["solid", "fluid"])
+        >>> [(row.case, row.organ) for row in rows[:2]]
+        [('simulated_0000', 'solid'), ('simulated_0000', 'fluid')]
     """
     files = given_files(paths)
     failures = failures or Failures()

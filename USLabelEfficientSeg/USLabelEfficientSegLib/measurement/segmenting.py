@@ -47,7 +47,18 @@ def segment_and_measure(
     threads: Callable[[], int] = lambda: 1,
     suffix: str = LABEL_SUFFIXES[0],
 ) -> Iterator[MeasuredFile]:
-    """Segment scans as `segment_files` does, and write `NAME_measurements.json` beside each segmentation."""
+    """Segment scans as `segment_files` does, and write `NAME_measurements.json` beside each segmentation.
+
+    Examples:
+        >>> from USLabelEfficientSegLib.imaging.files import find_images
+        >>> from USLabelEfficientSegLib.segmentation.loading import load_model
+        >>> model, images = load_model(Path("my-study")), find_images("images")
+        >>> for file in segment_and_measure(model, images, Path("segmented"), torch.device("cpu")):
+        ...     print(file.path.name, [row.organ for row in file.rows])
+        simulated_0000.nrrd ['solid', 'fluid']
+        simulated_0001.nrrd ['solid', 'fluid']
+        simulated_0002.nrrd ['solid', 'fluid']
+    """
     rows: list[AnyMeasurement] = []
     digest = model.digest()
 
@@ -80,6 +91,15 @@ def measure_prediction(model: Model, prediction: Prediction, labels: LabelMap) -
         model: what made the prediction.
         prediction: of a scan.
         labels: the prediction's labels.
+
+    Examples:
+        >>> from USLabelEfficientSegLib.imaging.files import read_volume
+        >>> from USLabelEfficientSegLib.segmentation.loading import load_model
+        >>> model = load_model(Path("my-study"))
+        >>> prediction = model.predict(read_volume("images/simulated_0000.nrrd"), torch.device("cpu"))
+        >>> rows = measure_prediction(model, prediction, prediction.labels())
+        >>> [row.organ for row in rows]
+        ['solid', 'fluid']
     """
     statistics = model.statistics
     rows: Sequence[AnyMeasurement]

@@ -55,6 +55,13 @@ def measure_case(
     Raises:
         InputError: a label without a name, unlabelled voxels, probabilities that do not fit, an image on another
             grid, a transform that is no linear one of 3-D space.
+
+    Examples:
+        >>> from USLabelEfficientSegLib.imaging.files import read_label_map
+        >>> label_map = read_label_map("labels/simulated_0000.nrrd")
+        >>> row = measure_case(label_map, ["solid", "fluid"])[0]
+        >>> row.organ, bool(row.volume_ml == (label_map.voxels == 1).sum() * label_map.geometry.voxel_volume_ml)
+        ('solid', True)
     """
     if image is not None:
         label_map = fitted(label_map, image.geometry)

@@ -40,6 +40,12 @@ def suggest(
 
     Raises:
         InputError: a volume of 2-D images, no such volume, nothing left, or a count below 1.
+
+    Examples:
+        >>> study = Study.open(Path("my-study"))
+        >>> slices = [(suggestion.volume, suggestion.axis, suggestion.index) for suggestion in suggest(study, 2)]
+        >>> len(slices)
+        2
     """
     device = device or torch.device("cpu")
     if study.is_planar:

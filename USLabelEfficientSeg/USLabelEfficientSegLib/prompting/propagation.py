@@ -87,6 +87,16 @@ def propagate(
 
     Raises:
         InputError: labels on another grid, everything or nothing labelled, an organ without a drawing.
+
+    Examples:
+        >>> from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume
+        >>> complete = read_label_map("labels/simulated_0000.nrrd")
+        >>> voxels = np.full_like(complete.voxels, UNLABELLED)
+        >>> voxels[:, :, ::3] = complete.voxels[:, :, ::3]  # every third slice is labelled
+        >>> labels = LabelMap(voxels, complete.geometry, complete.name)
+        >>> prediction = propagate(read_volume("images/simulated_0000.nrrd"), labels, ["solid", "fluid"], mirrors=1)
+        >>> np.unique(prediction.labels().voxels).tolist()
+        [0, 1, 2]
     """
     network = network or load_starter()
     if not labels.geometry.same_grid(volume.geometry):

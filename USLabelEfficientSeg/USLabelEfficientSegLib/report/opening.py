@@ -34,6 +34,11 @@ def open_report(
 
     Raises:
         InputError: what was given does not fit together or cannot be read.
+
+    Examples:
+        >>> from USLabelEfficientSegLib.report.writing import write_report
+        >>> write_report(Path("report.html"), open_report(Path("my-study"))).cases
+        3
     """
     if kind_of(source) == "a study":
         given = {"--images": images, "--references": references, "--study": study, "--organs": organs}

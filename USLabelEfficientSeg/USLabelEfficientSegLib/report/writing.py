@@ -35,6 +35,12 @@ def write_report(path: Path, content: ReportContent, *, pdf: Path | None = None)
 
     Raises:
         InputError: a case cannot be read, no room or permission to write.
+
+    Examples:
+        >>> from USLabelEfficientSegLib.report.opening import open_report
+        >>> content = open_report(Path("labels"), images=Path("images"), organs=["solid", "fluid"])
+        >>> write_report(Path("report.html"), content, pdf=Path("report.pdf")).cases
+        3
     """
     return write_document(path, report_document(content), pdf=pdf)
 

@@ -22,6 +22,10 @@ def load_model(path: Path) -> TrainedModel:
 
     Raises:
         InputError: the study is not trained, or now has other organs than its model; a file that is no model.
+
+    Examples:
+        >>> load_model(Path("my-study")).organs
+        ('solid', 'fluid')
     """
     if not path.is_dir():
         check_model(path)

@@ -84,7 +84,15 @@ class SegmentationModel:
         return False
 
     def predict(self, volume: Scan, device: torch.device) -> VolumePrediction:
-        """Class probabilities of a volume, see `inference.predict`."""
+        """Class probabilities of a volume, see `inference.predict`.
+
+        Examples:
+            >>> from USLabelEfficientSegLib.imaging.files import read_volume
+            >>> model = SegmentationModel.load(Path("my-study/run/model.safetensors"))
+            >>> prediction = model.predict(read_volume("images/simulated_0000.nrrd"), torch.device("cpu"))
+            >>> prediction.labels().voxels.shape
+            (24, 24, 16)
+        """
         from .inference import predict
 
         return predict(self, volume, device)

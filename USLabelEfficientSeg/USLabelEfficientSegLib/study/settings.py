@@ -313,7 +313,12 @@ _PRESETS: dict[PresetName, Settings] = {
 
 
 def preset(name: str) -> Settings:
-    """The settings of a preset. Raises `InputError` for an unknown name."""
+    """The settings of a preset. Raises `InputError` for an unknown name.
+
+    Examples:
+        >>> preset("standard").student.members
+        3
+    """
     for known, settings in _PRESETS.items():
         if name == known:
             return settings
@@ -324,6 +329,10 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     """A validated copy with values replaced by dotted name, such as `{"student.steps": 10}`.
 
     Raises `InputError` for an unknown name or a value out of bounds.
+
+    Examples:
+        >>> changed(preset("quick"), {"student.steps": 10}).student.steps
+        10
     """
     data = settings.model_dump()
     for name, value in changes.items():

@@ -75,6 +75,13 @@ class Study:
             InputError: bad image, volumes and 2-D images together, unknown pixel size; a label without an image,
                 with another geometry or without a labelled slice; a class in only one of several labels (probably a
                 mistake; naming organs allows it); a fraction outside (0, 1]; no room or permission to write.
+
+        Examples:
+            >>> study = Study.create(
+            ...     Path("new-study"), Path("images"), Path("labels"), organs=["solid", "fluid"], label_fraction=0.2
+            ... )
+            >>> len(study.cases), study.organs, 0.1 < study.label_fraction() < 0.3
+            (3, ('solid', 'fluid'), True)
         """
         from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES
         from .creation import create_study
@@ -95,7 +102,13 @@ class Study:
 
     @classmethod
     def open(cls, folder: Path) -> Study:
-        """Open an existing study. Raises `InputError`: damaged, incomplete, or of a newer version."""
+        """Open an existing study. Raises `InputError`: damaged, incomplete, or of a newer version.
+
+        Examples:
+            >>> study = Study.open(Path("my-study"))
+            >>> [case.name for case in study.cases]
+            ['simulated_0000', 'simulated_0001', 'simulated_0002']
+        """
         study = cls(folder, read_manifest(folder))
         for case in study.cases:
             for record in (case.image, case.labels):

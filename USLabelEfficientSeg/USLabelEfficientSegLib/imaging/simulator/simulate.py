@@ -56,6 +56,11 @@ def simulate_volume(
     Raises:
         InputError: For an unknown probe, an impossible number of organs, too few voxels or a spacing that is
             not positive.
+
+    Examples:
+        >>> case = simulate_volume(0, shape=(24, 24, 16), spacing=(3.3, 3.3, 4.0))
+        >>> case.volume.voxels.shape, case.organs
+        ((24, 24, 16), ('organ A', 'organ B'))
     """
     if not 1 <= organ_count <= len(ORGAN_PLANS):
         raise InputError("simulated volume", f"cannot have {organ_count} organs", f"ask for 1 to {len(ORGAN_PLANS)}")
