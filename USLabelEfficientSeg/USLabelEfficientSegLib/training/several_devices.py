@@ -113,17 +113,19 @@ def _train_together(count: int, train: Callable[..., Any], context: TrainingCont
             reports.append(report)
             other_end.close()  # or the end of the process would not end the connection
         _send(reports, pickled((train, context.elsewhere())))
+        running = list(zip(processes, reports, strict=True))
         while processes[0].exitcode != 0:
             if cancelled is not None and cancelled():
                 stop.set()
-            running = [process.sentinel for process in processes if process.exitcode is None]
-            connection.wait(running, timeout=_SECONDS_BETWEEN_LOOKS)
+            ended = connection.wait([process.sentinel for process, _ in running], timeout=_SECONDS_BETWEEN_LOOKS)
             for event in told.new_events():
                 events.pass_on(event)
             # The cause is the process that ended first: others fail only when they miss it.
-            for process, report in zip(processes, reports, strict=True):
+            for process, report in [each for each in running if each[0].sentinel in ended]:
+                process.join()
                 if process.exitcode:
                     raise cause(process, report, asked_to_stop=cancelled is not None and cancelled())
+                running.remove((process, report))
     finally:
         for process in processes:
             process.kill()
