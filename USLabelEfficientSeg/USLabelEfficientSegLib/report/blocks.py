@@ -22,7 +22,7 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Heading:
-    """Heading of what follows within a section."""
+    """A heading within a section."""
 
     kind: ClassVar[str] = "heading"
     text: str
@@ -44,9 +44,9 @@ class Table:
 
     Args:
         headings, rows, text_columns: the cells.
-        caption: what the table is, for those who hear it.
+        caption: of the table, for people who hear it read.
         marked: rows that ask for caution, by number.
-        links: where the first cell leads, by its text: the `anchor` of a `CaseCard`.
+        links: target of the first cell, by its text: the `anchor` of a `CaseCard`.
     """
 
     kind: ClassVar[str] = "table"
@@ -106,7 +106,7 @@ class SliceRow:
 
     @property
     def widest_rem(self) -> float:
-        """How wide it may be on a screen, so that no slice is higher than a page of a book."""
+        """The largest width on a screen, so that no slice is higher than a page of a book."""
         width = sum(picture.size_mm[0] for picture in self.slices)
         return round(_HIGHEST_REM * width / max(picture.size_mm[1] for picture in self.slices), 1)
 
@@ -119,7 +119,7 @@ class CaseCard:
         name: of the case.
         anchor: its place in the page, of ASCII letters, digits and dashes.
         table: its numbers.
-        cautions: sentences, none of them where nothing asks for caution.
+        cautions: sentences, empty if nothing asks for caution.
         rows: its slices.
         picture: the organs in 3-D.
     """
@@ -139,7 +139,7 @@ UNCERTAINTY = "uncertainty"
 
 @dataclass(frozen=True)
 class LegendEntry:
-    """What a colour stands for: one of `LINES` over an image, the scale of `UNCERTAINTY`, or a chart's character."""
+    """The meaning of a colour: one of `LINES` over an image, the scale of `UNCERTAINTY`, or a chart's character."""
 
     text: str
     colour: str
@@ -167,7 +167,7 @@ Block = Paragraph | Heading | Tiles | Table | Pairs | Picture | PictureRow | Sli
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a report under its title; a folded one is opened by whoever wants to read it."""
+    """A part of a report under its title; a folded part opens on a click."""
 
     title: str
     blocks: Sequence[Block]

@@ -1,4 +1,4 @@
-"""The report of segmentations in files with their images, whoever made them."""
+"""The report of segmentations in files with their images, by any program."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from .visits import Visit, check_visits, read_visits
 
 @dataclass(frozen=True)
 class SegmentationFiles:
-    """Segmentations in files, and what they are reported with.
+    """Segmentations in files, and all that is reported with them.
 
     Args:
         kind: of volumes or of 2-D images.
@@ -113,7 +113,7 @@ def open_segmentations(
         references: folder of label maps, or CSV of volumes (see `read_reference_volumes`).
         visits: CSV of repeated scans (see `read_visits`).
         study: that of the model which has made them.
-        failures: takes up what is wrong with one segmentation, so that the others are reported.
+        failures: takes up the fault of one segmentation, so that the others are reported.
 
     Raises:
         InputError: no segmentations, one without an image, different organs, no reference of any case, a visit of

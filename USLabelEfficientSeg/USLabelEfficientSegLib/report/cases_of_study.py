@@ -1,4 +1,4 @@
-"""The report of a trained study: its own cases, segmented now, and what is known about its training."""
+"""The report of a trained study: its own cases, segmented now, and its training."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def content_of_study(
         device: where to segment.
         visits: CSV of repeated scans (see `read_visits`).
         show_names: tell the names of cases and subjects.
-        failures: takes up what is wrong with one case, so that the others are reported.
+        failures: takes up the fault of one case, so that the others are reported.
 
     Raises:
         InputError: no study, or one that is not trained to the end; a visit of an unknown case.
@@ -80,7 +80,7 @@ def with_training(content: ReportContent, study: Study) -> ReportContent:
 
 
 def _labelled(study: Study) -> dict[str, str]:
-    """How much of a study is labelled: slices of volumes, or whole images."""
+    """The labelled part of a study: slices of volumes, or whole images."""
     summary = study.summary()
     if study.dimension == 2:
         share = in_percent(study.label_fraction())
@@ -101,7 +101,7 @@ def _cases(
 
 
 def _case(study: Study, case: Case, model: Model, device: torch.device, label: str) -> ReportCase:
-    """A case; its label is the reference where it is complete."""
+    """A case; a complete label is its reference."""
     file = study.folder / case.image.file
     if sha256_of(file) != case.image.sha256:
         problem = "has changed since it was added to the study"

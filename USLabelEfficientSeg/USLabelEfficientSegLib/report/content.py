@@ -1,4 +1,4 @@
-"""What goes into a report of volumes or of 2-D images: segmented cases, and what is known of their model."""
+"""The content of a report of volumes or of 2-D images: segmented cases, and facts about their model."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ TrueValues = Mapping[str, Mapping[str, float]]  # by organ and name of the quant
 
 @dataclass(frozen=True)
 class CaseSummary:
-    """What remains of a case once its pictures are drawn; fields as in `ReportCase`, `name` that of the image."""
+    """A case without its voxels, once its pictures are drawn; fields as in `ReportCase`, `name` is the image's."""
 
     label: str
     name: str
@@ -76,7 +76,7 @@ class ReportCase:
 
 @dataclass(frozen=True)
 class ReportContent:
-    """All that a report shows. Its texts must not name a patient: only labels of cases may, if asked to.
+    """All that a report shows. Its texts must not name a patient; only labels of cases may, on request.
 
     Args:
         title: heading of the report.
@@ -104,5 +104,5 @@ class ReportContent:
 
 
 def case_labels(names: Sequence[str], show_names: bool) -> dict[str, str]:
-    """What a report calls cases, by name: "Case 001", ..., since file names often name patients, unless asked for."""
+    """The labels of cases, by name: "Case 001", ... because file names often name patients; names only on request."""
     return {name: name if show_names else f"Case {number:03d}" for number, name in enumerate(names, start=1)}

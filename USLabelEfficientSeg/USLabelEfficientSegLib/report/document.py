@@ -29,7 +29,7 @@ _LOOK_FIRST = (
 )
 _INTERVALS = "The intervals are 90 % prediction intervals: of 10 such intervals about 9 hold the true value."
 _NO_INTERVALS = (
-    "No prediction intervals are given: the model was not calibrated, or the segmentations are not, or no longer, its "
+    "No prediction intervals are given: the model was not calibrated, or the segmentations are not (or no longer) its "
     "own."
 )
 _BOUND = "≥ marks an organ that is cut by the edge of the image: it is at least as large as given."
@@ -68,7 +68,7 @@ def report_document(content: ReportContent) -> Document:
 
 
 def _reading(content: ReportContent, cases: Sequence[CaseSummary]) -> list[str]:
-    """How to read the report, in three sentences or so."""
+    """How to read the report, in about three sentences."""
     known = any(one.interval for case in cases for row in case.rows for one in row.headline)
     numbers = [content.kind.advice, _INTERVALS if known else _NO_INTERVALS, _BOUND]
     fitted = f", thin ones the {content.kind.fitted}s" if content.kind.fitted else ""

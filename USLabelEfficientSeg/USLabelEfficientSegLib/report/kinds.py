@@ -1,4 +1,4 @@
-"""What reports of volumes and of 2-D images say in other words: what was segmented, how it was done and measured."""
+"""The words in which reports of volumes and of 2-D images differ: the scans, the methods, the measurements."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Kind:
         subject: what the report is about.
         of_study, of_files: titles of the report of a trained study and of that of segmentations in files.
         advice: which number to use, where there are several.
-        fitted: what is fitted to the outlines, if anything is.
+        fitted: the curve fitted to the outlines, if there is one.
         methods: how the scans were segmented, by the method of the training.
         measures: how they were measured and drawn.
         citations: numbered in the texts.
@@ -51,10 +51,10 @@ _PARTNER = (
 _STUDENT = (
     "The teacher's predictions for the remaining slices, with their uncertainty, become 3-D pseudo-labels, which are "
     "refined as volumes. A 3-D student learns from the labelled slices and the pseudo-labels and segments whole "
-    "volumes [1]. Beyond that paper, and as far as the settings say so, it learns on in rounds from its own "
-    "predictions, a second student learns from the labelled slices alone, the students and the position of the organs "
-    "in the labelled slices vote (geometric mean of their probabilities), and the result is scaled to agree with the "
-    "labelled slices."
+    "volumes [1]. Beyond that paper, depending on the settings, this distilled student learns on in rounds from its "
+    "own predictions; a supervised student learns from the labelled slices alone; the students and the position of the "
+    "organs in the labelled slices vote (geometric mean of their probabilities); and the result is scaled to agree "
+    "with the labelled slices."
 )
 VOLUMES = Kind(
     dimension=3,
@@ -73,10 +73,10 @@ VOLUMES = Kind(
         f"information in both [2]. {_PARTNER} {_STUDENT}",
     },
     measures=(
-        "The volume of an organ is the sum of its probabilities over all voxels where the segmentation came with them: "
-        "that also counts the share of the organ that uncertain voxels at its boundary are likely to hold. Where it "
-        "came without them, it is the outline volume, that of the outlined voxels. The ellipsoid formula is π/6 times "
-        "length, width and height along the organ's principal axes; the largest diameter is that of its surface.",
+        "The volume of an organ is the sum of its probabilities over all voxels, which also counts the likely part of "
+        "the organ in uncertain voxels at its boundary. For a segmentation without probabilities it is the outline "
+        "volume, the volume of the outlined voxels. The ellipsoid formula is π/6 times length, width and height along "
+        "the organ's principal axes; the largest diameter is that of its surface.",
         "Pictures are three perpendicular views through the middle of an organ, in true proportions. Letters at the "
         "edges say where right (R), left (L), anterior (A), posterior (P), superior (S) and inferior (I) lie according "
         "to the image file; views along oblique axes have none. The uncertainty map shows the entropy of the "
@@ -99,14 +99,14 @@ IMAGES = Kind(
     methods={
         "information-divergence": "The network UNeXt learns from the labelled images by their labels and from all "
         "others by the predictions of a partner and by the divergence of the information in both [1]. "
-        f"{_PARTNER} In every round but the first (setting divergence.rounds) what a network learns on images without "
-        "labels comes from the networks that the round before ended with. The moving average of UNeXt segments the "
-        "images; its probabilities are averaged over magnifications and zoomed refinements of the parts that "
-        "show the organs, and over the mirror image if it has learnt from mirror images.",
+        f"{_PARTNER} After the first round (setting divergence.rounds) the networks at the end of the previous round "
+        "teach on images without labels. The moving average of UNeXt segments the images; its probabilities are "
+        "averaged over magnifications and zoomed refinements of the parts that show the organs, and over the mirror "
+        "image if it has learnt from mirror images.",
     },
     measures=(
-        "The area of an organ is the sum of its probabilities over all pixels where the segmentation came with them, "
-        "else that of the outlined pixels. The ellipse has the area, the centre, the direction and the ratio of axes "
+        "The area of an organ is the sum of its probabilities over all pixels or, without probabilities, the area of "
+        "the outlined pixels. The ellipse has the area, the centre, the direction and the ratio of axes "
         "(second moments) of the largest piece of the organ with its holes filled; the circumference is that of the "
         "ellipse. The perimeter is the length of the outline itself. The uncertainty map shows the entropy of the "
         "probabilities as a share of its largest possible value.",

@@ -1,4 +1,4 @@
-"""What a report is made of, from what the user gives: a trained study, or segmentations in files with their images."""
+"""The content of a report from the user's input: a trained study, or segmentations in files with their images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ def open_report(
     device: str = "auto",
     failures: Failures | None = None,
 ) -> ReportContent:
-    """What the report shows; its cases are read when they are asked for.
+    """The content of the report; its cases are read one at a time.
 
     Args:
         source: a trained study, or a folder of segmentations.

@@ -1,4 +1,4 @@
-"""Measurements as tables: a column for every quantity, its interval, its reference, and how far they are apart."""
+"""Measurements as tables: a column for every quantity, its interval, its reference, and the difference."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _SIGNS = {"mm2": "mm²"}
 
 @dataclass(frozen=True)
 class Scale:
-    """How the values of a quantity are written in a table: one unit for all, so that rows compare."""
+    """The format of a quantity's values in a table: one unit for all, so that rows compare."""
 
     name: str
     unit: str
@@ -38,7 +38,7 @@ class Scale:
         return three_digits(scaled, signed=signed, least_decimals=self.least_decimals)
 
     def interval(self, bounds: Interval | None) -> str:
-        """An interval in words: its bounds may be negative, so that a dash would not do."""
+        """An interval in words, because a dash would be unclear beside negative bounds."""
         return UNKNOWN if bounds is None else f"{self.text(bounds[0])} to {self.text(bounds[1])}"
 
 
@@ -81,7 +81,7 @@ def known_value(row: Measurement, quantity: Quantity) -> float | None:
 
 
 def error_of(row: Measurement, quantity: Quantity, true: float | None) -> float | None:
-    """By how much a value differs from its reference, in its `error_unit`; None where that cannot be told."""
+    """The difference of a value from its reference, in its `error_unit`; None if it cannot be told."""
     value = known_value(row, quantity)
     if value is None or true is None:
         return None
@@ -156,7 +156,7 @@ def table_of(
     rows_of: Sequence[Measurement] = (),
     links: Mapping[str, str] | None = None,
 ) -> Table:
-    """A table without the columns that nobody fills.
+    """A table without its empty columns.
 
     Args:
         headings, cells: of all columns.

@@ -113,7 +113,7 @@ def read_visits(path: Path) -> list[Visit]:
 
 
 def check_visits(visits: Iterable[Visit], cases: Container[str]) -> None:
-    """Raise `InputError` when there is a visit of which there is no case."""
+    """Raise `InputError` when a visit has no case."""
     for visit in visits:
         if visit.case not in cases:
             problem = "is a visit of which there is no segmentation"
