@@ -234,6 +234,18 @@ def test_a_title_stands_on_the_page_of_the_picture_that_follows_it(lines, legend
 
 
 @pytest.mark.parametrize("lines", range(0, 60, 7))
+def test_a_legend_stands_on_the_page_of_its_picture(lines):
+    above = [Paragraph("A line.") for _ in range(lines)]
+    legend = Legend([LegendEntry("an organ", "#ff8800", "●")])
+    text = document_of(Section("Agreement", [Paragraph("One."), *above, legend, grey_picture(height=60)]))
+
+    pages = pages_of(text)
+
+    (page,) = [page for page in pages if "an organ" in page.extract_text()]
+    assert len(page.images) == 1
+
+
+@pytest.mark.parametrize("lines", range(0, 60, 7))
 def test_all_pictures_of_a_volume_stand_on_the_page_of_its_name(lines):
     above = [Paragraph("A line.") for _ in range(lines)]
     volumes = [[Heading(name), grey_picture(height=70), grey_picture(height=60)] for name in ("First", "Second")]

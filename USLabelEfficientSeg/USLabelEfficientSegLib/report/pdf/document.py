@@ -83,6 +83,8 @@ class _Writer(Pages):
         for number, block in enumerate(section.blocks):
             if isinstance(block, Heading):
                 self._keep_with_pictures(section.blocks[number + 1 :])
+            if isinstance(block, Legend) and isinstance((*section.blocks, None)[number + 1], Picture):
+                self.room_for(min(self._height_to_pictures(section.blocks[number:]), self.eph))
             self._block(block)
 
     def _block(self, block: Block) -> None:
