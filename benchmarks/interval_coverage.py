@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from USLabelEfficientSegLib.calibration.intervals import Calibration, calibration_from_scans
 from USLabelEfficientSegLib.demo import DemoDesign, simulate_folder
+from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
 from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, read_volume
 from USLabelEfficientSegLib.measurement.volumes import organ_volumes
 from USLabelEfficientSegLib.segmentation.inference import predict
-from USLabelEfficientSegLib.segmentation.loading import load_volume_model
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel, choose_device
 from USLabelEfficientSegLib.study.study import Study
 from USLabelEfficientSegLib.training.memory import tune_memory
@@ -78,7 +78,8 @@ def main() -> None:
     parser.add_argument("--simulate", type=int, metavar="N")
     arguments = parser.parse_args()
     tune_memory()
-    model, study = load_volume_model(arguments.study), Study.open(arguments.study)
+    study = Study.open(arguments.study)
+    model = SegmentationModel.load(study.run_folder / MODEL_NAME)
     if model.calibration is None:
         parser.error("the model has no calibration")
     if arguments.simulate is None:

@@ -9,7 +9,7 @@ from USLabelEfficientSegLib.divergence.unext import UNeXt
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import Scan
-from USLabelEfficientSegLib.segmentation.image_model import ImageModel, ImagePrediction, predict_image
+from USLabelEfficientSegLib.segmentation.image_model import ImageModel, ImagePrediction
 from USLabelEfficientSegLib.segmentation.image_statistics import ImageStatistics
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.training.checkpoint import load_checkpoint, save_checkpoint
@@ -46,9 +46,7 @@ def test_a_model_is_the_same_after_its_file(model, image, tmp_path):
     model.save(tmp_path / "model.safetensors")
     loaded = ImageModel.load(tmp_path / "model.safetensors")
 
-    np.testing.assert_array_equal(
-        predict_image(loaded, image, CPU).probability, predict_image(model, image, CPU).probability
-    )
+    np.testing.assert_array_equal(loaded.predict(image, CPU).probability, model.predict(image, CPU).probability)
     for name in (
         "organs",
         "image_size",
@@ -107,7 +105,7 @@ def test_models_of_images_and_of_volumes_are_told_apart(model, trained_study, tm
 
 
 def test_a_prediction_lies_on_the_pixels_of_its_image(model, image):
-    prediction = predict_image(model, image, CPU)
+    prediction = model.predict(image, CPU)
 
     assert prediction.probability.shape == (3, 40, 24, 1)
     np.testing.assert_allclose(prediction.probability.sum(axis=0), 1, atol=1e-5)
@@ -119,9 +117,7 @@ def test_a_prediction_lies_on_the_pixels_of_its_image(model, image):
 def test_gain_and_unit_of_an_image_do_not_matter(model, image):
     louder = Scan(image.voxels.astype(np.float32) * 3 + 17, GRID, "b")
 
-    np.testing.assert_allclose(
-        predict_image(model, louder, CPU).probability, predict_image(model, image, CPU).probability, atol=1e-4
-    )
+    np.testing.assert_allclose(model.predict(louder, CPU).probability, model.predict(image, CPU).probability, atol=1e-4)
 
 
 def test_small_fragments_and_pinholes_go_and_real_pieces_stay():

@@ -68,8 +68,15 @@ class ImageModel:
         return False
 
     def predict(self, image: Scan, device: torch.device) -> ImagePrediction:
-        """Class probabilities of an image, see `predict_image`."""
-        return predict_image(self, image, device)
+        """Class probabilities of an image at its own pixels."""
+        network, grey = self.network.to(device), image_grey(image)
+        pixel_size, size, mirrored = image_pixel_size(image.geometry), self.image_size, self.mirrored
+        first = predict_images(network, grey[None], pixel_size, size, mirrored=mirrored, zooms=self.zooms)[0]
+        probability = refine_zoomed(
+            network, grey, first, pixel_size, size, mirrored=mirrored, margins=self.zoom_margins
+        )
+        shares = probability.movedim(2, 1)[..., None].contiguous().numpy()
+        return ImagePrediction(shares, image.geometry, image.name, image_features(image))
 
     def digest(self) -> str:
         """A checksum of what decides how the model segments, see `model_digest`."""
@@ -168,13 +175,3 @@ class ImagePrediction:
     def uncertainty(self) -> NDArray[np.float32]:
         """(I, J, 1), see `decision.uncertainty_of`."""
         return uncertainty_of(self.probability)
-
-
-def predict_image(model: ImageModel, image: Scan, device: torch.device) -> ImagePrediction:
-    """Class probabilities of an image at its own pixels."""
-    network, grey = model.network.to(device), image_grey(image)
-    pixel_size, size, mirrored = image_pixel_size(image.geometry), model.image_size, model.mirrored
-    first = predict_images(network, grey[None], pixel_size, size, mirrored=mirrored, zooms=model.zooms)[0]
-    probability = refine_zoomed(network, grey, first, pixel_size, size, mirrored=mirrored, margins=model.zoom_margins)
-    shares = probability.movedim(2, 1)[..., None].contiguous().numpy()
-    return ImagePrediction(shares, image.geometry, image.name, image_features(image))

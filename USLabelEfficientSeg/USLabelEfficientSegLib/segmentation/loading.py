@@ -42,14 +42,6 @@ def load_model(path: Path) -> TrainedModel:
     return model
 
 
-def load_volume_model(path: Path) -> SegmentationModel:
-    """The model, which must be of volumes. Raises `InputError` as `load_model`, or if it is of 2-D images."""
-    model = load_model(path)
-    if isinstance(model, ImageModel):
-        raise InputError(path, "is a model of 2-D images", "give the model of a study of volumes")
-    return model
-
-
 def model_dimension(path: Path) -> Dimension:
     """Whether the model of a study folder or a model file is for 2-D images or for volumes, without loading it.
 
