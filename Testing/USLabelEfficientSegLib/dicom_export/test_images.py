@@ -15,9 +15,11 @@ from pydicom.uid import generate_uid
 from USLabelEfficientSegLib.annotation.label_files import read_labels
 from USLabelEfficientSegLib.dicom_export.export import export_case
 from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.imaging.files import write_label_map
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.measurement.planar import measure_labels
+from USLabelEfficientSegLib.segmentation.segments import segment_metadata
 
 SPACING = (0.2, 0.3)  # along columns and rows, in mm
 ORGANS = ("head", "stone")
@@ -155,3 +157,20 @@ def test_an_image_without_identifiers_is_refused(label_map, rows, tmp_path):
     del dataset.StudyInstanceUID
     with pytest.raises(InputError, match="has no StudyInstanceUID, to which other objects could refer"):
         export_case(save(dataset, tmp_path / "a.dcm"), label_map, rows, tmp_path / "out")
+
+
+def test_the_command_exports_images(image, label_map, tmp_path, call):
+    (tmp_path / "found").mkdir()
+    (tmp_path / "images").mkdir()
+    image.rename(tmp_path / "images" / image.name)
+    write_label_map(tmp_path / "found" / "head 7.nrrd", label_map, segment_metadata(label_map, ORGANS))
+
+    code, out, err = call(
+        "export-dicom", tmp_path / "found", "--images", tmp_path / "images", "--output", tmp_path / "dicom"
+    )
+
+    assert (code, err) == (0, "") and "send these files to the archive" in out
+    head, _ = hd.sr.srread(tmp_path / "dicom" / "head 7_SR.dcm").content.get_planar_roi_measurement_groups()
+    (expected, _) = measure_labels(label_map, ORGANS)
+    assert head.get_measurements(name=codes.SCT.Area)[0].value == pytest.approx(expected.area_mm2, rel=1e-6)
+    assert (tmp_path / "dicom" / "head 7_SEG.dcm").exists()

@@ -154,8 +154,9 @@ def export_dicom(
     """Write segmentations and measurements as DICOM objects that belong to the images.
 
     The measurements of `segment` are taken over. NAME_SEG.dcm is the segmentation. NAME_SR.dcm refers to it: a
-    measurement report (TID 1500) with volumes, prediction intervals and quality flags. Both refer to the source images
-    and carry the name, id and study of the patient, as DICOM objects must.
+    measurement report (TID 1500) with volumes, or with areas and circumferences of 2-D images, prediction intervals and
+    quality flags. Both refer to the source images and carry the name, id and study of the patient, as DICOM objects
+    must.
 
     \b
     Example:
@@ -163,8 +164,8 @@ def export_dicom(
       uslabelseg export-dicom segmentations --images dicom-volumes --output dicom
     """
     from ..measurement.organ import OrganMeasurement
+    from ..measurement.planar import PlanarMeasurement
     from ..report.cases_of_files import cases_of_files, open_segmentations
-    from ..report.kinds import VOLUMES
 
     try:
         from ..dicom_export.export import export_case
@@ -175,15 +176,13 @@ def export_dicom(
     failures = told_failures()
     files = open_segmentations(segmentations, images, organs=parse_organs(organs), failures=failures)
     end_if_none_is_left(failures)
-    if files.kind is not VOLUMES:
-        raise InputError(segmentations, "holds segmentations of 2-D images", "give those of volumes")
     kinds = ("SEG", "SR")
     objects = {name: [output / f"{name}_{kind}.dcm" for kind in kinds] for name in files.segmentations}
     outputs = outputs_of(overwrite, [segmentations, images], *(file for pair in objects.values() for file in pair))
     for name, path in counted(files.segmentations.items(), "writing DICOM"):
         with failures.of_one(path):
             (case,) = cases_of_files(replace(files, segmentations={name: path}), {name: name})
-            rows = [row for row in case.rows if isinstance(row, OrganMeasurement)]
+            rows = [row for row in case.rows if isinstance(row, OrganMeasurement | PlanarMeasurement)]
             with outputs.written(*objects[name]) as temporary:
                 export_case(files.images[name], case.label_map, rows, temporary[0].parent)
             console.say(f"{objects[name][0]} and {objects[name][1].name}")
