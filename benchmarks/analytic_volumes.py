@@ -67,7 +67,7 @@ def ellipsoid() -> Solid:
 def box() -> Solid:
     """Sides 1, 1.2 and 1.7."""
     half = np.array([0.5, 0.6, 0.85])
-    return Solid(lambda p: (np.abs(p) <= half).all(axis=-1), float(8 * half.prod()), (0.5, 0.6, 0.85))
+    return Solid(lambda p: np.asarray((np.abs(p) <= half).all(axis=-1)), float(8 * half.prod()), (0.5, 0.6, 0.85))
 
 
 def torus() -> Solid:
@@ -94,7 +94,8 @@ SOLIDS = {"sphere": sphere, "ellipsoid": ellipsoid, "box": box, "torus": torus, 
 
 def random_case(solid: Solid, rng: np.random.Generator) -> tuple[LabelMap, NDArray[np.float32], float]:
     """A solid at a random place and pose in a random grid: its label map, its probabilities, its volume in ml."""
-    spacing = np.exp(rng.uniform(*np.log(SPACINGS_MM), 3))
+    finest, coarsest = np.log(SPACINGS_MM)
+    spacing = np.exp(rng.uniform(finest, coarsest, 3))
     # The coarsest axis has at least 10 voxels across; the finest at most a few times as many, to stay small.
     spacing = np.maximum(spacing, spacing.max() / 2)
     scale = rng.uniform(FEWEST_VOXELS, MOST_VOXELS) * spacing.max()

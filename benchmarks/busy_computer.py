@@ -122,7 +122,7 @@ def measured(way: str, seconds: float) -> list[float]:
     if way in (TORCHS, ASLEEP):
         torch.set_num_threads(count())
     if way == ONE:
-        training.second_thread = nullcontext
+        vars(training)["second_thread"] = nullcontext
     settings, classes = preset("quick"), 3
     volume = prepare_volume(simulate_volume(0).volume, None, settings.working_grid.max_voxels)
     target = SoftTarget(torch.rand(classes, *volume.shape), torch.rand(volume.shape))

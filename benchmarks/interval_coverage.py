@@ -56,7 +56,7 @@ def covered(
     """Whether each interval (n, organs) holds the true volume, and its width as a share of the predicted volume."""
     hits, widths = np.empty(true.shape, dtype=bool), np.empty(true.shape)
     for case, organ in np.ndindex(*true.shape):
-        interval = calibration.interval("volume", organ, predicted[case, organ])
+        interval = calibration.interval("volume", organ, float(predicted[case, organ]))
         assert interval is not None
         hits[case, organ] = interval[0] <= true[case, organ] <= interval[1]
         widths[case, organ] = (interval[1] - interval[0]) / predicted[case, organ]

@@ -137,7 +137,7 @@ def holes(one: LabelledScan, rng: np.random.Generator) -> LabelledScan:
 def uncertain_boundary(one: LabelledScan, rng: np.random.Generator) -> LabelledScan:
     """Boundaries smeared over half of the organ's radius or more."""
     radius = (3 * np.count_nonzero(one.labels == 1) * np.prod(SPACING) / (4 * np.pi)) ** (1 / 3)
-    return replace(one, boundary_mm=rng.uniform(0.5, 1.0) * radius)
+    return replace(one, boundary_mm=float(rng.uniform(0.5, 1.0) * radius))
 
 
 def outside_training_range(statistics: TrainingStatistics, one: LabelledScan, rng: np.random.Generator) -> LabelledScan:
@@ -156,7 +156,7 @@ def outside_training_range(statistics: TrainingStatistics, one: LabelledScan, rn
 
 def unusual_intensities(one: LabelledScan, rng: np.random.Generator) -> LabelledScan:
     """Inverted, blurred, noisy, upside down, or two grey levels only."""
-    voxels = one.image.voxels.astype(np.float32)
+    voxels: np.ndarray = one.image.voxels.astype(np.float32)
     seen = voxels > 0
     kind = int(rng.integers(5))
     if kind == 0:

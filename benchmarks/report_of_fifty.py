@@ -63,13 +63,13 @@ def main() -> None:
     parser.add_argument("--shape", default="80x80x64")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave everything in this folder")
     arguments = parser.parse_args()
-    shape = tuple(int(n) for n in arguments.shape.split("x"))
+    i, j, k = (int(n) for n in arguments.shape.split("x"))
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.keep or Path(temporary)
         for name in ("images", "references", "segmentations"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         for seed in range(arguments.volumes):
-            make_case(seed, shape, folder)
+            make_case(seed, (i, j, k), folder)
         names = sorted(path.stem for path in (folder / "images").iterdir())
         lines = [f"{name},subject {n // 3},{n % 3 + 1}" for n, name in enumerate(names)]
         visits = folder / "visits.csv"

@@ -36,7 +36,7 @@ def plain(network: nn.Module) -> nn.Module:
     own = {FastConv3d: nn.Conv3d, FastConvTranspose3d: nn.ConvTranspose3d}
     network = copy.deepcopy(network)
     for module in network.modules():
-        module.__class__ = own.get(type(module), type(module))  # type: ignore[call-overload]
+        module.__class__ = own.get(type(module), type(module))
     return network
 
 

@@ -37,6 +37,12 @@ def test_the_table_for_people_names_all_settings_whole_at_80_columns(call, monke
     assert max(len(line) for line in out.splitlines()) <= 80
 
 
+def test_help_of_training_tells_where_the_settings_are_listed(call):
+    code, out, _ = call("train", "--help")
+
+    assert code == 0 and "`uslabelseg settings`" in " ".join(out.split())
+
+
 @pytest.mark.parametrize(
     ("mistyped", "nearest"),
     [("student.stepz", "student.steps"), ("studnt.steps", "student.steps"), ("learning_rate", "student.learning_rate")],

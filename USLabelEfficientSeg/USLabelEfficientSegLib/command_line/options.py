@@ -13,7 +13,11 @@ StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of th
 DeviceName = Annotated[str, typer.Option("--device", help="Where to compute: auto, cpu, cuda, cuda:1, ... or mps.")]
 Changes = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Change a setting of the preset; may be repeated."),
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Change a setting of the preset; may be repeated. `uslabelseg settings` lists all.",
+    ),
 ]
 OrganNames = Annotated[
     str | None,
