@@ -27,10 +27,15 @@ def open_report(
     """The content of the report; its cases are read one at a time.
 
     Args:
-        source: a trained study, or a folder of segmentations.
+        source: a trained study, which takes only `visits`, `show_names` and `failures`, or a folder of segmentations.
+        images: the segmented images, of the same names.
+        references: label maps, or a table of volumes, to compare with.
+        visits: table of repeated scans.
+        study: the study that the segmentations were made with.
+        organs: their names, where the files do not tell them.
+        show_names: whether names of cases are shown.
         device: where a study is segmented, see `choose_device`.
-        images, references, visits, study, organs, show_names, failures: see `content_of_files`; a study takes only
-            `visits`, `show_names` and `failures`.
+        failures: collects files that cannot be read; None: the first one ends the report.
 
     Raises:
         InputError: what was given does not fit together or cannot be read.
