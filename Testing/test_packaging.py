@@ -113,8 +113,8 @@ def test_the_icon_is_128_pixels_wide_and_high():
 
 def test_lines_end_with_lf():
     texts = (".py", ".txt", ".json", ".md", ".toml", ".ui", ".j2", ".cfg", "")
-    for path in [*ROOT.glob("*.*"), *MODULE.rglob("*"), *(ROOT / "Testing").rglob("*")]:
-        if path.is_file() and path.suffix in texts and "cache" not in str(path):
+    for path in tracked_files():
+        if path.suffix in texts:
             assert b"\r" not in path.read_bytes(), path
 
 
