@@ -25,7 +25,7 @@ def demo(
     device: DeviceName = "auto",
     changes: Changes = None,
 ) -> None:
-    """Show the whole method on simulated ultrasound, in about a quarter of an hour on a laptop.
+    """Show the whole method on simulated ultrasound, in 20 to 30 minutes on one core of a laptop.
 
     Simulates volumes with two organs, labels 0.5 % of their slices, trains, and segments and measures held-out
     volumes. Everything is simulated, so the report tells how far each result is from the truth. After Ctrl-C the same
