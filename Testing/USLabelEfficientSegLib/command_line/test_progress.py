@@ -150,3 +150,15 @@ def test_what_is_counted_within_is_a_part_of_the_whole(capsys):
                 list(counted("xyz", "reading"))
 
     assert told == [("cases", 0, 2), ("cases", 1, 2), ("cases", 2, 2)]
+
+
+def test_after_a_command_that_fails_half_way_nothing_is_told_any_more(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    with pytest.raises(OSError, match="full"), shown_counts():
+        for _ in counted(range(2), "measuring"):
+            raise OSError("full")
+    assert capsys.readouterr().out == "Measuring: 0 of 2\n"
+
+    list(counted(range(2), "measuring"))
+
+    assert capsys.readouterr().out == ""

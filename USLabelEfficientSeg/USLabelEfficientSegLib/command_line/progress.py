@@ -51,22 +51,22 @@ def shown_progress(
 @contextmanager
 def shown_counts() -> Iterator[None]:
     """Show how far `counted` work is: by a bar that vanishes when it is done, or by lines if it takes long."""
-    with ExitStack() as display:
-        listener: Listener | None = None
-        began = 0.0
+    display = ExitStack()
+    listener: Listener | None = None
+    began = 0.0
 
-        def told(doing: str, done: int, of: int) -> None:
-            nonlocal listener, began
-            if listener is None:
-                listener, began = display.enter_context(shown_progress(brief=True)), time.monotonic()
-            left = (time.monotonic() - began) / done * (of - done) if done else None
-            listener(Event(doing, done, of, left))
-            if done >= of:
-                display.close()
-                listener = None
+    def told(doing: str, done: int, of: int) -> None:
+        nonlocal listener, began
+        if listener is None:
+            listener, began = display.enter_context(shown_progress(brief=True)), time.monotonic()
+        left = (time.monotonic() - began) / done * (of - done) if done else None
+        listener(Event(doing, done, of, left))
+        if done >= of:
+            display.close()
+            listener = None
 
-        with heard(told):
-            yield
+    with heard(told), display:  # what was shown last ends first, also when a command fails
+        yield
 
 
 @contextmanager
