@@ -96,7 +96,7 @@ def test_wrong_volumes_are_refused() -> None:
     with pytest.raises(InputError, match="uint8 labels of the volume's shape"):
         SparseLabels(np.zeros((4, 5, 5), dtype=np.uint8), GEOMETRY, ORGANS)
     with pytest.raises(InputError, match="are int16"):
-        SparseLabels(np.zeros(GEOMETRY.shape, dtype=np.int16), GEOMETRY, ORGANS)  # type: ignore[arg-type]
+        SparseLabels(np.zeros(GEOMETRY.shape, dtype=np.int16), GEOMETRY, ORGANS)
 
 
 def test_labels_are_validated_against_their_volume(labels: SparseLabels, dense: SparseLabels) -> None:

@@ -12,8 +12,14 @@ def residuals(log_ratios, slices=1, log_shares=(-3.0, -3.0)):
     return SliceResiduals(values, np.full(len(values), slices), np.array(log_shares))
 
 
-def half_width(*arguments):
-    ((low, high),) = calibration_from_slices(*([one] for one in arguments)).factors["volume"]
+def bounds(of_organ, own):
+    (factors,) = calibration_from_slices([of_organ], [own]).factors["volume"]
+    assert factors is not None
+    return factors
+
+
+def half_width(of_organ, own):
+    low, high = bounds(of_organ, own)
     assert low < 1 < high and low * high < 1  # the predicted volume is a mean, which lies above the median
     return np.log(high / low) / 2
 
@@ -36,9 +42,7 @@ def test_the_interval_lies_about_the_median_of_what_the_model_holds_possible():
     hits = []
     for _ in range(600):
         areas = rng.normal(0, 0.35 / 0.7, 12)
-        ((low, high),) = calibration_from_slices(
-            [residuals(areas)], [OwnVolumes(0.0, -3.0 + areas.mean(), 0.0)]
-        ).factors["volume"]
+        low, high = bounds(residuals(areas), OwnVolumes(0.0, -3.0 + areas.mean(), 0.0))
         true_over_mean = np.exp(rng.normal(-(0.35**2) / 2, 0.35, 50))
         hits.append([(true_over_mean < low).mean(), (true_over_mean > high).mean()])
 
@@ -86,8 +90,8 @@ def test_what_the_model_explains_narrows_the_interval_but_never_to_nothing():
 def test_what_lies_beyond_the_labels_lowers_the_lower_bound_alone():
     spread = np.tile([-0.3, 0.3], 10)
 
-    ((low, high),) = calibration_from_slices([residuals(spread)], [OWN]).factors["volume"]
-    ((lower, same),) = calibration_from_slices([residuals(spread)], [OwnVolumes(0.0, -3.0, 0.25)]).factors["volume"]
+    low, high = bounds(residuals(spread), OWN)
+    lower, same = bounds(residuals(spread), OwnVolumes(0.0, -3.0, 0.25))
 
     assert lower == pytest.approx(0.75 * low)
     assert same == high
@@ -97,7 +101,7 @@ def test_an_organ_on_fewer_than_three_subjects_has_no_interval():
     calibration = calibration_from_slices([residuals([0.1, -0.1]), residuals([0.1, 0.2, -0.3])], [OWN, OWN])
 
     assert calibration.interval("volume", 0, 10.0) is None
-    low, high = calibration.interval("volume", 1, 10.0)
-    assert low < 10 < high
+    interval = calibration.interval("volume", 1, 10.0)
+    assert interval is not None and interval[0] < 10 < interval[1]
     assert calibration.interval("volume", 1, 0.0) is None
     assert "2 and 3 labelled subjects" in calibration.method

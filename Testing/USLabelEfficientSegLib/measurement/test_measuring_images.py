@@ -20,9 +20,11 @@ from USLabelEfficientSegLib.measurement.flags import IMAGE_SENTENCES, Flag
 from USLabelEfficientSegLib.measurement.measuring import (
     measure,
     measure_files,
+    of_kind,
     read_measurements_of,
     write_measurements_of,
 )
+from USLabelEfficientSegLib.measurement.planar import PlanarMeasurement
 from USLabelEfficientSegLib.measurement.record import write_measurements
 from USLabelEfficientSegLib.measurement.segmenting import measure_prediction
 from USLabelEfficientSegLib.measurement.tables import write_measurements_csv
@@ -53,12 +55,13 @@ def segmented(tmp_path):
 
 
 def test_a_segmentation_is_measured_with_its_probabilities_and_names(segmented):
-    (row,) = measure_files([segmented])
+    (row,) = of_kind(measure_files([segmented]), PlanarMeasurement)
 
     area = np.pi / 4 * AXES_MM[0] * AXES_MM[1]
     assert (row.case, row.organ) == ("a", "head")
     assert row.outline_area_mm2 == pytest.approx(area, rel=0.01)
     assert row.area_mm2 == pytest.approx(0.8 * row.outline_area_mm2 + 0.1 * 120 * 100 * 0.2, rel=1e-5)
+    assert row.ellipse is not None
     assert row.ellipse.axes_mm == pytest.approx(AXES_MM, rel=0.01)
     assert row.circumference_mm == pytest.approx(102.1, rel=0.01)  # Ramanujan's approximation
 
@@ -72,12 +75,13 @@ def test_masks_of_other_programs_are_measured_if_their_pixel_size_is_known(tmp_p
 
     with pytest.raises(InputError, match="does not say how large its pixels are"):
         measure_files([path])
-    (row,) = measure_files([path], ["head"], sizes=PixelSizes({"a": SPACING}))
+    (row,) = of_kind(measure_files([path], ["head"], sizes=PixelSizes({"a": SPACING})), PlanarMeasurement)
+    assert row.ellipse is not None
     assert row.ellipse.axes_mm == pytest.approx(AXES_MM, rel=0.01) and row.organ == "head"
 
 
 def test_the_table_has_units_and_empty_cells_for_what_is_unknown(segmented, tmp_path):
-    rows = measure_files([segmented])
+    rows = of_kind(measure_files([segmented]), PlanarMeasurement)
     absent = replace(rows[0], case="b", pixel_count=0, ellipse=None, flags=(Flag.EMPTY, Flag.HOLES))
 
     write_measurements_csv(tmp_path / "areas.csv", [*rows, absent])
@@ -100,7 +104,8 @@ def test_the_table_of_areas_has_just_these_columns(segmented, tmp_path):
 
 
 def test_measurements_are_taken_over_until_the_segmentation_is_edited(segmented):
-    row = replace(measure_files([segmented])[0], circumference_interval_mm=(90.0, 110.0), interval_method="tried")
+    (row,) = of_kind(measure_files([segmented]), PlanarMeasurement)
+    row = replace(row, circumference_interval_mm=(90.0, 110.0), interval_method="tried")
     write_measurements_of(segmented / "a.nrrd", [row])
 
     assert measure_files([segmented]) == [row]
@@ -110,7 +115,7 @@ def test_measurements_are_taken_over_until_the_segmentation_is_edited(segmented)
     edited.voxels[:60] = 0
     write_label_map(segmented / "a.nrrd", edited)
     assert read_measurements_of(segmented / "a.nrrd") is None
-    (row,) = measure_files([segmented])
+    (row,) = of_kind(measure_files([segmented]), PlanarMeasurement)
     assert row.circumference_interval_mm is None and Flag.EDITED in row.flags
     assert row.area_mm2 == row.outline_area_mm2 == pytest.approx(edited.voxels.sum() * 0.2)
 
@@ -203,8 +208,9 @@ def test_a_picture_has_the_pixel_size_of_its_image(tmp_path):
     grey = np.random.default_rng(0).integers(0, 200, GRID.shape).astype(np.uint8)
     write_volume(tmp_path / "image.nrrd", Scan(grey, GRID, "a"))
 
-    (row,) = measure_files([path], ["head"], images={"a": tmp_path / "image.nrrd"})
+    (row,) = of_kind(measure_files([path], ["head"], images={"a": tmp_path / "image.nrrd"}), PlanarMeasurement)
 
+    assert row.ellipse is not None
     assert row.ellipse.axes_mm == pytest.approx(AXES_MM, rel=0.01)
 
 

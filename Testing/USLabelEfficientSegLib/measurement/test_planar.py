@@ -27,6 +27,7 @@ def test_an_ellipse_gives_itself(major, minor, degrees):
     (row,) = measure_planar("head", ellipse(major, minor, degrees), SPACING, ["head"])
 
     assert row.area_mm2 == pytest.approx(np.pi / 4 * major * minor, rel=0.005)
+    assert row.ellipse is not None
     assert row.ellipse.axes_mm == pytest.approx((major, minor), rel=0.01)
     assert row.ellipse.centre_mm == pytest.approx((30, 36), abs=0.1)
     assert row.ellipse.circumference_mm == pytest.approx(length(major, minor), rel=0.005)

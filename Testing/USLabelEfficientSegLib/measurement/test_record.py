@@ -13,7 +13,8 @@ from USLabelEfficientSegLib.imaging.files import write_label_map, write_map
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.measurement.flags import Flag
-from USLabelEfficientSegLib.measurement.measuring import measure_files, write_measurements_of
+from USLabelEfficientSegLib.measurement.measuring import measure_files, of_kind, write_measurements_of
+from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata
 
 ORGANS = ["prostate", "cyst <1 & 2>"]
@@ -49,12 +50,16 @@ def segmented(tmp_path, measurement):
     return rows
 
 
+def measured(path):
+    return of_kind(measure_files([path]), OrganMeasurement)
+
+
 def test_a_corrected_organ_has_the_volume_of_its_outline_and_the_other_one_keeps_its_own(tmp_path, segmented):
     corrected = label_map()
     corrected.voxels[2:5] = 0
     write(tmp_path, corrected)
 
-    prostate, cyst = measure_files([tmp_path])
+    prostate, cyst = measured(tmp_path)
 
     assert prostate.voxel_count == 108
     assert prostate.volume_ml == prostate.outline_volume_ml == pytest.approx(108 * VOXEL_ML)
@@ -68,7 +73,7 @@ def test_an_erased_organ_has_no_volume(tmp_path, segmented):
     erased.voxels[erased.voxels == 2] = 0
     write(tmp_path, erased)
 
-    prostate, cyst = measure_files([tmp_path])
+    prostate, cyst = measured(tmp_path)
 
     assert prostate == segmented[0]
     assert (cyst.volume_ml, cyst.outline_volume_ml, cyst.interval_ml) == (0.0, 0.0, None)
@@ -97,7 +102,7 @@ def test_another_spacing_changes_all_organs(tmp_path, segmented):
     image.SetSpacing((0.5, 0.4, 1.0))
     sitk.WriteImage(image, str(tmp_path / "a.nrrd"))
 
-    prostate, _ = measure_files([tmp_path])
+    prostate, _ = measured(tmp_path)
     assert prostate.volume_ml == pytest.approx(216 * 0.0002) and Flag.EDITED in prostate.flags
 
 
@@ -123,7 +128,7 @@ def test_a_new_organ_is_measured_and_the_others_keep_their_measurements(tmp_path
     more.voxels[0:2, 0:2, 0] = 3
     write_label_map(tmp_path / "a.nrrd", more, segment_metadata(more, [*ORGANS, "stone"]))
 
-    *kept, stone = measure_files([tmp_path])
+    *kept, stone = measured(tmp_path)
 
     assert kept == segmented
     assert (stone.organ, stone.volume_ml, stone.interval_ml) == ("stone", pytest.approx(4 * VOXEL_ML), None)
@@ -135,7 +140,7 @@ def test_segments_that_another_program_has_numbered_anew_keep_their_measurements
     anew.voxels[:] = np.array([0, 2, 1], dtype=np.uint8)[anew.voxels]
     write_label_map(tmp_path / "a.nrrd", anew, segment_metadata(anew, ORGANS[::-1]))
 
-    rows = measure_files([tmp_path])
+    rows = measured(tmp_path)
 
     assert [(row.organ, row.label, row.volume_ml) for row in rows] == [(ORGANS[1], 1, 5.34), (ORGANS[0], 2, 2.67)]
     assert measure_files([tmp_path], ORGANS) == segmented
@@ -145,7 +150,7 @@ def test_a_renamed_result_has_the_new_name(tmp_path, segmented):
     for path in list(tmp_path.iterdir()):
         path.rename(path.with_name(path.name.replace("a", "P001", 1)))
 
-    rows = measure_files([tmp_path])
+    rows = measured(tmp_path)
 
     assert [row.case for row in rows] == ["P001", "P001"]
     assert [row.volume_ml for row in rows] == [2.67, 5.34]
@@ -157,7 +162,7 @@ def test_a_record_of_another_segmentation_does_not_count(tmp_path, segmented):
     write(tmp_path, other)
     shutil.move(tmp_path / "a_measurements.json", tmp_path / "b_measurements.json")
 
-    rows = measure_files([tmp_path / "b.nrrd"])
+    rows = measured(tmp_path / "b.nrrd")
 
     assert [(row.case, row.interval_ml, row.flags[-1]) for row in rows] == [("b", None, Flag.EDITED)] * 2
     assert rows[0].volume_ml == pytest.approx(216 * VOXEL_ML)
@@ -169,7 +174,7 @@ def test_without_a_record_probabilities_count_for_the_organs_that_they_outline(t
     corrected.voxels[2:5] = 0
     write(tmp_path, corrected)
 
-    prostate, cyst = measure_files([tmp_path])
+    prostate, cyst = measured(tmp_path)
 
     assert prostate.volume_ml == prostate.outline_volume_ml == pytest.approx(108 * VOXEL_ML)
     assert cyst.volume_ml == pytest.approx((36 * 0.7 + 0.1 * 1680) * VOXEL_ML)
@@ -179,6 +184,11 @@ def damage(path, change):
     record = json.loads(path.read_text())
     change(record)
     path.write_text(json.dumps(record))
+
+
+def make_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
 
 
 DAMAGE = {
@@ -197,7 +207,7 @@ DAMAGE = {
     "a folder": lambda path: (path.unlink(), path.mkdir()),
     "a dead link": lambda path: (path.unlink(), path.symlink_to("nowhere")),
     "endless": lambda path: os.truncate(path, 2**40),
-    "a pipe": lambda path: (path.unlink(), os.mkfifo(path)),
+    "a pipe": make_pipe,
 }
 
 
@@ -206,7 +216,7 @@ def test_a_damaged_record_is_told_and_what_it_held_is_measured_again(tmp_path, s
     DAMAGE[kind](tmp_path / "a_measurements.json")
 
     with pytest.warns(Notice, match="a_measurements.json: .*, so nothing is taken over from it"):
-        prostate, _ = measure_files([tmp_path])
+        prostate, _ = measured(tmp_path)
 
     assert prostate.interval_ml is None
     assert prostate.outline_volume_ml == pytest.approx(216 * VOXEL_ML)

@@ -5,7 +5,8 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 
 from USLabelEfficientSegLib.errors import InputError, Notice
-from USLabelEfficientSegLib.measurement.measuring import measure_files, write_measurements_of
+from USLabelEfficientSegLib.measurement.measuring import measure_files, of_kind, write_measurements_of
+from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 from USLabelEfficientSegLib.measurement.segmentation_files import (
     find_segmentations,
     organ_names,
@@ -41,7 +42,7 @@ def test_organ_names_come_from_the_file_and_absent_organs_have_no_volume(tmp_pat
     path = tmp_path / "a_segmentation.nrrd"
     write_labels(path, labels(10), slicer_names((3, "lesion"), (1, "prostate")))
 
-    rows = measure_files([path])
+    rows = of_kind(measure_files([path]), OrganMeasurement)
 
     assert organ_names(path) == ["prostate", "organ 2", "lesion"]
     assert [(row.case, row.organ, row.volume_ml) for row in rows] == [
@@ -55,7 +56,7 @@ def test_files_without_names_have_rows_up_to_the_highest_label_of_all(tmp_path):
     write_labels(tmp_path / "b.nii.gz", labels(3, 4))
     write_labels(tmp_path / "c.mha", labels())
 
-    rows = measure_files([tmp_path])
+    rows = of_kind(measure_files([tmp_path]), OrganMeasurement)
 
     assert [(row.case, row.organ, row.voxel_count) for row in rows] == [
         ("b", "organ 1", 3),
@@ -76,7 +77,7 @@ def test_probabilities_beside_a_segmentation_are_summed(tmp_path, four_dimension
         image = sitk.GetImageFromArray(components_last, isVector=True)
     sitk.WriteImage(image, str(tmp_path / "a_probability.nrrd"))
 
-    rows = measure_files([tmp_path], ["prostate", "bladder"])
+    rows = of_kind(measure_files([tmp_path], ["prostate", "bladder"]), OrganMeasurement)
 
     expected = probabilities[1:].sum(axis=(1, 2, 3)) / 1000
     assert [row.volume_ml for row in rows] == pytest.approx(expected, rel=1e-5)
@@ -120,7 +121,7 @@ def test_organs_that_are_asked_for_are_found_by_name(tmp_path):
     image = sitk.GetImageFromArray(np.ascontiguousarray(probabilities.transpose(3, 2, 1, 0)), isVector=True)
     sitk.WriteImage(image, str(tmp_path / "a_probability.nrrd"))
 
-    rows = measure_files([tmp_path], ["prostate", "bladder"])
+    rows = of_kind(measure_files([tmp_path], ["prostate", "bladder"]), OrganMeasurement)
 
     assert [(row.organ, row.label, row.voxel_count) for row in rows] == [("prostate", 1, 4), ("bladder", 2, 10)]
     with pytest.raises(InputError, match="names its labels bladder, Prostate, and the organs are liver, kidney"):
@@ -133,7 +134,7 @@ def test_a_mask_of_0_and_255_is_measured_as_the_organ(tmp_path):
     write_labels(tmp_path / "a.nii.gz", voxels)
 
     with pytest.warns(Notice, match="255 is taken for the organ"):
-        (row,) = measure_files([tmp_path], ["prostate"])
+        (row,) = of_kind(measure_files([tmp_path], ["prostate"]), OrganMeasurement)
 
     assert (row.organ, row.voxel_count) == ("prostate", 12)
 
@@ -146,17 +147,19 @@ def test_the_case_is_called_by_the_name_of_its_file(tmp_path):
         for suffix in (".nrrd", "_measurements.json"):
             (tmp_path / f"{old}{suffix}").rename(tmp_path / f"{new}{suffix}")
 
-    assert {row.case: row.voxel_count for row in measure_files([tmp_path])} == {"smith": 4, "jones": 10}
+    rows = of_kind(measure_files([tmp_path]), OrganMeasurement)
+    assert {row.case: row.voxel_count for row in rows} == {"smith": 4, "jones": 10}
     assert {row.case for row in measure_files([tmp_path], ["Prostate"])} == {"smith", "jones"}
 
 
 def test_stored_measurements_are_told_for_the_organs_in_the_order_that_is_asked_for(tmp_path):
     path = tmp_path / "a.nrrd"
     write_labels(path, labels(10, 4), slicer_names((1, "bladder"), (2, "prostate")))
-    stored = [replace(row, interval_ml=(0.0, 1.0)) for row in measure_files([path])]
+    measured = of_kind(measure_files([path]), OrganMeasurement)
+    stored = [replace(row, interval_ml=(0.0, 1.0)) for row in measured]
     write_measurements_of(path, stored)
 
-    rows = measure_files([path], ["Prostate", "Bladder"])
+    rows = of_kind(measure_files([path], ["Prostate", "Bladder"]), OrganMeasurement)
 
     assert [(row.organ, row.label, row.voxel_count) for row in rows] == [("Prostate", 1, 4), ("Bladder", 2, 10)]
     assert all(row.interval_ml == (0.0, 1.0) for row in rows)

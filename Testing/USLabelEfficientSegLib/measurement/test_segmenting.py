@@ -7,7 +7,8 @@ from USLabelEfficientSegLib.calibration.intervals import Calibration
 from USLabelEfficientSegLib.imaging.files import find_images, read_volume, write_volume
 from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.measurement.flags import Flag
-from USLabelEfficientSegLib.measurement.measuring import measure_files
+from USLabelEfficientSegLib.measurement.measuring import measure_files, of_kind
+from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 from USLabelEfficientSegLib.measurement.segmenting import segment_and_measure
 from USLabelEfficientSegLib.segmentation.loading import load_model
 
@@ -21,7 +22,7 @@ def test_a_segmentation_is_measured_with_the_intervals_and_warnings_of_its_model
 
     (result,) = segment_and_measure(model, images, tmp_path, CPU)
 
-    solid, fluid = result.rows
+    solid, fluid = of_kind(result.rows, OrganMeasurement)
     assert solid.from_probabilities and solid.outline_volume_ml > 0
     assert solid.interval_ml == (0.5 * solid.volume_ml, 2.0 * solid.volume_ml)
     assert solid.interval_method == "a sentence."

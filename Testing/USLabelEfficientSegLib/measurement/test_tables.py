@@ -9,7 +9,13 @@ from USLabelEfficientSegLib.imaging.files import write_label_map
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.measurement.flags import Flag
-from USLabelEfficientSegLib.measurement.measuring import measure_files, read_measurements_of, write_measurements_of
+from USLabelEfficientSegLib.measurement.measuring import (
+    measure_files,
+    of_kind,
+    read_measurements_of,
+    write_measurements_of,
+)
+from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 from USLabelEfficientSegLib.measurement.record import read_measurements, write_measurements
 from USLabelEfficientSegLib.measurement.tables import write_measurements_csv
 from USLabelEfficientSegLib.measurement.volumetric import measure_case
@@ -50,7 +56,7 @@ def test_records_of_earlier_versions_are_read_with_the_words_of_today(tmp_path, 
         row.update(volume_ml=outline, probability_volume_ml=weighted)
     path.write_text(json.dumps(record))
 
-    gland, cyst = read_measurements(path)
+    gland, cyst = of_kind(read_measurements(path), OrganMeasurement)
 
     assert (gland.volume_ml, gland.outline_volume_ml, gland.from_probabilities) == (21.5, 20.0, True)
     assert (cyst.volume_ml, cyst.outline_volume_ml, cyst.from_probabilities) == (0.0, 0.0, False)
@@ -95,7 +101,7 @@ def test_what_was_measured_holds_until_the_segmentation_is_edited(tmp_path, rows
     write_label_map(path, edited)
 
     assert read_measurements_of(path) is None
-    prostate, cyst = measure_files([path])
+    prostate, cyst = of_kind(measure_files([path]), OrganMeasurement)
     assert (prostate.voxel_count, prostate.volume_ml, prostate.interval_ml) == (180, 0.18, None)
     assert Flag.EDITED in prostate.flags and cyst == rows[1]
 

@@ -33,18 +33,20 @@ def test_its_own_map_counts_more_than_the_probabilities(tmp_path):
     write_map(tmp_path / "a_probability.nrrd", np.moveaxis(probability, -1, 0), GRID)
     assert read_uncertainty(file, EMPTY) == pytest.approx(entropy_of(np.moveaxis(probability, -1, 0)))
 
-    own = np.arange(60, dtype=np.float32).reshape(GRID.shape) / 60
+    own = (np.arange(60).reshape(GRID.shape) / 60).astype(np.float32)
     write_map(tmp_path / "a_uncertainty.nrrd", own, GRID)
-    assert np.array_equal(read_uncertainty(file, EMPTY), own)
+    found = read_uncertainty(file, EMPTY)
+    assert found is not None and np.array_equal(found, own)
 
 
 def test_the_map_of_a_2d_image_has_its_pixels(tmp_path):
     grid = Geometry((6, 4, 1), (0.5, 0.5, 1.0), (0.0, 0.0, 0.0), np.eye(3))
-    own = np.arange(24, dtype=np.float32).reshape(grid.shape) / 24
+    own = (np.arange(24).reshape(grid.shape) / 24).astype(np.float32)
     write_map(tmp_path / "a_uncertainty.nrrd", own, grid)
 
     labels = LabelMap(np.zeros(grid.shape, dtype=np.uint8), grid, "a")
-    assert np.array_equal(read_uncertainty(tmp_path / "a.nrrd", labels), own)
+    found = read_uncertainty(tmp_path / "a.nrrd", labels)
+    assert found is not None and np.array_equal(found, own)
 
 
 def test_a_map_on_another_grid_is_refused(tmp_path):

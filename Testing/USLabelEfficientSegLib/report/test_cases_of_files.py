@@ -13,7 +13,8 @@ from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, wr
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.measurement.flags import Flag
-from USLabelEfficientSegLib.measurement.measuring import measure_files, write_measurements_of
+from USLabelEfficientSegLib.measurement.measuring import measure_files, of_kind, write_measurements_of
+from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 from USLabelEfficientSegLib.measurement.record import Maker, read_record_of
 from USLabelEfficientSegLib.measurement.taken_over import check_model
 from USLabelEfficientSegLib.report.blocks import Table
@@ -62,13 +63,15 @@ def test_a_cohort_is_reported_with_agreement_and_changes(cohort):
 
 def test_what_was_measured_while_segmenting_is_taken_over(cohort):
     file = cohort / "segmentations" / "simulated_0001.nrrd"
-    rows = [replace(row, interval_ml=(1.0, 2.0), interval_method="So.") for row in measure_files([file])]
+    measured = of_kind(measure_files([file]), OrganMeasurement)
+    rows = [replace(row, interval_ml=(1.0, 2.0), interval_method="So.") for row in measured]
     write_measurements_of(file, rows)
 
     cases = list(cases_of_files(opened(cohort), LABELS))
 
     assert [case.label for case in cases] == ["0", "1", "2"]
-    assert [[row.interval_ml for row in case.rows] for case in cases] == [[None] * 2, [(1.0, 2.0)] * 2, [None] * 2]
+    intervals = [[row.interval_ml for row in of_kind(case.rows, OrganMeasurement)] for case in cases]
+    assert intervals == [[None] * 2, [(1.0, 2.0)] * 2, [None] * 2]
 
 
 MODEL, OTHER = "ab" * 32, "cd" * 32
@@ -114,7 +117,7 @@ def test_an_image_that_has_changed_since_it_was_segmented_is_refused(made):
     image.voxels[3, 4, 5] += 1
     write_volume(path, image)
 
-    told = []
+    told: list[str] = []
     failures = Failures(told.append)
     failures.of = 3
     assert [case.label for case in cases_of_files(opened(made), LABELS, failures)] == ["0", "2"]
@@ -190,7 +193,8 @@ def test_segmentations_and_references_are_compared_by_the_names_of_their_organs(
     for case in cases_of_files(found, LABELS):
         assert case.dice == {"Fluid": 1.0, "SOLID": 1.0}
         true_ml = {organ: known["volume"] for organ, known in case.true_values.items()}
-        assert {row.organ: row.outline_volume_ml for row in case.rows} == pytest.approx(true_ml)
+        rows = of_kind(case.rows, OrganMeasurement)
+        assert {row.organ: row.outline_volume_ml for row in rows} == pytest.approx(true_ml)
     other = opened(cohort, references=cohort / "labels", organs=["solid", "fluid"])
     assert all(case.dice == {"solid": 1.0, "fluid": 1.0} for case in cases_of_files(other, LABELS))
     with pytest.raises(InputError, match="names its labels Fluid, SOLID, and the organs are liver, kidney"):

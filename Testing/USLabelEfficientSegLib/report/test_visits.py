@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.report.blocks import Table
 from USLabelEfficientSegLib.report.content import CaseSummary
 from USLabelEfficientSegLib.report.sections.repeated_scans import repeated_scans_section
 from USLabelEfficientSegLib.report.visits import Change, Visit, changes, read_visits
@@ -59,7 +60,7 @@ def test_changes_go_from_scan_to_scan_and_from_the_first_to_the_last(measurement
     found = changes(rows, visits)
 
     assert [(c.scans, c.value, c.days) for c in found] == [((1, 2), 4.0, 7), ((2, 3), -6.0, 23), ((1, 3), -2.0, 30)]
-    assert [round(c.percent, 6) for c in found] == [20.0, -25.0, -10.0]
+    assert [round(c.percent or 0.0, 6) for c in found] == [20.0, -25.0, -10.0]
     assert {c.subject for c in found} == {"Doe"}
 
 
@@ -112,9 +113,11 @@ def test_the_section_tells_days_but_neither_dates_nor_names(measurement):
 
     section = repeated_scans_section(cases, visits, show_names=False)
     table = section.blocks[1]
+    assert isinstance(table, Table)
     assert table.rows == [
         ["1", "prostate", "Case 001 → Case 002", "31", "20.0", "30.0", "+10.0", "+50.0", "6.39 to 13.6", "yes"]
     ]
-    named = repeated_scans_section(cases, visits, show_names=True)
-    assert named.blocks[1].rows[0][0] == "1: Jane Doe"
+    named = repeated_scans_section(cases, visits, show_names=True).blocks[1]
+    assert isinstance(named, Table)
+    assert named.rows[0][0] == "1: Jane Doe"
     assert repeated_scans_section(cases, [], show_names=False).blocks == []

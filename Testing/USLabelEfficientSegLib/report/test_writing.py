@@ -94,7 +94,8 @@ def test_volume_table_holds_measurements_with_interval_reference_and_flags(simul
     assert cells[1] == ["Case 001", ORGANS[1], "≥ 0", "–", "⚠\xa0cut by edge", "–", "–"]
     section = next(s for s in report_document(content([simulated_case(rows=rows)])).sections if s.folded)
     assert section.title == "All measurements"
-    assert section.blocks[0].rows[0] == ["Case 001", "prostate", "10.0", "9.00", "8.00", "41.5"]
+    table = section.blocks[0]
+    assert isinstance(table, Table) and table.rows[0] == ["Case 001", "prostate", "10.0", "9.00", "8.00", "41.5"]
 
 
 def test_columns_that_nobody_fills_are_left_out(simulated_case, content):

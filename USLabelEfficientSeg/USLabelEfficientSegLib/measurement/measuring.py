@@ -24,7 +24,7 @@ from ..text.counting import counted as shown
 from .organ import OrganMeasurement
 from .own_outlines import own_outlines
 from .planar import PlanarMeasurement, measure_labels
-from .quantities import Quantity
+from .quantities import Measurement, Quantity
 from .record import UNKNOWN, AnyMeasurement, Maker, read_record_of, write_record_of
 from .segmentation_files import case_of, given_files, in_order, read_probabilities, read_segmentation
 from .taken_over import model_flagged, taken_over
@@ -123,7 +123,7 @@ def measure_files(
     return [row for file in files for row in (*named.get(file, []), *kept.get(file, []))]
 
 
-def of_kind(rows: Iterable[AnyMeasurement], kind: type[Row]) -> list[Row]:
+def of_kind(rows: Iterable[Measurement], kind: type[Row]) -> list[Row]:
     """Measurements that are all of organs in volumes, or all in 2-D images. Raises `InputError` when they are not."""
     found = []
     for row in rows:

@@ -135,8 +135,10 @@ def test_cases_that_ask_for_caution_come_first_and_are_marked(html, page):
 
 
 def test_the_numbers_of_a_case_stand_beside_its_pictures(html):
-    card = re.search(r'<article class="case[^"]*" id="case-2".*?</article>', html, flags=re.S)[0]
+    found = re.search(r'<article class="case[^"]*" id="case-2".*?</article>', html, flags=re.S)
 
+    assert found is not None
+    card = found[0]
     assert ">3.00</td>" in card and Flag.HOLES.sentence in card
     assert card.count('class="slice"') == 6 and "mm</span>" in card
 

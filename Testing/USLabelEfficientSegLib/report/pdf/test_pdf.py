@@ -215,6 +215,7 @@ def test_a_case_keeps_its_numbers_and_pictures_on_one_page(simulated_case, conte
 
     (page,) = [page for page in pages if "Case 001" in page.extract_text()]
     assert "11.7" in page.extract_text() and "23.4" in page.extract_text()
+    assert card.picture is not None
     pictures = {picture.image for row in card.rows for picture in row.slices} | {card.picture.png}
     assert len(page.images) == len(pictures) >= 6  # a slice through both organs is in the file once
     assert sum(len(page.images) for page in pages) == len(pictures)

@@ -21,7 +21,9 @@ def organs(spheres, shape=(40, 40, 40), spacing=(1.0, 1.0, 1.0), direction=((1, 
 
 def painted(label_map):
     """Where the picture from each side is orange (organ 1) and blue (organ 2)."""
-    rgb = np.asarray(Image.open(io.BytesIO(organs_png(label_map))).convert("RGB")).astype(int)
+    png = organs_png(label_map)
+    assert png is not None
+    rgb = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
     sides = np.split(rgb, len(SIDES), axis=1)
     return [(side[..., 0] - side[..., 2] > 40, side[..., 2] - side[..., 0] > 40) for side in sides]
 

@@ -66,7 +66,8 @@ def test_the_scale_bar_is_round_and_drawn_to_scale(simulated_case, width_mm, bar
     html = slice_html(axial, "c")
 
     assert axial.bar_mm == bar_mm and f">{bar_mm} mm</span>" in html
-    assert re.search(r'class="bar-line" d="M[^"]*h(\d+)"', html)[1] == str(bar_mm)  # the view box is in mm
+    length = re.search(r'class="bar-line" d="M[^"]*h(\d+)"', html)
+    assert length is not None and length[1] == str(bar_mm)  # the view box is in mm
 
 
 def test_missed_organs_have_views_through_the_reference_and_empty_volumes_one_row(simulated_case):
@@ -94,7 +95,9 @@ def test_uncertainty_is_shown_in_the_slices_of_the_first_row_and_brightest_where
     outlined, unsure, _ = volume_rows(simulated_case(uncertainty=uncertainty), ORGANS)
 
     assert [picture.title for picture in unsure.slices] == [picture.title for picture in outlined.slices]
-    axial = Image.open(io.BytesIO(unsure.slices[0].heat)).convert("RGBA")
+    heat = unsure.slices[0].heat
+    assert heat is not None
+    axial = Image.open(io.BytesIO(heat)).convert("RGBA")
     opaque = np.asarray(axial)[..., 3] > 0
     assert unsure.caption == "Uncertainty, through prostate" and axial.size == (40, 32)
     assert opaque[:, 20].all() and opaque.sum() == 32  # the view is not mirrored in this volume

@@ -19,6 +19,7 @@ GRID = Geometry((30, 30, 1), (0.5, 0.5, 1.0), (0.0, 0.0, 0.0), np.eye(3))
 def row(circumference_mm):
     labels = LabelMap(np.pad(np.ones((10, 10, 1), dtype=np.uint8), ((10, 10), (10, 10), (0, 0))), GRID, "a")
     (found,) = measure_labels(labels, ["head"])
+    assert found.ellipse is not None
     circle = dataclasses.replace(found.ellipse, axes_mm=(circumference_mm / np.pi,) * 2)
     return dataclasses.replace(found, ellipse=circle)
 
