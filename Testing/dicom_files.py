@@ -1,12 +1,12 @@
 """DICOM files of tests, made by code: enhanced volumes, series of single frames, and what they are made of."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels.utils import pack_bits
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 
@@ -32,7 +32,7 @@ def dicom_image(frames: np.ndarray, sop_class: str, series: str) -> Dataset:
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = sop_class
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = UID(sop_class)
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = generate_uid()
     dataset.SeriesInstanceUID, dataset.StudyInstanceUID = series, generate_uid()
     dataset.Modality, dataset.PatientName, dataset.InstanceNumber = "US", "Nobody", 1
@@ -49,7 +49,7 @@ def dicom_image(frames: np.ndarray, sop_class: str, series: str) -> Dataset:
     return dataset
 
 
-def decimals(values: np.ndarray) -> list[str]:
+def decimals(values: Iterable[float]) -> list[str]:
     return [f"{value:.10g}" for value in values]
 
 

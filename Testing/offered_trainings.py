@@ -13,6 +13,7 @@ from training_contexts import context_in
 
 from USLabelEfficientSegLib.study.events import EventLog
 from USLabelEfficientSegLib.training.loop import TrainingState, run_training
+from USLabelEfficientSegLib.training.processors import Processors
 from USLabelEfficientSegLib.training.side_by_side import SideBySide
 
 STEPS = 400
@@ -21,7 +22,8 @@ STEPS = 400
 def train(context, *, seconds=0.0, fails_at=None, dies_at=None, here=None):
     """A toy network; a step may take a while, fail, or end the process, but in the process `here` it does neither."""
     torch.manual_seed(1)
-    network = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.2), nn.Linear(4, 1)).to(context.device)
+    first = nn.Linear(4, 4)
+    network = nn.Sequential(first, nn.Dropout(0.2), nn.Linear(4, 1)).to(context.device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=0.01)
     elsewhere = os.getpid() != here
 
@@ -47,13 +49,14 @@ def train(context, *, seconds=0.0, fails_at=None, dies_at=None, here=None):
         settings={},
         save_every_seconds=0.0,
     )
-    return network[0].weight.detach()
+    return first.weight.detach()
 
 
-class Idle:
+class Idle(Processors):
     """Processors of which so many are idle, whatever this computer does."""
 
     def __init__(self, allowed):
+        super().__init__()
         self.now = allowed
 
     def allowed(self, own):

@@ -59,7 +59,8 @@ def test_a_suggested_slice_of_any_direction_is_shown_named_and_counted(panel, ho
     count = int(ui.labelTable.item(0, 1).text())
     ui.emptySliceButton.click()
     host.process_events(0.1)
-    assert LabelledSlice(axis, 5) in Study.open(folder).read_labels(case).labelled_slices()
+    labels = Study.open(folder).read_labels(case)
+    assert labels is not None and LabelledSlice(axis, 5) in labels.labelled_slices()
     share = in_percent(Study.open(folder).label_fraction())
     assert ui.labelFractionLabel.text == (
         f"{before + 1} of {slices} slices are labelled: {share}."

@@ -1,6 +1,7 @@
 """Section 5 of the panel in the host: comparison with references, report as PDF, DICOM for the archive."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,9 +38,22 @@ def measured(organ, volume_ml, **more):
     """What a model may have measured of an organ."""
     from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 
-    shape = {"axes_mm": (9.0, 8.0, 7.0), "extents_ras_mm": (9.0, 8.0, 7.0), "max_diameter_mm": 9.0, "label": 1}
-    area = {"surface_volume_ml": volume_ml, "surface_area_mm2": 90.0, "centroid_ras_mm": (1.0, 2.0, 3.0)}
-    return OrganMeasurement("x", organ, 1, volume_ml, volume_ml, **shape, **area, ellipsoid_volume_ml=volume_ml, **more)
+    return OrganMeasurement(
+        "x",
+        organ,
+        1,
+        volume_ml,
+        volume_ml,
+        label=1,
+        surface_volume_ml=volume_ml,
+        surface_area_mm2=90.0,
+        axes_mm=(9.0, 8.0, 7.0),
+        extents_ras_mm=(9.0, 8.0, 7.0),
+        max_diameter_mm=9.0,
+        centroid_ras_mm=(1.0, 2.0, 3.0),
+        ellipsoid_volume_ml=volume_ml,
+        **more,
+    )
 
 
 def measure_as_model(node, **more):
@@ -149,7 +163,7 @@ def test_dicom_is_exported_for_volumes_that_came_as_dicom(panel, host, tmp_path,
     )
     monkeypatch.setattr(measure_section, "ensureDependencies", lambda: None)
     monkeypatch.setattr(qt.QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "dicom"))
-    seen = {}
+    seen: dict[str, Any] = {}
 
     def work(job, arguments, logs, watch=None):
         from pathlib import Path
@@ -181,6 +195,7 @@ def test_dicom_holds_the_interval_of_a_segment_until_it_is_edited(panel, tmp_pat
 
     from USLabelEfficientSegLib.measurement.flags import Flag
     from USLabelEfficientSegLib.measurement.measuring import measure_files, read_measurements_of
+    from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
     from USLabelEfficientSegLib.slicer_side.dicom_results import _stage_segmentation
 
     node = slicer.util.getNode("scan 1 segmentation")
@@ -196,10 +211,14 @@ def test_dicom_holds_the_interval_of_a_segment_until_it_is_edited(panel, tmp_pat
     if edited:
         assert rows is None  # the worker measures it anew, and says so
         liver, _ = measure_files([path])
+        assert isinstance(liver, OrganMeasurement)
         assert liver.flags[-1] == Flag.EDITED and liver.interval_ml is None
         assert liver.volume_ml == liver.outline_volume_ml > 0
     else:
-        assert [(row.case, row.organ, row.label, row.interval_ml) for row in rows] == [
+        assert rows is not None
+        organs = [row for row in rows if isinstance(row, OrganMeasurement)]
+        assert len(organs) == len(rows)
+        assert [(row.case, row.organ, row.label, row.interval_ml) for row in organs] == [
             ("scan", "liver", 1, (2.5, 4.125)),
             ("scan", "cyst", 2, None),
         ]

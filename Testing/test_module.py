@@ -114,7 +114,8 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     assert case in ui.suggestionLabel.text and panel.labels.editor.activeEffect().name == "Paint"
     assert panel.labels.editor.segmentationNode() is panel.session.labelNode(panel.session.volumeNode(case))
     story.click("emptySliceButton")
-    assert LabelledSlice(*shown) in Study.open(folder).read_labels(case).labelled_slices()
+    labels = Study.open(folder).read_labels(case)
+    assert labels is not None and LabelledSlice(*shown) in labels.labelled_slices()
     story.click("removeSliceButton")
     assert Study.open(folder).summary()["labelled_slices"] == 4
     story.click("keepSliceButton")
@@ -239,7 +240,8 @@ def test_a_training_that_outlives_a_killed_slicer_is_followed_and_can_be_cancell
 
     assert not lives(pid) and holder_of(folder / "lock") is None
     assert "stopped" in ui.trainStatus.text and ui.trainButton.text == "Train with the new labels"
-    assert LabelledSlice(2, 3) in Study.open(folder).read_labels(panel.session.cases()[0]).labelled_slices()
+    labels = Study.open(folder).read_labels(panel.session.cases()[0])
+    assert labels is not None and LabelledSlice(2, 3) in labels.labelled_slices()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
@@ -351,8 +353,9 @@ def test_a_drawn_label_is_saved_without_being_asked(story, host, tmp_path):
     slicer.util.updateSegmentBinaryLabelmapFromArray(voxels, node, segment, volumeOf(node))
     host.process_events(1.3)
 
-    stored = Study.open(tmp_path / "study").read_labels("simulated_0000").voxels
-    np.testing.assert_array_equal(np.take(stored, labelled.index, axis=labelled.axis)[4:11, 3:9], 1)
+    stored = Study.open(tmp_path / "study").read_labels("simulated_0000")
+    assert stored is not None
+    np.testing.assert_array_equal(np.take(stored.voxels, labelled.index, axis=labelled.axis)[4:11, 3:9], 1)
 
 
 def test_a_scene_that_is_loaded_before_the_module_is_opened_brings_its_study(host, tmp_path):

@@ -24,7 +24,7 @@ def assert_same_weights(study, other):
 
 def stages(study, since=0):
     """The stages of a study's events in order, and whether each was trained or found trained."""
-    found = {}
+    found: dict[str, bool] = {}
     for event in read_events(study.events.path)[since:]:
         found[event.stage] = found.get(event.stage, False) or event.message != "already trained"
     return found

@@ -73,7 +73,7 @@ def process_events(seconds: float = 0.0) -> None:
     end = time.monotonic() + seconds
     while True:
         slicer.app.processEvents()
-        QtCore.QCoreApplication.sendPostedEvents(None, QtCore.QEvent.DeferredDelete)
+        QtCore.QCoreApplication.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)
         if time.monotonic() >= end:
             return
         time.sleep(0.002)

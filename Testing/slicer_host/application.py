@@ -74,10 +74,10 @@ class Application(QtWidgets.QApplication):
         self.setStyle("Fusion")
         self.setQuitOnLastWindowClosed(False)
         folder = tempfile.mkdtemp(prefix="slicer_host_")
-        QtCore.QSettings.setDefaultFormat(QtCore.QSettings.IniFormat)
-        QtCore.QSettings.setPath(QtCore.QSettings.IniFormat, QtCore.QSettings.UserScope, folder)
+        QtCore.QSettings.setDefaultFormat(QtCore.QSettings.Format.IniFormat)
+        QtCore.QSettings.setPath(QtCore.QSettings.Format.IniFormat, QtCore.QSettings.Scope.UserScope, folder)
         self.temporaryPath = folder
-        self._settings = QtCore.QSettings(str(Path(folder) / "Slicer.ini"), QtCore.QSettings.IniFormat)
+        self._settings = QtCore.QSettings(str(Path(folder) / "Slicer.ini"), QtCore.QSettings.Format.IniFormat)
         self._module_manager = ModuleManager()
         self._io_manager = CoreIOManager()
         self._layout_manager: LayoutManager | None = None
@@ -115,7 +115,8 @@ class Application(QtWidgets.QApplication):
     def commandOptions(self) -> None:
         return None
 
-    def translate(self, context: str, text: str) -> str:
+    @staticmethod
+    def translate(context: str, text: str, /, disambiguation: str | None = None, n: int = -1) -> str:
         return text
 
     def moduleDocumentationUrl(self, name: str) -> str:

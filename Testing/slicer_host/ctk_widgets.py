@@ -93,7 +93,7 @@ class ctkSliderWidget(QtWidgets.QWidget):
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
-        self._slider = QtWidgets.QSlider(QtCore.Qt.Horizontal)
+        self._slider = QtWidgets.QSlider(QtCore.Qt.Orientation.Horizontal)
         self._slider.setRange(0, 1000)
         self._box = QtWidgets.QDoubleSpinBox()
         self._box.setRange(0, 100)
@@ -118,8 +118,8 @@ class ctkSliderWidget(QtWidgets.QWidget):
         self._box.setValue(value)
 
     value = Property(float, lambda self: self._box.value, setValue, notify=valueChanged)
-    minimum = Property(float, lambda self: self._box.minimum, lambda self, v: self._box.setMinimum(v))
-    maximum = Property(float, lambda self: self._box.maximum, lambda self, v: self._box.setMaximum(v))
+    minimum: Any = Property(float, lambda self: self._box.minimum, lambda self, v: self._box.setMinimum(v))
+    maximum: Any = Property(float, lambda self: self._box.maximum, lambda self, v: self._box.setMaximum(v))
 
 
 @stand_in
@@ -167,7 +167,7 @@ class ctkPathLineEdit(QtWidgets.QWidget):
     def addCurrentPathToHistory(self) -> None:
         """CTK keeps a list of recent paths in the settings."""
 
-    currentPath = Property(str, lambda self: self._edit.text, setCurrentPath, notify=currentPathChanged)
+    currentPath: Any = Property(str, lambda self: self._edit.text, setCurrentPath, notify=currentPathChanged)
 
 
 @stand_in

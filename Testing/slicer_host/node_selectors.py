@@ -11,8 +11,10 @@ from .pythonqt import stand_in
 from .stand_in import setter, stop_observing, stored
 
 Signal, Property = QtCore.Signal, QtCore.Property
-_NODE_ID = QtCore.Qt.UserRole
+_State = QtCore.Qt.CheckState
+_NODE_ID = QtCore.Qt.ItemDataRole.UserRole
 _SCENE_EVENTS = ("NodeAddedEvent", "NodeRemovedEvent", "EndCloseEvent", "EndImportEvent", "EndBatchProcessEvent")
+_NODE_OR_WHETHER: Any = (object,), (bool,)  # overloads of a signal; PySide's annotations know of one alone
 
 
 class _NodeSelector(QtWidgets.QWidget):
@@ -104,7 +106,7 @@ def _has(node: Any, attribute: str, value: str | None) -> bool:
 class qMRMLNodeComboBox(_NodeSelector):
     """Choose a node, make one, or none."""
 
-    currentNodeChanged = Signal((object,), (bool,))
+    currentNodeChanged: Any = Signal(*_NODE_OR_WHETHER)
     currentNodeIDChanged = Signal(str)
     nodeActivated = Signal(object)
     nodeAdded = Signal(object)
@@ -212,20 +214,20 @@ class qMRMLCheckableNodeComboBox(_NodeSelector):
     def _refresh(self) -> None:
         if self._list is None:
             return
-        checked = {item.data(_NODE_ID) for item in self._items() if item.checkState() == QtCore.Qt.Checked}
+        checked = {item.data(_NODE_ID) for item in self._items() if item.checkState() == _State.Checked}
         nodes = self._offered()
         self._list.blockSignals(True)
         self._list.clear()
         for node in nodes:
             item = QtWidgets.QListWidgetItem(node.GetName(), self._list)
             item.setData(_NODE_ID, node.GetID())
-            item.setCheckState(QtCore.Qt.Checked if node.GetID() in checked else QtCore.Qt.Unchecked)
+            item.setCheckState(_State.Checked if node.GetID() in checked else _State.Unchecked)
         self._list.blockSignals(False)
         if checked - {node.GetID() for node in nodes}:
             self.checkedNodesChanged.emit()
 
     def checkedNodes(self) -> list[Any]:
-        ids = [item.data(_NODE_ID) for item in self._items() if item.checkState() == QtCore.Qt.Checked]
+        ids = [item.data(_NODE_ID) for item in self._items() if item.checkState() == _State.Checked]
         return [self._scene.GetNodeByID(node_id) for node_id in ids]
 
     def uncheckedNodes(self) -> list[Any]:

@@ -118,11 +118,18 @@ def parameterNodeWrapper(cls: Any = None) -> Any:
             raise ValueError(f"Cannot use reserved name '{name}' in a parameterNodeWrapper")
     members: dict[str, Any] = {"allParameters": parameters}
     for name, parameter in parameters.items():
-        members[name] = property(
-            lambda self, p=parameter: p.read(self.parameterNode),
-            lambda self, value, p=parameter: p.write(self.parameterNode, value),
-        )
+        members[name] = _property(parameter)
     return type(cls.__name__, (_Wrapper,), {**members, "__module__": cls.__module__, "__doc__": cls.__doc__})
+
+
+def _property(parameter: _Parameter) -> property:
+    def read(self: _Wrapper) -> Any:
+        return parameter.read(self.parameterNode)
+
+    def write(self: _Wrapper, value: Any) -> None:
+        parameter.write(self.parameterNode, value)
+
+    return property(read, write)
 
 
 class _Wrapper:
@@ -175,7 +182,7 @@ class _Wrapper:
             signal.connect(slot)
             slots.append((signal, slot))
 
-        def show(*_: Any) -> None:
+        def show(*_event: Any) -> None:
             if self._showing:
                 return
             self._showing = True
@@ -291,9 +298,10 @@ def _connector(widget: Any, parameter: _Parameter) -> _Connector:
 
 
 def _button_connector(widget: Any) -> _Connector | None:
-    if type(widget) in (QtWidgets.QCheckBox, ctk.ctkCheckBox):
+    cls = type(widget)
+    if cls in (QtWidgets.QCheckBox, ctk.ctkCheckBox):
         return lambda: widget.checked, lambda v: widget.setChecked(v), widget.stateChanged
-    if type(widget) is QtWidgets.QPushButton:
+    if cls is QtWidgets.QPushButton:
         widget.setCheckable(True)
         return lambda: widget.checked, lambda v: widget.setChecked(v), widget.toggled
     return None

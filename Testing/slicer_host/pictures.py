@@ -45,7 +45,7 @@ def render_window(widget: Any, png: Path | str, size: tuple[int, int] = (1500, 9
 
     The views show what they are set to show; a panel that is higher than the window is cut at the bottom.
     """
-    picture = QtGui.QImage(*size, QtGui.QImage.Format_RGB32)
+    picture = QtGui.QImage(*size, QtGui.QImage.Format.Format_RGB32)
     picture.fill(QtGui.QColor("#3C3C3C"))
     painter = QtGui.QPainter(picture)
     panel = _panel_picture(widget, panel_width)
@@ -78,7 +78,7 @@ def _render_view(name: str, png: Path, size: tuple[int, int]) -> None:
 
 
 def _panel_picture(widget: Any, width: int) -> QtGui.QPixmap:
-    panel = widget if isinstance(widget, QtWidgets.QWidget) else widget.parent
+    panel: Any = widget if isinstance(widget, QtWidgets.QWidget) else widget.parent
     panel.setMinimumWidth(width)
     panel.show()
     slicer.app.processEvents()  # lays out, so that the height of wrapped text is known

@@ -15,7 +15,7 @@ import sys
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 sys.pyside6_option_python_enum = 0x02  # type: ignore[attr-defined] # enumerations as IntEnum and IntFlag
 
@@ -37,8 +37,8 @@ def install() -> None:
         for name in dir(module):  # not vars: PySide makes its classes when they are first asked for
             cls = getattr(module, name)
             if isinstance(cls, _WRAPPER):
-                cls.__setattr__ = _set_attribute
-    QtCore.QObject.__getattribute__ = _get_attribute
+                cls.__setattr__ = _set_attribute  # type: ignore[method-assign]
+    QtCore.QObject.__getattribute__ = _get_attribute  # type: ignore[method-assign]
     sys.modules["qt"] = _Qt("qt")
     sys.modules["ctk"] = types.ModuleType("ctk")
 
@@ -149,19 +149,15 @@ def _set_attribute(self: Any, name: str, value: Any) -> None:
 
 
 def _write_property(self: Any, meta: QtCore.QMetaProperty, value: Any) -> None:
-    name = meta.name()
+    name, kind = cast(str, meta.name()), cast(str, meta.typeName())  # bytes by PySide's annotations
     if not meta.isWritable():
         raise AttributeError(f"Property '{name}' of {type(self).__name__} object is not writable")
-    if meta.typeName() == "QStringList" and isinstance(value, tuple):
+    if kind == "QStringList" and isinstance(value, tuple):
         value = list(value)
-    if meta.typeName() == "QString" and not isinstance(value, str):
-        accepted = False  # PySide would turn a number or a path into text
-    else:
-        accepted = _lookup(self, "setProperty")(name, value)
-    if not accepted:
+    refused = kind == "QString" and not isinstance(value, str)  # PySide would turn a number or a path into text
+    if refused or not _lookup(self, "setProperty")(name, value):
         raise AttributeError(
-            f"Property '{name}' of type '{meta.typeName()}' does not accept an object of type "
-            f"{type(value).__name__} ({value!r})"
+            f"Property '{name}' of type '{kind}' does not accept an object of type {type(value).__name__} ({value!r})"
         )
 
 

@@ -61,7 +61,7 @@ class _TableModel(QtCore.QAbstractTableModel):
         table = node.GetTable() if node is not None else None
         columns = range(table.GetNumberOfColumns()) if table is not None else ()
         self._headings = [node.GetColumnName(c) for c in columns]
-        rows = range(table.GetNumberOfRows()) if columns else ()
+        rows = range(table.GetNumberOfRows()) if table is not None and columns else ()
         self._cells = [[node.GetCellText(r, c) for c in columns] for r in rows]
         self.endResetModel()
 
@@ -71,10 +71,14 @@ class _TableModel(QtCore.QAbstractTableModel):
     def columnCount(self, parent: Any = None) -> int:
         return len(self._headings)
 
-    def data(self, index: QtCore.QModelIndex, role: int = QtCore.Qt.DisplayRole) -> Any:
-        return self._cells[index.row()][index.column()] if role == QtCore.Qt.DisplayRole else None
+    def data(
+        self,
+        index: QtCore.QModelIndex | QtCore.QPersistentModelIndex,
+        role: int = QtCore.Qt.ItemDataRole.DisplayRole,
+    ) -> Any:
+        return self._cells[index.row()][index.column()] if role == QtCore.Qt.ItemDataRole.DisplayRole else None
 
-    def headerData(self, section: int, orientation: Any, role: int = QtCore.Qt.DisplayRole) -> Any:
-        if role != QtCore.Qt.DisplayRole:
+    def headerData(self, section: int, orientation: Any, role: int = QtCore.Qt.ItemDataRole.DisplayRole) -> Any:
+        if role != QtCore.Qt.ItemDataRole.DisplayRole:
             return None
-        return self._headings[section] if orientation == QtCore.Qt.Horizontal else section + 1
+        return self._headings[section] if orientation == QtCore.Qt.Orientation.Horizontal else section + 1

@@ -1,5 +1,7 @@
 """What can be proven of the host: it shows Qt as PythonQt does, and refuses what PythonQt refuses."""
 
+from typing import Any
+
 import pytest
 
 
@@ -58,7 +60,9 @@ def test_new_attributes_on_stand_ins_are_refused(ctk, host):
 
 
 def test_new_attributes_on_classes_derived_in_python_are_allowed(qt):
-    class Panel(qt.QWidget):
+    base: Any = qt.QWidget
+
+    class Panel(base):
         def __init__(self):
             super().__init__()
             self.node = 1

@@ -2,7 +2,7 @@
 
 import enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
@@ -148,7 +148,8 @@ def test_parameters_and_widgets_show_the_same(host, panel, tmp_path):
         preset: Preset = Preset.FULL
         volumes: list[slicer.vtkMRMLScalarVolumeNode]
 
-    parameters = Parameters(panel.logic.getParameterNode())
+    wrapper: Any = Parameters
+    parameters = wrapper(panel.logic.getParameterNode())
     tag = parameters.connectGui(panel.ui)
     node = volume("scan")
 
@@ -182,14 +183,15 @@ def test_widgets_that_slicer_cannot_bind_are_refused(host):
         threshold: float = 0.5
         name: str = ""
 
+    wrapper: Any = Parameters
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScriptedModuleNode")
 
     with pytest.raises(RuntimeError, match="unbounded"):
-        Parameters(node).connectParametersToGui({"threshold": ctk.ctkSliderWidget()})
+        wrapper(node).connectParametersToGui({"threshold": ctk.ctkSliderWidget()})
     with pytest.raises(RuntimeError, match="Unable to create GUI connector"):
-        Parameters(node).connectParametersToGui({"name": ctk.ctkPathLineEdit()})
+        wrapper(node).connectParametersToGui({"name": ctk.ctkPathLineEdit()})
     with pytest.raises(ValueError, match="Cannot find a param"):
-        Parameters(node).getValue("treshold")
+        wrapper(node).getValue("treshold")
 
 
 def test_an_unknown_widget_class_or_file_is_refused(host, tmp_path):

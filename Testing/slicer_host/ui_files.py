@@ -38,7 +38,7 @@ def load_ui(path: str | Path) -> QtWidgets.QWidget:
     connections = _take_connections(root)
     buffer = QtCore.QBuffer()
     buffer.setData(ElementTree.tostring(root))
-    buffer.open(QtCore.QIODevice.ReadOnly)
+    buffer.open(QtCore.QIODevice.OpenModeFlag.ReadOnly)
     loader = _Loader()
     with cpp_side():
         widget = loader.load(buffer)

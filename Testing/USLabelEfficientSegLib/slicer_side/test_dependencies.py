@@ -3,6 +3,7 @@ import sys
 import types
 from pathlib import Path
 from subprocess import CalledProcessError
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ class PyTorchUtilsLogic:
 
 @pytest.fixture
 def extension(monkeypatch):
-    module = types.ModuleType("PyTorchUtils")
+    module: Any = types.ModuleType("PyTorchUtils")
     module.PyTorchUtilsLogic = PyTorchUtilsLogic
     PyTorchUtilsLogic.calls = []
     monkeypatch.setattr(PyTorchUtilsLogic, "answer", object())
@@ -97,7 +98,8 @@ def test_torch_comes_from_its_extension_and_is_kept_by_pip(dependencies, require
         installed["torch"] = "2.6.0+cu126"
         return PyTorchUtilsLogic.installTorch(self, **arguments)
 
-    sys.modules["PyTorchUtils"].PyTorchUtilsLogic = type("Logic", (extension,), {"installTorch": install_torch})
+    module: Any = sys.modules["PyTorchUtils"]
+    module.PyTorchUtilsLogic = type("Logic", (extension,), {"installTorch": install_torch})
 
     dependencies.ensureDependencies(requirements)
 
@@ -164,7 +166,7 @@ def test_slicer_5_11_asks_by_itself(dependencies, requirements, installed, pip, 
             raise RuntimeError("User declined package installation")
         installed.update({"numpy-of-the-future": "1.0", "scipy": "99.1"})
 
-    packaging = types.ModuleType("slicer.packaging")
+    packaging: Any = types.ModuleType("slicer.packaging")
     packaging.pip_ensure = pip_ensure
     packaging.__spec__ = importlib.machinery.ModuleSpec("slicer.packaging", None)
     monkeypatch.setitem(sys.modules, "slicer.packaging", packaging)

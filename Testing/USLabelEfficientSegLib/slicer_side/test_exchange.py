@@ -116,7 +116,8 @@ def test_volume_nodes_are_made_where_their_geometry_says(host):
 
     rng = np.random.default_rng(1)
     for _ in range(GEOMETRIES):
-        shape = tuple(int(n) for n in rng.integers(3, 9, 3))
+        i, j, k = (int(n) for n in rng.integers(3, 9, 3))
+        shape = (i, j, k)
         direction = np.linalg.qr(rng.normal(size=(3, 3)))[0]
         geometry = Geometry(shape, tuple(rng.uniform(0.2, 3, 3)), tuple(rng.uniform(-99, 99, 3)), direction)
         voxels = rng.normal(size=shape).astype(np.float32)

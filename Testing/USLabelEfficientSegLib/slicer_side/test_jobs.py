@@ -1,5 +1,7 @@
 """Jobs do small steps, end in every way with a sentence, and one runs at a time."""
 
+from typing import Any
+
 import pytest
 
 from USLabelEfficientSegLib.errors import Cancelled, InputError
@@ -34,7 +36,7 @@ def test_a_job_goes_on_step_by_step_and_gives_its_result(jobs):
 
 
 def test_a_job_without_worker_is_cancelled_at_its_next_step(jobs):
-    closed = []
+    closed: list[str] = []
     job = jobs.Job("Counting", counting(100, closed))
     job.step()
     job.cancel()
@@ -64,7 +66,8 @@ def test_a_refusal_becomes_a_sentence_and_a_bug_is_not_hidden(jobs):
 
 
 def test_the_runner_does_one_job_at_a_time_and_tells_its_end_once(jobs, host):
-    runner, ended, steps = jobs.JobRunner(), [], []
+    ended: list[Any] = []
+    runner, steps = jobs.JobRunner(), []
     runner.listeners.append(lambda: steps.append(runner.job.progress))
     runner.start(jobs.Job("Counting", counting(3)), ended.append)
     with pytest.raises(InputError, match="Counting: is still running; wait for its end or cancel it"):
@@ -95,7 +98,8 @@ def test_stopping_the_runner_ends_job_and_worker_at_once(jobs, host, tmp_path, q
     def steps(job):
         yield from job.work(["segment", str(quick_model), str(tmp_path / "none")], tmp_path / "logs")
 
-    runner, ended = jobs.JobRunner(), []
+    ended: list[Any] = []
+    runner = jobs.JobRunner()
     runner.start(jobs.Job("Segmentation", steps), ended.append)
     host.process_events(0.1)
     runner.stop()

@@ -50,6 +50,7 @@ def test_the_preview_lies_where_it_was_found_and_replaces_the_one_before(session
     show_preview(session, PREVIEW)
     node = show_preview(session, PREVIEW)
 
+    assert node is not None
     assert madeFor(session.volumeNode("a"), ROLE) == [node] and not node.GetSaveWithScene()
     assert node.GetSegmentation().GetNthSegment(0).GetName() == "liver"
     assert len(slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")) == volumes

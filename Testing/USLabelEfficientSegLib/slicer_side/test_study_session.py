@@ -91,9 +91,10 @@ def test_labels_are_saved_at_once_and_survive_in_another_scene(session, host):
     Job("", again.load).wait()
 
     assert again.labelledSlices("simulated_0001") == [(LabelledSlice(0, 3), []), (LabelledSlice(2, 7), ["organ B"])]
-    stored = again.study.read_labels("simulated_0001").voxels
-    np.testing.assert_array_equal(stored[4:, :, 7], painted[4:])
-    np.testing.assert_array_equal(stored[3], 0)
+    stored = again.study.read_labels("simulated_0001")
+    assert stored is not None
+    np.testing.assert_array_equal(stored.voxels[4:, :, 7], painted[4:])
+    np.testing.assert_array_equal(stored.voxels[3], 0)
 
 
 def test_labels_drawn_while_the_study_is_trained_are_kept_and_taken_over_afterwards(session):
@@ -104,7 +105,8 @@ def test_labels_drawn_while_the_study_is_trained_are_kept_and_taken_over_afterwa
         assert Study.open(session.folder).read_labels("simulated_0001") is None
     session.takeLabels()
 
-    assert Study.open(session.folder).read_labels("simulated_0001").labelled_slices() == [LabelledSlice(2, 5)]
+    stored = Study.open(session.folder).read_labels("simulated_0001")
+    assert stored is not None and stored.labelled_slices() == [LabelledSlice(2, 5)]
 
 
 def test_colours_and_terminology_stay_with_the_study(session):
@@ -141,7 +143,7 @@ def test_a_corrected_slice_of_a_result_becomes_a_label(session, volumes):
     session.saveLabels(case, studyIsBusy=False)
 
     stored = Study.open(session.folder).read_labels(case)
-    assert stored.labelled_slices() == [LabelledSlice(2, 11)]
+    assert stored is not None and stored.labelled_slices() == [LabelledSlice(2, 11)]
     np.testing.assert_array_equal(stored.voxels[:, :, 11], voxels[:, :, 11])
 
 
@@ -165,7 +167,8 @@ def test_suggestions_are_used_up_in_order_and_labelled_ones_left_out(host):
     queue = Suggestions()
     queue.fill({"volume": "a", "axis": 2, "index": index, "reason": "typical"} for index in (4, 8, 9))
 
-    assert queue.next(lambda s: s.index == 4).index == 8
+    following = queue.next(lambda s: s.index == 4)
+    assert following is not None and following.index == 8
     assert len(queue) == 1
     assert queue.next(lambda s: True) is None and queue.next(lambda s: False) is None
 
@@ -207,4 +210,5 @@ def test_labels_go_to_the_inbox_when_another_program_writes_the_study(session):
         session.saveLabels("simulated_0001", studyIsBusy=False)
     session.takeLabels()
 
-    assert Study.open(session.folder).read_labels("simulated_0001").labelled_slices() == [LabelledSlice(2, 5)]
+    stored = Study.open(session.folder).read_labels("simulated_0001")
+    assert stored is not None and stored.labelled_slices() == [LabelledSlice(2, 5)]

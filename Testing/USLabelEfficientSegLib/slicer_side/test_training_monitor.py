@@ -2,12 +2,17 @@
 
 import shutil
 
-from USLabelEfficientSegLib.slicer_side.training_monitor import TrainingMonitor, without_earlier_rounds
+from USLabelEfficientSegLib.slicer_side.training_monitor import StageProgress, TrainingMonitor, without_earlier_rounds
 from USLabelEfficientSegLib.study.events import EventLog
 
 
 def curves(monitor):
     return {stage.name: stage.losses for stage in monitor.stages}
+
+
+def current(monitor: TrainingMonitor) -> StageProgress:
+    assert monitor.current is not None
+    return monitor.current
 
 
 def test_progress_and_losses_follow_the_events(tmp_path):
@@ -18,8 +23,8 @@ def test_progress_and_losses_follow_the_events(tmp_path):
     log.emit("teacher", 1, 10, seconds_left=9.0, losses={"masked": 2.0})
     log.emit("teacher", 5, 10, seconds_left=5.0, losses={"masked": 1.0})
 
-    assert monitor.update() and monitor.current.name == "teacher"
-    assert (monitor.current.step, monitor.current.of, monitor.current.seconds_left) == (5, 10, 5.0)
+    assert monitor.update() and current(monitor).name == "teacher"
+    assert (current(monitor).step, current(monitor).of, current(monitor).seconds_left) == (5, 10, 5.0)
     assert curves(monitor)["teacher"] == {"masked": ([1, 5], [2.0, 1.0])}
     assert not monitor.update() and not monitor.finished
 
@@ -85,7 +90,7 @@ def test_a_training_from_scratch_starts_new_curves(tmp_path):
 
     assert curves(monitor) == {"teacher": {"masked": ([2], [3.0])}}
     assert (monitor.preview, monitor.previews) == ("preview/now.nrrd", 1)
-    assert (monitor.current.step, monitor.current.seconds_left) == (3, 8.0)
+    assert (current(monitor).step, current(monitor).seconds_left) == (3, 8.0)
 
 
 def test_a_new_file_in_the_place_of_the_old_one_on_the_disk_starts_new_curves(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.slicer_side import worker as worker_module
-from USLabelEfficientSegLib.slicer_side.worker import Worker, explanation
+from USLabelEfficientSegLib.slicer_side.worker import Outcome, Worker, explanation
 
 STUBBORN = """
 import signal, subprocess, sys, time
@@ -44,17 +44,23 @@ def alive(pid):
         return False
 
 
+def outcome_of(worker: Worker) -> Outcome:
+    outcome = worker.wait(60)
+    assert outcome is not None
+    return outcome
+
+
 def test_a_command_ends_with_its_output_in_the_log(tmp_path):
     worker = Worker(["--version"], tmp_path / "logs" / "version.log")
 
-    assert worker.wait(60).state == "done"
+    assert outcome_of(worker).state == "done"
     assert worker.log_text().startswith("uslabelseg ")
 
 
 def test_a_refused_command_tells_cause_and_remedy(tmp_path):
     worker = Worker(["study", "show", str(tmp_path / "nothing")], tmp_path / "show.log")
 
-    outcome = worker.wait(60)
+    outcome = outcome_of(worker)
 
     assert outcome.state == "failed"
     assert "is not a study" in outcome.sentence and "give the folder" in outcome.sentence
@@ -69,7 +75,7 @@ def test_cancel_ends_a_process_and_its_children_even_if_they_refuse(tmp_path, st
     assert worker.poll() is None and alive(child)
 
     worker.cancel()
-    outcome = worker.wait(60)
+    outcome = outcome_of(worker)
 
     assert outcome.state == "cancelled"
     assert not alive(child) and not alive(worker.pid)
@@ -82,7 +88,7 @@ def test_polling_does_not_wait_for_the_end(tmp_path, stubborn):
     assert [worker.poll() for _ in range(50)] == [None] * 50
     worker.cancel()
     assert worker.poll() is None and worker.cancelling  # asking does not wait either
-    assert worker.wait(60).state == "cancelled"
+    assert outcome_of(worker).state == "cancelled"
 
 
 def test_records_are_given_once_and_other_output_is_left_out(tmp_path, monkeypatch):
