@@ -6,11 +6,13 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 import torch
+from labelled_cases import record_of
 
 from USLabelEfficientSegLib import demo
 from USLabelEfficientSegLib.cli import main
 from USLabelEfficientSegLib.demo import DemoDesign, run_demo
 from USLabelEfficientSegLib.errors import Cancelled, InputError
+from USLabelEfficientSegLib.study.events import Event
 from USLabelEfficientSegLib.study.settings import Settings, changed
 from USLabelEfficientSegLib.study.study import Study
 
@@ -24,7 +26,7 @@ def run(tiny_changes):
     """Run the tiny demo; returns its result and the events."""
 
     def run_tiny(output, *, cancelled=lambda: False, **changes):
-        events = []
+        events: list[Event] = []
         settings = changed(Settings(), {**tiny_changes, **changes})
         result = run_demo(
             output,
@@ -66,7 +68,7 @@ def test_the_demo_leaves_report_volumes_metrics_and_segmentations(finished):
     study = Study.open(output / "study")
     on_slices = [np.zeros(case.image.shape, bool) for case in study.cases]
     for case, voxels in zip(study.cases, on_slices, strict=True):
-        for axis, index in case.labels.slices:
+        for axis, index in record_of(case).slices:
             np.moveaxis(voxels, axis, 0)[index] = True
     share = np.mean(on_slices)
     assert study.label_fraction() == pytest.approx(share) and share < 10 / 48
@@ -138,4 +140,4 @@ def test_the_demo_labels_at_most_half_a_percent_of_the_slices_along_all_axes(fin
 
     assert 0 < round(design.label_fraction * slices) / slices <= 0.005
     assert asdict(design)["held_out_volumes"] >= 6
-    assert {axis for case in study.cases for axis, _ in case.labels.slices} == {0, 1, 2}
+    assert {axis for case in study.cases for axis, _ in record_of(case).slices} == {0, 1, 2}

@@ -9,6 +9,7 @@ import shutil
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,7 +78,7 @@ def test_every_link_leads_to_a_file_and_to_a_heading_of_it(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_command_of_the_pages_exists_with_its_options(page):
     for words in commands_of(page):
-        command = typer.main.get_command(app)
+        command: Any = typer.main.get_command(app)
         known = options_of(command) | {"--help", "-h"}
         rest = list(words)
         while rest and rest[0] in getattr(command, "commands", {}):
@@ -112,7 +113,7 @@ def test_the_drawing_of_the_architecture_has_the_order_of_imports():
     (order,) = [
         ast.literal_eval(node.value)
         for node in tests.body
-        if isinstance(node, ast.Assign) and node.targets[0].id == "ORDER"
+        if isinstance(node, ast.Assign) and isinstance(name := node.targets[0], ast.Name) and name.id == "ORDER"
     ]
 
     drawn = re.findall(r"(?:^ {4}|(?<=/  ))(\w+)(?:/|\.py)", drawing, re.MULTILINE)

@@ -55,6 +55,7 @@ def imports(name, path):
             for alias in node.names:
                 yield alias.name, alias.name.startswith("USLabelEfficientSegLib")
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            assert node.module is not None
             yield node.module, node.module.startswith("USLabelEfficientSegLib")
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) + 1 - node.level]

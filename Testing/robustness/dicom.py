@@ -163,6 +163,7 @@ def _with_another_attribute(dataset: Dataset, random: np.random.Generator) -> by
     if inside and random.random() < 0.6:
         name = str(random.choice(inside))
     value, tag = str(random.choice(VALUES)), tag_for_keyword(name)
+    assert tag is not None
     place.pop(tag, None)
     if random.random() < 0.85:
         kind = dictionary_VR(tag)

@@ -22,12 +22,16 @@ from USLabelEfficientSegLib.training.checkpoint import load_checkpoint, save_che
 
 CPU = torch.device("cpu")
 Model = SegmentationModel | ImageModel
+TYPES = (torch.int64, torch.float16, torch.float64, torch.bool)
 
 
 def checks(count: int, seed: int, folder: Path) -> Iterator[Check]:
     """Flips and cuts, changed headers, changed descriptions with a right checksum, and changed tensors."""
     random = np.random.default_rng(seed)
-    whole = {folder / "volumes.safetensors": volume_model(), folder / "images.safetensors": image_model()}
+    whole: dict[Path, Model] = {
+        folder / "volumes.safetensors": volume_model(),
+        folder / "images.safetensors": image_model(),
+    }
     for path, model in whole.items():
         model.save(path)
     contents = {path: path.read_bytes() for path in whole}
@@ -50,9 +54,8 @@ def checks(count: int, seed: int, folder: Path) -> Iterator[Check]:
         elif how == "header":
             header = changed_json(json.loads(data[8 : _header_end(data)]), random)
             text = json.dumps(header).encode()
-            rest = data[_header_end(data) :]
-            changed = len(text).to_bytes(8, "little") + text + rest
-            yield f"header {number}", partial(_check_same, target, changed, kind, whole[path])
+            other = len(text).to_bytes(8, "little") + text + data[_header_end(data) :]
+            yield f"header {number}", partial(_check_same, target, other, kind, whole[path])
         elif how == "description":
             tensors, metadata = parts[path]
             yield f"description {number}", partial(_check_used, target, tensors, changed_json(metadata, random), kind)
@@ -112,7 +115,7 @@ def _changed_tensors(tensors: dict[str, torch.Tensor], random: np.random.Generat
     elif how == "shape":
         changed[name] = tensor.reshape(-1).repeat(2)
     elif how == "kind":
-        changed[name] = tensor.to(random.choice([torch.int64, torch.float16, torch.float64, torch.bool]))  # type: ignore[call-overload]
+        changed[name] = tensor.to(TYPES[random.integers(len(TYPES))])
     elif how == "rename":
         changed[f"9/{name}"] = changed.pop(name)
     elif how == "huge" and tensor.is_floating_point():

@@ -5,6 +5,7 @@ import struct
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -47,7 +48,7 @@ def valid_pictures() -> dict[tuple[str, str], bytes]:
         "grey": grey, "colour": colour, "palette": colour.convert("P"), "bit": grey.convert("1"),
         "opacity": grey.convert("LA"), "deep": Image.fromarray(pixels[..., 0].astype(np.uint16) * 250),
     }  # fmt: skip
-    ways = [
+    ways: list[tuple[str, str, str, dict[str, Any]]] = [
         *(("png", "PNG", name, {}) for name in kinds),
         *(("bmp", "BMP", name, {}) for name in ("grey", "colour", "palette", "bit")),
         *(("tif", "TIFF", name, {"compression": how}) for name in kinds for how in (None, "tiff_lzw", "packbits")),
@@ -89,14 +90,15 @@ def _check_cut(path: Path, content: bytes, kept: int) -> None:
     whole = outcome(partial(read_image, sizes=SIZES), path)
     path.write_bytes(content[:kept])
     found = outcome(partial(read_image, sizes=SIZES), path)
-    assert found is None or np.array_equal(found.voxels, whole.voxels), "other pixels"
+    assert found is None or (whole is not None and np.array_equal(found.voxels, whole.voxels)), "other pixels"
 
 
 def _check_changed(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     outcome(dimension_of, path)
-    for read in (read_image, read_image_labels):
-        found = outcome(partial(read, sizes=SIZES), path)
+    image = outcome(partial(read_image, sizes=SIZES), path)
+    labels = outcome(partial(read_image_labels, sizes=SIZES), path)
+    for found in (image, labels):
         if found is not None:
             assert found.voxels.shape == found.geometry.shape
             assert np.isfinite(np.asarray(found.voxels, dtype=np.float64)).all()

@@ -67,9 +67,9 @@ def _check(whole: Path, folder: Path, images: list[Path], random: np.random.Gene
                         raise AssertionError("two programs wrote the study together")
         now = Study.open(folder)
         assert {one.name for one in now.cases} == names
-        for name, index in labelled.items():
+        for name, last in labelled.items():
             labels = now.case(name).labels
-            assert (None if labels is None else labels.slices[0][1]) == index, name
+            assert (None if labels is None else labels.slices[0][1]) == last, name
         assert {path.stem for path in (folder / "images").iterdir()} == names
         assert not list(folder.glob(".*"))
     finally:

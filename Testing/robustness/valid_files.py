@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
@@ -21,6 +22,7 @@ SEGMENTS = (
     b"Segment0_ID:=a\nSegment0_Name:=a\nSegment0_LabelValue:=1\nSegment0_Layer:=0\n"
     b"Segment1_ID:=b\nSegment1_Name:=b\nSegment1_LabelValue:=2\nSegment1_Layer:=0\n\n"
 )
+Found = TypeVar("Found")
 SECONDS = 10.0  # of one check, with other programs beside
 
 
@@ -83,13 +85,13 @@ def valid_files(folder: Path, random: np.random.Generator) -> list[ValidFile]:
     return made
 
 
-def outcome(read: Callable[[Path], object], path: Path) -> object | None:
+def outcome(read: Callable[[Path], Found], path: Path) -> Found | None:
     """What a reader makes of a file, None if it refuses it in one sentence; anything else is an error."""
     began = time.monotonic()
     with warnings.catch_warnings(action="error"):
         warnings.simplefilter("ignore", Notice)
         try:
-            found = read(path)
+            found: Found | None = read(path)
         except InputError as error:
             found = None
             sentence = str(error)

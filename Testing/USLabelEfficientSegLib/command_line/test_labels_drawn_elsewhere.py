@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from labelled_cases import labels_of, record_of
 from PIL import Image
 from simulated_heads import write_heads, write_png
 
@@ -14,7 +15,7 @@ from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.study.study import Study
 
 COS, SIN = np.cos(0.3), np.sin(0.3)
-GRID = Geometry((12, 10, 8), (0.5, 0.5, 2.0), (1.0, 2.0, 3.0), [[COS, -SIN, 0], [SIN, COS, 0], [0, 0, 1]])
+GRID = Geometry((12, 10, 8), (0.5, 0.5, 2.0), (1.0, 2.0, 3.0), np.array([[COS, -SIN, 0], [SIN, COS, 0], [0, 0, 1]]))
 TRUTH = np.zeros(GRID.shape, np.uint8)
 TRUTH[3:9, 3:7, 2:6] = 1
 TRUTH[3:5, 3:5, 3:5] = 2
@@ -66,7 +67,7 @@ def test_suggested_slices_are_written_painted_and_taken(study, call, tmp_path):
     code, text, err = call("study", "label", study.folder, "--labels", out)
 
     assert code == 0, err
-    assert {(case.name, *place) for case in Study.open(study.folder).cases for place in case.labels.slices} == {
+    assert {(case.name, *place) for case in Study.open(study.folder).cases for place in record_of(case).slices} == {
         (s["volume"], s["axis"], s["index"]) for s in suggestions
     }
     assert all(f"{s['volume']}: labelled " in text for s in suggestions)
@@ -83,7 +84,7 @@ def test_slices_are_merged_and_what_is_replaced_is_told(study, call, tmp_path):
 
     expected = SparseLabels(TRUTH, GRID, study.organs).keep([(2, 3), (2, 4), (2, 5)])
     found = Study.open(study.folder)
-    np.testing.assert_array_equal(found.read_labels("a").voxels, expected.voxels)
+    np.testing.assert_array_equal(labels_of(found, "a").voxels, expected.voxels)
     assert "a: labelled axial, slice 5 of 8; replaced axial, slice 6 of 8" in text
     found.check_files()
 
@@ -94,7 +95,7 @@ def test_segments_are_matched_by_name(study, call, tmp_path):
     folder = painted(tmp_path, [(2, 4)], labels=swapped, fields=fields | {"Segment1_Name": "Prostate"})
 
     assert call("study", "label", study.folder, "--labels", folder)[0] == 0
-    np.testing.assert_array_equal(Study.open(study.folder).read_labels("a").voxels[..., 4], TRUTH[..., 4])
+    np.testing.assert_array_equal(labels_of(Study.open(study.folder), "a").voxels[..., 4], TRUTH[..., 4])
 
 
 def test_one_file_that_does_not_fit_refuses_all(study, refused, tmp_path):
@@ -142,7 +143,7 @@ def test_stray_files_are_named_with_what_adds_them(study, call, tmp_path):
     )
     assert str(stray) in call("train", study.folder)[1]
     assert call("study", "label", study.folder, "--labels", study.folder / "labels")[0] == 0
-    assert Study.open(study.folder).case("a").labels.slices == ((2, 4),)
+    assert record_of(Study.open(study.folder).case("a")).slices == ((2, 4),)
     assert "is no part" not in call("study", "show", study.folder)[1]
 
 
@@ -161,4 +162,4 @@ def test_labels_of_images_are_taken_too(call, tmp_path):
     code, text, err = call("study", "label", tmp_path / "study", "--labels", tmp_path / "drawn")
 
     assert code == 0 and "head_1: labelled" in text, err
-    np.testing.assert_array_equal(Study.open(tmp_path / "study").read_labels("head_1").voxels[..., 0], mask // 255)
+    np.testing.assert_array_equal(labels_of(Study.open(tmp_path / "study"), "head_1").voxels[..., 0], mask // 255)

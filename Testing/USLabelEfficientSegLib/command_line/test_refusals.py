@@ -44,8 +44,13 @@ def cut_short(path):
     path.write_bytes(path.read_bytes()[:-300])
 
 
+def emptied(folder):
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
 BAD_FOLDERS = {
-    "no images": (lambda d: shutil.rmtree(d / "images") or (d / "images").mkdir(), "holds no images"),
+    "no images": (lambda d: emptied(d / "images"), "holds no images"),
     "unreadable": (lambda d: (d / "images" / "simulated_0001.nrrd").write_text("no image"), "damaged"),
     "truncated": (lambda d: cut_short(d / "images" / "simulated_0001.nrrd"), "cut short"),
     "not finite": (

@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -151,7 +152,7 @@ def test_an_input_is_never_the_output(refused, fill, found, tmp_path):
 def test_a_table_goes_through_a_link_into_a_pipe_and_to_standard_output(found, tmp_path):
     (tmp_path / "link.csv").symlink_to(tmp_path / "real.csv")
     measure = [sys.executable, "-m", "USLabelEfficientSegLib.cli", "measure", str(found), "--output"]
-    run = {"check": True, "capture_output": True, "text": True, "cwd": LIBRARY}
+    run: dict[str, Any] = {"check": True, "capture_output": True, "text": True, "cwd": LIBRARY}
 
     subprocess.run([*measure, str(tmp_path / "link.csv")], **run)
     streamed = subprocess.run([*measure, "/dev/stdout"], **run)

@@ -9,6 +9,7 @@ from USLabelEfficientSegLib.calibration.intervals import Calibration
 from USLabelEfficientSegLib.command_line.result_output import checksum_of_model, model_file, save_model
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.segmentation.loading import load_model
+from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 
 
 @pytest.fixture(params=["study", "file"])
@@ -36,13 +37,16 @@ def test_a_calibrated_model_takes_the_place_of_the_one_it_was_made_of(place):
 
 def test_a_calibration_does_not_bring_back_the_model_before_a_training(place):
     was, model = checksum_of_model(place), load_model(place)
+    assert isinstance(model, SegmentationModel)
     trained = replace(model, overlap=0.5)
     trained.save(model_file(place))  # what a training ends with
 
     with pytest.raises(InputError, match=r"was replaced by another program.*calibrate it again"):
         save_model(place, calibrated(model), was)
 
-    assert load_model(place).overlap == 0.5 and load_model(place).calibration == model.calibration
+    now = load_model(place)
+    assert isinstance(now, SegmentationModel)
+    assert now.overlap == 0.5 and now.calibration == model.calibration
 
 
 def test_a_calibration_does_not_bring_back_a_model_that_a_training_has_set_aside(place):

@@ -33,7 +33,8 @@ def test_each_time_point_is_a_volume_on_the_grid_of_the_image(call, cycle, tmp_p
         np.testing.assert_array_equal(volume.voxels, expected.T)
         np.testing.assert_allclose(volume.geometry.spacing, (0.5, 0.7, 1.1))
         np.testing.assert_allclose(volume.geometry.origin, (10, -20, 30))
-        np.testing.assert_allclose(volume.geometry.direction, [[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]], atol=1e-9)
+        turned = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]])
+        np.testing.assert_allclose(volume.geometry.direction, turned, atol=1e-9)
 
 
 def test_a_file_that_exists_is_not_replaced(refused, cycle, tmp_path):

@@ -140,7 +140,10 @@ def test_a_full_device_is_an_error_in_one_line(trained_study):
 
 
 def test_closed_streams_are_no_error_and_no_file_is_taken_for_them(trained_study, tmp_path):
-    closed = lambda: [os.close(number) for number in (0, 1, 2)]  # noqa: E731
+    def closed():
+        for number in (0, 1, 2):
+            os.close(number)
+
     images = trained_study / "images"
     command = [*COMMAND, "segment", str(trained_study), str(images), "--output", str(tmp_path / "out")]
 

@@ -71,7 +71,7 @@ def test_from_a_folder_of_volumes_to_organ_volumes(call, simulated, tmp_path, ti
 
     code, text, _ = call("train", study, "--seed", 5, "--device", "cpu", *set_options(tiny_changes))
     assert code == 0 and "Learning in 3-D, round 1: 3 of 3" in text and "model.safetensors" in text
-    assert read_settings(Study.open(study)).seed == 5
+    assert (settings := read_settings(Study.open(study))) is not None and settings.seed == 5
 
     assert "Training: finished\n" in call("study", "show", study)[1]
 
@@ -104,7 +104,7 @@ def test_a_restart_forgets_the_earlier_training(call, study_copy):
 
     assert code == 0 and "Studying all slices, without labels: 3 of 3" in out and "already trained" not in out
     assert not (study_copy / "run" / "model.safetensors").exists()
-    assert read_settings(Study.open(study_copy)).seed == 1
+    assert (settings := read_settings(Study.open(study_copy))) is not None and settings.seed == 1
 
 
 def test_a_report_numbers_the_volumes_unless_names_are_asked_for(call, trained_study, tmp_path):

@@ -60,7 +60,9 @@ def test_how_long_it_takes_is_told_before_it_starts_where_that_is_known(study, c
     _, changed, _ = call("train", study.folder, "--device", "cpu", "--set", "student.steps=7")
 
     slices = sum(len(case.labels.slices) for case in study.cases)
-    minutes = duration(seconds_on_processor("quick", 3, slices))
+    seconds = seconds_on_processor("quick", 3, slices)
+    assert seconds is not None
+    minutes = duration(seconds)
     assert f"On cpu. It takes about {minutes} on one core" in unchanged
     assert "On cpu. How long it takes, shows once its first steps are measured." in changed
 

@@ -3,14 +3,15 @@
 import sys
 from dataclasses import replace
 
-import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
+from dicom_reports import content_of
 
 from USLabelEfficientSegLib.cli import main
 from USLabelEfficientSegLib.imaging.files import write_label_map
 from USLabelEfficientSegLib.measurement.measuring import measure_files
+from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 from USLabelEfficientSegLib.report.cases_of_files import cases_of_files, open_segmentations
 from USLabelEfficientSegLib.segmentation.segment_files import images_by_name
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata
@@ -43,7 +44,7 @@ def test_every_segmentation_becomes_a_segmentation_and_a_report(folders, capfd):
     assert (code, output.err) == (0, "")
     written = sorted(path.name for path in (folders / "dicom").iterdir())
     assert written == ["a_SEG.dcm", "a_SR.dcm", "b_SEG.dcm", "b_SR.dcm"]
-    groups = hd.sr.srread(folders / "dicom" / "b_SR.dcm").content.get_volumetric_roi_measurement_groups()
+    groups = content_of(folders / "dicom" / "b_SR.dcm").get_volumetric_roi_measurement_groups()
     assert [group.finding_sites[0].value.meaning for group in groups] == ["Prostate", "Organ"]
 
 
@@ -68,7 +69,8 @@ def test_exported_segmentations_can_be_measured(folders, capfd):
     rows = measure_files([folders / "dicom"])
 
     assert [(row.case, row.organ) for row in rows] == [(name, organ) for name in "ab" for organ in ORGANS]
-    assert [row.outline_volume_ml for row in rows[:2]] == pytest.approx([0.0336, 0.0236], rel=0.1)
+    volumes = [row.outline_volume_ml for row in rows[:2] if isinstance(row, OrganMeasurement)]
+    assert volumes == pytest.approx([0.0336, 0.0236], rel=0.1)
 
 
 def test_a_segmentation_of_nothing_is_exported_without_a_word(folders, scan, capfd):
@@ -82,7 +84,8 @@ def test_a_segmentation_of_nothing_is_exported_without_a_word(folders, scan, cap
 
     assert (code, output.err) == (0, "")
     assert not pydicom.dcmread(folders / "dicom" / "a_SEG.dcm").pixel_array.any()
-    assert [row.volume_ml for row in measure_files([folders / "dicom" / "a_SEG.dcm"], ORGANS)] == [0.0, 0.0]
+    rows = measure_files([folders / "dicom" / "a_SEG.dcm"], ORGANS)
+    assert [row.volume_ml for row in rows if isinstance(row, OrganMeasurement)] == [0.0, 0.0]
 
 
 def test_a_damaged_segmentation_is_told_and_the_others_are_written(folders, capfd):
@@ -120,7 +123,7 @@ def test_a_series_has_a_checksum_of_all_its_files(folders):
     dataset.save_as(folders / "images" / "a" / "05.dcm")
     after = [case.checksum for case in cases_of_files(cohort, {"a": "a", "b": "b"})]
 
-    assert [len(checksum) for checksum in before] == [64, 64]
+    assert [len(checksum or "") for checksum in before] == [64, 64]
     assert after[0] != before[0] and after[1] == before[1]
 
 

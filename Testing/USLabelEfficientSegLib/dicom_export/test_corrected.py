@@ -1,15 +1,18 @@
 """A corrected segmentation is exported with the volume that it has now."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
-import highdicom as hd
 import numpy as np
 import pytest
+from dicom_reports import content_of, evaluations_of
 from pydicom.sr.codedict import codes
 
 from USLabelEfficientSegLib.dicom_export.export import export_case
 from USLabelEfficientSegLib.imaging.files import write_label_map
 from USLabelEfficientSegLib.measurement.measuring import write_measurements_of
+from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 from USLabelEfficientSegLib.report.cases_of_files import cases_of_files, open_segmentations
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata
 
@@ -27,13 +30,14 @@ def test_the_first_volume_of_a_corrected_organ_is_that_of_its_outline(scan, rows
     write_label_map(file, corrected, segment_metadata(corrected, ORGANS))
 
     (case,) = cases_of_files(open_segmentations(file.parent, tmp_path / "images"), {"scan": "scan"})
-    files = export_case(tmp_path / "images" / "scan", case.label_map, case.rows, tmp_path / "out")
+    measured = cast("Sequence[OrganMeasurement]", case.rows)
+    files = export_case(tmp_path / "images" / "scan", case.label_map, measured, tmp_path / "out")
 
-    groups = hd.sr.srread(files.report).content.get_volumetric_roi_measurement_groups()
+    groups = content_of(files.report).get_volumetric_roi_measurement_groups()
     prostate, cyst = (group.get_measurements(name=codes.SCT.Volume)[0] for group in groups[:2])
     count = int(np.count_nonzero(corrected.voxels == 1))
     assert prostate.value == pytest.approx(count * label_map.geometry.voxel_volume_ml, rel=1e-6)
     assert prostate.method == codes.DCM.SumOfSegmentedVoxelMethodForVolume
     assert not [item for item in prostate[0].get("ContentSequence", []) if item.ValueType == "NUM"]  # no interval
-    assert "Edited" in [flag.value.meaning for flag in groups[0].get_qualitative_evaluations()]
+    assert "Edited" in evaluations_of(groups[0])
     assert cyst.value == pytest.approx(rows[1].volume_ml, rel=1e-6)

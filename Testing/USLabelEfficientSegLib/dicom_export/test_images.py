@@ -9,6 +9,7 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_files import ULTRASOUND_FILM, ULTRASOUND_IMAGE, dicom_image, item, save
+from dicom_reports import content_of, evaluations_of
 from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
@@ -80,8 +81,8 @@ def test_the_segmentation_read_back_has_the_pixels_of_its_image(image, label_map
 def test_the_report_holds_area_circumference_and_axes(image, label_map, rows, tmp_path):
     files = export_case(image, label_map, rows, tmp_path / "out")
 
-    report, segmentation = hd.sr.srread(files.report), pydicom.dcmread(files.segmentation)
-    head, stone = report.content.get_planar_roi_measurement_groups()
+    segmentation = pydicom.dcmread(files.segmentation)
+    head, stone = content_of(files.report).get_planar_roi_measurement_groups()
     (area,) = head.get_measurements(name=codes.SCT.Area)
     (circumference,) = head.get_measurements(name=codes.SCT.Circumference)
     assert area.value == pytest.approx(rows[0].area_mm2, rel=1e-6) and area.unit.value == "mm2"
@@ -94,7 +95,7 @@ def test_the_report_holds_area_circumference_and_axes(image, label_map, rows, tm
     ]
     assert sorted(bounds) == pytest.approx([0.1 * rows[0].area_mm2, 0.2 * rows[0].area_mm2], rel=1e-5)
     assert [float(m.value) for m in stone.get_measurements(name=codes.SCT.Area)] == [0.0]
-    assert [evaluation.value.meaning for evaluation in stone.get_qualitative_evaluations()] == ["Empty"]
+    assert evaluations_of(stone) == ["Empty"]
     for number, group in enumerate((head, stone), start=1):
         reference = next(part for part in group[0].ContentSequence if "ReferencedSOPSequence" in part)
         (referred,) = reference.ReferencedSOPSequence
@@ -107,7 +108,7 @@ def test_where_probabilities_count_both_areas_are_told(image, label_map, rows, t
     expected = dataclasses.replace(rows[0], from_probabilities=True, area_mm2=rows[0].area_mm2 + 1)
     files = export_case(image, label_map, [expected, rows[1]], tmp_path / "out")
 
-    head, _ = hd.sr.srread(files.report).content.get_planar_roi_measurement_groups()
+    head, _ = content_of(files.report).get_planar_roi_measurement_groups()
     areas = [float(area.value) for area in head.get_measurements(name=codes.SCT.Area)]
     assert areas == pytest.approx([expected.area_mm2, expected.outline_area_mm2], rel=1e-6)
 
@@ -118,7 +119,7 @@ def test_an_image_in_which_nothing_was_found_is_exported(image, label_map, tmp_p
     files = export_case(image, empty, measure_labels(empty, ORGANS), tmp_path / "out")
 
     assert int(pydicom.dcmread(files.segmentation).NumberOfFrames) == 2
-    assert len(hd.sr.srread(files.report).content.get_planar_roi_measurement_groups()) == 2
+    assert len(content_of(files.report).get_planar_roi_measurement_groups()) == 2
 
 
 def test_the_objects_conform(image, label_map, rows, tmp_path):
@@ -170,7 +171,7 @@ def test_the_command_exports_images(image, label_map, tmp_path, call):
     )
 
     assert (code, err) == (0, "") and "send these files to the archive" in out
-    head, _ = hd.sr.srread(tmp_path / "dicom" / "head 7_SR.dcm").content.get_planar_roi_measurement_groups()
+    head, _ = content_of(tmp_path / "dicom" / "head 7_SR.dcm").get_planar_roi_measurement_groups()
     (expected, _) = measure_labels(label_map, ORGANS)
     assert head.get_measurements(name=codes.SCT.Area)[0].value == pytest.approx(expected.area_mm2, rel=1e-6)
     assert (tmp_path / "dicom" / "head 7_SEG.dcm").exists()

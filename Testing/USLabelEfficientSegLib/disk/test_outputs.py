@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -30,7 +31,8 @@ def link(tmp_path):
 
 
 def test_an_own_result_is_replaced_and_told(tmp_path):
-    path, said = tmp_path / "new" / "t.csv", []
+    path = tmp_path / "new" / "t.csv"
+    said: list[str] = []
     write(path, "first", tell=said.append)
     assert said == []
 
@@ -206,7 +208,8 @@ def test_what_a_killed_command_left_is_swept_and_what_a_running_one_uses_is_not(
 def test_what_a_running_command_has_locked_and_not_yet_signed_is_not_swept(tmp_path, monkeypatch):
     from USLabelEfficientSegLib.disk import lock
 
-    write_text, seen = lock._write_text, []
+    write_text = lock._write_text
+    seen: list[Path] = []
 
     def looked_at(descriptor, text):
         monkeypatch.setattr(lock, "_write_text", write_text)

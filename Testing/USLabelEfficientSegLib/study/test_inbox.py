@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from labelled_cases import labels_of
 
 from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice, SparseLabels
 from USLabelEfficientSegLib.disk.study_layout import NEW_LABELS
@@ -45,7 +46,7 @@ def test_labels_are_left_while_another_holds_the_lock_and_taken_over_later(study
     with study.lock():
         assert take_labels(study) == ["a"]
 
-    assert Study.open(study.folder).read_labels("a").labelled_slices() == [LabelledSlice(2, 1), LabelledSlice(2, 3)]
+    assert labels_of(Study.open(study.folder), "a").labelled_slices() == [LabelledSlice(2, 1), LabelledSlice(2, 3)]
     assert not list((study.folder / NEW_LABELS).iterdir())
 
 

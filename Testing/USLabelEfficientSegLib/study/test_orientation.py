@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from labelled_cases import labels_of, record_of
 
 from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
 from USLabelEfficientSegLib.errors import InputError
@@ -47,9 +48,9 @@ def test_an_anatomical_study_has_volumes_and_labels_in_one_order(data, simulated
         kept = study.read_scan(name)
         np.testing.assert_array_equal(kept.voxels, original.voxels)
         assert kept.geometry.same_grid(original.geometry) and kept.geometry.axis_codes == "LPS"
-        assert study.case(name).labels.slices == ((2, SLICE),)
+        assert record_of(study.case(name)).slices == ((2, SLICE),)
         truth = read_label_map(simulated / "labels" / f"{name}.nrrd").voxels[..., SLICE]
-        np.testing.assert_array_equal(study.read_labels(name).voxels[..., SLICE], truth)
+        np.testing.assert_array_equal(labels_of(study, name).voxels[..., SLICE], truth)
 
 
 def test_labels_for_an_anatomical_study_may_be_drawn_on_the_volume_as_it_is_stored(data, call):
@@ -57,7 +58,7 @@ def test_labels_for_an_anatomical_study_may_be_drawn_on_the_volume_as_it_is_stor
 
     assert call("study", "label", study.folder, "--labels", data / "labels")[0] == 0
 
-    assert {case.labels.slices for case in Study.open(study.folder).cases} == {((2, SLICE),)}
+    assert {record_of(case).slices for case in Study.open(study.folder).cases} == {((2, SLICE),)}
 
 
 def test_a_study_is_kept_as_stored_by_default_and_earlier_ones_are(data):
@@ -93,9 +94,11 @@ def test_a_model_of_an_anatomical_study_segments_on_the_grid_of_the_image(traine
     study = shutil.copytree(trained_study, data / "trained")
     path = study / "run" / "model.safetensors"
     model = SegmentationModel.load(path)
+    assert model.statistics is not None
     statistics = model.statistics.model_copy(update={"orientation": "anatomical"})
     replace(model, orientation="anatomical", statistics=statistics).save(path)
     order = STORED["simulated_0001"]
+    assert order is not None
     stored = read_volume(data / "images" / "simulated_0001.nrrd")
     (data / "plain").mkdir()
     plain = Reordering((1, 2, 0), (False, True, True)).scan(stored)

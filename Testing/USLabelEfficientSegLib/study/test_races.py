@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from labelled_cases import record_of
 
 from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
 from USLabelEfficientSegLib.disk.files import atomic_write_text
@@ -63,7 +64,7 @@ def test_a_training_that_had_read_the_study_does_not_undo_an_addition(study: Stu
     training = Study.open(study.folder)
     Study.open(study.folder).add_images(images(tmp_path / "c", "c"))
     edited = Study.open(study.folder)
-    atomic_label = edited.folder / edited.case("a").labels.file
+    atomic_label = edited.folder / record_of(edited.case("a")).file
     other = slice_labels(study, 3)
     from USLabelEfficientSegLib.imaging.files import write_label_map
     from USLabelEfficientSegLib.imaging.scan import LabelMap
@@ -75,7 +76,7 @@ def test_a_training_that_had_read_the_study_does_not_undo_an_addition(study: Stu
         assert [case.name for case in training.cases] == ["a", "b", "c"]
 
     assert names(study.folder) == ["a", "b", "c"]
-    assert Study.open(study.folder).case("a").labels.slices == ((2, 3),)
+    assert record_of(Study.open(study.folder).case("a")).slices == ((2, 3),)
 
 
 def test_labels_that_the_panel_sets_do_not_undo_an_addition(study: Study, tmp_path: Path) -> None:
@@ -105,7 +106,7 @@ def test_an_addition_that_fails_leaves_nothing_of_it(
 ) -> None:
     before = sorted(path.name for path in study.folder.rglob("*"))
     folder = images(tmp_path / "c", "c", "d")
-    stored = []
+    stored: list[Path] = []
 
     def full(path: Path, volume: Scan) -> None:
         if stored:

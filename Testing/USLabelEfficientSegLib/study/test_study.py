@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from USLabelEfficientSegLib.annotation.protocol import choose_labelled_slices
 from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
@@ -25,7 +26,7 @@ OBLIQUE = Geometry(
     (6, 7, 8),
     (0.199, 0.4, 2.0 / 3.0),
     (-12.34567890123, 1e-3, 777.7),
-    [[COS, -SIN, 0], [SIN, COS, 0], [0, 0, 1]],
+    np.array([[COS, -SIN, 0], [SIN, COS, 0], [0, 0, 1]]),
 )
 NAMES = ("größe 1", "b", "c")
 
@@ -87,11 +88,12 @@ def test_study_holds_exact_copies(data: Data) -> None:
         volume = study.read_scan(name)
         assert volume.name == name and volume.voxels.dtype == np.uint8
         assert np.array_equal(volume.voxels, random.integers(0, 256, OBLIQUE.shape).astype(np.uint8))
-        for found, expected in [
+        places: list[tuple[ArrayLike, ArrayLike]] = [
             (volume.geometry.spacing, OBLIQUE.spacing),
             (volume.geometry.origin, OBLIQUE.origin),
             (volume.geometry.direction, OBLIQUE.direction),
-        ]:
+        ]
+        for found, expected in places:
             assert np.allclose(found, expected, rtol=0, atol=1e-9)
         labels = study.read_labels(name)
         assert labels is not None and np.array_equal(labels.voxels, data.dense(name))
