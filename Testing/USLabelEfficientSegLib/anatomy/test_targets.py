@@ -86,6 +86,7 @@ def test_cross_entropy_is_that_of_torch_for_probabilities_and_ignores_unlabelled
     weight[:, :, 2:] = 0
     soft_cross_entropy(logits, probability * weight[:, None], weight).backward()
 
+    assert logits.grad is not None
     assert float(logits.grad[:, :, :, 2:].abs().max()) == 0
     assert float(logits.grad[:, :, :, :2].abs().min()) > 0
 

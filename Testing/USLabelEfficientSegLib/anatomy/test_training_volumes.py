@@ -59,6 +59,7 @@ def test_gain_and_offset_of_the_scan_do_not_change_what_networks_see(case):
 
 def test_known_voxels_are_those_that_are_labelled_all_through(case):
     native = prepare_volume(case.volume, sparse(case, 9, 10), 64)
+    assert native.known is not None
     known, values = native.known
     assert torch.equal(known.any(dim=0).any(dim=0).nonzero().flatten(), torch.tensor([9, 10]))
     expected = torch.from_numpy(case.label_map.voxels[:, :, 9:11] == 1)
@@ -72,16 +73,19 @@ def test_known_voxels_are_those_that_are_labelled_all_through(case):
         20,
     )
     assert halved.shape == (20, 18, 10)
+    assert halved.known is not None and halved.labels is not None
     assert not bool(halved.known[0].any())  # the slice fills only half of its voxels
     assert float(halved.labels.weight.max()) == pytest.approx(0.5)
 
 
 def test_pseudo_labels_never_override_true_labels(case):
     volume = prepare_volume(case.volume, sparse(case, 9), 64)
+    assert volume.labels is not None
     wrong = 1 - volume.labels.probability
 
     taught = volume.taught(wrong, torch.ones(volume.shape), None)
 
+    assert taught.pseudo is not None
     labelled = volume.labels.weight > 0
     assert float(taught.pseudo.weight[labelled].max()) == 0
     assert float(taught.pseudo.weighted[:, labelled].abs().max()) == 0
@@ -98,6 +102,7 @@ def test_a_partly_labelled_voxel_is_shared_between_label_and_pseudo_label(case):
 
     taught = volume.taught(torch.ones(3, *volume.shape) / 3, torch.full(volume.shape, 0.8), None)
 
+    assert taught.pseudo is not None and volume.labels is not None
     both = (taught.pseudo.weight + 0.8 * volume.labels.weight)[volume.sector]
     torch.testing.assert_close(both, torch.full_like(both, 0.8))
 
@@ -107,6 +112,7 @@ def test_nothing_is_taught_outside_the_sector(case):
 
     taught = volume.taught(torch.ones(3, *volume.shape) / 3, torch.ones(volume.shape), None)
 
+    assert taught.pseudo is not None
     assert torch.equal(taught.pseudo.weight, volume.sector.float())
     assert taught.name == volume.name and taught.image is volume.image
 
@@ -118,6 +124,7 @@ def test_pseudo_labels_can_be_trusted_equally_whatever_their_uncertainty(case):
 
     equal = taught.equally_trusted()
 
+    assert equal.pseudo is not None and taught.pseudo is not None
     assert torch.equal(equal.pseudo.weight, (taught.pseudo.weight > 0).float())
     torch.testing.assert_close(equal.pseudo.probability, taught.pseudo.probability)
     assert volume.equally_trusted() is volume

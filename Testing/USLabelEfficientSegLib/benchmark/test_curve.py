@@ -1,4 +1,6 @@
 import time
+from functools import partial
+from operator import truediv
 
 import pytest
 
@@ -18,7 +20,7 @@ def record(tmp_path):
         with stopwatch(tmp_path / "minutes.json") as watch:
             recorder = CurveRecorder(tmp_path / "curve.json", watch, dice_of)
             for share in shares:
-                recorder(stage, share, lambda share=share: share / 2)
+                recorder(stage, share, partial(truediv, share, 2))
         return recorder.points
 
     return run

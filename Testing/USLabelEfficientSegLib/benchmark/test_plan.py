@@ -59,8 +59,10 @@ def test_all_methods_get_the_labels_that_the_seed_or_the_suggestion_gives(tmp_pa
         study = sparse_study(tmp_path / name, dataset, training, design, Job(method, 0.1, choice, seed))
         for case in study.cases:
             if case.labels is not None:
-                sparse, dense = study.read_labels(case.name).voxels, read_label_map(dataset.labels[case.name]).voxels
-                np.testing.assert_array_equal(sparse[sparse != 255], dense[sparse != 255])
+                labels, dense = study.read_labels(case.name), read_label_map(dataset.labels[case.name]).voxels
+                assert labels is not None
+                known = labels.voxels != 255
+                np.testing.assert_array_equal(labels.voxels[known], dense[known])
         return {(case.name, index) for case in study.cases if case.labels for _, index in case.labels.slices}
 
     first, again, other = (labelled(f"random {n}", "random", seed) for n, seed in enumerate((0, 0, 1)))
@@ -82,6 +84,7 @@ def test_degraded_images_are_judged_as_well_and_only_when_asked_for(tmp_path, de
     options = RunOptions(degradations=True)
     ((_, degraded),) = run_benchmark(tmp_path, design, jobs, device="cpu", options=options)
 
+    assert plain is not None and degraded is not None
     assert not plain.has_degradations
     # six degradations of the image and, as the volumes are simulated, other probes
     assert len(degraded.cases) == len(plain.cases) * (1 + 6 * 3 + 3)
@@ -141,6 +144,7 @@ def test_dice_over_time_is_measured_without_changing_the_result(tmp_path, finish
         result for _, result in run_benchmark(tmp_path, design, jobs, device="cpu", options=RunOptions(curve=True))
     )
 
+    assert ours is not None and theirs is not None
     assert expected_ml(ours) == expected_ml(whole)
     assert [point.stage for point in ours.curve] == ["student 1.1"] * 3 + ["labels alone 1"] * 3  # three steps
     assert [(point.stage, point.share) for point in theirs.curve] == [("training", 0.5), ("training", 1.0)]

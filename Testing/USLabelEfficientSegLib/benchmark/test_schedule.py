@@ -39,7 +39,7 @@ def never():
 
 
 def test_jobs_run_in_turn_until_cancelled():
-    done = []
+    done: list[tuple[int, int]] = []
     with pytest.raises(Cancelled, match="the same command continues"):
         for job, seed in in_turn(JOBS, attrgetter("seed"), lambda: len(done) == 2):
             done.append((job.seed, seed))

@@ -20,6 +20,7 @@ def test_another_probe_shows_the_same_subject_on_the_same_grid(case):
     image, reference = case
     subject = simulated_subject(image, reference)
 
+    assert subject is not None
     good, low_cost = subject("good"), subject("low-cost")
 
     np.testing.assert_array_equal(good.voxels, image.voxels)  # the probe that made it

@@ -31,8 +31,10 @@ def test_each_method_is_timed_to_what_the_best_rival_reaches_in_the_end():
         result("cps", 0, [(1.0, 10, 0.95)], fraction=0.1),
     ]
 
-    rival, times = times_to_best_rival(runs, 0.01)
+    found = times_to_best_rival(runs, 0.01)
 
+    assert found is not None
+    rival, times = found
     assert (rival.arm.method, rival.dice, rival.seconds) == ("cps", 0.7, 100)
     assert [(time.arm.method, time.reached) for time in times[:2]] == [("ours", 60), ("cps", 100)]
     assert times[2].arm.method == "mean-teacher" and math.isnan(times[2].reached)

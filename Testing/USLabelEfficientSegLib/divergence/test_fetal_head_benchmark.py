@@ -242,6 +242,7 @@ def test_the_ellipse_of_the_mask_is_the_head_and_nothing_found_is_an_error(heads
     mask = head.mask.numpy()
     certain = nn.Conv2d(3, 2, 1)
     nn.init.constant_(certain.weight, 0)
+    assert certain.bias is not None
     certain.bias.data = torch.tensor([1.0, 0.0])
 
     result = next(evaluate(certain, [head], 48, 0.1, 0, "nothing found"))

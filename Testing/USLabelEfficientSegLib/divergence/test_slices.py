@@ -52,7 +52,9 @@ def test_volumes_without_labels_cannot_be_trained_on():
 
 def test_network_predicts_slices_at_their_own_pixels():
     torch.manual_seed(0)
-    predictor = SliceNetwork(NetworkPair(2, 32).eval().swin_unet, pixel_size(volume("first"), 0), 40)
+    network = NetworkPair(2, 32).eval().swin_unet
+    assert network is not None
+    predictor = SliceNetwork(network, pixel_size(volume("first"), 0), 40)
 
     probability = predictor(torch.rand(3, 1, 20, 6), torch.arange(3))
 

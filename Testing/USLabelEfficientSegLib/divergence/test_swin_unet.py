@@ -73,7 +73,7 @@ def test_expansion_places_the_tokens_of_one_side_by_side():
     nn.init.zeros_(expansion.linear.weight)
     with torch.no_grad():
         expansion.linear.weight[:, 0] = torch.tensor([0, 1, 2, 0, 0, 3, 4, 0.0])
-    expansion.norm = nn.Identity()
+    expansion.add_module("norm", nn.Identity())
 
     tokens = expansion(torch.ones(1, 1, 1, 1))
 

@@ -272,6 +272,7 @@ def test_schedules_are_those_of_the_paper():
     assert ramp_up(100, 100) == ramp_up(200, 100) == 1
     assert polynomial_decay(5_000, 10_000, 1.0) == pytest.approx(0.5**0.9)
     networks = NetworkPair(2, 32)
+    assert networks.swin_unet is not None
     optimizer = make_optimizer({networks.unext: 1e-3, networks.swin_unet: 2e-3}, full)
     for step, share in ((0, 1.0), (15_000, 0.5**0.9), (full.steps - 1, (1 / full.steps) ** 0.9)):
         set_learning_rates(optimizer, RoundPosition(1, step, full.steps), full)

@@ -52,7 +52,8 @@ def test_percent_differences_need_a_volume():
     found = volume_agreement([0.0, 20.0, 44.0], [0.0, 20.0, 40.0])
 
     assert found.limits_percent is None
-    assert volume_agreement([11.0, 20.0, 40.0], [9.0, 20.0, 40.0]).limits_percent.bias.value == pytest.approx(20 / 3)
+    percent = volume_agreement([11.0, 20.0, 40.0], [9.0, 20.0, 40.0]).limits_percent
+    assert percent is not None and percent.bias.value == pytest.approx(20 / 3)
 
 
 def test_fewer_than_three_cases_are_refused():

@@ -1,4 +1,5 @@
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def folders(tmp_path):
     return predictions, references
 
 
-def test_folders_are_paired_by_image_name_and_rows_hold_the_metrics(folders):
+def test_folders_are_paired_by_image_name_and_rows_hold_the_metrics(folders: tuple[Path, Path]):
     rows = {(row.case, row.organ): row for row in evaluate_folders(*folders, ORGANS)}
 
     assert list(rows) == [("a", "prostate"), ("a", "bladder"), ("b", "prostate"), ("b", "bladder")]
@@ -51,7 +52,7 @@ def test_folders_are_paired_by_image_name_and_rows_hold_the_metrics(folders):
     assert lost.size.error_percent == -100.0
 
 
-def test_summary_leaves_out_undefined_values_and_counts_missed_organs(folders):
+def test_summary_leaves_out_undefined_values_and_counts_missed_organs(folders: tuple[Path, Path]):
     summaries = {(s.organ, s.metric): s for s in summarise(evaluate_folders(*folders, ORGANS))}
 
     bladder = summaries["bladder", "dice"]
@@ -64,7 +65,7 @@ def test_summary_leaves_out_undefined_values_and_counts_missed_organs(folders):
     assert summaries[ALL_ORGANS, "outline_volume_error_percent"].mean == pytest.approx((25 - 100) / 4)
 
 
-def test_csv_files_hold_cases_and_summary_with_empty_cells_for_undefined_values(folders, tmp_path):
+def test_csv_files_hold_cases_and_summary_with_empty_cells_for_undefined_values(folders: tuple[Path, Path], tmp_path):
     summary_path = write_metrics_csv(tmp_path / "metrics.csv", evaluate_folders(*folders, ORGANS))
 
     with (tmp_path / "metrics.csv").open(encoding="utf-8", newline="") as file:
@@ -78,7 +79,7 @@ def test_csv_files_hold_cases_and_summary_with_empty_cells_for_undefined_values(
     assert missed["bladder", "dice"] == "1" and missed["prostate", "dice"] == "0"
 
 
-def test_table_for_people_has_a_dash_for_undefined_numbers(folders):
+def test_table_for_people_has_a_dash_for_undefined_numbers(folders: tuple[Path, Path]):
     table = metrics_table(summarise(evaluate_folders(*folders, ORGANS)))
 
     rows = {(row[0], row[1]): row[2:] for row in table.rows}
@@ -86,14 +87,14 @@ def test_table_for_people_has_a_dash_for_undefined_numbers(folders):
     assert rows["bladder", "Signed error of the outline volume, %"][0] == "−50.0"
 
 
-def test_a_prediction_without_a_reference_is_refused(folders):
+def test_a_prediction_without_a_reference_is_refused(folders: tuple[Path, Path]):
     next(folders[1].glob("b*")).unlink()
 
     with pytest.raises(InputError, match="has no reference"):
         evaluate_folders(*folders, ORGANS)
 
 
-def test_references_without_a_prediction_are_left_out(folders):
+def test_references_without_a_prediction_are_left_out(folders: tuple[Path, Path]):
     next(folders[0].glob("b*")).unlink()
 
     pairs, left_out = pair_folders(*folders)
@@ -161,7 +162,7 @@ def test_the_same_organs_with_exchanged_numbers_agree_perfectly(folders, organs)
     assert {row.organ.casefold() for row in rows} == {"prostate", "bladder"}
 
 
-def test_references_of_other_organs_are_refused_and_both_lists_told(folders):
+def test_references_of_other_organs_are_refused_and_both_lists_told(folders: tuple[Path, Path]):
     for name in "ab":
         (folders[1] / f"{name}.nii.gz").unlink()
         write_label_map(folders[1] / f"{name}.nrrd", label_map(), named("liver", "kidney"))
@@ -184,7 +185,9 @@ def test_a_reference_of_0_and_255_is_the_mask_of_the_only_organ(folders):
     assert [(row.organ, row.dice) for row in rows] == [("organ 1", 1.0)] * 2
 
 
-def test_the_tables_of_an_evaluation_of_volumes_have_just_these_columns_and_metrics(folders, tmp_path):
+def test_the_tables_of_an_evaluation_of_volumes_have_just_these_columns_and_metrics(
+    folders: tuple[Path, Path], tmp_path
+):
     summary = write_metrics_csv(tmp_path / "metrics.csv", evaluate_folders(*folders, ["prostate", "bladder"]))
 
     assert (tmp_path / "metrics.csv").read_text(encoding="utf-8-sig").splitlines()[0] == (

@@ -22,15 +22,15 @@ def blob(seed, shape=(40, 36, 20)):
 @pytest.mark.parametrize("seed", range(4))
 def test_metrics_agree_with_monai(seed):
     prediction, reference = blob(seed), blob(seed) ^ (blob(seed + 100) & blob(seed + 200))
-    tensors = [torch.from_numpy(mask)[None, None].float() for mask in (prediction, reference)]
+    one, other = (torch.from_numpy(mask)[None, None].float() for mask in (prediction, reference))
 
-    assert dice(prediction, reference) == pytest.approx(compute_dice(*tensors).item(), abs=1e-6)
+    assert dice(prediction, reference) == pytest.approx(compute_dice(one, other).item(), abs=1e-6)
     assert surface_distances(prediction, reference, SPACING).hausdorff_95 == pytest.approx(
-        compute_hausdorff_distance(*tensors, percentile=95, spacing=SPACING, include_background=True).item(),
+        compute_hausdorff_distance(one, other, percentile=95, spacing=SPACING, include_background=True).item(),
         abs=1e-4,
     )
     assert surface_distances(prediction, reference, SPACING).average == pytest.approx(
-        compute_average_surface_distance(*tensors, symmetric=True, spacing=SPACING, include_background=True).item(),
+        compute_average_surface_distance(one, other, symmetric=True, spacing=SPACING, include_background=True).item(),
         abs=1e-4,
     )
 

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -16,6 +17,7 @@ from dicom_files import (
     save_series,
     series_of,
 )
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import RLELossless, generate_uid
 
@@ -127,7 +129,7 @@ def test_colour_becomes_luminance(geometry, tmp_path: Path, photometric: str) ->
     dataset = enhanced(np.zeros(geometry.shape, np.uint8), geometry)
     dataset.update(dicom_image(colours, ENHANCED_VOLUME, dataset.SeriesInstanceUID))
     dataset.PhotometricInterpretation = photometric
-    expected = colours @ [0.299, 0.587, 0.114]
+    expected: NDArray[Any] = colours @ [0.299, 0.587, 0.114]
     if photometric == "YBR_FULL":  # its first component is the luminance; 128 stands for no colour
         colours[..., 1:] = 128
         dataset.PixelData = colours.tobytes()

@@ -1,9 +1,12 @@
 """2-D images: what is read, how large its pixels are, and what is refused."""
 
+from typing import Any
+
 import numpy as np
 import pydicom
 import pytest
 import SimpleITK
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundImageStorage, generate_uid
 from simulated_heads import write_png
@@ -88,9 +91,9 @@ def test_colour_becomes_grey_by_its_luminance(tmp_path):
     colours = np.zeros((12, 20, 3), np.uint8)
     colours[..., 1] = PIXELS
 
-    image = read_image(write_png(tmp_path / "a.png", colours), HALF_MM)
+    grey: NDArray[Any] = read_image(write_png(tmp_path / "a.png", colours), HALF_MM).voxels
 
-    np.testing.assert_allclose(image.voxels[..., 0].T, 0.587 * PIXELS, atol=0.51)
+    np.testing.assert_allclose(grey[..., 0].T, 0.587 * PIXELS, atol=0.51)
 
 
 @pytest.mark.parametrize("suffix", ["nrrd", "nii", "nii.gz", "mha"])

@@ -4,9 +4,12 @@ import io
 import os
 import struct
 import zlib
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from USLabelEfficientSegLib.errors import InputError
@@ -17,7 +20,7 @@ from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 20), dtype=np.uint8)  # rows, columns
 CLASSES = (np.arange(240).reshape(12, 20) // 7 % 3).astype(np.uint8)
 HALF_MM = PixelSizes(otherwise=0.5)
-UPRIGHT = {
+UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     1: lambda a: a,
     2: np.fliplr,
     3: lambda a: np.rot90(a, 2),
@@ -52,7 +55,8 @@ def test_the_exif_orientation_turns_image_and_label_upright(tmp_path, orientatio
     else:
         exif = Image.Exif()
         exif[274] = orientation
-        image.save(tmp_path / f"a.{suffix}", exif=exif, **({"quality": 100} if suffix == "jpg" else {}))
+        options: dict[str, Any] = {"quality": 100} if suffix == "jpg" else {}
+        image.save(tmp_path / f"a.{suffix}", exif=exif, **options)
 
     upright = UPRIGHT[orientation](smooth)
 
@@ -244,10 +248,10 @@ def test_a_bmp_whose_header_hides_that_it_is_cut_is_refused(tmp_path):
         read_image(path, HALF_MM)
 
 
-@pytest.mark.parametrize("sides", [(60_000, 53_000), (40_000, 30_000), (2**31 - 1, 2**31 - 1)])
-def test_a_header_cannot_ask_for_gigabytes(tmp_path, sides):
+@pytest.mark.parametrize(("width", "height"), [(60_000, 53_000), (40_000, 30_000), (2**31 - 1, 2**31 - 1)])
+def test_a_header_cannot_ask_for_gigabytes(tmp_path, width, height):
     path = tmp_path / "a.bmp"
-    path.write_bytes(bmp(*sides, bytes(1200)))
+    path.write_bytes(bmp(width, height, bytes(1200)))
 
     with pytest.raises(InputError, match=r"pixels in \d+ bytes|far too large|more than 2\^31|damaged"):
         read_image(path, HALF_MM)

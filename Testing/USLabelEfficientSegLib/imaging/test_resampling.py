@@ -47,7 +47,7 @@ def test_coarser_voxels_average_by_exact_overlap() -> None:
 
 
 def test_finer_voxels_are_linear_between_centres_and_constant_outside() -> None:
-    np.testing.assert_allclose(axis_matrix(2, 4), [[1, 0], [0.75, 0.25], [0.25, 0.75], [0, 1]], atol=1e-6)
+    np.testing.assert_allclose(axis_matrix(2, 4), [[1.0, 0.0], [0.75, 0.25], [0.25, 0.75], [0.0, 1.0]], atol=1e-6)
 
 
 def test_the_same_shape_changes_nothing() -> None:

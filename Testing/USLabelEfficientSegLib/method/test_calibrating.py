@@ -59,8 +59,8 @@ def test_a_model_is_calibrated_on_held_out_volumes_and_keeps_it(model, held_out,
     kept = SegmentationModel.load(tmp_path / "model.safetensors")
     assert kept.calibration == better.calibration != model.calibration
     assert kept.statistics == model.statistics
-    assert "12 fully labelled volumes" in kept.calibration.method
-    assert all(np.isfinite(factors).all() for factors in kept.calibration.factors["volume"])
+    assert kept.calibration is not None and "12 fully labelled volumes" in kept.calibration.method
+    assert all(factors is not None and np.isfinite(factors).all() for factors in kept.calibration.factors["volume"])
 
 
 def test_volumes_whose_labels_the_model_knows_are_refused(model, held_out):

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -136,12 +137,16 @@ def test_the_model_tells_which_one_it_continues_from(continued_once, trained_stu
         assert told["labels"] == SegmentationModel.load(earlier).provenance["labels"] != provenance["labels"]
 
 
+def after_questions(patience: int) -> Callable[[], bool]:
+    asked = iter(range(2000))
+    return lambda: next(asked) >= patience
+
+
 def test_stopped_again_and_again_it_ends_with_the_same_weights(trained, settings, continued_once):
     stopped = 0
     for patience in range(1, 60):
-        asked = iter(range(2000))
         try:
-            train(trained, settings, CPU, cancelled=lambda asked=asked, patience=patience: next(asked) >= patience)
+            train(trained, settings, CPU, cancelled=after_questions(patience))
             break
         except Cancelled:
             stopped += 1

@@ -1,5 +1,7 @@
 """Intervals of 2-D images from held-out labelled images."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -44,7 +46,8 @@ def discs(tmp_path):
 
 
 def calibrated(folder, provenance=None):
-    model = ImageModel(Bright(), ("disc",), 64, False, provenance or {})
+    network: Any = Bright()
+    model = ImageModel(network, ("disc",), 64, False, provenance or {})
     images, masks = (find_images(folder / kind, dimension=2) for kind in ("images", "masks"))
     return calibrated_on_scans(model, images, masks, CPU, SIZES).calibration
 

@@ -129,7 +129,8 @@ def test_with_new_labels_the_networks_learn_on_for_fewer_steps(study):
     assert steps == {3}  # of 9
     assert not same(before, weights(study)) and same(before, load_checkpoint(study.run_folder / EARLIER_MODEL_NAME)[0])
     assert model.provenance["continued_from"]["sha256"] == earlier
-    assert read_continued_from(study)["sha256"] == earlier
+    continued_from = read_continued_from(study)
+    assert continued_from is not None and continued_from["sha256"] == earlier
     anew = train_images(heads_study(study.folder.parent, "anew"), changed(LONGER, {"seed": 5}), CPU)
     first_layer = "encoder.0.0.weight"
     far = (anew.network.state_dict()[first_layer] - before[first_layer]).abs().mean()

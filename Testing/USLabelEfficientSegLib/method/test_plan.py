@@ -30,6 +30,7 @@ def test_networks_that_learn_on_take_fewer_steps_and_students_smaller_ones():
 
     assert on.teacher.steps == MANY.teacher.steps / 2
     assert on.distilled.steps == anew.distilled.steps / 2
+    assert on.supervised is not None and anew.supervised is not None
     assert on.supervised.steps == anew.supervised.steps / 8
     assert on.distilled.learning_rate == on.supervised.learning_rate == 0.3 * MANY.student.learning_rate
     joins = training_plan(MANY, 10, distilled_learn_on=True)  # the first supervised student of a model
@@ -37,6 +38,6 @@ def test_networks_that_learn_on_take_fewer_steps_and_students_smaller_ones():
 
 
 def test_labelled_slices_of_all_volumes_count(trained_study):
-    cases = [case for case in Study.open(trained_study).cases if case.labels is not None]
+    labels = [case.labels for case in Study.open(trained_study).cases if case.labels is not None]
 
-    assert labelled_slices(Study.open(trained_study)) == sum(len(case.labels.slices) for case in cases) > 0
+    assert labelled_slices(Study.open(trained_study)) == sum([len(record.slices) for record in labels]) > 0

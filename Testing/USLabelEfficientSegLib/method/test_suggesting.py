@@ -141,7 +141,9 @@ def test_of_dense_labels_only_the_suggested_slices_are_written(tmp_path, simulat
     assert sorted(labelled) == sorted(places(suggest(unlabelled, round(0.1 * slices))))
     for name, axis, index in labelled:
         dense = read_label_map(simulated / "labels" / f"{name}.nrrd").voxels.take(index, axis)
-        np.testing.assert_array_equal(study.read_labels(name).voxels.take(index, axis), dense)
+        sparse = study.read_labels(name)
+        assert sparse is not None
+        np.testing.assert_array_equal(sparse.voxels.take(index, axis), dense)
 
 
 def test_a_volume_that_is_labelled_completely_has_no_slice_to_suggest(simulated, tmp_path):

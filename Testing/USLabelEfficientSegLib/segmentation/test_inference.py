@@ -148,8 +148,8 @@ def test_networks_vote_with_equal_weight_and_their_disagreement_lowers_the_weigh
 
     one, other, both = (predict_inputs(model_of(*n), inputs, sector, CPU) for n in ((low,), (high,), (low, high)))
 
-    odds = (p.probability[1].logit() for p in (one, other))
-    torch.testing.assert_close(both.probability[1], (sum(odds) / 2).sigmoid())  # neither is near certain here
+    low_odds, high_odds = (p.probability[1].logit() for p in (one, other))
+    torch.testing.assert_close(both.probability[1], ((low_odds + high_odds) / 2).sigmoid())  # neither is near certain
     assert float(one.deviation.max()) == 0 and bool((one.weight == 1).all())
     torch.testing.assert_close(both.deviation, (one.probability[1] - other.probability[1]).abs() / 2)
     torch.testing.assert_close(both.weight, 1 - both.deviation)
@@ -287,7 +287,7 @@ def test_a_real_student_segments_a_volume_of_any_shape_and_repeats_itself():
 
 @pytest.mark.parametrize(("order", "flips"), [((0, 1, 2), (1, 1, 0)), ((2, 0, 1), (0, 1, 0)), ((1, 0, 2), (0, 0, 0))])
 def test_an_anatomical_model_gives_a_volume_the_same_labels_in_whatever_order_it_is_stored(order, flips):
-    stored = Reordering(order, tuple(map(bool, flips)))
+    stored = Reordering(order, (bool(flips[0]), bool(flips[1]), bool(flips[2])))
     volume = Scan(
         np.random.default_rng(3).random((40, 33, 21)).astype(np.float32),
         Geometry((40, 33, 21), (0.5, 0.7, 1.1), (9.0, -4.0, 2.0), np.eye(3)),

@@ -13,6 +13,7 @@ from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation import preview
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.provenance import read_settings
+from USLabelEfficientSegLib.study.settings import Settings
 from USLabelEfficientSegLib.study.study import Study
 from USLabelEfficientSegLib.study.watching import PREVIEW, WATCHED, watch_volume, watched_volume
 from USLabelEfficientSegLib.training.checkpoint import load_checkpoint
@@ -29,6 +30,12 @@ def studies(tmp_path, trained_study):
     return Study.open(trained_study), study
 
 
+def settings_of(study: Study) -> Settings:
+    settings = read_settings(study)
+    assert settings is not None
+    return settings
+
+
 @pytest.mark.parametrize("watching", [True, False])
 def test_training_ends_with_the_same_weights_whether_it_is_watched_or_not(studies, monkeypatch, watching):
     unwatched, study = studies
@@ -36,7 +43,7 @@ def test_training_ends_with_the_same_weights_whether_it_is_watched_or_not(studie
     name = study.cases[1].name
     watch_volume(study.folder, name if watching else None)
 
-    train(study, read_settings(study), torch.device("cpu"))
+    train(study, settings_of(study), torch.device("cpu"))
 
     first, second = (load_checkpoint(each.run_folder / MODEL_NAME)[0] for each in (unwatched, study))
     assert all(torch.equal(tensor, second[key]) for key, tensor in first.items()) and len(first) > 10
@@ -64,7 +71,7 @@ def test_a_student_that_another_process_trains_can_be_watched(studies, monkeypat
                 meanwhile(2)
 
     monkeypatch.setattr(opening, "SideBySide", Elsewhere)
-    train(study, read_settings(study), torch.device("cpu"))
+    train(study, settings_of(study), torch.device("cpu"))
 
     told = [event for event in read_events(study.events.path) if event.preview == PREVIEW]
     assert [(event.step, event.of) for event in told if event.stage == "labels alone 1"] == [(2, 3)]
@@ -76,7 +83,7 @@ def test_a_volume_that_is_not_in_the_study_is_not_watched(studies, monkeypatch):
     monkeypatch.setattr(preview, "SECONDS_BETWEEN_PREVIEWS", 0.0)
     watch_volume(study.folder, "of another study")
 
-    train(study, read_settings(study), torch.device("cpu"))
+    train(study, settings_of(study), torch.device("cpu"))
 
     assert watched_volume(study.folder) == "of another study"
     assert not (study.folder / PREVIEW).exists()
@@ -103,7 +110,7 @@ def test_no_preview_ends_a_training(studies, monkeypatch, damage):
     else:
         monkeypatch.setattr(preview, "predict_inputs", fail)
 
-    train(study, read_settings(study), torch.device("cpu"))
+    train(study, settings_of(study), torch.device("cpu"))
 
     first, second = (load_checkpoint(each.run_folder / MODEL_NAME)[0] for each in (unwatched, study))
     assert all(torch.equal(tensor, second[key]) for key, tensor in first.items())

@@ -11,8 +11,9 @@ from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, wr
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.measurement.measuring import measure_files
+from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 from USLabelEfficientSegLib.measurement.segmentation_files import organ_names, read_probabilities
-from USLabelEfficientSegLib.segmentation.inference import predict
+from USLabelEfficientSegLib.segmentation.inference import VolumePrediction, predict
 from USLabelEfficientSegLib.segmentation.loading import load_model
 from USLabelEfficientSegLib.segmentation.segment_files import images_by_name, segment_files
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata
@@ -63,7 +64,8 @@ def test_images_in_the_works_at_once_give_the_same_files_in_their_order(model, o
     for number in range(4):
         write_volume(images / f"{number}.nrrd", replace(image, voxels=np.roll(image.voxels, 3 * number, axis=0)))
     (images / "2.nrrd").write_bytes((images / "2.nrrd").read_bytes()[:-100])
-    told, asked = [], []
+    told: list[str] = []
+    asked: list[int] = []
 
     def segmented(folder, **more):
         failures = Failures(told.append)
@@ -88,8 +90,9 @@ def test_probabilities_are_found_beside_the_segmentation_and_give_the_expected_v
     (result,) = segment_files(model, images_by_name([oblique]), tmp_path, CPU, probability=True)
 
     probabilities = read_probabilities(result.path, "Bläschen 7")
+    assert probabilities is not None and isinstance(result.prediction, VolumePrediction)
     np.testing.assert_allclose(probabilities.sum(axis=0), 1, atol=1e-5)
-    measured = [row.volume_ml for row in measure_files([result.path])]
+    measured = [row.volume_ml for row in measure_files([result.path]) if isinstance(row, OrganMeasurement)]
     assert measured == pytest.approx(result.prediction.volumes_ml(), rel=1e-3)
 
 

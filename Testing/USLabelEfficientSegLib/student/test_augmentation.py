@@ -14,8 +14,8 @@ def seeded(seed=0):
 
 
 def pose(shape=SHAPE, spacing=SPACING, seed=0, **ranges):
-    ranges, generator = PoseRange(**{**vars(STILL), **ranges}), seeded(seed)
-    return random_grid(shape, spacing, ranges, generator, random_mirror(ranges, generator))
+    pose_range, generator = PoseRange(**{**vars(STILL), **ranges}), seeded(seed)
+    return random_grid(shape, spacing, pose_range, generator, random_mirror(pose_range, generator))
 
 
 def positions_mm(shape=SHAPE, spacing=SPACING):

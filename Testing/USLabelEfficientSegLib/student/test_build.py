@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from pydantic import ValidationError
@@ -14,7 +16,7 @@ def design(network="u-net", slice_axis=2, classes=3):
 @pytest.mark.parametrize("network", ["u-net", "published"])
 @pytest.mark.parametrize("slice_axis", range(3))
 def test_every_student_takes_image_and_position_and_gives_logits_of_the_same_size(network, slice_axis):
-    student = build_student(design(network, slice_axis)).eval()
+    student: Any = build_student(design(network, slice_axis)).eval()
     volume = torch.randn(1, 5, 12, 10, 9)
 
     with torch.no_grad():
@@ -29,7 +31,7 @@ def test_every_student_takes_image_and_position_and_gives_logits_of_the_same_siz
 
 @pytest.mark.parametrize("slice_axis", range(3))
 def test_the_published_student_reads_slices_along_the_slice_axis_and_keeps_their_number(slice_axis):
-    student = build_student(design("published", slice_axis)).eval()
+    student: Any = build_student(design("published", slice_axis)).eval()
     volume = torch.randn(1, 5, 16, 16, 16)
     with torch.no_grad():
         _, features = student.forward_with_features(volume)

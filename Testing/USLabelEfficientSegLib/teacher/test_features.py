@@ -104,7 +104,8 @@ def test_damaged_features_are_made_again_and_told(
         stream = io.BytesIO()
         np.save(stream, right[:3])
         data = bytearray(stream.getvalue() + hashlib.sha256(stream.getvalue()).digest())
-    path.write_bytes({"cut": data[:-5], "empty": b"", "text": b"no array"}.get(damage, data))
+    stored: dict[str, bytes | bytearray] = {"cut": data[:-5], "empty": b"", "text": b"no array"}
+    path.write_bytes(stored.get(damage, data))
     if damage == "folder":
         path.unlink()
         path.mkdir()

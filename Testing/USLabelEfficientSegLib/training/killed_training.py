@@ -34,7 +34,8 @@ def train(folder: Path, seconds_a_step: float = 0.0) -> None:
     torch.manual_seed(1)
     student = nn.Sequential(
         nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.3), nn.Flatten(), nn.Linear(144, 2)
-    ).to(memory_format=torch.channels_last)
+    )
+    student = student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(student).requires_grad_(False)
     optimizer = torch.optim.AdamW(student.parameters(), weight_decay=0.01)
 

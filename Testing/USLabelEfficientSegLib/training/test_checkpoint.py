@@ -64,7 +64,7 @@ def test_foreign_and_missing_files_are_refused(tmp_path: Path) -> None:
         lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9),
         lambda p: torch.optim.SGD(p, lr=0.1),
     ],
-)  # type: ignore[no-untyped-def]
+)
 def test_optimizer_continues_exactly_where_it_was(make) -> None:
     def updates(network: nn.Module, optimizer: torch.optim.Optimizer, seeds: range) -> None:
         for seed in seeds:
@@ -73,15 +73,19 @@ def test_optimizer_continues_exactly_where_it_was(make) -> None:
             network(images).square().mean().backward()
             optimizer.step()
 
+    def untrained() -> nn.Module:
+        layers: nn.Module = nn.Sequential(nn.Conv2d(3, 5, 3), nn.Conv2d(5, 2, 3))
+        return layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Conv2d(3, 5, 3), nn.Conv2d(5, 2, 3)).to(memory_format=torch.channels_last)
+    network = untrained()
     optimizer = make(network.parameters())
     updates(network, optimizer, range(3))
     weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     state = {name: tensor.contiguous().clone() for name, tensor in optimizer_tensors(optimizer).items()}
     updates(network, optimizer, range(3, 6))
 
-    resumed = nn.Sequential(nn.Conv2d(3, 5, 3), nn.Conv2d(5, 2, 3)).to(memory_format=torch.channels_last)
+    resumed = untrained()
     resumed.load_state_dict(weights)
     second = make(resumed.parameters())
     restore_optimizer(second, state)

@@ -38,6 +38,8 @@ def test_a_moving_average_forgets_the_first_weights_and_then_follows_slowly():
 
 def test_average_is_the_plain_mean_first_and_follows_slowly_then():
     average, network = torch.nn.BatchNorm1d(1), torch.nn.BatchNorm1d(1)
+    assert network.running_mean is not None and network.num_batches_tracked is not None
+    assert average.running_mean is not None
     for step, value in enumerate((1.0, 2.0, 6.0)):
         network.weight.data.fill_(value)
         network.running_mean.fill_(10 * value)

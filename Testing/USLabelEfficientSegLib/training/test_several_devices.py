@@ -17,7 +17,7 @@ from training_contexts import CPU, context_in
 from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
-from USLabelEfficientSegLib.study.events import read_events
+from USLabelEfficientSegLib.study.events import Event, read_events
 from USLabelEfficientSegLib.study.provenance import read_starts
 from USLabelEfficientSegLib.study.study import Study
 from USLabelEfficientSegLib.training import several_devices
@@ -54,7 +54,8 @@ def toy(folder, cancelled=None, **more):
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory):
     """The folder of an undisturbed `compare`, done by two processes and then by this one alone, and what was heard."""
-    folder, heard = tmp_path_factory.mktemp("compared"), []
+    folder = tmp_path_factory.mktemp("compared")
+    heard: list[Event] = []
     context = context_in(folder, seed=3, cancelled=in_time())
     context.events.emit("before", 1, 1)
     context.events.listen(heard.append)

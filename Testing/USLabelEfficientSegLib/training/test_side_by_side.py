@@ -14,7 +14,7 @@ from offered_trainings import STEPS, Idle, train
 from training_contexts import context_in
 
 from USLabelEfficientSegLib.errors import Cancelled, InputError
-from USLabelEfficientSegLib.study.events import EventLog, read_events
+from USLabelEfficientSegLib.study.events import Event, EventLog, read_events
 from USLabelEfficientSegLib.training import side_by_side
 from USLabelEfficientSegLib.training.checkpoint_header import read_metadata
 from USLabelEfficientSegLib.training.loop import is_complete
@@ -52,7 +52,8 @@ def look_until(beside, condition):
 
 
 def test_another_process_gives_the_same_weights_and_what_it_tells_is_heard(tmp_path, expected):
-    events, heard = EventLog(tmp_path / "events.jsonl"), []
+    events = EventLog(tmp_path / "events.jsonl")
+    heard: list[Event] = []
     events.listen(heard.append)
     with SideBySide(events, Idle(2)) as beside:
         offered(beside, tmp_path)
@@ -133,12 +134,13 @@ def test_what_a_killed_process_has_begun_is_finished_here(tmp_path, expected):
         beside.asked_to_stop()
         assert not multiprocessing.active_children()  # perhaps there is no memory for two
 
-    assert "was ended by signal 9" in read_events(events.path)[-1].message
+    message = read_events(events.path)[-1].message
+    assert message is not None and "was ended by signal 9" in message
     assert torch.equal(finished(tmp_path, here=os.getpid()), expected)
 
 
 def test_a_stop_is_saved_there_too_and_the_training_goes_on_from_it(tmp_path, expected):
-    stop = []
+    stop: list[str] = []
     events = EventLog(tmp_path / "events.jsonl")
     with SideBySide(events, Idle(2), lambda: bool(stop)) as beside:
         offered(beside, tmp_path, seconds=0.02)

@@ -47,4 +47,5 @@ def test_predictions_count_once_all_of_them_are_there(tmp_path, simulated):
     assert nnunet.predictions(tmp_path, held_out) is None
 
     (folder / f"{next(iter(held_out))}.nii.gz").touch()
-    assert list(nnunet.predictions(tmp_path, held_out)) == list(held_out)
+    found = nnunet.predictions(tmp_path, held_out)
+    assert found is not None and list(found) == list(held_out)

@@ -1,6 +1,7 @@
 import math
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -86,7 +87,7 @@ def test_grey_values_are_those_of_training_up_to_clipping(task):
 
 
 def test_a_budget_of_seconds_ends_in_time(task):
-    told = []
+    told: list[float] = []
     _, steps = train_peer(PEERS["labels-3d"].make, task, Budget(seconds=0.5), 0, on_step=told.append)
 
     assert steps == len(told) >= 1
@@ -116,7 +117,8 @@ def test_what_is_done_after_a_step_is_not_part_of_the_budget(task):
 def test_a_budget_is_either_seconds_or_steps():
     assert Budget(steps=4).spent(1, 1000.0) == 0.25
     assert Budget(seconds=4.0).spent(1000, 1.0) == 0.25
-    for wrong in ({}, {"seconds": 1.0, "steps": 1}):
+    refused: tuple[dict[str, Any], ...] = ({}, {"seconds": 1.0, "steps": 1})
+    for wrong in refused:
         with pytest.raises(ValueError, match="either seconds or steps"):
             Budget(**wrong)
 
@@ -188,7 +190,8 @@ def test_crossed_decisions_are_cross_entropy_of_the_others_arg_max(task):
     second = torch.tensor([[0.0, 1.0, 0.0]]).reshape(1, 3, 1, 1, 1)
     of_first = math.log(math.exp(2) + 2)  # -log softmax at class 1
     of_second = math.log(math.e + 2)  # at class 0
-    assert CrossPseudoSupervision.crossed(None, first, second) == pytest.approx(of_first + of_second)
+    any_peer: Any = None
+    assert CrossPseudoSupervision.crossed(any_peer, first, second) == pytest.approx(of_first + of_second)
 
     peer = OrthogonalCoTraining(task)
     assert peer.crossed(first, second) == pytest.approx(of_second)  # only the first is sure: 0.79 against 0.58
@@ -210,6 +213,6 @@ def test_a_pose_without_range_leaves_a_slice_where_it_is():
 
 def test_every_rival_cites_its_paper_and_says_how_faithful_it_is():
     for entry in PEERS.values():
-        text = entry.make.__doc__.lower()
+        text = (entry.make.__doc__ or "").lower()
         assert "arxiv" in text
         assert "faithful" in text or "simplified" in text

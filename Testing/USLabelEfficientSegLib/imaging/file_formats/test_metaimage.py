@@ -33,7 +33,7 @@ def test_types_byte_orders_and_compression(tmp_path: Path, dtype: str, packed: s
     stored = VOXELS.astype(dtype)
     data = zlib.compress(stored.tobytes(order="F")) if packed else None
     fields = {"CompressedData": "True"} if packed else {}
-    fields |= {"CompressedDataSize": str(len(data))} if packed == "told" else {}
+    fields |= {"CompressedDataSize": str(len(data))} if data is not None and packed == "told" else {}
 
     volume = read_volume(mha(tmp_path / "a.MHA", stored, PLACE | fields, data))
 

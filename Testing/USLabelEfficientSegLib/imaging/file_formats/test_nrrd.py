@@ -1,8 +1,10 @@
 import gzip
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import read_geometry, read_label_map, read_volume, split_frames
@@ -97,7 +99,7 @@ def test_what_is_called_colour_is_colour_on_any_axis(tmp_path: Path, kind: str, 
     colours = np.random.default_rng(1).integers(0, 255, (6, 5, 4, channels)).astype(np.uint8)
     fields = {**PLACE, "kinds": f"domain domain domain {kind}", "space directions": f"{PLACE['space directions']} none"}
 
-    grey = read_volume(nrrd(tmp_path / "a.nrrd", colours, fields)).voxels
+    grey: NDArray[Any] = read_volume(nrrd(tmp_path / "a.nrrd", colours, fields)).voxels
 
     np.testing.assert_allclose(grey, np.rint(colours[..., :3] @ [0.299, 0.587, 0.114]), atol=1)
 

@@ -11,6 +11,7 @@ from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.measurement.measuring import measure_files
+from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 
 SHAPE = (12, 10, 8)
 # As Slicer has it: RAS, here i along -R, j along -A.
@@ -106,7 +107,7 @@ def test_layers_keep_values_of_their_own(tmp_path: Path) -> None:
 
 
 def test_segments_of_old_files_are_layers(tmp_path: Path) -> None:
-    segments = [{"ID": "p", "Name": "prostate"}, {"ID": "b", "Name": "bladder"}]
+    segments: list[dict[str, object]] = [{"ID": "p", "Name": "prostate"}, {"ID": "b", "Name": "bladder"}]
 
     label_map = read_label_map(segmentation(tmp_path / "a.seg.nrrd", np.stack([box(2, 5), box(6, 8)]), segments))
 
@@ -182,6 +183,7 @@ def test_an_organ_in_a_stored_box_does_not_reach_the_edge_of_the_image(tmp_path:
 
     (row,) = measure_files([path])
 
+    assert isinstance(row, OrganMeasurement)
     assert row.organ == "prostate" and row.voxel_count == 27
     assert Flag.CUT_BY_EDGE not in row.flags
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from USLabelEfficientSegLib.errors import InputError
@@ -79,7 +80,8 @@ def test_voxels_outside_the_sector_are_zero_and_inside_carry_image() -> None:
     case = simulate_volume(0, shape=SHAPE, spacing=SPACING)
     assert case.volume.voxels.dtype == np.uint8
     assert (case.volume.voxels[[0, 0, -1, -1], :8][..., [0, -1]] == 0).all()
-    assert 60 < np.median(case.volume.voxels[case.volume.voxels > 0]) < 170
+    simulated: NDArray[Any] = case.volume.voxels
+    assert 60 < np.median(simulated[simulated > 0]) < 170
 
 
 def test_shadow_behind_bone() -> None:
