@@ -77,8 +77,8 @@ def test_cancel_ends_a_process_and_its_children_even_if_they_refuse(tmp_path, st
     worker.cancel()
     outcome = outcome_of(worker)
 
-    assert outcome.state == "cancelled"
-    assert not alive(child) and not alive(worker.pid)
+    assert outcome.state == "cancelled" and not alive(worker.pid)
+    wait_for(lambda: not alive(child))  # it is killed already, and gone as soon as the system gets to it
     assert worker.poll() is outcome
 
 
