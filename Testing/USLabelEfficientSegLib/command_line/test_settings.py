@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from USLabelEfficientSegLib.study.settings import described, preset
+from USLabelEfficientSegLib.study.setting_descriptions import described
+from USLabelEfficientSegLib.study.settings import preset
 
 
 def test_every_setting_is_listed_with_value_range_and_meaning(call):
@@ -33,7 +34,7 @@ def test_the_table_for_people_names_all_settings_whole_at_80_columns(call, monke
 
     code, out, _ = call("settings")
 
-    assert code == 0 and all(setting.name in out for setting in described("quick"))
+    assert code == 0 and all(setting.name in out for setting in described(preset("quick")))
     assert max(len(line) for line in out.splitlines()) <= 80
 
 

@@ -25,9 +25,10 @@ def settings(
       uslabelseg settings
       uslabelseg settings standard --json
     """
-    from ..study.settings import described
+    from ..study.setting_descriptions import described
+    from ..study.settings import preset as preset_settings
 
-    found = described(preset)
+    found = described(preset_settings(preset))
     if as_json:
         print(json.dumps([setting._asdict() for setting in found], indent=2))
         return

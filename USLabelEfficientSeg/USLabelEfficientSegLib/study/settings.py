@@ -5,10 +5,10 @@
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -20,14 +20,12 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
-from pydantic.fields import FieldInfo
 
 from ..errors import InputError
+from .setting_descriptions import described
 
 PresetName = Literal["quick", "standard", "full"]
 MethodName = Literal["cross-dimensional", "information-divergence"]
-
-_BOUNDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
 
 Steps = Annotated[int, Field(ge=1, le=10_000_000, description="training steps")]
 BatchSize = Annotated[int, Field(ge=1, le=4096, description="samples in one step")]
@@ -366,44 +364,8 @@ def invalid(source: str | Path, error: ValidationError) -> InputError:
     return InputError(source, f"'{field}' is wrong ({problem}, given {first['input']!r:.80})", "correct this value")
 
 
-class Described(NamedTuple):
-    """A setting for people: its dotted name, its value in a preset, the allowed values, and what it is."""
-
-    name: str
-    value: Any
-    allowed: str
-    description: str
-
-
-def described(preset_name: str) -> list[Described]:
-    """Every setting that can be changed, in the order of the stages, as in a preset."""
-    return [row for row in _described("", preset(preset_name)) if row.name != "preset"]
-
-
-def _described(prefix: str, section: Section) -> Iterator[Described]:
-    for name, field in type(section).model_fields.items():
-        value = getattr(section, name)
-        if isinstance(value, Section):
-            yield from _described(f"{prefix}{name}.", value)
-        else:
-            shown = list(value) if isinstance(value, tuple) else value
-            yield Described(prefix + name, shown, _allowed(field), field.description or "")
-
-
-def _allowed(field: FieldInfo) -> str:
-    """Which values a setting may have: "1 to 4096", "more than 0, at most 1", "dino or masked", "true or false"."""
-    if get_origin(field.annotation) is Literal:
-        return " or ".join(map(str, get_args(field.annotation)))
-    if field.annotation is bool:
-        return "true or false"
-    bounds = {name: getattr(mark, name) for mark in field.metadata for name in _BOUNDS if hasattr(mark, name)}
-    if {"ge", "le"} == bounds.keys():
-        return f"{bounds['ge']:g} to {bounds['le']:g}"
-    return ", ".join(f"{_BOUNDS[name]} {value:g}" for name, value in bounds.items())
-
-
 def _instead_of(name: str) -> str:
     """What to do about a setting that does not exist."""
-    near = get_close_matches(name, [setting.name for setting in described("quick")], n=1, cutoff=0.5)
+    near = get_close_matches(name, [setting.name for setting in described(preset("quick"))], n=1, cutoff=0.5)
     likely = f"write {near[0]}" if near else "choose another name"
     return f"{likely}, `uslabelseg settings` lists all"
