@@ -6,13 +6,15 @@ and semi-axes are fractions of the image's extent (lateral, depth, elevation) un
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from .beams import Sector
-from .shapes import StarShape, separated
+from .shapes import Shape, StarShape, separated
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Body:
     """A named body of one tissue."""
 
     name: str
-    shape: StarShape
+    shape: Shape
     tissue: Tissue
 
 
@@ -146,9 +148,8 @@ def draw_shape(
     return replace(shape, axes=shape.axes * (ellipsoid / shape.volume_mm3()) ** (1 / 3))
 
 
-def draw_organ(name: str, extent: np.ndarray, scale: float, rng: np.random.Generator) -> Body:
+def draw_organ(name: str, plan: OrganPlan, extent: np.ndarray, rng: np.random.Generator, scale: float) -> Body:
     """One subject's organ: place, size (+-30 %), pose and shape vary about the plan; ``scale`` shrinks it."""
-    plan = ORGAN_PLANS[name]
     size = rng.uniform(0.82, 1.18) * rng.uniform(0.9, 1.1, 3)
     shape = draw_shape(
         np.asarray(plan.centre) + rng.normal(0.0, 0.025, 3),
@@ -171,18 +172,17 @@ def draw_organ(name: str, extent: np.ndarray, scale: float, rng: np.random.Gener
 
 
 def fit_organ(
-    name: str,
-    placed: list[Body],
+    draw: Callable[[float], Body],
+    placed: Sequence[Body],
     extent: np.ndarray,
     sector: Sector,
     smallest: float,
-    rng: np.random.Generator,
 ) -> Body | None:
-    """An organ in the sector, apart from those placed; drawn again, ever smaller, down to ``smallest``."""
+    """An organ in the sector, apart from those placed; drawn again, ever smaller, down to the scale ``smallest``."""
     gap = GAP * float(extent.min())
     scale = 1.0
     while scale >= smallest:
-        organ = draw_organ(name, extent, scale, rng)
+        organ = draw(scale)
         inside = sector.contains(organ.shape.surface(margin_mm=gap)).all()
         if inside and all(separated(organ.shape, other.shape, gap) for other in placed):
             return organ
@@ -190,12 +190,15 @@ def fit_organ(
     return None
 
 
-def place_organs(names: tuple[str, ...], extent: np.ndarray, sector: Sector, rng: np.random.Generator) -> list[Body]:
-    """All organs inside the sector and apart from each other; begins again when one finds no room."""
+def place_organs(draws: Sequence[Callable[[float], Body]], extent: np.ndarray, sector: Sector) -> list[Body]:
+    """All organs inside the sector and apart from each other; begins again when one finds no room.
+
+    ``draws`` gives an organ of a scale, each time another one.
+    """
     smallest = 0.85
     placed: list[Body] = []
-    while len(placed) < len(names):
-        organ = fit_organ(names[len(placed)], placed, extent, sector, smallest, rng)
+    while len(placed) < len(draws):
+        organ = fit_organ(draws[len(placed)], placed, extent, sector, smallest)
         if organ is None:
             placed = []
             smallest *= 0.98  # so that it ends in images of any proportions
@@ -205,7 +208,7 @@ def place_organs(names: tuple[str, ...], extent: np.ndarray, sector: Sector, rng
 
 
 def place_decoys(
-    count: int, organs: list[Body], extent: np.ndarray, sector: Sector, rng: np.random.Generator
+    count: int, organs: Sequence[Body], extent: np.ndarray, sector: Sector, rng: np.random.Generator
 ) -> list[Body]:
     """Unlabelled bodies that resemble organs in tissue but not in place or size, apart from the organs."""
     gap = GAP * float(extent.min())
@@ -227,19 +230,46 @@ def draw_bone(extent: np.ndarray, rng: np.random.Generator) -> Body:
     return Body("bone", draw_shape(centre, semi_axes, extent, rng, tilt_degrees=5.0, bumpiness=0.05), BONE)
 
 
-def draw_vessel(extent: np.ndarray, rng: np.random.Generator) -> Vessel:
-    """A vessel that crosses the deeper half of the image or runs along the sweep."""
+def draw_vessel(extent: np.ndarray, rng: np.random.Generator, widest: float) -> Vessel:
+    """A vessel that crosses the deeper half of the image or runs along the sweep.
+
+    ``widest`` is its largest radius, as a fraction of the smallest extent.
+    """
     axis = int(rng.choice([0, 2]))
     others = [a for a in range(3) if a != axis]
     start = (rng.uniform([0.1, 0.28, 0.1], [0.9, 0.9, 0.9]) * extent)[others]
     bend = rng.normal(0.0, [[0.10], [0.05]], (2, 2)) * extent[others]
-    return Vessel(axis, np.concatenate([start[None], bend]), float(rng.uniform(0.02, 0.055) * extent.min()))
+    return Vessel(axis, np.concatenate([start[None], bend]), float(rng.uniform(0.02, widest) * extent.min()))
 
 
 def draw_anatomy(names: tuple[str, ...], extent: np.ndarray, sector: Sector, rng: np.random.Generator) -> Anatomy:
     """One subject: ``names`` of ``ORGAN_PLANS`` and background anatomy, in an image of ``extent`` (3,) mm."""
-    organs = place_organs(names, extent, sector, rng)
-    decoys = place_decoys(int(rng.integers(2, 5)), organs, extent, sector, rng)
+    draws = [partial(draw_organ, name, ORGAN_PLANS[name], extent, rng) for name in names]
+    return surrounded(place_organs(draws, extent, sector), extent, sector, rng)
+
+
+def surrounded(
+    organs: Sequence[Body],
+    extent: np.ndarray,
+    sector: Sector,
+    rng: np.random.Generator,
+    *,
+    unlabelled: Sequence[Body] = (),
+    bones: tuple[Body, ...] | None = None,
+    widest_vessel: float = 0.055,
+) -> Anatomy:
+    """Organs among layers, vessels, bone and decoys.
+
+    Args:
+        organs: labelled bodies.
+        extent: of the image (3,) in mm.
+        sector: what the beams reach.
+        rng: draws all that is around the organs.
+        unlabelled: bodies that organs lie in or around; decoys keep apart from them too.
+        bones: None: one is drawn, and left out where it would touch an organ.
+        widest_vessel: largest radius of an unlabelled vessel, as a fraction of the smallest extent.
+    """
+    decoys = place_decoys(int(rng.integers(2, 5)), [*organs, *unlabelled], extent, sector, rng)
     skin, fat, muscle = np.cumsum(rng.uniform([0.015, 0.05, 0.06], [0.03, 0.11, 0.11]))
     deep = rng.uniform(0.86, 0.93)
     layers = (
@@ -249,7 +279,8 @@ def draw_anatomy(names: tuple[str, ...], extent: np.ndarray, sector: Sector, rng
         Layer(Tissue(-1.0, 0.7, 3.2, surface_db=19.0), float(deep), 0.035),
         Layer(Tissue(-4.0, 0.8, 2.8), np.inf, 0.0),
     )
-    bone = draw_bone(extent, rng)
-    bones = (bone,) if all(separated(bone.shape, organ.shape, 0.0) for organ in organs) else ()
-    vessels = tuple(draw_vessel(extent, rng) for _ in range(rng.integers(3, 6)))
-    return Anatomy(layers, vessels, tuple(decoys), bones, tuple(organs))
+    if bones is None:
+        bone = draw_bone(extent, rng)
+        bones = (bone,) if all(separated(bone.shape, organ.shape, 0.0) for organ in [*organs, *unlabelled]) else ()
+    vessels = tuple(draw_vessel(extent, rng, widest_vessel) for _ in range(rng.integers(3, 6)))
+    return Anatomy(layers, vessels, (*decoys, *unlabelled), bones, tuple(organs))

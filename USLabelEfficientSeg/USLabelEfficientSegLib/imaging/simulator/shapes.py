@@ -1,11 +1,45 @@
-"""Smooth random star-shaped bodies whose volume is known to quadrature precision."""
+"""Smooth random bodies whose volume is known to quadrature precision: what every shape tells, and star shapes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
+
+
+class Shape(Protocol):
+    """A body's shape; points (..., 3) are in millimetres."""
+
+    @property
+    def centre(self) -> np.ndarray:
+        """A point (3,) in the middle of the body."""
+        ...
+
+    def volume_mm3(self) -> float:
+        """Exact volume in mm^3."""
+        ...
+
+    def surface(self, *, margin_mm: float = 0.0) -> np.ndarray:
+        """Points (n, 3) spread over the surface, moved outwards by ``margin_mm``."""
+        ...
+
+    def near(self, points: np.ndarray, margin_mm: float = 0.0) -> np.ndarray:
+        """Which points (...) lie where the body and ``margin_mm`` around it may be."""
+        ...
+
+    def level(self, points: np.ndarray) -> np.ndarray:
+        """Level (...): below 1 inside, 1 on the surface."""
+        ...
+
+    def distance(self, points: np.ndarray, level: np.ndarray) -> np.ndarray:
+        """About the distance (...) from the surface in mm, negative inside, of points of known level."""
+        ...
+
+    def incidence(self, points: np.ndarray, beams: np.ndarray) -> np.ndarray:
+        """Absolute cosine (...) between beams (..., 3) and the surface's normal near points."""
+        ...
 
 
 @lru_cache(maxsize=4)
@@ -57,7 +91,7 @@ class StarShape:
         integral = weights @ self.radius_factor(directions) ** 3 / 3
         return float(abs(np.linalg.det(self.axes)) * integral)
 
-    def surface(self, order: int = 16, margin_mm: float = 0.0) -> np.ndarray:
+    def surface(self, *, order: int = 16, margin_mm: float = 0.0) -> np.ndarray:
         """Points (n, 3) on the surface in millimetres, moved outwards along their radius by ``margin_mm``."""
         directions, _ = sphere_quadrature(order)
         offsets = (self.radius_factor(directions)[:, None] * directions) @ self.axes.T
@@ -81,6 +115,11 @@ class StarShape:
         level: np.ndarray = length / self.radius_factor(q / length[..., None])
         return level
 
+    def distance(self, points: np.ndarray, level: np.ndarray) -> np.ndarray:
+        """Distance from the surface in mm along the radius (...), negative inside, of points of known level."""
+        radius = np.linalg.norm(points - self.centre.astype(points.dtype), axis=-1)
+        return np.asarray(radius * (1 - 1 / level))
+
     def incidence(self, points: np.ndarray, beams: np.ndarray) -> np.ndarray:
         """Absolute cosine between beams (..., 3) and the underlying ellipsoid's normal at points (..., 3)."""
         dtype = points.dtype
@@ -91,7 +130,7 @@ class StarShape:
         return cosine
 
 
-def separated(first: StarShape, second: StarShape, margin_mm: float) -> bool:
+def separated(first: Shape, second: Shape, margin_mm: float) -> bool:
     """Whether two bodies keep a gap of about ``margin_mm``, judged on densely sampled surfaces."""
     return bool(
         np.all(second.level(first.surface(margin_mm=margin_mm)) > 1)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import ndimage
@@ -13,6 +14,7 @@ from ..geometry import Geometry
 from ..scan import LabelMap, Scan
 from .anatomy import ORGAN_PLANS, Anatomy, Body, draw_anatomy
 from .beams import BeamGrid, Sector, draw_sector
+from .populations import POPULATIONS
 from .probe import ProbeSettings, compensation_db, compress, gain_error_db, probe_settings, tissue_loss_db
 from .speckle import electronic_noise, envelope, received_echoes, with_clutter
 from .tissue import sample_anatomy
@@ -20,7 +22,10 @@ from .tissue import sample_anatomy
 
 @dataclass(frozen=True)
 class SimulatedCase:
-    """A simulated volume, its dense labels and the exact volume of each organ in ml."""
+    """A simulated volume, its dense labels and the exact volume of each organ in ml.
+
+    The volume is that of the whole organ, also where the sector cuts it; labels are of what the beams reach.
+    """
 
     volume: Scan
     label_map: LabelMap
@@ -64,34 +69,81 @@ def simulate_volume(
     """
     if not 1 <= organ_count <= len(ORGAN_PLANS):
         raise InputError("simulated volume", f"cannot have {organ_count} organs", f"ask for 1 to {len(ORGAN_PLANS)}")
+    organs = tuple(ORGAN_PLANS)[:organ_count]
+    anatomy = partial(draw_anatomy, organs)
+    geometry = _geometry(shape, spacing, origin, direction)
+    return _scanned(f"simulated_{seed:04d}", seed, organs, anatomy, geometry, probe)
+
+
+def simulate_population(
+    name: str,
+    seed: int,
+    *,
+    shape: tuple[int, int, int] = (72, 72, 48),
+    spacing: tuple[float, float, float] = (1.2, 1.2, 1.6),
+    probe: str | ProbeSettings = "good",
+) -> SimulatedCase:
+    """Simulate one subject of a population, see ``POPULATIONS``, as ``simulate_volume`` does.
+
+    Args:
+        name: Of the population.
+        seed: Which subject, and which speckle.
+        shape: Voxels along each axis, at least 16.
+        spacing: Millimetres along each axis.
+        probe: "good", "medium", "low-cost", or settings.
+
+    Raises:
+        InputError: For an unknown population or probe, too few voxels or a spacing that is not positive.
+
+    Examples:
+        >>> case = simulate_population("tube", 0, shape=(24, 24, 16), spacing=(3.3, 3.3, 4.0))
+        >>> case.organs
+        ('vessel',)
+    """
+    if name not in POPULATIONS:
+        raise InputError(f"population {name}", "does not exist", f"choose among {', '.join(POPULATIONS)}")
+    population = POPULATIONS[name]
+    geometry = _geometry(shape, spacing)
+    return _scanned(f"{name}_{seed:04d}", seed, population.organs, population.draw, geometry, probe)
+
+
+def _geometry(
+    shape: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    direction: np.ndarray | None = None,
+) -> Geometry:
     if min(shape) < 16 or min(spacing) <= 0:
         raise InputError(
             "simulated volume",
             f"has {shape} voxels of {spacing} mm",
             "give at least 16 voxels along every axis and spacings above zero",
         )
-    settings = probe_settings(probe)
-    organs = tuple(ORGAN_PLANS)[:organ_count]
-    subject_rng, echo_rng = (np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2))
+    return Geometry(shape, spacing, origin, np.eye(3) if direction is None else np.asarray(direction, dtype=float))
 
+
+def _scanned(
+    name: str,
+    seed: int,
+    organs: tuple[str, ...],
+    draw: Callable[[np.ndarray, Sector, np.random.Generator], Anatomy],
+    geometry: Geometry,
+    probe: str | ProbeSettings,
+) -> SimulatedCase:
+    """A subject drawn by ``draw`` from extent, sector and random numbers, seen through a probe."""
+    settings = probe_settings(probe)
+    subject_rng, echo_rng = (np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2))
+    shape, spacing = geometry.shape, geometry.spacing
     extent = np.asarray(shape) * np.asarray(spacing)
     sector = draw_sector(extent, subject_rng)
-    anatomy = draw_anatomy(organs, extent, sector, subject_rng)
+    anatomy = draw(extent, sector, subject_rng)
     grid = beam_grid(sector, shape, settings)
     beams = beam_image(anatomy, grid, settings, echo_rng)
-
-    geometry = Geometry(
-        shape=shape,
-        spacing=spacing,
-        origin=origin,
-        direction=np.eye(3) if direction is None else np.asarray(direction, dtype=float),
-    )
     points = voxel_centres(shape, spacing)
-    name = f"simulated_{seed:04d}"
     return SimulatedCase(
         Scan(scan_convert(beams, grid, points), geometry, name),
-        LabelMap(label_voxels(anatomy.organs, points), geometry, name),
-        {organ.name: organ.shape.volume_mm3() / 1000 for organ in anatomy.organs},
+        LabelMap(label_voxels(anatomy.organs, points, organs, sector), geometry, name),
+        {organ: sum(b.shape.volume_mm3() for b in anatomy.organs if b.name == organ) / 1000 for organ in organs},
         organs,
     )
 
@@ -136,10 +188,15 @@ def scan_convert(beams: np.ndarray, grid: BeamGrid, points: np.ndarray) -> np.nd
     return voxels
 
 
-def label_voxels(organs: Sequence[Body], points: np.ndarray) -> np.ndarray:
-    """Labels (i, j, k) uint8 at voxel centres ``points`` (i, j, k, 3): 1 + index of the organ there, or 0."""
+def label_voxels(bodies: Sequence[Body], points: np.ndarray, organs: Sequence[str], sector: Sector) -> np.ndarray:
+    """Labels (i, j, k) uint8 at voxel centres ``points`` (i, j, k, 3): 1 + index of the organ there, or 0.
+
+    An organ is all bodies of its name, as far as the sector shows them.
+    """
     labels = np.zeros(points.shape[:3], np.uint8)
-    for value, organ in enumerate(organs, start=1):
-        where = np.nonzero(organ.shape.near(points))
-        labels[where] = np.where(organ.shape.level(points[where]) < 1, value, labels[where])
+    for body in bodies:
+        near = np.nonzero(body.shape.near(points))
+        here = points[near]
+        held = (body.shape.level(here) < 1) & sector.contains(here)
+        labels[near] = np.where(held, organs.index(body.name) + 1, labels[near])
     return labels

@@ -92,7 +92,7 @@ def paint_body(
     where = np.nonzero(body.shape.near(points, 3 * wall))
     here, tissue = points[where], body.tissue
     level = body.shape.level(here)
-    distance = np.linalg.norm(here - body.shape.centre.astype(np.float32), axis=-1) * (1 - 1 / level)
+    distance = body.shape.distance(here, level)
     inside = level < 1
     core = tissue.core_db * np.float32(0.5) * (1 - np.tanh((level - np.float32(0.6)) / np.float32(0.1)))
     echo_db = tissue.echo_db + tissue.texture_db * texture[where] + core
