@@ -51,12 +51,26 @@ def test_subjects_come_from_the_table_or_each_case_is_one(tmp_path):
     assert read_dataset(dataset(tmp_path / "without")).subjects == {"a": "a", "b": "b"}
 
 
+def test_the_table_may_say_which_cases_are_for_the_test(tmp_path):
+    table = "case,subject,split\na,7,training\nb,8,test\n"
+    found = read_dataset(dataset(tmp_path, table=table))
+
+    assert found.test == {"b"}
+    split = split_by_subject(SUBJECTS, 0.2, test=["case00", "case01"])
+    assert split.held_out == ("case00", "case01") and len(split.training) == 38
+    validation = split_by_subject(SUBJECTS, 0.2, test=["case00", "case01"], validation=True)
+    assert set(validation.training) | set(validation.held_out) == set(split.training)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ({"labels": ("a",)}, "b.nrrd: has no label of the same name"),
         ({"images": ("a",)}, "b.nrrd: has no image of the same name"),
         ({"table": "case,subject\na,1\n"}, "has no row for b"),
+        ({"table": "case,subject,split\na,1,train\nb,2,test\n"}, "has the splits test, train; write training or test"),
+        ({"table": "case,subject,split\na,1,test\nb,2,test\n"}, "has the splits test; write training or test"),
+        ({"table": "case,subject,split\na,1,training\nb,1,test\n"}, "has subject 1 in both splits"),
         ({"table": "name,subject\na,1\n"}, "has the columns name, subject"),
     ],
 )

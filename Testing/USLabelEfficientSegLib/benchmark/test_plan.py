@@ -9,13 +9,22 @@ import numpy as np
 import pytest
 import torch
 
+from USLabelEfficientSegLib.benchmark import plan
 from USLabelEfficientSegLib.benchmark.data import read_dataset
 from USLabelEfficientSegLib.benchmark.design import Design
 from USLabelEfficientSegLib.benchmark.methods import ABLATION, VARIANTS
 from USLabelEfficientSegLib.benchmark.peers import nnunet
+from USLabelEfficientSegLib.benchmark.peers.training import Budget
 from USLabelEfficientSegLib.benchmark.plan import open_benchmark, organs_of, planned_jobs, run_benchmark
-from USLabelEfficientSegLib.benchmark.results import Job, read_results, result_path
-from USLabelEfficientSegLib.benchmark.run import RunOptions, run_job
+from USLabelEfficientSegLib.benchmark.results import (
+    CaseResult,
+    Job,
+    JobResult,
+    read_results,
+    result_path,
+    write_result,
+)
+from USLabelEfficientSegLib.benchmark.run import RunOptions, budget_of, run_job
 from USLabelEfficientSegLib.benchmark.study import sparse_study
 from USLabelEfficientSegLib.cli import main
 from USLabelEfficientSegLib.disk.study_layout import TEACHER_NAME
@@ -39,7 +48,7 @@ def run(job, output, design, **options):
 
 
 def test_every_kind_of_method_is_trained_judged_and_cleared_away(tmp_path, design):
-    for method, labelled in (("ours", 6), ("labels-3d", 6), ("full-3d", 32)):
+    for method, labelled in (("ours", 6), ("labels-3d", 6), ("unet-2d", 6), ("full-3d", 32)):
         fraction = 1.0 if method == "full-3d" else 0.2
         result = run(Job(method, fraction, "random", 1), tmp_path, design)
         assert result.labelled_slices == labelled
@@ -47,7 +56,7 @@ def test_every_kind_of_method_is_trained_judged_and_cleared_away(tmp_path, desig
         assert all(0 <= row.dice <= 1 and row.reference_ml > 0 and row.expected_ml > 0 for row in result.cases)
         assert result.minutes > 0
         assert result.steps == (None if method == "ours" else 2)
-    assert len(read_results(tmp_path)) == 3
+    assert len(read_results(tmp_path)) == 4
     assert not list((tmp_path / "work").iterdir())
 
 
@@ -210,6 +219,27 @@ def test_training_images_are_degraded_each_in_its_own_way_the_same_in_every_run(
     assert design.record(dataset)["training_degradation"] == "noise"
     with pytest.raises(InputError, match="degradation rain: does not exist; choose among gain,"):
         replace(design, training_degradation="rain")
+
+
+def test_rivals_get_the_time_that_ours_took_with_the_same_labels_and_seed(tmp_path, design):
+    design = replace(design, steps=None, time_of="ours")
+    rival, ceiling = Job("location-prior", 0.2, "random", 0), Job("full-3d", 1.0, "random", 0)
+    with pytest.raises(InputError, match="has the time of ours, which was not run; add that method"):
+        run(rival, tmp_path, design)
+    cases = (CaseResult("a", "solid", 0.5, 1.0, 1.0, 1.0, 1.0, 1.0),)
+    for fraction, seed, minutes in ((0.2, 0, 2.0), (0.2, 1, 9.0), (0.1, 0, 3.0)):
+        write_result(tmp_path, JobResult(Job("ours", fraction, "random", seed), 1, minutes, 1.0, None, cases))
+
+    assert budget_of(rival, design, tmp_path) == Budget(seconds=120.0)
+    assert budget_of(ceiling, design, tmp_path) == Budget(seconds=180.0)  # of all its fractions the longest
+    assert budget_of(rival, replace(design, steps=3, time_of=None), tmp_path) == Budget(steps=3)
+
+
+def test_the_method_whose_time_rivals_get_is_run_first(tmp_path, design, monkeypatch):
+    monkeypatch.setattr(plan, "run_job", lambda job, **_: job.method)
+    jobs = [Job(method, 0.2, "random", seed) for seed in (0, 1) for method in ("cps", "ours")]
+    done = run_benchmark(tmp_path, replace(design, steps=None, time_of="ours"), jobs, device="cpu")
+    assert [job.method for job, _ in done] == ["ours", "ours", "cps", "cps"]
 
 
 def test_nnunet_waits_for_its_predictions(tmp_path, design):

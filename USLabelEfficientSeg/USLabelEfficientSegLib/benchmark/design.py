@@ -20,7 +20,8 @@ class Design:
     Attributes:
         data: folder of the data set.
         organs: names, in the order of the label values.
-        seconds, steps: budget of the rivals, one of both.
+        seconds, steps, time_of: budget of the rivals, one of the three: so many seconds or steps, or as long as the
+            method of that name took with the same labels and seed.
         preset, changes: settings of our own method, whose time is that of its preset, and of grid and poses of all.
         slice_axis: array axis of the labelled slices.
         test_share: of all cases that is held out.
@@ -41,6 +42,7 @@ class Design:
     test_share: float = 0.2
     validation: bool = False
     training_degradation: str | None = None
+    time_of: str | None = None
 
     def __post_init__(self) -> None:
         if "seed" in self.changes:
@@ -58,7 +60,7 @@ class Design:
 
     def split(self, dataset: Dataset) -> Split:
         """The cases to train on and those to judge by."""
-        return split_by_subject(dataset.subjects, self.test_share, validation=self.validation)
+        return split_by_subject(dataset.subjects, self.test_share, validation=self.validation, test=dataset.test)
 
     def record(self, dataset: Dataset) -> dict[str, Any]:
         """All that decides about results, as JSON: the data by the names of its cases, wherever the folder lies."""

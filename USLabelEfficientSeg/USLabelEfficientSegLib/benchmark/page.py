@@ -38,12 +38,12 @@ def write_report(output: Path, results: Sequence[JobResult], record: Mapping[str
     comparisons = compare(results, reference)
     curve = [{**asdict(r.job), **asdict(point)} for r in results for point in r.curve]
 
-    _write_csv(output / "cases.csv", _case_rows(results))
-    _write_csv(output / "summary.csv", [{**asdict(s.arm), **_without(asdict(s), "arm")} for s in summaries])
+    write_table(output / "cases.csv", _case_rows(results))
+    write_table(output / "summary.csv", [{**asdict(s.arm), **_without(asdict(s), "arm")} for s in summaries])
     if comparisons:
-        _write_csv(output / "comparisons.csv", [_comparison_row(comparison) for comparison in comparisons])
+        write_table(output / "comparisons.csv", [_comparison_row(comparison) for comparison in comparisons])
     if curve:
-        _write_csv(output / "times.csv", curve)
+        write_table(output / "times.csv", curve)
 
     lines = _introduction(record)
     fractions = sorted({s.arm.label_fraction for s in summaries if not uses_all_labels(s.arm.method)} or {1.0})
@@ -71,7 +71,7 @@ def write_report(output: Path, results: Sequence[JobResult], record: Mapping[str
 
 def _introduction(record: Mapping[str, Any]) -> list[str]:
     cases = record["cases"]
-    budget = f"{record['seconds']:g} seconds" if record["seconds"] is not None else f"{record['steps']} steps"
+    budget = budget_in_words(record)
     held_out = "a validation part of the training subjects" if record["validation"] else "held-out test subjects"
     changes = ", ".join(f"`{name}={value}`" for name, value in record["changes"].items())
     degradation = record.get("training_degradation")
@@ -79,12 +79,19 @@ def _introduction(record: Mapping[str, Any]) -> list[str]:
         "# Benchmark",
         "",
         f"{len(cases['training'])} cases to train on, {len(cases['held_out'])} cases of {held_out} to judge by. Rivals "
-        f"train for {budget}; our own method and its variants take what the preset `{record['preset']}`"
+        f"train {budget}; our own method and its variants take what the preset `{record['preset']}`"
         f"{f' with {changes}' if changes else ''} takes, see the minutes. All methods have the same labels for the "
         "same seed, the same grid, random poses and intensities, and the same rule from probabilities to masks."
         + (f" Every training image is degraded ({degradation}) to a random strength." if degradation else ""),
         "",
     ]
+
+
+def budget_in_words(record: Mapping[str, Any]) -> str:
+    """How long rivals train, after "train", from the record of a design."""
+    if record.get("time_of") is not None:
+        return f"as long as {title_of(record['time_of'])} took with the same labels and seed"
+    return f"for {record['seconds']:g} seconds" if record["seconds"] is not None else f"for {record['steps']} steps"
 
 
 def _of_fraction(
@@ -153,7 +160,7 @@ def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in names}
 
 
-def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Rows of the same columns; nan becomes an empty cell."""
     cells = [
         ["" if isinstance(value := row[name], float) and math.isnan(value) else value for name in rows[0]]

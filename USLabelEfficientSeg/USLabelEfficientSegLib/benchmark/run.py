@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from ..anatomy.training_volumes import prepare_volume
+from ..anatomy.training_volumes import TrainingVolume, prepare_volume
 from ..annotation.label_files import read_volume_labels
-from ..errors import Cancelled
+from ..errors import Cancelled, InputError
 from ..imaging.files import read_label_map
 from ..imaging.scan import LabelMap
 from ..method.run import Observer
@@ -22,6 +22,7 @@ from ..segmentation.model import SegmentationModel, choose_device
 from ..student.build import StudentDesign
 from ..student.symmetry import mirror_axes
 from ..study.events import Event, Listener
+from ..study.manifest import Case
 from ..study.settings import changed
 from ..study.study import Study
 from ..training.memory import tune_memory
@@ -30,11 +31,11 @@ from .curve import CurveRecorder
 from .data import Dataset, read_dataset
 from .design import Design
 from .judging import evaluated, judged, mean_dice
-from .methods import NNUNET, VARIANTS
+from .methods import NNUNET, VARIANTS, uses_all_labels
 from .peers import nnunet
-from .peers.catalogue import PEERS
-from .peers.training import Budget, Peer, Task, train_peer
-from .results import CaseResult, Job, JobResult, write_result
+from .peers.catalogue import PEERS, PeerEntry
+from .peers.training import Budget, Rival, Task, train_peer
+from .results import CaseResult, Job, JobResult, read_results, write_result
 from .study import sparse_study
 
 _WORK = "work"
@@ -99,7 +100,7 @@ def run_job(job: Job, *, output: Path, design: Design, device: str, options: Run
             return mean_dice(list(evaluated(still, dataset, split.held_out, design.organs, where)))
 
         recorder = CurveRecorder(work / _CURVE, watch, dice_of)
-        model, steps = trained(job, study, design, where, options, watch, recorder if options.curve else None)
+        model, steps = trained(job, study, design, output, where, options, watch, recorder if options.curve else None)
     minutes, processor_minutes = read_minutes(work / _MINUTES)
     cases = evaluated(
         model,
@@ -138,6 +139,7 @@ def trained(
     job: Job,
     study: Study,
     design: Design,
+    output: Path,
     device: torch.device,
     options: RunOptions,
     watch: Stopwatch,
@@ -156,7 +158,8 @@ def trained(
         assert model is not None
         return model, None
 
-    task = task_of(study, design, device)
+    entry = PEERS[job.method]
+    task = task_of(study, design, device, entry)
 
     def on_step(spent: float) -> None:
         if cancelled():
@@ -164,29 +167,56 @@ def trained(
         if options.listener is not None:
             options.listener(Event(job.name, round(100 * spent), 100))
 
-    def after_step(spent: float, peer: Peer) -> None:
+    def after_step(spent: float, peer: Rival) -> None:
         if observer is not None:
             observer("training", spent, lambda: model_of(peer.predictors(), task, design))
 
-    budget = Budget(design.seconds, design.steps)
-    networks, steps = train_peer(PEERS[job.method].make, task, budget, job.seed, on_step, after_step)
+    budget = budget_of(job, design, output)
+    networks, steps = train_peer(entry.make, task, budget, job.seed, on_step, after_step)
     return model_of(networks, task, design), steps
 
 
-def task_of(study: Study, design: Design, device: torch.device) -> Task:
-    """The study in the form that rivals get."""
-    settings = design.settings
-    volumes = [
-        prepare_volume(study.read_scan(case.name), study.read_labels(case.name), settings.working_grid.max_voxels)
-        for case in study.cases
+def budget_of(job: Job, design: Design, output: Path) -> Budget:
+    """What a rival may spend.
+
+    Raises:
+        InputError: it has the time of a method that was not run with the same labels and seed.
+    """
+    if design.time_of is None:
+        return Budget(design.seconds, design.steps)
+    same = [
+        result.minutes
+        for result in read_results(output)
+        if (result.job.method, result.job.seed) == (design.time_of, job.seed)
+        # A method that uses all labels has no such run of its own: it gets the longest time.
+        if uses_all_labels(job.method)
+        or (result.job.label_fraction, result.job.choice) == (job.label_fraction, job.choice)
     ]
-    mirrored = mirror_axes([volume.grey for volume in volumes])
-    return Task(volumes, len(design.organs) + 1, design.slice_axis, settings.student, mirrored, device)
+    if not same:
+        raise InputError(f"run {job.name}", f"has the time of {design.time_of}, which was not run", "add that method")
+    return Budget(seconds=60 * max(same))
+
+
+def task_of(study: Study, design: Design, device: torch.device, entry: PeerEntry) -> Task:
+    """The study in the form that a rival gets."""
+    settings = design.settings
+    student, most = settings.student, settings.working_grid.max_voxels
+    volumes = prepared(study, study.cases, most)
+    mirrored = mirror_axes([volume.grey for volume in volumes]) if entry.mirrors else ()
+    if entry.own_resolution:
+        most = max(max(case.image.shape) for case in study.cases)
+        student = student.model_copy(update={"window": most})
+        volumes = prepared(study, [case for case in study.cases if case.labels is not None], most)
+    return Task(volumes, len(design.organs) + 1, design.slice_axis, student, mirrored, device, most)
+
+
+def prepared(study: Study, cases: Sequence[Case], max_voxels: int) -> list[TrainingVolume]:
+    """Cases of a study on a grid of at most so many voxels along an axis."""
+    return [prepare_volume(study.read_scan(case.name), study.read_labels(case.name), max_voxels) for case in cases]
 
 
 def model_of(networks: tuple[nn.Module, ...], task: Task, design: Design) -> SegmentationModel:
     """A rival's networks as a model."""
-    settings = design.settings
     return SegmentationModel(
         networks=networks,
         # Only read to build a network from a file, which a rival's never is.
@@ -195,11 +225,11 @@ def model_of(networks: tuple[nn.Module, ...], task: Task, design: Design) -> Seg
             classes=task.classes,
             spacing=task.volumes[0].spacing,
             slice_axis=design.slice_axis,
-            widths=settings.student.widths,
+            widths=task.settings.widths,
         ),
         organs=design.organs,
-        max_voxels=settings.working_grid.max_voxels,
-        window=settings.student.window,
-        overlap=settings.segmentation.overlap,
+        max_voxels=task.max_voxels,
+        window=task.settings.window,
+        overlap=design.settings.segmentation.overlap,
         mirrored_axes=task.mirrored_axes,
     )

@@ -19,17 +19,17 @@ def summary_table(summaries: Sequence[ArmSummary]) -> list[str]:
             str(s.seeds),
             f"{s.labelled_slices:g}",
             f"{s.dice:.3f}",
-            _number(s.dice_sd, 3),
+            number(s.dice_sd, 3),
             f"{s.dice_lowest:.3f}",
-            _number(s.hausdorff_95_mm, 1),
-            _number(s.volume_error, 0),
-            _number(s.volume_bias, 0, signed=True),
-            _number(s.minutes, 1),
+            number(s.hausdorff_95_mm, 1),
+            number(s.volume_error, 0),
+            number(s.volume_bias, 0, signed=True),
+            number(s.minutes, 1),
         ]
         for s in sorted(summaries, key=lambda s: -s.dice)
     ]
     heading = ["Method", "Seeds", "Slices", "Dice", "SD over seeds", "Lowest seed", "HD95, mm"]
-    return _table([*heading, "Volume error, %", "Volume bias, %", "Minutes"], rows)
+    return markdown_table([*heading, "Volume error, %", "Volume bias, %", "Minutes"], rows)
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> list[str]:
@@ -37,15 +37,15 @@ def comparison_table(comparisons: Sequence[Comparison]) -> list[str]:
     rows = [
         [
             f"{arm_title(c.first)} against {arm_title(c.second)}",
-            _number(c.difference, 3, signed=True),
-            _number(c.difference_sd, 3),
+            number(c.difference, 3, signed=True),
+            number(c.difference_sd, 3),
             str(c.seeds),
             str(c.cases),
             f"{c.p_adjusted:.2g}",
         ]
         for c in comparisons
     ]
-    return _table(["Comparison", "Difference in Dice", "SD over seeds", "Seeds", "Cases", "p"], rows)
+    return markdown_table(["Comparison", "Difference in Dice", "SD over seeds", "Seeds", "Cases", "p"], rows)
 
 
 def time_table(rival: TimeToDice, times: Sequence[TimeToDice]) -> list[str]:
@@ -54,13 +54,13 @@ def time_table(rival: TimeToDice, times: Sequence[TimeToDice]) -> list[str]:
         [
             arm_title(time.arm),
             f"{time.dice:.3f}",
-            _number(time.seconds, 0),
-            _number(time.reached, 0),
-            _number(100 * time.reached / rival.seconds, 0),
+            number(time.seconds, 0),
+            number(time.reached, 0),
+            number(100 * time.reached / rival.seconds, 0),
         ]
         for time in times
     ]
-    return _table(
+    return markdown_table(
         ["Method", "Dice in the end", "Seconds", f"Seconds to {rival.dice:.3f}", "% of the best rival's time"], rows
     )
 
@@ -69,8 +69,8 @@ def degradation_table(arms: Mapping[Arm, Mapping[tuple[str, float], float]]) -> 
     """A row for each arm: mean Dice of the images as they are, and under each degradation at its full strength."""
     names = list(dict.fromkeys(name for dice in arms.values() for name, _ in dice if name != UNDEGRADED))
     keys = [(UNDEGRADED, 0.0), *((name, 1.0) for name in names)]
-    rows = [[arm_title(arm), *(_number(dice.get(key, math.nan), 3) for key in keys)] for arm, dice in arms.items()]
-    return _table(["Dice at full strength", "as they are", *names], rows)
+    rows = [[arm_title(arm), *(number(dice.get(key, math.nan), 3) for key in keys)] for arm, dice in arms.items()]
+    return markdown_table(["Dice at full strength", "as they are", *names], rows)
 
 
 def arm_title(arm: Arm) -> str:
@@ -78,12 +78,14 @@ def arm_title(arm: Arm) -> str:
     return title_of(arm.method) + (", suggested slices" if arm.choice == "suggested" else "")
 
 
-def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table, numbers to the right."""
     align = ["---", *["---:"] * (len(heading) - 1)]
     return ["| " + " | ".join(cells) + " |" for cells in (heading, align, *rows)]
 
 
-def _number(value: float, decimals: int, *, signed: bool = False) -> str:
+def number(value: float, decimals: int, *, signed: bool = False) -> str:
+    """A number as tables write it; nan is a dash."""
     if math.isnan(value):
         return "–"
     return f"{value:{'+' if signed else ''}.{decimals}f}".replace("-", "\N{MINUS SIGN}")

@@ -1,37 +1,40 @@
 """`uslabelseg benchmark`."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import typer
 
-from ..errors import Cancelled, ExitCode, InputError
-from ..text.durations import duration
-from .console import console
-from .interruption import Interruption
+from ..errors import InputError
+from .comma_lists import choices_of, fractions_of, listed
 from .long_commands import long_command
 from .options import Changes, DeviceName, OrganNames, parse_changes, parse_organs
-from .progress import shown_progress
 
-if TYPE_CHECKING:
-    from ..benchmark.results import Job, JobResult
-
-_CHOICES = ("random", "suggested")
 _METHODS = "ours,labels-2d,labels-3d,mean-teacher,ua-mt,cps,ict,orthogonal,full-3d"
-
-T = TypeVar("T")
+_METHODS_OF_SUITE = "ours,unet-2d,labels-3d,mean-teacher,location-prior"
 
 
 @long_command
 def benchmark(
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the results.", show_default=False)],
     dataset: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             metavar="DATASET", help="Folder with images, labels (complete) and perhaps cases.csv.", show_default=False
         ),
-    ],
-    output: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the results.", show_default=False)],
+    ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="In place of DATASET, many data sets: small or long.", show_default=False),
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FOLDER", help="Real data for the suite, e.g. trus84=FOLDER.", show_default=False),
+    ] = None,
+    sets: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Sets of the suite; all by default.", show_default=False)
+    ] = None,
     methods: Annotated[
         str | None,
         typer.Option(metavar="A,B", help="Methods; `help` lists them. By default ours and most rivals."),
@@ -39,22 +42,34 @@ def benchmark(
     ablation: Annotated[
         bool, typer.Option("--ablation", help="Ours, and ours without each of its parts; with --methods, these too.")
     ] = False,
-    label_fractions: Annotated[str, typer.Option(metavar="F,F", help="Shares of slices that are labelled.")] = "0.005",
-    seeds: Annotated[str, typer.Option(metavar="N,N", help="Seeds of labels and training.")] = "0,1,2",
+    label_fractions: Annotated[
+        str | None,
+        typer.Option(metavar="F,F", help="Shares of slices that are labelled; 0.005 by default.", show_default=False),
+    ] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(metavar="N,N", help="Seeds of labels and training; 0,1,2 by default.", show_default=False),
+    ] = None,
     label_choices: Annotated[
-        str, typer.Option(metavar="A,B", help="How labelled slices are chosen: random, suggested, or both.")
-    ] = "random",
+        str | None,
+        typer.Option(metavar="A,B", help="Choice of slices: random (default), suggested, or both.", show_default=False),
+    ] = None,
     seconds: Annotated[
         float | None, typer.Option(min=0.001, help="Training time of each rival; 600 by default.", show_default=False)
     ] = None,
     steps: Annotated[
         int | None, typer.Option(min=1, help="Training steps of each rival, instead of seconds.", show_default=False)
     ] = None,
+    equal_time: Annotated[
+        bool, typer.Option("--equal-time", help="Each rival trains as long as ours did, instead of seconds.")
+    ] = False,
     preset: Annotated[
         Literal["quick", "standard", "full"], typer.Option(help="Of our method, and of the grid of all.")
     ] = "quick",
     changes: Changes = None,
-    test_share: Annotated[float, typer.Option(help="Share of the cases that is held out.")] = 0.2,
+    test_share: Annotated[
+        float | None, typer.Option(help="Share of the cases that is held out; 0.2 by default.", show_default=False)
+    ] = None,
     validation: Annotated[
         bool,
         typer.Option("--validation", help="Hold out a part of the training subjects; leave the test subjects alone."),
@@ -75,13 +90,19 @@ def benchmark(
     ] = None,
     device: DeviceName = "auto",
     organs: OrganNames = None,
-    slice_axis: Annotated[int, typer.Option(metavar="0|1|2", help="Array axis along which slices are labelled.")] = 2,
+    slice_axis: Annotated[
+        int | None,
+        typer.Option(
+            metavar="0|1|2", help="Array axis along which slices are labelled; 2 by default.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Compare methods that learn from few labels, on the same volumes, labels and held-out subjects.
 
     DATASET holds `images`, complete `labels` of the same names and, if a subject has several cases, `cases.csv` with
     the columns case and subject_group. Results are kept run by run: after Ctrl-C, or with more seeds, methods or
     fractions, the same command does only what is missing. DIR/benchmark.md shows tables and figures of all runs.
+    --suite compares on many data sets, most of them simulated, and writes DIR/suite.md.
 
     \b
     Examples:
@@ -89,66 +110,68 @@ def benchmark(
       uslabelseg benchmark data --seconds 300 --workers 4 --output table
       uslabelseg benchmark data --label-choices random,suggested --methods ours --output choice
       uslabelseg benchmark data --ablation --validation --output ablation
+      uslabelseg benchmark --suite small --equal-time --output suite
     """
     if methods == "help":
         _list_methods()
         return
 
-    from ..benchmark.data import read_dataset
-    from ..benchmark.design import Design
-    from ..benchmark.page import write_report
-    from ..benchmark.plan import open_benchmark, organs_of, planned_jobs, run_benchmark
-    from ..benchmark.results import read_results
-    from ..benchmark.run import RunOptions
     from ..disk.outputs import refuse_study
     from ..segmentation.model import choose_device
+    from .benchmark_runs import Request, on_dataset, on_suite
 
-    if seconds is not None and steps is not None:
-        raise InputError("--seconds and --steps", "are both given", "give one of them")
+    of_one: dict[str, Any] = {
+        "slice_axis": slice_axis,
+        "test_share": test_share,
+        "training_degradation": training_degradation,
+    }
+    own = {name: value for name, value in {**of_one, "organs": parse_organs(organs)}.items() if value is not None}
+    _check(dataset, suite, data, sets, own)
+    if sum([seconds is not None, steps is not None, equal_time]) > 1:
+        raise InputError(
+            "--seconds and --steps", "are both given, or --equal-time with one of them", "give one of the three"
+        )
     if over_time and not validation:
         raise InputError("--over-time", "would look at the test subjects", "add --validation")
-    if slice_axis not in (0, 1, 2):
-        raise InputError(f"--slice-axis {slice_axis}", "is not an array axis", "choose 0, 1 or 2")
-    choices, fractions = _choices(label_choices), _fractions(label_fractions)
-    jobs = planned_jobs(_methods(methods, ablation), fractions, choices, _listed("--seeds", seeds, int))
-    refuse_study(output)
-    choose_device(device)
-    data = read_dataset(dataset)
-    design = Design(
-        data=dataset.resolve(),
-        organs=tuple(parse_organs(organs) or organs_of(data)),
-        seconds=None if steps is not None else seconds or 600.0,
+    request = Request(
+        methods=_methods(methods, ablation, _METHODS if suite is None else _METHODS_OF_SUITE),
+        label_fractions=None if label_fractions is None else fractions_of(label_fractions),
+        label_choices=None if label_choices is None else choices_of(label_choices),
+        seeds=None if seeds is None else listed("--seeds", seeds, int),
+        seconds=seconds,
         steps=steps,
+        equal_time=equal_time,
         preset=preset,
         changes=parse_changes(changes),
-        slice_axis=slice_axis,
-        test_share=test_share,
         validation=validation,
-        training_degradation=training_degradation,
+        degradations=degradations,
+        over_time=over_time,
+        device=device,
+        workers=workers,
+        cluster=cluster,
     )
-    record = open_benchmark(output, design)
-    console.say(f"{len(jobs)} runs, {sum(len(part) for part in record['cases'].values())} cases.")
-    try:
-        with Interruption() as interruption, shown_progress(interruption) as listener:
-            runs = run_benchmark(
-                output.resolve(),
-                design,
-                jobs,
-                device=device,
-                options=RunOptions(degradations, over_time, listener, interruption),
-                workers=workers,
-                cluster=cluster,
-            )
-            for job, result in runs:
-                _tell_run(job, result, output)
-    except Cancelled as stop:
-        console.stopped(stop, "the same command")
-        raise typer.Exit(ExitCode.CANCELLED) from None
-    results = read_results(output)
-    if results:
-        page = write_report(output, results, record)
-        console.say(f"Report of {len(results)} runs: {page}")
-        console.say(f"Next: look at {page}.")
+    refuse_study(output)
+    choose_device(device)
+    if suite is not None:
+        on_suite(request, output, suite, None if sets is None else listed("--sets", sets, str), _sources(data))
+    elif dataset is not None:
+        on_dataset(request, output, dataset, own.pop("organs", None), **own)
+
+
+def _check(
+    dataset: Path | None, suite: str | None, data: Sequence[str] | None, sets: str | None, own: dict[str, Any]
+) -> None:
+    """Refuse options that do not go together; `own` are those that a data set of one's own has."""
+    if (dataset is None) == (suite is None):
+        problem = "is missing" if suite is None else "is given together with --suite"
+        raise InputError("DATASET", problem, "give a folder, or --suite small")
+    if suite is None and (data or sets):
+        raise InputError("--data and --sets", "belong to a suite", "add --suite small")
+    if suite is not None and own:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in own)
+        raise InputError(options, "is for a single data set", "leave it out: each set of a suite has its own")
+    if own.get("slice_axis", 2) not in (0, 1, 2):
+        raise InputError(f"--slice-axis {own['slice_axis']}", "is not an array axis", "choose 0, 1 or 2")
 
 
 def _list_methods() -> None:
@@ -158,48 +181,22 @@ def _list_methods() -> None:
         print(f"{name}: {description_of(name)}")
 
 
-def _methods(given: str | None, ablation: bool) -> list[str]:
-    from ..benchmark.methods import ABLATION
+def _methods(given: str | None, ablation: bool, default: str) -> list[str]:
+    from ..benchmark.methods import ABLATION, check_methods
 
     if given is None:
-        given = "" if ablation else _METHODS
-    return _listed("--methods", ",".join([*(ABLATION if ablation else ()), given]), str)
+        given = "" if ablation else default
+    names = listed("--methods", ",".join([*(ABLATION if ablation else ()), given]), str)
+    check_methods(names)
+    return names
 
 
-def _choices(text: str) -> list[str]:
-    choices = _listed("--label-choices", text, str)
-    for choice in choices:
-        if choice not in _CHOICES:
-            raise InputError(f"--label-choices {choice}", "does not exist", f"choose {' or '.join(_CHOICES)}")
-    return choices
-
-
-def _fractions(text: str) -> list[float]:
-    fractions = _listed("--label-fractions", text, float)
-    for fraction in fractions:
-        if not 0 < fraction <= 1:
-            raise InputError(f"label fraction {fraction:g}", "is outside (0, 1]", "give a fraction such as 0.005")
-    return fractions
-
-
-def _tell_run(job: "Job", result: "JobResult | None", output: Path) -> None:
-    from ..benchmark.methods import NNUNET
-
-    if result is None:
-        script = output / "work" / job.name / "commands.sh"
-        console.say(f"{job.name}: run {script} where {NNUNET} v2 is installed, then this command again")
-        return
-    dice = sum(row.dice for row in result.plain) / len(result.plain)
-    time = duration(60 * result.minutes) if result.minutes == result.minutes else "time unknown"
-    console.say(f"{job.name}: Dice {dice:.3f} ({time})")
-
-
-def _listed(option: str, text: str, kind: Callable[[str], T]) -> list[T]:
-    """Values separated by commas, each once."""
-    try:
-        values = list(dict.fromkeys(kind(part.strip()) for part in text.split(",") if part.strip()))
-    except ValueError:
-        raise InputError(f"{option} {text}", "is not a list of numbers", f"write e.g. {option} 0,1,2") from None
-    if not values:
-        raise InputError(option, "is empty", "name at least one")
-    return values
+def _sources(data: Sequence[str] | None) -> dict[str, Path]:
+    """Folders by name from `NAME=FOLDER`."""
+    sources = {}
+    for given in data or ():
+        name, _, folder = given.partition("=")
+        if not (name and folder):
+            raise InputError(f"--data {given}", "is not of the form NAME=FOLDER", "write e.g. --data trus84=FOLDER")
+        sources[name] = Path(folder).resolve()
+    return sources

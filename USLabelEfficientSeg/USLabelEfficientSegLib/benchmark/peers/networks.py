@@ -1,12 +1,14 @@
-"""The networks of all rivals: the U-Net of our students, one for volumes and one for slices.
+"""The networks of the rivals: the U-Net of our students, one for volumes and one for slices, and a plain one.
 
-Both read image and position channels and share one interface: volumes (B, 5, I, J, K) to logits (B, C, I, J, K).
+The first two read image and position channels, and share one interface: volumes (B, 5, I, J, K) to logits
+(B, C, I, J, K).
 """
 
 from __future__ import annotations
 
 from math import prod
 
+from monai.networks.nets import BasicUNet
 from torch import Tensor, nn
 
 from ...student.convolution import with_fast_convolutions
@@ -55,6 +57,24 @@ class SliceUNet(nn.Module):
     def of_slices(self, slices: Tensor) -> Tensor:
         """Logits (N, C, H, W) of slices (N, 5, H, W)."""
         return padded(self.network, slices)
+
+
+class PlainUNet(nn.Module):
+    """The 2-D U-Net of the paper (arXiv 1505.04597) with batch normalisation, a quarter as wide, on one channel.
+
+    Batch normalisation keeps how bright an image is as a whole. Normalised one by one, an image without any bright
+    organ shows one all the same.
+    """
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        widths = (*CHANNELS, CHANNELS[-1], CHANNELS[0])
+        self.network = BasicUNet(2, 1, classes, widths, act=("relu", {"inplace": True}), norm="batch")
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, C, H, W) of images (N, 1, H, W) of any size."""
+        sizes = images.shape[2:]
+        return cropped(self.network(padded_to_cells(images, [2 ** len(CHANNELS)] * 2)), sizes)
 
 
 def unet(dimensions: int, classes: int, dropout: float) -> nn.Module:

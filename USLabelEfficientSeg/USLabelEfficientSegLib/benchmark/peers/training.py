@@ -63,6 +63,7 @@ class Task:
         settings: of our student: poses, window, learning rate.
         mirrored_axes: axes along which mirror images are plausible.
         device: where networks are trained.
+        max_voxels: most voxels along an axis of the grids.
     """
 
     volumes: Sequence[TrainingVolume]
@@ -71,6 +72,7 @@ class Task:
     settings: StudentSettings
     mirrored_axes: tuple[int, ...]
     device: torch.device
+    max_voxels: int
 
     @property
     def labelled(self) -> list[TrainingVolume]:
@@ -89,17 +91,28 @@ class Task:
         return draw_sample(volume, self.pose, self.settings.window, generator)
 
 
-class Peer(ABC):
-    """A method: its network, the loss of a step, and what predicts in the end.
+class Rival(ABC):
+    """A method: what it learns from, and what predicts in the end.
 
     Args:
         task: what it learns from.
     """
 
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    @abstractmethod
+    def predictors(self) -> tuple[nn.Module, ...]:
+        """Networks on volumes whose mean is the result."""
+
+
+class Peer(Rival):
+    """A method that is trained step by step: its network and the loss of a step."""
+
     sees_slices = False  # whether its networks are 2-D
 
     def __init__(self, task: Task) -> None:
-        self.task = task
+        super().__init__(task)
         self.network = self.build().to(task.device).train()
         self.average = copy.deepcopy(self.network).requires_grad_(False)
 
@@ -117,7 +130,7 @@ class Peer(ABC):
         """The loss of one step on samples of its own; `progress` goes from 0 to 1."""
 
     def predictors(self) -> tuple[nn.Module, ...]:
-        """Networks on volumes whose mean is the result: the moving average of the trained one."""
+        """The moving average of the trained network."""
         return (self.average,)
 
     def update_average(self, step: int) -> None:
@@ -153,14 +166,14 @@ def ramp(progress: float) -> float:
 
 
 def train_peer(
-    make: Callable[[Task], Peer],
+    make: Callable[[Task], Rival],
     task: Task,
     budget: Budget,
     seed: int,
     on_step: Callable[[float], None] | None = None,
-    after_step: Callable[[float, Peer], None] | None = None,
+    after_step: Callable[[float, Rival], None] | None = None,
 ) -> tuple[tuple[nn.Module, ...], int]:
-    """Train a rival until its budget is spent.
+    """Train a rival until its budget is spent; one that is no `Peer` is done when it is made.
 
     Args:
         make: the rival.
@@ -168,8 +181,8 @@ def train_peer(
         budget: seconds or steps.
         seed: of weights and samples.
         on_step: called before every step with the share of the budget that is spent.
-        after_step: called after every step with that share and the rival, which it must not change; like that of
-            `on_step`, its time is not part of the budget.
+        after_step: called after every step, or once there are none to come, with that share and the rival, which it
+            must not change; like that of `on_step`, its time is not part of the budget.
 
     Returns:
         Its predictors in evaluation mode, and the steps it did.
@@ -181,26 +194,42 @@ def train_peer(
         raise ValueError("a rival needs labels")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        peer = make(task)
-        rate, decay = peer.learning_rate, task.settings.weight_decay
-        optimizer = adam_w([{"params": list(peer.network.parameters())}], rate, decay)
-        seconds, step = 0.0, 0
-        while (progress := budget.spent(step, seconds)) < 1:
-            if on_step is not None:
-                on_step(progress)
-            started = time.monotonic()
-            generator = torch.Generator().manual_seed(value := step_seed(seed, "peer", step))
-            torch.manual_seed(value)
-            for group in optimizer.param_groups:
-                at = round(progress * _RESOLUTION)
-                group["lr"] = warmup_cosine(at, _RESOLUTION, rate, warmup=round(_WARMUP * _RESOLUTION))
-            optimizer.zero_grad()
-            peer.loss(progress, generator).backward()
-            nn.utils.clip_grad_norm_(peer.network.parameters(), GRADIENT_NORM)
-            optimizer.step()
-            peer.update_average(step)
-            step += 1
-            seconds += time.monotonic() - started
-            if after_step is not None:
-                after_step(budget.spent(step, seconds), peer)
-    return tuple(network.eval() for network in peer.predictors()), step
+        rival = make(task)
+        step = 0
+        if isinstance(rival, Peer):
+            step = _train(rival, budget, seed, on_step, after_step)
+        elif after_step is not None:
+            after_step(1.0, rival)
+    return tuple(network.eval() for network in rival.predictors()), step
+
+
+def _train(
+    peer: Peer,
+    budget: Budget,
+    seed: int,
+    on_step: Callable[[float], None] | None,
+    after_step: Callable[[float, Rival], None] | None,
+) -> int:
+    """Step by step; the number of steps."""
+    rate, decay = peer.learning_rate, peer.task.settings.weight_decay
+    optimizer = adam_w([{"params": list(peer.network.parameters())}], rate, decay)
+    seconds, step = 0.0, 0
+    while (progress := budget.spent(step, seconds)) < 1:
+        if on_step is not None:
+            on_step(progress)
+        started = time.monotonic()
+        generator = torch.Generator().manual_seed(value := step_seed(seed, "peer", step))
+        torch.manual_seed(value)
+        for group in optimizer.param_groups:
+            at = round(progress * _RESOLUTION)
+            group["lr"] = warmup_cosine(at, _RESOLUTION, rate, warmup=round(_WARMUP * _RESOLUTION))
+        optimizer.zero_grad()
+        peer.loss(progress, generator).backward()
+        nn.utils.clip_grad_norm_(peer.network.parameters(), GRADIENT_NORM)
+        optimizer.step()
+        peer.update_average(step)
+        step += 1
+        seconds += time.monotonic() - started
+        if after_step is not None:
+            after_step(budget.spent(step, seconds), peer)
+    return step

@@ -19,6 +19,7 @@ from .anatomy import (
     Body,
     OrganPlan,
     Tissue,
+    draw_anatomy,
     draw_bone,
     draw_organ,
     draw_shape,
@@ -218,7 +219,9 @@ def shaded(body: Body, bone: Body, sector: Sector) -> float:
     return float(((angle > of_bone.min()) & (angle < of_bone.max())).mean())
 
 
+_TWO = ("organ A", "organ B")
 POPULATIONS = {
+    "two-organs": Population(_TWO, partial(draw_anatomy, _TWO)),
     "fixed-place": Population(("organ",), fixed_place),
     "anywhere": Population(("organ",), anywhere),
     "either-side": Population(("dark organ", "bright organ"), either_side),
