@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import nn
 
-from ..anatomy.training_volumes import TrainingVolume, prepare_volume
 from ..annotation.label_files import read_volume_labels
 from ..errors import Cancelled, InputError
 from ..imaging.files import read_label_map
@@ -19,10 +17,7 @@ from ..imaging.scan import LabelMap
 from ..method.run import Observer
 from ..pipeline import train
 from ..segmentation.model import SegmentationModel, choose_device
-from ..student.build import StudentDesign
-from ..student.symmetry import mirror_axes
 from ..study.events import Event, Listener
-from ..study.manifest import Case
 from ..study.settings import changed
 from ..study.study import Study
 from ..training.memory import tune_memory
@@ -33,10 +28,11 @@ from .design import Design
 from .judging import evaluated, judged, mean_dice
 from .methods import NNUNET, VARIANTS, uses_all_labels
 from .peers import nnunet
-from .peers.catalogue import PEERS, PeerEntry
-from .peers.training import Budget, Rival, Task, train_peer
+from .peers.catalogue import PEERS
+from .peers.training import Budget, Rival, train_peer
 from .results import CaseResult, Job, JobResult, read_results, write_result
 from .study import sparse_study
+from .tasks import model_of, task_of
 
 _WORK = "work"
 _MINUTES, _CURVE = "minutes.json", "curve.json"
@@ -195,41 +191,3 @@ def budget_of(job: Job, design: Design, output: Path) -> Budget:
     if not same:
         raise InputError(f"run {job.name}", f"has the time of {design.time_of}, which was not run", "add that method")
     return Budget(seconds=60 * max(same))
-
-
-def task_of(study: Study, design: Design, device: torch.device, entry: PeerEntry) -> Task:
-    """The study in the form that a rival gets."""
-    settings = design.settings
-    student, most = settings.student, settings.working_grid.max_voxels
-    volumes = prepared(study, study.cases, most)
-    mirrored = mirror_axes([volume.grey for volume in volumes]) if entry.mirrors else ()
-    if entry.own_resolution:
-        most = max(max(case.image.shape) for case in study.cases)
-        student = student.model_copy(update={"window": most})
-        volumes = prepared(study, [case for case in study.cases if case.labels is not None], most)
-    return Task(volumes, len(design.organs) + 1, design.slice_axis, student, mirrored, device, most)
-
-
-def prepared(study: Study, cases: Sequence[Case], max_voxels: int) -> list[TrainingVolume]:
-    """Cases of a study on a grid of at most so many voxels along an axis."""
-    return [prepare_volume(study.read_scan(case.name), study.read_labels(case.name), max_voxels) for case in cases]
-
-
-def model_of(networks: tuple[nn.Module, ...], task: Task, design: Design) -> SegmentationModel:
-    """A rival's networks as a model."""
-    return SegmentationModel(
-        networks=networks,
-        # Only read to build a network from a file, which a rival's never is.
-        design=StudentDesign(
-            network="u-net",
-            classes=task.classes,
-            spacing=task.volumes[0].spacing,
-            slice_axis=design.slice_axis,
-            widths=task.settings.widths,
-        ),
-        organs=design.organs,
-        max_voxels=task.max_voxels,
-        window=task.settings.window,
-        overlap=design.settings.segmentation.overlap,
-        mirrored_axes=task.mirrored_axes,
-    )

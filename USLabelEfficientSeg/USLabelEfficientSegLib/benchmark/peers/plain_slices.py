@@ -114,8 +114,9 @@ class SlicesAlong(nn.Module):
 def whole_slices(task: Task) -> list[LabelledSlice]:
     """The slices of the task's volumes that are labelled, along the slice axis alone where a volume is dense."""
     found = []
-    for volume in task.labelled:
-        assert volume.labels is not None
+    for volume in task.volumes:  # one at a time: they are large
+        if volume.labels is None:
+            continue
         dense = bool(volume.labels.labelled_along(task.slice_axis).all())
         for axis in (task.slice_axis,) if dense else range(3):
             for index in torch.nonzero(volume.labels.labelled_along(axis)).flatten().tolist():

@@ -190,7 +190,7 @@ def train_peer(
     Raises:
         ValueError: the task holds no label.
     """
-    if not task.labelled:
+    if all(volume.labels is None for volume in task.volumes):
         raise ValueError("a rival needs labels")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -46,23 +46,18 @@ class Margin:
     Attributes:
         set_name: of the set.
         ours, rival: summaries.
-        voxel_mm: see `SetResults`.
+        hausdorff_95_voxels: ours minus the rival's, mean over the organs that both found; above zero is worse.
     """
 
     set_name: str
     ours: ArmSummary
     rival: ArmSummary
-    voxel_mm: float
+    hausdorff_95_voxels: float
 
     @property
     def dice(self) -> float:
         """Ours minus the rival's."""
         return self.ours.dice - self.rival.dice
-
-    @property
-    def hausdorff_95_voxels(self) -> float:
-        """Ours minus the rival's: above zero is worse."""
-        return (self.ours.hausdorff_95_mm - self.rival.hausdorff_95_mm) / self.voxel_mm
 
 
 def read_sets(output: Path, names: Sequence[str]) -> list[SetResults]:
@@ -90,25 +85,31 @@ def margins(sets: Sequence[SetResults], fraction: float, choice: str, ours: str)
     """On each set with results of `ours` and of a rival with the same labels, our method against the best rival."""
     found = []
     for one in sets:
-        runs = one.arms.get(Arm(ours, fraction, choice), {})
-        compared = [
-            pair
-            for arm, others in one.arms.items()
+        rivals = [
+            arm.method
+            for arm in one.arms
             if (arm.label_fraction, arm.choice) == (fraction, choice)
             and arm.method not in VARIANTS
             and not uses_all_labels(arm.method)
-            and (pair := _on_shared_seeds(Arm(ours, fraction, choice), runs, arm, others)) is not None
         ]
+        arms = [Arm(name, fraction, choice) for name in (ours, *rivals)]
+        compared = [margin for rival in arms[1:] if (margin := _margin(one, arms[0], rival)) is not None]
         if compared:
-            best = max(compared, key=lambda pair: pair[1].dice)
-            found.append(Margin(one.name, *best, one.voxel_mm))
+            found.append(max(compared, key=lambda margin: margin.rival.dice))
     return found
 
 
-def _on_shared_seeds(
-    ours: Arm, runs: dict[int, JobResult], rival: Arm, others: dict[int, JobResult]
-) -> tuple[ArmSummary, ArmSummary] | None:
+def _margin(one: SetResults, ours: Arm, rival: Arm) -> Margin | None:
+    runs, others = one.arms.get(ours, {}), one.arms[rival]
     seeds = sorted(runs.keys() & others.keys())
     if not seeds:
         return None
-    return summarise_arm(ours, {s: runs[s] for s in seeds}), summarise_arm(rival, {s: others[s] for s in seeds})
+    pairs = [pair for seed in seeds for pair in zip(runs[seed].plain, others[seed].plain, strict=True)]
+    differences = np.array([a.hausdorff_95_mm - b.hausdorff_95_mm for a, b in pairs])
+    both = differences[~np.isnan(differences)]
+    return Margin(
+        one.name,
+        summarise_arm(ours, {seed: runs[seed] for seed in seeds}),
+        summarise_arm(rival, {seed: others[seed] for seed in seeds}),
+        float(both.mean() / one.voxel_mm) if len(both) else float("nan"),
+    )

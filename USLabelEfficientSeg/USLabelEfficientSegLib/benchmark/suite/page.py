@@ -88,7 +88,8 @@ def _tables(sets: Sequence[SetResults], fraction: float, choice: str, compared: 
         "Dice:",
         "",
         *table(lambda one, arm: f"{one.summary(arm).dice:.3f}", lambda m: number(m.dice, 3, signed=True)),
-        "HD95 in mm (in voxels: sides of a cube of a voxel's volume); organs that were missed have none:",
+        "HD95 in mm (in voxels: sides of a cube of a voxel's volume). Organs that were missed have none; the "
+        "difference is that of the organs that both found:",
         "",
         *table(distance, lambda m: number(m.hausdorff_95_voxels, 1, signed=True) + " voxels"),
         "Median volume error, %:",
