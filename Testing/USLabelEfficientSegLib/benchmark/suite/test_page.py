@@ -72,6 +72,7 @@ def test_the_page_holds_tables_a_verdict_and_a_figure(output: Path) -> None:
     assert "2 data sets. Rivals train for 120 seconds" in text
     assert "## 1 % of the slices labelled, random slices" in text
     assert "| easy | 0.900 |  | 0.800 | 0.300 | +0.100 |" in text
+    assert "mean of" not in text  # no set has all methods
     assert "| easy | 2.0 (1.0), 50 % missed |" in text
     assert "mean over 2 sets: +0.025 of Dice. Ours loses more than 0.005 on hard (\N{MINUS SIGN}0.050 against" in text
     assert imread(output / "suite.png").ndim == 3
@@ -81,6 +82,14 @@ def test_the_page_holds_tables_a_verdict_and_a_figure(output: Path) -> None:
     assert float(table["easy", "unet-2d"]["hausdorff_95_voxels"]) == pytest.approx(2.0)
     assert float(table["easy", "ours"]["missed"]) == 0.5
     assert [row["loses"] for row in rows_of(output / "margins.csv")] == ["False", "True"]
+
+
+def test_the_mean_is_over_the_sets_on_which_all_methods_were_run(output: Path) -> None:
+    for path in output.glob("*/results/cdkd_*"):
+        path.unlink()
+    page = write_suite_report(output, SETS, RECORD)
+    assert page is not None
+    assert "| mean of 1 | 0.900 | 0.800 | 0.300 | +0.100 |" in page.read_text(encoding="utf-8")
 
 
 def test_rivals_alone_are_shown_without_a_verdict_and_nothing_has_no_page(output: Path, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_suite_is_made_run_and_shown_and_only_what_is_missing_is_repeated(
     code, _, error = call(*command[:-4], "--methods", "unet-2d", "--set", "working_grid.max_voxels=20")
     assert code == 2 and "holds a benchmark with other changes" in error
     code, _, error = call("benchmark", "--suite", "long", "--output", output, "--sets", "tube")
-    assert code == 2 and "holds the suite small; choose a new folder" in error
+    assert code == 2 and "holds another suite than long; choose a new folder" in error
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,11 @@ def _tables(sets: Sequence[SetResults], fraction: float, choice: str, compared: 
     methods = [name for name in method_names() if any(_arm(one, name, fraction, choice) for one in sets)]
     by_set = {margin.set_name: margin for margin in compared}
 
-    def table(value: Callable[[SetResults, Arm], str], last: Callable[[Margin], str] | None = None) -> list[str]:
+    def table(
+        value: Callable[[SetResults, Arm], str],
+        last: Callable[[Margin], str] | None = None,
+        bottom: Sequence[str] | None = None,
+    ) -> list[str]:
         rows = []
         for one in sets:
             arms = [_arm(one, name, fraction, choice) for name in methods]
@@ -77,7 +81,7 @@ def _tables(sets: Sequence[SetResults], fraction: float, choice: str, compared: 
                 row.append(last(by_set[one.name]) if one.name in by_set else "")
             rows.append(row)
         heading = ["Set", *(title_of(name) for name in methods), *(["Ours − best rival"] if last else [])]
-        return [*markdown_table(heading, rows), ""]
+        return [*markdown_table(heading, [*rows, bottom] if bottom else rows), ""]
 
     def distance(one: SetResults, arm: Arm) -> str:
         mm, missed = one.summary(arm).hausdorff_95_mm, one.missed(arm)
@@ -87,7 +91,11 @@ def _tables(sets: Sequence[SetResults], fraction: float, choice: str, compared: 
     return [
         "Dice:",
         "",
-        *table(lambda one, arm: f"{one.summary(arm).dice:.3f}", lambda m: number(m.dice, 3, signed=True)),
+        *table(
+            lambda one, arm: f"{one.summary(arm).dice:.3f}",
+            lambda m: number(m.dice, 3, signed=True),
+            _mean_row(sets, methods, fraction, choice, compared),
+        ),
         "HD95 in mm (in voxels: sides of a cube of a voxel's volume). Organs that were missed have none; the "
         "difference is that of the organs that both found:",
         "",
@@ -99,6 +107,22 @@ def _tables(sets: Sequence[SetResults], fraction: float, choice: str, compared: 
         "",
         *table(lambda one, arm: number(one.summary(arm).minutes, 1)),
     ]
+
+
+def _mean_row(
+    sets: Sequence[SetResults], methods: Sequence[str], fraction: float, choice: str, compared: Sequence[Margin]
+) -> list[str]:
+    """Mean Dice of each method, and mean margin, over the sets on which all methods were run."""
+    complete = {}
+    for one in sets:
+        arms = [arm for name in methods if (arm := _arm(one, name, fraction, choice)) is not None]
+        if len(arms) == len(methods):
+            complete[one.name] = [one.summary(arm).dice for arm in arms]
+    if not complete:
+        return []
+    margins_there = [margin.dice for margin in compared if margin.set_name in complete]
+    last = number(float(np.mean(margins_there)), 3, signed=True) if margins_there else ""
+    return [f"mean of {len(complete)}", *(f"{mean:.3f}" for mean in np.mean(list(complete.values()), axis=0)), last]
 
 
 def _verdict(compared: Sequence[Margin]) -> list[str]:

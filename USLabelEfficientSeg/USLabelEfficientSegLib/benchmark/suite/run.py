@@ -86,7 +86,7 @@ def open_suite(output: Path, plan: SuitePlan, options: RunOptions) -> dict[str, 
     except (OSError, ValueError):
         raise InputError(output, "holds something else than a suite", "choose a new folder") from None
     if found != record:
-        raise InputError(output, f"holds the suite {found.get('suite')}", "choose a new folder")
+        raise InputError(output, f"holds another suite than {plan.suite}", "choose a new folder")
     designs = {}
     for one in plan.sets:
         data = output / DATA / one.name
