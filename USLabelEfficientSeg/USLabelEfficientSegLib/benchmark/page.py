@@ -81,7 +81,8 @@ def _introduction(record: Mapping[str, Any]) -> list[str]:
         f"{len(cases['training'])} cases to train on, {len(cases['held_out'])} cases of {held_out} to judge by. Rivals "
         f"train {budget}; our own method and its variants take what the preset `{record['preset']}`"
         f"{f' with {changes}' if changes else ''} takes, see the minutes. All methods have the same labels for the "
-        "same seed, the same grid, random poses and intensities, and the same rule from probabilities to masks."
+        "same seed, the same grid unless their name says otherwise, random poses and intensities, and the same rule "
+        "from probabilities to masks."
         + (f" Every training image is degraded ({degradation}) to a random strength." if degradation else ""),
         "",
     ]

@@ -69,7 +69,7 @@ def test_the_page_holds_tables_a_verdict_and_a_figure(output: Path) -> None:
     assert page is not None
     text = page.read_text(encoding="utf-8")
 
-    assert "2 data sets. Rivals train for 120 seconds" in text
+    assert "Data sets: 2. Rivals train for 120 seconds" in text
     assert "## 1 % of the slices labelled, random slices" in text
     assert "| easy | 0.900 |  | 0.800 | 0.300 | +0.100 |" in text
     assert "mean of" not in text  # no set has all methods

@@ -43,7 +43,7 @@ def write_suite_report(output: Path, names: Sequence[str], record: Mapping[str, 
     lines = [
         "# Suite",
         "",
-        f"{len(sets)} data sets. Rivals train {budget_in_words(record)}; our own method takes what the preset "
+        f"Data sets: {len(sets)}. Rivals train {budget_in_words(record)}; our own method takes what the preset "
         f"`{record['preset']}` takes. Dice and distances are means over organs, held-out cases and seeds.",
         "",
         f"![Dice of each method on each set]({FIGURE_NAME})",
