@@ -1,0 +1,115 @@
+"""The slices of a study's volumes along one axis, at the labels' own in-plane resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..anatomy.targets import SoftTarget, label_target
+from ..annotation.sparse_labels import SparseLabels
+from ..divergence.images import TrainingImages, prepare_soft_images
+from ..imaging.intensities import normalised_grey
+from ..imaging.resampling import resample_axes, working_geometry
+from ..imaging.scan import Scan
+from ..imaging.sector import sector_mask
+from ..teacher.slices import in_slice_axes
+
+MOST_SLICES = 1_500  # kept of all volumes: more teach nothing new, and memory is bounded
+_ENLARGED = 1.5  # small slices are magnified by as much: the network halves them at once
+
+
+@dataclass(frozen=True)
+class FineVolume:
+    """A volume on the grid on which slices are seen.
+
+    Attributes:
+        name: of the case.
+        spacing: voxel size in mm.
+        grey: (I, J, K) intensities in [0, 1], 0 outside the sector.
+        sector: (I, J, K) bool, voxels that carry image.
+        labels: true labels, None where nothing is labelled.
+    """
+
+    name: str
+    spacing: tuple[float, float, float]
+    grey: Tensor
+    sector: Tensor
+    labels: SoftTarget | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Size (I, J, K)."""
+        i, j, k = self.grey.shape
+        return i, j, k
+
+
+def fine_volume(scan: Scan, labels: SparseLabels | None, max_voxels: int) -> FineVolume:
+    """A scan on the grid of at most `max_voxels` voxels an axis, see `working_geometry`."""
+    grid = working_geometry(scan.geometry, max_voxels)
+    voxels = resample_axes(scan.voxels, grid.shape)
+    sector = sector_mask(voxels)
+    return FineVolume(
+        name=scan.name,
+        spacing=grid.spacing,
+        grey=torch.from_numpy(normalised_grey(voxels, sector)),
+        sector=torch.from_numpy(sector),
+        labels=None if labels is None else label_target(labels, grid.shape),
+    )
+
+
+def slice_size(volumes: Iterable[FineVolume], axis: int, max_voxels: int) -> int:
+    """Pixels of the longer side of slices along `axis` as the network sees them, at most `max_voxels`."""
+    rows, columns = in_slice_axes(axis)
+    largest = 0.0
+    for volume in volumes:
+        extents = [volume.shape[side] * volume.spacing[side] for side in (rows, columns)]
+        largest = max(largest, max(extents) / min(volume.spacing[rows], volume.spacing[columns]))
+    return min(max_voxels, round(_ENLARGED * largest))
+
+
+def labelled_axes(targets: Iterable[SoftTarget], axes: Sequence[int] = (0, 1, 2)) -> tuple[int, ...]:
+    """The axes along which some slice is labelled."""
+    known = list(targets)
+    return tuple(axis for axis in axes if any(bool(target.labelled_along(axis).any()) for target in known))
+
+
+def slices_to_learn(
+    volumes: Iterable[FineVolume], axis: int, count: int, size: int, most: int = MOST_SLICES
+) -> TrainingImages:
+    """The labelled slices of volumes along `axis`, and a share of the others that keeps all within `most`.
+
+    Args:
+        volumes: read one after the other; none is kept.
+        axis: array axis.
+        count: how many volumes there are.
+        size: longer side of a slice in pixels, see `slice_size`.
+        most: slices of all volumes.
+
+    Raises:
+        ValueError: no slice along the axis is labelled.
+    """
+    images: list[Tensor] = []
+    targets: list[tuple[Tensor, Tensor] | None] = []
+    sizes: list[tuple[float, float]] = []
+    rows, columns = in_slice_axes(axis)
+    for volume in volumes:
+        slices = volume.grey.movedim(axis, 0)
+        every = max(1, -(-len(slices) * count // most))
+        chosen = torch.zeros(len(slices), dtype=torch.bool)
+        chosen[every // 2 :: every] = True
+        labelled = torch.zeros_like(chosen) if volume.labels is None else volume.labels.labelled_along(axis)
+        for number in torch.nonzero(chosen | labelled)[:, 0].tolist():
+            images.append(slices[number].clone())
+            targets.append(_target(volume.labels, axis, number) if labelled[number] else None)
+            sizes.append((volume.spacing[rows], volume.spacing[columns]))
+    return prepare_soft_images(images, targets, sizes, image_size=size)
+
+
+def _target(labels: SoftTarget | None, axis: int, number: int) -> tuple[Tensor, Tensor] | None:
+    """Class probabilities (C, h, w) times weight, and weight (h, w), of one slice."""
+    if labels is None:
+        return None
+    return labels.weighted.select(axis + 1, number).clone(), labels.weight.select(axis, number).clone()

@@ -1,0 +1,201 @@
+"""Training of a 2-D network on a few labelled slices, and on all others what its own average says about them.
+
+    loss = CE + Dice / 2 on labelled slices + r(t) (CE of sure pixels + Dice / 2) on unlabelled ones
+
+The moving average predicts a slice as it is (mean teacher, arXiv 1703.01780); the network must say the same of the slice
+in another pose and with disturbed intensities, where the average is sure (FixMatch, arXiv 2001.07685). What the few
+labelled slices do not show - other depths, gains, sizes - it learns from the others.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..divergence.augmentation import PoseRange, disturb_strongly, move, random_poses
+from ..divergence.images import TrainingImages
+from ..study.settings import SliceNetworkSettings
+from ..training.context import TrainingContext
+from ..training.loop import TrainingState, run_training
+from ..training.moving_average import average_parameters, follows_first
+from ..training.optimizers import adam_w
+from ..training.precision import half_precision
+from ..training.schedules import warmup_cosine
+from ..training.threads import DrawnAhead, second_thread
+from .network import SliceUNet
+from .prediction import network_grey
+
+AVERAGE_DECAY = 0.99
+GRADIENT_NORM = 5.0
+_SURE = 0.8  # least probability of a class that the network is to repeat
+_ALONE = 0.25  # share of the steps with labelled slices only: before, the average knows nothing
+_RAMP = 0.2  # share of the steps in which what the average says gains its full weight
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Slices in random poses.
+
+    Attributes:
+        images: (L, 1, H, W) labelled, disturbed.
+        target: (L, C, H, W) class probabilities times weight.
+        weight: (L, H, W).
+        others: (U, 1, H, W) unlabelled slices as they are.
+        grids: (U, H, W, 2) their poses.
+        disturbed: (U, 1, H, W) the same slices in their poses, disturbed.
+    """
+
+    images: Tensor
+    target: Tensor
+    weight: Tensor
+    others: Tensor
+    grids: Tensor
+    disturbed: Tensor
+
+
+def train_slice_network(
+    images: TrainingImages,
+    settings: SliceNetworkSettings,
+    context: TrainingContext,
+    *,
+    steps: int,
+    flips: tuple[bool, bool] = (False, False),
+    after_step: Callable[[int, nn.Module], None] | None = None,
+) -> nn.Module:
+    """Train one network.
+
+    Args:
+        images: labelled and unlabelled slices, see `slices.slices_to_learn`.
+        settings: batch, learning rate, poses.
+        context: of the training.
+        steps: of the training.
+        flips: whether mirror images along rows and columns are plausible.
+        after_step: called after every step with its number and the averaged network, which it must not change.
+
+    Returns:
+        The moving average in evaluation mode, on the context's device.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(context.seed)
+        network: nn.Module = SliceUNet(images.classes, widths=settings.widths)
+    device = context.device
+    network = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    average = copy.deepcopy(network).eval().requires_grad_(False)
+    optimizer = adam_w([{"params": list(network.parameters())}], settings.learning_rate, settings.weight_decay)
+
+    def draw(step: int) -> Batch:
+        return draw_batch(images, settings, flips, step >= _ALONE * steps, context.generator(step))
+
+    def train_step(step: int, batch: Batch) -> dict[str, Tensor]:
+        losses = {"labels": _supervised(network, batch, device)}
+        if len(batch.others):
+            ramp = min(1.0, (step / steps - _ALONE) / _RAMP)
+            losses["consistency"] = settings.consistency * ramp * _consistency(network, average, batch, device)
+        optimizer.zero_grad()
+        torch.stack(list(losses.values())).sum().backward()
+        nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
+        optimizer.step()
+        average_parameters(average, network, follows_first(step, AVERAGE_DECAY))
+        if after_step is not None:
+            after_step(step, average)
+        return losses
+
+    with second_thread() as thread:
+        ahead = DrawnAhead(draw, steps, thread)
+        run_training(
+            context,
+            steps=steps,
+            state=TrainingState({"network": network, "average": average}, optimizer),
+            step_function=lambda step, _: train_step(step, ahead.take(step)),
+            settings={**settings.model_dump(mode="json"), "flips": list(flips), "images": images.digest()},
+            learning_rate=lambda step: warmup_cosine(
+                step, steps, settings.learning_rate, warmup=max(1, steps // 20)
+            ),
+        )
+    return average.eval()
+
+
+def draw_batch(
+    images: TrainingImages,
+    settings: SliceNetworkSettings,
+    flips: tuple[bool, bool],
+    with_others: bool,
+    generator: torch.Generator,
+) -> Batch:
+    """Random labelled and unlabelled slices, with replacement."""
+    rows = torch.randint(len(images.labelled), (settings.batch_size,), generator=generator)
+    grids = _poses(images, len(rows), settings, flips, generator)
+    grey = images.grey[images.labelled[rows]].float() / 255
+    known = images.weight[rows][:, None]
+    moved = move(torch.cat([grey, images.target[rows] * known, known], dim=1), grids)
+    others = images.unlabelled
+    count = settings.batch_size if with_others else 0
+    others = others[torch.randint(len(others), (count,), generator=generator)]
+    shown = images.grey[others].float() / 255
+    other_grids = _poses(images, count, settings, flips, generator) if count else grids[:0]
+    return Batch(
+        images=_disturbed(moved[:, :1], settings.label_strength, generator),
+        target=moved[:, 1:-1],
+        weight=moved[:, -1],
+        others=shown,
+        grids=other_grids,
+        disturbed=_disturbed(move(shown, other_grids), settings.strength, generator) if count else shown,
+    )
+
+
+def _poses(
+    images: TrainingImages,
+    count: int,
+    settings: SliceNetworkSettings,
+    flips: tuple[bool, bool],
+    generator: torch.Generator,
+) -> Tensor:
+    """Sampling grids (count, H, W, 2)."""
+    height, width = images.grey.shape[2:]
+    ranges = PoseRange(
+        settings.rotation_degrees, settings.scale, settings.stretch, settings.shift, settings.deformation, False
+    )
+    grids = random_poses(count, (height, width), ranges, generator)
+    # A grid holds (x, y): columns first.
+    signs = 1 - 2 * ((torch.rand(count, 2, generator=generator) < 0.5) & torch.tensor(flips)[None]).float()
+    centred = signs.flip(1)[:, None, None, :]
+    return grids * centred
+
+
+def _disturbed(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    return disturb_strongly(images.clamp(0, 1), strength, generator) if strength else images.clamp(0, 1)
+
+
+def _supervised(network: nn.Module, batch: Batch, device: torch.device) -> Tensor:
+    with half_precision(device, on_cpu=True):
+        logits = network(network_grey(batch.images.to(device)))
+    log_p, target, weight = logits.float().log_softmax(dim=1), batch.target.to(device), batch.weight.to(device)
+    entropy = -(target * log_p).sum() / weight.sum().clamp_min(1)
+    return entropy + _dice_loss(log_p.exp() * weight[:, None], target) / 2
+
+
+def _consistency(network: nn.Module, average: nn.Module, batch: Batch, device: torch.device) -> Tensor:
+    """Cross-entropy and Dice with what the average says of the slices as they are, sharpened."""
+    with torch.no_grad(), half_precision(device, on_cpu=True):
+        said = average(network_grey(batch.others.to(device))).float().softmax(dim=1)
+    moved = move(said, batch.grids.to(device))
+    shown = moved.sum(dim=1).clamp(0, 1)  # less than 1 where the pose shows what is outside of the slice
+    sharp = moved.square() / moved.square().sum(dim=1, keepdim=True).clamp_min(1e-6)
+    weight = shown * (sharp.amax(dim=1) > _SURE)
+    with half_precision(device, on_cpu=True):
+        logits = network(network_grey(batch.disturbed.to(device)))
+    log_p = logits.float().log_softmax(dim=1)
+    entropy = -(weight[:, None] * sharp * log_p).sum() / shown.sum().clamp_min(1)
+    return entropy + _dice_loss(log_p.exp() * shown[:, None], sharp * shown[:, None]) / 2
+
+
+def _dice_loss(probability: Tensor, target: Tensor) -> Tensor:
+    """1 - soft Dice of the organs (B, C, H, W) over the whole batch."""
+    over = (0, 2, 3)
+    overlap = (probability * target).sum(over)[1:]
+    extent = (probability.sum(over) + target.sum(over))[1:]
+    return 1 - ((2 * overlap + 1) / (extent + 1)).mean()
