@@ -1,7 +1,8 @@
-"""The 2-D network: a residual U-Net that halves the image at once and draws the outline at full resolution.
+"""The 2-D network: a residual U-Net whose first convolution halves the image.
 
-Its convolutions after the first one work on a quarter of the pixels, which makes it four times as fast as a plain U-Net
-of the same widths. Instance normalisation makes it blind to gain.
+The others work on a quarter of the pixels, which makes it four times as fast as a plain U-Net of the same widths.
+Batch normalisation keeps a slice's own levels: networks with instance or group normalisation saw organs also in slices
+without any, whose contrasts they enlarged.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-WIDTHS = (24, 48, 96, 192)
-_FINE = 8  # channels at full resolution
+WIDTHS = (16, 32, 64, 128)
 _SLOPE = 0.01
 
 
@@ -29,21 +29,18 @@ class SliceUNet(nn.Module):
     def __init__(self, classes: int, channels: int = 1, widths: Sequence[int] = WIDTHS) -> None:
         super().__init__()
         self.cell = 2 ** len(widths)
-        self.fine = nn.Sequential(nn.Conv2d(channels, _FINE, 3, padding=1), nn.LeakyReLU(_SLOPE))
-        self.halved = nn.Conv2d(_FINE, widths[0], 2, stride=2)
+        self.halved = nn.Conv2d(channels, widths[0], 2, stride=2)
         inputs = [widths[0], *widths[:-1]]
         self.encoder = nn.ModuleList(_Block(a, b) for a, b in zip(inputs, widths, strict=True))
         pairs = list(zip(widths[1:], widths[:-1], strict=True))[::-1]
         self.decoder = nn.ModuleList(_Block(below + here, here) for below, here in pairs)
-        self.outline = nn.Sequential(nn.Conv2d(widths[0] + _FINE, 2 * _FINE, 3, padding=1), nn.LeakyReLU(_SLOPE))
-        self.logits = nn.Conv2d(2 * _FINE, classes, 1)
+        self.logits = nn.Conv2d(widths[0], classes, 1)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of each pixel."""
         height, width = images.shape[2:]
         padded = F.pad(images, (0, -width % self.cell, 0, -height % self.cell), mode="replicate")
-        fine = self.fine(padded)
-        level = self.halved(fine)
+        level = self.halved(padded)
         skips = []
         for number, block in enumerate(self.encoder):
             level = block(F.avg_pool2d(level, 2) if number else level)
@@ -51,8 +48,7 @@ class SliceUNet(nn.Module):
         level = skips.pop()
         for block in self.decoder:
             level = block(torch.cat([_doubled(level), skips.pop()], dim=1))
-        logits: Tensor = self.logits(self.outline(torch.cat([_doubled(level), fine], dim=1)))
-        return logits[..., :height, :width]
+        return _doubled(self.logits(level))[..., :height, :width]
 
 
 class _Block(nn.Module):
@@ -61,9 +57,9 @@ class _Block(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-        self.first_norm = nn.InstanceNorm2d(outputs, affine=True)
+        self.first_norm = nn.BatchNorm2d(outputs)
         self.second = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.second_norm = nn.InstanceNorm2d(outputs, affine=True)
+        self.second_norm = nn.BatchNorm2d(outputs)
         self.short_cut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -11,13 +11,14 @@ from ..divergence.images import canvas_shape
 from ..pseudolabels.fusion import slices_to_volume
 from ..teacher.slices import in_slice_axes, resize_slices
 from ..training.precision import half_precision
+from .slices import NEUTRAL, SPREAD
 
 _PIXELS_AT_ONCE = 1 << 18  # bounds memory
 
 
 def network_grey(grey: Tensor) -> Tensor:
-    """Grey values in [0, 1] as the network reads them: about zero, with a spread of about one."""
-    return 4 * grey - 1.5
+    """Grey values in [0, 1] as the network reads them: mean 0, standard deviation 1 in the volume."""
+    return (grey - NEUTRAL) / SPREAD
 
 
 @torch.inference_mode()
@@ -35,7 +36,7 @@ def predict_slices(
 
     Args:
         network: a `SliceUNet` in evaluation mode; runs on the device that it is on.
-        grey: (I, J, K) intensities in [0, 1].
+        grey: (I, J, K) intensities, see `slices.slice_grey`.
         spacing: voxel size in mm.
         axis: of the slices.
         size: longer side of a slice in pixels, at which the network was trained.

@@ -11,7 +11,6 @@ from torch import Tensor
 from ..anatomy.targets import SoftTarget, label_target
 from ..annotation.sparse_labels import SparseLabels
 from ..divergence.images import TrainingImages, prepare_soft_images
-from ..imaging.intensities import normalised_grey
 from ..imaging.resampling import resample_axes, working_geometry
 from ..imaging.scan import Scan
 from ..imaging.sector import sector_mask
@@ -21,6 +20,9 @@ MOST_SLICES = 1_500  # kept of all volumes: more teach nothing new, and memory i
 _ENLARGED = 1.5  # small slices are magnified by as much: the network halves them at once
 
 
+NEUTRAL, SPREAD = 0.4, 0.15  # of grey values: where the mean of a volume lies, and its standard deviation
+
+
 @dataclass(frozen=True)
 class FineVolume:
     """A volume on the grid on which slices are seen.
@@ -28,7 +30,7 @@ class FineVolume:
     Attributes:
         name: of the case.
         spacing: voxel size in mm.
-        grey: (I, J, K) intensities in [0, 1], 0 outside the sector.
+        grey: (I, J, K) intensities in [0, 1], see `slice_grey`.
         sector: (I, J, K) bool, voxels that carry image.
         labels: true labels, None where nothing is labelled.
     """
@@ -54,10 +56,21 @@ def fine_volume(scan: Scan, labels: SparseLabels | None, max_voxels: int) -> Fin
     return FineVolume(
         name=scan.name,
         spacing=grid.spacing,
-        grey=torch.from_numpy(normalised_grey(voxels, sector)),
+        grey=slice_grey(torch.from_numpy(voxels), torch.from_numpy(sector)),
         sector=torch.from_numpy(sector),
         labels=None if labels is None else label_target(labels, grid.shape),
     )
+
+
+def slice_grey(voxels: Tensor, sector: Tensor) -> Tensor:
+    """Intensities (I, J, K) in [0, 1] with the volume's mean at `NEUTRAL` and its standard deviation `SPREAD`.
+
+    Outside the sector they are neutral: what is shown there would tell a network where it is, and with a few labelled
+    slices it would learn the place instead of the organ. Where organs lie is the location prior's to tell.
+    """
+    values = voxels[sector]
+    z = (voxels - values.mean()) / values.std().clamp_min(1e-6)
+    return (NEUTRAL + SPREAD * z * sector).clamp(0, 1)
 
 
 def slice_size(volumes: Iterable[FineVolume], axis: int, max_voxels: int) -> int:

@@ -21,13 +21,14 @@ from ..divergence.images import TrainingImages
 from ..study.settings import SliceNetworkSettings
 from ..training.context import TrainingContext
 from ..training.loop import TrainingState, run_training
-from ..training.moving_average import average_parameters, follows_first
+from ..training.moving_average import average_state, follows_first
 from ..training.optimizers import adam_w
 from ..training.precision import half_precision
 from ..training.schedules import warmup_cosine
 from ..training.threads import DrawnAhead, second_thread
 from .network import SliceUNet
 from .prediction import network_grey
+from .slices import NEUTRAL
 
 AVERAGE_DECAY = 0.99
 GRADIENT_NORM = 5.0
@@ -43,7 +44,7 @@ class Batch:
     Attributes:
         images: (L, 1, H, W) labelled, disturbed.
         target: (L, C, H, W) class probabilities times weight.
-        weight: (L, H, W).
+        weight: (L, H, W); what a pose shows beyond the slice is background.
         others: (U, 1, H, W) unlabelled slices as they are.
         grids: (U, H, W, 2) their poses.
         disturbed: (U, 1, H, W) the same slices in their poses, disturbed.
@@ -99,7 +100,7 @@ def train_slice_network(
         torch.stack(list(losses.values())).sum().backward()
         nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
         optimizer.step()
-        average_parameters(average, network, follows_first(step, AVERAGE_DECAY))
+        average_state(average, network, follows_first(step, AVERAGE_DECAY))
         if after_step is not None:
             after_step(step, average)
         return losses
@@ -131,19 +132,20 @@ def draw_batch(
     grids = _poses(images, len(rows), settings, flips, generator)
     grey = images.grey[images.labelled[rows]].float() / 255
     known = images.weight[rows][:, None]
-    moved = move(torch.cat([grey, images.target[rows] * known, known], dim=1), grids)
+    moved = move(torch.cat([grey, images.target[rows] * known, known, torch.ones_like(grey)], dim=1), grids)
+    beyond = 1 - moved[:, -1]
     others = images.unlabelled
     count = settings.batch_size if with_others else 0
     others = others[torch.randint(len(others), (count,), generator=generator)]
     shown = images.grey[others].float() / 255
     other_grids = _poses(images, count, settings, flips, generator) if count else grids[:0]
     return Batch(
-        images=_disturbed(moved[:, :1], settings.label_strength, generator),
-        target=moved[:, 1:-1],
-        weight=moved[:, -1],
+        images=_disturbed(moved[:, :1] + NEUTRAL * beyond[:, None], settings.label_strength, generator),
+        target=torch.cat([moved[:, 1:2] + beyond[:, None], moved[:, 2:-2]], dim=1),
+        weight=moved[:, -2] + beyond,
         others=shown,
         grids=other_grids,
-        disturbed=_disturbed(move(shown, other_grids), settings.strength, generator) if count else shown,
+        disturbed=_disturbed(_posed(shown, other_grids), settings.strength, generator) if count else shown,
     )
 
 
@@ -166,6 +168,11 @@ def _poses(
     return grids * centred
 
 
+def _posed(images: Tensor, grids: Tensor) -> Tensor:
+    """Slices in their poses, neutral beyond."""
+    return move(images - NEUTRAL, grids) + NEUTRAL
+
+
 def _disturbed(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:
     return disturb_strongly(images.clamp(0, 1), strength, generator) if strength else images.clamp(0, 1)
 
@@ -183,14 +190,14 @@ def _consistency(network: nn.Module, average: nn.Module, batch: Batch, device: t
     with torch.no_grad(), half_precision(device, on_cpu=True):
         said = average(network_grey(batch.others.to(device))).float().softmax(dim=1)
     moved = move(said, batch.grids.to(device))
-    shown = moved.sum(dim=1).clamp(0, 1)  # less than 1 where the pose shows what is outside of the slice
+    moved[:, 0] += 1 - moved.sum(dim=1)  # beyond the slice is background
     sharp = moved.square() / moved.square().sum(dim=1, keepdim=True).clamp_min(1e-6)
-    weight = shown * (sharp.amax(dim=1) > _SURE)
+    sure = (sharp.amax(dim=1, keepdim=True) > _SURE).float()
     with half_precision(device, on_cpu=True):
         logits = network(network_grey(batch.disturbed.to(device)))
     log_p = logits.float().log_softmax(dim=1)
-    entropy = -(weight[:, None] * sharp * log_p).sum() / shown.sum().clamp_min(1)
-    return entropy + _dice_loss(log_p.exp() * shown[:, None], sharp * shown[:, None]) / 2
+    entropy = -(sure * sharp * log_p).sum(dim=1).mean()
+    return entropy + _dice_loss(log_p.exp(), sharp) / 2
 
 
 def _dice_loss(probability: Tensor, target: Tensor) -> Tensor:

@@ -109,15 +109,15 @@ class SliceNetworkSettings(Section):
 
     max_voxels: int = Field(default=160, ge=32, le=1024, description="most voxels along any axis of the grid they see")
     widths: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field(
-        default=(24, 48, 96, 192), min_length=2, max_length=6, description="channels of the levels of the U-Net"
+        default=(16, 32, 64, 128), min_length=2, max_length=6, description="channels of the levels of the U-Net"
     )
     steps: int = Field(default=400, ge=0, le=10_000_000, description="training steps; 0: no such networks")
     batch_size: int = Field(default=4, ge=1, le=4096, description="labelled, and unlabelled, slices in one step")
     learning_rate: LearningRate = 3e-3
     weight_decay: WeightDecay = 1e-2
     consistency: float = Field(default=1.0, ge=0, le=100, description="weight of the loss on unlabelled slices")
-    strength: float = Field(default=1.0, ge=0, le=3, description="how many unlabelled slices are disturbed; 0 none")
-    label_strength: float = Field(default=1.0, ge=0, le=3, description="how many labelled slices are disturbed")
+    strength: float = Field(default=0.5, ge=0, le=3, description="how many unlabelled slices are disturbed; 0 none")
+    label_strength: float = Field(default=0.5, ge=0, le=3, description="how many labelled slices are disturbed")
     rotation_degrees: float = Field(default=30.0, ge=0, le=180, description="largest random rotation")
     scale: float = Field(default=0.25, ge=0, le=1, description="largest random magnification, log")
     stretch: float = Field(default=0.2, ge=0, le=1, description="largest random change of the aspect ratio, log")
