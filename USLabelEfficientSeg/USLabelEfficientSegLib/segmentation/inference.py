@@ -1,7 +1,8 @@
-"""Segmentation of a whole volume: coarse probabilities from the network, fine ones slab by slab.
+"""Segmentation of a whole volume: coarse probabilities from the networks, fine ones slab by slab.
 
-The network sees the volume on its working grid, in windows if the grid is larger than one. Probabilities are then
-interpolated to the volume's own grid a slab at a time, so that memory does not grow with classes.
+The students see the volume on its working grid, in windows if the grid is larger than one. If the model has slice
+networks, these see it on a finer grid, and all votes are pooled there. Probabilities are then interpolated to the
+volume's own grid a slab at a time, so that memory does not grow with classes.
 """
 
 from __future__ import annotations
@@ -15,17 +16,20 @@ from monai.inferers import sliding_window_inference
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..anatomy.location_prior import LocationPrior
 from ..imaging.geometry import Geometry
 from ..imaging.intensities import normalised_grey
 from ..imaging.normalisation import POSITION_CHANNELS, image_channels, mirrored_positions, position_channels
 from ..imaging.orientation import AS_THEY_ARE, Reordering, reordering
-from ..imaging.resampling import resample_axes, resample_slab, working_geometry
+from ..imaging.resampling import Shape, resample_axes, resample_slab, working_geometry
 from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
 from ..pseudolabels.fusion import FusedPrediction, confidence
+from ..slice_network.slices import FineVolume, fine_volume
 from .decision import decide, dice_threshold, uncertainty_of
 from .intensity_features import IntensityFeatures
 from .model import SegmentationModel
+from .slice_voters import SliceVoters
 
 _SLAB_VALUES = 2**24  # values of a fine probability slab: 64 MiB
 _LEAST_PROBABILITY = 1e-4  # that a vote gives a class: nobody has a veto
@@ -33,7 +37,7 @@ _LEAST_PROBABILITY = 1e-4  # that a vote gives a class: nobody has a veto
 
 @dataclass(frozen=True)
 class VolumePrediction:
-    """A prediction on the working grid, and all that brings it to the volume's own grid.
+    """A prediction on the grid on which votes are pooled, and all that brings it to the volume's own grid.
 
     Attributes:
         probability: (C, i, j, k) float32, background first, sums to 1.
@@ -80,53 +84,107 @@ class VolumePrediction:
 
 
 def predict(model: SegmentationModel, volume: Scan, device: torch.device) -> VolumePrediction:
-    """Class probabilities and uncertainty of a volume on the model's working grid, with the volume's order of axes."""
+    """Class probabilities of a volume on the model's finest grid, with the volume's order of axes."""
     order = AS_THEY_ARE if model.orientation == "as-stored" else reordering(volume.geometry)
     own, volume = volume.geometry, volume if order == AS_THEY_ARE else order.scan(volume)
     grid = working_geometry(volume.geometry, model.max_voxels)
     voxels = resample_axes(volume.voxels, grid.shape)
     sector = sector_mask(voxels)
     grey = normalised_grey(voxels, sector)
+    features = IntensityFeatures(grey, sector)
     frame = None if model.template is None else model.template.frame_of(torch.from_numpy(grey))
     inputs = torch.cat([image_channels(voxels, sector, grid.spacing), position_channels(grid.shape, frame)])
-    probability = predict_inputs(model, inputs, torch.from_numpy(sector), device).probability.numpy()
-    return VolumePrediction(
-        order.undo(probability),
-        own,
-        volume.name,
-        order.undo(sector),
-        IntensityFeatures(grey, sector),
-        order,
-    )
+    if model.slices is None:
+        probability = predict_inputs(model, inputs, torch.from_numpy(sector), device).probability
+    else:
+        fine = fine_volume(volume, None, model.slices.max_voxels)
+        probability, sector = _predict_fine(model, model.slices, inputs, fine, device), fine.sector.numpy()
+    return VolumePrediction(order.undo(probability.numpy()), own, volume.name, order.undo(sector), features, order)
 
 
 @torch.inference_mode()
-def predict_inputs(model: SegmentationModel, inputs: Tensor, sector: Tensor, device: torch.device) -> FusedPrediction:
+def predict_inputs(
+    model: SegmentationModel,
+    inputs: Tensor,
+    sector: Tensor,
+    device: torch.device,
+    slice_votes: Sequence[Tensor] = (),
+) -> FusedPrediction:
     """Class probabilities on which networks and location prior agree, and their standard deviation, on the CPU.
 
-    Each network votes with its mean over mirror images, the location prior with its own probabilities, see `agreed`.
+    Each student votes with its mean over mirror images, the location prior with its own probabilities, see `agreed`.
+    The deviation is that of all networks; the prior has no part in it.
 
     Args:
         model: its networks, and its prior if it has one, vote with its weights.
         inputs: image and position channels (P, i, j, k) on the working grid.
         sector: (i, j, k); outside it all is background.
         device: where the networks run.
+        slice_votes: class probabilities (C, i, j, k) that each slice network of the model gives, averaged to the
+            working grid: slice networks see a finer one, see `SliceVoters.votes`.
+
+    Raises:
+        ValueError: not one vote for each slice network, or a vote on another grid.
     """
-    views = [_views(model, network.to(device).eval(), inputs, device) for network in model.networks]
+    _check_slice_votes(model, sector, slice_votes)
+    views = [_views(model, network, inputs, device) for network in model.networks]
+    views += [vote[None] for vote in slice_votes]
     deviation = torch.cat(views).std(dim=0, correction=0).amax(dim=0) * sector
     votes = [of_one.mean(dim=0) for of_one in views]
     if model.prior is not None:
-        votes.append(model.prior(inputs[None, -POSITION_CHANNELS:])[0].softmax(dim=0))
-    probability = agreed(votes, model.weights)
+        votes.append(_prior_vote(model.prior, inputs))
+    probability = _within_sector(model, agreed(votes, model.weights), sector)
+    return FusedPrediction(probability, deviation, confidence(deviation))
+
+
+@torch.inference_mode()
+def _predict_fine(
+    model: SegmentationModel, slices: SliceVoters, inputs: Tensor, fine: FineVolume, device: torch.device
+) -> Tensor:
+    """Class probabilities (C, I, J, K) on the fine grid, on which students, slice networks and prior agree."""
+
+    def votes() -> Iterator[Tensor]:
+        for network in model.networks:
+            yield _resampled(_views(model, network, inputs, device).mean(dim=0), fine.shape)
+        yield from slices.votes(fine, model.mirrored_axes, device)
+        if model.prior is not None:
+            yield _resampled(_prior_vote(model.prior, inputs), fine.shape)
+
+    count = len(model.networks) + len(slices.voters) + int(model.prior is not None)
+    return _within_sector(model, agreed_in_turn(votes(), model.weights or [1.0] * count), fine.sector)
+
+
+def _check_slice_votes(model: SegmentationModel, sector: Tensor, slice_votes: Sequence[Tensor]) -> None:
+    expected = 0 if model.slices is None else len(model.slices.voters)
+    if len(slice_votes) != expected:
+        raise ValueError(f"{len(slice_votes)} votes of {expected} slice networks are given")
+    for vote in slice_votes:
+        if vote.shape[1:] != sector.shape:
+            raise ValueError(f"a slice network's vote is on {tuple(vote.shape[1:])} voxels, not {tuple(sector.shape)}")
+
+
+def _prior_vote(prior: LocationPrior, inputs: Tensor) -> Tensor:
+    """Class probabilities (C, i, j, k) of the location prior."""
+    vote: Tensor = prior(inputs[None, -POSITION_CHANNELS:])[0].softmax(dim=0)
+    return vote
+
+
+def _resampled(vote: Tensor, shape: Shape) -> Tensor:
+    return torch.from_numpy(resample_axes(vote.numpy(), shape))
+
+
+def _within_sector(model: SegmentationModel, probability: Tensor, sector: Tensor) -> Tensor:
+    """Probabilities scaled as the model's scaling has it, and all background outside of the sector."""
     if model.scaling is not None:
         probability = model.scaling(probability)
     probability[1:] *= sector
     probability[0] = 1 - probability[1:].sum(dim=0)
-    return FusedPrediction(probability, deviation, confidence(deviation))
+    return probability
 
 
 def _views(model: SegmentationModel, network: nn.Module, inputs: Tensor, device: torch.device) -> Tensor:
-    """Class probabilities (V, C, i, j, k) that one network gives the volume and its mirror images."""
+    """Class probabilities (V, C, i, j, k) that one student gives the volume and its mirror images."""
+    network = network.to(device).eval()
     image, position = inputs[:-POSITION_CHANNELS], inputs[-POSITION_CHANNELS:]
     mirrored: list[tuple[int, ...]] = [(), *((axis,) for axis in model.mirrored_axes)]
     views = []
@@ -161,3 +219,20 @@ def agreed(votes: Sequence[Tensor], weights: Sequence[float] = ()) -> Tensor:
     shares = votes[0].new_tensor(weights or [1.0] * len(votes))
     logarithms = torch.stack(list(votes)).clamp_min(_LEAST_PROBABILITY).log()
     return torch.tensordot(shares / shares.sum(), logarithms, dims=1).softmax(dim=0)
+
+
+def agreed_in_turn(votes: Iterator[Tensor], weights: Sequence[float]) -> Tensor:
+    """The pool of `agreed` of votes that are made one after the other: only one is in memory beside their sum.
+
+    Args:
+        votes: (C, ...) each; they are overwritten.
+        weights: of the votes, relative to each other, one for each.
+    """
+    if len(weights) == 1:
+        return next(votes)
+    total: Tensor | None = None
+    for vote, weight in zip(votes, weights, strict=True):
+        total = torch.zeros(vote.shape) if total is None else total
+        total.add_(vote.clamp_min_(_LEAST_PROBABILITY).log_(), alpha=weight / sum(weights))
+    assert total is not None
+    return total.softmax(dim=0)

@@ -1,7 +1,8 @@
-"""A trained model in one file: the students' weights and all that is needed to apply them."""
+"""A trained model in one file: the networks' weights and all that is needed to apply them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,14 +23,15 @@ from ..student.build import StudentDesign
 from ..training.checkpoint import load_checkpoint, save_checkpoint
 from .model_description import IMAGE_MODEL, ModelDescription, check_weights, loaded_students
 from .model_digest import checksum_of
+from .slice_voters import SliceVoters, loaded_slice_voters
 from .training_statistics import TrainingStatistics
 
 if TYPE_CHECKING:
     from .inference import VolumePrediction
 
-# 5: calibration as a list; 4: all votes equal, no prior; 3: other students; 2: no scaling; 1: no calibration,
-# statistics, template
-FORMAT = 6
+# 6: no slice networks; 5: calibration as a list; 4: all votes equal, no prior; 3: other students; 2: no scaling; 1: no
+# calibration, statistics, template
+FORMAT = 7
 _FORMER_NETWORK = "residual"  # of students up to format 3
 _EDGES, _WINDOW = "template/edges", "template/window"
 _PRIOR = "prior/coefficients"
@@ -37,10 +39,10 @@ _PRIOR = "prior/coefficients"
 
 @dataclass(frozen=True)
 class SegmentationModel:
-    """One or more students that vote, perhaps with the location prior, and how a volume is presented to them.
+    """Students and slice networks that vote, perhaps with the location prior, and how a volume is presented to them.
 
     Args:
-        networks: trained students of the same design.
+        networks: trained students of the same design; none only where slice networks vote.
         design: what they are built from.
         organs: names, in the order of the label values 1, 2, ...
         max_voxels: most voxels along an axis of the working grid.
@@ -53,8 +55,9 @@ class SegmentationModel:
         template: that volumes are aligned to; None: positions are those in the volume.
         scaling: of the agreed probabilities; None: they are unchanged.
         prior: where organs lie, which votes like a student; None: it has no vote.
-        weights: of the votes of the networks and, last, of the prior; none: all count alike.
+        weights: of the votes of the students, of the slice networks and, last, of the prior; none: all count alike.
         orientation: the order of the axes in which volumes are presented, as in the study.
+        slices: 2-D networks that vote on a finer grid, on which all votes are then pooled; None: there are none.
     """
 
     networks: tuple[nn.Module, ...]
@@ -72,6 +75,7 @@ class SegmentationModel:
     prior: LocationPrior | None = None
     weights: tuple[float, ...] = ()
     orientation: Orientation = "as-stored"
+    slices: SliceVoters | None = None
 
     @property
     def dimension(self) -> Dimension:
@@ -106,16 +110,20 @@ class SegmentationModel:
             tensors["prior"] = self.prior.coefficients
         names = ("organs", "max_voxels", "window", "overlap", "mirrored_axes", "weights")
         settings = {name: getattr(self, name) for name in names}
-        scaling = None if self.scaling is None else self.scaling.model_dump(mode="json")
-        return checksum_of(tensors, settings | {"design": self.design.model_dump(mode="json"), "scaling": scaling})
+        settings["design"] = self.design.model_dump(mode="json")
+        settings["scaling"] = None if self.scaling is None else self.scaling.model_dump(mode="json")
+        if self.slices is not None:  # a model without them keeps the checksum that it had before there were any
+            settings["slices"] = self.slices.description().model_dump(mode="json")
+        return checksum_of(tensors, settings)
 
     def _weights(self) -> dict[str, Tensor]:
         """Of the networks, by name."""
-        return {
+        of_students = {
             f"{number}/{name}": tensor
             for number, network in enumerate(self.networks)
             for name, tensor in network.state_dict().items()
         }
+        return of_students if self.slices is None else of_students | self.slices.weights()
 
     def save(self, path: Path) -> None:
         """Write the model to a safetensors file, atomically."""
@@ -139,6 +147,7 @@ class SegmentationModel:
             "weights": list(self.weights),
             "orientation": self.orientation,
             "scaling": None if self.scaling is None else self.scaling.model_dump(mode="json"),
+            "slices": None if self.slices is None else self.slices.description().model_dump(mode="json"),
         }
         save_checkpoint(path, tensors, {"model": description})
 
@@ -161,7 +170,7 @@ class SegmentationModel:
                 raise InputError(path, problem, "train its study with --restart")
             description = ModelDescription.model_validate(model)
             prior = _prior(tensors[_PRIOR], description) if _PRIOR in tensors else None
-            votes = description.networks + int(prior is not None)
+            votes = description.trained + int(prior is not None)
             if description.weights and len(description.weights) != votes:
                 raise ValueError(f"it has {len(description.weights)} weights of {votes} votes")
             return cls(
@@ -180,6 +189,7 @@ class SegmentationModel:
                 prior,
                 description.weights,
                 description.orientation,
+                _slice_voters(description, tensors),
             )
         except InputError:
             raise
@@ -193,6 +203,12 @@ def _prior(coefficients: Tensor, description: ModelDescription) -> LocationPrior
     prior = LocationPrior(len(coefficients))
     prior.load_state_dict({"coefficients": coefficients})
     return prior
+
+
+def _slice_voters(description: ModelDescription, tensors: Mapping[str, Tensor]) -> SliceVoters | None:
+    if description.slices is None:
+        return None
+    return loaded_slice_voters(description.slices, len(description.organs) + 1, tensors)
 
 
 def choose_device(name: str) -> torch.device:

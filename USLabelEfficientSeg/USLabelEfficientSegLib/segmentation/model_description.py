@@ -35,10 +35,35 @@ class _Description(BaseModel):
         return self
 
 
+class SliceVoterDescription(BaseModel):
+    """Of one 2-D network of a model of volumes, see `SliceVoter`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    axis: Annotated[int, Field(strict=True, ge=0, le=2)]
+    size: Annotated[Count, Field(le=1024)]
+
+
+class SliceVotersDescription(BaseModel):
+    """Of all 2-D networks of a model of volumes, see `SliceVoters`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    voters: tuple[SliceVoterDescription, ...] = Field(min_length=1, max_length=64)
+    max_voxels: Annotated[Count, Field(le=1024)]
+    widths: tuple[Annotated[Count, Field(le=4096)], ...] = Field(min_length=2, max_length=6)
+
+    @model_validator(mode="after")
+    def _levels_of_pixels(self) -> Self:
+        if min(voter.size for voter in self.voters) <= 2 ** len(self.widths):
+            raise ValueError("a network halves slices down to a single pixel, which has no spread to be normalised")
+        return self
+
+
 class ModelDescription(_Description):
     """Of a model of volumes, see `SegmentationModel`; fields that earlier formats lack have defaults."""
 
-    networks: Annotated[Count, Field(le=64)]
+    networks: Annotated[int, Field(strict=True, ge=0, le=64)]
     design: StudentDesign
     max_voxels: Annotated[Count, Field(le=4096)]
     window: Annotated[Count, Field(le=512)]
@@ -49,6 +74,12 @@ class ModelDescription(_Description):
     weights: tuple[Annotated[float, Field(ge=0)], ...] = ()
     scaling: ProbabilityScaling | None = None
     orientation: Orientation = "as-stored"
+    slices: SliceVotersDescription | None = None
+
+    @property
+    def trained(self) -> int:
+        """How many networks of either kind there are."""
+        return self.networks + (0 if self.slices is None else len(self.slices.voters))
 
     @model_validator(mode="after")
     def _of_its_organs(self) -> Self:
@@ -63,6 +94,8 @@ class ModelDescription(_Description):
         for name, count in counts.items():
             if count != organs:
                 raise ValueError(f"its {name} is of {count} organs, and it names {organs}")
+        if self.trained == 0:
+            raise ValueError("it has no network")
         if self.weights and not sum(self.weights) > 0:
             raise ValueError("no vote has a weight")
         return self
