@@ -13,11 +13,12 @@ import torch
 
 from .disk.study_layout import MODEL_NAME
 from .method.calibrating import calibrated, scaled
+from .method.candidates import with_slice_networks
 from .method.opening import opened
 from .method.pseudo_labelling import pseudo_labelled, renewed
 from .method.run import Observer, Run, Stages, walk
 from .method.slice_teacher import SLICE_TEACHERS
-from .method.students import distilled_students, earlier_students, supervised_students
+from .method.students import distilled_students, earlier_students, offer_supervised_students, supervised_students
 from .method.voting import Students, voting_model
 from .segmentation.model import SegmentationModel
 from .study.settings import Settings
@@ -98,12 +99,24 @@ def train(
         without_examples=without_examples,
         processors=processors,
     ) as run:
+        if last in SLICE_TEACHERS[settings.method].stages:
+            return walk(taught_slices(run), last)
         before = earlier_students(run)
         return walk(new_model(run) if before is None else continued_model(run, before), last)
 
 
+def taught_slices(run: Run) -> Stages:
+    """The stages of the slice teacher alone."""
+    yield from SLICE_TEACHERS[run.settings.method](run).learn()
+    raise AssertionError("one of these stages is the last")
+
+
 def new_model(run: Run) -> Stages:
     """From volumes, and labels of a few of their slices, to a model; a stage that is done is yielded."""
+    run = with_slice_networks(run)
+    if not run.shares.location_helps:
+        return finished_model(run, Students())
+    offer_supervised_students(run)
     teacher = SLICE_TEACHERS[run.settings.method](run)
     yield from teacher.learn()  # 1: all slices, without labels; 2: the labelled ones
     volumes = pseudo_labelled(run, teacher)  # 3: predictions of slices; 4: refined in 3-D
@@ -118,6 +131,10 @@ def new_model(run: Run) -> Stages:
 
 def continued_model(run: Run, before: Students) -> Stages:
     """One more round instead: an earlier model teaches, and its students learn on, each kind in its own way."""
+    run = with_slice_networks(run)
+    if not run.shares.location_helps:
+        return finished_model(run, Students())
+    offer_supervised_students(run)
     teacher = SLICE_TEACHERS[run.settings.method](run)
     teacher.learn_features()
     yield Stage.TEACHER

@@ -34,6 +34,7 @@ class TrainingVolume:
         pseudo: pseudo-labels, None before there are any.
         features: the teacher's features (n, C, h, w) of the n slices along the slice axis, None without distillation.
         frame: where the anatomy lies.
+        slice_votes: class probabilities (C, I, J, K) that each 2-D network gives it, none before they are trained.
     """
 
     name: str
@@ -45,6 +46,7 @@ class TrainingVolume:
     pseudo: SoftTarget | None = None
     features: NDArray[np.float16] | None = None
     frame: AnatomicalFrame = field(default_factory=AnatomicalFrame)
+    slice_votes: tuple[Tensor, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:

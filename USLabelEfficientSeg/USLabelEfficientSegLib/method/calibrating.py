@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,12 +33,14 @@ def scaled(run: Run, model: SegmentationModel) -> SegmentationModel:
         return model
     labelled = [volume for volume in run.volumes if volume.labels is not None]
 
-    def probability(volume: TrainingVolume) -> Tensor:
-        return predict_inputs(model, volume.inputs, volume.sector, run.computing.device).probability
-
-    probabilities = run.each_volume("scaling", probability, volumes=labelled, told=False)
+    probabilities = run.each_volume("scaling", partial(predicted, run, model), volumes=labelled, told=False)
     targets = [volume.labels for volume in labelled if volume.labels is not None]
     return replace(model, scaling=fit_scaling(probabilities, targets))
+
+
+def predicted(run: Run, model: SegmentationModel, volume: TrainingVolume) -> Tensor:
+    """Class probabilities (C, I, J, K) of a volume of the run on its working grid."""
+    return predict_inputs(model, volume.inputs, volume.sector, run.computing.device, volume.slice_votes).probability
 
 
 def calibrated(run: Run, model: SegmentationModel) -> SegmentationModel:
@@ -49,7 +52,7 @@ def calibrated(run: Run, model: SegmentationModel) -> SegmentationModel:
     others = tuple({1, 2, 3} - {axis + 1})
 
     def measured(volume: TrainingVolume) -> tuple[IntensityFeatures, NDArray[np.float64], NDArray[np.float64]]:
-        probability = predict_inputs(model, volume.inputs, volume.sector, run.computing.device).probability[1:].numpy()
+        probability = predicted(run, model, volume)[1:].numpy()
         shares = np.maximum(probability.mean(axis=(1, 2, 3), dtype=np.float64), _LEAST_SHARE)
         features = IntensityFeatures(volume.grey.numpy(), volume.sector.numpy())
         return features, shares, probability.sum(axis=others, dtype=np.float64)

@@ -8,7 +8,7 @@ everything made from them can be made again.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,11 @@ class Learnt:
         """The files that were set aside in a study. Raises `InputError` like `EarlierModel.of`."""
         teacher = study.run_folder / EARLIER_TEACHER_NAME
         return cls(EarlierModel.of(study), teacher if teacher.exists() else None)
+
+    def by_students(self) -> Learnt:
+        """The same without a model that has no students: 2-D networks learn anew, which takes them a minute or two."""
+        has_students = self.model is not None and self.model.model.networks
+        return self if has_students else replace(self, model=None)
 
 
 def set_aside(study: Study, settings: Settings, from_teacher: bool) -> None:

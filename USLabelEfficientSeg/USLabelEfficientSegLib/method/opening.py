@@ -23,7 +23,6 @@ from .earlier_training import Learnt, set_aside
 from .plan import TrainingPlan, labelled_slices, training_plan
 from .run import Computing, Observer, Run, forget_run, stop_if
 from .slice_teacher import SLICE_TEACHERS
-from .students import offer_supervised_students
 
 
 @contextmanager
@@ -58,8 +57,6 @@ def opened(
         if run.learnt.model is not None and until is Stage.SLICE_HEAD:
             remedy = "choose another stage or --from-teacher"
             raise InputError(f"stage {until.option}", "is no part of a training that continues from a model", remedy)
-        if until is Stage.STUDENT:
-            offer_supervised_students(run)
         yield run
 
 
@@ -87,7 +84,7 @@ def open_run(study: Study, settings: Settings, computing: Computing, from_teache
     for teacher in SLICE_TEACHERS.values():  # before anything is written: a file of weights may be a wrong one
         teacher.check(settings)
     set_aside(study, settings, from_teacher)
-    learnt, where = Learnt.of(study), device_name(computing.device, computing.devices)
+    learnt, where = Learnt.of(study).by_students(), device_name(computing.device, computing.devices)
     start_run(study, settings, where, continued_from=None if learnt.model is None else learnt.model.record)
     volumes = []
     for number, case in enumerate(study.cases, start=1):

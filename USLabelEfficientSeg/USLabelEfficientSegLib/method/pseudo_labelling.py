@@ -46,7 +46,7 @@ def renewed(run: Run, teacher: SliceTeacher, students: Students, round_number: i
 
     def taught(volume: TrainingVolume) -> TrainingVolume:
         def predict() -> FusedPrediction:
-            return predict_inputs(model, volume.inputs, volume.sector, run.computing.device)
+            return predict_inputs(model, volume.inputs, volume.sector, run.computing.device, volume.slice_votes)
 
         prediction = stored(run, f"round_{round_name(round_number)}", volume, predict)
         return volume.taught(prediction.probability, prediction.weight, teacher.features(volume))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -14,9 +14,11 @@ import torch
 from ..anatomy.alignment import Template
 from ..anatomy.location_prior import LocationPrior, fit_location_prior
 from ..anatomy.training_volumes import TrainingVolume
+from ..calibration.stacking import Shares
 from ..disk.files import writing
 from ..errors import Cancelled
 from ..segmentation.model import SegmentationModel
+from ..segmentation.slice_voters import SliceVoters
 from ..study.provenance import digest, image_checksums, label_checksums
 from ..study.settings import Settings
 from ..study.stages import Stage
@@ -67,6 +69,8 @@ class Run:
         learnt: networks from before this training.
         plan: how long each network is trained.
         template: that the volumes were aligned to, None before or without alignment.
+        slices: trained 2-D networks, None before or without them.
+        shares: what the candidates weigh, once it is measured.
     """
 
     study: Study
@@ -77,6 +81,8 @@ class Run:
     learnt: Learnt
     plan: TrainingPlan
     template: Template | None = None
+    slices: SliceVoters | None = None
+    shares: Shares = field(default_factory=Shares)
 
     @property
     def folder(self) -> Path:
@@ -91,8 +97,8 @@ class Run:
 
     @cached_property
     def location_prior(self) -> LocationPrior | None:
-        """Where the labelled slices show the organs; None if the settings want none."""
-        if not self.settings.location_prior:
+        """Where the labelled slices show the organs; None if the settings want none, or if it says nothing here."""
+        if not self.settings.location_prior or not self.shares.location_helps:
             return None
         labelled = [(volume.labels, volume.position) for volume in self.volumes if volume.labels is not None]
         return fit_location_prior([target for target, _ in labelled], [position for _, position in labelled])

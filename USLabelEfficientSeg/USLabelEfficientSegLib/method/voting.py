@@ -49,24 +49,40 @@ def voting_model(run: Run, students: Students) -> SegmentationModel:
         mirrored_axes=run.mirrored,
         template=run.template,
         prior=prior,
-        weights=vote_weights(len(students.distilled), len(students.supervised), int(prior is not None), share),
+        slices=run.slices,
+        weights=vote_weights(
+            len(students.distilled),
+            len(students.supervised),
+            0 if run.slices is None else len(run.slices.voters),
+            int(prior is not None),
+            of_supervised=share,
+            of_slices=run.shares.slices,
+        ),
         provenance=provenance_of(run),
         orientation=run.study.orientation,
     )
 
 
-def vote_weights(distilled: int, supervised: int, prior: int, share: float) -> tuple[float, ...]:
-    """Weights of the votes of distilled students, supervised students and location priors; they add up to 1.
+def vote_weights(
+    distilled: int, supervised: int, slices: int, prior: int, *, of_supervised: float, of_slices: float
+) -> tuple[float, ...]:
+    """Weights of the votes of distilled and supervised students, 2-D networks and location priors; they add up to 1.
 
     Args:
-        distilled, supervised, prior: how many there are.
-        share: of all votes that supervised students have between them, if there are others.
+        distilled, supervised, slices, prior: how many there are.
+        of_supervised: share of the votes of students and prior that supervised students have, if there are others.
+        of_slices: share of all votes that 2-D networks have, if there are others.
     """
     others = distilled + prior
-    of_supervised = (share if others else 1.0) if supervised else 0.0
-    of_others = (1 - of_supervised) / max(others, 1)
-    each = of_supervised / max(supervised, 1)
-    return (*[of_others] * distilled, *[each] * supervised, *[of_others] * prior)
+    in_slices = (of_slices if others + supervised else 1.0) if slices else 0.0
+    in_supervised = (1 - in_slices) * (of_supervised if others else 1.0) if supervised else 0.0
+    each = (1 - in_slices - in_supervised) / max(others, 1)
+    return (
+        *[each] * distilled,
+        *[in_supervised / max(supervised, 1)] * supervised,
+        *[in_slices / max(slices, 1)] * slices,
+        *[each] * prior,
+    )
 
 
 def student_design(run: Run) -> StudentDesign:

@@ -83,7 +83,8 @@ class LivePreview:
         self._study.events.emit(stage, step + 1, steps, preview=PREVIEW)
 
     def _segmented(self, volume: TrainingVolume, model: SegmentationModel) -> LabelMap:
-        probability = predict_inputs(model, volume.inputs, volume.sector, self._device).probability.numpy()
+        predicted = predict_inputs(model, volume.inputs, volume.sector, self._device, volume.slice_votes)
+        probability = predicted.probability.numpy()
         voxels = decide(probability, [dice_threshold(organ) for organ in probability[1:]])
         if volume.name not in self._grids:
             geometry = self._study.read_scan(volume.name).geometry

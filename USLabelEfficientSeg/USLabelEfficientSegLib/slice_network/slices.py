@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -89,9 +89,32 @@ def labelled_axes(targets: Iterable[SoftTarget], axes: Sequence[int] = (0, 1, 2)
     return tuple(axis for axis in axes if any(bool(target.labelled_along(axis).any()) for target in known))
 
 
+@dataclass(frozen=True)
+class AxisSlices:
+    """Slices along one axis, and whose the labelled ones are.
+
+    Attributes:
+        images: the slices, some with labels.
+        owners: the volume's name of each labelled slice, in the order of `images.labelled`.
+    """
+
+    images: TrainingImages
+    owners: tuple[str, ...]
+
+    def without_labels_of(self, names: Collection[str]) -> AxisSlices | None:
+        """The same slices, those of some volumes without labels; None if no label is left."""
+        kept = [row for row, owner in enumerate(self.owners) if owner not in names]
+        if not kept:
+            return None
+        images = self.images
+        rows = torch.tensor(kept)
+        fewer = replace(images, labelled=images.labelled[rows], target=images.target[rows], weight=images.weight[rows])
+        return AxisSlices(fewer, tuple(self.owners[row] for row in kept))
+
+
 def slices_to_learn(
     volumes: Iterable[FineVolume], axis: int, count: int, size: int, most: int = MOST_SLICES
-) -> TrainingImages:
+) -> AxisSlices:
     """The labelled slices of volumes along `axis`, and a share of the others that keeps all within `most`.
 
     Args:
@@ -107,6 +130,7 @@ def slices_to_learn(
     images: list[Tensor] = []
     targets: list[tuple[Tensor, Tensor] | None] = []
     sizes: list[tuple[float, float]] = []
+    owners: list[str] = []
     rows, columns = in_slice_axes(axis)
     for volume in volumes:
         slices = volume.grey.movedim(axis, 0)
@@ -118,7 +142,11 @@ def slices_to_learn(
             images.append(slices[number].clone())
             targets.append(_target(volume.labels, axis, number) if labelled[number] else None)
             sizes.append((volume.spacing[rows], volume.spacing[columns]))
-    return prepare_soft_images(images, targets, sizes, image_size=size)
+            owners += [volume.name] * bool(labelled[number])
+    prepared = prepare_soft_images(images, targets, sizes, image_size=size)
+    # A canvas is neutral where a smaller slice does not reach.
+    grey = torch.where(prepared.covered, prepared.grey, round(255 * NEUTRAL)).to(torch.uint8)
+    return AxisSlices(replace(prepared, grey=grey), tuple(owners))
 
 
 def _target(labels: SoftTarget | None, axis: int, number: int) -> tuple[Tensor, Tensor] | None:

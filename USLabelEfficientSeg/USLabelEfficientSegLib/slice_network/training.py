@@ -2,9 +2,9 @@
 
     loss = CE + Dice / 2 on labelled slices + r(t) (CE of sure pixels + Dice / 2) on unlabelled ones
 
-The moving average predicts a slice as it is (mean teacher, arXiv 1703.01780); the network must say the same of the slice
-in another pose and with disturbed intensities, where the average is sure (FixMatch, arXiv 2001.07685). What the few
-labelled slices do not show - other depths, gains, sizes - it learns from the others.
+The moving average predicts a slice as it is (mean teacher, arXiv 1703.01780); the network must say the same of the
+slice in another pose and with disturbed intensities, where the average is sure (FixMatch, arXiv 2001.07685). What the
+few labelled slices do not show, other depths, gains and sizes, it learns from the others.
 """
 
 from __future__ import annotations

@@ -22,6 +22,9 @@ class Stage(StrEnum):
     READING_VOLUMES = "reading volumes"
     READING_IMAGES = "reading images"
     ALIGNMENT = "alignment"
+    SLICE_NETWORK = "slice network"
+    CROSS_FITTING = "cross-fitting"
+    SLICE_VOTES = "slice votes"
     TEACHER = "teacher"
     SLICE_HEAD = "slice head"
     DIVERGENCE = "divergence"
@@ -53,6 +56,9 @@ _TITLES = {
     Stage.READING_VOLUMES: "Reading the volumes",
     Stage.READING_IMAGES: "Reading the images",
     Stage.ALIGNMENT: "Lining the volumes up",
+    Stage.SLICE_NETWORK: "Learning from your slices",
+    Stage.CROSS_FITTING: "Trying what works here, on slices left out",
+    Stage.SLICE_VOTES: "Segmenting all slices",
     Stage.TEACHER: "Studying all slices, without labels",
     Stage.SLICE_HEAD: "Learning from your labels",
     Stage.DIVERGENCE: "A network and its partner teach each other",
@@ -92,7 +98,7 @@ class NumberedStage(NamedTuple):
         if found is None or found[1] not in set(Stage):
             return None
         stage = Stage(found[1])
-        if stage is Stage.SUPERVISED:
+        if stage in (Stage.SUPERVISED, Stage.SLICE_NETWORK, Stage.CROSS_FITTING):
             return cls(stage, member=int(found[2])) if found[2].isdigit() and found[3] is None else None
         return cls(stage, _round(found[2]), None if found[3] is None else int(found[3]))
 

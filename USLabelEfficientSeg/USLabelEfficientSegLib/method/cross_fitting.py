@@ -1,0 +1,114 @@
+"""What works in this study: candidates learn without some labelled volumes, and predict the slices of these.
+
+Trained on all labels, a network knows its labelled slices by heart; only slices that had no part in its training tell
+how it will do. So the labelled volumes are divided into folds; the 2-D networks and the location prior learn from the
+other folds, and `calibration.stacking` finds their weights.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from ..anatomy.location_prior import LocationPrior, fit_location_prior
+from ..calibration.stacking import UNMEASURED, HeldOutSlice, Shares, log_loss, stacked_weights
+from ..disk.study_layout import WEIGHTS_SUFFIX
+from ..imaging.normalisation import position_channels
+from ..segmentation.slice_voters import SliceVoter
+from ..slice_network.prediction import predict_slices
+from ..slice_network.slices import FineVolume
+from ..study.stages import NumberedStage, Stage
+from .run import Run
+from .slice_networks import SliceTraining, fine_volumes, offer_network, trained_network
+
+FOLDS = 3
+SHARE_OF_STEPS = 0.5  # of the final networks': enough to compare
+_MOST_PIXELS = 4_000  # of a slice: neighbours tell the same
+
+
+def measured_shares(run: Run, trainings: Sequence[SliceTraining]) -> Shares:
+    """Cross-fit the candidates, and weigh them by the slices left out."""
+    if not run.settings.location_prior:
+        return Shares(1.0)
+    folds = folds_of(run)
+    parts = [fold_trainings(run, trainings, number, fold) for number, fold in enumerate(folds)]
+    for training in (each for part in parts for each in part):
+        offer_network(run, training)
+    held_out: list[HeldOutSlice] = []
+    for fold, part in zip(folds, parts, strict=True):
+        voters = [SliceVoter(trained_network(run, each), each.axis, each.size) for each in part]
+        prior = prior_without(run, fold)
+        for fine in fine_volumes(run, fold):
+            for voter in voters:
+                held_out += held_out_slices(run, fine, voter, prior)
+    if not held_out:
+        return Shares(UNMEASURED)
+    weight, _ = stacked_weights(held_out, 2)
+    return Shares(weight, len(held_out), (log_loss(held_out, 0), log_loss(held_out, 1)))
+
+
+def folds_of(run: Run) -> list[set[str]]:
+    """The labelled volumes in up to three parts of about as many that show an organ; none if fewer than two do."""
+    labelled = [volume for volume in run.volumes if volume.labels is not None]
+    showing = [volume.name for volume in labelled if bool((volume.labels.weighted[1:] > 0.5).any())]  # type: ignore[union-attr]
+    count = min(FOLDS, len(showing))
+    if count < 2:
+        return []
+    rest = [volume.name for volume in labelled if volume.name not in showing]
+    draws = np.random.default_rng(run.settings.seed)
+    ordered = [*draws.permutation(showing).tolist(), *draws.permutation(rest).tolist()]
+    return [set(ordered[number::count]) for number in range(count)]
+
+
+def fold_trainings(run: Run, trainings: Sequence[SliceTraining], number: int, fold: set[str]) -> list[SliceTraining]:
+    """The networks that learn without the labels of a fold."""
+    parts = []
+    for place, training in enumerate(trainings):
+        slices = training.slices.without_labels_of(fold)
+        if slices is not None:
+            stage = str(NumberedStage(Stage.CROSS_FITTING, member=1 + number * len(trainings) + place))
+            file = f"slices_{training.axis}_without_{number}{WEIGHTS_SUFFIX}"
+            steps = math.ceil(SHARE_OF_STEPS * training.steps)
+            parts.append(replace(training, slices=slices, stage=stage, file=file, steps=steps))
+    return parts
+
+
+def prior_without(run: Run, fold: set[str]) -> LocationPrior:
+    """The location prior of the labels outside of a fold, by position in the volume.
+
+    Frames of an alignment would have been fitted with the labels left out.
+    """
+    others = [volume for volume in run.volumes if volume.labels is not None and volume.name not in fold]
+    targets = [volume.labels for volume in others if volume.labels is not None]
+    return fit_location_prior(targets, [position_channels(volume.shape) for volume in others])
+
+
+@torch.inference_mode()
+def held_out_slices(run: Run, fine: FineVolume, voter: SliceVoter, prior: LocationPrior) -> list[HeldOutSlice]:
+    """The labelled slices of a volume along the axis of a network, as the network and the prior predict them."""
+    if fine.labels is None:
+        return []
+    axis = voter.axis
+    numbers = torch.nonzero(fine.labels.labelled_along(axis))[:, 0]
+    if not len(numbers):
+        return []
+    predicted = predict_slices(
+        voter.network, fine.grey, fine.spacing, axis, voter.size, mirrored_axes=run.mirrored, numbers=numbers
+    )
+    places = position_channels(fine.shape).index_select(axis + 1, numbers)
+    located = prior(places[None])[0].softmax(dim=0)
+    inside = fine.sector.index_select(axis, numbers)
+    target = fine.labels.probability.index_select(axis + 1, numbers)
+    found = []
+    for row in range(len(numbers)):
+        pixels = inside.select(axis, row).flatten()
+        every = max(1, int(pixels.sum()) // _MOST_PIXELS)
+        votes = [vote.select(axis + 1, row).flatten(1)[:, pixels][:, ::every] for vote in (predicted, located)]
+        known = target.select(axis + 1, row).flatten(1)[:, pixels][:, ::every]
+        if known.shape[1]:
+            found.append(HeldOutSlice(torch.stack(votes), known))
+    return found

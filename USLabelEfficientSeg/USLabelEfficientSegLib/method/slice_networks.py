@@ -1,0 +1,123 @@
+"""2-D networks of a run: one along each labelled axis, on slices at the labels' own resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+from torch import nn
+
+from ..anatomy.training_volumes import TrainingVolume
+from ..disk.study_layout import WEIGHTS_SUFFIX
+from ..imaging.resampling import resample_axes
+from ..pseudolabels.fusion import FusedPrediction, confidence
+from ..segmentation.slice_voters import SliceVoter, SliceVoters
+from ..slice_network.slices import AxisSlices, FineVolume, fine_volume, labelled_axes, slice_size, slices_to_learn
+from ..slice_network.training import train_slice_network
+from ..study.stages import NumberedStage, Stage
+from ..teacher.slices import in_slice_axes
+from ..training.context import TrainingContext
+from .pseudo_labelling import stored
+from .run import Run, stop_if
+
+
+@dataclass(frozen=True)
+class SliceTraining:
+    """One network to train.
+
+    Attributes:
+        axis: of its slices.
+        size: longer side of a slice in pixels.
+        slices: that it learns from.
+        stage: its name in events.
+        file: its checkpoint in the run folder.
+        steps: of the training.
+    """
+
+    axis: int
+    size: int
+    slices: AxisSlices
+    stage: str
+    file: str
+    steps: int
+
+
+def fine_volumes(run: Run, names: Collection[str] | None = None) -> Iterator[FineVolume]:
+    """Volumes on the fine grid, with their labels, read one after the other; all, or those of some names."""
+    for case in run.study.cases:
+        if names is None or case.name in names:
+            stop_if(run.computing.cancelled, "reading stopped")
+            labels = run.study.read_labels(case.name)
+            yield fine_volume(run.study.read_scan(case.name), labels, run.settings.slice_network.max_voxels)
+
+
+def slice_trainings(run: Run) -> list[SliceTraining]:
+    """The final networks, one along each axis that has labelled slices; none if the settings want none."""
+    settings = run.settings.slice_network
+    targets = [volume.labels for volume in run.volumes if volume.labels is not None]
+    if not settings.steps or not targets:
+        return []
+    trainings = []
+    for number, axis in enumerate(labelled_axes(targets), start=1):
+        size = slice_size(fine_volumes(run), axis, settings.max_voxels)
+        slices = slices_to_learn(fine_volumes(run), axis, len(run.volumes), size)
+        stage = str(NumberedStage(Stage.SLICE_NETWORK, member=number))
+        trainings.append(SliceTraining(axis, size, slices, stage, f"slices_{axis}{WEIGHTS_SUFFIX}", settings.steps))
+    return trainings
+
+
+def slice_voters(run: Run, trainings: Sequence[SliceTraining]) -> SliceVoters | None:
+    """The trained networks; None where there are none."""
+    voters = [SliceVoter(trained_network(run, each), each.axis, each.size) for each in trainings]
+    settings = run.settings.slice_network
+    return SliceVoters(tuple(voters), settings.max_voxels, settings.widths) if voters else None
+
+
+def trained_network(run: Run, training: SliceTraining) -> nn.Module:
+    """The network of a training, here or by another process that took it up."""
+    train, context = training_of(run, training)
+    run.computing.beside.settle(context.checkpoint_path)
+    return train(context)
+
+
+def offer_network(run: Run, training: SliceTraining) -> None:
+    """Another process may train the network now, if a processor is idle, see `training.side_by_side`."""
+    run.computing.beside.offer(*training_of(run, training), steps=training.steps)
+
+
+def training_of(run: Run, training: SliceTraining) -> tuple[partial[nn.Module], TrainingContext]:
+    """A network's training and its context."""
+    rows, columns = (axis in run.mirrored for axis in in_slice_axes(training.axis))
+    train = partial(
+        train_slice_network,
+        training.slices.images,
+        run.settings.slice_network,
+        steps=training.steps,
+        flips=(rows, columns),
+    )
+    return train, run.context(training.stage, training.file)
+
+
+def with_slice_votes(run: Run, voters: SliceVoters) -> list[TrainingVolume]:
+    """The run's volumes with the votes of the 2-D networks, averaged to the working grid; made once, and kept."""
+
+    def voted(volume: TrainingVolume) -> TrainingVolume:
+        fine = next(fine_volumes(run, {volume.name}))
+        votes = []
+        for voter in voters.voters:
+
+            def predict(voter: SliceVoter = voter) -> FusedPrediction:
+                alone = replace(voters, voters=(voter,))
+                vote = next(alone.votes(fine, run.mirrored, run.computing.device))
+                probability = torch.from_numpy(resample_axes(vote.numpy(), volume.shape))
+                none = torch.zeros(volume.shape)
+                return FusedPrediction(probability, none, confidence(none))
+
+            votes.append(stored(run, f"slices_{voter.axis}", volume, predict).probability)
+        return replace(volume, slice_votes=tuple(votes))
+
+    return run.each_volume(Stage.SLICE_VOTES, voted)
+
+
