@@ -26,9 +26,11 @@ from USLabelEfficientSegLib.imaging.resampling import resample_slab
 from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.segmentation.inference import predict
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel, choose_device
+from USLabelEfficientSegLib.segmentation.slice_voters import SliceVoter, SliceVoters
+from USLabelEfficientSegLib.slice_network.network import SliceUNet
 from USLabelEfficientSegLib.student.build import StudentDesign, build_student
 from USLabelEfficientSegLib.student.published import PublishedStudent
-from USLabelEfficientSegLib.study.settings import Settings, changed, preset
+from USLabelEfficientSegLib.study.settings import Settings, SliceNetworkSettings, changed, preset
 from USLabelEfficientSegLib.training.memory import tune_memory
 
 ORGANS = ("organ 1", "organ 2")
@@ -54,7 +56,14 @@ def random_model(settings: Settings) -> SegmentationModel:
         settings.student.window,
         settings.segmentation.overlap,
         mirrored_axes=(0,),
+        slices=random_slice_networks(settings.slice_network) if settings.slice_network.steps else None,
     )
+
+
+def random_slice_networks(settings: SliceNetworkSettings) -> SliceVoters:
+    """A 2-D network along the slice axis, as if labels lay along it alone, untrained."""
+    network = SliceUNet(len(ORGANS) + 1, widths=settings.widths)
+    return SliceVoters((SliceVoter(network, 2, settings.max_voxels),), settings.max_voxels, settings.widths)
 
 
 def speckled_volume(shape: tuple[int, int, int]) -> Scan:

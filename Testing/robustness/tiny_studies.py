@@ -15,6 +15,8 @@ from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
+from USLabelEfficientSegLib.segmentation.slice_voters import SliceVoter, SliceVoters
+from USLabelEfficientSegLib.slice_network.network import SliceUNet
 from USLabelEfficientSegLib.student.build import StudentDesign, build_student
 from USLabelEfficientSegLib.study.provenance import start_run
 from USLabelEfficientSegLib.study.settings import preset
@@ -67,7 +69,8 @@ def volume_model() -> SegmentationModel:
         template=Template(torch.randn(3, 20, 20, 20), torch.rand(20, 20, 20)),
         scaling=ProbabilityScaling(slopes=(1.0, 1.5, 1.0), offsets=(0.0, 0.5, 0.0)),
         prior=prior,
-        weights=(0.75, 0.25),
+        weights=(0.5, 0.25, 0.25),
+        slices=SliceVoters((SliceVoter(SliceUNet(3, widths=(4, 4)).eval(), 1, 16),), 32, (4, 4)),
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """2-D networks that vote in a model of volumes: on their own finer grid, in the model's order of axes, in its file."""
 
 import tracemalloc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -207,6 +208,23 @@ def test_votes_that_come_in_turn_are_pooled_like_those_that_are_together():
 
     torch.testing.assert_close(in_turn, agreed(votes, weights))
     assert torch.equal(agreed_in_turn(iter(votes[:1]), (0.3,)), votes[0])
+
+
+def test_a_vote_is_gone_before_the_next_one_is_made():
+    made: list[weakref.ref[torch.Tensor]] = []
+
+    def votes():
+        for _ in range(4):
+            assert all(vote() is None for vote in made)
+            yield remembered(torch.full((2, 3, 3, 3), 0.5))
+
+    def remembered(vote):
+        made.append(weakref.ref(vote))
+        return vote
+
+    pooled = agreed_in_turn(votes(), (1.0,) * 4)
+
+    assert len(made) == 4 and float(pooled.max()) == 0.5
 
 
 def test_on_the_working_grid_given_votes_stand_for_the_slice_networks():

@@ -231,8 +231,10 @@ def agreed_in_turn(votes: Iterator[Tensor], weights: Sequence[float]) -> Tensor:
     if len(weights) == 1:
         return next(votes)
     total: Tensor | None = None
-    for vote, weight in zip(votes, weights, strict=True):
+    for weight in weights:
+        vote = next(votes)
         total = torch.zeros(vote.shape) if total is None else total
         total.add_(vote.clamp_min_(_LEAST_PROBABILITY).log_(), alpha=weight / sum(weights))
+        del vote  # before the next one is made
     assert total is not None
     return total.softmax(dim=0)
