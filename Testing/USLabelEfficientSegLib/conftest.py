@@ -25,6 +25,7 @@ def tiny_changes():
         "slice_head.steps": 3,
         "slice_head.views": 1,
         "pseudo_labels.views": 1,
+        "slice_network.steps": 0,  # tests of 2-D networks ask for some
         "student.window": 32,
         "student.widths": [8, 8, 8],
         "student.steps": 3,

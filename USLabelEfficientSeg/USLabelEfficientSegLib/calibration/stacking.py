@@ -18,11 +18,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-_INDEPENDENT = 60.0  # voxels that a slice counts as
-_CONCENTRATION = 2.0  # a
+_INDEPENDENT = 100.0  # voxels that a slice counts as
+_CONCENTRATION = 1.5  # a
 _LEAST_PROBABILITY = 1e-4  # as in the pool itself
 _MOST_STEPS = 200
-BEATEN = 0.1  # a candidate with a smaller share of the votes is not used
+BEATEN = 0.15  # a candidate with a smaller share of the votes is not used
 UNMEASURED = 0.7  # share of the 2-D networks where too few volumes show an organ
 
 

@@ -26,7 +26,7 @@ from .run import Run
 from .slice_networks import SliceTraining, fine_volumes, offer_network, trained_network
 
 FOLDS = 3
-SHARE_OF_STEPS = 0.5  # of the final networks': enough to compare
+SHARE_OF_STEPS = 0.4  # of the final networks': enough to compare
 _MOST_PIXELS = 4_000  # of a slice: neighbours tell the same
 
 

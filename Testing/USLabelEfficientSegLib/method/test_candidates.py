@@ -1,0 +1,166 @@
+import numpy as np
+import pytest
+import torch
+from trained_studies import CPU, assert_same_weights, stages
+
+from USLabelEfficientSegLib.annotation.sparse_labels import UNLABELLED
+from USLabelEfficientSegLib.calibration.stacking import Shares
+from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
+from USLabelEfficientSegLib.errors import Cancelled
+from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, write_label_map
+from USLabelEfficientSegLib.imaging.scan import LabelMap
+from USLabelEfficientSegLib.method import candidates
+from USLabelEfficientSegLib.method.cross_fitting import folds_of
+from USLabelEfficientSegLib.method.opening import open_run
+from USLabelEfficientSegLib.method.run import Computing
+from USLabelEfficientSegLib.method.slice_networks import slice_trainings
+from USLabelEfficientSegLib.pipeline import train
+from USLabelEfficientSegLib.segmentation.model import SegmentationModel
+from USLabelEfficientSegLib.study.events import read_events
+from USLabelEfficientSegLib.study.settings import changed
+from USLabelEfficientSegLib.study.study import Study
+
+
+@pytest.fixture(scope="module")
+def with_networks(settings):
+    return changed(settings, {"slice_network.steps": 3, "slice_network.widths": [4, 8]})
+
+
+def labelled_study(folder, simulated, numbers):
+    """A study in which so many slices along k are labelled, by the number of the volume."""
+    (folder / "labels").mkdir(parents=True)
+    for name, chosen in zip(sorted(path.stem for path in (simulated / "labels").iterdir()), numbers, strict=True):
+        dense = read_label_map(simulated / "labels" / f"{name}.nrrd")
+        voxels = np.full(dense.voxels.shape, UNLABELLED, np.uint8)
+        voxels[..., chosen] = dense.voxels[..., chosen]
+        if chosen:
+            write_label_map(folder / "labels" / f"{name}.nrrd", LabelMap(voxels, dense.geometry, name))
+    organs = ("solid", "fluid")
+    return Study.create(folder / "study", simulated / "images", folder / "labels", organs=organs)
+
+
+def weighed(monkeypatch, share):
+    """The slices left out give 2-D networks such a share of the votes."""
+    monkeypatch.setattr(candidates, "measured_shares", lambda run, trainings: Shares(share, 4, (0.1, 0.2)))
+
+
+def test_where_location_helps_students_and_2d_networks_vote(study, with_networks, monkeypatch):
+    weighed(monkeypatch, 0.6)
+    model = train(study, with_networks, CPU)
+
+    assert model is not None and model.slices is not None and model.prior is not None
+    assert len(model.networks) == 2
+    assert sum(model.weights) == pytest.approx(1)
+    assert model.weights[2] == pytest.approx(0.6)
+
+
+def test_where_location_says_little_2d_networks_are_the_model(study, with_networks, monkeypatch):
+    weighed(monkeypatch, 0.97)
+    model = train(study, with_networks, CPU)
+
+    assert model is not None and model.slices is not None
+    assert (model.networks, model.prior) == ((), None)
+    done = stages(study)
+    assert "teacher" not in done
+    assert list(done)[-1] == "finished"
+    messages = [event.message for event in read_events(study.run_folder / "events.jsonl") if event.message]
+    assert "where organs lie says little: 2-D networks have 97% of the votes, by 4 slices left out" in messages
+
+
+def test_such_a_model_segments_a_volume_and_comes_back_from_its_file(study, with_networks, monkeypatch, simulated):
+    weighed(monkeypatch, 0.97)
+    model = train(study, with_networks, CPU)
+    scan = read_volume(next((simulated / "images").iterdir()))
+    loaded = SegmentationModel.load(study.run_folder / MODEL_NAME)
+
+    assert model is not None
+    prediction, again = model.predict(scan, CPU), loaded.predict(scan, CPU)
+    assert np.array_equal(prediction.probability, again.probability)
+    assert prediction.labels().voxels.shape == scan.voxels.shape
+    assert model.digest() == loaded.digest()
+
+
+def test_the_shares_are_measured_on_slices_left_out(tmp_path, simulated, with_networks):
+    study = labelled_study(tmp_path, simulated, [[5, 8], [8], [7]])
+    model = train(study, with_networks, CPU)
+
+    assert model is not None
+    messages = [event.message for event in read_events(study.run_folder / "events.jsonl") if event.message]
+    assert any("by 4 slices left out" in message for message in messages)
+    assert {f"cross-fitting {number}" for number in (1, 2, 3)} <= set(stages(study))
+
+
+def test_a_single_volume_with_labels_leaves_nothing_to_measure(tmp_path, simulated, with_networks):
+    study = labelled_study(tmp_path, simulated, [[5, 8], [], []])
+    train(study, with_networks, CPU)
+
+    messages = [event.message for event in read_events(study.run_folder / "events.jsonl") if event.message]
+    assert any("too few volumes show an organ" in message for message in messages)
+
+
+def test_every_fold_leaves_out_a_volume_that_shows_an_organ(tmp_path, simulated, with_networks):
+    study = labelled_study(tmp_path, simulated, [[5, 8], [8], [7]])
+    with study.lock():
+        run = open_run(study, with_networks, Computing(CPU))
+
+    folds = folds_of(run)
+
+    assert sorted(name for fold in folds for name in fold) == [case.name for case in study.cases]
+    assert all(len(fold) == 1 for fold in folds)
+
+
+def test_a_network_learns_along_every_labelled_axis(tmp_path, simulated, with_networks):
+    study = labelled_study(tmp_path, simulated, [[5, 8], [8], [7]])
+    labels = study.read_labels(study.cases[0].name)
+    assert labels is not None
+    labels.voxels[11] = 0
+    study.write_labels(study.cases[0].name, labels)
+    with study.lock():
+        trainings = slice_trainings(open_run(study, with_networks, Computing(CPU)))
+
+    assert [(training.axis, training.stage) for training in trainings] == [(0, "slice network 1"), (2, "slice network 2")]
+    assert [len(training.slices.owners) for training in trainings] == [1, 4]
+
+
+def test_a_training_that_is_stopped_ends_with_the_same_model(study, with_networks, tmp_path, monkeypatch):
+    weighed(monkeypatch, 0.6)
+    other = Study.open(study.folder)
+    whole = train(other, with_networks, CPU)
+    asked = iter(range(10_000))
+    with pytest.raises(Cancelled):
+        train(study, with_networks, CPU, restart=True, cancelled=lambda: next(asked) == 9)
+    resumed = train(study, with_networks, CPU)
+
+    assert whole is not None and resumed is not None
+    assert whole.digest() == resumed.digest()
+    assert_same_weights(whole.networks[0], resumed.networks[0])
+
+
+def test_with_more_labels_2d_networks_learn_anew(tmp_path, simulated, with_networks, monkeypatch):
+    weighed(monkeypatch, 0.97)
+    study = labelled_study(tmp_path, simulated, [[5, 8], [8], []])
+    first = train(study, with_networks, CPU)
+    name = study.cases[2].name
+    dense = read_label_map(simulated / "labels" / f"{name}.nrrd")
+    labels = study.read_labels(study.cases[0].name)
+    assert labels is not None
+    labels.voxels[..., 3] = 0
+    study.write_labels(study.cases[0].name, labels)
+    second = train(Study.open(study.folder), with_networks, CPU)
+
+    assert first is not None and second is not None and second.slices is not None
+    assert first.digest() != second.digest()
+    assert dense.voxels.max() > 0
+
+
+def test_votes_are_kept_and_not_made_again(study, with_networks, monkeypatch):
+    weighed(monkeypatch, 0.97)
+    train(study, with_networks, CPU)
+    kept = sorted(study.run_folder.glob("pseudo_labels/slices_2/*"))
+    times = [path.stat().st_mtime_ns for path in kept]
+    (study.run_folder / MODEL_NAME).unlink()
+    train(study, with_networks, CPU)
+
+    assert len(kept) == len(study.cases)
+    assert [path.stat().st_mtime_ns for path in kept] == times
+    assert torch.get_num_threads() >= 1

@@ -1,0 +1,54 @@
+import pytest
+import torch
+from torch import nn
+
+from USLabelEfficientSegLib.slice_network.prediction import network_grey, predict_slices
+from USLabelEfficientSegLib.slice_network.slices import NEUTRAL, SPREAD
+
+
+class Threshold(nn.Module):
+    """Calls organ what is brighter than usual."""
+
+    def __init__(self):
+        super().__init__()
+        self.slope = nn.Parameter(torch.tensor(50.0))
+
+    def forward(self, images):
+        return torch.cat([torch.zeros_like(images), self.slope * images], dim=1)
+
+
+def test_the_network_sees_grey_values_about_zero():
+    assert network_grey(torch.tensor([NEUTRAL, NEUTRAL + SPREAD])).tolist() == pytest.approx([0, 1])
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("mirrored", [(), (0,), (0, 1, 2)])
+def test_probabilities_lie_where_the_image_has_the_organ(axis, mirrored):
+    grey = torch.full((24, 20, 16), 0.1)
+    grey[3:9, 11:17, 5:13] = 0.9
+
+    probability = predict_slices(Threshold(), grey, (1.0, 1.0, 1.0), axis, 24, mirrored_axes=mirrored)
+
+    assert probability.shape == (2, *grey.shape)
+    assert torch.equal(probability[1] > 0.5, grey > NEUTRAL)
+    assert torch.allclose(probability.sum(dim=0), torch.ones_like(grey))
+
+
+def test_anisotropic_slices_are_seen_with_square_pixels_and_come_back_on_their_own_grid():
+    grey = torch.full((10, 40, 3), 0.1)
+    grey[2:6, 8:24] = 0.9
+
+    probability = predict_slices(Threshold(), grey, (4.0, 1.0, 2.0), 2, 40)
+
+    assert probability.shape == (2, 10, 40, 3)
+    dice = 2 * ((probability[1] > 0.5) & (grey > NEUTRAL)).sum() / ((probability[1] > 0.5).sum() + (grey > NEUTRAL).sum())
+    assert float(dice) > 0.95
+
+
+def test_only_the_slices_asked_for_are_predicted():
+    grey = torch.rand(12, 10, 8, generator=torch.Generator().manual_seed(0))
+    numbers = torch.tensor([6, 1])
+
+    part = predict_slices(Threshold(), grey, (1.0, 1.0, 1.0), 2, 12, numbers=numbers)
+
+    assert torch.equal(part, predict_slices(Threshold(), grey, (1.0, 1.0, 1.0), 2, 12)[..., numbers])

@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+import torch
+
+from USLabelEfficientSegLib.annotation.sparse_labels import UNLABELLED, SparseLabels
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import Scan
+from USLabelEfficientSegLib.slice_network.slices import (
+    NEUTRAL,
+    SPREAD,
+    fine_volume,
+    labelled_axes,
+    slice_grey,
+    slice_size,
+    slices_to_learn,
+)
+
+SHAPE, SPACING = (20, 16, 12), (1.0, 1.5, 2.0)
+
+
+def scan(seed=0, shape=SHAPE, spacing=SPACING):
+    voxels = np.random.default_rng(seed).integers(50, 200, shape).astype(np.uint8)
+    return Scan(voxels, Geometry(shape, spacing, (0.0, 0.0, 0.0), np.eye(3)), f"scan {seed}")
+
+
+def labels(of, axis, *numbers):
+    voxels = np.full(of.geometry.shape, UNLABELLED, np.uint8)
+    for number in numbers:
+        where = [slice(None)] * 3
+        where[axis] = number
+        voxels[tuple(where)] = 0
+        voxels[tuple(where)][4:8, 4:8] = 1
+    return SparseLabels(voxels, of.geometry, ("organ",))
+
+
+def fine(seed=0, axis=2, numbers=(), **changes):
+    of = scan(seed, **changes)
+    return fine_volume(of, labels(of, axis, *numbers) if numbers else None, 160)
+
+
+def test_small_volumes_keep_their_own_grid():
+    volume = fine()
+
+    assert (volume.shape, volume.spacing) == (SHAPE, SPACING)
+
+
+def test_grey_values_have_the_same_mean_and_spread_in_every_volume():
+    voxels = 10 + 5 * torch.randn(16, 16, 16, generator=torch.Generator().manual_seed(0))
+    grey = slice_grey(voxels, torch.ones(16, 16, 16, dtype=torch.bool))
+
+    assert float(grey.mean()) == pytest.approx(NEUTRAL, abs=0.01)
+    assert float(grey.std()) == pytest.approx(SPREAD, abs=0.01)
+
+
+def test_gain_and_offset_change_nothing_and_outside_the_sector_all_is_neutral():
+    voxels = torch.rand(8, 8, 8, generator=torch.Generator().manual_seed(0))
+    sector = torch.ones(8, 8, 8, dtype=torch.bool)
+    sector[:3] = False
+
+    assert torch.allclose(slice_grey(voxels, sector), slice_grey(40 * voxels + 7, sector), atol=1e-5)
+    assert torch.all(slice_grey(voxels, sector)[:3] == NEUTRAL)
+
+
+def test_a_volume_of_one_grey_value_is_neutral():
+    assert torch.all(slice_grey(torch.full((4, 4, 4), 9.0), torch.ones(4, 4, 4, dtype=torch.bool)) == NEUTRAL)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_axes_with_labelled_slices_are_found(axis):
+    target = fine(axis=axis, numbers=(3,)).labels
+    assert target is not None
+
+    assert labelled_axes([target]) == (axis,)
+
+
+def test_small_slices_are_magnified_and_large_ones_are_not():
+    large = fine(shape=(150, 140, 16), spacing=(1.0, 1.0, 1.0))
+
+    assert slice_size([fine()], 2, 160) == 36  # 24 square pixels of 1 mm, by one and a half
+    assert slice_size([large], 2, 160) == 160
+
+
+def test_labelled_slices_carry_their_labels_and_their_volume():
+    slices = slices_to_learn([fine(0), fine(1, numbers=(3, 7))], 2, 2, 36)
+
+    assert slices.images.labelled.tolist() == [12 + 3, 12 + 7]
+    assert slices.owners == ("scan 1", "scan 1")
+    assert slices.images.grey.shape == (24, 1, 30, 36)  # of 20 x 24 mm
+    organ = slices.images.target[:, 1].sum(dim=(1, 2)) / slices.images.target.sum(dim=(1, 2, 3))
+    assert organ.tolist() == pytest.approx([16 / 320] * 2, abs=0.01)
+
+
+def test_of_many_slices_a_part_is_kept_and_all_that_are_labelled():
+    slices = slices_to_learn([fine(0), fine(1, numbers=(0, 11))], 2, 2, 36, most=8)
+
+    assert len(slices.images.grey) == 4 + 6
+    assert len(slices.owners) == 2
+
+
+def test_labels_of_volumes_can_be_left_out_and_their_slices_stay():
+    slices = slices_to_learn([fine(0, numbers=(2,)), fine(1, numbers=(3, 7))], 2, 2, 36)
+    fewer = slices.without_labels_of({"scan 1"})
+
+    assert fewer is not None
+    assert (fewer.owners, fewer.images.labelled.tolist()) == (("scan 0",), [2])
+    assert len(fewer.images.grey) == len(slices.images.grey)
+    assert slices.without_labels_of({"scan 0", "scan 1"}) is None
+
+
+def test_smaller_slices_are_neutral_beyond_their_border():
+    slices = slices_to_learn([fine(0, numbers=(2,)), fine(1, shape=(10, 16, 4))], 2, 2, 36)
+    beyond = slices.images.grey[~slices.images.covered]
+
+    assert len(beyond)
+    assert torch.all(beyond == round(255 * NEUTRAL))

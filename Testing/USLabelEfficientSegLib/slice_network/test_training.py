@@ -1,0 +1,105 @@
+import pytest
+import torch
+from training_contexts import context_in
+
+from USLabelEfficientSegLib.errors import Cancelled
+from USLabelEfficientSegLib.slice_network.prediction import predict_slices
+from USLabelEfficientSegLib.slice_network.slices import NEUTRAL, FineVolume, slices_to_learn
+from USLabelEfficientSegLib.slice_network.training import draw_batch, train_slice_network
+from USLabelEfficientSegLib.study.settings import SliceNetworkSettings
+from USLabelEfficientSegLib.anatomy.targets import SoftTarget
+
+SHAPE = (32, 32, 6)
+
+
+def ball_volume(seed, labelled=()):
+    """A bright ball anywhere in noise, and where it is."""
+    draws = torch.Generator().manual_seed(seed)
+    centre = torch.rand(2, generator=draws) * 14 + 9
+    rows, columns = (torch.arange(n) + 0.5 for n in SHAPE[:2])
+    inside = ((rows[:, None] - centre[0]) ** 2 + (columns[None] - centre[1]) ** 2 < 36)[..., None].expand(SHAPE)
+    grey = (NEUTRAL + 0.4 * inside + 0.05 * torch.randn(SHAPE, generator=draws)).clamp(0, 1)
+    weight = torch.zeros(SHAPE)
+    weight[..., list(labelled)] = 1
+    classes = torch.stack([~inside, inside]).float()
+    target = SoftTarget(classes * weight, weight) if labelled else None
+    return FineVolume(f"ball {seed}", (1.0, 1.0, 1.0), grey, torch.ones(SHAPE, dtype=torch.bool), target), inside
+
+
+def slices():
+    return slices_to_learn([ball_volume(0, (2,))[0], ball_volume(1)[0]], 2, 2, 32).images
+
+
+def train(folder, steps=60, *, seed=0, cancelled=None, **changes):
+    settings = SliceNetworkSettings(**{"widths": (4, 8), "batch_size": 2, **changes})
+    context = context_in(folder, "slice network 1", seed, cancelled=cancelled)
+    return train_slice_network(slices(), settings, context, steps=steps, flips=(True, False))
+
+
+def state(network):
+    return list(network.state_dict().values())
+
+
+def test_one_labelled_slice_suffices_for_an_organ_that_is_plain_to_see(tmp_path):
+    network = train(tmp_path)
+    volume, inside = ball_volume(7)
+
+    found = predict_slices(network, volume.grey, volume.spacing, 2, 32)[1] > 0.5
+
+    assert 2 * float((found & inside).sum()) / float(found.sum() + inside.sum()) > 0.8
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
+    one, same, other = (
+        state(train(tmp_path / name, 4, seed=seed)) for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
+
+    assert all(torch.equal(a, b) for a, b in zip(one, same, strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_a_training_that_is_stopped_resumes_to_the_same_weights(tmp_path):
+    asked = iter([False, False, True])
+    with pytest.raises(Cancelled):
+        train(tmp_path / "stopped", 6, cancelled=lambda: next(asked))
+
+    resumed, at_once = train(tmp_path / "stopped", 6), train(tmp_path / "at once", 6)
+
+    assert all(torch.equal(a, b) for a, b in zip(state(resumed), state(at_once), strict=True))
+
+
+def test_unlabelled_slices_are_drawn_only_once_the_average_knows_something():
+    settings, generator = SliceNetworkSettings(batch_size=3), torch.Generator()
+
+    early, late = (draw_batch(slices(), settings, (False, False), later, generator) for later in (False, True))
+
+    assert (len(early.images), len(early.others)) == (3, 0)
+    assert len(late.others) == len(late.grids) == len(late.disturbed) == 3
+
+
+def test_what_a_pose_shows_beyond_the_slice_is_neutral_background():
+    settings = SliceNetworkSettings(batch_size=8, scale=0, stretch=0, deformation=0, shift=0.5, label_strength=0)
+    batch = draw_batch(slices(), settings, (False, False), False, torch.Generator().manual_seed(1))
+
+    assert torch.allclose(batch.weight, torch.ones_like(batch.weight), atol=1e-4)
+    assert torch.allclose(batch.target.sum(dim=1), batch.weight, atol=1e-4)
+    beyond = (batch.images[:, 0] - NEUTRAL).abs() < 1e-4
+    assert float(beyond.float().mean()) > 0.1
+    assert float(batch.target[:, 0][beyond].mean()) > 0.98
+
+
+def test_mirror_images_are_drawn_only_where_they_are_plausible():
+    """A column that is bright at one end stays on its side unless rows may be mirrored."""
+    still = dict(rotation_degrees=0, scale=0, stretch=0, shift=0, deformation=0, label_strength=0)
+    images = slices()
+    images.grey[:] = 0
+    images.grey[:, :, :8] = 255
+    draws = torch.Generator().manual_seed(0)
+
+    fixed, mirrored = (
+        draw_batch(images, SliceNetworkSettings(batch_size=16, **still), flips, False, draws).images[:, 0, 0, 5] > 0.9
+        for flips in ((False, True), (True, False))
+    )
+
+    assert bool(fixed.all())
+    assert 0 < int(mirrored.sum()) < 16
