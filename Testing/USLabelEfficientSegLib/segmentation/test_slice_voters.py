@@ -267,7 +267,7 @@ def trained_model(students=1):
         16,
         0.25,
         (0,),
-        slices=SliceVoters(voters, 24, WIDTHS),
+        slices=SliceVoters(voters, 32, WIDTHS),
     )
 
 
@@ -291,7 +291,7 @@ def test_a_saved_model_is_the_same_model(tmp_path, students):
     assert loaded.digest() == model.digest()
     volume = blocks(GEOMETRIES["plain"])
     one, other = (predict(each, volume, CPU).probability for each in (model, loaded))
-    assert one.shape == (3, 24, 20, 13)
+    assert one.shape == (3, 32, 26, 17)
     np.testing.assert_array_equal(one, other)
 
 
@@ -310,7 +310,7 @@ def test_slice_networks_are_part_of_what_makes_a_model(saved):
         replace(slices, voters=(first,)),
         replace(slices, voters=(first, replace(second, axis=1))),
         replace(slices, voters=(first, replace(second, size=40))),
-        replace(slices, max_voxels=25),
+        replace(slices, max_voxels=33),
         other_weights,
     ]
 
@@ -352,11 +352,11 @@ def test_a_former_model_has_none(saved):
         {"voters": [{"axis": 3, "size": 32}, {"axis": 0, "size": 32}]},
         {"voters": [{"axis": True, "size": 32}, {"axis": 0, "size": 32}]},
         {"voters": [{"axis": 2, "size": 10**9}, {"axis": 0, "size": 32}]},
-        {"voters": [{"axis": 2, "size": 4}, {"axis": 0, "size": 32}]},
+        {"voters": [{"axis": 2, "size": 0}, {"axis": 0, "size": 32}]},
         {"voters": [{"axis": 2}, {"axis": 0, "size": 32}]},
         {"voters": [{"axis": 2, "size": 32}] * 65},
         {"voters": [{"axis": 2, "size": 32}] * 3},
-        {"max_voxels": 0},
+        {"max_voxels": 1},
         {"max_voxels": 10**9},
         {"max_voxels": "160"},
         {"widths": [4]},
@@ -384,6 +384,15 @@ def test_a_description_of_networks_that_the_file_does_not_hold_is_refused_and_co
 def test_weights_that_are_not_finite_are_refused(saved, bad):
     tensors, metadata = load_checkpoint(saved)
     next(tensor for name, tensor in tensors.items() if name.startswith("slices/1/")).view(-1)[0] = bad
+    save_checkpoint(saved, tensors, metadata)
+
+    with pytest.raises(InputError, match="not a segmentation model"):
+        SegmentationModel.load(saved)
+
+
+def test_a_variance_that_is_negative_is_refused(saved):
+    tensors, metadata = load_checkpoint(saved)
+    next(tensor for name, tensor in tensors.items() if name.endswith("running_var"))[0] = -1.0
     save_checkpoint(saved, tensors, metadata)
 
     with pytest.raises(InputError, match="not a segmentation model"):

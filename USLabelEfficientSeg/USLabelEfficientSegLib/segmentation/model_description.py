@@ -50,14 +50,8 @@ class SliceVotersDescription(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     voters: tuple[SliceVoterDescription, ...] = Field(min_length=1, max_length=64)
-    max_voxels: Annotated[Count, Field(le=1024)]
+    max_voxels: Annotated[int, Field(strict=True, ge=32, le=1024)]
     widths: tuple[Annotated[Count, Field(le=4096)], ...] = Field(min_length=2, max_length=6)
-
-    @model_validator(mode="after")
-    def _levels_of_pixels(self) -> Self:
-        if min(voter.size for voter in self.voters) <= 2 ** len(self.widths):
-            raise ValueError("a network halves slices down to a single pixel, which has no spread to be normalised")
-        return self
 
 
 class ModelDescription(_Description):
@@ -148,9 +142,11 @@ def loaded_students(description: ModelDescription, tensors: Mapping[str, Tensor]
 
 
 def check_weights(weights: Mapping[str, Tensor], expected: Mapping[str, torch.Size]) -> None:
-    """Refuse weights of other names or shapes, or that are not finite. Raises `ValueError`."""
+    """Refuse weights of other names or shapes, not finite ones, negative variances. Raises `ValueError`."""
     if {name: tensor.shape for name, tensor in weights.items()} != expected:
         raise ValueError("its weights are those of another network")
     for name, tensor in weights.items():
         if not bool(torch.isfinite(tensor).all()):
             raise ValueError(f"its weights '{name}' are not finite")
+        if name.endswith("running_var") and bool((tensor < 0).any()):  # of batch normalisation, which takes the root
+            raise ValueError(f"its variances '{name}' are negative")
