@@ -2,12 +2,12 @@ import pytest
 import torch
 from training_contexts import context_in
 
+from USLabelEfficientSegLib.anatomy.targets import SoftTarget
 from USLabelEfficientSegLib.errors import Cancelled
 from USLabelEfficientSegLib.slice_network.prediction import predict_slices
 from USLabelEfficientSegLib.slice_network.slices import NEUTRAL, FineVolume, slices_to_learn
 from USLabelEfficientSegLib.slice_network.training import draw_batch, train_slice_network
 from USLabelEfficientSegLib.study.settings import SliceNetworkSettings
-from USLabelEfficientSegLib.anatomy.targets import SoftTarget
 
 SHAPE = (32, 32, 6)
 

@@ -69,7 +69,7 @@ def slice_grey(voxels: Tensor, sector: Tensor) -> Tensor:
     slices it would learn the place instead of the organ. Where organs lie is the location prior's to tell.
     """
     values = voxels[sector]
-    z = (voxels - values.mean()) / values.std().clamp_min(1e-6)
+    z = (voxels - values.mean()) / values.std(correction=0).clamp_min(1e-6)
     return (NEUTRAL + SPREAD * z * sector).clamp(0, 1)
 
 
