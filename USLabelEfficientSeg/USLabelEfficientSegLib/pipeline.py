@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import torch
 
-from .disk.study_layout import MODEL_NAME
+from .disk.study_layout import FIRST_MODEL_NAME, MODEL_NAME
 from .method.calibrating import calibrated, scaled
 from .method.candidates import with_slice_networks
 from .method.opening import opened
@@ -117,6 +117,9 @@ def new_model(run: Run) -> Stages:
     if not run.shares.location_helps:
         return finished_model(run, Students())
     offer_supervised_students(run)
+    if run.slices is not None:
+        saved(run, Students(), FIRST_MODEL_NAME)
+        run.study.events.emit(Stage.SLICE_VOTES, 1, 1, message="a first model can be used while the training goes on")
     teacher = SLICE_TEACHERS[run.settings.method](run)
     yield from teacher.learn()  # 1: all slices, without labels; 2: the labelled ones
     volumes = pseudo_labelled(run, teacher)  # 3: predictions of slices; 4: refined in 3-D
@@ -145,8 +148,14 @@ def continued_model(run: Run, before: Students) -> Stages:
 
 
 def finished_model(run: Run, students: Students) -> SegmentationModel:
-    """The students vote; their probabilities and volumes are calibrated on the labelled slices."""
-    model = calibrated(run, scaled(run, voting_model(run, students)))
-    model.save(run.folder / MODEL_NAME)
+    """The model that a training ends with."""
+    model = saved(run, students, MODEL_NAME)
     run.study.events.emit(Stage.FINISHED, 1, 1, seconds_left=0.0)
+    return model
+
+
+def saved(run: Run, students: Students, name: str) -> SegmentationModel:
+    """Students, 2-D networks and location prior vote; their volumes are calibrated on the labelled slices."""
+    model = calibrated(run, scaled(run, voting_model(run, students)))
+    model.save(run.folder / name)
     return model

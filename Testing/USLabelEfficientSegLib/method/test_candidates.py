@@ -4,8 +4,8 @@ from trained_studies import CPU, stages
 
 from USLabelEfficientSegLib.annotation.sparse_labels import UNLABELLED
 from USLabelEfficientSegLib.calibration.stacking import Shares
-from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
-from USLabelEfficientSegLib.errors import Cancelled
+from USLabelEfficientSegLib.disk.study_layout import FIRST_MODEL_NAME, MODEL_NAME
+from USLabelEfficientSegLib.errors import Cancelled, Notice
 from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, write_label_map
 from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.method import candidates
@@ -14,6 +14,7 @@ from USLabelEfficientSegLib.method.opening import open_run
 from USLabelEfficientSegLib.method.run import Computing
 from USLabelEfficientSegLib.method.slice_networks import slice_trainings
 from USLabelEfficientSegLib.pipeline import train
+from USLabelEfficientSegLib.segmentation.loading import load_model
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.settings import changed
@@ -159,3 +160,25 @@ def test_votes_are_kept_and_not_made_again(study, with_networks, monkeypatch):
 
     assert len(kept) == len(study.cases)
     assert [path.stat().st_mtime_ns for path in kept] == times
+
+
+def test_a_first_model_can_be_used_while_the_training_goes_on(study, with_networks, monkeypatch, simulated):
+    weighed(monkeypatch, 0.6)
+    asked = iter(range(10_000))
+    with pytest.raises(Cancelled):
+        train(study, with_networks, CPU, cancelled=lambda: next(asked) >= 12 and study_has_first_model(study))
+
+    with pytest.warns(Notice, match="has not ended"):
+        first = load_model(study.folder)
+    train(study, with_networks, CPU)
+
+    assert isinstance(first, SegmentationModel)
+    assert (first.networks, first.weights) == ((), pytest.approx((0.6, 0.4)))
+    scan = read_volume(next((simulated / "images").iterdir()))
+    assert first.predict(scan, CPU).labels().voxels.shape == scan.voxels.shape
+    last = load_model(study.folder)
+    assert isinstance(last, SegmentationModel) and len(last.networks) == 2
+
+
+def study_has_first_model(study):
+    return (study.run_folder / FIRST_MODEL_NAME).exists()

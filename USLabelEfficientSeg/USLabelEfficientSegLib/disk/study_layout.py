@@ -20,6 +20,7 @@ RUN_RECORD_NAME = "run.json"  # what reproduces the training
 EVENTS_NAME = "events.jsonl"
 WEIGHTS_SUFFIX = ".safetensors"  # of everything that training keeps
 MODEL_NAME = "model.safetensors"  # what training ends with
+FIRST_MODEL_NAME = "first_model.safetensors"  # of 2-D networks, long before
 TEACHER_NAME = "teacher.safetensors"
 SLICE_HEAD_NAME = "slice_head.safetensors"
 PAIR_NAME = "divergence.safetensors"

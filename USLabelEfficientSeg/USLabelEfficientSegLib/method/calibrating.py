@@ -28,8 +28,14 @@ _LEAST_SHARE = 1e-6
 
 
 def scaled(run: Run, model: SegmentationModel) -> SegmentationModel:
-    """The model with probabilities that agree with the labelled slices, see `calibration.probability_scaling`."""
+    """The model with probabilities that agree with the labelled slices, see `calibration.probability_scaling`.
+
+    A model of 2-D networks alone is left as it is: they know their labelled slices by heart, and a scaling to slices
+    left out, which weaker networks had predicted, made volumes too large (docs/experiments.md).
+    """
     if not run.settings.probability_scaling:
+        return model
+    if model.slices is not None and not model.networks:
         return model
     labelled = [volume for volume in run.volumes if volume.labels is not None]
 

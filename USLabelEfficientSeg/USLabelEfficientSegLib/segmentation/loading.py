@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 from ..disk.kinds import check_model
-from ..disk.study_layout import MODEL_NAME
-from ..errors import InputError
+from ..disk.study_layout import FIRST_MODEL_NAME, MODEL_NAME
+from ..errors import InputError, Notice
 from ..imaging.dimension import Dimension
 from ..study.study import Study
 from ..training.checkpoint_header import read_metadata
@@ -18,7 +19,7 @@ TrainedModel = SegmentationModel | ImageModel
 
 
 def load_model(path: Path) -> TrainedModel:
-    """The model of a study folder or of a model file.
+    """The model of a study folder or of a model file; of a training that goes on the first model, which is told.
 
     Raises:
         InputError: the study is not trained, or now has other organs than its model; a file that is no model.
@@ -31,7 +32,11 @@ def load_model(path: Path) -> TrainedModel:
         check_model(path)
         return _load(path)
     study = Study.open(path)
-    file = study.run_folder / MODEL_NAME
+    file, first = study.run_folder / MODEL_NAME, study.run_folder / FIRST_MODEL_NAME
+    if not file.exists() and first.exists():
+        told = "is the first model of a training that has not ended; it is used"
+        warnings.warn(Notice(first, told), stacklevel=2)
+        file = first
     if not file.exists():
         problem = "is not trained to the end yet"
         raise InputError(study.folder, problem, f"train it with `uslabelseg train {study.folder}`")
