@@ -17,7 +17,7 @@ from USLabelEfficientSegLib.imaging.normalisation import position_channels
 from USLabelEfficientSegLib.imaging.orientation import Reordering
 from USLabelEfficientSegLib.imaging.resampling import resample_axes
 from USLabelEfficientSegLib.imaging.scan import Scan
-from USLabelEfficientSegLib.segmentation import inference
+from USLabelEfficientSegLib.segmentation import inference, slice_voters
 from USLabelEfficientSegLib.segmentation.inference import agreed, agreed_in_turn, predict, predict_inputs
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.segmentation.slice_voters import SliceVoter, SliceVoters
@@ -33,7 +33,8 @@ WIDTHS = (4, 8)
 
 @pytest.fixture
 def image_everywhere(monkeypatch):
-    """How the sector is found is tested with the sector."""
+    """How the sector is found is tested with the sector, and the pool of neighbouring slices with the prediction."""
+    monkeypatch.setattr(slice_voters, "agreed_with_neighbours", lambda probability, axis: probability)
     for module in (inference, fine_slices):
         monkeypatch.setattr(module, "sector_mask", lambda voxels: np.ones(voxels.shape, dtype=bool))
 

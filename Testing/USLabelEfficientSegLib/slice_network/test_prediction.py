@@ -1,8 +1,10 @@
+import math
+
 import pytest
 import torch
 from torch import nn
 
-from USLabelEfficientSegLib.slice_network.prediction import network_grey, predict_slices
+from USLabelEfficientSegLib.slice_network.prediction import agreed_with_neighbours, network_grey, predict_slices
 from USLabelEfficientSegLib.slice_network.slices import NEUTRAL, SPREAD
 
 
@@ -52,3 +54,22 @@ def test_only_the_slices_asked_for_are_predicted():
     part = predict_slices(Threshold(), grey, (1.0, 1.0, 1.0), 2, 12, numbers=numbers)
 
     assert torch.equal(part, predict_slices(Threshold(), grey, (1.0, 1.0, 1.0), 2, 12)[..., numbers])
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_slice_agrees_with_its_neighbours(axis):
+    organ = torch.full((5, 5, 5), 0.9).movedim(0, axis)
+    organ.select(axis, 2).fill_(0.3)
+
+    pooled = agreed_with_neighbours(torch.stack([1 - organ, organ]), axis)
+
+    odds = 0.6 * math.log(0.3 / 0.7) + 0.4 * math.log(0.9 / 0.1)
+    assert torch.allclose(pooled.sum(dim=0), torch.ones(5, 5, 5))
+    assert torch.allclose(pooled[1].select(axis, 2), torch.tensor(1 / (1 + math.exp(-odds))), atol=1e-5)
+    assert torch.allclose(pooled[1].select(axis, 0), torch.tensor(0.9), atol=1e-5)
+
+
+def test_a_single_slice_has_no_neighbours():
+    probability = torch.rand(3, 4, 4, 1).softmax(dim=0)
+
+    assert torch.allclose(agreed_with_neighbours(probability, 2), probability, atol=1e-5)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..slice_network.network import WIDTHS, SliceUNet
-from ..slice_network.prediction import predict_slices
+from ..slice_network.prediction import agreed_with_neighbours, predict_slices
 from ..slice_network.slices import FineVolume
 from .model_description import SliceVoterDescription, SliceVotersDescription, check_weights
 
@@ -56,9 +56,10 @@ class SliceVoters:
         for voter in self.voters:
             # Channels last, as they were trained: faster, and a loaded model rounds like the one that was saved.
             network = voter.network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-            yield predict_slices(
+            alone = predict_slices(
                 network, volume.grey, volume.spacing, voter.axis, voter.size, mirrored_axes=mirrored_axes
             )
+            yield agreed_with_neighbours(alone, voter.axis)
 
     def weights(self) -> dict[str, Tensor]:
         """Of the networks, by their names in a model's file."""
