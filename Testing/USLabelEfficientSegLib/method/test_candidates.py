@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 from trained_studies import CPU, stages
@@ -95,7 +97,20 @@ def test_a_single_volume_with_labels_leaves_nothing_to_measure(tmp_path, simulat
     train(study, with_networks, CPU)
 
     messages = [event.message for event in read_events(study.run_folder / "events.jsonl") if event.message]
-    assert any("one volume with labelled organs cannot tell" in message for message in messages)
+    assert any("nothing is left out: 2-D networks have 100%" in message for message in messages)
+
+
+def test_in_a_study_of_one_volume_location_and_2d_networks_vote_alike(tmp_path, simulated, with_networks):
+    image = sorted((simulated / "images").iterdir())[0]
+    (tmp_path / "one" / "images").mkdir(parents=True)
+    (tmp_path / "one" / "labels").mkdir()
+    shutil.copy(image, tmp_path / "one" / "images")
+    shutil.copy(simulated / "labels" / image.name, tmp_path / "one" / "labels")
+    study = labelled_study(tmp_path, tmp_path / "one", [[5, 8]])
+    model = train(study, with_networks, CPU)
+
+    assert model is not None and model.prior is not None
+    assert model.weights[2] == pytest.approx(0.5)
 
 
 def test_every_fold_leaves_out_a_volume_that_shows_an_organ(tmp_path, simulated, with_networks):

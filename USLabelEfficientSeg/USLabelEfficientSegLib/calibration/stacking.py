@@ -23,7 +23,9 @@ _CONCENTRATION = 1.5  # a
 _LEAST_PROBABILITY = 1e-4  # as in the pool itself
 _MOST_STEPS = 200
 BEATEN = 0.15  # a candidate with a smaller share of the votes is not used
-UNMEASURED = 1.0  # share of the 2-D networks where one volume shows organs: it cannot tell where others have them
+# Share of the 2-D networks where one volume shows organs: it cannot tell where others have them, but where it has them
+# itself.
+ONE_OF_SEVERAL, ONLY_VOLUME = 1.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class Shares:
     def told(self) -> str:
         """One sentence for events and reports."""
         if not self.held_out:
-            return "one volume with labelled organs cannot tell where organs lie in others: 2-D networks have all votes"
+            alone = "one volume has labelled organs, so nothing is left out"
+            return f"{alone}: 2-D networks have {self.slices:.0%} of the votes"
         place = "where organs lie helps" if self.location_helps else "where organs lie says little"
         return f"{place}: 2-D networks have {self.slices:.0%} of the votes, by {self.held_out} slices left out"

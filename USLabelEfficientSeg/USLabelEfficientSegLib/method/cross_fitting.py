@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ..anatomy.location_prior import LocationPrior, fit_location_prior
-from ..calibration.stacking import UNMEASURED, HeldOutSlice, Shares, log_loss, stacked_weights
+from ..calibration.stacking import ONE_OF_SEVERAL, ONLY_VOLUME, HeldOutSlice, Shares, log_loss, stacked_weights
 from ..disk.study_layout import WEIGHTS_SUFFIX
 from ..imaging.normalisation import position_channels
 from ..segmentation.slice_voters import SliceVoter
@@ -46,7 +46,7 @@ def measured_shares(run: Run, trainings: Sequence[SliceTraining]) -> Shares:
             for voter in voters:
                 held_out += held_out_slices(run, fine, voter, prior)
     if not held_out:
-        return Shares(UNMEASURED)
+        return Shares(ONLY_VOLUME if len(run.volumes) == 1 else ONE_OF_SEVERAL)
     weight, _ = stacked_weights(held_out, 2)
     return Shares(weight, len(held_out), (log_loss(held_out, 0), log_loss(held_out, 1)))
 
