@@ -43,6 +43,8 @@ SMALL: dict[str, Any] = {
     "slice_head.steps": 60,
     "slice_head.views": 2,
     "pseudo_labels.views": 2,
+    "slice_network.steps": 30,
+    "slice_network.widths": [8, 16],
     "student.window": 32,
     "student.widths": [8, 16, 16],
     "student.steps": 40,

@@ -38,7 +38,7 @@ PANEL_LATER = [
     "disk.files", "disk.json_files", "disk.names", "disk.outputs", "evaluation.agreement", "evaluation.metrics",
     "evaluation.reference_volumes", "imaging.files", "imaging.simulator", "measurement.measuring",
     "measurement.volumetric", "study.inbox", "study.provenance", "study.settings", "study.study",
-    "study.watching", "training.checkpoint_header",
+    "segmentation.model_header", "study.watching",
 ]  # fmt: skip
 
 

@@ -276,6 +276,7 @@ def test_a_training_killed_at_random_moments_ends_with_the_same_weights():
     small = [
         "teacher.steps=20",
         "slice_head.steps=20",
+        "slice_network.steps=12",
         "student.steps=12",
         "student.label_steps=12",
         "student.members=1",

@@ -57,6 +57,7 @@ TINY = {
     "divergence.labelled_images": 2,
     "divergence.interpolation_start": 0.0,
     "pseudo_labels.views": 1,
+    "slice_network.steps": 0,  # there were none at that commit
     "student.window": 32,
     "student.widths": [8, 8, 8],
     "student.steps": 3,

@@ -1,7 +1,8 @@
-"""The method on one page: a 2-D teacher that learns from all slices guides 3-D students that see few labels.
+"""The method on one page: 2-D networks on slices, and 3-D students that start from where organs lie.
 
-The five stages of CDKD, "Learning 3-D Ultrasound Segmentation under Extreme Label Deficiency", Zhang, Qin, Zhu, Ban,
-Anthony, Ultrasound in Medicine & Biology 2026, doi 10.1016/j.ultrasmedbio.2025.12.014; for its teacher see
+Labelled slices that are left out tell how much each counts. A 2-D teacher that learns from all slices guides the
+students: the five stages of CDKD, "Learning 3-D Ultrasound Segmentation under Extreme Label Deficiency", Zhang, Qin,
+Zhu, Ban, Anthony, Ultrasound in Medicine & Biology 2026, doi 10.1016/j.ultrasmedbio.2025.12.014; for its teacher see
 `method.vit_teacher`. With the method `information-divergence` the teacher is IDL's, see `method.pair_teacher`.
 """
 
@@ -80,7 +81,7 @@ def train(
         ...     Path("new-study"), Path("images"), Path("labels"), organs=["solid", "fluid"], label_fraction=0.2
         ... )
         >>> steps = {"teacher.steps": 2, "slice_head.steps": 2, "student.steps": 2, "student.label_steps": 0}
-        >>> in_seconds = {**steps, "teacher.slice_size": 32, "student.rounds": 1}
+        >>> in_seconds = {**steps, "slice_network.steps": 2, "teacher.slice_size": 32, "student.rounds": 1}
         >>> model = train(study, changed(preset("quick"), in_seconds), torch.device("cpu"))
         >>> model.organs
         ('solid', 'fluid')

@@ -47,7 +47,7 @@ PATIENCE_S = 3600
 # A small study needs less training than the preset gives.
 SETTINGS = (
     "working_grid.max_voxels=32 student.window=32 teacher.steps=60 slice_head.steps=60 student.steps=40 "
-    "student.label_steps=1500 student.label_steps_from=1"
+    "student.label_steps=1500 student.label_steps_from=1 slice_network.steps=100"
 )
 PAINTED_SLICES = 4
 UNLABELLED_CASE = 5  # the volume that is looked at, none of whose slices is labelled

@@ -198,9 +198,14 @@ def test_every_switch_of_the_ablation_changes_what_is_learnt(tmp_path, simulated
     with_prior, without = student_of("with", {}), student_of("without", quick)
     assert torch.equal(student_of("again", quick), without)
     assert on_prior < set(ABLATION)
-    for name in ABLATION[1:]:
+    for name in set(ABLATION[1:]) - {"ours-no-slice-networks"}:  # which students know nothing of
         other = student_of(name, {**({} if name in on_prior else quick), **VARIANTS[name].changes})
         assert not torch.equal(other, with_prior if name in on_prior else without), name
+
+
+@pytest.mark.parametrize("name", ["ours-no-slice-networks", "ours-divergence", "cdkd"])
+def test_these_variants_have_no_2d_networks_beside_the_students(name):
+    assert changed(Settings(), VARIANTS[name].changes).slice_network.steps == 0 < Settings().slice_network.steps
 
 
 def test_training_images_are_degraded_each_in_its_own_way_the_same_in_every_run(tmp_path, design):

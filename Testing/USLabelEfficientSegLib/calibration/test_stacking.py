@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from USLabelEfficientSegLib.calibration.stacking import HeldOutSlice, Shares, log_loss, stacked_weights
+from USLabelEfficientSegLib.calibration.stacking import HeldOutSlice, log_loss, stacked_weights
 
 
 def held_out(*probabilities, pixels=400, seed=0):
@@ -54,15 +54,3 @@ def test_the_log_loss_is_that_of_the_true_classes():
 
 def test_a_certain_and_wrong_candidate_has_a_finite_loss():
     assert log_loss([held_out(0.0)], 0) == pytest.approx(-math.log(1e-4), rel=1e-3)
-
-
-@pytest.mark.parametrize(("share", "helps"), [(0.0, True), (0.6, True), (0.95, False)])
-def test_a_beaten_location_is_not_used(share, helps):
-    shares = Shares(share, 5, (0.1, 0.5))
-
-    assert shares.location_helps is helps
-    assert ("says little" in shares.told()) is not helps
-
-
-def test_it_is_told_when_nothing_could_be_measured():
-    assert "nothing is left out" in Shares(1.0).told()

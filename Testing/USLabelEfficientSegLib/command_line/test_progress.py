@@ -98,6 +98,14 @@ def test_students_that_learn_beside_do_not_mean_that_what_comes_before_them_is_d
     assert total.share == pytest.approx(35 / 200)
 
 
+def test_2d_networks_that_learn_beside_each_other_do_not_mean_that_the_first_is_done():
+    plan = [(NumberedStage(Stage.SLICE_NETWORK, member=member), 50.0) for member in (1, 2)]
+    total = TotalProgress(plan)
+    total(Event("slice network 2", 5, 10))
+
+    assert total.share == pytest.approx(25 / 100)
+
+
 def test_when_nobody_reads_the_output_the_work_is_asked_to_stop(monkeypatch):
     def broken(*_, **__):
         raise BrokenPipeError(32, "Broken pipe")

@@ -60,10 +60,10 @@ def test_how_long_it_takes_is_told_before_it_starts_where_that_is_known(study, c
     _, changed, _ = call("train", study.folder, "--device", "cpu", "--set", "student.steps=7")
 
     slices = sum(len(case.labels.slices) for case in study.cases)
-    seconds = seconds_on_processor("quick", 3, slices)
-    assert seconds is not None
-    minutes = duration(seconds)
-    assert f"On cpu. It takes about {minutes} on one core" in unchanged
+    estimate = seconds_on_processor("quick", 3, slices, axes=1)
+    assert estimate is not None
+    least, most = map(duration, estimate)
+    assert f"On cpu. It takes about {least} on one core of a server's processor, or {most} where it helps" in unchanged
     assert "On cpu. How long it takes, shows once its first steps are measured." in changed
 
 

@@ -2,11 +2,11 @@ import shutil
 
 import numpy as np
 import pytest
-from trained_studies import CPU, stages
+from trained_studies import CPU, label_another_slice, stages
 
 from USLabelEfficientSegLib.annotation.sparse_labels import UNLABELLED
-from USLabelEfficientSegLib.calibration.stacking import Shares
-from USLabelEfficientSegLib.disk.study_layout import FIRST_MODEL_NAME, MODEL_NAME
+from USLabelEfficientSegLib.calibration.shares import Shares
+from USLabelEfficientSegLib.disk.study_layout import EARLIER_MODEL_NAME, FIRST_MODEL_NAME, MODEL_NAME
 from USLabelEfficientSegLib.errors import Cancelled, Notice
 from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, write_label_map
 from USLabelEfficientSegLib.imaging.scan import LabelMap
@@ -18,6 +18,7 @@ from USLabelEfficientSegLib.method.slice_networks import slice_trainings
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation.loading import load_model
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
+from USLabelEfficientSegLib.segmentation.model_header import Voters, read_voters
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.settings import changed
 from USLabelEfficientSegLib.study.study import Study
@@ -66,7 +67,45 @@ def test_where_location_says_little_2d_networks_are_the_model(study, with_networ
     assert "teacher" not in done
     assert list(done)[-1] == "finished"
     messages = [event.message for event in read_events(study.run_folder / "events.jsonl") if event.message]
-    assert "where organs lie says little: 2-D networks have 97% of the votes, by 4 slices left out" in messages
+    assert (
+        "Where organs lie says little here: 2-D networks on slices decide alone (4 labelled slices left out)"
+        in messages
+    )
+
+
+def test_the_provenance_holds_what_was_measured(study, with_networks, monkeypatch):
+    weighed(monkeypatch, 0.6)
+    train(study, with_networks, CPU)
+    voters = read_voters(study.run_folder / MODEL_NAME)
+
+    assert voters == Voters(2, 1, Shares(0.6, 4, (0.1, 0.2)))
+
+
+def test_study_show_and_the_report_tell_what_decides(study, with_networks, monkeypatch, call, tmp_path):
+    weighed(monkeypatch, 0.97)
+    train(study, with_networks, CPU)
+    told = "Where organs lie says little here: 2-D networks on slices decide alone (4 labelled slices left out)."
+
+    assert told in call("study", "show", study.folder)[1].splitlines()
+    assert told in call("train", study.folder, "--device", "cpu")[1].splitlines()
+    code, out, err = call("report", study.folder, "--output", tmp_path / "report.html", "--device", "cpu")
+    html = (tmp_path / "report.html").read_text()
+    assert code == 0, out + err
+    assert told in html and "were not needed" in html and "student.steps" not in html
+
+
+def test_a_model_without_students_is_exported_and_measures(study, with_networks, monkeypatch, call, tmp_path):
+    weighed(monkeypatch, 0.97)
+    train(study, with_networks, CPU)
+    exported = tmp_path / "exported.safetensors"
+    shutil.copy(study.run_folder / MODEL_NAME, exported)
+    image = study.folder / study.cases[0].image.file
+
+    code, out, err = call("segment", exported, image, "--output", tmp_path / "out", "--probability", "--uncertainty")
+
+    assert code == 0, out + err
+    assert call("measure", tmp_path / "out", "--output", tmp_path / "volumes.csv")[0] == 0
+    assert len((tmp_path / "volumes.csv").read_text().splitlines()) == 3
 
 
 def test_such_a_model_segments_a_volume_and_comes_back_from_its_file(study, with_networks, monkeypatch, simulated):
@@ -88,7 +127,7 @@ def test_the_shares_are_measured_on_slices_left_out(tmp_path, simulated, with_ne
 
     assert model is not None
     messages = [event.message for event in read_events(study.run_folder / "events.jsonl") if event.message]
-    assert any("by 4 slices left out" in message for message in messages)
+    assert any("(4 labelled slices left out)" in message for message in messages)
     assert {f"cross-fitting {number}" for number in (1, 2, 3)} <= set(stages(study))
 
 
@@ -97,7 +136,7 @@ def test_a_single_volume_with_labels_leaves_nothing_to_measure(tmp_path, simulat
     train(study, with_networks, CPU)
 
     messages = [event.message for event in read_events(study.run_folder / "events.jsonl") if event.message]
-    assert any("nothing is left out: 2-D networks have 100%" in message for message in messages)
+    assert any("One volume with labelled organs cannot tell" in message for message in messages)
 
 
 def test_in_a_study_of_one_volume_location_and_2d_networks_vote_alike(tmp_path, simulated, with_networks):
@@ -163,6 +202,31 @@ def test_with_more_labels_2d_networks_learn_anew(tmp_path, simulated, with_netwo
 
     assert first is not None and second is not None and second.slices is not None
     assert first.digest() != second.digest()
+    assert "continuing" not in stages(study)
+
+
+def test_students_of_an_earlier_model_are_forgotten_with_it(study, with_networks, monkeypatch):
+    weighed(monkeypatch, 0.6)
+    train(study, with_networks, CPU)
+    label_another_slice(study)
+    weighed(monkeypatch, 0.97)
+    train(Study.open(study.folder), with_networks, CPU)
+    label_another_slice(study)
+    weighed(monkeypatch, 0.6)
+    last = train(Study.open(study.folder), with_networks, CPU)
+
+    assert last is not None and len(last.networks) == 2
+    assert not (study.run_folder / EARLIER_MODEL_NAME).exists()
+    assert "continued_from" not in last.provenance
+
+
+def test_from_the_teacher_2d_networks_learn_anew_and_so_do_students(study, with_networks, monkeypatch):
+    weighed(monkeypatch, 0.6)
+    first = train(study, with_networks, CPU)
+    again = train(study, with_networks, CPU, from_teacher=True)
+
+    assert first is not None and again is not None
+    assert first.digest() == again.digest()
 
 
 def test_votes_are_kept_and_not_made_again(study, with_networks, monkeypatch):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from USLabelEfficientSegLib.calibration.shares import Shares
 from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.report.blocks import Table, number
 from USLabelEfficientSegLib.report.content import ReportCase, ReportContent, case_labels
@@ -15,6 +16,7 @@ from USLabelEfficientSegLib.report.document import report_document
 from USLabelEfficientSegLib.report.kinds import VOLUMES
 from USLabelEfficientSegLib.report.visits import Visit
 from USLabelEfficientSegLib.report.writing import write_report
+from USLabelEfficientSegLib.segmentation.model_header import Voters
 
 ORGANS = ("prostate", "cyst <1 & 2>")
 
@@ -130,6 +132,22 @@ def test_the_report_tells_of_the_method_that_was_used(tmp_path, simulated_case, 
 
     assert told in html and "10.1016/j.ultrasmedbio.2025.12.014" in html
     assert untold not in html
+
+
+@pytest.mark.parametrize(
+    ("voters", "told", "untold"),
+    [
+        (Voters(2, 1, Shares(0.6, 12, (0.1, 0.5))), "2-D networks on slices have 60 % of the votes", "were not needed"),
+        (Voters(0, 1, Shares(0.97, 12, (0.1, 0.5))), "were not needed", "3-D student learns"),
+        (Voters(2, 1), "3-D student learns", "2-D network for each axis"),
+    ],
+)
+def test_the_report_tells_who_votes_in_the_model(tmp_path, simulated_case, content, voters, told, untold):
+    html = texts(written(tmp_path / "report.html", replace(content([simulated_case()]), voters=voters)))
+
+    assert told in html and untold not in html
+    if voters.shares is not None:
+        assert f"{voters.shares.told()}." in html
 
 
 def test_a_report_without_intervals_says_so(tmp_path, simulated_case, content):

@@ -50,9 +50,7 @@ def test_one_labelled_slice_suffices_for_an_organ_that_is_plain_to_see(tmp_path)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
-    one, same, other = (
-        state(train(tmp_path / name, 4, seed=seed)) for name, seed in (("a", 1), ("b", 1), ("c", 2))
-    )
+    one, same, other = (state(train(tmp_path / name, 4, seed=seed)) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
 
     assert all(torch.equal(a, b) for a, b in zip(one, same, strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(one, other, strict=True))

@@ -195,6 +195,8 @@ def test_what_is_new_since_the_training_and_what_it_would_continue_from(session,
         made = {"networks": networks, "provenance": {"settings": preset("quick").model_dump(mode="json")}}
         save_checkpoint(earlier, {}, {"model": made})
         assert session.hasSupervisedStudents() is alone
+    save_checkpoint(earlier, {}, {"model": {"networks": 0, "provenance": {}}})
+    assert not session.continues()  # 2-D networks learn anew
 
     volumes[0].SetAttribute("USLabelEfficientSeg.Study", "")
     volumes[0].SetName("another")

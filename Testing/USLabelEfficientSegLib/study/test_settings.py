@@ -27,6 +27,7 @@ def test_full_preset_follows_the_paper() -> None:
     assert (labels.views, labels.rotation_degrees, labels.shift) == (20, 45.0, 0.1)
     assert (labels.fidelity, labels.smoothness) == (1000.0, 100.0)
     assert full.student.network == "published"
+    assert full.slice_network.steps == 0
 
 
 def test_unknown_preset_is_refused() -> None:
@@ -65,7 +66,7 @@ def test_settings_cannot_be_changed_in_place() -> None:
 
 def test_every_setting_explains_itself() -> None:
     sections = [Settings(), *(v for v in dict(Settings()).values() if isinstance(v, BaseModel))]
-    assert len(sections) == 8
+    assert len(sections) == 9
     for section in sections:
         for name, field in type(section).model_fields.items():
             assert field.description or isinstance(getattr(section, name), BaseModel), name
@@ -79,6 +80,16 @@ def test_learning_rates_follow_their_definition() -> None:
     assert rates[0] == pytest.approx(0.2) and rates[10] == 2.0 and rates[60] == pytest.approx(1.25)
     assert rates[:11] == sorted(rates[:11]) and rates[10:] == sorted(rates[10:], reverse=True)
     assert 0.5 < rates[-1] < 0.501
+
+
+def test_a_training_stored_without_2d_networks_has_none_and_keeps_its_record() -> None:
+    stored = preset("quick").model_dump(mode="json")
+    del stored["slice_network"]
+
+    settings = parse_settings("run.json", stored)
+
+    assert settings == changed(preset("quick"), {"slice_network.steps": 0})
+    assert settings.model_dump(mode="json") == stored
 
 
 @pytest.mark.parametrize("radians", [0.0, 0.013, 0.2, 0.3, 1.5])

@@ -14,8 +14,8 @@ def test_settings_of_the_other_method_are_not_among_those_used():
 
     used = settings_used(settings, 3)
 
-    # Of 83 settings 27 are of the information divergence, which was not used.
-    assert len(flat_settings(settings)) == 83 and len(used) == 56
+    # Of 97 settings 27 are of the information divergence, which was not used.
+    assert len(flat_settings(settings)) == 97 and len(used) == 70
     assert "divergence" not in sections(used) and used["student.steps"] == str(settings.student.steps)
 
 
@@ -29,6 +29,17 @@ def test_information_divergence_has_its_own_settings_and_no_vision_transformer(p
     assert ("divergence.transformer_width" in used) is transformer
     assert "divergence.slice_steps" in used and "divergence.steps" not in used
     assert "student.correlation_weight" not in used  # features of the vision transformer are needed for it
+
+
+def test_2d_networks_that_decide_alone_have_their_own_settings_and_none_of_students():
+    used = settings_used(Settings(), 3, students=False)
+
+    assert sections(used) == {"working_grid", "slice_network", "segmentation"}
+    assert used["slice_network.steps"] == str(Settings().slice_network.steps)
+
+
+def test_without_2d_networks_their_settings_do_not_count():
+    assert "slice_network" not in sections(settings_used(changed(Settings(), {"slice_network.steps": 0}), 3))
 
 
 def test_2d_images_have_no_settings_of_volumes():

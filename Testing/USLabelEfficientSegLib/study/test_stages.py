@@ -16,6 +16,9 @@ NAMES = {
     "student 12.3": NumberedStage(Stage.STUDENT, round=12, member=3),
     "student continued.1": NumberedStage(Stage.STUDENT, round=CONTINUED, member=1),
     "labels alone 3": NumberedStage(Stage.SUPERVISED, member=3),
+    "slice network 2": NumberedStage(Stage.SLICE_NETWORK, member=2),
+    "cross-fitting 5": NumberedStage(Stage.CROSS_FITTING, member=5),
+    "slice votes": NumberedStage(Stage.SLICE_VOTES),
 }
 
 
@@ -46,6 +49,10 @@ def test_every_stage_has_a_title_for_people(stage: Stage) -> None:
         ("student continued.1", "Learning on in 3-D"),
         ("labels alone 1", "Learning in 3-D from your labels alone"),
         ("labels alone 2", "Learning in 3-D from your labels alone, network 2"),
+        ("slice network 1", "Learning in 2-D"),
+        ("slice network 2", "Learning in 2-D, network 2"),
+        ("cross-fitting", "Testing on slices left out"),
+        ("cross-fitting 2", "Testing on slices left out, network 2"),
         ("pseudo-labels", "Proposing labels for all slices"),
         ("pseudo-labels 2", "Improving the proposals"),
         ("measuring heads", "Measuring heads"),

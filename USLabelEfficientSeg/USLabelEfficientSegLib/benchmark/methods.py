@@ -42,7 +42,10 @@ VARIANTS = {
     "ours-no-distillation": Variant(
         "Ours, no distillation", {"student.correlation_weight": 0.0}, "No correlation distillation."
     ),
-    "ours-no-location": Variant("Ours, no location prior", {"location_prior": False}, "Every place is alike at first."),
+    "ours-no-slice-networks": Variant(
+        "Ours, no 2-D networks", {"slice_network.steps": 0}, "The 3-D students and the location prior are the model."
+    ),
+    "ours-no-location": Variant("Ours, no location prior", {"location_prior": False}, "2-D networks are the model."),
     "ours-no-prior-vote": Variant(
         "Ours, no vote of the prior",
         {"segmentation.prior_votes": False},
@@ -62,8 +65,9 @@ VARIANTS = {
     ),
     "ours-divergence": Variant(
         "Ours, taught by IDL",
-        {"method": "information-divergence"},
-        "The pair of networks of IDL (arXiv 2509.06495) teaches the 3-D student in place of the ViT.",
+        {"method": "information-divergence", "slice_network.steps": 0},
+        "The pair of networks of IDL (arXiv 2509.06495) teaches the 3-D student in place of the ViT; no 2-D networks "
+        "vote.",
     ),
     "cdkd": Variant(
         "CDKD, published settings",
@@ -75,6 +79,7 @@ VARIANTS = {
             "pseudo_labels.views": 20,
             "pseudo_labels.rotation_degrees": 45.0,
             "pseudo_labels.shift": 0.1,
+            "slice_network.steps": 0,
             "student.network": "published",
             "student.rounds": 1,
             "student.members": 1,

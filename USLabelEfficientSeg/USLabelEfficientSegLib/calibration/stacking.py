@@ -22,10 +22,6 @@ _INDEPENDENT = 100.0  # voxels that a slice counts as
 _CONCENTRATION = 1.5  # a
 _LEAST_PROBABILITY = 1e-4  # as in the pool itself
 _MOST_STEPS = 200
-BEATEN = 0.15  # a candidate with a smaller share of the votes is not used
-# Share of the 2-D networks where one volume shows organs: it cannot tell where others have them, but where it has them
-# itself.
-ONE_OF_SEVERAL, ONLY_VOLUME = 1.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -80,31 +76,3 @@ def log_loss(slices: Sequence[HeldOutSlice], candidate: int) -> float:
         -(each.target * each.votes[candidate].clamp_min(_LEAST_PROBABILITY).log()).sum(dim=0).mean() for each in slices
     ]
     return float(torch.stack(losses).mean())
-
-
-@dataclass(frozen=True)
-class Shares:
-    """What the candidates weigh.
-
-    Attributes:
-        slices: share of the 2-D networks in all votes; the location prior, and what starts from it, has the rest.
-        held_out: how many slices tell so; 0: it is not measured.
-        losses: log-losses of the 2-D networks and of the prior on these slices.
-    """
-
-    slices: float = 0.0
-    held_out: int = 0
-    losses: tuple[float, float] | None = None
-
-    @property
-    def location_helps(self) -> bool:
-        """Whether the location prior is used at all."""
-        return self.slices < 1 - BEATEN
-
-    def told(self) -> str:
-        """One sentence for events and reports."""
-        if not self.held_out:
-            alone = "one volume has labelled organs, so nothing is left out"
-            return f"{alone}: 2-D networks have {self.slices:.0%} of the votes"
-        place = "where organs lie helps" if self.location_helps else "where organs lie says little"
-        return f"{place}: 2-D networks have {self.slices:.0%} of the votes, by {self.held_out} slices left out"

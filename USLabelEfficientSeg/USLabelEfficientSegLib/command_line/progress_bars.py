@@ -18,6 +18,7 @@ from .terminal import Terminal
 
 SECONDS_BETWEEN_FRAMES = 0.2
 _STAGE_WIDTH, _BAR_WIDTH, _TIME_WIDTH = 38, 16, 14  # with the percentage 79 columns
+_BESIDE = (Stage.SLICE_NETWORK, Stage.CROSS_FITTING, Stage.SUPERVISED)  # may learn beside the stages before them
 _LEAST_SHARE, _LEAST_SECONDS = 0.02, 5.0  # before that the rest cannot be estimated
 TOTAL = "Total"
 
@@ -106,14 +107,11 @@ class TotalProgress:
         self._start: tuple[float, float] | None = None
 
     def __call__(self, event: Event) -> None:
-        """Take an event up; earlier stages without events were done by an earlier start.
-
-        Only supervised students may learn beside the stages before them.
-        """
+        """Take an event up; earlier stages without events were done by an earlier start."""
         found = event.numbered
         if found in self._plan:
             for stage in self._plan:
-                if stage == found or found.stage is Stage.SUPERVISED:
+                if stage == found or found.stage in _BESIDE:
                     break
                 self._done.setdefault(stage, 1.0)
             self._done[found] = event.step / max(event.of, 1)

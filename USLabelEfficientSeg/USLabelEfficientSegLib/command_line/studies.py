@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ..errors import InputError
 from ..imaging.dimension import words_of
 from .console import console, shell
 from .help_texts import EPILOG, first_sentence
@@ -183,6 +184,7 @@ def show(
         return
     console.say(f"{study}: {_overview(summary)}.")
     console.say(f"Training: {_training_text(opened)}")
+    _tell_what_decides(opened)
     for organ, counts in summary["organs"].items():
         console.say(f"  {organ}: on {counts['labelled_slices']} labelled {opened.words.slices}")
     _tell_unseen(summary)
@@ -239,6 +241,23 @@ def _training_text(study: "Study") -> str:
         news = _news(study)
         return f"finished, without the {news} that are new since" if news else "finished"
     return f"{stage_title(last['stage'])}, {last['step']} of {last['of']}, {last['state']}"
+
+
+def _tell_what_decides(study: "Study") -> None:
+    """What decides in the study's model, where that was measured."""
+    from ..disk.study_layout import MODEL_NAME
+    from ..segmentation.model_header import read_voters
+
+    model = study.run_folder / MODEL_NAME
+    if not model.exists():
+        return
+    try:
+        voters = read_voters(model)
+    except InputError as error:
+        console.caution(str(error))
+        return
+    if voters is not None and voters.shares is not None:
+        console.say(f"{voters.shares.told()}.")
 
 
 def tell_stray(study: "Study") -> None:

@@ -87,13 +87,14 @@ def train(
 ) -> None:
     """Train a network for the organs of a study, from all its volumes and its few labelled slices.
 
-    A 2-D network, the teacher, first learns from all slices without labels. With the labelled slices it then proposes
-    labels for all others. These are smoothed in 3-D, and 3-D networks, the students, learn from both. With the method
-    information-divergence the teacher is UNeXt, a 2-D network that learns from a partner: its own moving average, or
-    a Swin-Unet that it teaches in turn (--set divergence.partner=swin-unet). Students then learn no correlations from
-    the teacher. Training can be stopped at any time with Ctrl-C, or die with the machine: the same command continues
-    it with the same settings. After new or corrected labels, volumes or images, the same command continues from the
-    model.
+    2-D networks learn from the labelled slices. Labelled slices that are left out tell how much they count beside where
+    organs lie: where location says little, they are the model. Where it helps, another 2-D network, the teacher, learns
+    from all slices without labels. With the labelled slices it then proposes labels for all others. These are smoothed
+    in 3-D, and 3-D networks, the students, learn from both. With the method information-divergence the teacher is
+    UNeXt, a 2-D network that learns from a partner: its own moving average, or a Swin-Unet that it teaches in turn
+    (--set divergence.partner=swin-unet). Students then learn no correlations from the teacher. Training can be stopped
+    at any time with Ctrl-C, or die with the machine: the same command continues it with the same settings. After new or
+    corrected labels, volumes or images, the same command continues from the model.
 
     A study of 2-D images is trained with information-divergence, in rounds: each teaches the next
     (--set divergence.rounds=2). UNeXt is its model.
@@ -242,6 +243,7 @@ def _tell_what(study: "Study", settings: "Settings") -> None:
 def _tell_time(study: "Study", settings: "Settings", where: str) -> None:
     """An estimate if there is an honest one: for the preset quick, unchanged, on a processor."""
     from ..disk.study_layout import MODEL_NAME
+    from ..study.coverage import labelled_axes, volumes_with_organs
     from ..study.settings import preset
     from ..study.training_time import seconds_on_processor
 
@@ -249,16 +251,30 @@ def _tell_time(study: "Study", settings: "Settings", where: str) -> None:
     unchanged = settings == preset(settings.preset).model_copy(update={"seed": settings.seed})
     anew = not (study.run_folder / MODEL_NAME).exists()
     known = study.dimension == 3 and anew and unchanged and where == "cpu"
-    seconds = seconds_on_processor(settings.preset, len(study.cases), slices) if known else None
-    if seconds is None:
+    estimate = seconds_on_processor(
+        settings.preset,
+        len(study.cases),
+        slices,
+        axes=len(labelled_axes(study)),
+        labelled_volumes=volumes_with_organs(study),
+    )
+    if estimate is None or not known:
         console.say(f"On {where}. How long it takes, shows once its first steps are measured.")
-    else:
-        takes = f"It takes about {duration(seconds)} on one core of a server's processor, less where others are idle."
-        console.say(f"On {where}. {takes}")
+        return
+    longer = f", or {duration(estimate.most)} where it helps to know where organs lie"
+    console.say(
+        f"On {where}. It takes about {duration(estimate.least)} on one core of a server's processor"
+        f"{longer if estimate.most > estimate.least else ''}; less where other cores are idle."
+    )
 
 
 def _tell_model(study: "Study") -> None:
     from ..disk.study_layout import MODEL_NAME
+    from ..segmentation.model_header import read_voters
 
-    console.say(f"Model: {study.run_folder / MODEL_NAME}")
+    model = study.run_folder / MODEL_NAME
+    voters = read_voters(model)
+    if voters is not None and voters.shares is not None:
+        console.say(f"{voters.shares.told()}.")
+    console.say(f"Model: {model}")
     console.next(f"uslabelseg segment {shell(study.folder)} IMAGE... --output segmentations")

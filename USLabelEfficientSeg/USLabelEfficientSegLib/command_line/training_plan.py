@@ -4,13 +4,19 @@ The seconds were measured with the preset quick on one core of a server processo
 presets they only tell how the time is shared between the stages.
 """
 
+from contextlib import suppress
+
 from ..disk.study_layout import MODEL_NAME
+from ..errors import InputError
 from ..method.pair_teacher import SECONDS_A_STEP
-from ..method.plan import labelled_slices, training_plan
+from ..method.plan import FOLDS, SHARE_OF_STEPS, labelled_slices, training_plan
 from ..method.slice_teacher import SLICE_TEACHERS
+from ..segmentation.model_header import read_voters
+from ..study.coverage import labelled_axes, volumes_with_organs
 from ..study.settings import Settings
 from ..study.stages import CONTINUED, NumberedStage, Stage
 from ..study.study import Study
+from ..study.training_time import SECONDS_A_SLICE_STEP, SECONDS_A_SLICE_VOTE
 
 _READING, _ALIGNING, _PROPOSING, _CALIBRATING = 0.4, 0.4, 0.3, 0.1  # a volume
 _STUDENT_STEP = 0.033
@@ -42,17 +48,43 @@ def planned_stages(study: Study, settings: Settings, until: Stage = Stage.STUDEN
     teacher = [(NumberedStage(stage), seconds) for stage, seconds in durations.items()]
     if until is Stage.TEACHER:
         return [*reading[:1], *teacher[:1]]
-    before = [*reading, *teacher]
     if until is Stage.SLICE_HEAD:
-        return before
+        return [*reading, *teacher]
+    on_slices = _slice_networks(study, settings)
+    if on_slices and not _folds(study, settings):  # nothing to weigh them against
+        return [*reading, *on_slices, (NumberedStage(Stage.CALIBRATION), _CALIBRATING * count)]
+    before = [*reading, *on_slices, *teacher]
     before.append((NumberedStage(Stage.PSEUDO_LABELS), _PROPOSING * count))
     if until is Stage.PSEUDO_LABELS:
         return before
     return [*before, *_students(study, settings), (NumberedStage(Stage.CALIBRATION), _CALIBRATING * count)]
 
 
+def _slice_networks(study: Study, settings: Settings) -> list[tuple[NumberedStage, float]]:
+    """The 2-D networks, those that learn without some labels to tell what works, and their votes."""
+    steps, axes = settings.slice_network.steps, len(labelled_axes(study))
+    if not steps or not axes:
+        return []
+
+    def networks(stage: Stage, number: int, steps: float) -> list[tuple[NumberedStage, float]]:
+        return [(NumberedStage(stage, member=member), steps * SECONDS_A_SLICE_STEP) for member in range(1, number + 1)]
+
+    return [
+        *networks(Stage.SLICE_NETWORK, axes, steps),
+        *networks(Stage.CROSS_FITTING, _folds(study, settings) * axes, SHARE_OF_STEPS * steps),
+        (NumberedStage(Stage.SLICE_VOTES), SECONDS_A_SLICE_VOTE * axes * len(study.cases)),
+    ]
+
+
+def _folds(study: Study, settings: Settings) -> int:
+    """How many parts of the labelled volumes are left out in turn."""
+    showing = volumes_with_organs(study)
+    return min(FOLDS, showing) if showing > 1 and settings.location_prior else 0
+
+
 def _students(study: Study, settings: Settings) -> list[tuple[NumberedStage, float]]:
-    student, on = settings.student, (study.run_folder / MODEL_NAME).exists()  # or nothing is left to be done
+    """The students, which learn only where it helps to know where organs lie."""
+    student, on = settings.student, _has_students(study)  # or nothing is left to be done
     plan = training_plan(settings, labelled_slices(study), distilled_learn_on=on, supervised_learn_on=on)
 
     def members(stage: Stage, steps: int, round: int | None = None) -> list[tuple[NumberedStage, float]]:
@@ -66,3 +98,11 @@ def _students(study: Study, settings: Settings) -> list[tuple[NumberedStage, flo
         stages.append((NumberedStage(Stage.PSEUDO_LABELS, number), _PROPOSING * len(study.cases)))
         stages += members(Stage.STUDENT, plan.distilled.steps, number)
     return stages
+
+
+def _has_students(study: Study) -> bool:
+    """Whether the study has a model whose 3-D students learn on; of a damaged one the training itself will tell."""
+    with suppress(InputError):
+        voters = read_voters(study.run_folder / MODEL_NAME)
+        return voters is not None and voters.students > 0
+    return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..calibration.stacking import Shares
+from ..calibration.shares import Shares
 from ..study.stages import Stage
 from .cross_fitting import measured_shares
 from .run import Run

@@ -15,25 +15,25 @@ import numpy as np
 import torch
 
 from ..anatomy.location_prior import LocationPrior, fit_location_prior
-from ..calibration.stacking import ONE_OF_SEVERAL, ONLY_VOLUME, HeldOutSlice, Shares, log_loss, stacked_weights
+from ..calibration.shares import ONE_OF_SEVERAL, ONLY_VOLUME, Shares
+from ..calibration.stacking import HeldOutSlice, log_loss, stacked_weights
 from ..disk.study_layout import WEIGHTS_SUFFIX
 from ..imaging.normalisation import position_channels
 from ..segmentation.slice_voters import SliceVoter
 from ..slice_network.prediction import predict_slices
 from ..slice_network.slices import FineVolume
 from ..study.stages import NumberedStage, Stage
+from .plan import FOLDS, SHARE_OF_STEPS
 from .run import Run
 from .slice_networks import SliceTraining, fine_volumes, offer_network, trained_network
 
-FOLDS = 3
-SHARE_OF_STEPS = 0.4  # of the final networks': enough to compare
 _MOST_PIXELS = 4_000  # of a slice: neighbours tell the same
 
 
 def measured_shares(run: Run, trainings: Sequence[SliceTraining]) -> Shares:
     """Cross-fit the candidates, and weigh them by the slices left out."""
     if not run.settings.location_prior:
-        return Shares(1.0)
+        return Shares(1.0, by_settings=True)
     folds = folds_of(run)
     parts = [fold_trainings(run, trainings, number, fold) for number, fold in enumerate(folds)]
     for training in (each for part in parts for each in part):

@@ -8,7 +8,7 @@ everything made from them can be made again.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ..disk.files import sha256_of, writing
 from ..disk.study_layout import EARLIER_MODEL_NAME, EARLIER_TEACHER_NAME, MODEL_NAME, TEACHER_NAME, WEIGHTS_SUFFIX
 from ..errors import InputError
 from ..segmentation.model import SegmentationModel
+from ..segmentation.model_header import read_voters
 from ..study.provenance import images_added, labels_changed, read_continued_from, read_settings
 from ..study.settings import Settings
 from ..study.stages import Stage
@@ -76,11 +77,6 @@ class Learnt:
         teacher = study.run_folder / EARLIER_TEACHER_NAME
         return cls(EarlierModel.of(study), teacher if teacher.exists() else None)
 
-    def by_students(self) -> Learnt:
-        """The same without a model that has no students: 2-D networks learn anew, which takes them a minute or two."""
-        has_students = self.model is not None and self.model.model.networks
-        return self if has_students else replace(self, model=None)
-
 
 def set_aside(study: Study, settings: Settings, from_teacher: bool) -> None:
     """Before a training: keep what it continues from, and remove what no longer fits the labels and volumes.
@@ -101,7 +97,7 @@ def set_aside(study: Study, settings: Settings, from_teacher: bool) -> None:
     model, teacher = folder / MODEL_NAME, folder / TEACHER_NAME
     with writing(folder):
         if model.exists() and not from_teacher:
-            os.replace(model, folder / EARLIER_MODEL_NAME)
+            _set_model_aside(model, folder / EARLIER_MODEL_NAME)
         if more_volumes and teacher.exists() and is_complete(teacher):
             os.replace(teacher, folder / EARLIER_TEACHER_NAME)
         kept = {EARLIER_TEACHER_NAME}
@@ -116,3 +112,12 @@ def set_aside(study: Study, settings: Settings, from_teacher: bool) -> None:
     reason = "labels have changed" if labels_changed(study) else "volumes were added" if more_volumes else "as asked"
     message = f"{reason}: all but the teacher is trained anew"
     study.events.emit(Stage.READING_VOLUMES, 0, len(study.cases), message=message)
+
+
+def _set_model_aside(model: Path, earlier: Path) -> None:
+    """Keep a model whose students can learn on; 2-D networks learn anew, which takes them a minute or two."""
+    voters = read_voters(model)
+    if voters is not None and voters.students:
+        os.replace(model, earlier)
+    else:
+        earlier.unlink(missing_ok=True)

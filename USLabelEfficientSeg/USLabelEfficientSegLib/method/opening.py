@@ -84,7 +84,7 @@ def open_run(study: Study, settings: Settings, computing: Computing, from_teache
     for teacher in SLICE_TEACHERS.values():  # before anything is written: a file of weights may be a wrong one
         teacher.check(settings)
     set_aside(study, settings, from_teacher)
-    learnt, where = Learnt.of(study).by_students(), device_name(computing.device, computing.devices)
+    learnt, where = Learnt.of(study), device_name(computing.device, computing.devices)
     start_run(study, settings, where, continued_from=None if learnt.model is None else learnt.model.record)
     volumes = []
     for number, case in enumerate(study.cases, start=1):

@@ -14,7 +14,7 @@ import torch
 from ..anatomy.alignment import Template
 from ..anatomy.location_prior import LocationPrior, fit_location_prior
 from ..anatomy.training_volumes import TrainingVolume
-from ..calibration.stacking import Shares
+from ..calibration.shares import Shares
 from ..disk.files import writing
 from ..errors import Cancelled
 from ..segmentation.model import SegmentationModel

@@ -119,5 +119,3 @@ def with_slice_votes(run: Run, voters: SliceVoters) -> list[TrainingVolume]:
         return replace(volume, slice_votes=tuple(votes))
 
     return run.each_volume(Stage.SLICE_VOTES, voted)
-
-

@@ -107,6 +107,7 @@ def provenance_of(run: Run) -> dict[str, Any]:
             "settings": run.settings.model_dump(mode="json"),
             "images": image_checksums(run.study),
             "labels": label_checksums(run.study),
+            **({} if run.slices is None else {"votes": run.shares.record()}),
             **({} if earlier is None else {"continued_from": earlier.record}),
         }
     )

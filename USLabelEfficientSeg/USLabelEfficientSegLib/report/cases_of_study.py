@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..imaging.scan import LabelMap
 from ..measurement.segmenting import measure_prediction
 from ..segmentation.loading import load_model
+from ..segmentation.model_header import read_voters
 from ..segmentation.protocols import Model
 from ..study.coverage import in_percent, share_in_words
 from ..study.events import read_events, training_seconds
@@ -65,10 +66,12 @@ def with_training(content: ReportContent, study: Study) -> ReportContent:
     """The report with labels, training, settings and provenance of the study that its model is from."""
     events, settings, starts = read_events(study.events.path), read_settings(study), read_starts(study)
     last = starts[-1] if starts else {"versions": {}}
+    voters = read_voters(study.run_folder / MODEL_NAME)
     return replace(
         content,
         events=events,
-        settings=settings_used(settings, study.dimension) if settings else {},
+        voters=voters,
+        settings=settings_used(settings, study.dimension, voters is None or voters.students > 0) if settings else {},
         provenance={
             **_labelled(study),
             "training time": duration(training_seconds(events)),

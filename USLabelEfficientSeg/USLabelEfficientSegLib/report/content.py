@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ..imaging.scan import LabelMap, Scan
 from ..measurement.quantities import Measurement, Quantity
+from ..segmentation.model_header import Voters
 from ..study.events import Event
 from .blocks import Table
 from .kinds import Kind
@@ -89,6 +90,7 @@ class ReportContent:
         metrics: summary of an evaluation against references.
         settings: settings of the run by name, as text.
         provenance: versions, seed, checksums of weights and data by name, as text.
+        voters: who votes in the model; None: unknown, or a model of 2-D images.
     """
 
     title: str
@@ -101,6 +103,7 @@ class ReportContent:
     metrics: Table | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
+    voters: Voters | None = None
 
 
 def case_labels(names: Sequence[str], show_names: bool) -> dict[str, str]:

@@ -58,7 +58,7 @@ def report_document(content: ReportContent) -> Document:
         all_measurements_section(cases),
         cautions_section(rows),
         training_section(content.events),
-        method_section(kind, content.settings, rows),
+        method_section(kind, content.settings, rows, content.voters),
         settings_section(content.settings),
         provenance_section(content.provenance, cases),
     ]

@@ -113,9 +113,7 @@ def train_slice_network(
             state=TrainingState({"network": network, "average": average}, optimizer),
             step_function=lambda step, _: train_step(step, ahead.take(step)),
             settings={**settings.model_dump(mode="json"), "flips": list(flips), "images": images.digest()},
-            learning_rate=lambda step: warmup_cosine(
-                step, steps, settings.learning_rate, warmup=max(1, steps // 20)
-            ),
+            learning_rate=lambda step: warmup_cosine(step, steps, settings.learning_rate, warmup=max(1, steps // 20)),
         )
     return average.eval()
 

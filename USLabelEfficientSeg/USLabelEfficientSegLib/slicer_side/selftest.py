@@ -17,7 +17,7 @@ TINY_PRESET = {
     "working_grid.max_voxels": 32, "teacher.slice_size": 32, "teacher.steps": 3, "teacher.batch_size": 2,
     "slice_head.steps": 3, "slice_head.views": 1, "pseudo_labels.views": 1, "student.window": 32,
     "student.widths": [8, 8, 8], "student.steps": 3, "student.rounds": 1, "student.label_steps": 3,
-    "student.label_steps_from": 1,
+    "student.label_steps_from": 1, "slice_network.steps": 3,
 }  # fmt: skip
 
 

@@ -35,6 +35,7 @@ from .volume_nodes import nodeFromVoxels
 if TYPE_CHECKING:
     from ..annotation.sparse_labels import LabelledSlice, SparseLabels
     from ..disk.lock import Holder
+    from ..segmentation.model_header import Voters
     from ..study.study import Study
     from .labelling import LabelledSlices
 
@@ -299,19 +300,31 @@ class StudySession:
         return "labels" if labels_changed(self._study) else ""
 
     def continues(self) -> bool:
-        """Whether there is a model for training with news to continue from, or training continues from one already."""
-        return self.model is not None or (self._study.run_folder / EARLIER_MODEL_NAME).exists()
+        """Whether there are students for training with news to continue from, or training continues from some already.
+
+        Those in a damaged file count: training will tell what is wrong.
+        """
+        try:
+            voters = self._voters()
+        except InputError:
+            return True
+        return voters is not None and voters.students > 0
 
     def hasSupervisedStudents(self) -> bool:
         """Whether the model that training continues from has supervised students.
 
         Raises:
-            InputError: there is no such model, or it is damaged.
+            InputError: it is damaged.
         """
-        from ..training.checkpoint_header import read_metadata
+        voters = self._voters()
+        return voters is not None and voters.supervised
 
-        made = read_metadata(self.model or self._study.run_folder / EARLIER_MODEL_NAME)["model"]
-        return bool(made["networks"] > made["provenance"]["settings"]["student"]["members"])
+    def _voters(self) -> Voters | None:
+        """Who votes in the model that training continues from; None if there is none."""
+        from ..segmentation.model_header import read_voters
+
+        path = self.model or self._study.run_folder / EARLIER_MODEL_NAME
+        return read_voters(path) if path.exists() else None
 
     def writer(self) -> Holder | None:
         """The process that is writing the study now, for example a training that Slicer's end has left behind."""

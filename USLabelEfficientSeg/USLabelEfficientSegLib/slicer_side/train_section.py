@@ -10,6 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..errors import InputError
+from ..study.coverage import labelled_axes, volumes_with_organs
 from ..text.assignments import name_and_value
 from ..text.durations import duration
 from . import study_jobs
@@ -181,15 +182,20 @@ class TrainSection(Section):
         parameters, session = self.panel.parameters, self.panel.session
         if session is None:
             volumes, slices = max(sum(node is not None for node in parameters.volumes), 1), 0
+            labelled = {}
         else:
             volumes, slices = len(session.cases()), session.study.summary()["labelled_slices"]
-        seconds = seconds_on_processor(parameters.preset.value, volumes, slices, self.continued)
-        if seconds is None:
+            axes, showing = len(labelled_axes(session.study)), volumes_with_organs(session.study)
+            labelled = {"axes": axes, "labelled_volumes": showing} if slices else {}
+        estimate = seconds_on_processor(parameters.preset.value, volumes, slices, self.continued, **labelled)
+        if estimate is None:
             text = _("This preset is meant for a graphics card; a processor would take days (not measured).")
         else:
             text = _("About {time} on one core of a processor; this computer has {threads} threads.").format(
-                time=duration(seconds), threads=os.cpu_count()
+                time=duration(estimate.least), threads=os.cpu_count()
             )
+            if estimate.most > estimate.least:
+                text += " " + _("Where it helps to know where organs lie: {time}.").format(time=duration(estimate.most))
         if parameters.device != "cpu":
             text += " " + _("With a graphics card it is faster; how much was not measured.")
         if importlib.util.find_spec("torch") is None:

@@ -68,10 +68,12 @@ class StageProgress:
 
 
 def without_earlier_rounds(stages: Iterable[StageProgress]) -> list[StageProgress]:
-    """The stages, without students' rounds that a later round has followed: there may be many."""
+    """The stages, without students' rounds and tests that a later one has followed: there may be many."""
     found = [(stage, stage.round) for stage in stages]
     last = max((number for _, number in found), default=CONTINUED)
-    return [stage for stage, number in found if number in (CONTINUED, last)]
+    tests = [stage for stage, _ in found if stage.stage is Stage.CROSS_FITTING]
+    over = [stage.name for stage in tests[:-1] if stage.done]
+    return [stage for stage, number in found if number in (CONTINUED, last) and stage.name not in over]
 
 
 class TrainingMonitor:

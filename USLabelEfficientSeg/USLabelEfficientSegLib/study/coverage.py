@@ -34,9 +34,18 @@ def in_percent(fraction: float) -> str:
 
 def share_in_words(study: Study) -> str:
     """The label fraction in a report. Slices of several axes share voxels, so it may be below the count's."""
-    axes = {axis for case in study.cases if case.labels is not None for axis, _ in case.labels.slices}
-    once = ", where they cross counted once" if len(axes) > 1 else ""
+    once = ", where they cross counted once" if len(labelled_axes(study)) > 1 else ""
     return f"{in_percent(study.label_fraction())} of all{once}"
+
+
+def labelled_axes(study: Study) -> set[int]:
+    """The axes along which some slice is labelled."""
+    return {axis for case in study.cases if case.labels is not None for axis, _ in case.labels.slices}
+
+
+def volumes_with_organs(study: Study) -> int:
+    """How many volumes have a labelled slice that shows an organ."""
+    return sum(case.labels is not None and any(case.labels.organ_slices) for case in study.cases)
 
 
 def unseen_organs(study: Study) -> list[str]:

@@ -16,13 +16,15 @@ _POINTS = 200
 def training_curves_png(events: Sequence[Event]) -> bytes | None:
     """Losses against steps, one chart a stage in the order of the stages; None when no event holds a loss.
 
-    The rounds of a student are one chart, one after the other.
+    The rounds of a student are one chart, one after the other; networks that only test what works have none.
 
     Where a run was resumed or restarted, the last value of a step counts. A loss that falls by more than a
     factor of twenty is shown on a logarithmic axis.
     """
     stages: dict[str, dict[str, dict[int, float]]] = {}
     for event in events:
+        if event.numbered is not None and event.numbered.stage is Stage.CROSS_FITTING:
+            continue
         stage, step = _chart_of(event)
         for loss, value in event.losses.items():
             stages.setdefault(stage, {}).setdefault(loss, {})[step] = value

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from ...measurement.flags import Flag, sentence_of
 from ...measurement.quantities import Measurement
+from ...segmentation.model_header import Voters
 from ...study.events import Event
 from ..blocks import TEXT_MM, Block, Citations, Heading, Pairs, Paragraph, Picture, Section, Table
 from ..content import CaseSummary
@@ -57,10 +58,12 @@ def training_section(events: Sequence[Event]) -> Section:
     return Section("Training", [] if curves is None else [Picture(curves, caption, description, TEXT_MM)], folded=True)
 
 
-def method_section(kind: Kind, settings: Mapping[str, str], rows: Sequence[Measurement]) -> Section:
+def method_section(
+    kind: Kind, settings: Mapping[str, str], rows: Sequence[Measurement], voters: Voters | None = None
+) -> Section:
     """How scans were segmented and measured, how intervals were found, and where that is published."""
     intervals = dict.fromkeys(row.interval_method for row in rows if row.interval_method)
-    texts = [kind.method(settings), *kind.measures, *intervals]
+    texts = [kind.method(settings, voters), *kind.measures, *intervals]
     return Section("Method", [*map(Paragraph, texts), Citations(kind.citations)], folded=True)
 
 

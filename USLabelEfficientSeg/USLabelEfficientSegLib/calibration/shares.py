@@ -1,0 +1,75 @@
+"""What the candidates of a model weigh, and the words for it.
+
+Imports nothing heavy: `study show` tells it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+BEATEN = 0.15  # a candidate with a smaller share of the votes is not used
+# Share of the 2-D networks where one volume shows organs: it cannot tell where others have them, but where it has them
+# itself.
+ONE_OF_SEVERAL, ONLY_VOLUME = 1.0, 0.5
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What the candidates weigh.
+
+    Attributes:
+        slices: share of the 2-D networks in all votes; the location prior, and what starts from it, has the rest.
+        held_out: how many slices tell so; 0: it is not measured.
+        losses: log-losses of the 2-D networks and of the prior on these slices.
+        by_settings: whether the settings want no location prior, so that there is nothing to measure.
+    """
+
+    slices: float = 0.0
+    held_out: int = 0
+    losses: tuple[float, float] | None = None
+    by_settings: bool = False
+
+    @property
+    def location_helps(self) -> bool:
+        """Whether the location prior is used at all."""
+        return self.slices < 1 - BEATEN
+
+    def told(self) -> str:
+        """What decides, and why, in one sentence for people."""
+        share = f"2-D networks on slices have {100 * self.slices:.0f} % of the votes"
+        if self.held_out:
+            left_out = f"({self.held_out} labelled slice{'s' * (self.held_out > 1)} left out)"
+            if self.location_helps:
+                return f"Where organs lie helps here: {share} {left_out}"
+            return f"Where organs lie says little here: 2-D networks on slices decide alone {left_out}"
+        if self.by_settings:
+            return "2-D networks on slices decide alone, as the settings have it"
+        if not self.slices:
+            return "3-D networks and the place of the organs decide"
+        if self.location_helps:
+            return f"The only volume leaves none to measure on what works: {share}"
+        return "One volume with labelled organs cannot tell where they lie in others: 2-D networks on slices decide alone"
+
+    def record(self) -> dict[str, Any]:
+        """As the provenance of a model holds it."""
+        names = ("slice_networks", "location_prior")
+        losses = None if self.losses is None else dict(zip(names, self.losses, strict=True))
+        return {
+            "slice_networks": self.slices,
+            "held_out_slices": self.held_out,
+            "log_losses": losses,
+            "by_settings": self.by_settings,
+        }
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> Shares:
+        """What `record` has made. Raises `KeyError`, `TypeError` or `ValueError` for anything else."""
+        losses = record["log_losses"]
+        return cls(
+            float(record["slice_networks"]),
+            int(record["held_out_slices"]),
+            None if losses is None else (float(losses["slice_networks"]), float(losses["location_prior"])),
+            bool(record["by_settings"]),
+        )
