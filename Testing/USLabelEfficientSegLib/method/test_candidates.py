@@ -7,7 +7,7 @@ from trained_studies import CPU, label_another_slice, stages
 from USLabelEfficientSegLib.annotation.sparse_labels import UNLABELLED
 from USLabelEfficientSegLib.calibration.shares import Shares
 from USLabelEfficientSegLib.disk.study_layout import EARLIER_MODEL_NAME, FIRST_MODEL_NAME, MODEL_NAME
-from USLabelEfficientSegLib.errors import Cancelled, Notice
+from USLabelEfficientSegLib.errors import Cancelled, InputError, Notice
 from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, write_label_map
 from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.method import candidates
@@ -248,14 +248,16 @@ def test_a_first_model_can_be_used_while_the_training_goes_on(study, with_networ
         train(study, with_networks, CPU, cancelled=lambda: next(asked) >= 12 and study_has_first_model(study))
 
     with pytest.warns(Notice, match="has not ended"):
-        first = load_model(study.folder)
+        first = load_model(study.folder, first=True)
+    with pytest.raises(InputError, match="is not trained to the end yet"):  # nothing is calibrated or reported with it
+        load_model(study.folder)
     train(study, with_networks, CPU)
 
     assert isinstance(first, SegmentationModel)
     assert (first.networks, first.weights) == ((), pytest.approx((0.6, 0.4)))
     scan = read_volume(next((simulated / "images").iterdir()))
     assert first.predict(scan, CPU).labels().voxels.shape == scan.voxels.shape
-    last = load_model(study.folder)
+    last = load_model(study.folder, first=True)
     assert isinstance(last, SegmentationModel) and len(last.networks) == 2
 
 

@@ -104,7 +104,7 @@ def segment(
     refuse_pixel_sizes_of_volumes(sizes, dimension)
     processors = idle_processors(where)
     found = images_by_name(images, dimension)
-    trained = load_model(model)
+    trained = load_model(model, first=True)
     tune_memory()
     segment_scans(
         trained,

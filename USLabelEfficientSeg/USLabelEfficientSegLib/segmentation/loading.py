@@ -18,8 +18,12 @@ from .model_description import IMAGE_MODEL
 TrainedModel = SegmentationModel | ImageModel
 
 
-def load_model(path: Path) -> TrainedModel:
-    """The model of a study folder or of a model file; of a training that goes on the first model, which is told.
+def load_model(path: Path, *, first: bool = False) -> TrainedModel:
+    """The model of a study folder or of a model file.
+
+    Args:
+        path: the folder or the file.
+        first: of a training that has not ended the first model will do; a `Notice` tells of it.
 
     Raises:
         InputError: the study is not trained, or now has other organs than its model; a file that is no model.
@@ -32,11 +36,10 @@ def load_model(path: Path) -> TrainedModel:
         check_model(path)
         return _load(path)
     study = Study.open(path)
-    file, first = study.run_folder / MODEL_NAME, study.run_folder / FIRST_MODEL_NAME
-    if not file.exists() and first.exists():
-        told = "is the first model of a training that has not ended; it is used"
-        warnings.warn(Notice(first, told), stacklevel=2)
-        file = first
+    file = study.run_folder / MODEL_NAME
+    if first and not file.exists() and (study.run_folder / FIRST_MODEL_NAME).exists():
+        file = study.run_folder / FIRST_MODEL_NAME
+        warnings.warn(Notice(file, "is the first model of a training that has not ended; it is used"), stacklevel=2)
     if not file.exists():
         problem = "is not trained to the end yet"
         raise InputError(study.folder, problem, f"train it with `uslabelseg train {study.folder}`")
