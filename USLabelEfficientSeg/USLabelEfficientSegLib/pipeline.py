@@ -119,7 +119,7 @@ def new_model(run: Run) -> Stages:
         return finished_model(run, Students())
     offer_supervised_students(run)
     if run.slices is not None:
-        saved(run, Students(), FIRST_MODEL_NAME)
+        saved(run, Students(), FIRST_MODEL_NAME, told=False)  # the training does not end with it
         run.study.events.emit(Stage.SLICE_VOTES, 1, 1, message="a first model can be used while the training goes on")
     teacher = SLICE_TEACHERS[run.settings.method](run)
     yield from teacher.learn()  # 1: all slices, without labels; 2: the labelled ones
@@ -155,8 +155,8 @@ def finished_model(run: Run, students: Students) -> SegmentationModel:
     return model
 
 
-def saved(run: Run, students: Students, name: str) -> SegmentationModel:
+def saved(run: Run, students: Students, name: str, *, told: bool = True) -> SegmentationModel:
     """Students, 2-D networks and location prior vote; their volumes are calibrated on the labelled slices."""
-    model = calibrated(run, scaled(run, voting_model(run, students)))
+    model = calibrated(run, scaled(run, voting_model(run, students)), told=told)
     model.save(run.folder / name)
     return model

@@ -50,7 +50,9 @@ class Shares:
             return "3-D networks and the place of the organs decide"
         if self.location_helps:
             return f"The only volume leaves none to measure on what works: {share}"
-        return "One volume with labelled organs cannot tell where they lie in others: 2-D networks on slices decide alone"
+        return (
+            "One volume with labelled organs cannot tell where they lie in others: 2-D networks on slices decide alone"
+        )
 
     def record(self) -> dict[str, Any]:
         """As the provenance of a model holds it."""

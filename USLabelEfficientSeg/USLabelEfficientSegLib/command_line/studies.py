@@ -184,7 +184,7 @@ def show(
         return
     console.say(f"{study}: {_overview(summary)}.")
     console.say(f"Training: {_training_text(opened)}")
-    _tell_what_decides(opened)
+    tell_what_decides(opened)
     for organ, counts in summary["organs"].items():
         console.say(f"  {organ}: on {counts['labelled_slices']} labelled {opened.words.slices}")
     _tell_unseen(summary)
@@ -243,7 +243,7 @@ def _training_text(study: "Study") -> str:
     return f"{stage_title(last['stage'])}, {last['step']} of {last['of']}, {last['state']}"
 
 
-def _tell_what_decides(study: "Study") -> None:
+def tell_what_decides(study: "Study") -> None:
     """What decides in the study's model, where that was measured."""
     from ..disk.study_layout import MODEL_NAME
     from ..segmentation.model_header import read_voters

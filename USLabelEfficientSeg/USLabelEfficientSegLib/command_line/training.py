@@ -16,7 +16,7 @@ from .interruption import Interruption
 from .long_commands import long_command
 from .options import Changes, DeviceName, StudyFolder, parse_changes
 from .progress import Plan, shown_progress
-from .studies import tell_next, tell_stray
+from .studies import tell_next, tell_stray, tell_what_decides
 
 if TYPE_CHECKING:
     from ..study.settings import Settings
@@ -270,11 +270,7 @@ def _tell_time(study: "Study", settings: "Settings", where: str) -> None:
 
 def _tell_model(study: "Study") -> None:
     from ..disk.study_layout import MODEL_NAME
-    from ..segmentation.model_header import read_voters
 
-    model = study.run_folder / MODEL_NAME
-    voters = read_voters(model)
-    if voters is not None and voters.shares is not None:
-        console.say(f"{voters.shares.told()}.")
-    console.say(f"Model: {model}")
+    tell_what_decides(study)
+    console.say(f"Model: {study.run_folder / MODEL_NAME}")
     console.next(f"uslabelseg segment {shell(study.folder)} IMAGE... --output segmentations")

@@ -51,7 +51,7 @@ def planned_stages(study: Study, settings: Settings, until: Stage = Stage.STUDEN
     if until is Stage.SLICE_HEAD:
         return [*reading, *teacher]
     on_slices = _slice_networks(study, settings)
-    if on_slices and not _folds(study, settings):  # nothing to weigh them against
+    if on_slices and not _location_may_help(study, settings):
         return [*reading, *on_slices, (NumberedStage(Stage.CALIBRATION), _CALIBRATING * count)]
     before = [*reading, *on_slices, *teacher]
     before.append((NumberedStage(Stage.PSEUDO_LABELS), _PROPOSING * count))
@@ -80,6 +80,11 @@ def _folds(study: Study, settings: Settings) -> int:
     """How many parts of the labelled volumes are left out in turn."""
     showing = volumes_with_organs(study)
     return min(FOLDS, showing) if showing > 1 and settings.location_prior else 0
+
+
+def _location_may_help(study: Study, settings: Settings) -> bool:
+    """Whether there may be students beside 2-D networks: not if one of several volumes alone shows an organ."""
+    return settings.location_prior and (volumes_with_organs(study) > 1 or len(study.cases) == 1)
 
 
 def _students(study: Study, settings: Settings) -> list[tuple[NumberedStage, float]]:

@@ -49,10 +49,10 @@ def predicted(run: Run, model: SegmentationModel, volume: TrainingVolume) -> Ten
     return predict_inputs(model, volume.inputs, volume.sector, run.computing.device, volume.slice_votes).probability
 
 
-def calibrated(run: Run, model: SegmentationModel) -> SegmentationModel:
+def calibrated(run: Run, model: SegmentationModel, *, told: bool = True) -> SegmentationModel:
     """The model with its volumes' calibration on the labelled slices, and with statistics of the study.
 
-    With fewer than three labelled volumes there is no calibration.
+    With fewer than three labelled volumes there is no calibration. It is told in events, unless it is not to be.
     """
     axis = run.study.slice_axis
     others = tuple({1, 2, 3} - {axis + 1})
@@ -63,7 +63,7 @@ def calibrated(run: Run, model: SegmentationModel) -> SegmentationModel:
         features = IntensityFeatures(volume.grey.numpy(), volume.sector.numpy())
         return features, shares, probability.sum(axis=others, dtype=np.float64)
 
-    features, shares, profiles = zip(*run.each_volume(Stage.CALIBRATION, measured), strict=True)
+    features, shares, profiles = zip(*run.each_volume(Stage.CALIBRATION, measured, told=told), strict=True)
     geometries = [read_geometry(run.study.folder / case.image.file) for case in run.study.cases]
     extents_ml = [geometry.voxel_volume_ml * np.prod(geometry.shape) for geometry in geometries]
     volumes_ml = np.array(shares) * np.array(extents_ml)[:, None]

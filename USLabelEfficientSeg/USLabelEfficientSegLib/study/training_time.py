@@ -56,7 +56,7 @@ def seconds_on_processor(
         labelled_slices: in all of them.
         continued: what learns on, None if nothing does.
         axes: along how many axes slices are labelled: each has a 2-D network of its own.
-        labelled_volumes: that show an organ; a single one cannot tell where organs lie in others.
+        labelled_volumes: that show an organ; a single one cannot tell where organs lie in others, if there are any.
     """
     if preset != "quick":
         return None
@@ -65,7 +65,7 @@ def seconds_on_processor(
     on_slices = axes * (SECONDS_A_SLICE_STEP * steps + SECONDS_A_SLICE_VOTE * volumes)
     least = _FIXED_SECONDS_ALONE + _SECONDS_A_VOLUME_ALONE * volumes + on_slices
     with_students = on_slices + _seconds_of_students(volumes, labelled_slices, continued)
-    return Estimate(least, with_students if folds else least)
+    return Estimate(least, with_students if folds or volumes == 1 else least)
 
 
 def _seconds_of_students(volumes: int, labelled_slices: int, continued: Continued | None) -> float:
