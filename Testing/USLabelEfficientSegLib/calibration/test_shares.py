@@ -24,6 +24,11 @@ def test_a_beaten_location_is_not_used(share, helps):
             "Where organs lie helps here: 2-D networks on slices have 60 % of the votes (1 labelled slice left out)",
         ),
         (
+            Shares(0.0, 12, (0.5, 0.1)),
+            "Where organs lie tells more here than 2-D networks on slices do: these are not used "
+            "(12 labelled slices left out)",
+        ),
+        (
             Shares(ONE_OF_SEVERAL),
             "One volume with labelled organs cannot tell where they lie in others: 2-D networks on slices decide alone",
         ),

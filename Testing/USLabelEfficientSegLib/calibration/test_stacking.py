@@ -1,9 +1,15 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from USLabelEfficientSegLib.calibration.stacking import HeldOutSlice, log_loss, stacked_weights
+from USLabelEfficientSegLib.calibration.stacking import (
+    HeldOutSlice,
+    chance_to_be_better,
+    log_losses,
+    stacked_weights,
+)
 
 
 def held_out(*probabilities, pixels=400, seed=0):
@@ -48,9 +54,31 @@ def test_a_slice_counts_alike_however_many_pixels_it_has():
 def test_the_log_loss_is_that_of_the_true_classes():
     slices = [held_out(0.5, 0.8), held_out(0.5, 0.8, pixels=7)]
 
-    assert log_loss(slices, 0) == pytest.approx(math.log(2))
-    assert log_loss(slices, 1) == pytest.approx(-math.log(0.8))
+    assert log_losses(slices, 0) == pytest.approx([math.log(2)] * 2)
+    assert log_losses(slices, 1) == pytest.approx([-math.log(0.8)] * 2)
 
 
 def test_a_certain_and_wrong_candidate_has_a_finite_loss():
-    assert log_loss([held_out(0.0)], 0) == pytest.approx(-math.log(1e-4), rel=1e-3)
+    assert log_losses([held_out(0.0)], 0) == pytest.approx([-math.log(1e-4)], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("losses", "of_other", "low", "high"),
+    [
+        ([0.1, 0.1, 0.12], [0.5, 0.6, 0.55], 0.99, 1),  # better on every slice
+        ([0.5, 0.6, 0.55], [0.1, 0.1, 0.12], 0, 0.01),
+        ([0.1, 0.5, 0.3, 0.2], [0.5, 0.1, 0.2, 0.3], 0.4, 0.6),  # as often as not
+        ([0.1, 0.1], [0.2, 0.2], 1, 1),  # always by the same
+        ([0.1], [0.2], 1, 1),
+        ([0.2], [0.2], 0.5, 0.5),
+    ],
+)
+def test_how_likely_a_candidate_is_better_follows_from_paired_losses(losses, of_other, low, high):
+    assert low <= chance_to_be_better(np.array(losses), np.array(of_other)) <= high
+
+
+def test_the_same_gain_says_more_with_more_slices():
+    gains = np.array([0.3, -0.1, 0.2])
+    few, many = (chance_to_be_better(np.zeros(len(g)), g) for g in (gains, np.tile(gains, 5)))
+
+    assert 0.5 < few < many

@@ -108,6 +108,15 @@ def test_a_model_without_students_is_exported_and_measures(study, with_networks,
     assert len((tmp_path / "volumes.csv").read_text().splitlines()) == 3
 
 
+def test_where_location_tells_more_2d_networks_are_not_used(study, with_networks, monkeypatch):
+    weighed(monkeypatch, 0.0)
+    model = train(study, with_networks, CPU)
+
+    assert model is not None and model.slices is None and model.prior is not None
+    assert len(model.networks) == 2
+    assert not any("slice network" in stage for stage in stages(study))
+
+
 def test_such_a_model_segments_a_volume_and_comes_back_from_its_file(study, with_networks, monkeypatch, simulated):
     weighed(monkeypatch, 0.97)
     model = train(study, with_networks, CPU)

@@ -41,6 +41,8 @@ class Shares:
         share = f"2-D networks on slices have {100 * self.slices:.0f} % of the votes"
         if self.held_out:
             left_out = f"({self.held_out} labelled slice{'s' * (self.held_out > 1)} left out)"
+            if not self.slices:
+                return f"Where organs lie tells more here than 2-D networks on slices do: these are not used {left_out}"
             if self.location_helps:
                 return f"Where organs lie helps here: {share} {left_out}"
             return f"Where organs lie says little here: 2-D networks on slices decide alone {left_out}"

@@ -15,7 +15,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy import stats
 from torch import Tensor
 
 _INDEPENDENT = 100.0  # voxels that a slice counts as
@@ -70,9 +73,22 @@ def stacked_weights(slices: Sequence[HeldOutSlice], candidates: int) -> tuple[fl
     return tuple(weights)
 
 
-def log_loss(slices: Sequence[HeldOutSlice], candidate: int) -> float:
-    """Mean negative log-likelihood of the held-out slices under one candidate, each slice counted alike."""
-    losses = [
-        -(each.target * each.votes[candidate].clamp_min(_LEAST_PROBABILITY).log()).sum(dim=0).mean() for each in slices
-    ]
-    return float(torch.stack(losses).mean())
+def log_losses(slices: Sequence[HeldOutSlice], candidate: int) -> NDArray[np.float64]:
+    """Mean negative log-likelihood of each held-out slice (n,) under one candidate."""
+    return np.array(
+        [
+            -float((each.target * each.votes[candidate].clamp_min(_LEAST_PROBABILITY).log()).sum(dim=0).mean())
+            for each in slices
+        ]
+    )
+
+
+def chance_to_be_better(losses: NDArray[np.float64], of_other: NDArray[np.float64]) -> float:
+    """How likely a candidate is the better one also on other slices, by paired losses (n,): Student's t.
+
+    A handful of slices can favour either of two candidates by chance.
+    """
+    gain = of_other - losses
+    if len(gain) < 2 or not gain.std():
+        return float(np.sign(gain.sum()) + 1) / 2
+    return float(stats.t.cdf(gain.mean() / stats.sem(gain), len(gain) - 1))

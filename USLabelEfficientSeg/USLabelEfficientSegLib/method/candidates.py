@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..calibration.shares import Shares
 from ..study.stages import Stage
 from .cross_fitting import measured_shares
 from .run import Run
@@ -12,14 +11,19 @@ from .slice_networks import offer_network, slice_trainings, slice_voters, with_s
 
 
 def with_slice_networks(run: Run) -> Run:
-    """The run with trained 2-D networks, their votes on all volumes, and their share of all votes."""
+    """The run with trained 2-D networks, their votes on all volumes, and their share of all votes.
+
+    Without them if the settings want none, or if the location prior beats them soundly on slices left out.
+    """
     trainings = slice_trainings(run)
+    if not trainings:
+        return run
+    weighed = replace(run, shares=measured_shares(run, trainings))
+    run.study.events.emit(Stage.CROSS_FITTING, 1, 1, message=weighed.shares.told())
+    if not weighed.shares.slices:
+        return weighed
     for training in trainings[1:]:
         offer_network(run, training)
     voters = slice_voters(run, trainings)
-    if voters is None:
-        return run
-    shares: Shares = measured_shares(run, trainings)
-    run.study.events.emit(Stage.CROSS_FITTING, 1, 1, message=shares.told())
-    voted = replace(run, slices=voters, shares=shares)
+    voted = replace(weighed, slices=voters)
     return replace(voted, volumes=with_slice_votes(voted, voters))

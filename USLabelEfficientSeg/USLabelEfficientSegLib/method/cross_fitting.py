@@ -14,17 +14,18 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from ..anatomy.alignment import align_group
 from ..anatomy.location_prior import LocationPrior, fit_location_prior
-from ..calibration.shares import ONE_OF_SEVERAL, ONLY_VOLUME, Shares
-from ..calibration.stacking import HeldOutSlice, log_loss, stacked_weights
+from ..calibration.shares import BEATEN, ONE_OF_SEVERAL, ONLY_VOLUME, Shares
+from ..calibration.stacking import HeldOutSlice, chance_to_be_better, log_losses, stacked_weights
 from ..disk.study_layout import WEIGHTS_SUFFIX
-from ..imaging.normalisation import position_channels
+from ..imaging.normalisation import AnatomicalFrame, position_channels
 from ..segmentation.slice_voters import SliceVoter
 from ..slice_network.prediction import predict_slices
 from ..slice_network.slices import FineVolume
 from ..study.stages import NumberedStage, Stage
 from .plan import FOLDS, SHARE_OF_STEPS
-from .run import Run
+from .run import Run, stop_if
 from .slice_networks import SliceTraining, fine_volumes, offer_network, trained_network
 
 _MOST_PIXELS = 4_000  # of a slice: neighbours tell the same
@@ -41,14 +42,17 @@ def measured_shares(run: Run, trainings: Sequence[SliceTraining]) -> Shares:
     held_out: list[HeldOutSlice] = []
     for fold, part in zip(folds, parts, strict=True):
         voters = [SliceVoter(trained_network(run, each), each.axis, each.size) for each in part]
-        prior = prior_without(run, fold)
+        prior, frames = prior_without(run, fold)
         for fine in fine_volumes(run, fold):
             for voter in voters:
-                held_out += held_out_slices(run, fine, voter, prior)
+                held_out += held_out_slices(run, fine, voter, prior, frames[fine.name])
     if not held_out:
         return Shares(ONLY_VOLUME if len(run.volumes) == 1 else ONE_OF_SEVERAL)
     weight, _ = stacked_weights(held_out, 2)
-    return Shares(weight, len(held_out), (log_loss(held_out, 0), log_loss(held_out, 1)))
+    networks, place = log_losses(held_out, 0), log_losses(held_out, 1)
+    share = weight * chance_to_be_better(networks, place)
+    share = share if share >= BEATEN else 0.0
+    return Shares(share, len(held_out), (float(networks.mean()), float(place.mean())))
 
 
 def folds_of(run: Run) -> list[set[str]]:
@@ -77,18 +81,28 @@ def fold_trainings(run: Run, trainings: Sequence[SliceTraining], number: int, fo
     return parts
 
 
-def prior_without(run: Run, fold: set[str]) -> LocationPrior:
-    """The location prior of the labels outside of a fold, by position in the volume.
-
-    Frames of an alignment would have been fitted with the labels left out.
-    """
+def prior_without(run: Run, fold: set[str]) -> tuple[LocationPrior, dict[str, AnatomicalFrame]]:
+    """The location prior of the labels outside of a fold, and the frames that it is told of: lined up without them."""
     others = [volume for volume in run.volumes if volume.labels is not None and volume.name not in fold]
     targets = [volume.labels for volume in others if volume.labels is not None]
-    return fit_location_prior(targets, [position_channels(volume.shape) for volume in others])
+    frames = {volume.name: AnatomicalFrame() for volume in run.volumes}
+    prior = fit_location_prior(targets, [position_channels(volume.shape) for volume in others])
+    if not run.settings.alignment:
+        return prior, frames
+
+    def progress(step: int, steps: int) -> None:
+        stop_if(run.computing.cancelled, f"alignment stopped after {step - 1} of {steps} steps")
+
+    aligned, _ = align_group([volume.grey for volume in run.volumes], prior, progress)
+    frames = {volume.name: frame for volume, frame in zip(run.volumes, aligned, strict=True)}
+    positions = [position_channels(volume.shape, frames[volume.name]) for volume in others]
+    return fit_location_prior(targets, positions), frames
 
 
 @torch.inference_mode()
-def held_out_slices(run: Run, fine: FineVolume, voter: SliceVoter, prior: LocationPrior) -> list[HeldOutSlice]:
+def held_out_slices(
+    run: Run, fine: FineVolume, voter: SliceVoter, prior: LocationPrior, frame: AnatomicalFrame
+) -> list[HeldOutSlice]:
     """The labelled slices of a volume along the axis of a network, as the network and the prior predict them."""
     if fine.labels is None:
         return []
@@ -99,7 +113,7 @@ def held_out_slices(run: Run, fine: FineVolume, voter: SliceVoter, prior: Locati
     predicted = predict_slices(
         voter.network, fine.grey, fine.spacing, axis, voter.size, mirrored_axes=run.mirrored, numbers=numbers
     )
-    places = position_channels(fine.shape).index_select(axis + 1, numbers)
+    places = position_channels(fine.shape, frame).index_select(axis + 1, numbers)
     located = prior(places[None])[0].softmax(dim=0)
     inside = fine.sector.index_select(axis, numbers)
     target = fine.labels.probability.index_select(axis + 1, numbers)

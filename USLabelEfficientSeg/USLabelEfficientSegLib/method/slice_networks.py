@@ -68,11 +68,11 @@ def slice_trainings(run: Run) -> list[SliceTraining]:
     return trainings
 
 
-def slice_voters(run: Run, trainings: Sequence[SliceTraining]) -> SliceVoters | None:
-    """The trained networks; None where there are none."""
+def slice_voters(run: Run, trainings: Sequence[SliceTraining]) -> SliceVoters:
+    """The trained networks."""
     voters = [SliceVoter(trained_network(run, each), each.axis, each.size) for each in trainings]
     settings = run.settings.slice_network
-    return SliceVoters(tuple(voters), settings.max_voxels, settings.widths) if voters else None
+    return SliceVoters(tuple(voters), settings.max_voxels, settings.widths)
 
 
 def trained_network(run: Run, training: SliceTraining) -> nn.Module:
