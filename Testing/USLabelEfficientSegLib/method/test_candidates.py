@@ -2,6 +2,7 @@ import shutil
 
 import numpy as np
 import pytest
+from offered_trainings import Idle
 from trained_studies import CPU, label_another_slice, stages
 
 from USLabelEfficientSegLib.annotation.sparse_labels import UNLABELLED
@@ -22,6 +23,7 @@ from USLabelEfficientSegLib.segmentation.model_header import Voters, read_voters
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.settings import changed
 from USLabelEfficientSegLib.study.study import Study
+from USLabelEfficientSegLib.training import side_by_side
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +199,16 @@ def test_a_training_that_is_stopped_ends_with_the_same_model(study, with_network
 
     assert whole is not None and resumed is not None
     assert whole.digest() == resumed.digest()
+
+
+def test_networks_that_learn_side_by_side_are_the_same(tmp_path, simulated, with_networks, monkeypatch):
+    study = labelled_study(tmp_path, simulated, [[5, 8], [8], [7]])
+    alone = train(study, with_networks, CPU)
+    monkeypatch.setattr(side_by_side, "FEWEST_STEPS", 1)
+    beside = train(study, with_networks, CPU, restart=True, processors=Idle(3))
+
+    assert alone is not None and beside is not None
+    assert alone.digest() == beside.digest()
 
 
 def test_with_more_labels_2d_networks_learn_anew(tmp_path, simulated, with_networks, monkeypatch):

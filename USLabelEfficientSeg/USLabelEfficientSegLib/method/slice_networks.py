@@ -22,6 +22,8 @@ from ..training.context import TrainingContext
 from .pseudo_labelling import stored
 from .run import Run, stop_if
 
+_AS_LONG_AS = 5  # steps of a student is one of these networks: a process is worth its start earlier
+
 
 @dataclass(frozen=True)
 class SliceTraining:
@@ -84,7 +86,7 @@ def trained_network(run: Run, training: SliceTraining) -> nn.Module:
 
 def offer_network(run: Run, training: SliceTraining) -> None:
     """Another process may train the network now, if a processor is idle, see `training.side_by_side`."""
-    run.computing.beside.offer(*training_of(run, training), steps=training.steps)
+    run.computing.beside.offer(*training_of(run, training), steps=_AS_LONG_AS * training.steps)
 
 
 def training_of(run: Run, training: SliceTraining) -> tuple[partial[nn.Module], TrainingContext]:
