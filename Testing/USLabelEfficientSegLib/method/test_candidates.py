@@ -83,6 +83,14 @@ def test_the_provenance_holds_what_was_measured(study, with_networks, monkeypatc
     assert voters == Voters(2, 1, Shares(0.6, 4, (0.1, 0.2)))
 
 
+def test_it_holds_that_2d_networks_were_tried_and_not_used(study, with_networks, monkeypatch):
+    weighed(monkeypatch, 0.0)
+    train(study, with_networks, CPU)
+    voters = read_voters(study.run_folder / MODEL_NAME)
+
+    assert voters == Voters(2, 1, Shares(0.0, 4, (0.1, 0.2)))
+
+
 def test_study_show_and_the_report_tell_what_decides(study, with_networks, monkeypatch, call, tmp_path):
     weighed(monkeypatch, 0.97)
     train(study, with_networks, CPU)

@@ -61,7 +61,7 @@ def planned_stages(study: Study, settings: Settings, until: Stage = Stage.STUDEN
 
 
 def _slice_networks(study: Study, settings: Settings) -> list[tuple[NumberedStage, float]]:
-    """The 2-D networks, those that learn without some labels to tell what works, and their votes."""
+    """2-D networks that learn without some labels to tell what works, those that learn from all, and their votes."""
     steps, axes = settings.slice_network.steps, len(labelled_axes(study))
     if not steps or not axes:
         return []
@@ -70,8 +70,8 @@ def _slice_networks(study: Study, settings: Settings) -> list[tuple[NumberedStag
         return [(NumberedStage(stage, member=member), steps * SECONDS_A_SLICE_STEP) for member in range(1, number + 1)]
 
     return [
-        *networks(Stage.SLICE_NETWORK, axes, steps),
         *networks(Stage.CROSS_FITTING, _folds(study, settings) * axes, SHARE_OF_STEPS * steps),
+        *networks(Stage.SLICE_NETWORK, axes, steps),
         (NumberedStage(Stage.SLICE_VOTES), SECONDS_A_SLICE_VOTE * axes * len(study.cases)),
     ]
 

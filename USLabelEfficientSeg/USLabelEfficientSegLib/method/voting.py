@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..calibration.shares import Shares
 from ..segmentation.model import SegmentationModel
 from ..segmentation.model_provenance import without_names
 from ..student.build import StudentDesign
@@ -107,7 +108,7 @@ def provenance_of(run: Run) -> dict[str, Any]:
             "settings": run.settings.model_dump(mode="json"),
             "images": image_checksums(run.study),
             "labels": label_checksums(run.study),
-            **({} if run.slices is None else {"votes": run.shares.record()}),
+            **({} if run.shares == Shares() else {"votes": run.shares.record()}),
             **({} if earlier is None else {"continued_from": earlier.record}),
         }
     )

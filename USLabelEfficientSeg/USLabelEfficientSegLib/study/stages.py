@@ -22,8 +22,8 @@ class Stage(StrEnum):
     READING_VOLUMES = "reading volumes"
     READING_IMAGES = "reading images"
     ALIGNMENT = "alignment"
-    SLICE_NETWORK = "slice network"
     CROSS_FITTING = "cross-fitting"
+    SLICE_NETWORK = "slice network"
     SLICE_VOTES = "slice votes"
     TEACHER = "teacher"
     SLICE_HEAD = "slice head"
@@ -56,8 +56,8 @@ _TITLES = {
     Stage.READING_VOLUMES: "Reading the volumes",
     Stage.READING_IMAGES: "Reading the images",
     Stage.ALIGNMENT: "Lining the volumes up",
-    Stage.SLICE_NETWORK: "Learning in 2-D",
     Stage.CROSS_FITTING: "Testing on slices left out",
+    Stage.SLICE_NETWORK: "Learning in 2-D",
     Stage.SLICE_VOTES: "Segmenting all slices",
     Stage.TEACHER: "Studying all slices, without labels",
     Stage.SLICE_HEAD: "Learning from your labels",

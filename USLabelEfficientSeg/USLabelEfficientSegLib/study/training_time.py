@@ -22,6 +22,7 @@ _MOST_LABEL_STEPS, _LABEL_STEPS_A_SLICE, _FEWEST_SLICES_ALONE = 12_000, 800, 8
 # Likewise of its 2-D networks, and of those that learn without some labels to tell what works.
 SECONDS_A_SLICE_STEP, SECONDS_A_SLICE_VOTE = 0.19, 1.0
 _SLICE_STEPS, _FOLDS, _SHARE_OF_STEPS = 300, 3, 0.4
+_SECONDS_A_VOLUME_ALIGNED = 0.4  # without the labels that are left out
 
 
 class Estimate(NamedTuple):
@@ -63,6 +64,7 @@ def seconds_on_processor(
     folds = min(_FOLDS, labelled_volumes) if labelled_volumes > 1 else 0
     steps = _SLICE_STEPS * (1 + _SHARE_OF_STEPS * folds)
     on_slices = axes * (SECONDS_A_SLICE_STEP * steps + SECONDS_A_SLICE_VOTE * volumes)
+    on_slices += folds * _SECONDS_A_VOLUME_ALIGNED * volumes if axes else 0.0
     least = _FIXED_SECONDS_ALONE + _SECONDS_A_VOLUME_ALONE * volumes + on_slices
     with_students = on_slices + _seconds_of_students(volumes, labelled_slices, continued)
     return Estimate(least, with_students if folds or volumes == 1 else least)
