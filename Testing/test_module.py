@@ -15,6 +15,7 @@ from random_user import MODULE, NAME, TINY_PRESET, RandomUser, child_processes, 
 from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice
 from USLabelEfficientSegLib.study.coverage import in_percent
 from USLabelEfficientSegLib.study.events import read_events
+from USLabelEfficientSegLib.study.stages import stage_title
 from USLabelEfficientSegLib.study.study import Study
 
 NOT_BUNDLED = [
@@ -94,7 +95,7 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     from USLabelEfficientSegLib.slicer_side.study_nodes import LABELS, RESULT, madeFor, volumeOf
 
     ui, panel, folder = story.ui, story.panel, tmp_path / "prostate study"
-    changes = {**TINY_PRESET, "teacher.steps": 300}
+    changes = {**TINY_PRESET, "teacher.steps": 300, "slice_network.steps": 0}  # these may leave students out
     ui.changesEdit.text = " ".join(f"{name}={value}".replace(" ", "") for name, value in changes.items())
 
     # Data
@@ -222,9 +223,11 @@ def test_a_training_that_outlives_a_killed_slicer_is_followed_and_can_be_cancell
 
     ui, panel, folder = story.ui, story.panel, tmp_path / "study"
     make_study(folder)
-    pid = left_behind(folder, "teacher.steps=100000")
+    long = TINY_PRESET.replace("teacher.steps=40", "teacher.steps=100000")
+    settings = long.replace("slice_network.steps=2", "slice_network.steps=0")  # which may leave the teacher out
+    pid = left_behind(folder, *settings.split())
     story.until(lambda: holder_of(folder / "lock") is not None)
-    ui.changesEdit.text = TINY_PRESET.replace("teacher.steps=40", "teacher.steps=100000")
+    ui.changesEdit.text = settings
     ui.studyFolderEdit.currentPath = str(folder)
     story.host.process_events(0.05)
 
@@ -250,9 +253,10 @@ def test_a_training_that_outlives_a_killed_slicer_is_finished_and_its_model_used
 
     ui, panel, folder = story.ui, story.panel, tmp_path / "study"
     make_study(folder)
-    pid = left_behind(folder)
+    settings = f"{TINY_PRESET} location_prior=false"  # 2-D networks are the model
+    pid = left_behind(folder, *settings.split())
     story.until(lambda: holder_of(folder / "lock") is not None)
-    ui.changesEdit.text = TINY_PRESET
+    ui.changesEdit.text = settings
     ui.studyFolderEdit.currentPath = str(folder)
     story.host.process_events(0.05)
 
@@ -263,6 +267,8 @@ def test_a_training_that_outlives_a_killed_slicer_is_finished_and_its_model_used
     assert not lives(pid)
     assert ui.trainStatus.text.startswith("Trained") and panel.session.model is not None
     assert "nothing has changed" in ui.trainButton.toolTip
+    assert "Learning in 2-D" in [stage_title(stage.name) for stage in panel.train.monitor.stages]
+    assert not ui.anewCheckBox.visible  # 2-D networks alone learn anew in any case
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
