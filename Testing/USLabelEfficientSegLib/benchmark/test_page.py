@@ -143,6 +143,7 @@ def test_the_ablation_takes_away_one_part_at_a_time():
             "no-prior-vote",
             "no-alignment",
             "no-scaling",
+            "no-slice-networks",
             "no-student-of-labels",
             "one-round",
         )
