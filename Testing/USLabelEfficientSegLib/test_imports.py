@@ -13,7 +13,7 @@ ROOT = Path(USLabelEfficientSegLib.__file__).parent
 # Each folder imports those before it. The method is on `pipeline`; only what follows that sees it.
 ORDER = [
     "errors", "text", "imaging", "disk", "annotation", "study", "anatomy", "training", "teacher", "divergence",
-    "pseudolabels", "slice_network", "student", "calibration", "segmentation", "prompting", "measurement", "evaluation",
+    "pseudolabels", "student", "slice_network", "calibration", "segmentation", "prompting", "measurement", "evaluation",
     "method", "pipeline", "report", "benchmark", "dicom_export", "demo", "command_line", "cli", "slicer_side",
 ]  # fmt: skip
 HEAVY = ("torch", "monai")

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..divergence.augmentation import PoseRange, disturb_strongly, move, random_poses
+from ..divergence.augmentation import PoseRange, move, random_poses
 from ..divergence.images import TrainingImages
+from ..student.augmentation import random_intensity
 from ..study.settings import SliceNetworkSettings
 from ..training.context import TrainingContext
 from ..training.loop import TrainingState, run_training
@@ -39,7 +40,7 @@ _RAMP = 0.2  # share of the steps in which what the average says gains its full 
 
 @dataclass(frozen=True)
 class Batch:
-    """Slices in random poses.
+    """Slices in random poses, as the network reads them.
 
     Attributes:
         images: (L, 1, H, W) labelled, disturbed.
@@ -138,12 +139,12 @@ def draw_batch(
     shown = images.grey[others].float() / 255
     other_grids = _poses(images, count, settings, flips, generator) if count else grids[:0]
     return Batch(
-        images=_disturbed(moved[:, :1] + NEUTRAL * beyond[:, None], settings.label_strength, generator),
+        images=_disturbed(moved[:, :1] + NEUTRAL * beyond[:, None], generator),
         target=torch.cat([moved[:, 1:2] + beyond[:, None], moved[:, 2:-2]], dim=1),
         weight=moved[:, -2] + beyond,
-        others=shown,
+        others=network_grey(shown),
         grids=other_grids,
-        disturbed=_disturbed(_posed(shown, other_grids), settings.strength, generator) if count else shown,
+        disturbed=_disturbed(_posed(shown, other_grids), generator),
     )
 
 
@@ -171,13 +172,15 @@ def _posed(images: Tensor, grids: Tensor) -> Tensor:
     return move(images - NEUTRAL, grids) + NEUTRAL
 
 
-def _disturbed(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    return disturb_strongly(images.clamp(0, 1), strength, generator) if strength else images.clamp(0, 1)
+def _disturbed(images: Tensor, generator: torch.Generator) -> Tensor:
+    """What the network reads of slices with other gain, offset, time-gain error and noise."""
+    seen = [random_intensity(image[None, ..., None], generator)[..., 0] for image in network_grey(images)]
+    return torch.cat(seen) if seen else images
 
 
 def _supervised(network: nn.Module, batch: Batch, device: torch.device) -> Tensor:
     with half_precision(device, on_cpu=True):
-        logits = network(network_grey(batch.images.to(device)))
+        logits = network(batch.images.to(device))
     log_p, target, weight = logits.float().log_softmax(dim=1), batch.target.to(device), batch.weight.to(device)
     entropy = -(target * log_p).sum() / weight.sum().clamp_min(1)
     return entropy + _dice_loss(log_p.exp() * weight[:, None], target) / 2
@@ -186,13 +189,13 @@ def _supervised(network: nn.Module, batch: Batch, device: torch.device) -> Tenso
 def _consistency(network: nn.Module, average: nn.Module, batch: Batch, device: torch.device) -> Tensor:
     """Cross-entropy and Dice with what the average says of the slices as they are, sharpened."""
     with torch.no_grad(), half_precision(device, on_cpu=True):
-        said = average(network_grey(batch.others.to(device))).float().softmax(dim=1)
+        said = average(batch.others.to(device)).float().softmax(dim=1)
     moved = move(said, batch.grids.to(device))
     moved[:, 0] += 1 - moved.sum(dim=1)  # beyond the slice is background
     sharp = moved.square() / moved.square().sum(dim=1, keepdim=True).clamp_min(1e-6)
     sure = (sharp.amax(dim=1, keepdim=True) > _SURE).float()
     with half_precision(device, on_cpu=True):
-        logits = network(network_grey(batch.disturbed.to(device)))
+        logits = network(batch.disturbed.to(device))
     log_p = logits.float().log_softmax(dim=1)
     entropy = -(sure * sharp * log_p).sum(dim=1).mean()
     return entropy + _dice_loss(log_p.exp(), sharp) / 2

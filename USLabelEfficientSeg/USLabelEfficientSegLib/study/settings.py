@@ -116,12 +116,10 @@ class SliceNetworkSettings(Section):
     learning_rate: LearningRate = 3e-3
     weight_decay: WeightDecay = 1e-2
     consistency: float = Field(default=1.0, ge=0, le=100, description="weight of the loss on unlabelled slices")
-    strength: float = Field(default=0.5, ge=0, le=3, description="how many unlabelled slices are disturbed; 0 none")
-    label_strength: float = Field(default=0.5, ge=0, le=3, description="how many labelled slices are disturbed")
-    rotation_degrees: float = Field(default=30.0, ge=0, le=180, description="largest random rotation")
-    scale: float = Field(default=0.25, ge=0, le=1, description="largest random magnification, log")
-    stretch: float = Field(default=0.2, ge=0, le=1, description="largest random change of the aspect ratio, log")
-    shift: float = Field(default=0.1, ge=0, le=0.5, description="largest random shift, share of the sides")
+    rotation_degrees: float = Field(default=20.0, ge=0, le=180, description="largest random rotation")
+    scale: float = Field(default=0.2, ge=0, le=1, description="largest random magnification, log")
+    stretch: float = Field(default=0.15, ge=0, le=1, description="largest random change of the aspect ratio, log")
+    shift: float = Field(default=0.08, ge=0, le=0.5, description="largest random shift, share of the sides")
     deformation: float = Field(
         default=0.03, ge=0, le=1, description="standard deviation of the smooth deformation, half sides"
     )
