@@ -39,6 +39,14 @@ def train(
             help="quick suits a laptop, standard and full a GPU; by default as in earlier training, else quick."
         ),
     ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N",
+            show_default=False,
+            help="Time that training may take; steps of all networks follow, a tenth to ten times those of the preset.",
+        ),
+    ] = None,
     device: DeviceName = "auto",
     device_count: Annotated[
         int,
@@ -104,6 +112,7 @@ def train(
     \b
     Examples:
       uslabelseg train my-study
+      uslabelseg train my-study --minutes 30
       uslabelseg train my-study --preset standard --device cuda
       uslabelseg train my-study --preset full --device cuda --devices 4
       uslabelseg train my-study --method information-divergence
@@ -125,6 +134,8 @@ def train(
     chosen |= _public_weights(teacher_weights, transformer_weights)
     if method is not None:
         chosen["method"] = method
+    if minutes is not None:
+        chosen["minutes"] = minutes
     if opened.dimension == 2:
         given = {
             "--stage": until is not Stage.STUDENT,
@@ -222,7 +233,10 @@ def _training(
     as_json: bool,
 ) -> Iterator[Interruption]:
     """Tell how long it takes and took, show progress, and stop on Ctrl-C."""
-    _tell_time(study, settings, where)
+    if settings.minutes is None:
+        _tell_time(study, settings, where)
+    else:
+        console.say(f"On {where}, in about {duration(60 * settings.minutes)}; the speed of this computer is measured.")
     started = time.monotonic()
     try:
         with Interruption() as interruption, shown_progress(interruption, as_json=as_json, plan=plan) as listener:
@@ -232,7 +246,8 @@ def _training(
         same = f"the same command without {' and '.join(given)}" if given else "the same command"
         console.stopped(stop, same)
         raise typer.Exit(ExitCode.BROKEN_PIPE if interruption.output_gone else ExitCode.CANCELLED) from None
-    console.say(f"Done in {duration(time.monotonic() - started)}.")
+    given = "" if settings.minutes is None else f"; the whole training was given {duration(60 * settings.minutes)}"
+    console.say(f"Done in {duration(time.monotonic() - started)}{given}.")
 
 
 def _tell_what(study: "Study", settings: "Settings") -> None:

@@ -18,6 +18,7 @@ REPORT_NAME, PDF_NAME = "report.html", "report.pdf"
 # In the run folder.
 RUN_RECORD_NAME = "run.json"  # what reproduces the training
 EVENTS_NAME = "events.jsonl"
+TIME_PLAN_NAME = "time_plan.json"  # how many steps fit into the time that a training was given
 WEIGHTS_SUFFIX = ".safetensors"  # of everything that training keeps
 MODEL_NAME = "model.safetensors"  # what training ends with
 FIRST_MODEL_NAME = "first_model.safetensors"  # of 2-D networks, long before

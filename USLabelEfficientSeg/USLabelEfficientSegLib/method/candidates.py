@@ -22,8 +22,11 @@ def with_slice_networks(run: Run) -> Run:
     run.study.events.emit(Stage.CROSS_FITTING, 1, 1, message=weighed.shares.told())
     if not weighed.shares.slices:
         return weighed
+    if run.alone is not None and not weighed.shares.location_helps:
+        weighed = replace(weighed, settings=run.alone)
+        trainings = [replace(training, steps=run.alone.slice_network.steps) for training in trainings]
     for training in trainings[1:]:
-        offer_network(run, training)
-    voters = slice_voters(run, trainings)
+        offer_network(weighed, training)
+    voters = slice_voters(weighed, trainings)
     voted = replace(weighed, slices=voters)
     return replace(voted, volumes=with_slice_votes(voted, voters))

@@ -22,6 +22,7 @@ from ..study.settings import Settings
 from ..study.stages import Stage
 from ..study.study import Study
 from ..training.loop import is_complete
+from .plan import TrainingPlan, training_plan
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,15 @@ class Learnt:
         teacher = study.run_folder / EARLIER_TEACHER_NAME
         return cls(EarlierModel.of(study), teacher if teacher.exists() else None)
 
+    def plan(self, settings: Settings, slices: int) -> TrainingPlan:
+        """How long each network is trained, by labelled slices and by what was learnt before."""
+        return training_plan(
+            settings,
+            slices,
+            teacher_learns_on=self.teacher is not None,
+            distilled_learn_on=self.model is not None,
+            supervised_learn_on=self.model is not None and len(self.model.model.networks) > settings.student.members,
+        )
 
 def set_aside(study: Study, settings: Settings, from_teacher: bool) -> None:
     """Before a training: keep what it continues from, and remove what no longer fits the labels and volumes.

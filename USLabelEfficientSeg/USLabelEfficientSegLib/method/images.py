@@ -90,6 +90,9 @@ def check_trainable(study: Study, settings: Settings) -> None:
     if settings.method != METHOD:
         problem = f"learns from volumes, and {study.folder} is a study of 2-D images"
         raise InputError(f"method {settings.method}", problem, f"choose --method {METHOD}")
+    if settings.minutes is not None:
+        problem = f"is for volumes, and {study.folder} is a study of 2-D images"
+        raise InputError("--minutes", problem, "set divergence.steps instead")
     if all(case.labels is None for case in study.cases):
         raise InputError(study.folder, "has no labelled image", "make the study with labels of some images")
 

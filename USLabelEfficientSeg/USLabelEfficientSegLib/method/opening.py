@@ -20,9 +20,10 @@ from ..training.several_devices import check_devices, device_name
 from ..training.side_by_side import SideBySide
 from .aligning import aligned
 from .earlier_training import Learnt, set_aside
-from .plan import TrainingPlan, labelled_slices, training_plan
+from .plan import labelled_slices
 from .run import Computing, Observer, Run, forget_run, stop_if
 from .slice_teacher import SLICE_TEACHERS
+from .time_plan import in_time
 
 
 @contextmanager
@@ -67,6 +68,10 @@ def check_trainable(study: Study, settings: Settings, until: Stage) -> None:
         raise InputError(study.folder, "is a study of 2-D images", "train it with `uslabelseg train`")
     if until not in (*teacher.stages, Stage.PSEUDO_LABELS, Stage.STUDENT):
         raise InputError(f"stage {until.option}", f"is no part of the method {settings.method}", "choose another stage")
+    if settings.minutes is not None and not labelled_slices(study):
+        raise InputError(
+            "--minutes", "needs a labelled slice to know what is to be learnt", "label one or leave it out"
+        )
     if until not in teacher.without_labels and not labelled_slices(study):
         instead = ", or train the teacher alone with --stage teacher" if teacher.without_labels else ""
         raise InputError(study.folder, "has no labelled slice", f"label a slice of a volume{instead}")
@@ -92,17 +97,5 @@ def open_run(study: Study, settings: Settings, computing: Computing, from_teache
         labels = study.read_labels(case.name)
         volumes.append(prepare_volume(study.read_scan(case.name), labels, settings.working_grid.max_voxels))
         study.events.emit(Stage.READING_VOLUMES, number, len(study.cases))
-    mirrored, plan = mirror_axes([volume.grey for volume in volumes]), plan_of(study, settings, learnt)
-    return Run(study, settings, volumes, mirrored, computing, learnt, plan)
-
-
-def plan_of(study: Study, settings: Settings, learnt: Learnt) -> TrainingPlan:
-    """How long each network is trained, by labels and by what the study has learnt before."""
-    earlier, members = learnt.model, settings.student.members
-    return training_plan(
-        settings,
-        labelled_slices(study),
-        teacher_learns_on=learnt.teacher is not None,
-        distilled_learn_on=earlier is not None,
-        supervised_learn_on=earlier is not None and len(earlier.model.networks) > members,
-    )
+    mirrored, plan = mirror_axes([volume.grey for volume in volumes]), learnt.plan(settings, labelled_slices(study))
+    return in_time(Run(study, settings, volumes, mirrored, computing, learnt, plan))

@@ -7,6 +7,7 @@ arXiv 2509.06495. Students that it teaches learn without correlation distillatio
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,6 +21,7 @@ from ..divergence.training import train_pair
 from ..pseudolabels.views import SlicePredictor
 from ..study.settings import DivergenceSettings, Settings
 from ..study.stages import Stage
+from ..training.context import TrainingContext
 from .run import Run
 
 SECONDS_A_STEP = 0.3  # on one core of a server's processor
@@ -58,13 +60,18 @@ class PairTeacher:
         """Of the preset quick, measured; for others the share of the stage."""
         return {Stage.DIVERGENCE: SECONDS_A_STEP * settings.divergence.slice_steps}
 
-    def learn(self) -> Iterator[Stage]:
-        """Both networks learn in one round: the students' follow."""
+    def first_training(self) -> tuple[partial[NetworkPair], TrainingContext]:
+        """That of both networks, in one round: the students' follow."""
         run = self.run
         slices = training_slices(run.volumes, run.study.slice_axis, self.slice_size)
         steps = run.settings.divergence.slice_steps
         settings = run.settings.divergence.model_copy(update={"rounds": 1, "steps": steps})
-        self.pair = train_pair(slices, settings, run.context(Stage.DIVERGENCE, PAIR_NAME))
+        return partial(train_pair, slices, settings), run.context(Stage.DIVERGENCE, PAIR_NAME)
+
+    def learn(self) -> Iterator[Stage]:
+        """Both networks learn from each other."""
+        train, context = self.first_training()
+        self.pair = train(context)
         yield Stage.TEACHER
 
     def learn_features(self) -> None:

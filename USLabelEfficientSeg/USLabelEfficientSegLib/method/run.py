@@ -71,6 +71,7 @@ class Run:
         template: that the volumes were aligned to, None before or without alignment.
         slices: trained 2-D networks, None before or without them.
         shares: what the candidates weigh, once it is measured.
+        alone: settings of 2-D networks that are the whole model, if these have the students' time; None: the same.
     """
 
     study: Study
@@ -83,6 +84,7 @@ class Run:
     template: Template | None = None
     slices: SliceVoters | None = None
     shares: Shares = field(default_factory=Shares)
+    alone: Settings | None = None
 
     @property
     def folder(self) -> Path:

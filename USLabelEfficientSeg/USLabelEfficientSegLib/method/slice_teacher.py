@@ -5,7 +5,7 @@ A further teacher is a file like `vit_teacher` and a line in `SLICE_TEACHERS`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ from ..anatomy.training_volumes import TrainingVolume
 from ..pseudolabels.views import SlicePredictor
 from ..study.settings import Settings
 from ..study.stages import Stage
+from ..training.context import TrainingContext
 from .pair_teacher import PairTeacher
 from .run import Run
 from .vit_teacher import ViTTeacher
@@ -46,6 +47,9 @@ class SliceTeacher(Protocol):
     @staticmethod
     def seconds(settings: Settings) -> dict[Stage, float]:
         """How long it learns on one core of a server's processor, by the stages in its events; roughly."""
+
+    def first_training(self) -> tuple[Callable[[TrainingContext], object], TrainingContext]:
+        """The training of its first stage, and its context."""
 
     def learn(self) -> Iterator[Stage]:
         """Learn from slices and labels; each stage is yielded when it is done."""

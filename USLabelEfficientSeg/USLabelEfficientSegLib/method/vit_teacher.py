@@ -24,6 +24,7 @@ from ..teacher.slice_head import SliceHead, predict_slices, slice_boxes
 from ..teacher.slice_head_training import train_slice_head
 from ..teacher.slices import SliceSource, in_slice_axes
 from ..teacher.vit import VisionTransformer
+from ..training.context import TrainingContext
 from ..training.several_devices import on_devices
 from .run import Run
 
@@ -61,6 +62,10 @@ class ViTTeacher:
         """Of the preset quick, measured; for others the share of each stage."""
         return {Stage.TEACHER: 0.15 * settings.teacher.steps, Stage.SLICE_HEAD: 0.03 * settings.slice_head.steps}
 
+    def first_training(self) -> tuple[partial[VisionTransformer], TrainingContext]:
+        """That of the ViT."""
+        return vit_training(self.run)
+
     def learn(self) -> Iterator[Stage]:
         """Stages 1 and 2."""
         self.learn_features()
@@ -93,6 +98,11 @@ class ViTTeacher:
 
 def pretrained_vit(run: Run) -> VisionTransformer:
     """Stage 1: a ViT learns from all slices of all volumes, without labels."""
+    return on_devices(run.computing.devices, *vit_training(run))
+
+
+def vit_training(run: Run) -> tuple[partial[VisionTransformer], TrainingContext]:
+    """The ViT's training and its context."""
     settings = run.plan.teacher
     source = SliceSource(
         [volume.grey for volume in run.volumes],
@@ -102,7 +112,7 @@ def pretrained_vit(run: Run) -> VisionTransformer:
     )
     weights, start = initial_weights(run.settings), run.learnt.teacher
     train = partial(pretrain_teacher, source, settings, initial_weights=weights, start=start)
-    return on_devices(run.computing.devices, train, run.context(Stage.TEACHER, TEACHER_NAME))
+    return train, run.context(Stage.TEACHER, TEACHER_NAME)
 
 
 def trained_head(run: Run, vit: VisionTransformer) -> SliceHead:

@@ -288,6 +288,9 @@ class Settings(Section):
     slice_network: SliceNetworkSettings = SliceNetworkSettings()
     student: StudentSettings = StudentSettings()
     segmentation: SegmentationSettings = SegmentationSettings()
+    minutes: float | None = Field(
+        default=None, ge=0.2, le=100_000, description="that training may take: all steps follow; without it, as set"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -297,10 +300,13 @@ class Settings(Section):
         return {"slice_network": {"steps": 0}, **data} if is_record else data
 
     @model_serializer(mode="wrap")
-    def _without_slice_networks(self, dump: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+    def _without_later_ones(self, dump: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        """JSON as it was before there were such settings, if they are not used: earlier trainings continue."""
         data: dict[str, Any] = dump(self)
         if info.mode == "json" and self.slice_network == SliceNetworkSettings(steps=0):
-            del data["slice_network"]  # a training that began before there were any continues
+            del data["slice_network"]
+        if info.mode == "json" and self.minutes is None:
+            del data["minutes"]
         return data
 
 
