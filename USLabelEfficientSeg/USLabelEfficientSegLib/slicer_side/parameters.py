@@ -72,7 +72,7 @@ class USLabelEfficientSegParameterNode:
     volumes - Volumes that belong, or are to belong, to the study.
     organs - Names, colours and terminology of the organs as JSON, until the study is made.
     sliceAxis - Axis across which slices are suggested and counted.
-    preset, method, device, changes - How training is done.
+    preset, minutes, method, device, changes - How training is done; 0 minutes: as long as the preset needs.
     anew - Whether the next training starts anew instead of continuing from the current model.
     preview - Whether the latest prediction is shown while training runs.
     volumesToSegment, modelSource, modelFile - What is segmented, with which model.
@@ -85,6 +85,7 @@ class USLabelEfficientSegParameterNode:
     organs: str
     sliceAxis: SliceAxis = SliceAxis.K
     preset: Preset = Preset.QUICK
+    minutes: int = 0
     method: Method = Method.CROSS_DIMENSIONAL
     device: str = "auto"
     changes: str

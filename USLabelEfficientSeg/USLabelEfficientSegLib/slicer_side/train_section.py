@@ -93,7 +93,7 @@ class TrainSection(Section):
         stopping = job is not None and job.cancelling
         reason = None if job is not None and not stopping else _("No training is running.")
         allow(ui.cancelTrainButton, _("Stop within two seconds; Resume goes on from there."), reason)
-        for control in (ui.presetCombo, ui.methodCombo, ui.deviceCombo, ui.changesEdit):
+        for control in (ui.presetCombo, ui.minutesSpin, ui.methodCombo, ui.deviceCombo, ui.changesEdit):
             control.enabled = job is None
         allow(ui.detectButton, _("Look for graphics cards; takes some seconds."), self.panel.why_busy())
         reason = None if self.progress.curves else _("No training yet.")
@@ -160,12 +160,13 @@ class TrainSection(Section):
             watch_volume(session.folder, self._volume if wanted else None)
 
     def changes(self) -> dict[str, Any]:
-        """The expert settings by name.
+        """The time that training may take, if it is given, and the expert settings, by name.
 
         Raises:
             InputError: not of the form NAME=VALUE.
         """
-        found: dict[str, Any] = {}
+        minutes = self.panel.parameters.minutes
+        found: dict[str, Any] = {"minutes": minutes} if minutes else {}
         for pair in self.panel.parameters.changes.split():
             try:
                 name, value = name_and_value(pair)
