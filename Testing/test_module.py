@@ -329,14 +329,32 @@ def test_every_control_has_a_tooltip_and_every_disabled_button_says_why(story):
     import qt
 
     story.host.process_events(0.05)
-    controls = (qt.QPushButton, qt.QComboBox, qt.QCheckBox, qt.QLineEdit, qt.QListWidget, qt.QTableWidget)
-    named = {name: widget for name, widget in vars(story.ui).items() if type(widget) in controls}
+    controls = (
+        qt.QPushButton, qt.QComboBox, qt.QCheckBox, qt.QLineEdit, qt.QListWidget, qt.QTableWidget, qt.QSpinBox,
+    )  # fmt: skip
+    named = {
+        name: widget
+        for name, widget in vars(story.ui).items()
+        if type(widget) in controls and not name.startswith("qt_")
+    }
     assert len(named) > 30
     for name, widget in named.items():
         assert len(widget.toolTip) > 10, name
     for name, widget in named.items():
         if type(widget) is qt.QPushButton and not widget.enabled:
             assert widget.toolTip.rstrip().endswith((".", "!")), name
+
+
+def test_the_minutes_of_the_panel_are_those_of_the_training(story, host):
+    ui, panel = story.ui, story.panel
+    host.process_events(0.05)
+    assert ui.minutesSpin.text == "as the preset needs" and panel.train.changes() == {}
+    ui.minutesSpin.value = 7
+    ui.changesEdit.text = "student.steps=5"
+    host.process_events(0.05)
+
+    assert panel.train.changes() == {"minutes": 7, "student.steps": 5}
+    assert "At most about 7 min" in ui.estimateLabel.text
 
 
 def test_a_drawn_label_is_saved_without_being_asked(story, host, tmp_path):

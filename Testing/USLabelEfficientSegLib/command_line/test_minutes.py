@@ -23,7 +23,7 @@ def test_what_was_given_and_what_it_took_is_told(call, study, changes, monkeypat
     assert code == 0, told
     assert "On cpu, in about 2 min; the speed of this computer is measured." in told
     assert "10 times the usual steps, about" in told, told
-    assert "; the whole training was given 2 min." in told
+    assert " min; the whole training was given 2 min." in told
     settings = read_settings(study)
     assert settings is not None and settings.minutes == 2
 

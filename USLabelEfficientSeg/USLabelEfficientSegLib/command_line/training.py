@@ -236,7 +236,7 @@ def _training(
     if settings.minutes is None:
         _tell_time(study, settings, where)
     else:
-        console.say(f"On {where}, in about {duration(60 * settings.minutes)}; the speed of this computer is measured.")
+        console.say(f"On {where}, in about {settings.minutes:g} min; the speed of this computer is measured.")
     started = time.monotonic()
     try:
         with Interruption() as interruption, shown_progress(interruption, as_json=as_json, plan=plan) as listener:
@@ -246,8 +246,11 @@ def _training(
         same = f"the same command without {' and '.join(given)}" if given else "the same command"
         console.stopped(stop, same)
         raise typer.Exit(ExitCode.BROKEN_PIPE if interruption.output_gone else ExitCode.CANCELLED) from None
-    given = "" if settings.minutes is None else f"; the whole training was given {duration(60 * settings.minutes)}"
-    console.say(f"Done in {duration(time.monotonic() - started)}{given}.")
+    seconds = time.monotonic() - started
+    if settings.minutes is None:
+        console.say(f"Done in {duration(seconds)}.")
+    else:
+        console.say(f"Done in {seconds / 60:.2g} min; the whole training was given {settings.minutes:g} min.")
 
 
 def _tell_what(study: "Study", settings: "Settings") -> None:

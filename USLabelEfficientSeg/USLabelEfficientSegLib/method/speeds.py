@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..anatomy.training_volumes import TrainingVolume
 from ..errors import Cancelled
+from ..segmentation.slice_voters import SliceVoter, SliceVoters
 from ..slice_network.network import SliceUNet
-from ..slice_network.prediction import predict_slices
 from ..slice_network.slices import labelled_axes, slice_size, slices_to_learn
 from ..study.events import EventLog
 from ..study.settings import changed
@@ -111,10 +111,10 @@ def _of_slices(run: Run, axis: int) -> tuple[float, float]:
     slices = slices_to_learn([volume], axis, 1, size)
     # A whole training, however short, has its share of steps with unlabelled slices.
     step = seconds_a_step(*slice_training_of(run, SliceTraining(axis, size, slices, _NAME, _NAME, TRIED_STEPS)))
-    network = SliceUNet(slices.images.classes, widths=settings.widths).eval()
-    network = network.to(run.computing.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = SliceUNet(slices.images.classes, widths=settings.widths)
+    voters = SliceVoters((SliceVoter(network, axis, size),), settings.max_voxels, settings.widths)
     started = time.perf_counter()
-    predict_slices(network, volume.grey, volume.spacing, axis, size, mirrored_axes=run.mirrored)
+    next(voters.votes(volume, run.mirrored, run.computing.device))
     return step, time.perf_counter() - started
 
 

@@ -1,9 +1,10 @@
 """How many steps fit into the time that the user gives, on this computer.
 
 Before a training starts, its networks are tried for a few seconds (`speeds`). The steps of all of them are then
-multiplied by one factor, so that the whole training lasts as long as it may. If the place of organs says so little that
-2-D networks are the whole model, these have the students' time: a second factor. Both are kept in the run folder: a
-training that is resumed has the same steps, and its weights are those of a training that was told these steps.
+multiplied by one factor, so that the whole training lasts as long as it may. If time is short, 2-D networks keep their
+steps as far as half of it goes: they learn most in a minute, and undertrained ones would tell nothing about what works.
+If the place of organs says so little that they are the whole model, they have the students' time as well. All factors
+are kept in the run folder: a training that is resumed has the same steps.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from ..slice_network.slices import labelled_axes
 from ..study.provenance import digest, image_checksums, label_checksums
 from ..study.settings import Settings, changed
 from ..study.stages import Stage
-from ..text.durations import duration
 from ..training.loop import is_complete
 from .cross_fitting import SHARE_OF_STEPS, folds_of
 from .plan import labelled_slices
@@ -35,18 +35,19 @@ FEWEST, MOST = 0.1, 10.0  # times the steps of the settings
 _SCALED = (
     "slice_head.steps",
     "divergence.slice_steps",
-    "slice_network.steps",
     "student.steps",
     "student.steps_per_labelled_slice",
     "student.label_steps",
     "student.label_steps_per_labelled_slice",
 )
+_SHARE_OF_SLICES = 0.5  # of the time, for 2-D networks that would else have fewer steps than the settings say
 _MOST_STEPS, _MOST_STEPS_A_SLICE = 10_000_000, 1_000_000.0  # that settings allow
 _HALVINGS = 40
 # Measured with the preset quick on one core of a server, where a step of a student takes `_STUDENT_STEP`; other
 # computers and presets need as much more, or less, as such a step does.
-_STUDENT_STEP, _ALIGNING, _PROPOSING, _CALIBRATING, _HEAD_STEP = 0.033, 0.4, 0.3, 0.1, 0.03
+_STUDENT_STEP, _ALIGNING, _PROPOSING, _CALIBRATING, _HEAD_STEP = 0.033, 0.2, 0.3, 0.1, 0.03
 _STARTING = 10.0
+_DISTILLED = 1.6  # steps of a supervised student that last as long as one with pseudo-labels and correlations
 
 
 class TimePlan(BaseModel):
@@ -56,7 +57,8 @@ class TimePlan(BaseModel):
         images: fingerprint of what the teacher learns from.
         labels: fingerprint of what all else depends on.
         teacher: factor of the ViT's steps, which it keeps when labels change.
-        students: factor of the steps of all other networks.
+        students: factor of the steps of students, and of all else that has no other one.
+        slices: factor of the steps of 2-D networks.
         alone: factor of the steps of 2-D networks that are the whole model.
         seconds: that the training is expected to take with students.
         seconds_alone: likewise without.
@@ -69,6 +71,7 @@ class TimePlan(BaseModel):
     labels: str
     teacher: float = Field(ge=FEWEST, le=MOST)
     students: float = Field(ge=FEWEST, le=MOST)
+    slices: float = Field(ge=FEWEST, le=MOST)
     alone: float = Field(ge=FEWEST, le=MOST)
     seconds: float = Field(ge=0)
     seconds_alone: float = Field(ge=0)
@@ -76,8 +79,8 @@ class TimePlan(BaseModel):
 
     def told(self) -> str:
         """One sentence for events."""
-        with_students = f"{self.students:.2g} times the usual steps, about {duration(self.seconds)}"
-        alone = f"{self.alone:.2g} times, about {duration(self.seconds_alone)}, if 2-D networks suffice"
+        with_students = f"{self.students:.2g} times the usual steps, about {self.seconds / 60:.2g} min"
+        alone = f"{self.alone:.2g} times, about {self.seconds_alone / 60:.2g} min, if 2-D networks suffice"
         return f"{with_students}; {alone}" if self.speeds.slice_step else with_students
 
 
@@ -120,7 +123,10 @@ def in_time(run: Run) -> Run:
         return run
     plan = time_plan(run)
     run.study.events.emit(Stage.READING_VOLUMES, len(run.volumes), len(run.volumes), message=plan.told())
-    settings, alone = (scaled(run.settings, factor, plan.teacher) for factor in (plan.students, plan.alone))
+    settings, alone = (
+        scaled(run.settings, students=plan.students, slices=slices, teacher=plan.teacher)
+        for slices in (plan.slices, plan.alone)
+    )
     learnt = run.learnt.plan(settings, labelled_slices(run.study))
     return replace(run, settings=settings, alone=alone, plan=learnt)
 
@@ -155,23 +161,29 @@ def fitted(run: Run, speeds: Speeds, teacher: float | None, data: dict[str, Any]
     assert run.settings.minutes is not None
     work, given = Work.of(run), 60 * run.settings.minutes
 
-    def with_students(factor: float) -> float:
-        return expected_seconds(run, scaled(run.settings, factor, teacher or factor), work, speeds)
+    def with_factors(students: float, slices: float) -> Settings:
+        return scaled(run.settings, students=students, slices=slices, teacher=teacher or students)
 
-    students = factor_for(with_students, given)
-    tried = scaled(run.settings, students, teacher or students)
+    def of_slices(factor: float, tried: float | None = None) -> float:
+        settings = with_factors(factor, factor)
+        return expected_seconds_alone(settings, with_factors(factor, tried or factor), work, speeds)
 
-    def without(factor: float) -> float:
-        return expected_seconds_alone(scaled(run.settings, factor, factor), tried, work, speeds)
+    assured = min(1.0, factor_for(of_slices, _SHARE_OF_SLICES * given))
 
-    alone = factor_for(without, given)
+    def of_all(factor: float) -> float:
+        return expected_seconds(run, with_factors(factor, max(factor, assured)), work, speeds)
+
+    students = factor_for(of_all, given)
+    slices = max(students, assured)
+    alone = factor_for(lambda factor: of_slices(factor, tried=slices), given)
     return TimePlan(
         **data,
         teacher=teacher or students,
         students=students,
+        slices=slices,
         alone=alone,
-        seconds=with_students(students),
-        seconds_alone=without(alone),
+        seconds=of_all(students),
+        seconds_alone=of_slices(alone, tried=slices),
         speeds=speeds,
     )
 
@@ -192,22 +204,32 @@ def factor_for(seconds: Callable[[float], float], given: float) -> float:
     return low
 
 
-def scaled(settings: Settings, factor: float, teacher: float) -> Settings:
-    """Settings with as many times the steps, those of the ViT by a factor of its own, and without a time."""
+def scaled(settings: Settings, *, students: float, slices: float, teacher: float) -> Settings:
+    """Settings with as many times the steps, and without a time.
+
+    Args:
+        settings: to start from.
+        students: factor of the steps of all networks but those below.
+        slices: of 2-D networks.
+        teacher: of the ViT.
+    """
     values: dict[str, Any] = {}
     for name in _SCALED:
         section, field = name.split(".")
         before = getattr(getattr(settings, section), field)
         is_count = isinstance(before, int)
-        values[name] = _times(before, factor) if is_count else min(_MOST_STEPS_A_SLICE, factor * before)
-    return changed(settings, {**values, "teacher.steps": _times(settings.teacher.steps, teacher), "minutes": None})
+        values[name] = _times(before, students) if is_count else min(_MOST_STEPS_A_SLICE, students * before)
+    values["slice_network.steps"] = _times(settings.slice_network.steps, slices)
+    values["teacher.steps"] = _times(settings.teacher.steps, teacher)
+    return changed(settings, {**values, "minutes": None})
 
 
 def expected_seconds(run: Run, settings: Settings, work: Work, speeds: Speeds) -> float:
     """What a training takes in which students learn."""
     plan, student = run.learnt.plan(settings, work.slices), settings.student
     rounds = 1 if work.continues else student.rounds
-    steps = student.members * (rounds * plan.distilled.steps + (plan.supervised.steps if plan.supervised else 0))
+    distilled = _DISTILLED * rounds * plan.distilled.steps
+    steps = student.members * (distilled + (plan.supervised.steps if plan.supervised else 0))
     of_teacher = plan.teacher.steps if settings.method == "cross-dimensional" else settings.divergence.slice_steps
     head = 0 if work.continues else settings.slice_head.steps
     return (
@@ -248,4 +270,4 @@ def _stored(path: Path) -> TimePlan | None:
     except FileNotFoundError:
         return None
     except (ValueError, OSError) as error:
-        raise InputError(path, "is damaged", "train anew with --restart") from error
+        raise InputError(path, "is damaged", "use --restart to train anew") from error

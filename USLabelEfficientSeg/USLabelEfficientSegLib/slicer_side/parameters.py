@@ -1,10 +1,13 @@
 """The settings of the panel as a parameter node: kept in the scene, bound to the widgets of the same names."""
 
 from enum import Enum
+from typing import Annotated
 
 from slicer import vtkMRMLPlotChartNode, vtkMRMLScalarVolumeNode, vtkMRMLTableNode
 from slicer.i18n import tr as _
-from slicer.parameterNodeWrapper import parameterNodeWrapper
+from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
+
+MOST_MINUTES = 10_080  # of a training: a week
 
 
 class Preset(Enum):
@@ -85,7 +88,7 @@ class USLabelEfficientSegParameterNode:
     organs: str
     sliceAxis: SliceAxis = SliceAxis.K
     preset: Preset = Preset.QUICK
-    minutes: int = 0
+    minutes: Annotated[int, WithinRange(0, MOST_MINUTES)] = 0
     method: Method = Method.CROSS_DIMENSIONAL
     device: str = "auto"
     changes: str

@@ -199,6 +199,10 @@ class TrainSection(Section):
                 text += " " + _("Where it helps to know where organs lie: {time}.").format(time=duration(estimate.most))
         if parameters.device != "cpu":
             text += " " + _("With a graphics card it is faster; how much was not measured.")
+        if parameters.minutes:
+            text = _("At most about {time}: this computer is measured first.").format(
+                time=duration(60 * parameters.minutes)
+            )
         if importlib.util.find_spec("torch") is None:
             text += " " + _("Software that is missing will be installed first, after asking you.")
         self.ui.estimateLabel.text = f"{self.how} {text}".strip()
