@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from trained_studies import CPU, assert_same_weights, label_another_slice, stages
 
-from USLabelEfficientSegLib.calibration.stacking import Shares
+from USLabelEfficientSegLib.calibration.shares import Shares
 from USLabelEfficientSegLib.disk.study_layout import TIME_PLAN_NAME
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.method import candidates, time_plan

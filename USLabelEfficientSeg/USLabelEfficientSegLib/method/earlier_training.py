@@ -88,6 +88,7 @@ class Learnt:
             supervised_learn_on=self.model is not None and len(self.model.model.networks) > settings.student.members,
         )
 
+
 def set_aside(study: Study, settings: Settings, from_teacher: bool) -> None:
     """Before a training: keep what it continues from, and remove what no longer fits the labels and volumes.
 

@@ -26,8 +26,8 @@ from ..study.provenance import digest, image_checksums, label_checksums
 from ..study.settings import Settings, changed
 from ..study.stages import Stage
 from ..training.loop import is_complete
-from .cross_fitting import SHARE_OF_STEPS, folds_of
-from .plan import labelled_slices
+from .cross_fitting import folds_of
+from .plan import SHARE_OF_STEPS, labelled_slices
 from .run import Run
 from .speeds import Speeds, measured_speeds
 
@@ -247,7 +247,7 @@ def expected_seconds_alone(settings: Settings, tried: Settings, work: Work, spee
 
 def _seconds_of_slices(settings: Settings, tried: Settings, work: Work, speeds: Speeds) -> float:
     """Reading, alignment, 2-D networks, their votes and the calibration."""
-    aligning = _ALIGNING if settings.location_prior and settings.alignment else 0
+    aligning = _ALIGNING * (1 + work.folds) if settings.location_prior and settings.alignment else 0
     steps = settings.slice_network.steps + work.folds * math.ceil(SHARE_OF_STEPS * tried.slice_network.steps)
     readings = 1 + (2 * work.axes + 1 if work.axes else 0)  # sizes, slices; votes
     of_volume = readings * speeds.reading + speeds.slice_vote + _pace(settings, speeds) * (aligning + _CALIBRATING)
