@@ -4,6 +4,9 @@ import pytest
 
 from USLabelEfficientSegLib.method import time_plan
 from USLabelEfficientSegLib.method.speeds import Speeds
+from USLabelEfficientSegLib.report.cases_of_study import with_training
+from USLabelEfficientSegLib.report.content import ReportContent
+from USLabelEfficientSegLib.report.kinds import KINDS
 from USLabelEfficientSegLib.study.provenance import read_settings
 
 SERVER = Speeds(reading=0.1, slice_step=0.2, slice_vote=1.0, teacher_step=0.15, student_step=0.033)
@@ -26,6 +29,9 @@ def test_what_was_given_and_what_it_took_is_told(call, study, changes, monkeypat
     assert " min; the whole training was given 2 min." in told
     settings = read_settings(study)
     assert settings is not None and settings.minutes == 2
+    report = with_training(ReportContent(KINDS[3].of_study, KINDS[3], study.organs, [], []), study)
+    assert report.settings["student.steps"] == "30" and "minutes" not in report.settings
+    assert report.provenance["training time given"] == "2 min"
 
     code, out, err = call("train", study.folder)  # the time is that of the training that was begun
 

@@ -25,6 +25,7 @@ from ..slice_network.slices import labelled_axes
 from ..study.provenance import digest, image_checksums, label_checksums
 from ..study.settings import Settings, changed
 from ..study.stages import Stage
+from ..study.study import Study
 from ..training.loop import is_complete
 from .cross_fitting import folds_of
 from .plan import SHARE_OF_STEPS, labelled_slices
@@ -123,12 +124,30 @@ def in_time(run: Run) -> Run:
         return run
     plan = time_plan(run)
     run.study.events.emit(Stage.READING_VOLUMES, len(run.volumes), len(run.volumes), message=plan.told())
-    settings, alone = (
-        scaled(run.settings, students=plan.students, slices=slices, teacher=plan.teacher)
-        for slices in (plan.slices, plan.alone)
-    )
+    settings, alone = (planned(run.settings, plan, students=students) for students in (True, False))
     learnt = run.learnt.plan(settings, labelled_slices(run.study))
     return replace(run, settings=settings, alone=alone, plan=learnt)
+
+
+def trained_settings(study: Study, settings: Settings, *, students: bool) -> Settings:
+    """What a study was trained with that was told `settings`: the same, or with the steps that fitted into their time.
+
+    Args:
+        study: its run folder holds the plan.
+        settings: of the training.
+        students: whether its model has any.
+
+    Raises:
+        InputError: the plan is damaged.
+    """
+    plan = None if settings.minutes is None else _stored(study.run_folder / TIME_PLAN_NAME)
+    return settings if plan is None else planned(settings, plan, students=students)
+
+
+def planned(settings: Settings, plan: TimePlan, *, students: bool) -> Settings:
+    """Settings with the steps of a plan, with students or with 2-D networks alone."""
+    slices = plan.slices if students else plan.alone
+    return scaled(settings, students=plan.students, slices=slices, teacher=plan.teacher)
 
 
 def time_plan(run: Run) -> TimePlan:

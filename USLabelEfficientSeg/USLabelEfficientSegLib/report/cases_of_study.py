@@ -14,6 +14,7 @@ from ..disk.study_layout import MODEL_NAME
 from ..errors import InputError
 from ..imaging.scan import LabelMap
 from ..measurement.segmenting import measure_prediction
+from ..method.time_plan import trained_settings
 from ..segmentation.loading import load_model
 from ..segmentation.model_header import read_voters
 from ..segmentation.protocols import Model
@@ -67,14 +68,20 @@ def with_training(content: ReportContent, study: Study) -> ReportContent:
     events, settings, starts = read_events(study.events.path), read_settings(study), read_starts(study)
     last = starts[-1] if starts else {"versions": {}}
     voters = read_voters(study.run_folder / MODEL_NAME)
+    students = voters is None or voters.students > 0
+    used = {}
+    if settings is not None:
+        used = settings_used(trained_settings(study, settings, students=students), study.dimension, students)
+    given = {} if settings is None or settings.minutes is None else {"training time given": f"{settings.minutes:g} min"}
     return replace(
         content,
         events=events,
         voters=voters,
-        settings=settings_used(settings, study.dimension, voters is None or voters.students > 0) if settings else {},
+        settings=used,
         provenance={
             **_labelled(study),
             "training time": duration(training_seconds(events)),
+            **given,
             **{name: str(last[name]) for name in ("time", "device", "platform", "cpus") if name in last},
             **{f"{name} version": str(version) for name, version in last["versions"].items()},
             "weights (SHA-256)": sha256_of(study.run_folder / MODEL_NAME),

@@ -23,6 +23,7 @@ def settings_used(settings: Settings, dimension: int, students: bool = True) -> 
     """
     by_divergence = settings.method == "information-divergence" or dimension == 2
     unused: tuple[str, ...] = _OF_DISTILLATION if by_divergence else _OF_DIVERGENCE
+    unused += () if settings.minutes is not None else ("minutes",)
     unused += _ONLY_OF_IMAGES if dimension == 3 else _ONLY_OF_SLICES
     unused += () if students else _OF_STUDENTS
     unused += () if settings.slice_network.steps else _OF_SLICE_NETWORKS
