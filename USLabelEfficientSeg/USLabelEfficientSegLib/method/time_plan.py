@@ -46,7 +46,7 @@ _MOST_STEPS, _MOST_STEPS_A_SLICE = 10_000_000, 1_000_000.0  # that settings allo
 _HALVINGS = 40
 # Measured with the preset quick on one core of a server, where a step of a student takes `_STUDENT_STEP`; other
 # computers and presets need as much more, or less, as such a step does.
-_STUDENT_STEP, _ALIGNING, _PROPOSING, _CALIBRATING, _HEAD_STEP = 0.033, 0.2, 0.3, 0.1, 0.03
+_STUDENT_STEP, _ALIGNING, _PROPOSING, _CALIBRATING, _HEAD_STEP = 0.033, 0.08, 0.2, 0.1, 0.03
 _STARTING = 10.0
 _DISTILLED = 1.6  # steps of a supervised student that last as long as one with pseudo-labels and correlations
 
@@ -253,7 +253,7 @@ def expected_seconds(run: Run, settings: Settings, work: Work, speeds: Speeds) -
     head = 0 if work.continues else settings.slice_head.steps
     return (
         _seconds_of_slices(settings, settings, work, speeds)
-        + _pace(settings, speeds) * (_PROPOSING * rounds * work.volumes + _HEAD_STEP * head)
+        + _pace(settings, speeds) * ((_CALIBRATING + _PROPOSING * rounds) * work.volumes + _HEAD_STEP * head)
         + speeds.teacher_step * of_teacher
         + speeds.student_step * steps
     )
