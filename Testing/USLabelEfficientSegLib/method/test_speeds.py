@@ -11,6 +11,7 @@ from USLabelEfficientSegLib.method import speeds
 from USLabelEfficientSegLib.method.opening import open_run
 from USLabelEfficientSegLib.method.run import Computing
 from USLabelEfficientSegLib.method.speeds import MOST_SECONDS, TRIED_STEPS, measured_speeds, seconds_a_step
+from USLabelEfficientSegLib.study.events import Event
 from USLabelEfficientSegLib.study.settings import changed
 
 
@@ -61,7 +62,7 @@ def test_slow_steps_are_tried_less_often(clock, run):
 
 def test_nothing_of_it_is_kept(run):
     before = sorted(path.name for path in run.folder.iterdir())
-    heard = []
+    heard: list[Event] = []
     run.study.events.listen(heard.append)
     found = measured_speeds(replace(run), teacher_is_trained=False)
 

@@ -35,9 +35,11 @@ def computer(monkeypatch):
     asked = []
 
     def with_speeds(speeds):
-        monkeypatch.setattr(
-            time_plan, "measured_speeds", lambda run, teacher_is_trained: asked.append(teacher_is_trained) or speeds
-        )
+        def measured(run, teacher_is_trained):
+            asked.append(teacher_is_trained)
+            return speeds
+
+        monkeypatch.setattr(time_plan, "measured_speeds", measured)
         return asked
 
     return with_speeds

@@ -34,6 +34,7 @@ def test_supervised_students_have_their_share_of_the_votes_and_the_others_the_re
     ],
 )
 def test_slice_networks_have_their_share_of_all_votes(students, slices, prior, weights):
-    found = vote_weights(*students, slices, prior, of_supervised=0.5, of_slices=0.6)
+    distilled, supervised = students
+    found = vote_weights(distilled, supervised, slices, prior, of_supervised=0.5, of_slices=0.6)
 
     assert found == pytest.approx(weights)

@@ -94,14 +94,14 @@ def test_what_a_pose_shows_beyond_the_slice_is_neutral_background(undisturbed):
 
 def test_mirror_images_are_drawn_only_where_they_are_plausible(undisturbed):
     """A column that is bright at one end stays on its side unless rows may be mirrored."""
-    still = dict(rotation_degrees=0, scale=0, stretch=0, shift=0, deformation=0)
+    still = SliceNetworkSettings(batch_size=16, rotation_degrees=0, scale=0, stretch=0, shift=0, deformation=0)
     images = slices()
     images.grey[:] = 0
     images.grey[:, :, :8] = 255
     draws = torch.Generator().manual_seed(0)
 
     fixed, mirrored = (
-        draw_batch(images, SliceNetworkSettings(batch_size=16, **still), flips, False, draws).images[:, 0, 0, 5] > 3
+        draw_batch(images, still, flips, False, draws).images[:, 0, 0, 5] > 3
         for flips in ((False, True), (True, False))
     )
 

@@ -14,7 +14,7 @@ from USLabelEfficientSegLib.study.training_time import (
 )
 
 
-def estimate(name: str, *case: Any, **labelled: int) -> Estimate:
+def estimate(name: str, *case: Any, **labelled: Any) -> Estimate:
     """The estimate where there is one."""
     found = seconds_on_processor(name, *case, **labelled)
     assert found is not None
