@@ -15,7 +15,7 @@ FEWEST_STUDENT_STEPS = 150
 CONTINUED_SHARE = 0.5  # of the steps, where the weights are those of an earlier training
 CONTINUED_SUPERVISED_SHARE = 0.125  # likewise, of supervised students, which learn long
 FOLDS = 3  # of the labelled volumes, for cross-fitting
-SHARE_OF_STEPS = 0.4  # of the final 2-D networks', in cross-fitting: enough to compare
+SHARE_OF_STEPS = 0.25  # of the final 2-D networks', in cross-fitting: enough to compare
 CONTINUED_LEARNING_RATE = 0.3  # of the students', which a larger one would lead away from what they know
 
 

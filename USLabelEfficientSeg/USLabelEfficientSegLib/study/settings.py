@@ -111,7 +111,7 @@ class SliceNetworkSettings(Section):
     widths: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field(
         default=(16, 32, 64, 128), min_length=2, max_length=6, description="channels of the levels of the U-Net"
     )
-    steps: int = Field(default=300, ge=0, le=10_000_000, description="training steps; 0: no such networks")
+    steps: int = Field(default=800, ge=0, le=10_000_000, description="training steps; 0: no such networks")
     batch_size: int = Field(default=4, ge=1, le=4096, description="labelled, and unlabelled, slices in one step")
     learning_rate: LearningRate = 3e-3
     weight_decay: WeightDecay = 1e-2

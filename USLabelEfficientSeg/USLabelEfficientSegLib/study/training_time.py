@@ -21,7 +21,7 @@ _ROUNDS, _FEWEST_STEPS, _MOST_STEPS, _STEPS_A_SLICE = 4, 150, 400, 20
 _MOST_LABEL_STEPS, _LABEL_STEPS_A_SLICE, _FEWEST_SLICES_ALONE = 12_000, 800, 8
 # Likewise of its 2-D networks, and of those that learn without some labels to tell what works.
 SECONDS_A_SLICE_STEP, SECONDS_A_SLICE_VOTE = 0.19, 1.0
-_SLICE_STEPS, _FOLDS, _SHARE_OF_STEPS = 300, 3, 0.4
+_SLICE_STEPS, _FOLDS, _SHARE_OF_STEPS = 800, 3, 0.25
 _SECONDS_A_VOLUME_ALIGNED = 0.4  # without the labels that are left out
 
 
