@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from USLabelEfficientSegLib.study.settings import TeacherSettings
+from USLabelEfficientSegLib.study.setting_sections import TeacherSettings
 from USLabelEfficientSegLib.teacher.masked import MaskedAutoencoder, random_order
 from USLabelEfficientSegLib.teacher.pretraining import dino_objective
 from USLabelEfficientSegLib.teacher.slices import SliceSource

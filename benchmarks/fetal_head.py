@@ -55,7 +55,8 @@ from USLabelEfficientSegLib.divergence.images import network_input
 from USLabelEfficientSegLib.divergence.unext import UNeXt
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.segmentation.model import choose_device
-from USLabelEfficientSegLib.study.settings import DivergenceSettings, changed, preset
+from USLabelEfficientSegLib.study.setting_sections import DivergenceSettings
+from USLabelEfficientSegLib.study.settings import changed, preset
 
 
 def inference_seconds(network: nn.Module, repeats: int = 20) -> float:

@@ -26,7 +26,7 @@ from USLabelEfficientSegLib.divergence.training import (
 )
 from USLabelEfficientSegLib.divergence.unext import UNeXt
 from USLabelEfficientSegLib.study.events import EventLog
-from USLabelEfficientSegLib.study.settings import DivergenceSettings
+from USLabelEfficientSegLib.study.setting_sections import DivergenceSettings
 from USLabelEfficientSegLib.training.context import TrainingContext
 from USLabelEfficientSegLib.training.loop import TrainingState, run_training
 from USLabelEfficientSegLib.training.moving_average import average_state, mean_first

@@ -30,7 +30,8 @@ from USLabelEfficientSegLib.segmentation.slice_voters import SliceVoter, SliceVo
 from USLabelEfficientSegLib.slice_network.network import SliceUNet
 from USLabelEfficientSegLib.student.build import StudentDesign, build_student
 from USLabelEfficientSegLib.student.published import PublishedStudent
-from USLabelEfficientSegLib.study.settings import Settings, SliceNetworkSettings, changed, preset
+from USLabelEfficientSegLib.study.setting_sections import SliceNetworkSettings
+from USLabelEfficientSegLib.study.settings import Settings, changed, preset
 from USLabelEfficientSegLib.training.memory import tune_memory
 
 ORGANS = ("organ 1", "organ 2")

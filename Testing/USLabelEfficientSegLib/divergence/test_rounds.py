@@ -3,7 +3,7 @@ import itertools
 import pytest
 
 from USLabelEfficientSegLib.divergence.rounds import RoundPosition, round_position
-from USLabelEfficientSegLib.study.settings import DivergenceSettings
+from USLabelEfficientSegLib.study.setting_sections import DivergenceSettings
 
 
 def positions(steps, rounds):

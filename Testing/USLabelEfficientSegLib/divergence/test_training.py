@@ -16,7 +16,8 @@ from USLabelEfficientSegLib.divergence.rounds import RoundPosition
 from USLabelEfficientSegLib.divergence.training import make_optimizer, set_learning_rates, train_pair
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.study.events import read_events
-from USLabelEfficientSegLib.study.settings import DivergenceSettings, changed, preset
+from USLabelEfficientSegLib.study.setting_sections import DivergenceSettings
+from USLabelEfficientSegLib.study.settings import changed, preset
 from USLabelEfficientSegLib.training.schedules import polynomial_decay, ramp_up
 
 CPU = torch.device("cpu")

@@ -3,7 +3,7 @@ import torch
 
 from USLabelEfficientSegLib.pseudolabels.fusion import confidence
 from USLabelEfficientSegLib.pseudolabels.teacher_labels import teacher_pseudo_label
-from USLabelEfficientSegLib.study.settings import PseudoLabelSettings
+from USLabelEfficientSegLib.study.setting_sections import PseudoLabelSettings
 
 SHAPE, SPACING = (24, 20, 16), (1.0, 1.0, 1.5)
 EVERYWHERE = torch.ones(SHAPE, dtype=torch.bool)

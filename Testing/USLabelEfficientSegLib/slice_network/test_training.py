@@ -8,7 +8,7 @@ from USLabelEfficientSegLib.slice_network import training
 from USLabelEfficientSegLib.slice_network.prediction import predict_slices
 from USLabelEfficientSegLib.slice_network.slices import NEUTRAL, FineVolume, slices_to_learn
 from USLabelEfficientSegLib.slice_network.training import draw_batch, train_slice_network
-from USLabelEfficientSegLib.study.settings import SliceNetworkSettings
+from USLabelEfficientSegLib.study.setting_sections import SliceNetworkSettings
 
 SHAPE = (32, 32, 6)
 

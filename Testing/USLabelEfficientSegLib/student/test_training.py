@@ -14,7 +14,7 @@ from USLabelEfficientSegLib.student.augmentation import PoseRange
 from USLabelEfficientSegLib.student.build import StudentDesign
 from USLabelEfficientSegLib.student.training import draw_sample, poses_of_cells, train_student
 from USLabelEfficientSegLib.study.events import read_events
-from USLabelEfficientSegLib.study.settings import StudentSettings
+from USLabelEfficientSegLib.study.setting_sections import StudentSettings
 
 SHAPE = (16, 14, 12)
 STILL = PoseRange(rotation=0, scale=0, shift=0, deformation=0)

@@ -8,7 +8,7 @@ from training_contexts import context_in
 
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.study.events import read_events
-from USLabelEfficientSegLib.study.settings import TeacherSettings
+from USLabelEfficientSegLib.study.setting_sections import TeacherSettings
 from USLabelEfficientSegLib.teacher import pretraining
 from USLabelEfficientSegLib.teacher.pretraining import pretrain_teacher
 from USLabelEfficientSegLib.teacher.slices import SliceSource

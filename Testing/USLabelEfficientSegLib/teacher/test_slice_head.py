@@ -8,7 +8,7 @@ from training_contexts import context_in
 
 from USLabelEfficientSegLib.errors import Cancelled
 from USLabelEfficientSegLib.imaging.normalisation import AnatomicalFrame, position_channels
-from USLabelEfficientSegLib.study.settings import SliceHeadSettings
+from USLabelEfficientSegLib.study.setting_sections import SliceHeadSettings
 from USLabelEfficientSegLib.teacher.labelled_slices import HeadSamples
 from USLabelEfficientSegLib.teacher.slice_head import (
     SliceHead,

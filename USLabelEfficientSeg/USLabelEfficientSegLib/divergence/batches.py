@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..study.settings import DivergenceSettings
+from ..study.setting_sections import DivergenceSettings
 from .augmentation import PoseRange, disturb_as_published, disturb_strongly, disturb_weakly, move, random_poses
 from .images import TrainingImages
 

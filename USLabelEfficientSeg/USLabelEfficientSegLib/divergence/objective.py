@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..study.settings import DivergenceSettings
+from ..study.setting_sections import DivergenceSettings
 from ..training.schedules import ramp_up
 from .augmentation import beta_shares
 from .batches import Batch

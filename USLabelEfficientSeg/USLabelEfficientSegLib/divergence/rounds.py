@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..study.settings import DivergenceSettings
+from ..study.setting_sections import DivergenceSettings
 
 FIRST_ROUND = Fraction(2, 3)  # of the steps; the other rounds share the rest equally
 

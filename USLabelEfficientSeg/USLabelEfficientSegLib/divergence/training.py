@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..study.settings import DivergenceSettings
+from ..study.setting_sections import DivergenceSettings
 from ..training.context import TrainingContext
 from ..training.loop import TrainingState, run_training
 from ..training.moving_average import average_state, mean_first

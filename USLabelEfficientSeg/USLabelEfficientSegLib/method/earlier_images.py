@@ -18,7 +18,8 @@ from ..divergence.pair import NetworkPair
 from ..errors import InputError
 from ..segmentation.image_model import ImageModel
 from ..study.provenance import images_added, labels_changed, read_continued_from, read_settings
-from ..study.settings import DivergenceSettings, Settings
+from ..study.setting_sections import DivergenceSettings
+from ..study.settings import Settings
 from ..study.stages import Stage
 from ..study.study import Study
 from ..training.loop import is_complete, load_modules

@@ -30,7 +30,8 @@ from ..segmentation.model_provenance import without_names
 from ..segmentation.zoomed_refinement import MARGINS
 from ..study.coverage import check_every_organ_is_shown
 from ..study.provenance import image_checksums, label_checksums, start_run
-from ..study.settings import DivergenceSettings, Settings
+from ..study.setting_sections import DivergenceSettings
+from ..study.settings import Settings
 from ..study.stages import Stage
 from ..study.study import Study
 from ..training.context import TrainingContext

@@ -19,7 +19,8 @@ from ..divergence.swin_unet import SwinUnet
 from ..divergence.swin_weights import load_swin_weights
 from ..divergence.training import train_pair
 from ..pseudolabels.views import SlicePredictor
-from ..study.settings import DivergenceSettings, Settings
+from ..study.setting_sections import DivergenceSettings
+from ..study.settings import Settings
 from ..study.stages import Stage
 from ..training.context import TrainingContext
 from .run import Run

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..study.settings import Settings, StudentSettings, TeacherSettings
+from ..study.setting_sections import StudentSettings, TeacherSettings
+from ..study.settings import Settings
 from ..study.study import Study
 
 FEWEST_STUDENT_STEPS = 150

@@ -13,7 +13,7 @@ from ..disk.study_layout import WEIGHTS_SUFFIX
 from ..segmentation.preview import LivePreview
 from ..student.build import build_student
 from ..student.training import train_student
-from ..study.settings import StudentSettings
+from ..study.setting_sections import StudentSettings
 from ..study.stages import NumberedStage, Stage, round_name
 from ..training.context import TrainingContext
 from ..training.loop import load_modules

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ..study.settings import PseudoLabelSettings
+from ..study.setting_sections import PseudoLabelSettings
 from .deviation import inter_slice_deviation
 from .fusion import FusedPrediction, confidence, fuse, slices_to_volume, volume_to_slices
 from .refinement import axis_smoothness, refine

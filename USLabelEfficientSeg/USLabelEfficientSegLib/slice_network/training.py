@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ..divergence.augmentation import PoseRange, move, random_poses
 from ..divergence.images import TrainingImages
 from ..student.augmentation import random_intensity
-from ..study.settings import SliceNetworkSettings
+from ..study.setting_sections import SliceNetworkSettings
 from ..training.context import TrainingContext
 from ..training.loop import TrainingState, run_training
 from ..training.moving_average import average_state, follows_first

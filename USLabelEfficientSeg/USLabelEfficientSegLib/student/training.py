@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ..anatomy.location_prior import LocationPrior
 from ..anatomy.training_volumes import TrainingVolume
 from ..imaging.normalisation import mirrored_positions
-from ..study.settings import StudentSettings
+from ..study.setting_sections import StudentSettings
 from ..training.context import TrainingContext
 from ..training.cross_entropy import soft_cross_entropy
 from ..training.loop import TrainingState, run_training

@@ -14,7 +14,8 @@ from ..disk.kinds import kind_of
 from ..disk.names import LONGEST_NAME, name_problem, names_problem
 from ..disk.study_layout import IMAGES, LABELS, MANIFEST_NAME
 from ..errors import InputError
-from .settings import Section, invalid
+from .setting_sections import Section
+from .settings import invalid
 
 FORMAT: Final = 1
 

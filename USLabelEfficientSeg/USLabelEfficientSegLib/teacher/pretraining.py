@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..study.settings import TeacherSettings
+from ..study.setting_sections import TeacherSettings
 from ..training.context import TrainingContext
 from ..training.group import ALONE, Group
 from ..training.loop import StepFunction, TrainingState, load_modules, run_training

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..anatomy.location_prior import LocationPrior
-from ..study.settings import SliceHeadSettings
+from ..study.setting_sections import SliceHeadSettings
 from ..training.context import TrainingContext
 from ..training.cross_entropy import weighted_cross_entropy
 from ..training.loop import TrainingState, run_training

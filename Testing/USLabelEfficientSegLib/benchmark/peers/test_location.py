@@ -9,7 +9,7 @@ from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
 from USLabelEfficientSegLib.benchmark.peers.location import LocationAlone
 from USLabelEfficientSegLib.benchmark.peers.training import Budget, Task, train_peer
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
-from USLabelEfficientSegLib.study.settings import StudentSettings
+from USLabelEfficientSegLib.study.setting_sections import StudentSettings
 
 
 def test_it_says_where_organs_lie_whatever_the_image_shows() -> None:

@@ -12,7 +12,7 @@ from USLabelEfficientSegLib.benchmark.peers.networks import PlainUNet
 from USLabelEfficientSegLib.benchmark.peers.plain_slices import PlainSlices, SlicesAlong, whole_slices
 from USLabelEfficientSegLib.benchmark.peers.training import Task
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
-from USLabelEfficientSegLib.study.settings import StudentSettings
+from USLabelEfficientSegLib.study.setting_sections import StudentSettings
 
 CASE = simulate_volume(0, shape=(20, 22, 16), spacing=(3.3, 3.3, 4.0))
 

@@ -21,7 +21,7 @@ from USLabelEfficientSegLib.benchmark.peers.supervised import LabelsOnly, labell
 from USLabelEfficientSegLib.benchmark.peers.training import Budget, Peer, Task, perturbed, ramp, train_peer
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
 from USLabelEfficientSegLib.student.augmentation import PoseRange
-from USLabelEfficientSegLib.study.settings import StudentSettings
+from USLabelEfficientSegLib.study.setting_sections import StudentSettings
 
 CPU = torch.device("cpu")
 

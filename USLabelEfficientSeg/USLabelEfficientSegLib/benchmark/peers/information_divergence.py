@@ -12,7 +12,7 @@ from ...divergence.prediction import predict_images
 from ...divergence.rounds import round_position
 from ...divergence.slices import training_slices
 from ...student.training import AVERAGE_DECAY
-from ...study.settings import DivergenceSettings
+from ...study.setting_sections import DivergenceSettings
 from ...teacher.slices import in_slice_axes
 from ...training.moving_average import average_state, mean_first
 from .training import Peer, Task

@@ -19,7 +19,7 @@ from ...anatomy.training_volumes import TrainingVolume
 from ...imaging.normalisation import IMAGE_CHANNELS
 from ...student.augmentation import PoseRange, random_intensity
 from ...student.training import AVERAGE_DECAY, GRADIENT_NORM, Sample, draw_sample
-from ...study.settings import StudentSettings
+from ...study.setting_sections import StudentSettings
 from ...training.cross_entropy import soft_cross_entropy
 from ...training.moving_average import average_parameters, follows_first
 from ...training.optimizers import adam_w
