@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from oblique_volumes import turned
 from torch import nn
 
 from USLabelEfficientSegLib.anatomy.location_prior import LocationPrior
@@ -51,14 +52,6 @@ def model_of(*networks, max_voxels=64, window=64, mirrored=(), classes=2):
     design = StudentDesign(network="u-net", classes=classes, spacing=(1.0, 1.0, 1.0), slice_axis=2, widths=(4, 8, 8))
     organs = tuple(f"organ {n}" for n in range(1, classes))
     return SegmentationModel(networks, design, organs, max_voxels, window, 0.25, mirrored)
-
-
-def turned(degrees, axis, flips=(1, 1, 1)):
-    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    i, j = (a for a in range(3) if a != axis)
-    rotation = np.eye(3)
-    rotation[i, i], rotation[i, j], rotation[j, i], rotation[j, j] = c, -s, s, c
-    return rotation @ np.diag(flips)
 
 
 GEOMETRIES = {

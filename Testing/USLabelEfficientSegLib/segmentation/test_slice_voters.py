@@ -1,31 +1,27 @@
-"""2-D networks that vote in a model of volumes: on their own finer grid, in the model's order of axes, in its file."""
+"""2-D networks that vote in a model of volumes: on their own finer grid, in the model's order of axes."""
 
-import tracemalloc
 import weakref
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from oblique_volumes import blocks, turned
 from torch import nn
 
 from USLabelEfficientSegLib.anatomy.location_prior import LocationPrior
 from USLabelEfficientSegLib.calibration.probability_scaling import ProbabilityScaling
-from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.normalisation import position_channels
 from USLabelEfficientSegLib.imaging.orientation import Reordering
 from USLabelEfficientSegLib.imaging.resampling import resample_axes
-from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.segmentation import inference, slice_voters
 from USLabelEfficientSegLib.segmentation.inference import agreed, agreed_in_turn, predict, predict_inputs
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.segmentation.slice_voters import SliceVoter, SliceVoters
 from USLabelEfficientSegLib.slice_network import slices as fine_slices
-from USLabelEfficientSegLib.slice_network.network import SliceUNet
 from USLabelEfficientSegLib.slice_network.prediction import network_grey
-from USLabelEfficientSegLib.student.build import StudentDesign, build_student
-from USLabelEfficientSegLib.training.checkpoint import load_checkpoint, save_checkpoint
+from USLabelEfficientSegLib.student.build import StudentDesign
 
 CPU = torch.device("cpu")
 WIDTHS = (4, 8)
@@ -81,22 +77,6 @@ def fake_model(*voters, networks=(), max_voxels=64, working=16, mirrored=(), ori
     return SegmentationModel(
         networks, design, ("organ",), working, 32, 0.25, mirrored, orientation=orientation, slices=slices
     )
-
-
-def blocks(geometry):
-    """A volume of dark and bright voxels without any symmetry, alike along the axes only in blocks of two voxels."""
-    coarse = np.random.default_rng(1).random([-(-n // 2) for n in geometry.shape]) < 0.3
-    fine = coarse.repeat(2, axis=0).repeat(2, axis=1).repeat(2, axis=2)
-    i, j, k = geometry.shape
-    return Scan(np.where(fine[:i, :j, :k], 200, 50).astype(np.uint8), geometry, "blocks")
-
-
-def turned(degrees, axis, flips=(1, 1, 1)):
-    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    i, j = (a for a in range(3) if a != axis)
-    rotation = np.eye(3)
-    rotation[i, i], rotation[i, j], rotation[j, i], rotation[j, j] = c, -s, s, c
-    return rotation @ np.diag(flips)
 
 
 GEOMETRIES = {
@@ -254,171 +234,3 @@ def test_votes_that_are_missing_too_many_or_on_another_grid_are_refused():
         predict_inputs(replace(model, slices=None), inputs, sector, CPU, [vote])
     with pytest.raises(ValueError, match=r"on \(9, 8, 8\) voxels"):
         predict_inputs(model, inputs, sector, CPU, [torch.rand(2, 9, 8, 8)])
-
-
-def trained_model(students=1):
-    torch.manual_seed(0)
-    design = StudentDesign(network="u-net", classes=3, spacing=(0.5, 1.0, 2.0), slice_axis=1, widths=(4, 8, 8))
-    voters = tuple(SliceVoter(SliceUNet(3, widths=WIDTHS).eval(), axis, 32 + axis) for axis in (2, 0))
-    return SegmentationModel(
-        tuple(build_student(design).eval() for _ in range(students)),
-        design,
-        ("a", "b"),
-        16,
-        16,
-        0.25,
-        (0,),
-        slices=SliceVoters(voters, 32, WIDTHS),
-    )
-
-
-@pytest.fixture
-def saved(tmp_path):
-    path = tmp_path / "model.safetensors"
-    trained_model().save(path)
-    return path
-
-
-@pytest.mark.parametrize("students", [0, 1])
-def test_a_saved_model_is_the_same_model(tmp_path, students):
-    model, path = trained_model(students), tmp_path / "model.safetensors"
-    model.save(path)
-
-    loaded = SegmentationModel.load(path)
-
-    assert loaded.slices is not None and model.slices is not None
-    assert loaded.slices.description() == model.slices.description()
-    assert [(voter.axis, voter.size) for voter in loaded.slices.voters] == [(2, 34), (0, 32)]
-    assert loaded.digest() == model.digest()
-    volume = blocks(GEOMETRIES["plain"])
-    one, other = (predict(each, volume, CPU).probability for each in (model, loaded))
-    assert one.shape == (3, 32, 26, 17)
-    np.testing.assert_array_equal(one, other)
-
-
-def test_slice_networks_are_part_of_what_makes_a_model(saved):
-    model = trained_model()
-    slices = model.slices
-    assert slices is not None
-    first, second = slices.voters
-    other_weights = trained_model().slices
-    assert other_weights is not None
-    with torch.no_grad():
-        next(other_weights.voters[1].network.parameters()).view(-1)[0] += 1e-3
-
-    others = [
-        None,
-        replace(slices, voters=(first,)),
-        replace(slices, voters=(first, replace(second, axis=1))),
-        replace(slices, voters=(first, replace(second, size=40))),
-        replace(slices, max_voxels=33),
-        other_weights,
-    ]
-
-    assert len({model.digest(), *(replace(model, slices=other).digest() for other in others)}) == 1 + len(others)
-
-
-def test_a_model_without_slice_networks_keeps_the_digest_that_it_had():
-    torch.manual_seed(0)
-    design = StudentDesign(network="u-net", classes=3, spacing=(0.5, 1.0, 2.0), slice_axis=1, widths=(4, 8, 8))
-    student = build_student(design)
-    with torch.no_grad():
-        for parameter in student.parameters():
-            parameter.fill_(0.5)
-    model = SegmentationModel((student,), design, ("a", "b"), 16, 16, 0.25, (0,))
-
-    assert model.digest() == "4492ca67e8616f04286831b4288c7bcffa9292c57a888a88243ab9857e70e8f9"
-
-
-def changed(saved, **changes):
-    tensors, metadata = load_checkpoint(saved)
-    metadata["model"]["slices"] |= changes
-    save_checkpoint(saved, tensors, metadata)
-
-
-def test_a_former_model_has_none(saved):
-    replace(trained_model(), slices=None).save(saved)
-    tensors, metadata = load_checkpoint(saved)
-    del metadata["model"]["slices"]
-    save_checkpoint(saved, tensors, {"model": {**metadata["model"], "format": 6}})
-
-    assert SegmentationModel.load(saved).slices is None
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"voters": []},
-        {"voters": None},
-        {"voters": [{"axis": 3, "size": 32}, {"axis": 0, "size": 32}]},
-        {"voters": [{"axis": True, "size": 32}, {"axis": 0, "size": 32}]},
-        {"voters": [{"axis": 2, "size": 10**9}, {"axis": 0, "size": 32}]},
-        {"voters": [{"axis": 2, "size": 0}, {"axis": 0, "size": 32}]},
-        {"voters": [{"axis": 2}, {"axis": 0, "size": 32}]},
-        {"voters": [{"axis": 2, "size": 32}] * 65},
-        {"voters": [{"axis": 2, "size": 32}] * 3},
-        {"max_voxels": 1},
-        {"max_voxels": 10**9},
-        {"max_voxels": "160"},
-        {"widths": [4]},
-        {"widths": [4, 16]},
-        {"widths": [4, 8, 8]},
-        {"widths": [2**30, 2**30]},
-        {"widths": [4096] * 6},
-        {"widths": [4] * 10_000},
-        {"more": 1},
-    ],
-    ids=lambda changes: str(changes)[:60],
-)
-def test_a_description_of_networks_that_the_file_does_not_hold_is_refused_and_costs_nothing(saved, changes):
-    changed(saved, **changes)
-
-    tracemalloc.start()
-    with pytest.raises(InputError, match="not a segmentation model"):
-        SegmentationModel.load(saved)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 50e6
-
-
-@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_weights_that_are_not_finite_are_refused(saved, bad):
-    tensors, metadata = load_checkpoint(saved)
-    next(tensor for name, tensor in tensors.items() if name.startswith("slices/1/")).view(-1)[0] = bad
-    save_checkpoint(saved, tensors, metadata)
-
-    with pytest.raises(InputError, match="not a segmentation model"):
-        SegmentationModel.load(saved)
-
-
-def test_a_variance_that_is_negative_is_refused(saved):
-    tensors, metadata = load_checkpoint(saved)
-    next(tensor for name, tensor in tensors.items() if name.endswith("running_var"))[0] = -1.0
-    save_checkpoint(saved, tensors, metadata)
-
-    with pytest.raises(InputError, match="not a segmentation model"):
-        SegmentationModel.load(saved)
-
-
-@pytest.mark.parametrize("missing", ["slices/0/", "slices/1/logits.bias"])
-def test_weights_that_are_missing_are_refused(saved, missing):
-    tensors, metadata = load_checkpoint(saved)
-    save_checkpoint(saved, {k: v for k, v in tensors.items() if not k.startswith(missing)}, metadata)
-
-    with pytest.raises(InputError, match="not a segmentation model"):
-        SegmentationModel.load(saved)
-
-
-@pytest.mark.parametrize(("weights", "prior"), [((1.0,), False), ((1.0, 1.0), False), ((1.0,) * 3, True)])
-def test_weights_of_another_number_of_votes_are_refused(saved, weights, prior):
-    replace(trained_model(), weights=weights, prior=LocationPrior(2) if prior else None).save(saved)
-
-    with pytest.raises(InputError, match="not a segmentation model"):
-        SegmentationModel.load(saved)
-
-
-def test_a_model_without_any_network_is_refused(saved):
-    replace(trained_model(0), slices=None, prior=LocationPrior(2)).save(saved)
-
-    with pytest.raises(InputError, match="not a segmentation model"):
-        SegmentationModel.load(saved)
