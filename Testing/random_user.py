@@ -143,6 +143,14 @@ class RandomUser:
         if nodes:
             slicer.mrmlScene.RemoveNode(self.random.choice(nodes))
 
+    def do_fold(self) -> None:
+        """Fold or open a step, or what is advanced in it."""
+        import ctk
+
+        folding = [w for _, w in sorted(vars(self.ui).items()) if type(w) is ctk.ctkCollapsibleButton]
+        button = self.random.choice(folding)
+        button.collapsed = not button.collapsed
+
     def do_close_scene(self) -> None:
         if self.random.random() < 0.3:
             host.clear_scene()

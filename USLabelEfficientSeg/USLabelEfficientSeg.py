@@ -62,13 +62,14 @@ class USLabelEfficientSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
     def setup(self) -> None:
         """Called when the user opens the module the first time."""
         from USLabelEfficientSegLib.slicer_side.panel import Panel
+        from USLabelEfficientSegLib.slicer_side.steps import load_steps
 
         ScriptedLoadableModuleWidget.setup(self)
-        uiWidget = slicer.util.loadUI(self.resourcePath("UI/USLabelEfficientSeg.ui"))
-        self.layout.addWidget(uiWidget)
+        frame = slicer.util.loadUI(self.resourcePath("UI/USLabelEfficientSeg.ui"))
+        self.layout.addWidget(frame)
         self.layout.addStretch(1)
-        self.ui = slicer.util.childWidgetVariables(uiWidget)
-        uiWidget.setMRMLScene(slicer.mrmlScene)
+        frame.setMRMLScene(slicer.mrmlScene)
+        self.ui = load_steps(frame, self.resourcePath)
         self.logic = USLabelEfficientSegLogic()
         self.panel = Panel(self.ui, self.logic)
         scene = slicer.mrmlScene

@@ -9,6 +9,7 @@ from .stand_in import setter, stored
 
 Signal, Property = QtCore.Signal, QtCore.Property
 _TITLE_HEIGHT = 24
+_VISIBILITY = "visibilityToParent"  # CTK's name of the property
 
 
 def _row(parent: QtWidgets.QWidget, *widgets: QtWidgets.QWidget) -> None:
@@ -34,7 +35,7 @@ class ctkCollapsibleButton(QtWidgets.QWidget):
     setCollapsed = setter("collapsed")
     _collapsed = False
     _title: Any = None
-    _folded: Any = ()
+    _forcing = False
 
     def __init__(self, *arguments: Any) -> None:
         texts = [a for a in arguments if isinstance(a, str)]
@@ -52,16 +53,37 @@ class ctkCollapsibleButton(QtWidgets.QWidget):
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:
         self._title.setGeometry(0, 0, self.width, _TITLE_HEIGHT)
 
+    def adopt_children(self) -> None:
+        """Take charge of the visibility of all children, as CTK does of each when it is added."""
+        for child in self._contents():
+            child.removeEventFilter(self)
+            child.installEventFilter(self)
+            self._show_or_hide(child)
+
+    def eventFilter(self, child: QtCore.QObject, event: QtCore.QEvent) -> bool:
+        """Remember what somebody else asks of a child; while the button is collapsed, it stays hidden."""
+        if not self._forcing and event.type() == QtCore.QEvent.Type.ShowToParent:
+            child.setProperty(_VISIBILITY, True)
+            self._show_or_hide(child)
+        elif not self._forcing and event.type() == QtCore.QEvent.Type.HideToParent:
+            child.setProperty(_VISIBILITY, False)
+        return False
+
+    def _contents(self) -> list[Any]:
+        return [c for c in self.children() if isinstance(c, QtWidgets.QWidget) and c is not self._title]
+
+    def _show_or_hide(self, child: Any) -> None:
+        asked = child.property(_VISIBILITY)
+        self._forcing = True
+        child.setVisible(not self._collapsed and asked is not False)
+        self._forcing = False
+
     def _set_collapsed(self, collapsed: bool) -> None:
         if collapsed == self._collapsed:
             return
         self._collapsed = collapsed
-        if collapsed:
-            children = [c for c in self.children() if isinstance(c, QtWidgets.QWidget) and c is not self._title]
-            self._folded = [c for c in children if not c.isHidden()]
-        for child in self._folded:
-            child.setVisible(not collapsed)
         self.setMaximumHeight(_TITLE_HEIGHT + 4 if collapsed else 16777215)
+        self.adopt_children()
         self._refresh()
         self.contentsCollapsed.emit(collapsed)
 

@@ -7,7 +7,7 @@ from typing import Any
 import slicer
 from PySide6 import QtCore, QtUiTools, QtWidgets
 
-from .ctk_widgets import CTK_WIDGETS
+from .ctk_widgets import CTK_WIDGETS, ctkCollapsibleButton
 from .mrml_widgets import MRML_WIDGETS
 from .pythonqt import cpp_side
 from .segment_editor import SEGMENT_EDITOR_WIDGETS
@@ -45,6 +45,9 @@ def load_ui(path: str | Path) -> QtWidgets.QWidget:
     if loader.unknown:
         raise NotImplementedError(f"no stand-in for {', '.join(loader.unknown)}")
     widget.__dict__["_host_children"] = loader.created  # PySide would forget their Python side
+    for created in loader.created:
+        if isinstance(created, ctkCollapsibleButton):
+            created.adopt_children()
     for sender, signal, receiver, slot in connections:
         _find(widget, sender).connect(signal, _find(widget, receiver), slot)
     return widget

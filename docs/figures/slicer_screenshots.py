@@ -42,7 +42,7 @@ from USLabelEfficientSegLib.study.stages import Stage  # noqa: E402
 
 SCREENSHOTS = ROOT / "Resources" / "Screenshots"
 MODULE = ROOT / "USLabelEfficientSeg" / "USLabelEfficientSeg.py"
-SECTIONS = ("data", "labels", "train", "segment", "measure", "improve")
+STEPS = ("data", "label", "train", "results")
 PATIENCE_S = 3600
 # A small study needs less training than the preset gives.
 SETTINGS = (
@@ -98,10 +98,10 @@ class Tour:
             view = slicer.app.layoutManager().sliceWidget(name).mrmlSliceNode()
             showSlice(view, volume_node, axis, int(position[axis]))
 
-    def picture(self, name: str, *sections: str) -> None:
-        """Write NAME.png with only these sections of the panel open."""
-        for section in SECTIONS:
-            getattr(self.ui, f"{section}Section").collapsed = section not in sections
+    def picture(self, name: str, *steps: str) -> None:
+        """Write NAME.png with only these steps of the panel open."""
+        for step in STEPS:
+            getattr(self.ui, f"{step}Step").collapsed = step not in steps
         host.process_events(0.2)
         host.render_window(self.widget, SCREENSHOTS / f"{name}.png")
 
@@ -165,7 +165,7 @@ def labels(tour: Tour) -> None:
         tour.click("keepSliceButton")
         painted += 1
         tour.show(volume_node, at_slice(volume_node, axis, index), axis)
-    tour.picture("labels", "labels")
+    tour.picture("labels", "label")
 
 
 def train(tour: Tour) -> None:
@@ -192,7 +192,7 @@ def segment(tour: Tour) -> None:
     tour.show(volume_node, middle_of(volume_node))
     (uncertainty,) = madeFor(volume_node, UNCERTAINTY)
     slicer.util.setSliceViewerLayers(foreground=uncertainty, foregroundOpacity=0.5)
-    tour.picture("segment", "segment")
+    tour.picture("segment", "results")
     slicer.util.setSliceViewerLayers(foreground=None)
 
 
@@ -200,7 +200,7 @@ def measure(tour: Tour) -> None:
     """Organ volumes, one row clicked."""
     tour.click("measureButton")
     click_row(tour)
-    tour.picture("segmentation", "segment", "measure")
+    tour.picture("segmentation", "results")
 
 
 def click_row(tour: Tour) -> None:
@@ -221,10 +221,10 @@ def correct(tour: Tour) -> None:
     tour.ui.resultSelector.setCurrentNode(result)
     tour.click("correctButton")
     tour.show(volume_node, at_slice(volume_node, 2, index))
-    tour.picture("correct", "improve")
+    tour.picture("correct", "label")
     paint(result, volume_node, 2, index)
     tour.click("useSliceButton")
-    tour.picture("improve", "labels", "improve")
+    tour.picture("improve", "label")
 
 
 def wrong_voxels(result: Any, organs: list[Any]) -> np.ndarray:
@@ -256,9 +256,9 @@ def reopen(tour: Tour) -> None:
     labelled = tour.panel.session.labelling("simulated_0000").items()[-1]
     volume_node = slicer.util.getNode("simulated_0000")
     tour.show(volume_node, at_slice(volume_node, labelled.axis, labelled.index))
-    tour.picture("reopened-labels", "labels")
+    tour.picture("reopened-labels", "label")
     click_row(tour)
-    tour.picture("reopened", "data", "measure")
+    tour.picture("reopened", "data", "results")
 
 
 def main() -> None:

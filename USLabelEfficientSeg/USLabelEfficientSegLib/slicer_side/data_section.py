@@ -1,4 +1,4 @@
-"""Section 1, Data: the study folder, its volumes and its organs."""
+"""Step 1, Data: the study folder, its volumes and its organs."""
 
 from __future__ import annotations
 
@@ -155,6 +155,10 @@ class DataSection(Section):
                 cells = [text_item(organ.name, self.panel.session is None), colour, text_item(_term(organ))]
                 for column, cell in enumerate(cells):
                     table.setItem(row, column, cell)
+
+    def done(self) -> bool:
+        """Whether a study is open."""
+        return self.panel.session is not None
 
     # What the user does
 

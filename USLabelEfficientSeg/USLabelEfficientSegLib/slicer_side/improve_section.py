@@ -1,4 +1,4 @@
-"""Section 6, Improve: corrected slices become labels, and training goes on with them."""
+"""Part of step 2, Label: corrected slices become labels, and training goes on with them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ImproveSection(Section):
         super().__init__(panel)
         ui = self.ui
         ui.resultSelector.addAttribute("vtkMRMLSegmentationNode", study_nodes.ROLE, study_nodes.RESULT)
-        self._offered: str = ui.improveTrainButton.text  # what section 3 would do now
+        self._offered: str = ui.improveTrainButton.text  # what step 3 would do now
         self._why_not: str | None = None  # and why it cannot
         self.signals.training_offered.connect(self._on_training_offered)
         self.signals.segmented.connect(self.offer)
@@ -45,7 +45,7 @@ class ImproveSection(Section):
         """Show what can be done with the chosen segmentation and the visible slice."""
         result = self.ui.resultSelector.currentNode()
         reason = None if result is not None else _("Choose a segmentation first.")
-        allow(self.ui.correctButton, _("Open it in the editor of section 2, and show its volume."), reason)
+        allow(self.ui.correctButton, _("Open it in the editor of this step, and show its volume."), reason)
         allow(
             self.ui.useSliceButton,
             _("The slice in the red view is right now: learn from it."),
@@ -61,7 +61,7 @@ class ImproveSection(Section):
             raise InputError(result.GetName(), "has no volume in the scene", "load its volume first")
         self.signals.correction_wanted.emit(result, volume_node)
         slicer.util.setSliceViewerLayers(background=volume_node, fit=True)
-        tell(self.ui.improveStatus, _("Correct a slice with the brush in section 2, then press Use this slice."))
+        tell(self.ui.improveStatus, _("Correct a slice with the brush, then press Use this slice."))
 
     def _use_slice(self) -> None:
         session, result = self.panel.session, self.ui.resultSelector.currentNode()

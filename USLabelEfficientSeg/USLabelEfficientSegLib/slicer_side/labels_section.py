@@ -1,4 +1,4 @@
-"""Section 2, Labels: the next slice to label, Slicer's Segment Editor, and the labels so far."""
+"""Step 2, Label: the next slice to label, Slicer's Segment Editor, and the labels so far."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class LabelsSection(Section):
         if reason is None and case is None:
             reason = _("Choose a volume in the table, or press Next slice to label.")
         if reason is None and self.correcting:  # present strokes are not in the labels
-            reason = _("A segmentation is being corrected; see section 6. Click a volume to go on with its labels.")
+            reason = _("A segmentation is being corrected. Click a volume to go on with its labels.")
         if reason is None:
             shown = self.shown_slice()
             if shown is None:
@@ -131,6 +131,11 @@ class LabelsSection(Section):
             self.ui.keepSliceButton.text = _("Label is kept") if marked else _("Keep as label")
         not_marked = None if marked else _("The slice that is shown is not labelled.")
         allow(self.ui.removeSliceButton, _("Do not learn from this slice any more."), reason or not_marked)
+
+    def done(self) -> bool:
+        """Whether a slice is labelled."""
+        session = self.panel.session
+        return session is not None and session.hasLabels()
 
     # What the user does
 
@@ -233,7 +238,7 @@ class LabelsSection(Section):
             if session is not None and 0 <= row < len(session.cases()):
                 case = session.cases()[row]
                 if session.volumeNode(case) is None:
-                    raise InputError(case, "is not loaded", "press Load its volumes in section 1")
+                    raise InputError(case, "is not loaded", "press Load its volumes in step 1")
                 self.show_volume(case)
         self.panel.refresh()
 

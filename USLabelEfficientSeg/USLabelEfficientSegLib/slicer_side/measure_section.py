@@ -1,4 +1,4 @@
-"""Section 5, Measure: organ volumes in millilitres, as table, CSV, report and DICOM, and beside references."""
+"""Step 4, Results: organ volumes in millilitres, as table, CSV, report and DICOM, and beside references."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ class MeasureSection(Section):
         rows = [] if table is None else [_cells(table, row, unit) for row in range(table.GetNumberOfRows())]
         ui.volumesTable.setHorizontalHeaderLabels(_headings(unit))
         fill_table(ui.volumesTable, rows)
-        nothing = None if self.segmentations() else _("There is no segmentation yet; see section 4.")
+        nothing = None if self.segmentations() else _("There is no segmentation yet; press Segment first.")
         allow(ui.measureButton, _("Measure all segmentations that this module has made."), nothing)
         allow(ui.saveCsvButton, _("Save the table for a spreadsheet."), None if rows else _("Measure first."))
         self._refresh_dicom(nothing)
         self._refresh_agreement(nothing)
         untrained = None
         if session is None or session.model is None:
-            untrained = self.panel.why_no_study() or _("The study is not trained to the end yet; see section 3.")
+            untrained = self.panel.why_no_study() or _("The study is not trained to the end yet; see step 3.")
         allow(
             ui.reportButton,
             _(

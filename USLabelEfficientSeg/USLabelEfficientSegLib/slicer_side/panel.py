@@ -1,4 +1,4 @@
-"""The panel of the module: its six sections, the study they work on, and the job that is running."""
+"""The panel of the module: its four steps, the study they work on, and the job that is running."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from .measure_section import MeasureSection
 from .section import Section, reported, tell
 from .segment_section import SegmentSection
 from .signals import PanelSignals
+from .steps import Step, StepByStep
 from .study_session import StudySession
 from .train_section import TrainSection
 
@@ -55,6 +56,14 @@ class Panel:
         self.sections: list[Section] = [
             self.data, self.labels, self.train, self.segment, self.measure, self.improve,
         ]  # fmt: skip
+        self.steps = StepByStep(
+            [
+                Step(ui.dataStep, self.data.done),
+                Step(ui.labelStep, self.labels.done),
+                Step(ui.trainStep, self.train.done),
+                Step(ui.resultsStep, self.measure.done),
+            ]
+        )
         self.runner.listeners.append(self._on_progress)
 
     @property
@@ -77,7 +86,7 @@ class Panel:
 
     def why_no_study(self) -> str | None:
         """Why there is no study to work on, None when there is one."""
-        return None if self.session is not None else _("Create or open a study in section 1 first.")
+        return None if self.session is not None else _("Create or open a study in step 1 first.")
 
     def run(self, job: Job, label: Any, done: Callable[[Job], str]) -> None:
         """Start a job, and show in `label` how it ends.
@@ -110,6 +119,7 @@ class Panel:
         try:
             for section in self.sections:
                 section.refresh()
+            self.steps.refresh()
         finally:
             self._refreshing = False
 

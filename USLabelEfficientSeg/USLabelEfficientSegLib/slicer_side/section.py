@@ -34,6 +34,10 @@ class Section:
     def refresh(self) -> None:
         """Bring the section up to date. Called after everything that may have changed something."""
 
+    def done(self) -> bool:
+        """Whether the user has what the next step needs; asked for the section that its step is named after."""
+        return False
+
     def leave(self) -> None:
         """The user goes to another module, or the panel is closed: leave nothing behind in the views."""
 

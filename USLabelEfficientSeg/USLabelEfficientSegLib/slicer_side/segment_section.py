@@ -1,4 +1,4 @@
-"""Section 4, Segment: find the organs in whole volumes."""
+"""Part of step 4, Results: find the organs in whole volumes."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class SegmentSection(Section):
         if self._model() is None:
             if self.panel.parameters.modelSource.value == "file":
                 return _("Choose a model file that exists first.")
-            return self.panel.why_no_study() or _("The study is not trained to the end yet; see section 3.")
+            return self.panel.why_no_study() or _("The study is not trained to the end yet; see step 3.")
         return None if self.ticked() else _("Tick a volume first.")
 
     def show_progress(self) -> None:
@@ -125,7 +125,7 @@ class SegmentSection(Section):
         self.panel.run(job, self.ui.segmentStatus, done)
 
     def _show(self, results: Sequence[Any]) -> None:
-        """Show the result of the volume in the views, or the first result; section 5 offers the others."""
+        """Show the result of the volume in the views, or the first result; the table offers the others."""
         if not results:
             return
         background = labelling_view().mrmlSliceCompositeNode().GetBackgroundVolumeID()

@@ -195,6 +195,10 @@ class StudySession:
         attach(labelling.segmentationNode, volume_node, LABELS)
         return labelling
 
+    def hasLabels(self) -> bool:
+        """Whether the study holds a labelled slice."""
+        return any(case.labels is not None and case.labels.slices for case in self._study.cases)
+
     def labelledSlices(self, case: str) -> list[tuple[LabelledSlice, list[str]]]:
         """The labelled slices of a case and the organs that each showed when it was saved last."""
         labelling = self.labelling(case)
@@ -262,7 +266,7 @@ class StudySession:
         case = self.caseOf(volume_node)
         if case is None:
             name = resultNode.GetName() if volume_node is None else volume_node.GetName()
-            raise InputError(name, "is not a volume of this study", "add it to the study in section 1 first")
+            raise InputError(name, "is not a volume of this study", "add it to the study in step 1 first")
         organs = self.organs()
         labels = labelsOfSlice(resultNode, volume_node, organs, axis, index)
         self.labelling(case).setLabels(axis, index, labels, organs)

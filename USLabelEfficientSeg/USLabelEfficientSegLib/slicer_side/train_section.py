@@ -1,4 +1,4 @@
-"""Section 3, Train: presets, the device, progress of every stage, loss curves, a preview of the result."""
+"""Step 3, Train: presets, the device, progress of every stage, loss curves, a preview of the result."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class TrainSection(Section):
                     "The study is trained, and nothing has changed since. Label more slices to improve it."
                 )
         if not any(case.labels for case in session.study.cases):
-            self.why_not = _("Label a slice in section 2 first.")
+            self.why_not = _("Label a slice in step 2 first.")
         self.why_not = self.panel.why_busy() or self.why_not
 
     def _how(self, session: StudySession, news: str, anew: bool) -> str:
@@ -144,6 +144,10 @@ class TrainSection(Section):
         if news or anew:
             return _("Training starts anew from your labels; what was learnt without labels is kept.")
         return _("Training was stopped before its end; resuming goes on from there.")
+
+    def done(self) -> bool:
+        """Whether there is a model."""
+        return self.panel.session is not None and self.panel.session.model is not None
 
     def show_progress(self) -> None:
         """Bring bars, curves and preview up to date; called many times a second."""
@@ -273,7 +277,7 @@ class TrainSection(Section):
 
     def _done(self, job: Job) -> str:
         self.progress.end()
-        return _("Trained. Go on to section 4, and let it find the organs.")
+        return _("Trained. Go on to step 4, and let it find the organs.")
 
     def _cancel(self) -> None:
         if self.training is not None:

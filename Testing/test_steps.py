@@ -1,0 +1,95 @@
+"""The frame of the panel in the host: four steps that open one after the other, each from a .ui file of its own."""
+
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from random_user import MODULE, NAME, make_study
+
+STEPS = ("dataStep", "labelStep", "trainStep", "resultsStep")
+
+
+@pytest.fixture
+def panel(host):
+    """The panel without a study."""
+    import slicer
+
+    widget = host.load_module(MODULE)
+    slicer.util.selectModule(NAME)
+    host.process_events(0.05)
+    yield widget.panel
+    slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(NAME)
+
+
+def opened(panel):
+    """The steps that are open."""
+    return [name for name in STEPS if not getattr(panel.ui, name).collapsed]
+
+
+def open_study(panel, host, folder):
+    panel.data.open(folder)
+    while panel.runner.busy:
+        host.process_events(0.02)
+    host.process_events(0.1)
+
+
+def test_a_new_panel_shows_data_alone(panel):
+    assert opened(panel) == ["dataStep"]
+    assert panel.ui.addFolderButton.isVisibleTo(panel.ui.dataStep)
+    inside = {"keepSliceButton": "labelStep", "trainButton": "trainStep", "segmentButton": "resultsStep"}
+    for name, step in inside.items():
+        assert not getattr(panel.ui, name).isVisibleTo(getattr(panel.ui, step)), name
+
+
+def test_a_step_opens_when_the_one_before_is_done_and_folds_when_it_is_undone(panel, host, tmp_path):
+    make_study(tmp_path / "study")
+    open_study(panel, host, tmp_path / "study")
+    assert opened(panel) == ["labelStep", "trainStep"]  # the study has labels already
+
+    for case in panel.session.cases():
+        for labelled in panel.session.labelling(case).items():
+            panel.session.labelling(case).remove(labelled.axis, labelled.index)
+        panel.session.saveLabels(case, False)
+    panel.refresh()
+    assert opened(panel) == ["labelStep"]
+
+
+def test_a_step_that_the_user_has_folded_or_opened_stays_so(panel, host, tmp_path):
+    panel.ui.resultsStep.collapsed = False  # to segment with a model file, without a study
+    panel.refresh()
+    assert opened(panel) == ["dataStep", "resultsStep"]
+
+    make_study(tmp_path / "study")
+    open_study(panel, host, tmp_path / "study")
+    panel.ui.labelStep.collapsed = True
+    panel.refresh()
+    assert opened(panel) == ["trainStep", "resultsStep"]
+
+
+def test_every_step_keeps_its_rare_settings_in_a_closed_part_and_has_one_primary_button(panel):
+    import qt
+
+    for step in STEPS:
+        button = getattr(panel.ui, step)
+        primary = [b for b in button.findChildren(qt.QPushButton) if b.property("primary")]
+        assert len(primary) == 1, step
+        assert getattr(panel.ui, step.replace("Step", "Advanced")).collapsed
+
+
+def test_no_two_steps_give_a_widget_the_same_name():
+    files = sorted((MODULE.parent / "Resources" / "UI").glob("*.ui"))
+    names = [e.get("name", "") for path in files for e in ElementTree.parse(path).getroot().iter("widget")]
+    assert len(files) == 5
+    assert sorted(set(names)) == sorted(names)
+
+
+def test_all_parameters_with_a_widget_are_bound_across_the_files(panel, host):
+    parameters, ui = panel.parameters, panel.ui
+    ui.sliceAxisCombo.currentIndex = 1
+    ui.minutesSpin.value = 3
+    ui.uncertaintyCheckBox.checked = False
+    host.process_events(0.05)
+    assert (parameters.sliceAxis.name, parameters.minutes, parameters.uncertainty) == ("J", 3, False)
+
+    parameters.show3D = False
+    host.process_events(0.05)
+    assert not ui.show3DCheckBox.checked
