@@ -1,6 +1,7 @@
 """What is shown while a command works."""
 
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,7 @@ from USLabelEfficientSegLib.command_line.progress import (
     shown_counts,
     shown_progress,
 )
-from USLabelEfficientSegLib.command_line.progress_bars import ProgressBars, TotalProgress
+from USLabelEfficientSegLib.command_line.progress_bars import ProgressBars
 from USLabelEfficientSegLib.study.events import Event
 from USLabelEfficientSegLib.study.stages import NumberedStage, Stage
 from USLabelEfficientSegLib.text.counting import counted, heard
@@ -55,7 +56,7 @@ def frames(monkeypatch):
         with ProgressBars(STAGES) as bars:
             for event in events:
                 now[0] = next(clock, now[0])
-                bars(event)
+                bars(replace(event, time=now[0]))
         return out.getvalue().splitlines()
 
     return show
@@ -82,28 +83,6 @@ def test_the_last_line_is_that_of_all_stages_with_the_time_left_at_the_speed_unt
     *_, total = frames(events, seconds=[0.0, 30.0, 80.0])
 
     assert total.startswith("Total") and " 57 % 60 s left" in total  # 80 of 140 parts in 80 s
-
-
-def test_stages_of_an_earlier_start_count_as_done_and_not_as_fast():
-    total = TotalProgress(STAGES)
-    total(Event("student 1.1", 0, 2))
-
-    assert total.share == pytest.approx(30 / 140) and total.seconds_left is None
-
-
-def test_students_that_learn_beside_do_not_mean_that_what_comes_before_them_is_done():
-    total = TotalProgress((*STAGES[:2], (NumberedStage(Stage.SUPERVISED, member=1), 70.0)))
-    total(Event("labels alone 1", 35, 70))
-
-    assert total.share == pytest.approx(35 / 200)
-
-
-def test_2d_networks_that_learn_beside_each_other_do_not_mean_that_the_first_is_done():
-    plan = [(NumberedStage(Stage.SLICE_NETWORK, member=member), 50.0) for member in (1, 2)]
-    total = TotalProgress(plan)
-    total(Event("slice network 2", 5, 10))
-
-    assert total.share == pytest.approx(25 / 100)
 
 
 def test_when_nobody_reads_the_output_the_work_is_asked_to_stop(monkeypatch):

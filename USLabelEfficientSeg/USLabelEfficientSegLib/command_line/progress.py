@@ -2,19 +2,19 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 
 from ..study.events import Event, Listener
-from ..study.stages import NumberedStage, Stage, stage_title
+from ..study.stages import Stage, stage_title
+from ..study.total_progress import Plan
 from ..text.counting import heard
 from ..text.durations import duration
 from .console import console
 from .interruption import Interruption
 
 SECONDS_BETWEEN_LINES = 10.0
-Plan = Sequence[tuple[NumberedStage, float]]  # stages in their order, with how much of the whole work each is
 
 
 @contextmanager

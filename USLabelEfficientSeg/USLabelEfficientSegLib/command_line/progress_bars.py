@@ -8,18 +8,17 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
 from ..study.events import Event
-from ..study.stages import NumberedStage, Stage, stage_title
+from ..study.stages import Stage, stage_title
+from ..study.total_progress import Plan, TotalProgress
 from ..text.display import printable
 from ..text.durations import duration
 from .console import console
 from .interruption import SAVING, Interruption
-from .progress import Plan, losses_in
+from .progress import losses_in
 from .terminal import Terminal
 
 SECONDS_BETWEEN_FRAMES = 0.2
 _STAGE_WIDTH, _BAR_WIDTH, _TIME_WIDTH = 38, 16, 14  # with the percentage 79 columns
-_BESIDE = (Stage.SLICE_NETWORK, Stage.CROSS_FITTING, Stage.SUPERVISED)  # may learn beside the stages before them
-_LEAST_SHARE, _LEAST_SECONDS = 0.02, 5.0  # before that the rest cannot be estimated
 TOTAL = "Total"
 
 
@@ -91,46 +90,3 @@ class ProgressBars:
             if name != TOTAL and TOTAL in self._tasks:  # the last line is that of all
                 self._progress.remove_task(self._tasks.pop(TOTAL))
         self._progress.update(self._tasks[name], completed=done, total=of, left=left, note=note)
-
-
-class TotalProgress:
-    """How much of the planned work is done, and how long the rest takes at the speed until now.
-
-    Args:
-        plan: stages in their order, with the share of each in the work, in any unit.
-    """
-
-    def __init__(self, plan: Plan) -> None:
-        self.known = bool(plan)
-        self._plan = dict(plan)
-        self._done: dict[NumberedStage, float] = {}
-        self._start: tuple[float, float] | None = None
-
-    def __call__(self, event: Event) -> None:
-        """Take an event up; earlier stages without events were done by an earlier start."""
-        found = event.numbered
-        if found in self._plan:
-            for stage in self._plan:
-                if stage == found or found.stage in _BESIDE:
-                    break
-                self._done.setdefault(stage, 1.0)
-            self._done[found] = event.step / max(event.of, 1)
-        if self._start is None:
-            self._start = (time.monotonic(), self.share)
-
-    @property
-    def share(self) -> float:
-        """From 0 to 1."""
-        weights = sum(self._plan.values()) or 1.0
-        return sum(self._plan[stage] * done for stage, done in self._done.items()) / weights
-
-    @property
-    def seconds_left(self) -> float | None:
-        """None as long as too little is done to tell."""
-        if self._start is None:
-            return None
-        began, share = self._start
-        seconds, gained = time.monotonic() - began, self.share - share
-        if seconds < _LEAST_SECONDS or gained < _LEAST_SHARE:
-            return None
-        return seconds * (1 - self.share) / gained

@@ -156,11 +156,11 @@ def train(
     console.getting_ready()
 
     from ..method.opening import check_trainable
+    from ..method.planned_stages import planned_stages
     from ..pipeline import train as train_study
     from ..segmentation.model import choose_device
     from ..training.memory import tune_memory
     from ..training.several_devices import device_name
-    from .training_plan import planned_stages
 
     check_trainable(opened, settings, until)
     where = choose_device(device)
@@ -209,9 +209,9 @@ def _train_images(study: "Study", settings: "Settings", device: str, *, restart:
     console.getting_ready()
 
     from ..method.images import check_trainable, train_images
+    from ..method.planned_stages import planned_stages
     from ..segmentation.model import choose_device
     from ..training.memory import tune_memory
-    from .training_plan import planned_stages
 
     check_trainable(study, settings)
     where = choose_device(device)

@@ -11,6 +11,7 @@ from ..anatomy.alignment import Template, align_group
 from ..disk.study_layout import ALIGNMENT_NAME
 from ..errors import InputError, Notice
 from ..imaging.normalisation import AnatomicalFrame
+from ..study.events import ALREADY_TRAINED
 from ..study.stages import Stage
 from ..training.checkpoint import load_checkpoint, save_checkpoint
 from .run import Run, stop_if
@@ -26,7 +27,7 @@ def aligned(run: Run) -> Run:
     path = run.folder / ALIGNMENT_NAME
     stored = _stored_alignment(path, run)
     if stored is not None:
-        run.study.events.emit(Stage.ALIGNMENT, 1, 1, message="already trained")
+        run.study.events.emit(Stage.ALIGNMENT, 1, 1, message=ALREADY_TRAINED)
         return _in_frames(run, *stored)
 
     def progress(step: int, steps: int) -> None:

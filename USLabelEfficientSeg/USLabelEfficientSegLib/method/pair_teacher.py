@@ -25,8 +25,6 @@ from ..study.stages import Stage
 from ..training.context import TrainingContext
 from .run import Run
 
-SECONDS_A_STEP = 0.3  # on one core of a server's processor
-
 
 class PairTeacher:
     """A `SliceTeacher` that learns from slices and labels in one stage.
@@ -55,11 +53,6 @@ class PairTeacher:
     def shared_batches(settings: Settings) -> dict[str, int]:
         """None: the networks are trained on one device."""
         return {}
-
-    @staticmethod
-    def seconds(settings: Settings) -> dict[Stage, float]:
-        """Of the preset quick, measured; for others the share of the stage."""
-        return {Stage.DIVERGENCE: SECONDS_A_STEP * settings.divergence.slice_steps}
 
     def first_training(self) -> tuple[partial[NetworkPair], TrainingContext]:
         """That of both networks, in one round: the students' follow."""

@@ -1,6 +1,6 @@
 """The protocol of a 2-D teacher of the 3-D students, and the teachers by the names of their methods.
 
-A further teacher is a file like `vit_teacher` and a line in `SLICE_TEACHERS`.
+A further teacher is a file like `vit_teacher`, a line in `SLICE_TEACHERS`, and its times in `planned_stages`.
 """
 
 from __future__ import annotations
@@ -43,10 +43,6 @@ class SliceTeacher(Protocol):
     @staticmethod
     def shared_batches(settings: Settings) -> dict[str, int]:
         """Batches that several devices would share, by the names of their settings."""
-
-    @staticmethod
-    def seconds(settings: Settings) -> dict[Stage, float]:
-        """How long it learns on one core of a server's processor, by the stages in its events; roughly."""
 
     def first_training(self) -> tuple[Callable[[TrainingContext], object], TrainingContext]:
         """The training of its first stage, and its context."""

@@ -57,11 +57,6 @@ class ViTTeacher:
         """The ViT's batch, which several devices share."""
         return {"teacher.batch_size": settings.teacher.batch_size}
 
-    @staticmethod
-    def seconds(settings: Settings) -> dict[Stage, float]:
-        """Of the preset quick, measured; for others the share of each stage."""
-        return {Stage.TEACHER: 0.15 * settings.teacher.steps, Stage.SLICE_HEAD: 0.03 * settings.slice_head.steps}
-
     def first_training(self) -> tuple[partial[VisionTransformer], TrainingContext]:
         """That of the ViT."""
         return vit_training(self.run)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..study.events import Event, EventReader, starts_anew
+from ..study.events import ALREADY_TRAINED, Event, EventReader, starts_anew
 from ..study.stages import CONTINUED, NumberedStage, Stage
 
 MOST_POINTS = 300  # of a curve
@@ -55,7 +55,7 @@ class StageProgress:
         if event.preview is not None:  # tells nothing else
             return
         self.seconds_left = event.seconds_left
-        if event.message == "already trained":  # found, not repeated: its curves stay
+        if event.message == ALREADY_TRAINED:  # found, not repeated: its curves stay
             return
         for steps, values in self.losses.values():
             while steps and steps[-1] >= event.step:

@@ -15,6 +15,7 @@ from ..disk.links import open_in_place, refuse_link
 from ..errors import InputError
 from .stages import NumberedStage, Stage
 
+ALREADY_TRAINED = "already trained"  # the message of a stage that an earlier start has done
 _LONGEST_LINE = 1 << 20  # bytes; no event is longer than a few hundred
 _CHUNK = 1 << 20
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ..disk.files import make_folder
 from ..errors import Cancelled, InputError
+from ..study.events import ALREADY_TRAINED
 from .checkpoint import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
 from .checkpoint_header import damaged, read_metadata
 from .context import TrainingContext
@@ -67,7 +68,7 @@ def run_training(
     identity = json.loads(json.dumps(depends_on))
     done = _resume(path, identity, state)
     if is_complete(path):
-        events.emit(stage, steps, steps, seconds_left=0.0, message="already trained")
+        events.emit(stage, steps, steps, seconds_left=0.0, message=ALREADY_TRAINED)
         return
     if done:
         _tell_of_other_threads(context, done, steps)

@@ -1,25 +1,26 @@
 """The stages of a training and the time of each, for the line *Total* and an estimate beforehand.
 
 The seconds were measured with the preset quick on one core of a server processor, see `training_time`. For other
-presets they only tell how the time is shared between the stages.
+presets they only tell how the time is shared between the stages. Imports nothing heavy: the panel plans, too.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from ..disk.study_layout import MODEL_NAME
 from ..errors import InputError
-from ..method.pair_teacher import SECONDS_A_STEP
-from ..method.plan import FOLDS, SHARE_OF_STEPS, labelled_slices, training_plan
-from ..method.slice_teacher import SLICE_TEACHERS
 from ..segmentation.model_header import read_voters
 from ..study.coverage import labelled_axes, volumes_with_organs
-from ..study.settings import Settings
+from ..study.settings import MethodName, Settings
 from ..study.stages import CONTINUED, NumberedStage, Stage
 from ..study.study import Study
 from ..study.training_time import SECONDS_A_SLICE_STEP, SECONDS_A_SLICE_VOTE
+from .plan import FOLDS, SHARE_OF_STEPS, labelled_slices, training_plan
 
 _READING, _ALIGNING, _PROPOSING, _CALIBRATING = 0.4, 0.4, 0.3, 0.1  # a volume
-_STUDENT_STEP = 0.033
+_STUDENT_STEP, _VIT_STEP, _HEAD_STEP, _PAIR_STEP = 0.033, 0.15, 0.03, 0.3
 _CONTINUED_IMAGES = 1 / 3  # of the steps of networks that learn on
 
 
@@ -37,14 +38,14 @@ def planned_stages(study: Study, settings: Settings, until: Stage = Stage.STUDEN
         steps = settings.divergence.steps * (_CONTINUED_IMAGES if learns_on else 1)
         return [
             (NumberedStage(Stage.READING_IMAGES), 0.01 * count),
-            (NumberedStage(Stage.DIVERGENCE), steps * SECONDS_A_STEP),
+            (NumberedStage(Stage.DIVERGENCE), steps * _PAIR_STEP),
             (NumberedStage(Stage.MEASURING), 0.1 * count),
         ]
     reading = [
         (NumberedStage(Stage.READING_VOLUMES), _READING * count),
         (NumberedStage(Stage.ALIGNMENT), _ALIGNING * count),
     ]
-    durations = SLICE_TEACHERS[settings.method].seconds(settings)
+    durations = _TEACHER_SECONDS[settings.method](settings)
     teacher = [(NumberedStage(stage), seconds) for stage, seconds in durations.items()]
     if until is Stage.TEACHER:
         return [*reading[:1], *teacher[:1]]
@@ -58,6 +59,20 @@ def planned_stages(study: Study, settings: Settings, until: Stage = Stage.STUDEN
     if until is Stage.PSEUDO_LABELS:
         return before
     return [*before, *_students(study, settings), (NumberedStage(Stage.CALIBRATION), _CALIBRATING * count)]
+
+
+def _seconds_of_vit(settings: Settings) -> dict[Stage, float]:
+    return {Stage.TEACHER: _VIT_STEP * settings.teacher.steps, Stage.SLICE_HEAD: _HEAD_STEP * settings.slice_head.steps}
+
+
+def _seconds_of_pair(settings: Settings) -> dict[Stage, float]:
+    return {Stage.DIVERGENCE: _PAIR_STEP * settings.divergence.slice_steps}
+
+
+_TEACHER_SECONDS: Mapping[MethodName, Callable[[Settings], dict[Stage, float]]] = {
+    "cross-dimensional": _seconds_of_vit,
+    "information-divergence": _seconds_of_pair,
+}  # a further `SliceTeacher` has a line here, too
 
 
 def _slice_networks(study: Study, settings: Settings) -> list[tuple[NumberedStage, float]]:

@@ -3,8 +3,8 @@
 import pytest
 from trained_studies import CPU, label_another_slice, stages
 
-from USLabelEfficientSegLib.command_line.training_plan import planned_stages
 from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
+from USLabelEfficientSegLib.method.planned_stages import planned_stages
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.study.settings import Settings, changed
 from USLabelEfficientSegLib.study.stages import Stage
