@@ -35,7 +35,7 @@ class MrmlExchangeTest(unittest.TestCase):
         from USLabelEfficientSegLib.slicer_side import segmentation_nodes, volume_nodes
 
         volume, voxels = self.obliqueVolume()
-        read = volume_nodes.ultrasoundVolumeFromNode(volume)
+        read = volume_nodes.scanFromNode(volume)
         np.testing.assert_array_equal(read.voxels, voxels.T)
         labels = np.random.default_rng(1).integers(0, 3, read.voxels.shape).astype(np.uint8)
         organs = segmentation_nodes.organsNamed(["prostate", "bladder"])

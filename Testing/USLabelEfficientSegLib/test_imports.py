@@ -29,12 +29,13 @@ LIGHT = [
 # function that is called once the packages are there. Neither loads torch: networks run in a process of their own.
 PANEL_AT_ONCE = [
     "errors", "annotation.organ_codes", "annotation.sparse_labels", "disk.lock", "disk.study_layout",
-    "imaging.organ_colours", "imaging.geometry", "imaging.planes", "imaging.scan",
+    "imaging.formats", "imaging.organ_colours", "imaging.geometry", "imaging.planes", "imaging.scan",
     "measurement.flags", "measurement.organ", "measurement.quantities", "measurement.volumes", "segmentation.segments",
     "study.coverage", "study.events", "study.stages", "study.training_time", "text.assignments",
     "text.durations", "text.numbers", "training.processors",
 ]  # fmt: skip
 PANEL_LATER = [
+    "annotation.label_files", "imaging.pixel_sizes", "imaging.scan_files", "measurement.planar",
     "disk.files", "disk.json_files", "disk.names", "disk.outputs", "evaluation.agreement", "evaluation.metrics",
     "evaluation.reference_volumes", "imaging.files", "imaging.simulator", "measurement.measuring",
     "measurement.volumetric", "study.inbox", "study.provenance", "study.settings", "study.study",

@@ -31,11 +31,11 @@ def scans(host):
 
 @pytest.fixture
 def study(scans, tmp_path):
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import ultrasoundVolumeFromNode
+    from USLabelEfficientSegLib.slicer_side.volume_nodes import scanFromNode
 
     (tmp_path / "images").mkdir()
     for name, node in scans[0].items():
-        write_volume(tmp_path / "images" / f"{name}.nrrd", ultrasoundVolumeFromNode(node))
+        write_volume(tmp_path / "images" / f"{name}.nrrd", scanFromNode(node))
     return Study.create(tmp_path / "study", tmp_path / "images", organs=NAMES)
 
 
@@ -111,7 +111,7 @@ def test_volume_nodes_are_made_where_their_geometry_says(host):
     from USLabelEfficientSegLib.slicer_side.volume_nodes import (
         geometryOfNode,
         nodeFromVoxels,
-        ultrasoundVolumeFromNode,
+        scanFromNode,
     )
 
     rng = np.random.default_rng(1)
@@ -124,7 +124,7 @@ def test_volume_nodes_are_made_where_their_geometry_says(host):
 
         node = nodeFromVoxels("made", voxels, geometry)
 
-        np.testing.assert_array_equal(ultrasoundVolumeFromNode(node).voxels, voxels)
+        np.testing.assert_array_equal(scanFromNode(node).voxels, voxels)
         found = geometryOfNode(node)
         np.testing.assert_allclose(found.direction, geometry.direction, atol=1e-12)
         np.testing.assert_allclose([*found.spacing, *found.origin], [*geometry.spacing, *geometry.origin], atol=1e-12)

@@ -13,9 +13,9 @@ def node(host):
 def test_a_copy_of_the_voxels_is_returned(node):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import ultrasoundVolumeFromNode
+    from USLabelEfficientSegLib.slicer_side.volume_nodes import scanFromNode
 
-    volume = ultrasoundVolumeFromNode(node)
+    volume = scanFromNode(node)
     before = volume.voxels.copy()
     slicer.util.arrayFromVolume(node)[:] = 0
 
@@ -27,24 +27,24 @@ def test_a_copy_of_the_voxels_is_returned(node):
 def test_types_that_are_not_stored_become_float32(host, kind):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import ultrasoundVolumeFromNode
+    from USLabelEfficientSegLib.slicer_side.volume_nodes import scanFromNode
 
     node = slicer.util.addVolumeFromArray(np.arange(60).reshape(3, 4, 5).astype(kind))
 
-    assert ultrasoundVolumeFromNode(node).voxels.dtype == np.float32
+    assert scanFromNode(node).voxels.dtype == np.float32
 
 
 def test_colours_become_grey(host):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import ultrasoundVolumeFromNode
+    from USLabelEfficientSegLib.slicer_side.volume_nodes import scanFromNode
 
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", "colour")
     slicer.util.updateVolumeFromArray(node, np.zeros((3, 4, 5, 3), dtype=np.uint8))
     slicer.util.arrayFromVolume(node)[:] = [255, 0, 0]
     slicer.util.arrayFromVolume(node)[0, 0, 0] = [0, 255, 0]
 
-    voxels = ultrasoundVolumeFromNode(node).voxels
+    voxels = scanFromNode(node).voxels
 
     assert voxels.shape == (5, 4, 3)
     assert (voxels[0, 0, 0], voxels[1, 1, 1]) == (150, 76)
@@ -53,12 +53,12 @@ def test_colours_become_grey(host):
 def test_a_volume_without_voxels_is_refused_by_name(host):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import geometryOfNode, ultrasoundVolumeFromNode
+    from USLabelEfficientSegLib.slicer_side.volume_nodes import geometryOfNode, scanFromNode
 
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "empty")
 
     with pytest.raises(InputError, match=r"^empty: holds no voxels; load"):
-        ultrasoundVolumeFromNode(node)
+        scanFromNode(node)
     with pytest.raises(InputError, match=r"^empty: holds no voxels"):
         geometryOfNode(node)
 
@@ -67,12 +67,12 @@ def test_a_volume_without_voxels_is_refused_by_name(host):
 def test_values_that_are_not_finite_are_refused_by_name(node, value):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import ultrasoundVolumeFromNode
+    from USLabelEfficientSegLib.slicer_side.volume_nodes import scanFromNode
 
     slicer.util.updateVolumeFromArray(node, np.full((3, 4, 5), value, dtype=np.float32))
 
     with pytest.raises(InputError, match=r"^scan: holds NaN or infinite"):
-        ultrasoundVolumeFromNode(node)
+        scanFromNode(node)
 
 
 def test_the_world_geometry_follows_scaling_transforms(host):
@@ -140,7 +140,8 @@ def test_a_new_node_is_placed_beside_its_reference(node):
 def test_the_frames_of_a_sequence_become_volumes(host):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import sequenceFrames, ultrasoundVolumeFromNode
+    from USLabelEfficientSegLib.slicer_side.sequences import sequenceFrames
+    from USLabelEfficientSegLib.slicer_side.volume_nodes import scanFromNode
 
     sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "heart")
     frame = slicer.util.addVolumeFromArray(np.arange(60).reshape(3, 4, 5).astype(np.int16))
@@ -151,19 +152,19 @@ def test_the_frames_of_a_sequence_become_volumes(host):
     nodes = sequenceFrames(sequence)
 
     assert [node.GetName() for node in nodes] == ["heart_0", "heart_1", "heart_2"]
-    assert [ultrasoundVolumeFromNode(node).voxels[0, 0, 0] for node in nodes] == [100, 101, 102]
+    assert [scanFromNode(node).voxels[0, 0, 0] for node in nodes] == [100, 101, 102]
     assert all(node.GetScene() is slicer.mrmlScene for node in nodes)
 
 
 def test_a_sequence_of_something_else_is_refused(host):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import sequenceFrames
+    from USLabelEfficientSegLib.slicer_side.sequences import sequenceFrames
 
     empty = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "empty")
     transforms = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "tracking")
     transforms.SetDataNodeAtValue(slicer.vtkMRMLLinearTransformNode(), "0")
 
     for sequence in (empty, transforms):
-        with pytest.raises(InputError, match="is no sequence of volumes"):
+        with pytest.raises(InputError, match="is no sequence of volumes or images"):
             sequenceFrames(sequence)

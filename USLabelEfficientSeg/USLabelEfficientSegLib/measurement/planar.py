@@ -52,6 +52,15 @@ class Ellipse:
         major, minor = self.axes_mm
         return float(2 * major * ellipe(1 - (minor / major) ** 2))
 
+    def outline(self, count: int) -> NDArray[np.float64]:
+        """So many points (count, 2) of the outline, from an end of the major axis on; in mm, as the centre."""
+        turn, angle = np.arange(count) * (2 * np.pi / count), np.radians(self.angle_degrees)
+        along = self.axes_mm[0] / 2 * np.cos(turn)
+        across = self.axes_mm[1] / 2 * np.sin(turn)
+        x = self.centre_mm[0] + along * np.cos(angle) - across * np.sin(angle)
+        y = self.centre_mm[1] + along * np.sin(angle) + across * np.cos(angle)
+        return np.column_stack([x, y])
+
 
 @dataclass(frozen=True)
 class PlanarMeasurement:

@@ -30,10 +30,10 @@ from .section import (
     ultrasound_nodes,
 )
 from .segmentation_nodes import Organ, organsNamed
+from .sequences import sequenceFrames
 from .simulated_data import ORGANS as EXAMPLE_ORGANS
 from .simulated_data import createSimulatedStudy
 from .study_session import StudySession
-from .volume_nodes import sequenceFrames
 
 if TYPE_CHECKING:
     from .panel import Panel

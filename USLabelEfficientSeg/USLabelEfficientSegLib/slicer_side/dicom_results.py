@@ -20,7 +20,7 @@ from .node_measurements import measuredOf
 from .segmentation_nodes import labelMapFromSegmentation, organsNamed
 from .study_jobs import temporaryFolder
 from .study_nodes import volumeOf
-from .volume_nodes import geometryOfNode, ultrasoundVolumeFromNode
+from .volume_nodes import geometryOfNode, scanFromNode
 
 MrmlNode = Any
 
@@ -86,7 +86,7 @@ def _stage_segmentation(node: MrmlNode, path: Path) -> None:
         return  # no model has measured them: the worker does
     anew = {}
     if len(kept) < len(names):
-        image = ultrasoundVolumeFromNode(volume_node)
+        image = scanFromNode(volume_node)
         rows_now = measure_case(label_map, names, image=image)
         anew = {row.organ: _marked(row, edited=row.organ in measured) for row in rows_now}
     rows = [

@@ -22,14 +22,14 @@ def show_preview(session: StudySession, file: str) -> MrmlNode | None:
         session: the study.
         file: path of a label map relative to the study's folder, from an event of training.
     """
-    from ..imaging.files import read_label_map
+    from ..annotation.label_files import read_labels
     from ..study.watching import watched_volume
 
     case = watched_volume(session.folder)
     volume_node = None if case is None else session.volumeNode(case)
     if volume_node is None:
         return None
-    label_map = read_label_map(session.folder / file)
+    label_map = read_labels(session.folder / file, dimension=session.study.dimension)
     remove_preview()
     # The preview has the coarse grid of the network: a temporary volume brings that grid to Slicer.
     grid = nodeFromVoxels("preview grid", label_map.voxels, label_map.geometry, volume_node)

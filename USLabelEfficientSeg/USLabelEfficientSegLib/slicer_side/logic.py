@@ -43,7 +43,7 @@ class USLabelEfficientSegLogic(ScriptedLoadableModuleLogic):
         """Open a study folder; a `StudySession` is returned, and is from now on `logic.session`.
 
         Raises:
-            InputError: no study, a damaged one, one of a newer version, or one of 2-D images.
+            InputError: no study, a damaged one, or one of a newer version.
         """
         if self.session is None or self.session.folder != Path(studyFolder):
             self.session = StudySession(Path(studyFolder))

@@ -51,7 +51,7 @@ def keepMeasured(
         voxelMl: volume of a voxel in ml that the rows were measured with.
     """
     kept = {
-        row.organ: {"voxels_sha256": _digest(masks[row.organ]), "voxel_ml": voxelMl, "measured": asdict(row)}
+        row.organ: {"voxels_sha256": digest(masks[row.organ]), "voxel_ml": voxelMl, "measured": asdict(row)}
         for row in rows
     }
     segmentationNode.SetAttribute(MEASURED, json.dumps(kept))
@@ -70,7 +70,7 @@ def measuredOf(
     found: dict[str, OrganMeasurement | None] = {}
     for organ, mask in masks.items():
         if organ in kept:
-            same = kept[organ]["voxels_sha256"] == _digest(mask)
+            same = kept[organ]["voxels_sha256"] == digest(mask)
             found[organ] = _scaled(kept[organ]["measured"], voxelMl / kept[organ]["voxel_ml"]) if same else None
     return found
 
@@ -88,6 +88,6 @@ def _scaled(measured: dict[str, Any], factor: float) -> OrganMeasurement:
     )
 
 
-def _digest(mask: NDArray[np.bool_]) -> str:
+def digest(mask: NDArray[np.bool_]) -> str:
     """Checksum of a mask, whatever the order of its voxels in memory."""
     return hashlib.sha256(np.packbits(mask.ravel(order="F")).tobytes()).hexdigest()

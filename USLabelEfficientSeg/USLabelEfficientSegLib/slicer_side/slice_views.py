@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import slicer
 from numpy.typing import NDArray
+from slicer.i18n import tr as _
 
 from ..errors import InputError
 from ..imaging.planes import slice_name
-from .volume_nodes import ijkToWorld
+from .volume_nodes import ijkToWorld, isImage
 
 MrmlNode = Any
 
@@ -59,7 +60,12 @@ def shownSlice(sliceNode: MrmlNode, volumeNode: MrmlNode) -> tuple[int, int] | N
 
 
 def sliceName(volumeNode: MrmlNode, axis: int, index: int) -> str:
-    """A slice as everywhere in the library, "coronal, slice 25 of 48"; a volume's transforms count."""
+    """A slice as everywhere in the library, "coronal, slice 25 of 48"; a volume's transforms count.
+
+    A 2-D image is its own only slice: "whole image".
+    """
+    if isImage(volumeNode):
+        return _("whole image")
     count = volumeNode.GetImageData().GetDimensions()[axis]
     return slice_name(ijkToWorld(volumeNode)[:3, :3], axis, index, count)
 

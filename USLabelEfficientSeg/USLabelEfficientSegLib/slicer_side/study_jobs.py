@@ -17,47 +17,92 @@ from ..errors import InputError
 from ..study.stages import Stage
 from ..training import processors
 from .adopted_worker import AdoptedWorker
+from .image_folder import ImageFolder
 from .jobs import Job, Steps
 from .segmentation_nodes import Organ
+from .sequences import frameNames, isImageSequence, isSequence, sequenceScans
 from .study_nodes import inScene
 from .study_session import StudySession
-from .volume_nodes import ultrasoundVolumeFromNode
+from .volume_nodes import isImage, scanFromNode
 
 MrmlNode = Any
 
 
 def stage(volumeNodes: Iterable[MrmlNode], folder: Path) -> Steps:
-    """Steps that write volume nodes into a folder for a worker; returns the nodes by the name of their file."""
+    """Steps that write nodes into a folder for a worker; returns the nodes by the name of their file.
+
+    Args:
+        volumeNodes: volumes, 2-D images, and sequences of either; a sequence gives a file for each frame, and no node.
+        folder: made if need be.
+
+    Raises:
+        InputError: while they run: volumes and images together, a node that was removed or cannot be used.
+    """
     from ..disk.names import safe_stems
     from ..imaging.files import write_volume
 
     nodes = list(volumeNodes)
+    check_one_kind(nodes)
     folder.mkdir(parents=True, exist_ok=True)
-    names = safe_stems(node.GetName() for node in nodes)
-    for node, name in zip(nodes, names, strict=True):
+    named = [(name, node) for node in nodes for name in (frameNames(node) if isSequence(node) else [node.GetName()])]
+    stems = iter(safe_stems(name for name, _ in named))
+    by_name: dict[str, MrmlNode] = {}
+    for node in nodes:
         if not inScene(node):
             raise InputError(node.GetName(), "was removed", "choose the volumes again")
-        write_volume(folder / f"{name}.nrrd", ultrasoundVolumeFromNode(node))
-        yield
-    return dict(zip(names, nodes, strict=True))
+        for scan in sequenceScans(node) if isSequence(node) else [scanFromNode(node)]:
+            stem = next(stems)
+            write_volume(folder / f"{stem}.nrrd", scan)
+            if not isSequence(node):
+                by_name[stem] = node
+            yield
+    return by_name
 
 
-def createStudy(job: Job, folder: Path, volumeNodes: Sequence[MrmlNode], organs: Sequence[Organ], axis: int) -> Steps:
-    """Steps that make a study of volume nodes; returns its session.
+def check_one_kind(nodes: Iterable[MrmlNode]) -> None:
+    """Raise `InputError` when some nodes are 2-D images, or sequences of them, and others are volumes."""
+    kinds = {isImageSequence(node) if isSequence(node) else isImage(node): node.GetName() for node in nodes}
+    if len(kinds) == 2:
+        problem = f"is a 2-D image, and {kinds[False]} is a volume"
+        raise InputError(kinds[True], problem, "tick images or volumes, and make a study of each")
+
+
+def createStudy(
+    job: Job,
+    folder: Path,
+    volumeNodes: Sequence[MrmlNode],
+    organs: Sequence[Organ],
+    axis: int,
+    images: ImageFolder | None = None,
+) -> Steps:
+    """Steps that make a study; returns its session.
+
+    Args:
+        job: whose steps these are.
+        folder: a new or empty one.
+        volumeNodes: volumes or 2-D images of the scene, or sequences of them.
+        organs: to be labelled.
+        axis: of volumes: array axis across which slices are suggested and counted.
+        images: a folder of 2-D images instead of nodes; it is not loaded.
 
     Raises:
-        InputError: while they run: no volumes, no organs, a folder that is not empty, an unusable volume.
+        InputError: while they run: no volumes, or nodes and a folder; no organs, a folder that is not empty, an
+            unusable volume.
     """
-    if not volumeNodes:
+    if images is None and not volumeNodes:
         raise InputError("study", "has no volumes", "tick one volume or more")
+    if images is not None and volumeNodes:
+        problem = f"was given a folder of images and {volumeNodes[0].GetName()} of the scene"
+        raise InputError("study", problem, "make it of the folder, and add the others afterwards")
     if folder.exists() and any(folder.iterdir()):
         raise InputError(folder, "is not empty", "choose a new folder for the study")
     with temporaryFolder() as temporary:
         staging = Path(temporary)
-        by_name = yield from stage(volumeNodes, staging / IMAGES)
+        by_name = {} if images is not None else (yield from stage(volumeNodes, staging / IMAGES))
         job.progress = 0.5
         names = ",".join(organ.name for organ in organs)
-        arguments = ["study", "create", str(folder), "--images", str(staging / IMAGES), "--organs", names]
+        given = images or ImageFolder(staging / IMAGES)
+        arguments = ["study", "create", str(folder), *given.arguments(), "--organs", names]
         yield from job.work([*arguments, "--slice-axis", str(axis)], staging / LOGS)
     session = StudySession(folder)
     session.setAppearance(organs)
@@ -67,8 +112,14 @@ def createStudy(job: Job, folder: Path, volumeNodes: Sequence[MrmlNode], organs:
     return session
 
 
+def addImages(job: Job, session: StudySession, images: ImageFolder) -> Steps:
+    """Steps that add a folder of 2-D images to a study of images; it is not loaded."""
+    yield from job.work(["study", "add", str(session.folder), *images.arguments()], session.logs)
+    session.refresh()
+
+
 def addVolumes(job: Job, session: StudySession, volumeNodes: Sequence[MrmlNode]) -> Steps:
-    """Steps that add volume nodes to a study."""
+    """Steps that add volumes or 2-D images of the scene, or sequences of them, to a study of their kind."""
     with temporaryFolder() as temporary:
         staging = Path(temporary)
         by_name = yield from stage(volumeNodes, staging / IMAGES)
@@ -91,8 +142,14 @@ def train(
     restart: bool = False,
     fromTeacher: bool = False,
 ) -> Steps:
-    """Steps that train a study, or go on with its training; see `uslabelseg train`."""
+    """Steps that train a study, or go on with its training; see `uslabelseg train`.
+
+    Images are trained by the only method that there is for them, and anew from their labels at once: nothing is learnt
+    without labels that `fromTeacher` could keep.
+    """
     session.takeLabels()
+    method = session.method(method)
+    restart, fromTeacher = restart or (fromTeacher and session.isPlanar), fromTeacher and not session.isPlanar
     settings = [f"--set={name}={json.dumps(value)}" for name, value in (changes or {}).items()]
     arguments = ["train", str(session.folder), "--preset", preset, "--method", method, "--device", device]
     left_for_slicer = 1

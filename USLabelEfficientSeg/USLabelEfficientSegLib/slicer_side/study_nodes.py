@@ -12,7 +12,7 @@ CASE = "USLabelEfficientSeg.Case"  # attribute of a volume node: its name in the
 STUDY = "USLabelEfficientSeg.Study"  # attribute: which study, by the time of its creation
 ROLE = "USLabelEfficientSeg.Role"  # attribute of a node that this module has made: what it is
 VOLUME = "USLabelEfficientSeg.Volume"  # node reference from a segmentation to its volume
-LABELS, RESULT, PREVIEW, UNCERTAINTY = "labels", "result", "preview", "uncertainty"
+LABELS, RESULT, PREVIEW, UNCERTAINTY, ELLIPSE = "labels", "result", "preview", "uncertainty", "ellipse"
 
 
 def attach(node: MrmlNode, volumeNode: MrmlNode, role: str) -> None:
@@ -35,6 +35,12 @@ def madeFor(volumeNode: MrmlNode | None, role: str) -> list[MrmlNode]:
         for node in slicer.util.getNodesByClass("vtkMRMLDisplayableNode")
         if node.GetAttribute(ROLE) == role and (volumeNode is None or node.GetNodeReference(VOLUME) is volumeNode)
     ]
+
+
+def madeOf(volumeNode: MrmlNode) -> list[MrmlNode]:
+    """All nodes that this module has made for a volume, in any role."""
+    nodes = slicer.util.getNodesByClass("vtkMRMLDisplayableNode")
+    return [n for n in nodes if n.GetAttribute(ROLE) is not None and n.GetNodeReference(VOLUME) is volumeNode]
 
 
 def showOnly(*nodes: MrmlNode) -> None:

@@ -27,6 +27,7 @@ from ..disk.study_layout import (
 )
 from ..errors import InputError
 from .jobs import Job, Steps
+from .loaded_images import LOADED, LoadedImages
 from .segmentation_nodes import Organ
 from .slice_suggestions import Suggestions
 from .study_nodes import CASE, LABELS, STUDY, attach, madeFor, volumeOf
@@ -55,12 +56,13 @@ class StudySession:
         folder: of the study.
 
     Raises:
-        InputError: no study, a damaged one, one of a newer version, or one of 2-D images.
+        InputError: no study, a damaged one, or one of a newer version.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.suggestions = Suggestions()
+        self._images = LoadedImages()
         self._shown: dict[str, dict[LabelledSlice, list[str]]] = {}
         self.refresh()
 
@@ -73,11 +75,12 @@ class StudySession:
         """Read the study again, after a job may have changed it."""
         from ..study.study import Study
 
-        study = Study.open(self.folder)
-        if study.dimension == 2:
-            remedy = "work on it with the command line (uslabelseg train, segment, report), see docs/command-line.md"
-            raise InputError(self.folder, "is a study of 2-D images, and this panel works on volumes", remedy)
-        self._study = study
+        self._study = Study.open(self.folder)
+
+    @property
+    def isPlanar(self) -> bool:
+        """Whether it is a study of 2-D images, each one slice of its own."""
+        return self._study.is_planar
 
     @property
     def logs(self) -> Path:
@@ -130,6 +133,14 @@ class StudySession:
 
     # Volumes
 
+    def canShow(self, case: str) -> bool:
+        """Whether the views can show a case: a volume that is loaded, or any image, which is loaded when looked at."""
+        return self.isPlanar or self.volumeNode(case) is not None
+
+    def missing(self) -> list[str]:
+        """Volumes that must be loaded before they can be shown."""
+        return [case for case in self.cases() if not self.canShow(case)]
+
     def holds(self, case: str | None) -> bool:
         """Whether it is a volume of the study that the scene holds."""
         return case in self.cases() and self.volumeNode(case) is not None
@@ -154,14 +165,41 @@ class StudySession:
         volumeNode.SetAttribute(CASE, case)
         volumeNode.SetAttribute(STUDY, self._study.summary()["created"])
 
+    def node(self, case: str) -> MrmlNode:
+        """The volume node of a case to be shown now; an image that the scene lacks is loaded, see `LoadedImages`.
+
+        Raises:
+            InputError: a volume that is not in the scene, or an image whose file is damaged.
+        """
+        node = self.volumeNode(case)
+        if node is None and not self.isPlanar:
+            raise InputError(case, "is not loaded", "open the study again to load it")
+        self._images.lookedAt(case)
+        if node is None:
+            node = self._loaded(case)
+            node.SetAttribute(LOADED, "1")
+            nodes = {one: found for one in self.cases() if (found := self.volumeNode(one)) is not None}
+            ours = {one: found for one, found in nodes.items() if found.GetAttribute(LOADED) is not None}
+            for gone in self._images.makeRoom(self._study, ours, self.organs()):
+                self._shown.pop(gone, None)
+        return node
+
+    def _loaded(self, case: str) -> MrmlNode:
+        scan = self._study.read_scan(case)
+        node = nodeFromVoxels(case, scan.voxels, scan.geometry)
+        self.bind(node, case)
+        return node
+
     def load(self, job: Job) -> Steps:
-        """Steps that bring all volumes and labels of the study into the scene, except those that are there."""
-        cases = self.cases()
+        """Steps that bring all volumes and labels of the study into the scene, except those that are there.
+
+        Of a study of images nothing: they are loaded when they are looked at.
+        """
+        cases = [] if self.isPlanar else self.cases()
         for number, case in enumerate(cases):
             job.progress = number / len(cases)
             if self.volumeNode(case) is None:
-                volume = self._study.read_scan(case)
-                self.bind(nodeFromVoxels(case, volume.voxels, volume.geometry), case)
+                self._loaded(case)
                 yield
             if self._study.case(case).labels is not None:
                 self.labelling(case)
@@ -177,14 +215,12 @@ class StudySession:
         """The labelled slices of a case; made from what the study holds when the scene has none.
 
         Raises:
-            InputError: the volume is not in the scene.
+            InputError: see `node`.
         """
         from .labelling import LabelledSlices, labellingFromStudy
         from .segmentation_nodes import createLabelSegmentation
 
-        volume_node = self.volumeNode(case)
-        if volume_node is None:
-            raise InputError(case, "is not loaded", "open the study again to load it")
+        volume_node = self.node(case)
         node = self.labelNode(volume_node)
         if node is not None:
             return LabelledSlices(node, volume_node)
@@ -198,6 +234,14 @@ class StudySession:
     def hasLabels(self) -> bool:
         """Whether the study holds a labelled slice."""
         return any(case.labels is not None and case.labels.slices for case in self._study.cases)
+
+    def isLabelled(self, case: str, axis: int, index: int) -> bool:
+        """Whether a slice is labelled; nothing is loaded to find out."""
+        volume_node = self.volumeNode(case)
+        if volume_node is not None and self.labelNode(volume_node) is not None:
+            return any((s.axis, s.index) == (axis, index) for s in self.labelling(case).items())
+        record = self._study.case(case).labels
+        return record is not None and (axis, index) in record.slices
 
     def labelledSlices(self, case: str) -> list[tuple[LabelledSlice, list[str]]]:
         """The labelled slices of a case and the organs that each showed when it was saved last."""
@@ -280,6 +324,10 @@ class StudySession:
             return "fully"
         return "partly" if run_file(self.folder, RUN_RECORD_NAME).exists() else ""
 
+    def method(self, chosen: str) -> str:
+        """The method that trains this study: as chosen for volumes, and the only one for images."""
+        return "information-divergence" if self.isPlanar else chosen
+
     def trainedWith(self, preset: str, method: str, changes: Mapping[str, Any]) -> bool:
         """Whether what is trained so far goes with these settings and with volumes of the study."""
         from ..study.provenance import image_checksums, images_added, read_settings
@@ -292,7 +340,7 @@ class StudySession:
         record = json.loads(run_file(self.folder, RUN_RECORD_NAME).read_text(encoding="utf-8"))
         same_volumes = record["data"]["images"] == image_checksums(self._study)
         return (same_volumes or images_added(self._study)) and stored == changed(
-            preset_settings(preset), {"method": method, **changes}
+            preset_settings(preset), {"method": self.method(method), **changes}
         )
 
     def news(self) -> Literal["volumes", "labels", ""]:
@@ -306,8 +354,10 @@ class StudySession:
     def continues(self) -> bool:
         """Whether there are students for training with news to continue from, or training continues from some already.
 
-        Those in a damaged file count: training will tell what is wrong.
+        Those in a damaged file count: training will tell what is wrong. The networks of images always learn on.
         """
+        if self.isPlanar:
+            return self._latest_model().exists()
         try:
             voters = self._voters()
         except InputError:
@@ -327,8 +377,12 @@ class StudySession:
         """Who votes in the model that training continues from; None if there is none."""
         from ..segmentation.model_header import read_voters
 
-        path = self.model or self._study.run_folder / EARLIER_MODEL_NAME
+        path = self._latest_model()
         return read_voters(path) if path.exists() else None
+
+    def _latest_model(self) -> Path:
+        """The model, or the one that a training has set aside to continue from."""
+        return self.model or self._study.run_folder / EARLIER_MODEL_NAME
 
     def writer(self) -> Holder | None:
         """The process that is writing the study now, for example a training that Slicer's end has left behind."""

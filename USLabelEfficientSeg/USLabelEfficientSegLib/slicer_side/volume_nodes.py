@@ -1,7 +1,7 @@
-"""Slicer's volume nodes and the library's volumes: the same voxels, the same place in the patient.
+"""Slicer's volume nodes and the library's scans, volumes or 2-D images: the same voxels, the same place in the patient.
 
 Slicer keeps positions in RAS millimetres, the library in LPS: the first two coordinates change sign. Both index
-voxels [i, j, k]; numpy arrays of Slicer are [k, j, i].
+voxels [i, j, k]; numpy arrays of Slicer are [k, j, i]. A 2-D image is a node of one slice.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ import vtk
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..imaging.formats import PICTURE_SUFFIXES
 from ..imaging.geometry import Geometry
-from ..imaging.scan import Scan, as_volume
+from ..imaging.scan import Scan
 
 MrmlNode = Any  # Slicer's classes carry no type information
 
 _RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0])
+_NO_SIZE = (1.0, 1.0)  # mm: what Slicer gives the pixels of a picture, which tells none
 _TYPES_OF_FILES = (np.uint8, np.int8, np.uint16, np.int16, np.float32)
 _LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
-def ultrasoundVolumeFromNode(volumeNode: MrmlNode) -> Scan:
-    """The voxels of a volume node on its own grid, without the transforms it is under.
+def scanFromNode(volumeNode: MrmlNode) -> Scan:
+    """The voxels of a volume node, or of a node of one slice, on its own grid, without the transforms it is under.
 
     Args:
         volumeNode: vtkMRMLScalarVolumeNode, or vtkMRMLVectorVolumeNode with 3 or 4 colours, which becomes grey.
@@ -34,13 +36,20 @@ def ultrasoundVolumeFromNode(volumeNode: MrmlNode) -> Scan:
         A copy, named as the node; types that the library does not store become float32.
 
     Raises:
-        InputError: no voxels, not 3-D, not finite or constant.
+        InputError: no voxels, thinner than two along i or j, not finite, constant, or a picture without a pixel size.
     """
     voxels = _voxels(volumeNode)
+    _check_pixel_size(volumeNode)
     if voxels.dtype not in _TYPES_OF_FILES:
         with np.errstate(over="ignore"):
             voxels = voxels.astype(np.float32)
-    return as_volume(Scan(voxels, geometryOfNode(volumeNode), volumeNode.GetName()))
+    return Scan(voxels, geometryOfNode(volumeNode), volumeNode.GetName())
+
+
+def isImage(volumeNode: MrmlNode) -> bool:
+    """Whether a node holds a 2-D image: one slice along k."""
+    image = volumeNode.GetImageData()
+    return image is not None and image.GetDimensions()[2] == 1
 
 
 def geometryOfNode(volumeNode: MrmlNode) -> Geometry:
@@ -119,29 +128,6 @@ def placeBeside(node: MrmlNode, referenceNode: MrmlNode) -> None:
     hierarchy.SetItemParent(hierarchy.GetItemByDataNode(node), parent)
 
 
-def sequenceFrames(sequenceNode: MrmlNode) -> list[MrmlNode]:
-    """The frames of a sequence of volumes as new volume nodes in the scene, in order.
-
-    They are named after the sequence and the index value of the frame, and independent of it: the proxy node of a
-    sequence browser changes under the user's hands, these nodes do not.
-
-    Args:
-        sequenceNode: vtkMRMLSequenceNode.
-
-    Raises:
-        InputError: the sequence is empty or holds anything but volumes.
-    """
-    count = sequenceNode.GetNumberOfDataNodes()
-    frames = [sequenceNode.GetNthDataNode(index) for index in range(count)]
-    if not frames or not all(frame.IsA("vtkMRMLScalarVolumeNode") for frame in frames):
-        raise InputError(sequenceNode.GetName(), "is no sequence of volumes", "choose a sequence of 3-D volumes")
-    volumes = [
-        (f"{sequenceNode.GetName()}_{sequenceNode.GetNthIndexValue(index)}", ultrasoundVolumeFromNode(frame))
-        for index, frame in enumerate(frames)
-    ]
-    return [nodeFromVoxels(name, volume.voxels, volume.geometry) for name, volume in volumes]
-
-
 def _voxels(volumeNode: MrmlNode) -> NDArray[np.generic]:
     """A copy of the voxels, (I, J, K), colours as grey."""
     _check_has_voxels(volumeNode)
@@ -152,6 +138,15 @@ def _voxels(volumeNode: MrmlNode) -> NDArray[np.generic]:
         grey = array[..., :3].astype(np.float32) @ _LUMINANCE
         array = np.rint(grey).astype(array.dtype) if array.dtype.kind in "iu" else grey
     return np.array(array.T, order="C")
+
+
+def _check_pixel_size(volumeNode: MrmlNode) -> None:
+    """Refuse a picture as Slicer loads it: PNG and the like tell no pixel size, and lengths would mean nothing."""
+    storage = volumeNode.GetStorageNode()
+    name = "" if storage is None else (storage.GetFileName() or "").lower()
+    if isImage(volumeNode) and name.endswith(PICTURE_SUFFIXES) and volumeNode.GetSpacing()[:2] == _NO_SIZE:
+        remedy = "set its spacing in the module Volumes, or add its folder with a table of pixel sizes"
+        raise InputError(volumeNode.GetName(), "is a picture that does not say how large its pixels are", remedy)
 
 
 def _check_has_voxels(volumeNode: MrmlNode) -> None:

@@ -3,7 +3,9 @@
 Training holds the study's lock for hours. An annotator goes on meanwhile, and no drawing may be lost.
 """
 
-from ..annotation.label_files import read_volume_labels, write_label_map
+from pathlib import Path
+
+from ..annotation.label_files import read_labels, write_label_map
 from ..annotation.segments import segments_of
 from ..annotation.sparse_labels import UNLABELLED, SparseLabels
 from ..disk.files import writing
@@ -11,6 +13,7 @@ from ..disk.links import refuse_link
 from ..disk.study_layout import NEW_LABELS
 from ..errors import InputError
 from ..imaging.scan import LabelMap
+from ..imaging.volume_files import read_header, read_slice
 from .study import Study
 
 
@@ -54,7 +57,16 @@ def take_labels(study: Study) -> list[str]:
         path = study.folder / NEW_LABELS / case.image.file.rpartition("/")[2]
         if not path.exists():
             continue
-        label_map = read_volume_labels(path, study.organs)
-        put_labels(study, case.name, SparseLabels(label_map.voxels, label_map.geometry, study.organs))
+        put_labels(study, case.name, _read(study, path))
         taken.append(case.name)
     return taken
+
+
+def _read(study: Study, path: Path) -> SparseLabels:
+    """The labels of a file in the inbox; of an image all may be unlabelled, which no other file can say."""
+    if study.is_planar:
+        voxels, geometry = read_slice(read_header(path))
+        if (voxels == UNLABELLED).all():
+            return SparseLabels.unlabelled(geometry, study.organs)
+    label_map = read_labels(path, study.organs, dimension=study.dimension)
+    return SparseLabels(label_map.voxels, label_map.geometry, study.organs)

@@ -68,10 +68,8 @@ def _size(image: Scan) -> tuple[tuple[int, int], tuple[float, float]]:
     return (i, j), (i * along_i, j * along_j)
 
 
+
 def _points(ellipse: Ellipse) -> NDArray[np.float64]:
-    """The outline (N, 2) of an ellipse in mm along the image's axes, from the centre of the first pixel."""
-    turn, angle = np.linspace(0, 2 * np.pi, 91), np.radians(ellipse.angle_degrees)
-    major, minor = ellipse.axes_mm[0] / 2 * np.cos(turn), ellipse.axes_mm[1] / 2 * np.sin(turn)
-    x = ellipse.centre_mm[0] + major * np.cos(angle) - minor * np.sin(angle)
-    y = ellipse.centre_mm[1] + major * np.sin(angle) + minor * np.cos(angle)
-    return np.column_stack([x, y])
+    """A closed line (N, 2) around an ellipse in mm along the image's axes, from the centre of the first pixel."""
+    points = ellipse.outline(90)
+    return np.concatenate([points, points[:1]])
