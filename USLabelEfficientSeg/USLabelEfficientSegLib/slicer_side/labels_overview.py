@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
 from slicer.i18n import tr as _
 
 from ..study.coverage import counted_slices, in_percent
+from .labelling import LabelledSlices
 from .slice_views import sliceName
-from .study_session import StudySession
+
+if TYPE_CHECKING:
+    from .study_session import StudySession
 
 
 def volume_rows(session: StudySession) -> list[list[str]]:
     """For each volume its name, its number of labelled slices, and their share."""
-    return [_row(session, case) for case in session.cases()]
+    return [
+        [
+            one.case if one.loaded else _("{case} (not loaded)").format(case=one.case),
+            str(one.labelled),
+            f"{100 * one.counted / one.slices:.1f} %",
+        ]
+        for one in _coverages(session)
+    ]
 
 
 def slice_rows(session: StudySession, case: str) -> list[list[str]]:
@@ -25,34 +39,50 @@ def slice_rows(session: StudySession, case: str) -> list[list[str]]:
 
 def fraction_of(session: StudySession) -> str:
     """The number of labelled slices in all volumes, and their share."""
-    labelled = sum(len(_labelled(session, case)) for case in session.cases())
-    counted = sum(_counted(session, case) for case in session.cases())
-    slices = sum(_slices(session, case) for case in session.cases())
+    coverages = _coverages(session)
+    labelled = sum(one.labelled for one in coverages)
+    counted = sum(one.counted for one in coverages)
+    slices = sum(one.slices for one in coverages)
     text = _("{labelled} of {slices} slices are labelled: {share}.")
     if counted < labelled:  # 8 of 240 would not be that share
         text = _("{labelled} slices are labelled: {share} of all, where they cross counted once.")
     return text.format(labelled=labelled, slices=slices, share=in_percent(counted / slices))
 
 
-def _row(session: StudySession, case: str) -> list[str]:
-    name = case if session.volumeNode(case) is not None else _("{case} (not loaded)").format(case=case)
-    share = _counted(session, case) / _slices(session, case)
-    return [name, str(len(_labelled(session, case))), f"{100 * share:.1f} %"]
+@dataclass(frozen=True)
+class _Coverage:
+    """How much of a volume is labelled.
+
+    Attributes:
+        case: name of the volume in the study.
+        loaded: whether the scene holds it.
+        labelled: number of labelled slices.
+        counted: the number of slices along the study's slice axis that they are worth.
+        slices: along that axis.
+    """
+
+    case: str
+    loaded: bool
+    labelled: int
+    counted: float
+    slices: int
 
 
-def _counted(session: StudySession, case: str) -> float:
-    shape = session.study.case(case).image.shape
-    return counted_slices(_labelled(session, case), shape, session.study.slice_axis)
+def _coverages(session: StudySession) -> list[_Coverage]:
+    axis = session.study.slice_axis
+    found = []
+    for case in session.study.cases:
+        volume_node, shape = session.volumeNode(case.name), case.image.shape
+        places = _labelled(session, case.name, volume_node)
+        counted = counted_slices(places, shape, axis)
+        found.append(_Coverage(case.name, volume_node is not None, len(places), counted, int(shape[axis])))
+    return found
 
 
-def _labelled(session: StudySession, case: str) -> list[tuple[int, int]]:
-    """Labelled slices, from the volume's labels in the scene or else from the study."""
-    volume_node = session.volumeNode(case)
-    if volume_node is not None and session.labelNode(volume_node) is not None:
-        return [(labelled.axis, labelled.index) for labelled in session.labelling(case).items()]
+def _labelled(session: StudySession, case: str, volume_node: Any) -> Sequence[tuple[int, int]]:
+    """(axis, index) of the labelled slices, from the volume's labels in the scene or else from the study."""
+    label_node = None if volume_node is None else session.labelNode(volume_node)
+    if label_node is not None:
+        return [(labelled.axis, labelled.index) for labelled in LabelledSlices(label_node, volume_node).items()]
     labels = session.study.case(case).labels
-    return [] if labels is None else list(labels.slices)
-
-
-def _slices(session: StudySession, case: str) -> int:
-    return int(session.study.case(case).image.shape[session.study.slice_axis])
+    return () if labels is None else labels.slices

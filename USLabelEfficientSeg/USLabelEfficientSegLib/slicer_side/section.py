@@ -130,7 +130,9 @@ def checked_nodes(list_widget: Widget) -> list[Any]:
 
 def fill_node_list(list_widget: Widget, nodes: list[Any], checked: list[Any], fixed: list[Any]) -> None:
     """Show nodes with check boxes; those in `fixed` are ticked and cannot be unticked."""
-    wanted = [(node.GetID(), node.GetName(), node in checked or node in fixed, node in fixed) for node in nodes]
+    fixed_ids = {node.GetID() for node in fixed}
+    ticked = {node.GetID() for node in checked} | fixed_ids
+    wanted = [(node.GetID(), node.GetName(), node.GetID() in ticked, node.GetID() in fixed_ids) for node in nodes]
     shown = [list_widget.item(row) for row in range(list_widget.count)]
     found = [
         (i.data(qt.Qt.UserRole), i.text(), i.checkState() == qt.Qt.Checked, not i.flags() & qt.Qt.ItemIsUserCheckable)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import slicer
+
+from .node_index import NodeIndex
 
 MrmlNode = Any
 
@@ -19,6 +22,19 @@ def attach(node: MrmlNode, volumeNode: MrmlNode, role: str) -> None:
     """Note on a segmentation or uncertainty node what it is and of which volume."""
     node.SetAttribute(ROLE, role)
     node.SetNodeReferenceID(VOLUME, volumeNode.GetID())
+    _made.changed()
+
+
+def bind(volumeNode: MrmlNode, study: str, case: str) -> None:
+    """Note on a volume node which case of which study it shows; a study is known by the time of its creation."""
+    volumeNode.SetAttribute(CASE, case)
+    volumeNode.SetAttribute(STUDY, study)
+    _volumes.changed()
+
+
+def volumeNodeOf(study: str, case: str) -> MrmlNode | None:
+    """The first volume node that shows a case of a study, None when the scene has none."""
+    return next(iter(_volumes.nodes((study, case))), None)
 
 
 def volumeOf(segmentationNode: MrmlNode) -> MrmlNode:
@@ -30,11 +46,7 @@ def volumeOf(segmentationNode: MrmlNode) -> MrmlNode:
 
 def madeFor(volumeNode: MrmlNode | None, role: str) -> list[MrmlNode]:
     """Nodes that this module has made in a role, for one volume or for all."""
-    return [
-        node
-        for node in slicer.util.getNodesByClass("vtkMRMLDisplayableNode")
-        if node.GetAttribute(ROLE) == role and (volumeNode is None or node.GetNodeReference(VOLUME) is volumeNode)
-    ]
+    return _made.nodes(role if volumeNode is None else (role, volumeNode.GetID()))
 
 
 def madeOf(volumeNode: MrmlNode) -> list[MrmlNode]:
@@ -59,3 +71,17 @@ def isShown(volumeNode: MrmlNode) -> bool:
     """Whether a slice view shows a volume."""
     composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
     return any(node.GetBackgroundVolumeID() == volumeNode.GetID() for node in composites)
+
+
+def _cases(node: MrmlNode) -> list[tuple[str, str]]:
+    study, case = node.GetAttribute(STUDY), node.GetAttribute(CASE)
+    return [] if study is None or case is None else [(study, case)]
+
+
+def _roles(node: MrmlNode) -> list[Hashable]:
+    role = node.GetAttribute(ROLE)
+    return [] if role is None else [role, (role, node.GetNodeReferenceID(VOLUME))]
+
+
+_volumes = NodeIndex("vtkMRMLScalarVolumeNode", _cases)
+_made = NodeIndex("vtkMRMLDisplayableNode", _roles)

@@ -13,8 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import slicer
-
 from ..disk.study_layout import (
     APPEARANCE_NAME,
     EARLIER_MODEL_NAME,
@@ -30,7 +28,7 @@ from .jobs import Job, Steps
 from .loaded_images import LOADED, LoadedImages
 from .segmentation_nodes import Organ
 from .slice_suggestions import Suggestions
-from .study_nodes import CASE, LABELS, STUDY, attach, madeFor, volumeOf
+from .study_nodes import CASE, LABELS, STUDY, attach, bind, madeFor, volumeNodeOf, volumeOf
 from .volume_nodes import nodeFromVoxels
 
 if TYPE_CHECKING:
@@ -143,27 +141,22 @@ class StudySession:
 
     def holds(self, case: str | None) -> bool:
         """Whether it is a volume of the study that the scene holds."""
-        return case in self.cases() and self.volumeNode(case) is not None
+        return case is not None and self._study.has(case) and self.volumeNode(case) is not None
 
     def volumeNode(self, case: str) -> MrmlNode | None:
         """The volume node of a case, None when the scene has none."""
-        created = self._study.summary()["created"]
-        for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
-            if node.GetAttribute(CASE) == case and node.GetAttribute(STUDY) == created:
-                return node
-        return None
+        return volumeNodeOf(self._study.created, case)
 
     def caseOf(self, volumeNode: MrmlNode | None) -> str | None:
         """The case that a volume node shows, None when it is not of this study."""
-        if volumeNode is None or volumeNode.GetAttribute(STUDY) != self._study.summary()["created"]:
+        if volumeNode is None or volumeNode.GetAttribute(STUDY) != self._study.created:
             return None
-        case = volumeNode.GetAttribute(CASE)
-        return case if case in self.cases() else None
+        case: str | None = volumeNode.GetAttribute(CASE)
+        return case if self._study.has(case) else None
 
     def bind(self, volumeNode: MrmlNode, case: str) -> None:
         """Remember on the node that it shows a case of this study."""
-        volumeNode.SetAttribute(CASE, case)
-        volumeNode.SetAttribute(STUDY, self._study.summary()["created"])
+        bind(volumeNode, self._study.created, case)
 
     def node(self, case: str) -> MrmlNode:
         """The volume node of a case to be shown now; an image that the scene lacks is loaded, see `LoadedImages`.

@@ -73,5 +73,7 @@ def check_every_organ_is_shown(study: Study) -> None:
 def counted_slices(places: Iterable[tuple[int, int]], shape: Sequence[int], slice_axis: int) -> float:
     """The number of slices along the slice axis that a volume's labelled slices (axis, index) are worth."""
     labelled = [axis for axis, _ in places]
+    if not labelled:
+        return 0.0
     on_slices = 1 - prod(1 - labelled.count(axis) / n for axis, n in enumerate(shape))
     return min(len(labelled), on_slices * shape[slice_axis])

@@ -34,7 +34,7 @@ class Study:
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
         self.events = EventLog(run_file(folder, EVENTS_NAME))
-        self._manifest = manifest
+        self._take(manifest)
         self._locked = False
 
     @classmethod
@@ -126,6 +126,11 @@ class Study:
         return self._manifest.cases
 
     @property
+    def created(self) -> str:
+        """When the study was made, which tells studies apart wherever their folders are."""
+        return self._manifest.created
+
+    @property
     def organs(self) -> tuple[str, ...]:
         """Names of the organs; organ `n` (from 0) has the label value `n + 1`."""
         return self._manifest.organs
@@ -160,11 +165,14 @@ class Study:
         """Where training keeps its settings, events and weights."""
         return self.folder / RUN
 
+    def has(self, name: str | None) -> bool:
+        """Whether there is a case of a name."""
+        return name in self._by_name
+
     def case(self, name: str) -> Case:
         """The case of a name. Raises `InputError` when there is none."""
-        for case in self.cases:
-            if case.name == name:
-                return case
+        if self.has(name):
+            return self._by_name[name]
         raise InputError(
             self.folder,
             f"has no {self.words.scan} named {name}",
@@ -291,7 +299,7 @@ class Study:
         refuse_links(self.folder)
         with StudyLock(self.folder / LOCK_NAME, self.folder) as lock, guarded(self.folder, lock.verify):
             remove_temporaries(self.folder)
-            self._manifest = read_manifest(self.folder)  # another may have written it since it was read
+            self._take(read_manifest(self.folder))  # another may have written it since it was read
             self._locked = True
             try:
                 yield
@@ -331,7 +339,7 @@ class Study:
         records = [case.labels for case in self.cases if case.labels is not None]
         return {
             "folder": str(self.folder),
-            "created": self._manifest.created,
+            "created": self.created,
             "dimension": self.dimension,
             "slice_axis": self.slice_axis,
             "orientation": self.orientation,
@@ -370,4 +378,8 @@ class Study:
     def _write(self, cases: tuple[Case, ...]) -> None:
         manifest = self._manifest.model_copy(update={"cases": cases})
         write_manifest(self.folder, manifest)
+        self._take(manifest)
+
+    def _take(self, manifest: Manifest) -> None:
         self._manifest = manifest
+        self._by_name = {case.name: case for case in manifest.cases}
