@@ -30,7 +30,7 @@ pythonqt.install()
 import slicer  # noqa: E402
 from PySide6 import QtCore  # noqa: E402
 
-from . import sample_data, scene, scripted_module, ui_files  # noqa: E402
+from . import sample_data, scene, scripted_module  # noqa: E402
 from .application import Application  # noqa: E402
 from .pictures import render_3d, render_panel, render_slice_view, render_window  # noqa: E402
 
@@ -47,12 +47,16 @@ def start() -> None:
     """Start the host, once a process: scene, application, views. Later calls do nothing."""
     if hasattr(slicer, "app"):
         return
+    from . import base_python, ui_files  # these need the module ctk
+
     application = Application()
     slicer.app = application
     scene.create_scene()
     application.create_views()
-    ui_files.install()
     scripted_module.install()
+    if (sources := base_python.folder()) is not None:
+        base_python.install(sources)
+    ui_files.install()
     sample_data.install()
     sys.excepthook = _remember
 
