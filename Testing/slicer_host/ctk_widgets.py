@@ -4,20 +4,14 @@ from typing import Any
 
 from PySide6 import QtCore, QtGui, QtWidgets
 
+from .path_line_edit import ctkPathLineEdit as ctkPathLineEdit
 from .pythonqt import stand_in
+from .stand_in import row as _row
 from .stand_in import setter, stored
 
 Signal, Property = QtCore.Signal, QtCore.Property
 _TITLE_HEIGHT = 24
 _VISIBILITY = "visibilityToParent"  # CTK's name of the property
-
-
-def _row(parent: QtWidgets.QWidget, *widgets: QtWidgets.QWidget) -> None:
-    """Lay out a composed widget's parts in a row without margins."""
-    layout = QtWidgets.QHBoxLayout(parent)
-    layout.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        layout.addWidget(widget)
 
 
 @stand_in
@@ -147,49 +141,6 @@ class ctkSliderWidget(QtWidgets.QWidget):
 @stand_in
 class ctkDoubleSpinBox(QtWidgets.QDoubleSpinBox):
     """A spin box of floats."""
-
-
-@stand_in
-class ctkPathLineEdit(QtWidgets.QWidget):
-    """A path with a button to choose a file or a folder."""
-
-    currentPathChanged = Signal(str)
-    validInputChanged = Signal(bool)
-    cpp_signals = ("currentPathChanged(QString)", "validInputChanged(bool)")
-    Files, Dirs, Readable, Writable = 0x002, 0x001, 0x010, 0x020
-    settingKey = stored(str, "")
-    label = stored(str, "")
-    nameFilters = stored("QStringList", [])
-    filters = stored(int, Files)
-    showHistoryButton = stored(bool, True)
-    _edit: Any = None
-    _button: Any = None
-
-    def __init__(self, parent: Any = None) -> None:
-        super().__init__(parent)
-        self._edit, self._button = QtWidgets.QLineEdit(), QtWidgets.QToolButton()
-        self._button.setText("...")
-        _row(self, self._edit, self._button)
-        self._edit.textChanged.connect(self.currentPathChanged)
-        self._button.clicked.connect(self.browse)
-
-    def browse(self) -> None:
-        if self.filters & self.Dirs:
-            path = QtWidgets.QFileDialog.getExistingDirectory(self, self.label, self.currentPath)
-        else:
-            path, _ = QtWidgets.QFileDialog.getOpenFileName(
-                self, self.label, self.currentPath, ";;".join(self.nameFilters)
-            )
-        if path:
-            self._edit.setText(path)
-
-    def setCurrentPath(self, path: str) -> None:
-        self._edit.setText(path)
-
-    def addCurrentPathToHistory(self) -> None:
-        """CTK keeps a list of recent paths in the settings."""
-
-    currentPath: Any = Property(str, lambda self: self._edit.text, setCurrentPath, notify=currentPathChanged)
 
 
 @stand_in

@@ -58,6 +58,9 @@ def create_scene() -> None:
         logic.SetMRMLScene(scene)
         application.SetModuleLogic(name, logic)
         setattr(modules, name.lower(), LoadableModule(name, logic))
+    # Without the scene: with it, it would look for terminologies that the wheel lacks, and complain of each.
+    terminologies = LoadableModule("Terminologies", slicer.vtkSlicerTerminologiesModuleLogic())
+    modules.terminologies = terminologies  # type: ignore[attr-defined]
 
     scene.AddObserver(slicer.vtkMRMLScene.NodeAddedEvent, _add_to_subject_hierarchy)
     scene.AddObserver(slicer.vtkMRMLScene.NodeRemovedEvent, _remove_from_subject_hierarchy)

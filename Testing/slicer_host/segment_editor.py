@@ -9,30 +9,10 @@ from typing import Any
 from PySide6 import QtCore, QtWidgets
 
 from .pythonqt import stand_in
+from .segment_editor_effects import EFFECTS, Effect
 from .stand_in import setter, stored
 
 Signal, Property = QtCore.Signal, QtCore.Property
-EFFECTS = (
-    "Paint", "Draw", "Erase", "Level tracing", "Grow from seeds", "Fill between slices", "Threshold", "Margin",
-    "Hollow", "Smoothing", "Scissors", "Islands", "Logical operators", "Mask volume",
-)  # fmt: skip
-
-
-class Effect:
-    """What `activeEffect()` returns: a name and parameters, kept in the segment editor node as in Slicer."""
-
-    def __init__(self, name: str, editor: Any) -> None:
-        self.name = name
-        self._editor = editor
-
-    def setParameter(self, name: str, value: Any) -> None:
-        self._editor.mrmlSegmentEditorNode().SetAttribute(f"{self.name}.{name}", str(value))
-
-    def parameter(self, name: str) -> str:
-        return self._editor.mrmlSegmentEditorNode().GetAttribute(f"{self.name}.{name}") or ""
-
-    def self(self) -> "Effect":
-        return self
 
 
 @stand_in

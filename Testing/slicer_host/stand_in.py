@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from PySide6 import QtCore
+from PySide6 import QtCore, QtWidgets
 
 
 def stored(kind: Any, default: Any, notify: str = "") -> Any:
@@ -38,3 +38,11 @@ def stop_observing(observations: list[tuple[Any, int]]) -> None:
     while observations:
         subject, tag = observations.pop()
         subject.RemoveObserver(tag)
+
+
+def row(parent: QtWidgets.QWidget, *widgets: QtWidgets.QWidget) -> None:
+    """Lay out a composed widget's parts in a row without margins."""
+    layout = QtWidgets.QHBoxLayout(parent)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        layout.addWidget(widget)

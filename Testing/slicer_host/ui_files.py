@@ -11,8 +11,9 @@ from .ctk_widgets import CTK_WIDGETS, ctkCollapsibleButton
 from .mrml_widgets import MRML_WIDGETS
 from .pythonqt import cpp_side
 from .segment_editor import SEGMENT_EDITOR_WIDGETS
+from .terminology_selector import TERMINOLOGY_WIDGETS
 
-STAND_INS = {**CTK_WIDGETS, **MRML_WIDGETS, **SEGMENT_EDITOR_WIDGETS}
+STAND_INS = {**CTK_WIDGETS, **MRML_WIDGETS, **SEGMENT_EDITOR_WIDGETS, **TERMINOLOGY_WIDGETS}
 _Connection = tuple[str, str, str, str]
 
 
