@@ -59,7 +59,7 @@ def _offer_unknown_widgets(module: types.ModuleType) -> None:
 
     def offer(name: str) -> Any:
         if name.startswith(("ctk", "qMRML", "qSlicer")):
-            made = stand_in(type(QtWidgets.QWidget)(name, (QtWidgets.QWidget,), {"__module__": __name__}))
+            made = stand_in(type(name, (QtWidgets.QWidget,), {"__module__": __name__}))
             setattr(module, name, made)
             return made
         if known is not None:
