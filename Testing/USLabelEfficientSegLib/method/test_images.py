@@ -6,6 +6,8 @@ import pytest
 import torch
 from simulated_heads import write_heads
 
+from USLabelEfficientSegLib.annotation.label_files import read_labels
+from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
 from USLabelEfficientSegLib.disk.files import sha256_of
 from USLabelEfficientSegLib.disk.study_layout import EARLIER_MODEL_NAME, EARLIER_PAIR_NAME, MODEL_NAME, PAIR_NAME
 from USLabelEfficientSegLib.errors import Cancelled, InputError
@@ -13,11 +15,13 @@ from USLabelEfficientSegLib.imaging.pixel_sizes import read_pixel_sizes
 from USLabelEfficientSegLib.method.images import train_images, training_images
 from USLabelEfficientSegLib.method.suggesting import suggest
 from USLabelEfficientSegLib.pipeline import train
+from USLabelEfficientSegLib.segmentation import preview
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel
 from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.provenance import image_checksums, label_checksums, read_continued_from
 from USLabelEfficientSegLib.study.settings import Settings, changed
 from USLabelEfficientSegLib.study.study import Study
+from USLabelEfficientSegLib.study.watching import PREVIEW, watch_volume
 from USLabelEfficientSegLib.training.checkpoint import load_checkpoint
 
 CPU = torch.device("cpu")
@@ -228,3 +232,37 @@ def test_images_to_label_next_are_suggested_before_and_after_training(study):
     after = suggest(study, 10)
     assert {found.volume for found in after} == {case.name for case in study.cases} - labelled
     assert all("the model is unsure" in found.reason for found in after)
+
+
+@pytest.mark.parametrize("watching", [True, False])
+def test_a_training_of_images_shows_what_it_finds_in_the_image_that_is_watched_and_is_the_same(
+    tmp_path, study, monkeypatch, watching
+):
+    unwatched = heads_study(tmp_path, "unwatched")
+    train_images(unwatched, TINY, CPU)
+    monkeypatch.setattr(preview, "SECONDS_BETWEEN_PREVIEWS", 0.0)
+    watch_volume(study.folder, "head_3" if watching else None)
+
+    train_images(study, TINY, CPU)
+
+    assert same(weights(study), weights(unwatched))
+    told = [(event.stage, event.step) for event in read_events(study.events.path) if event.preview == PREVIEW]
+    assert told == ([("divergence", step) for step in (1, 2, 3, 4)] if watching else [])
+    if watching:
+        shown = read_labels(study.folder / PREVIEW, dimension=2)
+        assert shown.geometry.same_grid(study.read_scan("head_3").geometry, 1e-9) and shown.voxels.max() <= 1
+
+
+def test_networks_of_images_that_learn_on_are_shown_as_well(study, monkeypatch):
+    train_images(study, LONGER, CPU)
+    suggested = suggest(study, 1)[0].volume
+    label = study.read_labels(next(case.name for case in study.cases if case.labels is not None))
+    assert label is not None
+    study.set_labels(suggested, SparseLabels(label.voxels, study.read_scan(suggested).geometry, label.organs))
+    monkeypatch.setattr(preview, "SECONDS_BETWEEN_PREVIEWS", 0.0)
+    watch_volume(study.folder, "head_0")
+
+    train_images(study, LONGER, CPU)
+
+    told = [(event.step, event.of) for event in read_events(study.events.path) if event.preview == PREVIEW]
+    assert told == [(1, 3), (2, 3), (3, 3)]

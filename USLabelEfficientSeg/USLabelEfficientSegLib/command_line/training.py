@@ -107,7 +107,7 @@ def train(
     A study of 2-D images is trained with information-divergence, in rounds: each teaches the next
     (--set divergence.rounds=2). UNeXt is its model.
     Its measurements have no intervals until `calibrate` gets labelled images that are not in the study: those in it
-    would make the model look too good. There is no live preview of images, for the panel opens volumes only.
+    would make the model look too good.
 
     \b
     Examples:

@@ -6,7 +6,7 @@ The method is IDL (arXiv 2509.06495). Its terms are in `objective`, its rounds i
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -36,6 +36,7 @@ def train_pair(
     settings: DivergenceSettings,
     context: TrainingContext,
     start: NetworkPair | None = None,
+    after_step: Callable[[int, nn.Module], object] | None = None,
 ) -> NetworkPair:
     """Train UNeXt and its partner.
 
@@ -44,6 +45,8 @@ def train_pair(
         settings: sizes, optimizer, weights of the terms, augmentation, rounds.
         context: of the training.
         start: networks that learn on, in one round that they teach; None for new ones.
+        after_step: called after every step with its number, from 0, and the moving average of UNeXt, which it must not
+            change.
 
     Returns:
         The moving averages of the networks in evaluation mode, on the context's device.
@@ -89,6 +92,8 @@ def train_pair(
         nn.utils.clip_grad_norm_(pair.parameters(), GRADIENT_NORM)
         optimizer.step()
         average_state(average, pair, mean_first(position.step, AVERAGE_DECAY))
+        if after_step is not None:
+            after_step(step, average.unext)
         return losses
 
     with second_thread() as thread:

@@ -10,7 +10,7 @@ from torch import nn
 
 from ..anatomy.training_volumes import TrainingVolume
 from ..disk.study_layout import WEIGHTS_SUFFIX
-from ..segmentation.preview import LivePreview
+from ..segmentation.preview import LivePreview, PreviewOfVolumes
 from ..student.build import build_student
 from ..student.training import train_student
 from ..study.setting_sections import StudentSettings
@@ -179,4 +179,5 @@ def preview_of(run: Run, member: Member, together: Callable[[nn.Module], Student
     volumes = {volume.name: volume for volume in run.volumes}
     stage = member.stage, member.settings.steps
     device = run.computing.device
-    return LivePreview(run.study, volumes, lambda student: voting_model(run, together(student)), stage, device)
+    segmented = PreviewOfVolumes(run.study, volumes, lambda student: voting_model(run, together(student)), device)
+    return LivePreview(run.study, volumes, segmented, stage)

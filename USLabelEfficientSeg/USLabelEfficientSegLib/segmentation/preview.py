@@ -1,14 +1,14 @@
-"""The live preview of a student in training: its present result in the volume that somebody watches.
+"""The live preview of a network in training: its present result in the volume or image that somebody watches.
 
-The result is a label map on the working grid, told in the events. If nobody watches (`study.watching`), nothing is
-computed. No random number is drawn for it, so the weights do not depend on watching. A preview that fails is told, and
-the training goes on.
+The result is a label map, of a volume on the working grid, told in the events. If nobody watches (`study.watching`),
+nothing is computed. No random number is drawn for it, so the weights do not depend on watching. A preview that fails is
+told, and the training goes on.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 
 import torch
 from torch import nn
@@ -30,47 +30,43 @@ SECONDS_BETWEEN_PREVIEWS = 5.0
 
 
 class LivePreview:
-    """Call it with the student after every step: it writes a preview every few seconds if somebody watches.
+    """Call it with the network after every step: it writes a preview every few seconds if somebody watches.
 
     Args:
         study: the events and the folder of the previews.
-        volumes: by name, on the working grid.
-        model_of: makes a student a model.
+        names: of the scans that can be watched.
+        segmented: the label map of a scan by a network; it must draw no random numbers.
         stage: name and number of steps of the training, for events.
-        device: where the student is.
     """
 
     def __init__(
         self,
         study: Study,
-        volumes: Mapping[str, TrainingVolume],
-        model_of: Callable[[nn.Module], SegmentationModel],
+        names: Container[str],
+        segmented: Callable[[str, nn.Module], LabelMap],
         stage: tuple[str, int],
-        device: torch.device,
     ) -> None:
-        self._study, self._volumes, self._model_of, self._stage = study, volumes, model_of, stage
-        self._device = device
-        self._grids: dict[str, Geometry] = {}
+        self._study, self._names, self._segmented, self._stage = study, names, segmented, stage
         self._last = time.monotonic()
         self._failed = False
 
     def due(self) -> bool:
         """Whether somebody watches, and has waited some seconds."""
         waited = time.monotonic() - self._last >= SECONDS_BETWEEN_PREVIEWS
-        return waited and watched_volume(self._study.folder) in self._volumes
+        return waited and watched_volume(self._study.folder) in self._names
 
-    def __call__(self, step: int, student: nn.Module) -> None:
-        """Look at the student after step number `step` (from 0)."""
+    def __call__(self, step: int, network: nn.Module) -> None:
+        """Look at the network after step number `step` (from 0)."""
         if time.monotonic() - self._last < SECONDS_BETWEEN_PREVIEWS:
             return
         self._last = time.monotonic()
         name = watched_volume(self._study.folder)
-        if name is None or name not in self._volumes:
+        if name is None or name not in self._names:
             return
         stage, steps = self._stage
-        was_training = student.training
+        was_training = network.training
         try:
-            label_map = self._segmented(self._volumes[name], self._model_of(student))
+            label_map = self._segmented(name, network)
             refuse_link((self._study.folder / PREVIEW).parent)
             write_label_map(self._study.folder / PREVIEW, label_map)
         except (InputError, OSError, RuntimeError, ValueError) as error:
@@ -79,10 +75,33 @@ class LivePreview:
             self._failed = True
             return
         finally:
-            student.train(was_training)
+            network.train(was_training)
         self._study.events.emit(stage, step + 1, steps, preview=PREVIEW)
 
-    def _segmented(self, volume: TrainingVolume, model: SegmentationModel) -> LabelMap:
+
+class PreviewOfVolumes:
+    """What students find in the volumes of their training, on the working grid.
+
+    Args:
+        study: of the volumes.
+        volumes: by name, on the working grid.
+        model_of: makes a student a model.
+        device: where the student is.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        volumes: Mapping[str, TrainingVolume],
+        model_of: Callable[[nn.Module], SegmentationModel],
+        device: torch.device,
+    ) -> None:
+        self._study, self._volumes, self._model_of, self._device = study, volumes, model_of, device
+        self._grids: dict[str, Geometry] = {}
+
+    def __call__(self, name: str, student: nn.Module) -> LabelMap:
+        """The label map of a volume by a student."""
+        volume, model = self._volumes[name], self._model_of(student)
         predicted = predict_inputs(model, volume.inputs, volume.sector, self._device, volume.slice_votes)
         probability = predicted.probability.numpy()
         voxels = decide(probability, [dice_threshold(organ) for organ in probability[1:]])

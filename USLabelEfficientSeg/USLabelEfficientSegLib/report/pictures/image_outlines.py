@@ -68,7 +68,6 @@ def _size(image: Scan) -> tuple[tuple[int, int], tuple[float, float]]:
     return (i, j), (i * along_i, j * along_j)
 
 
-
 def _points(ellipse: Ellipse) -> NDArray[np.float64]:
     """A closed line (N, 2) around an ellipse in mm along the image's axes, from the centre of the first pixel."""
     points = ellipse.outline(90)
