@@ -1,8 +1,11 @@
 """The Slicer host, for the tests of the host and of the Slicer side."""
 
 import os
+import sys
 
 import pytest
+
+SLOTS_TOLD = 5
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -22,3 +25,11 @@ def host():
     yield slicer_host
     slicer_host.process_events()
     assert not slicer_host.errors
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What the panel let Slicer's event loop wait for; only told, for a busy computer would fail any bound."""
+    blocking = sys.modules.get("slicer_host.blocking")
+    for one in [] if blocking is None else blocking.longest[:SLOTS_TOLD]:
+        times = f"{1000 * one.seconds:.0f} ms ({1000 * one.own_seconds:.0f} ms of its own)"
+        terminalreporter.write_line(f"event loop blocked {times}: {one.slot}")

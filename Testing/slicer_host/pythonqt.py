@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
+from . import blocking
+
 sys.pyside6_option_python_enum = 0x02  # type: ignore[attr-defined] # enumerations as IntEnum and IntFlag
 
 from PySide6 import QtCore, QtGui, QtWidgets  # noqa: E402 - the option must be set before the first import
@@ -186,7 +188,7 @@ def _connect(sender: Any, spec: str, *target: Any) -> bool:
     callback = _callback(target)
     signal, arguments = _signal(sender, spec)
     most = min(arguments, _accepted(callback))
-    slot: Callable[..., None] = lambda *values: callback(*values[:most])  # noqa: E731 - PySide counts the arguments
+    slot: Callable[..., None] = lambda *values: blocking.timed(callback, values[:most])  # noqa: E731 - PySide counts
     signal.connect(slot)
     _lookup(sender, "__dict__").setdefault("_connections", []).append((spec, callback, slot, signal))
     return True
