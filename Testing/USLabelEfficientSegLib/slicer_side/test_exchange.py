@@ -72,7 +72,7 @@ def test_volumes_reach_the_study_voxel_by_voxel(scans, study):
 
 
 def test_sparse_labels_of_all_axes_come_back_from_the_study(scans, study, organs):
-    from USLabelEfficientSegLib.slicer_side.labelling import LabelledSlices, labellingFromStudy
+    from USLabelEfficientSegLib.slicer_side.labelling import LabelledSlices, labellingFromLabels
     from USLabelEfficientSegLib.slicer_side.segmentation_nodes import createLabelSegmentation
 
     for number, (name, node) in enumerate(scans[0].items()):
@@ -82,7 +82,7 @@ def test_sparse_labels_of_all_axes_come_back_from_the_study(scans, study, organs
             labelling.setLabels(axis, 1, np.take(truth, 1, axis=axis), organs)
         study.set_labels(name, labelling.sparseLabels(organs))
 
-        again = labellingFromStudy(study, name, node, organs)
+        again = labellingFromLabels(study.read_labels(name), study.slice_axis, node, organs)
 
         labels = again.sparseLabels(organs).voxels
         np.testing.assert_array_equal(labels, study.read_labels(name).voxels)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,6 @@ from ..annotation.sparse_labels import UNLABELLED, LabelledSlice, SparseLabels
 from .segmentation_nodes import Organ, check_disjoint, organSlices, segmentationFromLabelMap, setSliceLabels
 from .slice_views import check_slice, sliceName
 from .volume_nodes import geometryOfNode
-
-if TYPE_CHECKING:
-    from ..study.study import Study
 
 MrmlNode = Any
 
@@ -96,16 +93,15 @@ class LabelledSlices:
         self.segmentationNode.SetAttribute(ATTRIBUTE, text)
 
 
-def labellingFromStudy(study: Study, case: str, volumeNode: MrmlNode, organs: Sequence[Organ]) -> LabelledSlices:
-    """A new label segmentation that shows what the study holds for a case, its slices marked.
+def labellingFromLabels(
+    labels: SparseLabels, sliceAxis: int, volumeNode: MrmlNode, organs: Sequence[Organ]
+) -> LabelledSlices:
+    """A new label segmentation that shows what a study holds for a volume, its slices marked.
 
     Of a dense label the slices of the study's slice axis are marked.
     """
-    labels = study.read_labels(case)
-    if labels is None:
-        labels = SparseLabels.unlabelled(geometryOfNode(volumeNode), [organ.name for organ in organs])
     painted = np.where(labels.voxels == UNLABELLED, 0, labels.voxels).astype(np.uint8)
     node = segmentationFromLabelMap(painted, volumeNode, organs, f"{volumeNode.GetName()} labels")
     labelling = LabelledSlices(node, volumeNode)
-    labelling._store(set(labels.labelled_slices(study.slice_axis if labels.is_dense else None)))
+    labelling._store(set(labels.labelled_slices(sliceAxis if labels.is_dense else None)))
     return labelling

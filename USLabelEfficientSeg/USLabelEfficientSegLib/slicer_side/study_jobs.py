@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +18,7 @@ from ..errors import InputError
 from ..study.stages import Stage
 from ..training import processors
 from .adopted_worker import AdoptedWorker
+from .aside import aside
 from .image_folder import ImageFolder
 from .jobs import Job, Steps
 from .segmentation_nodes import Organ
@@ -52,7 +54,7 @@ def stage(volumeNodes: Iterable[MrmlNode], folder: Path) -> Steps:
             raise InputError(node.GetName(), "was removed", "choose the volumes again")
         for scan in sequenceScans(node) if isSequence(node) else [scanFromNode(node)]:
             stem = next(stems)
-            write_volume(folder / f"{stem}.nrrd", scan)
+            yield from aside(partial(write_volume, folder / f"{stem}.nrrd", scan))
             if not isSequence(node):
                 by_name[stem] = node
             yield

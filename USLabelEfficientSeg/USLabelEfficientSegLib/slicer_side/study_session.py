@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,16 +25,18 @@ from ..disk.study_layout import (
     run_file,
 )
 from ..errors import InputError
+from .aside import aside
 from .jobs import Job, Steps
 from .loaded_images import LOADED, LoadedImages
 from .segmentation_nodes import Organ
 from .slice_suggestions import Suggestions
-from .study_nodes import CASE, LABELS, STUDY, attach, bind, madeFor, volumeNodeOf, volumeOf
+from .study_nodes import CASE, LABELS, STUDY, attach, bind, inScene, madeFor, volumeNodeOf, volumeOf
 from .volume_nodes import nodeFromVoxels
 
 if TYPE_CHECKING:
     from ..annotation.sparse_labels import LabelledSlice, SparseLabels
     from ..disk.lock import Holder
+    from ..imaging.scan import Scan
     from ..segmentation.model_header import Voters
     from ..study.study import Study
     from .labelling import LabelledSlices
@@ -169,7 +172,7 @@ class StudySession:
             raise InputError(case, "is not loaded", "open the study again to load it")
         self._images.lookedAt(case)
         if node is None:
-            node = self._loaded(case)
+            node = self._placed(case, self._study.read_scan(case))
             node.SetAttribute(LOADED, "1")
             nodes = {one: found for one in self.cases() if (found := self.volumeNode(one)) is not None}
             ours = {one: found for one, found in nodes.items() if found.GetAttribute(LOADED) is not None}
@@ -177,8 +180,7 @@ class StudySession:
                 self._shown.pop(gone, None)
         return node
 
-    def _loaded(self, case: str) -> MrmlNode:
-        scan = self._study.read_scan(case)
+    def _placed(self, case: str, scan: Scan) -> MrmlNode:
         node = nodeFromVoxels(case, scan.voxels, scan.geometry)
         self.bind(node, case)
         return node
@@ -192,10 +194,15 @@ class StudySession:
         for number, case in enumerate(cases):
             job.progress = number / len(cases)
             if self.volumeNode(case) is None:
-                self._loaded(case)
+                self._placed(case, (yield from aside(partial(self._study.read_scan, case))))
                 yield
-            if self._study.case(case).labels is not None:
-                self.labelling(case)
+            volume_node = self.volumeNode(case)
+            if volume_node is None or self._study.case(case).labels is None:
+                continue
+            if self.labelNode(volume_node) is None:
+                labels = yield from aside(partial(self._study.read_labels, case))
+                if inScene(volume_node):
+                    self._labelled(volume_node, labels)
             yield
 
     # Labels
@@ -210,18 +217,24 @@ class StudySession:
         Raises:
             InputError: see `node`.
         """
-        from .labelling import LabelledSlices, labellingFromStudy
-        from .segmentation_nodes import createLabelSegmentation
+        from .labelling import LabelledSlices
 
         volume_node = self.node(case)
         node = self.labelNode(volume_node)
         if node is not None:
             return LabelledSlices(node, volume_node)
-        if self._study.case(case).labels is not None:
-            labelling = labellingFromStudy(self._study, case, volume_node, self.organs())
+        return self._labelled(volume_node, self._study.read_labels(case))
+
+    def _labelled(self, volumeNode: MrmlNode, labels: SparseLabels | None) -> LabelledSlices:
+        """A new label segmentation of a volume, with what the study holds."""
+        from .labelling import LabelledSlices, labellingFromLabels
+        from .segmentation_nodes import createLabelSegmentation
+
+        if labels is not None:
+            labelling = labellingFromLabels(labels, self._study.slice_axis, volumeNode, self.organs())
         else:
-            labelling = LabelledSlices(createLabelSegmentation(volume_node, self.organs()), volume_node)
-        attach(labelling.segmentationNode, volume_node, LABELS)
+            labelling = LabelledSlices(createLabelSegmentation(volumeNode, self.organs()), volumeNode)
+        attach(labelling.segmentationNode, volumeNode, LABELS)
         return labelling
 
     def hasLabels(self) -> bool:
