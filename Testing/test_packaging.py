@@ -155,6 +155,12 @@ def test_the_self_test_that_slicer_runs_passes_in_the_host(host, monkeypatch):
     assert result.wasSuccessful(), result.failures + result.errors
 
 
+SLICER_CONFIG_VERSION = """
+set(PACKAGE_VERSION "@Slicer_VERSION@")
+if(NOT PACKAGE_VERSION VERSION_LESS PACKAGE_FIND_VERSION)
+  set(PACKAGE_VERSION_COMPATIBLE TRUE)
+endif()
+"""
 SLICER_CONFIG = """
 set(Slicer_USE_FILE "${CMAKE_CURRENT_LIST_DIR}/UseSlicer.cmake")
 set(Slicer_EXTENSION_GENERATE_CONFIG "${CMAKE_CURRENT_LIST_DIR}/Nothing.cmake")
@@ -184,19 +190,31 @@ endfunction()
 """
 
 
-def test_the_project_configures_up_to_what_only_slicer_has(tmp_path):
-    """With the arguments that Slicer's macros take, and the files that they ask for."""
+def configured(folder, slicer_version):
+    """CMake with a stand-in of Slicer of a version."""
     cmake = shutil.which("cmake")
     if cmake is None:
         pytest.skip("cmake is not installed")
-    for name, text in (("SlicerConfig", SLICER_CONFIG), ("UseSlicer", USE_SLICER), ("Nothing", "")):
-        (tmp_path / f"{name}.cmake").write_text(text, encoding="utf-8")
-    options = [f"-DSlicer_DIR={tmp_path}", "-DBUILD_TESTING=ON", "-DCMAKE_C_COMPILER_WORKS=1"]
-
-    done = subprocess.run(
-        [cmake, "-S", ROOT, "-B", tmp_path / "build", *options, "-DCMAKE_CXX_COMPILER_WORKS=1"],
+    version = SLICER_CONFIG_VERSION.replace("@Slicer_VERSION@", slicer_version)
+    files = {"SlicerConfig": SLICER_CONFIG, "SlicerConfigVersion": version, "UseSlicer": USE_SLICER, "Nothing": ""}
+    for name, text in files.items():
+        (folder / f"{name}.cmake").write_text(text, encoding="utf-8")
+    options = [f"-DSlicer_DIR={folder}", "-DBUILD_TESTING=ON", "-DCMAKE_C_COMPILER_WORKS=1"]
+    return subprocess.run(
+        [cmake, "-S", ROOT, "-B", folder / "build", *options, "-DCMAKE_CXX_COMPILER_WORKS=1"],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
+
+
+def test_a_slicer_that_is_too_old_is_refused_when_the_project_is_configured(tmp_path):
+    done = configured(tmp_path, "5.10")
+
+    assert done.returncode != 0 and 'compatible with requested version "5.12"' in " ".join(done.stderr.split())
+
+
+def test_the_project_configures_up_to_what_only_slicer_has(tmp_path):
+    """With the arguments that Slicer's macros take, and the files that they ask for."""
+    done = configured(tmp_path, "5.12")
 
     assert done.returncode == 0, done.stderr
     assert f"module {NAME} of {len(packaged_files(python=True))} scripts" in done.stdout

@@ -4,6 +4,7 @@ This file only connects Slicer with the library: what the panel does is in `USLa
 for each of its sections, and so is the logic, which Slicer finds here by its name.
 """
 
+import unittest
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class USLabelEfficientSeg(ScriptedLoadableModule):
             "Deficiency, Ultrasound in Medicine and Biology 2026."
         )
         slicer.app.connect("startupCompleted()", registerSampleData)
+        slicer.app.connect("startupCompleted()", goOnInstalling)
 
 
 def registerSampleData() -> None:
@@ -46,6 +48,14 @@ def registerSampleData() -> None:
     from USLabelEfficientSegLib.slicer_side import simulated_data
 
     simulated_data.registerSampleData()
+
+
+def goOnInstalling() -> None:
+    """Open the panel if an installation has waited for Slicer's restart; the panel goes on with it."""
+    from USLabelEfficientSegLib.slicer_side import installation
+
+    if installation.goesOnAfterRestart():
+        slicer.util.selectModule("USLabelEfficientSeg")
 
 
 class USLabelEfficientSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -67,11 +77,14 @@ class USLabelEfficientSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         ScriptedLoadableModuleWidget.setup(self)
         frame = slicer.util.loadUI(self.resourcePath("UI/USLabelEfficientSeg.ui"))
         self.layout.addWidget(frame)
+        environment = slicer.util.loadUI(self.resourcePath("UI/Environment.ui"))
+        self.layout.addWidget(environment)
         self.layout.addStretch(1)
         frame.setMRMLScene(slicer.mrmlScene)
         self.ui = load_steps(frame, self.resourcePath)
         self.logic = USLabelEfficientSegLogic()
-        self.panel = Panel(self.ui, self.logic)
+        self.panel = Panel(self.ui, slicer.util.childWidgetVariables(environment), self.logic)
+        self.layout.insertWidget(0, self.panel.environment.notice)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
@@ -80,6 +93,7 @@ class USLabelEfficientSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self.addObserver(scene, scene.NodeRemovedEvent, self.panel.refresh_soon)
         self.initializeParameterNode()
         self.panel.reopen()  # of a scene that was loaded before the module was opened
+        self.panel.environment.take_up()
 
     def cleanup(self) -> None:
         """Called when Slicer closes or the module is reloaded: training stops and can be resumed."""
@@ -139,13 +153,20 @@ class USLabelEfficientSegTest(ScriptedLoadableModuleTest):
     def runTest(self) -> None:
         """Run all tests."""
         self.setUp()
-        self.test_FromVolumesToOrganVolumes()
+        try:
+            self.test_FromVolumesToOrganVolumes()
+        except unittest.SkipTest as skipped:
+            self.delayDisplay(str(skipped))
 
     def test_FromVolumesToOrganVolumes(self) -> None:
         """Simulated volumes, a few labelled slices, a training of seconds, segmentation, organ volumes."""
         import tempfile
 
         from USLabelEfficientSegLib.slicer_side import selftest
+
+        missing = selftest.whatIsMissing()
+        if missing:
+            self.skipTest(missing)
 
         self.delayDisplay("Simulating volumes and training for a few seconds")
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:

@@ -7,6 +7,8 @@ from typing import Any
 import slicer
 from PySide6 import QtCore, QtWidgets
 
+from . import launcher
+from .extensions import qSlicerExtensionsManagerModel
 from .input_output import CoreIOManager
 from .layout import LayoutManager
 
@@ -62,6 +64,16 @@ class MainWindow(QtWidgets.QMainWindow):
         return self._selector
 
 
+class ErrorLogModel(QtCore.QObject):
+    """Where Slicer writes its log to."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = str(path)
+
+    filePath = QtCore.Property(str, lambda self: self._path)
+
+
 class Application(QtWidgets.QApplication):
     """`slicer.app`, of qSlicerApplication's members those that modules use."""
 
@@ -78,6 +90,9 @@ class Application(QtWidgets.QApplication):
         QtCore.QSettings.setPath(QtCore.QSettings.Format.IniFormat, QtCore.QSettings.Scope.UserScope, folder)
         self.temporaryPath = folder
         self._settings = QtCore.QSettings(str(Path(folder) / "Slicer.ini"), QtCore.QSettings.Format.IniFormat)
+        launcher.install(Path(folder))
+        self._extensions = qSlicerExtensionsManagerModel()
+        self._error_log = ErrorLogModel(Path(folder) / "Slicer.log")
         self._module_manager = ModuleManager()
         self._io_manager = CoreIOManager()
         self._layout_manager: LayoutManager | None = None
@@ -96,6 +111,15 @@ class Application(QtWidgets.QApplication):
 
     def coreIOManager(self) -> CoreIOManager:
         return self._io_manager
+
+    def extensionsManagerModel(self) -> qSlicerExtensionsManagerModel:
+        return self._extensions
+
+    def errorLogModel(self) -> "ErrorLogModel":
+        return self._error_log
+
+    def startupEnvironment(self) -> QtCore.QProcessEnvironment:
+        return QtCore.QProcessEnvironment.systemEnvironment()
 
     def applicationLogic(self) -> Any:
         return slicer._host_application_logic

@@ -1,13 +1,14 @@
+"""What must be installed, what keeps it out, and what pip may not touch."""
+
 import importlib.metadata
+import platform
 import sys
-import types
-from pathlib import Path
-from subprocess import CalledProcessError
-from typing import Any
+import tomllib
+from types import SimpleNamespace
 
 import pytest
 
-from USLabelEfficientSegLib.errors import Cancelled, InputError
+from USLabelEfficientSegLib.errors import InputError
 
 
 @pytest.fixture
@@ -24,30 +25,9 @@ def requirements(tmp_path):
     return path
 
 
-class PyTorchUtilsLogic:
-    """The PyTorch extension: counts its calls, and "installs" when it is told to."""
-
-    answer: object = object()
-    calls: list[dict[str, object]]
-
-    def installTorch(self, askConfirmation=False, forceComputationBackend=None, torchVersionRequirement=None):  # noqa: N802
-        self.calls.append({"ask": askConfirmation, "version": torchVersionRequirement})
-        return self.answer
-
-
-@pytest.fixture
-def extension(monkeypatch):
-    module: Any = types.ModuleType("PyTorchUtils")
-    module.PyTorchUtilsLogic = PyTorchUtilsLogic
-    PyTorchUtilsLogic.calls = []
-    monkeypatch.setattr(PyTorchUtilsLogic, "answer", object())
-    monkeypatch.setitem(sys.modules, "PyTorchUtils", module)
-    return PyTorchUtilsLogic
-
-
 @pytest.fixture
 def installed(monkeypatch):
-    """Versions as a fresh Slicer has them; installing changes this dictionary only."""
+    """Versions as a fresh Slicer has them."""
     versions = {"numpy": "2.1.0", "scipy": "1.14.0"}
 
     def version(name):
@@ -55,153 +35,134 @@ def installed(monkeypatch):
             raise importlib.metadata.PackageNotFoundError(name)
         return versions[name]
 
+    def distributions():
+        return [SimpleNamespace(metadata={"Name": name}, version=version) for name, version in versions.items()]
+
     monkeypatch.setattr(importlib.metadata, "version", version)
+    monkeypatch.setattr(importlib.metadata, "distributions", distributions)
     return versions
 
 
-@pytest.fixture
-def pip(monkeypatch, installed):
-    """`slicer.util.pip_install` of Slicer 5.10, and the user's answer."""
-    import slicer
-
-    calls = types.SimpleNamespace(arguments=[], constraints="", answer=True)
-
-    def pip_install(arguments):
-        calls.arguments.append(arguments)
-        calls.constraints = Path(arguments[-1]).read_text(encoding="utf-8")
-        installed.update({"numpy-of-the-future": "1.0", "scipy": "99.1"})
-
-    monkeypatch.setattr(slicer.util, "pip_install", pip_install)
-    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda *_, **__: calls.answer)
-    return calls
-
-
 def test_what_is_missing_is_listed_torch_first(dependencies, requirements, installed):
-    assert dependencies.missingRequirements(requirements) == ["torch>=2.4", "numpy-of-the-future>=1", "scipy>=99"]
+    assert dependencies.missingRequirements(requirements) == ["torch>=2.4.1", "numpy-of-the-future>=1", "scipy>=99"]
 
     installed |= {"torch": "2.5.1+cu121", "numpy-of-the-future": "1.0", "scipy": "99.1rc1"}
     assert dependencies.missingRequirements(requirements) == []
-    installed["torch"] = "2.3.0"
-    assert dependencies.missingRequirements(requirements) == ["torch>=2.4"]
+    installed["torch"] = "2.4.0"  # with which pip takes monai 1.4, and with that numpy 1.26
+    assert dependencies.missingRequirements(requirements) == ["torch>=2.4.1"]
 
 
-def test_nothing_happens_when_nothing_is_missing(dependencies, requirements, installed, pip):
+def test_what_is_missing_is_refused_with_what_to_press_and_what_to_call(dependencies, requirements, installed):
+    with pytest.raises(dependencies.MissingPackagesError, match=r"torch, numpy-of-the-future, scipy") as raised:
+        dependencies.ensureDependencies(requirements)
+
+    assert "press Install in the section Environment" in str(raised.value)
+    assert "logic.installDependencies()" in str(raised.value)
     installed |= {"torch": "2.5.1", "numpy-of-the-future": "1.0", "scipy": "99.1"}
-
     dependencies.ensureDependencies(requirements)
 
-    assert pip.arguments == []
+
+def test_pip_keeps_every_installed_package_but_those_that_are_to_be_renewed(dependencies, installed):
+    installed |= {"torch": "2.6.0+cu126", "Typing_Extensions": "4.15.0", "highdicom": "0.27.0", "vtk": "of Slicer"}
+
+    pins = dependencies.constraintsBut(["highdicom", "monai"])
+
+    assert pins.splitlines() == [
+        "numpy==2.1.0",
+        "scipy==1.14.0",
+        "torch==2.6.0+cu126",
+        "Typing_Extensions==4.15.0",
+    ]
 
 
-def test_torch_comes_from_its_extension_and_is_kept_by_pip(dependencies, requirements, installed, pip, extension):
-    def install_torch(self, **arguments):
-        installed["torch"] = "2.6.0+cu126"
-        return PyTorchUtilsLogic.installTorch(self, **arguments)
+def test_no_requirement_lets_pip_take_an_older_numpy_than_slicers(dependencies):
+    texts = dependencies.allRequirements()
 
-    module: Any = sys.modules["PyTorchUtils"]
-    module.PyTorchUtilsLogic = type("Logic", (extension,), {"installTorch": install_torch})
-
-    dependencies.ensureDependencies(requirements)
-
-    assert extension.calls == [{"ask": True, "version": ">=2.4"}]
-    assert pip.arguments[0][:2] == ["numpy-of-the-future>=1", "scipy>=99"]
-    assert pip.arguments[0][2] == "--constraint"
-    assert pip.constraints == "torch==2.6.0+cu126\n"
+    assert {"torch>=2.4.1", "monai>=1.5", "pydicom>=3.0"} <= set(texts)
 
 
-def test_without_the_pytorch_extension_the_user_is_told_what_to_do(dependencies, requirements, installed, pip):
-    with pytest.raises(InputError, match=r"Extensions Manager.*Offline installation") as raised:
-        dependencies.ensureDependencies(requirements)
-
-    assert raised.value.subject == "PyTorch"
-    assert pip.arguments == []
-
-
-def test_declining_torch_or_the_packages_cancels(dependencies, requirements, installed, pip, extension, monkeypatch):
-    monkeypatch.setattr(extension, "answer", None)
-    with pytest.raises(Cancelled):
-        dependencies.ensureDependencies(requirements)
-
-    installed["torch"] = "2.6.0"
-    pip.answer = False
-    with pytest.raises(Cancelled):
-        dependencies.ensureDependencies(requirements)
-    assert pip.arguments == []
-
-
-def test_a_failed_installation_names_cause_and_remedy(dependencies, requirements, installed, pip, monkeypatch, caplog):
+@pytest.mark.parametrize(
+    ("version", "supported"), [((5, 10), False), ((5, 11), False), ((5, 12), True), ((6, 0), True)]
+)
+def test_slicer_before_5_12_is_refused_with_what_to_get(dependencies, monkeypatch, version, supported):
     import slicer
 
-    caplog.set_level("INFO")
+    monkeypatch.setattr(type(slicer.app), "majorVersion", version[0])
+    monkeypatch.setattr(type(slicer.app), "minorVersion", version[1])
 
-    def fail(arguments):
-        raise CalledProcessError(1, "pip")
+    reason = dependencies.whyUnsupported()
 
-    installed["torch"] = "2.6.0"
-    monkeypatch.setattr(slicer.util, "pip_install", fail)
-
-    with pytest.raises(InputError, match=r"could not be installed .*exit status 1.*network connection and the proxy"):
-        dependencies.ensureDependencies(requirements)
-    assert "pip download" in caplog.text
+    assert (reason is None) == supported
+    if not supported:
+        told = f"this is Slicer {version[0]}.{version[1]}; get Slicer 5.12 or later from download.slicer.org"
+        assert reason == told == dependencies.whyNotInstallable()
 
 
-def test_what_is_still_missing_afterwards_is_told(dependencies, requirements, installed, pip, monkeypatch):
-    import slicer
+def test_slicer_for_intel_macs_is_recognised_with_the_remedy(dependencies, monkeypatch, tmp_path):
+    from USLabelEfficientSegLib.slicer_side import other_python
 
-    installed["torch"] = "2.6.0"
-    monkeypatch.setattr(slicer.util, "pip_install", lambda arguments: None)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
 
-    with pytest.raises(InputError, match="still missing after the installation: numpy-of-the-future>=1, scipy>=99"):
-        dependencies.ensureDependencies(requirements)
+    reason = dependencies.whyNotInstallable()
+    assert "build for Intel Macs" in reason
+    assert "Apple silicon, or press Use another Python in the section Environment" in reason
+
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    assert dependencies.whyNotInstallable() is None
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    other_python.choose_python(tmp_path / "python")
+    try:
+        assert dependencies.whyNotInstallable() is None
+    finally:
+        other_python.choose_python(None)
 
 
-def test_slicer_5_11_asks_by_itself(dependencies, requirements, installed, pip, monkeypatch):
-    import slicer
+def test_with_another_python_slicer_itself_needs_little(dependencies, installed, tmp_path):
+    from USLabelEfficientSegLib.slicer_side import other_python
 
-    asked = []
+    other_python.choose_python(tmp_path / "python")
+    try:
+        assert dependencies.missingRequirements() == ["pydicom>=3.0", "pydantic>=2.6"]
+    finally:
+        other_python.choose_python(None)
 
-    def pip_ensure(missing, constraints=None, requester=None):
-        asked.append((missing, constraints.read_text(encoding="utf-8"), requester))
-        if len(asked) == 1:
-            raise RuntimeError("User declined package installation")
-        installed.update({"numpy-of-the-future": "1.0", "scipy": "99.1"})
 
-    packaging: Any = types.ModuleType("slicer.packaging")
-    packaging.pip_ensure = pip_ensure
-    packaging.__spec__ = importlib.machinery.ModuleSpec("slicer.packaging", None)
-    monkeypatch.setitem(sys.modules, "slicer.packaging", packaging)
-    monkeypatch.setattr(slicer, "packaging", packaging, raising=False)
-    installed["torch"] = "2.6.0"
+def test_without_a_panel_nothing_can_be_offered(dependencies, requirements, installed, monkeypatch):
+    monkeypatch.setattr(dependencies, "installers", [])
+    missing = dependencies.MissingPackagesError("Python packages", "are missing", "install them")
 
-    with pytest.raises(Cancelled):
-        dependencies.ensureDependencies(requirements)
-    dependencies.ensureDependencies(requirements)
-
-    assert asked[1] == (
-        ["numpy-of-the-future>=1", "scipy>=99"], "torch==2.6.0\n", "USLabelEfficientSeg",
-    )  # fmt: skip
-    assert pip.arguments == []
+    with pytest.raises(InputError):
+        dependencies.offerInstallation(missing, lambda: None)
 
 
 def test_the_modules_own_requirements_are_those_of_the_library(dependencies):
-    import tomllib
-
     root = dependencies.REQUIREMENTS.parents[2]
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     library = project["dependencies"] + project["optional-dependencies"]["dicom"]
-    bundled = ("numpy", "scipy", "SimpleITK", "pydicom", "pillow", "vtk")
-    lines = [line for line in dependencies.REQUIREMENTS.read_text(encoding="utf-8").splitlines() if line[:1] != "#"]
 
-    expected = [text for text in library if not text.startswith(bundled)]
-    assert sorted([f"torch{dependencies.TORCH_VERSION}", *lines]) == sorted(expected)
+    assert sorted([*dependencies.allRequirements(), *dependencies.BUNDLED]) == sorted(library)
 
 
-def test_offline_instructions_name_every_package(dependencies, requirements):
+@pytest.mark.parametrize(
+    ("system", "python"),
+    [
+        ("win32", r"bin\PythonSlicer.exe"),
+        ("darwin", "Slicer.app/Contents/bin/PythonSlicer"),
+        ("linux", "bin/PythonSlicer"),
+    ],
+)
+def test_offline_instructions_name_every_package_and_the_systems_python(
+    dependencies, requirements, monkeypatch, system, python
+):
+    monkeypatch.setattr(sys, "platform", system)
     text = dependencies.offlineInstructions(requirements)
 
-    assert "pip download" in text
-    assert text.count('"torch>=2.4" "numpy>=1.0" "numpy-of-the-future>=1" "scipy>=99"') == 2
-    assert "--no-index --find-links" in text
+    assert text.count('"torch>=2.4.1" "numpy>=1.0" "numpy-of-the-future>=1" "scipy>=99"') == 2
+    assert f"    {python} -m pip download --dest packages " in text
+    assert f"    {python} -m pip install --no-index --find-links packages " in text
+    page = (dependencies.REQUIREMENTS.parents[2] / "docs" / "install.md").read_text(encoding="utf-8")
+    assert f"{python} -m pip download" in page and f"{python} -m pip install --no-index" in page
 
 
 def test_the_section_that_the_messages_point_to_exists(dependencies):

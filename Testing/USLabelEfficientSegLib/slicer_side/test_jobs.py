@@ -59,10 +59,12 @@ def test_a_refusal_becomes_a_sentence_and_a_bug_is_not_hidden(jobs):
     job = jobs.Job("Refused", refused)
     with pytest.raises(InputError, match="volume a: is empty; load it again"):
         job.wait()
-    job = jobs.Job("Broken", broken)
+    job = jobs.Job("Segmentation", broken)
     with pytest.raises(KeyError):
         job.wait()
-    assert not job.running
+    assert job.state == "failed"
+    assert job.sentence.startswith("Segmentation failed by an error in the program (KeyError: 'a bug'). Details: ")
+    assert job.sentence.endswith("Slicer.log")
 
 
 def test_the_runner_does_one_job_at_a_time_and_tells_its_end_once(jobs, host):
@@ -86,11 +88,12 @@ def test_a_job_of_the_runner_that_fails_by_a_bug_ends_it(jobs, host):
         yield
         raise KeyError("a bug")
 
+    ended: list[Any] = []
     runner = jobs.JobRunner()
-    runner.start(jobs.Job("Broken", broken))
+    runner.start(jobs.Job("Broken", broken), ended.append)
     host.process_events(0.3)
 
-    assert not runner.busy
+    assert not runner.busy and [job.state for job in ended] == ["failed"]
     assert len(host.errors) == 1 and "a bug" in host.errors.pop()
 
 

@@ -1,6 +1,7 @@
 """Refusals of commands as the user of the panel reads them."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,7 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("sentence", "words"), REFUSALS)
 def test_remedies_name_what_the_panel_has(sentence, words):
-    told = explanation(2, f"some line\nuslabelseg: error: {sentence}\n")
+    told = explanation(2, f"some line\nuslabelseg: error: {sentence}\n", Path("log"))
 
     assert words in told and not re.search(r"--[a-z]", told)
 
@@ -32,4 +33,4 @@ def test_remedies_name_what_the_panel_has(sentence, words):
 def test_what_needs_no_other_words_stays_as_it_is():
     sentence = "scan.nrrd: is damaged (cut off); copy it again."
 
-    assert explanation(2, f"uslabelseg: error: {sentence}\n") == sentence
+    assert explanation(2, f"uslabelseg: error: {sentence}\n", Path("log")) == sentence

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -104,16 +105,39 @@ def test_records_are_given_once_and_other_output_is_left_out(tmp_path, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("code", "log", "sentence"),
+    ("code", "text", "sentence"),
     [
         (2, "Training ...\nuslabelseg: error: x: is damaged; restore it.\n", "x: is damaged; restore it."),
         (1, "Traceback\nModuleNotFoundError: No module named 'monai'\n", "The Python package monai is missing"),
-        (-9, "", "memory ran out"),
+        (-9, "", "memory ran out; close other programs, choose the preset Quick, or lower student.window"),
+        (1, "error: [python-real] exit abnormally - Report the problem.\n", "memory ran out"),
         (1, "Traceback\nKeyError: 'x'\n", "ended unexpectedly (KeyError: 'x')"),
+        (None, "uslabelseg: error: x: is damaged; restore it.\n", "x: is damaged; restore it."),
+        (None, "Step 3\n", "ended unexpectedly (Step 3); start again to continue. Log: train.log"),
     ],
 )
-def test_failures_are_explained(code, log, sentence):
-    assert sentence in explanation(code, log)
+def test_failures_are_explained(code, text, sentence):
+    assert sentence in explanation(code, text, Path("train.log"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals")
+def test_a_calculation_that_the_system_kills_under_slicers_launcher_is_taken_for_lack_of_memory(host, tmp_path):
+    killer = tmp_path / "killer"
+    killer.mkdir()
+    program = "import os, signal\nprint('Step 7', flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    (killer / "killed.py").write_text(program)
+    worker = Worker([], tmp_path / "killed.log", {"PYTHONPATH": str(killer)}, module="killed")
+
+    outcome = outcome_of(worker)
+
+    assert "PythonSlicer" in worker_module.python_executable()
+    assert outcome.state == "failed" and "memory ran out" in outcome.sentence
+    assert str(tmp_path / "killed.log") in outcome.sentence
+
+
+def test_a_python_that_cannot_be_run_is_named_instead_of_the_log(tmp_path):
+    with pytest.raises(InputError, match=r"nowhere.*cannot be run.*choose another Python"):
+        Worker(["--version"], tmp_path / "log", python=tmp_path / "nowhere")
 
 
 def test_a_log_that_cannot_be_written_is_refused(tmp_path):

@@ -9,8 +9,7 @@ from ..disk.lock import holder_of
 from ..disk.study_layout import EVENTS_NAME, LOCK_NAME, run_file
 from ..study.events import read_events
 from ..study.stages import Stage
-from .panel_words import in_panel_words
-from .worker import ERROR_PREFIX, SECONDS_TO_SAVE, Outcome, ask_to_stop, end_by_force, group_lives
+from .worker import SECONDS_TO_SAVE, Outcome, ask_to_stop, end_by_force, explanation, group_leader, group_lives
 
 SECONDS_TO_GO = 0.5  # after the end by force
 STOPPED = "continues from here"  # the command line's last words when it was asked to stop
@@ -34,6 +33,7 @@ class AdoptedWorker:
         self.log = log
         self._stop_by: float | None = None
         self._gone_by: float | None = None
+        self._leader = group_leader(pid)
         self._outcome: Outcome | None = None
 
     @property
@@ -49,13 +49,13 @@ class AdoptedWorker:
         holder = holder_of(self.folder / LOCK_NAME)
         if holder is not None and holder.pid == self.pid:
             if self._stop_by is not None and now >= self._stop_by:
-                end_by_force(self.pid)
+                end_by_force(self._leader)
             return None
         if self._gone_by is None:  # the lock is free a moment before the process and its children have gone
             self._gone_by = self._stop_by or now + SECONDS_TO_SAVE
-        if now < self._gone_by + SECONDS_TO_GO and group_lives(self.pid):
+        if now < self._gone_by + SECONDS_TO_GO and group_lives(self._leader):
             if now >= self._gone_by:
-                end_by_force(self.pid)
+                end_by_force(self._leader)
             return None
         self._outcome = self._judge()
         return self._outcome
@@ -64,7 +64,7 @@ class AdoptedWorker:
         """Ask it to save and stop."""
         if self._stop_by is None and self._outcome is None:
             self._stop_by = time.monotonic() + SECONDS_TO_SAVE
-            ask_to_stop(self.pid)
+            ask_to_stop(self._leader)
 
     def wait(self, seconds: float) -> Outcome | None:
         """Block until the end, or for so many seconds."""
@@ -78,9 +78,8 @@ class AdoptedWorker:
         if events and events[-1].stage == Stage.FINISHED:
             return Outcome("done")
         text = "" if self.log is None else self.log.read_text(encoding="utf-8", errors="replace")
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        if self.cancelling or (lines and lines[-1].endswith(STOPPED)):
+        if self.cancelling or text.rstrip().endswith(STOPPED):
             return Outcome("cancelled")
-        refused = [line.removeprefix(ERROR_PREFIX) for line in lines if line.startswith(ERROR_PREFIX)]
-        ended = "The training ended before it was finished; look at the log, and start again to continue."
-        return Outcome("failed", in_panel_words(refused[-1]) if refused else ended)
+        if self.log is None:
+            return Outcome("failed", "The training ended before it was finished; start again to continue.")
+        return Outcome("failed", explanation(None, text, self.log))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import qt
 import slicer
+from slicer.i18n import tr as _
 
 from ..errors import Cancelled, InputError
 from .adopted_worker import AdoptedWorker
@@ -36,7 +37,7 @@ class Job:
     Attributes:
         title: what is done, for the user.
         state: "running" until the end.
-        sentence: of a failed job its cause and remedy.
+        sentence: of a failed job its cause and remedy, and where the details are.
         log: file of the worker's output, None before it was started.
         progress: from 0 to 1, None while it is unknown.
         result: what the steps returned.
@@ -79,10 +80,22 @@ class Job:
             self.state = "cancelled"
         except InputError as error:
             self.state, self.sentence = "failed", str(error)
+        except Exception as error:
+            self.end()
+            self.state, self.sentence = "failed", self._of_a_fault(error)
+            raise  # Slicer's log gets the traceback
         except BaseException:
             self.end()
             raise
         return self.running
+
+    def _of_a_fault(self, error: Exception) -> str:
+        """What the user is told of an error that nobody has foreseen."""
+        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        logs = [slicer.app.errorLogModel().filePath, *([] if self.log is None else [str(self.log)])]
+        return _("{what} failed by an error in the program ({said}). Details: {logs}").format(
+            what=self.title, said=said, logs=", ".join(filter(None, logs))
+        )
 
     def cancel(self) -> None:
         """Ask to stop; the job ends within two seconds of further steps."""
@@ -113,21 +126,32 @@ class Job:
         if self.state == "cancelled":
             raise Cancelled(f"{self.title}: stopped by the user")
         if self.state == "failed":
-            raise WorkError(self.sentence if self.log is None else f"{self.sentence} Log: {self.log}")
+            told = self.log is None or str(self.log) in self.sentence
+            raise WorkError(self.sentence if told else f"{self.sentence} Log: {self.log}")
         return self.result
 
     def work(
-        self, arguments: Sequence[str], logs: Path, watch: Callable[[Worker], None] | None = None
+        self,
+        arguments: Sequence[str],
+        logs: Path,
+        watch: Callable[[Worker], None] | None = None,
+        **how: Any,
     ) -> Iterator[None]:
         """Steps that run a command of the library to its end; `watch` is called at each of them and after the end.
+
+        Args:
+            arguments: of the command.
+            logs: the folder of its log.
+            watch: called with the worker.
+            how: `module` and `python`, see `Worker`.
 
         Raises:
             Cancelled: it was cancelled.
             InputError: it failed, with the worker's own cause and remedy.
         """
-        worker = Worker(arguments, logs / f"{datetime.now():%Y-%m-%d %H-%M-%S} {self.kind or arguments[0]}.log")
+        worker = Worker(arguments, logs / f"{datetime.now():%Y-%m-%d %H-%M-%S} {self.kind or arguments[0]}.log", **how)
         try:
-            for _ in self.attend(worker):
+            for _step in self.attend(worker):
                 if watch is not None:
                     watch(worker)
                 yield

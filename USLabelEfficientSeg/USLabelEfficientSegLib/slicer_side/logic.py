@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import slicer
 from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from ..errors import InputError
 from ..study.stages import Stage
 from . import results, study_jobs, study_nodes
+from .dependencies import ensureDependencies
 from .jobs import Job, JobRunner, Steps
 from .parameters import USLabelEfficientSegParameterNode
 from .segmentation_nodes import organsNamed
@@ -39,12 +39,40 @@ class USLabelEfficientSegLogic(ScriptedLoadableModuleLogic):
         node: Any = super().getParameterNode()
         return USLabelEfficientSegParameterNode(node)  # type: ignore[call-arg] # the wrapper's own constructor
 
+    def installDependencies(
+        self, *, update: bool = False, blocking: bool = True, onFinished: Callable[[Any], None] | None = None
+    ) -> Any:
+        """Install the Python packages that are missing; pip works in a process beside Slicer, in minutes.
+
+        Args:
+            update: renew those that are installed, too; torch stays as it is.
+            blocking: wait for the end.
+            onFinished: called with the job at its end, if not blocking.
+
+        Returns:
+            An `installation.Installation` with what has changed and whether Slicer must be restarted, or the running
+            job, whose `log` is a file.
+
+        Raises:
+            InputError: this Slicer cannot be helped, or the installation failed; the sentence tells the remedy.
+
+        Example:
+            >>> logic.installDependencies().changed  # everything is there
+            ()
+        """
+        from . import installation
+
+        job = Job(_("Installation"), lambda job: installation.install(job, update), "install")
+        return self._do(job, blocking, onFinished)
+
     def openStudy(self, studyFolder: str | Path) -> Any:
         """Open a study folder; a `StudySession` is returned, and is from now on `logic.session`.
 
         Raises:
             InputError: no study, a damaged one, or one of a newer version.
+            MissingPackagesError: `installDependencies` must be called first.
         """
+        ensureDependencies()
         if self.session is None or self.session.folder != Path(studyFolder):
             self.session = StudySession(Path(studyFolder))
         return self.session
@@ -62,7 +90,9 @@ class USLabelEfficientSegLogic(ScriptedLoadableModuleLogic):
 
         Raises:
             InputError: the folder is not empty, or a volume cannot be used.
+            MissingPackagesError: `installDependencies` must be called first.
         """
+        ensureDependencies()
         named = organsNamed(list(organs))
         job = Job(
             _("Making the study"),
@@ -182,8 +212,9 @@ class USLabelEfficientSegLogic(ScriptedLoadableModuleLogic):
             'organ A'
         """
 
+        ensureDependencies()
         request = results.SegmentationRequest(Path(model), **options)
-        logs = Path(slicer.app.temporaryPath) / "USLabelEfficientSeg"
+        logs = study_jobs.logsOfNoStudy()
         job = Job(_("Segmentation"), lambda job: results.segment(job, list(volumeNodes), request, logs), "segment")
         return self._do(job, blocking, onFinished)
 

@@ -132,7 +132,7 @@ class MeasureSection(Section):
         ensureDependencies()
         nodes = [node for node in self.segmentations() if cameAsDicom(study_nodes.volumeOf(node))]
         session = self.panel.session
-        logs = session.logs if session is not None else Path(slicer.app.temporaryPath) / "USLabelEfficientSeg"
+        logs = session.logs if session is not None else study_jobs.logsOfNoStudy()
         job = Job(_("Exporting DICOM"), lambda job: exportDicom(job, nodes, Path(path), logs), "export-dicom")
 
         def done(job: Job) -> str:

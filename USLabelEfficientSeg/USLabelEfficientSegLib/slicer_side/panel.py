@@ -10,7 +10,10 @@ import qt
 from slicer.i18n import tr as _
 
 from ..disk.study_layout import MANIFEST_NAME
+from ..errors import InputError
 from .data_section import DataSection
+from .dependencies import missingRequirements
+from .environment_section import EnvironmentSection
 from .improve_section import ImproveSection
 from .jobs import Job, JobRunner
 from .labels_section import LabelsSection
@@ -28,6 +31,7 @@ class Panel:
 
     Args:
         ui: the widgets by their names.
+        environment: the widgets of the section Environment, by their names.
         logic: holds the open study (`logic.session`) and the jobs (`logic.runner`).
 
     Attributes:
@@ -36,7 +40,7 @@ class Panel:
         signals: by which the sections talk to each other.
     """
 
-    def __init__(self, ui: Any, logic: Any) -> None:
+    def __init__(self, ui: Any, environment: Any, logic: Any) -> None:
         self.ui = ui
         self.logic = logic
         self.parameters: Any = None
@@ -53,8 +57,10 @@ class Panel:
         self.segment = SegmentSection(self)
         self.measure = MeasureSection(self)
         self.improve = ImproveSection(self)
+        self.environment = EnvironmentSection(self, environment)
         self.sections: list[Section] = [
             self.data, self.labels, self.train, self.segment, self.measure, self.improve,
+            self.environment,
         ]  # fmt: skip
         self.steps = StepByStep(
             [
@@ -131,13 +137,17 @@ class Panel:
         """A scene was loaded: open the study that it was saved with, unless something is running."""
         folder = Path(self.parameters.studyFolder)
         known = self.session is not None and self.session.folder == folder
-        if self.parameters.studyFolder and not known and not self.runner.busy and (folder / MANIFEST_NAME).is_file():
-            with reported(self.ui.dataStatus):
-                self.data.open(folder, load=False)
+        if not self.parameters.studyFolder or known or self.runner.busy or not (folder / MANIFEST_NAME).is_file():
+            return
+        with reported(self.ui.dataStatus):
+            if missingRequirements():  # nobody has asked for an installation by loading a scene
+                raise InputError(folder, "is the study of this scene", self.environment.how_to_install())
+            self.data.open(folder, load=False)
 
     def enter(self) -> None:
         """The user comes to this module."""
         self.shown = True
+        self.environment.look()
         self.labels.enter()
         self.refresh()
 
@@ -152,6 +162,7 @@ class Panel:
         self._soon.stop()
         self.parameters = None
         self.leave()
+        self.environment.close()
         self.runner.stop()
         self.runner.listeners.remove(self._on_progress)
 
@@ -159,3 +170,4 @@ class Panel:
         if self.parameters is not None:
             self.train.show_progress()
             self.segment.show_progress()
+            self.environment.show_progress()

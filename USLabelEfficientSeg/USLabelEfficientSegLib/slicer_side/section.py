@@ -12,6 +12,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..errors import Cancelled, InputError
+from .dependencies import MissingPackagesError, offerInstallation
 
 if TYPE_CHECKING:
     from .panel import Panel
@@ -67,11 +68,14 @@ def reported(label: Widget) -> Iterator[None]:
 
 
 def on_click(button: Widget, label: Widget, action: Callable[[], None]) -> None:
-    """Do something when a button is pressed, and show its failure in `label`."""
+    """Do something when a button is pressed, after installing what it needs, and show its failure in `label`."""
 
     def clicked() -> None:
         with reported(label):
-            action()
+            try:
+                action()
+            except MissingPackagesError as missing:
+                offerInstallation(missing, clicked)
 
     button.connect("clicked()", clicked)
 

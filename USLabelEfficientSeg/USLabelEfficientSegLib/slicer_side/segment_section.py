@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import slicer
 from slicer.i18n import tr as _
 
-from . import study_nodes
+from . import study_jobs, study_nodes
 from .dependencies import ensureDependencies
 from .jobs import Job
 from .results import SegmentationRequest, segment
@@ -111,7 +111,7 @@ class SegmentSection(Section):
             replace=replace,
             device=parameters.device,
         )
-        logs = session.logs if session is not None else Path(slicer.app.temporaryPath) / "USLabelEfficientSeg"
+        logs = session.logs if session is not None else study_jobs.logsOfNoStudy()
         job = Job(_("Segmentation"), lambda job: segment(job, nodes, request, logs), "segment")
         asked = len(nodes)
 

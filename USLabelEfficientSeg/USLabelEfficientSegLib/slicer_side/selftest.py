@@ -7,6 +7,7 @@ from typing import Any
 
 import slicer
 
+from .dependencies import missingRequirements
 from .simulated_data import ORGANS, createSimulatedStudy
 from .study_nodes import volumeOf
 
@@ -19,6 +20,12 @@ TINY_PRESET = {
     "student.widths": [8, 8, 8], "student.steps": 3, "student.rounds": 1, "student.label_steps": 3,
     "student.label_steps_from": 1, "slice_network.steps": 3,
 }  # fmt: skip
+
+
+def whatIsMissing() -> str:
+    """Why the self-test cannot be done, as on a build machine, where nothing is installed; empty if it can."""
+    missing = missingRequirements()
+    return f"Not tested: these Python packages are not installed: {', '.join(missing)}" if missing else ""
 
 
 def from_volumes_to_organ_volumes(logic: Any, studyFolder: Path) -> MrmlNode:

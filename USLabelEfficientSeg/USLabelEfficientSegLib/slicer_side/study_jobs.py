@@ -13,7 +13,7 @@ from typing import Any
 
 import slicer
 
-from ..disk.study_layout import IMAGES, LOGS
+from ..disk.study_layout import IMAGES
 from ..errors import InputError
 from ..study.stages import Stage
 from ..training import processors
@@ -105,7 +105,7 @@ def createStudy(
         names = ",".join(organ.name for organ in organs)
         given = images or ImageFolder(staging / IMAGES)
         arguments = ["study", "create", str(folder), *given.arguments(), "--organs", names]
-        yield from job.work([*arguments, "--slice-axis", str(axis)], staging / LOGS)
+        yield from job.work([*arguments, "--slice-axis", str(axis)], logsOfNoStudy())
     session = StudySession(folder)
     session.setAppearance(organs)
     for name, node in by_name.items():
@@ -216,6 +216,11 @@ def report(job: Job, session: StudySession, output: Path, pdf: bool = False) -> 
             for page in made.parent.iterdir():
                 shutil.copyfile(page, files[0].with_name(page.name))
     return results[-1]
+
+
+def logsOfNoStudy() -> Path:
+    """Where the logs of work lie that belongs to no study, or to one that does not exist as yet; they are kept."""
+    return Path(slicer.app.temporaryPath) / "USLabelEfficientSeg"
 
 
 def temporaryFolder() -> TemporaryDirectory[str]:

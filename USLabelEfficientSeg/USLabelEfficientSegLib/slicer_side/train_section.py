@@ -287,19 +287,15 @@ class TrainSection(Section):
 
     def _detect(self) -> None:
         ensureDependencies()
-        logs = study_jobs.temporaryFolder()
 
         def steps(job: Job) -> Steps:
-            from pathlib import Path
-
             found: list[dict[str, Any]] = []
 
             def watch(worker: Worker) -> None:
                 for record in worker.records():
                     found.extend(record["devices"])
 
-            with logs as folder:
-                yield from job.work(["devices", "--json"], Path(folder), watch)
+            yield from job.work(["devices", "--json"], study_jobs.logsOfNoStudy(), watch)
             return found
 
         def done(job: Job) -> str:

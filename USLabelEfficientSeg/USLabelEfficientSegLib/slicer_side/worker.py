@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,11 +19,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import ExitCode, InputError
+from .other_python import chosen_python, environment_of, slicers_python
 from .panel_words import in_panel_words
 
 SECONDS_TO_SAVE = 1.4  # between the request to stop and the end by force
 ERROR_PREFIX = "uslabelseg: error: "
-_LIBRARY = Path(__file__).parents[2]
+_KILLED = (-9, 137)
+_LAUNCHER_OF_A_KILLED_CHILD = "exit abnormally"  # PythonSlicer's last line; its own exit code is 1 then
+LIBRARY_COMMAND = "USLabelEfficientSegLib.cli"
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Outcome:
 
 
 class Worker:
-    """A running `uslabelseg` command and everything that it has started.
+    """A running `uslabelseg` command, or that of another Python module, and everything that it has started.
 
     Example::
 
@@ -45,21 +47,35 @@ class Worker:
             slicer.app.processEvents()
 
     Args:
-        arguments: of `uslabelseg`.
+        arguments: of the command.
         log: where its output goes; an existing file is replaced.
         environment: variables that differ from those of this process.
+        module: what is run, `python -m MODULE`; `uslabelseg` runs with the Python that the user has chosen, everything
+            else with Slicer's own.
+        python: the Python that runs it, if it is another one.
 
     Raises:
         InputError: the log cannot be written, or there is no Python to run.
     """
 
-    def __init__(self, arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        module: str = LIBRARY_COMMAND,
+        python: Path | None = None,
+    ) -> None:
         self.arguments = tuple(arguments)
         self.log = log
         self._stop_by: float | None = None
         self._outcome: Outcome | None = None
         self._records_read = 0
-        command = [python_executable(), "-m", "USLabelEfficientSegLib.cli", *arguments]
+        if module == LIBRARY_COMMAND and python is None:
+            python = chosen_python()
+        executable = python_executable() if python is None else str(python)
+        command = [executable, "-m", module, *arguments]
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("wb") as output:
@@ -68,10 +84,13 @@ class Worker:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    env=_environment(environment or {}),
+                    env=environment_of(python, environment or {}),
                     **_process_group(),
                 )
         except OSError as error:
+            if error.filename == executable:
+                remedy = "choose another Python, or Slicer's own, in the section Environment"
+                raise InputError(executable, f"cannot be run ({error.strerror or error})", remedy) from error
             problem = f"the calculation cannot be started ({error.strerror or error})"
             raise InputError(log, problem, "choose a folder that you may write to") from error
         _give_way_to_slicer(self._process.pid)
@@ -132,35 +151,33 @@ class Worker:
             return Outcome("cancelled")
         if code == ExitCode.DONE:
             return Outcome("done")
-        return Outcome("failed", explanation(code, self.log_text()))
+        return Outcome("failed", explanation(code, self.log_text(), self.log))
 
 
-def explanation(code: int, log: str) -> str:
-    """Cause and remedy of a failure, from the exit code and what was printed."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
+def explanation(code: int | None, text: str, log: Path) -> str:
+    """Cause and remedy of a failure, from the exit code, if it is known, and what was printed into the log."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     refused = [line.removeprefix(ERROR_PREFIX) for line in lines if line.startswith(ERROR_PREFIX)]
-    if code == ExitCode.BAD_INPUT and refused:
+    if code in (ExitCode.BAD_INPUT, None) and refused:
         return in_panel_words(refused[-1])
     last = lines[-1] if lines else "no message"
     if last.startswith("ModuleNotFoundError"):
         package = last.rpartition("'")[0].rpartition("'")[2]
-        return f"The Python package {package} is missing; press Install in the section Train, then start again."
-    if code in (-9, 137):
+        other = chosen_python()
+        where, remedy = ("", "press Install") if other is None else (f" in {other}", "press Use another Python")
+        return f"The Python package {package} is missing{where}; {remedy} in the section Environment, then start again."
+    if code in _KILLED or _LAUNCHER_OF_A_KILLED_CHILD in last:
         return (
-            "The system ended the calculation, most likely because memory ran out; close other programs or choose "
-            "a smaller preset. Training continues from where it was."
+            "The system ended the calculation, most likely because memory ran out; close other programs, choose the "
+            "preset Quick, or lower student.window in the expert settings (for example student.window=32). "
+            f"Training continues from where it was. Log: {log}"
         )
-    return f"The calculation ended unexpectedly ({last}); look at the log, and start again to continue."
+    return f"The calculation ended unexpectedly ({last}); start again to continue. Log: {log}"
 
 
 def python_executable() -> str:
-    """Python of Slicer when it is on the path, as it is inside Slicer; else the one that runs this."""
-    return shutil.which("PythonSlicer") or sys.executable
-
-
-def _environment(changes: Mapping[str, str]) -> dict[str, str]:
-    path = os.pathsep.join(filter(None, [str(_LIBRARY), os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", **changes}
+    """The Python that workers run with when the user has chosen no other."""
+    return slicers_python()
 
 
 if sys.platform == "win32":
@@ -189,6 +206,10 @@ if sys.platform == "win32":
         """Whether the process, or a child of it, is still there."""
         return False  # taskkill has waited for the tree
 
+    def group_leader(pid: int) -> int:
+        """The process to be asked and ended for a worker that another program has started."""
+        return pid
+
 else:
 
     def _process_group() -> dict[str, Any]:
@@ -214,6 +235,18 @@ else:
         except ProcessLookupError:  # all have ended, or it was started in a terminal and belongs to the group of that
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
+
+    def group_leader(pid: int) -> int:
+        """The process to be asked and ended for a worker that another program has started.
+
+        It is the leader of the worker's group if a Slicer has started it, which gives each a session of its own:
+        Slicer's launcher then. In a terminal or a script others may belong to the group, and the worker stands alone.
+        """
+        try:
+            group, session = os.getpgid(pid), os.getsid(pid)
+        except ProcessLookupError:
+            return pid
+        return group if group == session and group not in (0, os.getpgrp()) else pid
 
     def group_lives(pid: int) -> bool:
         """Whether a process of the group that this one leads is still there."""
