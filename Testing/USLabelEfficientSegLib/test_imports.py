@@ -35,7 +35,8 @@ PANEL_AT_ONCE = [
     "text.durations", "text.numbers", "training.processors",
 ]  # fmt: skip
 PANEL_LATER = [
-    "annotation.label_files", "imaging.pixel_sizes", "imaging.scan_files", "measurement.planar",
+    "annotation.label_files", "imaging.image_files", "imaging.pixel_sizes", "imaging.scan_files",
+    "measurement.planar", "measurement.record", "measurement.segmentation_files",
     "disk.files", "disk.json_files", "disk.names", "disk.outputs", "evaluation.agreement", "evaluation.metrics",
     "evaluation.reference_volumes", "imaging.files", "imaging.simulator", "measurement.measuring",
     "measurement.volumetric", "study.inbox", "study.provenance", "study.settings", "study.study",

@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 MrmlNode = Any
 
 POINTS = 60  # of a curve: a spline through them is as long as the ellipse within a millionth
+_SAME_MM = 1e-6
+_ORGAN = "USLabelEfficientSeg.Organ"  # attribute of a curve
 _SEGMENTATION = "USLabelEfficientSeg.Segmentation"  # node reference from a curve to the result that it was fitted to
 
 
 def showEllipses(segmentationNode: MrmlNode, rows: Sequence[PlanarMeasurement]) -> list[MrmlNode]:
     """Draw the fitted ellipse of every organ that was found, in the colour of its segment.
 
-    The curves of an earlier call for the same segmentation are replaced. They lie exactly in the plane of the image,
-    which may be oblique and under transforms, cannot be moved by mistake, and are saved with the scene.
+    The curves of an earlier call for the same segmentation are brought up to date. They lie exactly in the plane of the
+    image, which may be oblique and under transforms, cannot be moved by mistake, and are saved with the scene.
 
     Args:
         segmentationNode: of a 2-D image that is in the scene.
@@ -36,13 +38,17 @@ def showEllipses(segmentationNode: MrmlNode, rows: Sequence[PlanarMeasurement]) 
         A curve for each ellipse, named after organ and image.
     """
     volume_node = volumeOf(segmentationNode)
-    removeEllipses(segmentationNode)
     geometry = worldGeometry(volume_node)
-    return [
-        _curve(segmentationNode, volume_node, row.organ, ellipsePositions(row.ellipse, geometry))
-        for row in rows
-        if row.ellipse is not None
-    ]
+    known = {node.GetAttribute(_ORGAN): node for node in ellipsesOf(segmentationNode)}
+    shown = []
+    for row in rows:
+        if row.ellipse is not None:
+            node = known.pop(row.organ, None) or _new_curve(segmentationNode, volume_node, row.organ)
+            _place(node, ellipsePositions(row.ellipse, geometry))
+            shown.append(node)
+    for node in known.values():
+        slicer.mrmlScene.RemoveNode(node)
+    return shown
 
 
 def removeEllipses(segmentationNode: MrmlNode) -> None:
@@ -69,13 +75,23 @@ def ellipsePositions(ellipse: Ellipse, geometry: Geometry, count: int = POINTS) 
     return np.asarray(geometry.index_to_physical(indices) * (-1.0, -1.0, 1.0))
 
 
-def _curve(segmentationNode: MrmlNode, volumeNode: MrmlNode, organ: str, positions: NDArray[np.float64]) -> MrmlNode:
+def _place(curveNode: MrmlNode, positions: NDArray[np.float64]) -> None:
+    """Move the points of a curve, if need be."""
+    count = curveNode.GetNumberOfControlPoints()
+    if count == len(positions):
+        now = slicer.util.arrayFromMarkupsControlPoints(curveNode, world=True)
+        if np.allclose(now, positions, rtol=0, atol=_SAME_MM):
+            return
+    slicer.util.updateMarkupsControlPointsFromArray(curveNode, positions, world=True)
+
+
+def _new_curve(segmentationNode: MrmlNode, volumeNode: MrmlNode, organ: str) -> MrmlNode:
     name = slicer.mrmlScene.GenerateUniqueName(f"{organ} ellipse, {volumeNode.GetName()}")
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsClosedCurveNode", name)
     placeBeside(node, volumeNode)
     attach(node, volumeNode, ELLIPSE)
     node.SetNodeReferenceID(_SEGMENTATION, segmentationNode.GetID())
-    slicer.util.updateMarkupsControlPointsFromArray(node, positions, world=True)
+    node.SetAttribute(_ORGAN, organ)
     node.SetLocked(True)
     node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
@@ -87,5 +103,6 @@ def _curve(segmentationNode: MrmlNode, volumeNode: MrmlNode, organ: str, positio
     display.SetPointLabelsVisibility(False)
     display.SetPropertiesLabelVisibility(False)
     display.SetGlyphScale(0.0)
+    display.SetFillVisibility(False)
     display.SetVisibility3D(False)
     return node
