@@ -12,7 +12,7 @@ import USLabelEfficientSegLib
 ROOT = Path(USLabelEfficientSegLib.__file__).parent
 # Each folder imports those before it. The method is on `pipeline`; only what follows that sees it.
 ORDER = [
-    "errors", "text", "imaging", "disk", "annotation", "study", "anatomy", "training", "teacher", "divergence",
+    "errors", "text", "disk", "imaging", "annotation", "study", "anatomy", "training", "teacher", "divergence",
     "pseudolabels", "student", "slice_network", "calibration", "segmentation", "prompting", "measurement", "evaluation",
     "method", "pipeline", "report", "benchmark", "dicom_export", "demo", "command_line", "cli", "slicer_side",
 ]  # fmt: skip

@@ -188,7 +188,7 @@ def sparse_study(folder: Path, training: Path, organs: Sequence[str], design: De
     """The study of the training volumes; all labels are hidden except on the slices suggested first."""
     if (folder / MANIFEST_NAME).exists():
         return Study.open(folder)
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         images, chosen = training / "images", Path(temporary) / "labels"
         unlabelled = Study.create(Path(temporary) / "unlabelled", images, organs=organs)
         write_suggested_labels(chosen, unlabelled, find_images(training / "labels"), design.label_fraction, seed)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 
+from USLabelEfficientSegLib.disk.suffixes import WRITE_SUFFIXES
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import (
     find_images,
@@ -17,7 +18,6 @@ from USLabelEfficientSegLib.imaging.files import (
     write_label_map,
     write_volume,
 )
-from USLabelEfficientSegLib.imaging.formats import WRITE_SUFFIXES
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 
+from USLabelEfficientSegLib.disk.suffixes import READ_SUFFIXES
 from USLabelEfficientSegLib.imaging.files import read_geometry
-from USLabelEfficientSegLib.imaging.formats import READ_SUFFIXES
 from USLabelEfficientSegLib.imaging.volume_files import read_header, read_slice, read_volumes
 
 TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import torch
 
 from ..annotation.label_files import read_volume_labels
+from ..disk.in_use import remove_file, remove_tree
 from ..errors import Cancelled, InputError
 from ..imaging.files import read_label_map
 from ..imaging.scan import LabelMap
@@ -87,7 +87,7 @@ def run_job(job: Job, *, output: Path, design: Design, device: str, options: Run
 
     if job.method not in VARIANTS:  # it starts again, and so does its time
         for name in (_MINUTES, _CURVE):
-            (work / name).unlink(missing_ok=True)
+            remove_file(work / name, missing_ok=True)
     with stopwatch(work / _MINUTES) as watch:
 
         def dice_of(model: SegmentationModel) -> float:
@@ -110,7 +110,7 @@ def run_job(job: Job, *, output: Path, design: Design, device: str, options: Run
     labelled = study.summary()["labelled_slices"]
     result = JobResult(job, labelled, minutes, processor_minutes, steps, tuple(cases), tuple(recorder.points))
     write_result(output, result)
-    shutil.rmtree(work)
+    remove_tree(work)
     return result
 
 

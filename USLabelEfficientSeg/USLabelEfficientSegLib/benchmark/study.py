@@ -28,7 +28,7 @@ def sparse_study(folder: Path, dataset: Dataset, cases: Sequence[str], design: D
     """
     if (folder / MANIFEST_NAME).exists():
         return Study.open(folder)
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         images, labels = Path(temporary) / "images", Path(temporary) / "labels"
         copy_images(images, dataset, cases, design.training_degradation)
         if job.choice == "suggested":

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
+from ..disk.in_use import remove_file
 from ..disk.study_layout import LOGS
 from ..disk.user_folder import user_folder
 from ..errors import Cancelled
@@ -109,7 +110,7 @@ class Console:
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             for old in sorted(folder.glob("* *.log"))[: -_LOGS_KEPT + 1 or None]:
-                old.unlink(missing_ok=True)
+                remove_file(old, missing_ok=True)
             self.log_file = folder / f"{time.strftime('%Y-%m-%d %H-%M-%S')} {command} {os.getpid()}.log"
             self.log(" ".join(sys.argv))
 

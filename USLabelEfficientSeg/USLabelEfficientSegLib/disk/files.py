@@ -8,7 +8,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..text.display import csv_cell
+from .in_use import is_in_use, remove_file, remove_tree, replace_file
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{16}(\..*)?")  # imaging/file_formats/writing.py names its own the same way
 
@@ -38,7 +38,7 @@ def guarded(folder: Path, check: Callable[[], None]) -> Iterator[None]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn "disk full" and "no permission" while writing `path` into an `InputError`; other errors pass."""
+    """Turn "disk full", "in use" and "no permission" while writing `path` into an `InputError`; other errors pass."""
     for folder, check in tuple(_guards.items()):
         if path.is_relative_to(folder):
             check()
@@ -47,6 +47,12 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise InputError(path, "the disk is full", "free some space and start again") from error
+        if is_in_use(error):
+            raise InputError(
+                path,
+                "cannot be written: another program has it open, or there is no permission",
+                "close it there, or choose a folder that you may write to",
+            ) from error
         if error.errno in _DENIED:
             raise InputError(
                 path, "no permission to write here", "choose another folder or ask for write permission"
@@ -73,9 +79,9 @@ def atomic_write_bytes(path: Path, data: bytes) -> None:
         temporary = temporary_path(path.parent)
         try:
             _write_synced(temporary, data)
-            os.replace(temporary, path)
+            replace_file(temporary, path)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            remove_file(temporary, missing_ok=True)
             raise
         sync_folder(path.parent)
 
@@ -117,9 +123,9 @@ def remove_temporaries(folder: Path) -> None:
         if not _TEMPORARY.fullmatch(path.name):
             continue
         if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
+            remove_tree(path, ignore_errors=True)
         else:
-            path.unlink(missing_ok=True)  # the panel, which needs no lock, may just have given it its name
+            remove_file(path, missing_ok=True)  # the panel, which needs no lock, may just have given it its name
 
 
 def sync_folder(folder: Path) -> None:

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any, NoReturn
 
+from .in_use import patiently
+
 LARGEST = 64 * 1024 * 1024  # bytes: a study of a hundred thousand volumes has less
 
 
@@ -21,7 +23,7 @@ def read_json(path: Path) -> Any:
         if not path.exists():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
         raise ValueError("no regular file")
-    with path.open("rb") as file:
+    with patiently(lambda: path.open("rb")) as file:
         data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise ValueError("too large")

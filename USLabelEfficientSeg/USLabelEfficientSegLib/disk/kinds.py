@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import InputError
-from ..imaging.formats import PICTURE_SUFFIXES, READ_SUFFIXES, suffix_of
 from .study_layout import MANIFEST_NAME, WEIGHTS_SUFFIX
+from .suffixes import PICTURE_SUFFIXES, READ_SUFFIXES, suffix_of
 
 Kind = Literal["a study", "a model", "an image"]
 

@@ -22,10 +22,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ..errors import InputError
-from ..imaging.formats import suffix_of
 from .files import sha256_of, sync_folder, writing
+from .in_use import remove_file, remove_tree, replace_file
 from .lock import SECONDS_TO_LOCK, StudyLock, was_left
 from .study_layout import LOCK_NAME, MANIFEST_NAME, PDF_NAME, RECORD_SUFFIX, REPORT_NAME, WEIGHTS_SUFFIX
+from .suffixes import suffix_of
 from .user_folder import user_folder
 
 _STAGING = re.compile(r"\.uslabelseg-[0-9a-f]{16}")
@@ -132,7 +133,7 @@ class Outputs:
                 moves.append((temporary, place))
             for temporary, place in moves:
                 with writing(place):
-                    os.replace(temporary, place)
+                    replace_file(temporary, place)
             for folder in {place.parent for _, place in moves}:
                 sync_folder(folder)
             for temporary, path in made:
@@ -144,7 +145,7 @@ class Outputs:
         if place_of(path).exists():
             self._check(path)
             with writing(path):
-                place_of(path).unlink()
+                remove_file(place_of(path))
 
 
 def is_own(place: Path) -> bool:
@@ -186,7 +187,7 @@ def remove_leftovers(folder: Path) -> None:
     with suppress(OSError):
         for entry in list(os.scandir(folder)):
             if _STAGING.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False) and _is_dead(Path(entry.path)):
-                shutil.rmtree(entry.path, ignore_errors=True)
+                remove_tree(Path(entry.path), ignore_errors=True)
 
 
 def _is_dead(staging: Path) -> bool:
@@ -218,7 +219,7 @@ def _check_permission(path: Path, place: Path) -> None:
 def _temporary_folder(beside: Path | None) -> Iterator[Path]:
     """A private folder on the disk of the results, removed at the end; for streams anywhere."""
     if beside is None:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             yield Path(folder)
         return
     staging = beside / f".uslabelseg-{secrets.token_hex(8)}"
@@ -229,7 +230,7 @@ def _temporary_folder(beside: Path | None) -> Iterator[Path]:
         with StudyLock(staging / LOCK_NAME, beside):
             yield staging
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        remove_tree(staging, ignore_errors=True)
 
 
 def _keep_access(temporary: Path, place: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..disk.suffixes import PICTURE_SUFFIXES, READ_SUFFIXES, SEGMENTATION_SUFFIX, format_of, suffix_of
 from ..errors import InputError, Notice
 from . import dicom
 from .dimension import Dimension
@@ -20,16 +21,7 @@ from .file_formats.header import understood
 from .file_formats.segmentation import fitted, image_grid, merged, segments_of
 from .file_formats.voxel_data import TimePoint, read_time_points
 from .file_formats.writing import write_image
-from .formats import (
-    PICTURE_SUFFIXES,
-    PLANAR_REMEDY,
-    READ_FORMATS,
-    READ_SUFFIXES,
-    SEGMENTATION_SUFFIX,
-    check_format,
-    format_of,
-    suffix_of,
-)
+from .formats import PLANAR_REMEDY, READ_FORMATS, check_format
 from .geometry import Geometry
 from .scan import LabelMap, Scan, as_volume
 from .volume_files import read_geometry as read_geometry

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ..disk.suffixes import PICTURE_SUFFIXES, READ_SUFFIXES, suffix_of
 from ..errors import InputError
 from . import dicom
 from .file_errors import about, reading
 from .files import grey_voxels, image_name
-from .formats import PICTURE_SUFFIXES, READ_SUFFIXES, check_format, suffix_of
+from .formats import check_format
 from .geometry import Geometry
 from .pictures import read_picture
 from .pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes

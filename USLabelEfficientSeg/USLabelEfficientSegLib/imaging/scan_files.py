@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..disk.suffixes import PICTURE_SUFFIXES
 from ..errors import InputError
 from . import dicom
 from .dimension import Dimension
 from .files import find_images, read_volume
-from .formats import PICTURE_SUFFIXES
 from .image_files import read_image
 from .pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
 from .scan import Scan

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+from ..disk.suffixes import READ_SUFFIXES, format_of
 from ..errors import InputError
 from .file_errors import reading
 from .file_formats import gipl, metaimage, nifti, nrrd
 from .file_formats.header import Header, understood
 from .file_formats.segmentation import segments_of
 from .file_formats.voxel_data import TimePoint, read_time_points
-from .formats import PLANAR_REMEDY, READ_FORMATS, READ_SUFFIXES, check_format, format_of
+from .formats import PLANAR_REMEDY, READ_FORMATS, check_format
 from .geometry import Geometry
 
 _READERS = {

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ..annotation.segments import numbered_organs
 from ..annotation.sparse_labels import UNLABELLED
 from ..disk.failures import Failures
+from ..disk.suffixes import PICTURE_SUFFIXES, suffix_of
 from ..errors import InputError
-from ..imaging.formats import PICTURE_SUFFIXES, suffix_of
 from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
 from ..imaging.scan import LabelMap, Scan
 from ..imaging.scan_files import dimension_of, read_scan

@@ -26,10 +26,10 @@ from .. import __version__
 from ..disk.files import atomic_write_json, sha256_of
 from ..disk.json_files import read_json
 from ..disk.study_layout import RECORD_SUFFIX
+from ..disk.suffixes import PICTURE_SUFFIXES, suffix_of
 from ..errors import InputError, Notice
 from ..imaging.checksums import VoxelChecksum, organ_checksums
 from ..imaging.files import image_name
-from ..imaging.formats import PICTURE_SUFFIXES, suffix_of
 from ..imaging.scan import LabelMap
 from .organ import OrganMeasurement
 from .planar import PlanarMeasurement

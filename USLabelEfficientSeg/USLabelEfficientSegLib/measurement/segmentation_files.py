@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from ..annotation.label_files import read_labels
 from ..annotation.segments import LabelFile, matched, numbered_organs, organs_named_in
 from ..disk.kinds import check_images
+from ..disk.suffixes import PICTURE_SUFFIXES, suffix_of
 from ..errors import InputError
 from ..imaging.files import find_images, image_name, read_label_map, read_map
-from ..imaging.formats import PICTURE_SUFFIXES, suffix_of
 from ..imaging.geometry import Geometry
 from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
 from ..imaging.scan import LabelMap

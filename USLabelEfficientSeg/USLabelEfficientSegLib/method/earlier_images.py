@@ -6,13 +6,13 @@ are its networks: they learn on, in one more round (`divergence.rounds`), and te
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from ..disk.files import sha256_of, writing
+from ..disk.in_use import remove_file, replace_file
 from ..disk.study_layout import EARLIER_MODEL_NAME, EARLIER_PAIR_NAME, MODEL_NAME, PAIR_NAME
 from ..divergence.pair import NetworkPair
 from ..errors import InputError
@@ -84,9 +84,9 @@ def set_aside_images(study: Study, settings: Settings) -> None:
     with writing(folder):
         if model.exists():
             if pair.exists() and is_complete(pair):
-                os.replace(pair, folder / EARLIER_PAIR_NAME)
-            os.replace(model, folder / EARLIER_MODEL_NAME)
-        pair.unlink(missing_ok=True)
+                replace_file(pair, folder / EARLIER_PAIR_NAME)
+            replace_file(model, folder / EARLIER_MODEL_NAME)
+        remove_file(pair, missing_ok=True)
     if (folder / EARLIER_MODEL_NAME).exists():
         study.events.emit(Stage.CONTINUING, 1, 1)
         return

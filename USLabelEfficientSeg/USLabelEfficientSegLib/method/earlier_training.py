@@ -7,12 +7,12 @@ everything made from them can be made again.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..disk.files import sha256_of, writing
+from ..disk.in_use import remove_file, replace_file
 from ..disk.study_layout import EARLIER_MODEL_NAME, EARLIER_TEACHER_NAME, MODEL_NAME, TEACHER_NAME, WEIGHTS_SUFFIX
 from ..errors import InputError
 from ..segmentation.model import SegmentationModel
@@ -110,13 +110,13 @@ def set_aside(study: Study, settings: Settings, from_teacher: bool) -> None:
         if model.exists() and not from_teacher:
             _set_model_aside(model, folder / EARLIER_MODEL_NAME)
         if more_volumes and teacher.exists() and is_complete(teacher):
-            os.replace(teacher, folder / EARLIER_TEACHER_NAME)
+            replace_file(teacher, folder / EARLIER_TEACHER_NAME)
         kept = {EARLIER_TEACHER_NAME}
         kept |= set() if from_teacher else {EARLIER_MODEL_NAME}
         kept |= set() if more_volumes else {TEACHER_NAME}
         for path in folder.glob(f"*{WEIGHTS_SUFFIX}"):
             if path.name not in kept:
-                path.unlink()
+                remove_file(path)
     if (folder / EARLIER_MODEL_NAME).exists():
         study.events.emit(Stage.CONTINUING, 1, 1)
         return
@@ -129,6 +129,6 @@ def _set_model_aside(model: Path, earlier: Path) -> None:
     """Keep a model whose students can learn on; 2-D networks learn anew, which takes them a minute or two."""
     voters = read_voters(model)
     if voters is not None and voters.students:
-        os.replace(model, earlier)
+        replace_file(model, earlier)
     else:
-        earlier.unlink(missing_ok=True)
+        remove_file(earlier, missing_ok=True)

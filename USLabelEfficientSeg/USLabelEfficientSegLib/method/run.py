@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +15,7 @@ from ..anatomy.location_prior import LocationPrior, fit_location_prior
 from ..anatomy.training_volumes import TrainingVolume
 from ..calibration.shares import Shares
 from ..disk.files import writing
+from ..disk.in_use import remove_tree
 from ..errors import Cancelled
 from ..segmentation.model import SegmentationModel
 from ..segmentation.slice_voters import SliceVoters
@@ -151,7 +151,7 @@ def forget_run(study: Study) -> None:
     """Remove everything that earlier trainings left in the study."""
     if study.run_folder.exists():
         with writing(study.run_folder):
-            shutil.rmtree(study.run_folder)
+            remove_tree(study.run_folder)
 
 
 def stop_if(cancelled: Callable[[], bool] | None, message: str) -> None:

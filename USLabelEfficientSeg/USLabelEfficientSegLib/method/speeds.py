@@ -90,7 +90,7 @@ def seconds_a_step(train: Callable[[TrainingContext], object], context: Training
         ends.append(time.perf_counter())
         return len(ends) >= TRIED_STEPS or (len(ends) > 1 and ends[-1] - ends[0] > MOST_SECONDS)
 
-    with TemporaryDirectory() as folder, suppress(Cancelled):
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder, suppress(Cancelled):
         elsewhere, unheard = Path(folder) / "checkpoint", EventLog(Path(folder) / "events")
         train(replace(context, checkpoint_path=elsewhere, events=unheard, cancelled=enough))
     return (ends[-1] - ends[0]) / (len(ends) - 1)

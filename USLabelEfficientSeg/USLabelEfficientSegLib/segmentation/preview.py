@@ -15,7 +15,7 @@ from torch import nn
 
 from ..anatomy.training_volumes import TrainingVolume
 from ..disk.links import refuse_link
-from ..errors import InputError
+from ..errors import Cancelled
 from ..imaging.files import write_label_map
 from ..imaging.geometry import Geometry
 from ..imaging.resampling import working_geometry
@@ -69,7 +69,9 @@ class LivePreview:
             label_map = self._segmented(name, network)
             refuse_link((self._study.folder / PREVIEW).parent)
             write_label_map(self._study.folder / PREVIEW, label_map)
-        except (InputError, OSError, RuntimeError, ValueError) as error:
+        except Cancelled:
+            raise
+        except Exception as error:  # whatever it is: no training ends for a picture
             if not self._failed:  # told once
                 self._study.events.emit(stage, step + 1, steps, message=f"no preview: {error}")
             self._failed = True

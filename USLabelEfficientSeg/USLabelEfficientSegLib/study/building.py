@@ -8,13 +8,13 @@ import errno
 import os
 import re
 import secrets
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ..disk.files import sync_folder, writing
+from ..disk.in_use import is_in_use, remove_file, remove_tree, rename
 from ..disk.links import is_link
 from ..disk.lock import SECONDS_TO_LOCK, StudyLock, was_left
 from ..disk.study_layout import IMAGES, LABELS, LOCK_NAME, MANIFEST_NAME
@@ -46,20 +46,18 @@ def building(target: Path) -> Iterator[Path]:
             yield folder
             if inside:
                 for name in (*_FOLDERS, MANIFEST_NAME):  # the manifest, which makes it a study, comes last
-                    os.rename(folder / name, target / name)
+                    rename(folder / name, target / name)
             else:
-                if os.name == "nt":  # where a folder with open files cannot be renamed
-                    held.close()
-                _rename(folder, target)
+                _rename(folder, target, held)
                 held.close()
-                (target / LOCK_NAME).unlink()
+                remove_file(target / LOCK_NAME)
             sync_folder(parent)
     except BaseException:
         if inside:
             _take_back(folder, target)
         raise
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder, ignore_errors=True)
 
 
 def remove_leftovers(target: Path) -> list[Path]:
@@ -76,15 +74,21 @@ def remove_leftovers(target: Path) -> list[Path]:
                 continue
             if parent == target:
                 _take_back(folder, target)
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(folder, ignore_errors=True)
             if not folder.exists():
                 removed.append(folder)
     return removed
 
 
-def _rename(folder: Path, target: Path) -> None:
+def _rename(folder: Path, target: Path, held: ExitStack) -> None:
     try:
-        os.rename(folder, target)
+        try:
+            os.rename(folder, target)
+        except OSError as error:
+            if not is_in_use(error):
+                raise
+            held.close()  # Windows renames no folder with an open file, such as its own lock
+            rename(folder, target)
     except OSError as error:
         if error.errno in _NOT_FREE:
             problem = "was made by another program in the meantime"
@@ -115,4 +119,4 @@ def _take_back(folder: Path, target: Path) -> None:
     if (folder / MANIFEST_NAME).exists():
         for name in _FOLDERS:
             if not (folder / name).exists():
-                shutil.rmtree(target / name, ignore_errors=True)
+                remove_tree(target / name, ignore_errors=True)

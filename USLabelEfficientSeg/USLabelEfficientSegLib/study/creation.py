@@ -1,7 +1,6 @@
 """Making a study from folders of images and labels: validated first, then it appears as a whole."""
 
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from ..annotation.protocol import choose_labelled_slices
 from ..annotation.segments import LabelFile, numbered_organs, segments_of
 from ..annotation.sparse_labels import SparseLabels, classes_in
 from ..disk.files import sha256_of, temporary_path, writing
+from ..disk.in_use import remove_file, remove_tree, replace_file
 from ..disk.links import is_link
 from ..disk.names import name_problem, safe_stems
 from ..disk.study_layout import IMAGES, LABELS
@@ -157,15 +157,15 @@ def stored_images(
                 for source, stem in counted(list(zip(sources, stems, strict=True)), "copying")
             )
             for case in cases:
-                os.replace(hidden / case.image.file, folder / case.image.file)
+                replace_file(hidden / case.image.file, folder / case.image.file)
                 moved.append(folder / case.image.file)
             yield cases
         except BaseException:
             for path in moved:
-                path.unlink(missing_ok=True)
+                remove_file(path, missing_ok=True)
             raise
         finally:
-            shutil.rmtree(hidden, ignore_errors=True)
+            remove_tree(hidden, ignore_errors=True)
 
 
 def label_record(folder: Path, file: str, labels: SparseLabels, slice_axis: int) -> LabelRecord:

@@ -9,6 +9,7 @@ from ..annotation.label_files import read_labels, write_label_map
 from ..annotation.segments import segments_of
 from ..annotation.sparse_labels import UNLABELLED, SparseLabels
 from ..disk.files import writing
+from ..disk.in_use import remove_file
 from ..disk.links import refuse_link
 from ..disk.study_layout import NEW_LABELS
 from ..errors import InputError
@@ -44,7 +45,7 @@ def put_labels(study: Study, name: str, labels: SparseLabels) -> None:
         study.remove_labels(name)
     else:
         study.set_labels(name, labels)
-    (study.folder / NEW_LABELS / study.case(name).image.file.rpartition("/")[2]).unlink(missing_ok=True)
+    remove_file(study.folder / NEW_LABELS / study.case(name).image.file.rpartition("/")[2], missing_ok=True)
 
 
 def take_labels(study: Study) -> list[str]:

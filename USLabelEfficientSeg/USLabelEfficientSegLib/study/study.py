@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..disk.files import guarded, remove_temporaries, sha256_of, temporary_path, writing
+from ..disk.in_use import remove_file, replace_file
 from ..disk.links import refuse_links
 from ..disk.lock import StudyLock, holder_of
 from ..disk.study_layout import EVENTS_NAME, LABELS, LOCK_NAME, MODEL_NAME, RUN, run_file
@@ -219,10 +219,10 @@ class Study:
                 changed[case.name] = case.model_copy(update={"labels": record})
             with writing(self.folder / LABELS):
                 for temporary, path in staged:
-                    os.replace(temporary, path)
+                    replace_file(temporary, path)
         finally:
             for temporary, _ in staged:
-                temporary.unlink(missing_ok=True)
+                remove_file(temporary, missing_ok=True)
         self._write(tuple(changed.get(case.name, case) for case in self.cases))
 
     def _checked(self, case: Case, labels: SparseLabels) -> Geometry:
@@ -246,7 +246,7 @@ class Study:
             record = self.case(name).labels
             if record is not None:
                 self._replace(self.case(name).model_copy(update={"labels": None}))
-                (self.folder / record.file).unlink(missing_ok=True)
+                remove_file(self.folder / record.file, missing_ok=True)
 
     def add_images(self, images: Path, pixel_sizes: PixelSizes | None = None) -> list[str]:
         """Add the images of a folder, without labels; returns their names.

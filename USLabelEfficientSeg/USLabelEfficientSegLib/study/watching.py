@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..disk.files import atomic_write_json
+from ..disk.in_use import remove_file
 from ..disk.json_files import read_json
 from ..disk.links import refuse_link
 
@@ -18,7 +19,7 @@ def watch_volume(study_folder: Path, name: str | None) -> None:
     """
     refuse_link((study_folder / WATCHED).parent)
     if name is None:
-        (study_folder / WATCHED).unlink(missing_ok=True)
+        remove_file(study_folder / WATCHED, missing_ok=True)
     else:
         atomic_write_json(study_folder / WATCHED, {"volume": name})
 

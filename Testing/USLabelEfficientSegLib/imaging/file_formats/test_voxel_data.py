@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 
+from USLabelEfficientSegLib.disk.suffixes import READ_SUFFIXES
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import read_geometry, read_label_map, read_volume, write_label_map
-from USLabelEfficientSegLib.imaging.formats import READ_SUFFIXES
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 
+from USLabelEfficientSegLib.disk.suffixes import READ_SUFFIXES, WRITE_SUFFIXES
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.file_formats.segmentation import segment_fields
 from USLabelEfficientSegLib.imaging.files import (
@@ -19,7 +20,6 @@ from USLabelEfficientSegLib.imaging.files import (
     write_map,
     write_volume,
 )
-from USLabelEfficientSegLib.imaging.formats import READ_SUFFIXES, WRITE_SUFFIXES
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -14,6 +13,7 @@ from zlib import crc32
 import numpy as np
 
 from ...disk.files import atomic_write_csv, atomic_write_json, temporary_path, writing
+from ...disk.in_use import remove_tree, rename
 from ...errors import Cancelled, InputError
 from ...imaging.files import write_label_map, write_volume
 from ...imaging.scan import LabelMap, Scan
@@ -107,10 +107,10 @@ def _copy(folder: Path, one: GivenSet, sources: Mapping[str, Path]) -> None:
     cases = [*split.training, *split.held_out]
     for name, paths in (("images", dataset.images), ("labels", dataset.labels)):
         with writing(folder / name):
-            shutil.rmtree(folder / name, ignore_errors=True)
+            remove_tree(folder / name, ignore_errors=True)
             temporary = temporary_path(folder)
             copy_files(temporary, [paths[case] for case in cases])
-            temporary.rename(folder / name)
+            rename(temporary, folder / name)
     _write_cases(folder, dataset.subjects, split)
 
 

@@ -25,8 +25,8 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
+from ...disk.suffixes import PICTURE_SUFFIXES, READ_SUFFIXES, suffix_of
 from ...errors import InputError, Notice
-from ..formats import PICTURE_SUFFIXES, READ_SUFFIXES, suffix_of
 from .values import frame_count, shown
 
 Kind = Literal["image", "segmentation", "companion"]

@@ -36,7 +36,7 @@ def decode_with_gdcm(source: Path) -> NDArray[np.generic]:
     """The pixels of a DICOM file, as they are stored.
 
     Args:
-        source: the file; the pixels come back through a file beside it.
+        source: the file, whose path must be ASCII; the pixels come back through a file beside it.
 
     Raises:
         ValueError: it cannot be decoded.

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +30,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
+from ...disk.ascii_folder import ascii_folder
 from ...errors import InputError
 from ..geometry import check_voxel_count
 from .gdcm import decode_with_gdcm
@@ -232,8 +232,8 @@ def _by_gdcm(dataset: Dataset, layout: _Layout) -> NDArray[np.generic]:
     bare.SOPClassUID = bare.file_meta.MediaStorageSOPClassUID = UltrasoundMultiFrameImageStorage
     bare.SOPInstanceUID = bare.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     bare.PhotometricInterpretation = "MONOCHROME2" if layout.samples == 1 else "RGB"
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "pixels.dcm"
+    with ascii_folder() as folder:
+        path = folder / "pixels.dcm"
         bare.save_as(path, enforce_file_format=True)
         pixels = decode_with_gdcm(path)
     if layout.photometric.startswith("YBR_FULL"):

@@ -10,6 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from ...disk.in_use import patiently
 from ...errors import InputError
 from ..geometry import Geometry
 from .header import EXPORT_AGAIN, Header, VoxelData
@@ -31,7 +32,8 @@ def open_file(path: Path) -> BinaryIO:
     """
     if "\0" in str(path):
         raise InputError(path, "is no name of a file", "give an image file")
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = patiently(lambda: os.open(path, flags))
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise InputError(path, "is no regular file", "give an image file")

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from ...disk.in_use import is_in_use, remove_file, replace_file
+from ...disk.suffixes import WRITE_SUFFIXES, format_of
 from ...errors import InputError
 from ..file_errors import about, reason_of
-from ..formats import WRITE_SUFFIXES, format_of
 from ..geometry import Geometry
 from .header import RAS_TO_LPS
 
@@ -58,14 +59,16 @@ def write_image(
             _write_content(file, suffix, voxels, geometry, texts or {})
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, path)
+        replace_file(partial, path)
     except OSError as error:
         if error.errno in _FULL_DISK:
             raise InputError(path, "cannot be written completely", "free space on the disk") from None
         remedy = "choose an existing folder that you may write to"
+        if is_in_use(error):
+            remedy = f"close the file in other programs, or {remedy}"
         raise InputError(path, f"cannot be written ({reason_of(error)})", remedy) from None
     finally:
-        partial.unlink(missing_ok=True)
+        remove_file(partial, missing_ok=True)
 
 
 def _write_content(
