@@ -6,7 +6,8 @@
 - A name that Windows does not allow is not opened or made: error 123.
 - ITK opens no path beyond ASCII, as in a Python without a UTF-8 code page (ITK issues 4388 and 6739).
 
-Processes that are started meanwhile behave likewise: `sitecustomize.py` is put on their path. Linux only, as it reads /proc.
+Processes that are started meanwhile behave likewise, by the `sitecustomize.py` that is put on their path.
+The stand-in reads /proc: it works on Linux alone.
 """
 
 from __future__ import annotations

@@ -1,9 +1,13 @@
-"""A study that is simulated and trained once, in seconds, for all tests that need one."""
+"""A study that is simulated and trained once, in seconds, for all tests that need one, and a user of Windows."""
 
 import shutil
+import sys
+import tempfile
 
 import pytest
+from windows_files import windows_files
 
+from USLabelEfficientSegLib.imaging.dicom import gdcm
 from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
 from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
@@ -104,6 +108,22 @@ def trained(tmp_path, trained_study):
     """A trained study of its own for each test."""
     shutil.copytree(trained_study, tmp_path / "study")
     return Study.open(tmp_path / "study")
+
+
+@pytest.fixture
+def windows_home(tmp_path, monkeypatch):
+    """The folder of a user whose name is not ASCII, with the temporary folder in it, on a stand-in for Windows."""
+    if sys.platform != "linux":
+        pytest.skip("the stand-in reads /proc")
+    home = tmp_path / "Jürgen Őrsi 前立腺"
+    temporary = home / "AppData" / "Local" / "Temp"
+    temporary.mkdir(parents=True)
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setenv("USLABELSEG_STATE", str(home / "AppData" / "Local" / "uslabelseg"))
+    monkeypatch.setattr(gdcm, "_processes", [])
+    with windows_files():
+        yield home
 
 
 @pytest.fixture(scope="session")

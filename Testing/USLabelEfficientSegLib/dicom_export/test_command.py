@@ -7,6 +7,7 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_reports import content_of
+from windows_files import VirusScanner
 
 from USLabelEfficientSegLib.cli import main
 from USLabelEfficientSegLib.imaging.files import write_label_map
@@ -46,6 +47,22 @@ def test_every_segmentation_becomes_a_segmentation_and_a_report(folders, capfd):
     assert written == ["a_SEG.dcm", "a_SR.dcm", "b_SEG.dcm", "b_SR.dcm"]
     groups = content_of(folders / "dicom" / "b_SR.dcm").get_volumetric_roi_measurement_groups()
     assert [group.finding_sites[0].value.meaning for group in groups] == ["Prostate", "Organ"]
+
+
+def test_objects_are_written_on_windows(scan, windows_home, call):
+    """Under a name with foreign letters, while a virus scanner opens every file."""
+    image = scan.save_enhanced(windows_home / "größe.dcm")
+    (windows_home / "found").mkdir()
+    found = windows_home / "found" / "größe.nrrd"
+    write_label_map(found, scan.label_map, segment_metadata(scan.label_map, ORGANS))
+    with VirusScanner(windows_home):
+        for _ in range(2):  # the second time it replaces them
+            code, _, err = call(
+                "export-dicom", found.parent, "--images", image.parent, "--output", windows_home / "DICOM"
+            )
+            assert (code, err.replace(f"Replacing 2 files in {windows_home / 'DICOM'}.\n", "")) == (0, "")
+
+    assert sorted(path.name for path in (windows_home / "DICOM").iterdir()) == ["größe_SEG.dcm", "größe_SR.dcm"]
 
 
 def test_objects_beside_their_images_are_no_images(folders, capfd):

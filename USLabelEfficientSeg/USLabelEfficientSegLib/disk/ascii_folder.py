@@ -1,7 +1,7 @@
 """A temporary folder that libraries find whatever the user is called.
 
-ITK opens files by 8-bit names. On Windows these are of the code page of the process, which for Python is rarely UTF-8: a
-file below `C:\\Users\\Jürgen` is not found. Only what this program does not decode itself goes that way.
+ITK opens files by 8-bit names. On Windows these are of the code page of the process, which for Python is rarely UTF-8:
+a file below `C:\\Users\\Jürgen` is not found. Only what this program does not decode itself goes that way.
 """
 
 import os
