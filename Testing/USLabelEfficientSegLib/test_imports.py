@@ -28,8 +28,8 @@ LIGHT = [
 # What the panel opens with, on a Slicer in which nothing is installed as yet; and what it may load after that, in a
 # function that is called once the packages are there. Neither loads torch: networks run in a process of their own.
 PANEL_AT_ONCE = [
-    "errors", "annotation.organ_codes", "annotation.sparse_labels", "disk.lock", "disk.study_layout",
-    "imaging.formats", "imaging.organ_colours", "imaging.geometry", "imaging.planes", "imaging.scan",
+    "errors", "annotation.organ_codes", "annotation.sparse_labels", "disk.lock", "disk.study_layout", "disk.suffixes",
+    "imaging.organ_colours", "imaging.geometry", "imaging.planes", "imaging.scan",
     "measurement.flags", "measurement.organ", "measurement.quantities", "measurement.volumes", "segmentation.segments",
     "study.coverage", "study.events", "study.stages", "study.training_time", "text.assignments",
     "text.durations", "text.numbers", "training.processors",

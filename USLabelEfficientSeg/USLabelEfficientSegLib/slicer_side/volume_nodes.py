@@ -13,8 +13,8 @@ import slicer
 import vtk
 from numpy.typing import NDArray
 
+from ..disk.suffixes import PICTURE_SUFFIXES
 from ..errors import InputError
-from ..imaging.formats import PICTURE_SUFFIXES
 from ..imaging.geometry import Geometry
 from ..imaging.scan import Scan
 
