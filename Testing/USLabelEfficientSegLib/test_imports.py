@@ -14,7 +14,8 @@ ROOT = Path(USLabelEfficientSegLib.__file__).parent
 ORDER = [
     "errors", "text", "disk", "imaging", "annotation", "study", "anatomy", "training", "teacher", "divergence",
     "pseudolabels", "student", "slice_network", "calibration", "segmentation", "prompting", "measurement", "evaluation",
-    "method", "pipeline", "report", "benchmark", "dicom_export", "demo", "command_line", "cli", "slicer_side",
+    "method", "pipeline", "report", "benchmark", "dicom_export", "demo", "serving", "command_line", "cli",
+    "slicer_side",
 ]  # fmt: skip
 HEAVY = ("torch", "monai")
 LIGHT = [

@@ -12,27 +12,12 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from .command_line.interruption import stopped_by_signals
-from .errors import ExitCode, InputError
+from .disk.refusals import as_input_error
+from .errors import ExitCode
 from .text.display import printable
 
 BUG = 1
 _GONE = (errno.EPIPE, errno.EIO)  # whoever has read the output, or the terminal
-_REFUSED_BY_SYSTEM = {
-    errno.ENOSPC: "free some space and start again",
-    getattr(errno, "EDQUOT", errno.ENOSPC): "free some space and start again",
-    errno.EACCES: "choose another place or ask for permission",
-    errno.EPERM: "choose another place or ask for permission",
-    errno.EROFS: "choose a place that can be written",
-    errno.EISDIR: "give the name of a file",
-    errno.ENOTDIR: "choose another path",
-    errno.ENAMETOOLONG: "choose a shorter path",
-    errno.ELOOP: "choose a path without a circle of links",
-    errno.EILSEQ: "rename the file in letters of UTF-8",
-}
-_OUT_OF_MEMORY = (
-    "memory: is not enough for these settings; lower student.window, student.batch_size or working_grid.max_voxels "
-    "with --set, or use --device cpu if it was the memory of a GPU."
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -80,17 +65,11 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _code_of(error: Exception, *, raise_faults: bool) -> int:
     """Tell what an error means, in one line."""
-    if isinstance(error, InputError):
-        return _refuse(str(error))
     if isinstance(error, OSError) and error.errno in _GONE and error.filename is None:
         return ExitCode.BROKEN_PIPE
-    if isinstance(error, OSError) and error.errno in _REFUSED_BY_SYSTEM:
-        problem, remedy = (error.strerror or "refused").lower(), _REFUSED_BY_SYSTEM[error.errno]
-        return _refuse(str(InputError(error.filename or "output", problem, remedy)))
-    if isinstance(error, UnicodeEncodeError) and "\udc80" <= error.object[error.start] <= "\udcff":
-        return _refuse(str(InputError(error.object, "is no text in UTF-8", "rename the file")))
-    if isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error):
-        return _refuse(_OUT_OF_MEMORY)  # in the words of CUDA, MPS and the CPU: torch has a class for one of them only
+    refusal = as_input_error(error)
+    if refusal is not None:
+        return _refuse(str(refusal))
     if raise_faults:
         raise error
     from .command_line.console import console

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from USLabelEfficientSegLib import cli
+from USLabelEfficientSegLib.disk.refusals import as_input_error
 from USLabelEfficientSegLib.slicer_side.worker import explanation
 
 REFUSALS = [
@@ -19,7 +19,7 @@ REFUSALS = [
     ),
     ("m: is not the model; restore it, or use --from-teacher.", "; restore it, or tick Start anew."),
     ("r.html: is not of this program; choose another name, or replace it with --overwrite.", "; choose another name."),
-    (cli._OUT_OF_MEMORY, "choose a smaller preset"),
+    (str(as_input_error(MemoryError())), "choose a smaller preset"),
 ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,8 @@ from .usable_slices import usable_slices
 
 _LEAST_SHARE = 0.05  # of the mean over a volume: the model may be wrong
 _IMAGE_PLACE = 2, 0  # the one slice of a 2-D image
+Worth = dict[int, NDArray[np.floating]]  # for each slice axis (n,) the worth of its slices
+Look = tuple[NDArray[np.floating], float]  # of an image its appearance and its weight
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def suggest_slices(
     organs: Callable[[Scan], NDArray[np.floating]] | None = None,
     seed: int = 0,
     of_one: bool = False,
+    remembered: MutableMapping[str, Worth] | None = None,
 ) -> list[Suggestion]:
     """The slices of volumes most worth labelling next, most useful first; see `suggestion`.
 
@@ -65,22 +68,30 @@ def suggest_slices(
         organs: a model's probabilities (organs, I, J, K) of each organ, on any grid; None before there is one.
         seed: of the order of the volumes.
         of_one: the volume was asked for, not drawn.
+        remembered: worth of slices by volume, of the same `organs`: looked up, and filled in for the next time.
 
     Raises:
         InputError: no slice left, or a count below 1.
     """
-    candidates = []
+    known = {} if remembered is None else remembered
     for volume in counted(volumes, "looking through volumes"):
-        scan = volume.read()
-        alike: list[NDArray[np.floating]] = [np.ones(n) for n in scan.geometry.shape]
-        worth = alike if organs is None else organ_shares(organs(scan), scan.geometry.shape)
-        usable = usable_slices(scan, slice_axis)
-        candidates.append(Candidate({axis: shown * worth[axis] for axis, shown in usable.items()}, volume.labelled))
+        if volume.name not in known:
+            known[volume.name] = slice_worth(volume.read(), slice_axis, organs)
+    candidates = [Candidate(known[volume.name], volume.labelled) for volume in volumes]
     middle = "no model yet: a cut through the middle of" if organs is None else "a cut through what the model finds in"
     drawn = "this volume" if of_one else "a volume drawn at random"
     reason = f"{middle} {drawn}, along the axis with the fewest labels"
     chosen = choose_slices(candidates, count, seed=seed)
     return [Suggestion(volumes[number].name, *place, reason) for number, place in chosen]
+
+
+def slice_worth(
+    scan: Scan, slice_axis: int, organs: Callable[[Scan], NDArray[np.floating]] | None = None
+) -> Worth:
+    """The worth of the slices of a volume, 0 where a slice shows too little; see `suggest_slices`."""
+    alike: list[NDArray[np.floating]] = [np.ones(n) for n in scan.geometry.shape]
+    worth = alike if organs is None else organ_shares(organs(scan), scan.geometry.shape)
+    return {axis: shown * worth[axis] for axis, shown in usable_slices(scan, slice_axis).items()}
 
 
 def suggest_images(
@@ -89,6 +100,7 @@ def suggest_images(
     *,
     uncertainty: Callable[[Scan], float] | None = None,
     seed: int = 0,
+    remembered: MutableMapping[str, Look] | None = None,
 ) -> list[Suggestion]:
     """The 2-D images most worth labelling next, most useful first; see `image_choice`.
 
@@ -100,15 +112,17 @@ def suggest_images(
         count: how many; fewer when there are not so many left.
         uncertainty: of a model about an image, 0 or more; None before there is a model.
         seed: of the images that stand for all, where there are very many.
+        remembered: looks by image, of the same `uncertainty`: looked up, and filled in for the next time.
 
     Raises:
         InputError: no image left, or a count below 1.
     """
-    looks, weights = [], []
+    known = {} if remembered is None else remembered
     for image in counted(images, "looking through images"):
-        scan = image.read()
-        looks.append(appearance(scan))
-        weights.append(1.0 if uncertainty is None else uncertainty(scan))
+        if image.name not in known:
+            scan = image.read()
+            known[image.name] = appearance(scan), 1.0 if uncertainty is None else uncertainty(scan)
+    looks, weights = zip(*(known[image.name] for image in images), strict=True)
     labelled = np.array([len(image.labelled) > 0 for image in images])
     chosen = choose_images(np.array(looks), labelled, count, weights=np.array(weights), seed=seed)
     reason = (

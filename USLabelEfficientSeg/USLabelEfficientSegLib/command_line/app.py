@@ -15,6 +15,7 @@ from . import (
     propagation,
     reporting,
     segmenting,
+    serving,
     settings,
     splitting,
     starter,
@@ -50,6 +51,7 @@ for command in (
     evaluating.evaluate,
     benchmark.benchmark,
     devices.devices,
+    serving.serve,
 ):
     app.command(short_help=first_sentence(command), epilog=EPILOG)(command)
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..annotation.sparse_labels import UNLABELLED
 from ..errors import InputError
+from ..imaging.geometry import Geometry
 from ..imaging.intensities import normalised_grey
 from ..imaging.resampling import resample_axes, working_geometry
 from ..imaging.scan import LabelMap, Scan
@@ -98,19 +99,46 @@ def propagate(
         >>> np.unique(prediction.labels().voxels).tolist()
         [0, 1, 2]
     """
+    check_grid(labels, volume)
+    _check_drawn(labels, organs, volume.name)
+    grid = working_geometry(volume.geometry, MOST_VOXELS)
+    image, probability, sector = organ_probability(volume, labels, len(organs), grid, network=network, mirrors=mirrors)
+    features = IntensityFeatures(normalised_grey(image, sector), sector)
+    return VolumePrediction(probability, volume.geometry, volume.name, sector, features)
+
+
+def organ_probability(
+    volume: Scan,
+    labels: LabelMap,
+    organs: int,
+    grid: Geometry,
+    *,
+    network: PromptableNetwork | None = None,
+    mirrors: int = MOST_MIRRORS,
+) -> tuple[Field, Field, NDArray[np.bool_]]:
+    """The image on a working grid (i, j, k), its class probabilities (C, i, j, k), and the sector.
+
+    Args:
+        volume: the image.
+        labels: on the image's grid, of so many `organs`.
+        organs: how many there are.
+        grid: of the image's extent, see `imaging.resampling`.
+        network: what knows organs; by default with the starter weights.
+        mirrors: of how many mirror images the result is the mean.
+    """
     network = network or load_starter()
+    image = resample_axes(volume.voxels, grid.shape)
+    sector = sector_mask(image)
+    drawn = [_drawn(labels.voxels, label, grid.shape) for label in range(1, organs + 1)]
+    odds = np.stack([organ_odds(network, image, of_one, mirrors=mirrors) for of_one in drawn])
+    return image, _normalised(odds, np.stack(drawn), sector), sector
+
+
+def check_grid(labels: LabelMap, volume: Scan) -> None:
+    """Raises `InputError` when labels lie on another grid than their image."""
     if not labels.geometry.same_grid(volume.geometry):
         problem = f"has another geometry than its image: it {labels.geometry.difference(volume.geometry)}"
         raise InputError(f"label of {volume.name}", problem, "resample the label to the grid of the image")
-    _check_drawn(labels, organs, volume.name)
-    grid = working_geometry(volume.geometry, MOST_VOXELS)
-    image = resample_axes(volume.voxels, grid.shape)
-    sector = sector_mask(image)
-    drawn = [_drawn(labels.voxels, label, grid.shape) for label in range(1, len(organs) + 1)]
-    odds = np.stack([organ_odds(network, image, of_one, mirrors=mirrors) for of_one in drawn])
-    probability = _normalised(odds, np.stack(drawn), sector)
-    features = IntensityFeatures(normalised_grey(image, sector), sector)
-    return VolumePrediction(probability, volume.geometry, volume.name, sector, features)
 
 
 def _check_drawn(labels: LabelMap, organs: Sequence[str], name: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from ..errors import InputError
+from ..student.convolution import with_fast_convolutions
 from ..training.checkpoint import load_checkpoint, save_checkpoint
 from .network import PromptableNetwork
 
@@ -32,7 +33,7 @@ def load_starter(path: Path = STARTER) -> PromptableNetwork:
     except (KeyError, TypeError, RuntimeError) as error:
         problem = "holds no starter weights of this program"
         raise InputError(path, problem, "install the program again, or train them with `starter train`") from error
-    return network.eval().requires_grad_(False)
+    return with_fast_convolutions(network).eval().requires_grad_(False)
 
 
 def save_starter(path: Path, network: PromptableNetwork, card: dict[str, Any]) -> None:

@@ -35,6 +35,12 @@ def leave_labels(study: Study, name: str, labels: SparseLabels) -> None:
     write_label_map(path, LabelMap(labels.voxels, labels.geometry, name, segments_of(study.organs)))
 
 
+def left_labels(study: Study, name: str) -> SparseLabels | None:
+    """The labels of a case that wait in the inbox, None where none do. Raises `InputError` as `take_labels` does."""
+    path = study.folder / NEW_LABELS / study.case(name).image.file.rpartition("/")[2]
+    return _read(study, path) if path.exists() else None
+
+
 def put_labels(study: Study, name: str, labels: SparseLabels) -> None:
     """Replace the labels of a case, also in the inbox. The caller holds the lock.
 
@@ -55,11 +61,10 @@ def take_labels(study: Study) -> list[str]:
     """
     taken = []
     for case in study.cases:
-        path = study.folder / NEW_LABELS / case.image.file.rpartition("/")[2]
-        if not path.exists():
-            continue
-        put_labels(study, case.name, _read(study, path))
-        taken.append(case.name)
+        labels = left_labels(study, case.name)
+        if labels is not None:
+            put_labels(study, case.name, labels)
+            taken.append(case.name)
     return taken
 
 

@@ -34,6 +34,12 @@ def tune_memory() -> None:
     torch.set_num_threads(_threads_asked_for())
 
 
+def release_memory() -> None:
+    """Give freed memory back to the system, which `tune_memory` keeps: for a process that waits for its next work."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 @contextmanager
 def computing_alike() -> Iterator[None]:
     """Compute as commands do, for every caller: threads and the treatment of denormal numbers decide the last bits."""

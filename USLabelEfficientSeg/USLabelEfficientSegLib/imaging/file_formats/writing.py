@@ -11,7 +11,6 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from ...disk.in_use import is_in_use, remove_file, replace_file
 from ...disk.suffixes import WRITE_SUFFIXES, format_of
@@ -166,6 +165,8 @@ def _nifti_header(voxels: NDArray[np.generic], geometry: Geometry) -> bytes:
     direction = RAS_TO_LPS[:, None] * geometry.direction
     turned = np.linalg.det(direction) < 0
     rotation = direction * (1, 1, -1) if turned else direction
+    from scipy.spatial.transform import Rotation  # takes long to import, and NIfTI alone needs it
+
     x, y, z, w = Rotation.from_matrix(rotation).as_quat()
     sign = -1 if w < 0 else 1  # the standard has no room for the first number: it is not negative
     origin = RAS_TO_LPS * geometry.origin

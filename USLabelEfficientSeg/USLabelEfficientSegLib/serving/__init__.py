@@ -1,0 +1,1 @@
+"""A process that stays and answers a program's requests at once: see `protocol`."""
