@@ -78,7 +78,7 @@ def test_every_step_keeps_its_rare_settings_in_a_closed_part_and_has_one_primary
 def test_no_two_steps_give_a_widget_the_same_name():
     files = sorted((MODULE.parent / "Resources" / "UI").glob("*.ui"))
     names = [e.get("name", "") for path in files for e in ElementTree.parse(path).getroot().iter("widget")]
-    assert len(files) == 5
+    assert len(files) >= 5
     assert sorted(set(names)) == sorted(names)
 
 

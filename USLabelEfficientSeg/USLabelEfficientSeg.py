@@ -33,7 +33,7 @@ class USLabelEfficientSeg(ScriptedLoadableModule):
         parent.contributors = ["The US Label-Efficient Segmentation authors"]
         parent.helpText = _(
             "Finds organs in 3-D ultrasound and measures their volume, after learning from a handful of slices that "
-            "you label. Work through the sections from top to bottom. Research use only: this is not a medical device."
+            "you label. Work through the steps from top to bottom. Research use only: this is not a medical device."
         )
         parent.acknowledgementText = _(
             "Method: Zhang, Qin, Zhu, Ban, Anthony: Learning 3-D Ultrasound Segmentation under Extreme Label "
@@ -116,7 +116,8 @@ class USLabelEfficientSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self.setParameterNode(None)
 
     def onSceneEndClose(self, caller: Any, event: Any) -> None:
-        """Called just after the scene is closed. The study stays open, and its training goes on."""
+        """Called just after the scene is closed. A running job goes on, and its study stays open."""
+        self.panel.scene_closed()
         self.initializeParameterNode()
 
     def onSceneEndImport(self, caller: Any, event: Any) -> None:

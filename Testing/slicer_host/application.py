@@ -89,6 +89,7 @@ class Application(QtWidgets.QApplication):
         QtCore.QSettings.setDefaultFormat(QtCore.QSettings.Format.IniFormat)
         QtCore.QSettings.setPath(QtCore.QSettings.Format.IniFormat, QtCore.QSettings.Scope.UserScope, folder)
         self.temporaryPath = folder
+        self.defaultScenePath = folder
         self._settings = QtCore.QSettings(str(Path(folder) / "Slicer.ini"), QtCore.QSettings.Format.IniFormat)
         launcher.install(Path(folder))
         self._extensions = qSlicerExtensionsManagerModel()

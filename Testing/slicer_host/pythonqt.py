@@ -35,6 +35,7 @@ def install() -> None:
     if "qt" in sys.modules:
         return
     _keep_none_alive()
+    setattr(QtWidgets.QDialog, "exec_", QtWidgets.QDialog.exec)  # noqa: B010 - PythonQt's name, which PySide warns of
     for module in _MODULES:
         for name in dir(module):  # not vars: PySide makes its classes when they are first asked for
             cls = getattr(module, name)

@@ -70,18 +70,18 @@ def test_a_parameter_that_an_effect_does_not_have_is_refused(editor):
         effect.parameter("SliceDepth")
 
 
-def test_the_dialog_of_terminologies_gives_what_its_user_chooses(host, monkeypatch):
+def test_the_navigator_of_terminologies_gives_what_its_user_chooses(host):
     import slicer
 
+    from slicer_host.terminology_selector import choose
     from USLabelEfficientSegLib.slicer_side.segmentation_nodes import organsNamed
 
-    entry = slicer.vtkSlicerTerminologyEntry()
-    dialog = slicer.qSlicerTerminologySelectorDialog
-    assert not dialog.getTerminology(entry, None)
+    entry, navigator = slicer.vtkSlicerTerminologyEntry(), slicer.qSlicerTerminologyNavigatorWidget()
+    assert not navigator.terminologyEntry(entry)
 
-    monkeypatch.setattr(dialog, "chosen", organsNamed(["prostate"])[0].terminology)
+    choose(navigator, organsNamed(["prostate"])[0].terminology)
 
-    assert dialog.getTerminology(entry, slicer.util.mainWindow())
+    assert navigator.terminologyEntry(entry)
     assert entry.GetTypeObject().GetCodeMeaning() == "Prostate"
     with pytest.raises(ValueError, match="vtkSlicerTerminologyEntry"):
-        dialog.getTerminology(organsNamed(["prostate"])[0].terminology, None)
+        navigator.setTerminologyEntry(organsNamed(["prostate"])[0].terminology)

@@ -1,8 +1,10 @@
-"""Step 1, Data: the study folder, its volumes and its organs."""
+"""Step 1, Data: the volumes of a study, its organs, and where it is kept."""
 
 from __future__ import annotations
 
 import json
+from datetime import date
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +19,16 @@ from ..study.coverage import in_percent
 from . import study_jobs, study_nodes
 from .dependencies import ensureDependencies
 from .jobs import Job, Steps
+from .organ_table import OrganTable
 from .section import (
     Section,
     allow,
     checked_nodes,
     fill_node_list,
     on_click,
-    set_headings,
+    reported,
     silent,
     tell,
-    text_item,
     ultrasound_nodes,
 )
 from .segmentation_nodes import Organ, organsNamed
@@ -46,20 +48,22 @@ class DataSection(Section):
         super().__init__(panel)
         ui = self.ui
         ui.studyFolderEdit.filters = ctk.ctkPathLineEdit.Dirs
-        set_headings(ui.organTable, [_("Organ"), _("Colour"), _("Terminology")])
+        self.organ_table = OrganTable(ui.organTable, self.organs, self._keep, self._refuse)
+        self._awaited: set[str] | None = None  # volumes before the user went to load others from DICOM
         ui.studyFolderEdit.connect("currentPathChanged(QString)", self._on_folder)
+        ui.studyFolderEdit.connect("validInputChanged(bool)", self._on_folder)  # alone tells of the empty path
         ui.volumeList.connect("itemChanged(QListWidgetItem*)", self._on_ticked)
-        ui.organTable.connect("itemChanged(QTableWidgetItem*)", self._on_organ_named)
-        ui.organTable.connect("cellClicked(int,int)", self._on_organ_clicked)
         ui.organTable.connect("itemSelectionChanged()", self.refresh)
         ui.sequenceSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.refresh)
         for button, action in (
             (ui.addFolderButton, self._add_folder),
+            (ui.fromDicomButton, self._from_dicom),
             (ui.exampleButton, self._load_example),
             (ui.addFramesButton, self._add_frames),
-            (ui.addOrganButton, self._add_organ),
-            (ui.removeOrganButton, self._remove_organ),
+            (ui.addOrganButton, self.organ_table.add),
+            (ui.removeOrganButton, self.organ_table.remove),
             (ui.studyButton, self._act),
+            (ui.closeStudyButton, self.panel.close_study),
         ):
             on_click(button, ui.dataStatus, action)
 
@@ -71,9 +75,11 @@ class DataSection(Section):
         return Path(text) if text else None
 
     def organs(self) -> list[Organ]:
-        """The organs as listed: of the open study, or of the study to be made."""
+        """The organs as listed: of the open study, or of the study to be made; none while a scene is being closed."""
         if self.panel.session is not None:
             return self.panel.session.organs()
+        if self.panel.parameters is None:
+            return []
         stored = json.loads(self.panel.parameters.organs or "[]")
         organs = [Organ(organ["name"], tuple(organ["colour"]), organ["terminology"]) for organ in stored]
         return organs or organsNamed([_("organ")])
@@ -99,7 +105,7 @@ class DataSection(Section):
                 ui.studyFolderEdit.currentPath = parameters.studyFolder
         ours = [node for node in ultrasound_nodes() if session is not None and session.caseOf(node) is not None]
         fill_node_list(ui.volumeList, ultrasound_nodes(), self.ticked(), ours)
-        self._show_organs()
+        self.organ_table.refresh(fixed=session is not None)
         ui.sequenceRow.visible = bool(slicer.util.getNodesByClass("vtkMRMLSequenceNode"))
         allow(
             ui.addFramesButton,
@@ -112,6 +118,9 @@ class DataSection(Section):
         last = None if ui.organTable.rowCount > 1 else _("A study needs an organ; change its name instead.")
         allow(ui.removeOrganButton, _("Remove the chosen organ from the list."), fixed or last or chosen)
         ui.sliceAxisCombo.enabled = session is None
+        ui.studyFolderEdit.enabled = not self.panel.runner.busy
+        ui.closeStudyButton.visible = session is not None
+        allow(ui.closeStudyButton, _("Leave this study; everything in it is saved."), self.panel.why_busy())
         self._show_study_button()
         if session is not None and not self.panel.runner.busy:
             tell(ui.dataStatus, self._overview(session))
@@ -144,65 +153,34 @@ class DataSection(Section):
             volumes=summary["volumes"], slices=summary["labelled_slices"], share=in_percent(summary["label_fraction"])
         )
 
-    def _show_organs(self) -> None:
-        organs, table = self.organs(), self.ui.organTable
-        with silent(table):
-            table.setRowCount(len(organs))
-            for row, organ in enumerate(organs):
-                colour = text_item("")
-                colour.setBackground(qt.QBrush(qt.QColor.fromRgbF(*organ.colour)))
-                colour.setToolTip(_("Click to choose another colour."))
-                cells = [text_item(organ.name, self.panel.session is None), colour, text_item(_term(organ))]
-                for column, cell in enumerate(cells):
-                    table.setItem(row, column, cell)
-
     def done(self) -> bool:
         """Whether a study is open."""
         return self.panel.session is not None
 
     # What the user does
 
-    def _on_folder(self, path: str) -> None:
-        if self.panel.parameters is not None:
-            self.panel.parameters.studyFolder = path
-            self.panel.refresh_soon()
+    def _on_folder(self) -> None:
+        """The user gives a folder: another one than the open study's leaves that study."""
+        session, parameters, path = self.panel.session, self.panel.parameters, self.ui.studyFolderEdit.currentPath
+        if parameters is None:
+            return
+        if session is not None and session.folder != Path(path):
+            with reported(self.ui.dataStatus):
+                self.panel.close_study(path)
+        if self.panel.session is None:
+            parameters.studyFolder = path
+        self.panel.refresh_soon()
 
     def _on_ticked(self) -> None:
         if self.panel.parameters is not None:
             self.panel.parameters.volumes = checked_nodes(self.ui.volumeList)
+            self._propose_folder()
             self.panel.refresh_soon()
 
-    def _on_organ_named(self, item: Any) -> None:
-        organs = self.organs()
-        name = item.text().strip()
-        others = {organ.name for row, organ in enumerate(organs) if row != item.row()}
-        if item.column() == 0 and name and name not in others and "," not in name:
-            known = organsNamed([*(organ.name for organ in organs[: item.row()]), name])[-1]
-            organs[item.row()] = Organ(name, organs[item.row()].colour, known.terminology)
-            self._keep(organs)
-        self._show_organs()
-
-    def _on_organ_clicked(self, row: int, column: int) -> None:
-        if column != 1:
-            return
-        organs = self.organs()
-        organ = organs[row]
-        colour = qt.QColorDialog.getColor(qt.QColor.fromRgbF(*organ.colour), slicer.util.mainWindow(), organ.name)
-        if colour.isValid():
-            organs[row] = Organ(organ.name, (colour.redF(), colour.greenF(), colour.blueF()), organ.terminology)
-            self._keep(organs)
-
-    def _add_organ(self) -> None:
-        names = [organ.name for organ in self.organs()]
-        number = len(names) + 1
-        while _("organ {number}").format(number=number) in names:
-            number += 1
-        added = organsNamed([*names, _("organ {number}").format(number=number)])[-1]
-        self._keep([*self.organs(), added])
-
-    def _remove_organ(self) -> None:
-        row = self.ui.organTable.currentRow()
-        self._keep([organ for number, organ in enumerate(self.organs()) if number != row])
+    def _propose_folder(self) -> None:
+        """Where the study could be kept, unless the user has said where."""
+        if not self.panel.parameters.studyFolder and self.ticked():
+            self.panel.parameters.studyFolder = str(new_study_folder())
 
     def _keep(self, organs: list[Organ]) -> None:
         if self.panel.session is not None:
@@ -210,6 +188,24 @@ class DataSection(Section):
         stored = [{"name": o.name, "colour": list(o.colour), "terminology": o.terminology} for o in organs]
         self.panel.parameters.organs = json.dumps(stored)
         self.refresh()
+
+    def _refuse(self, reason: str) -> None:
+        tell(self.ui.dataStatus, reason, bad=True)
+
+    def _from_dicom(self) -> None:
+        """Let the user import and load in Slicer's DICOM module; `enter` ticks what came of it."""
+        self._awaited = {node.GetID() for node in ultrasound_nodes()}
+        slicer.util.selectModule("DICOM")
+
+    def enter(self) -> None:
+        """The user comes back: what was loaded from DICOM meanwhile is to belong to the study."""
+        before, self._awaited = self._awaited, None
+        if before is None or self.panel.parameters is None:
+            return
+        loaded = [node for node in ultrasound_nodes() if node.GetID() not in before]
+        self._tick(loaded)
+        if loaded:
+            tell(self.ui.dataStatus, _("Loaded {count} volumes.").format(count=len(loaded)))
 
     def _add_folder(self) -> None:
         folder = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Folder of ultrasound volumes"))
@@ -247,7 +243,7 @@ class DataSection(Section):
         if self.panel.session is None:
             self._keep(organsNamed(EXAMPLE_ORGANS))
         self._tick(nodes)
-        tell(self.ui.dataStatus, _("Loaded simulated volumes. Give a new study folder, and press Create study."))
+        tell(self.ui.dataStatus, _("Loaded simulated volumes. Press Create study."))
 
     def _add_frames(self) -> None:
         self._tick(sequenceFrames(self.ui.sequenceSelector.currentNode()))
@@ -257,6 +253,7 @@ class DataSection(Section):
         if parameters is not None:
             here = [node for node in nodes if study_nodes.inScene(node)]
             parameters.volumes = [*self.ticked(), *(node for node in here if node not in self.ticked())]
+            self._propose_folder()
             self.panel.refresh()
 
     def _act(self) -> None:
@@ -277,6 +274,7 @@ class DataSection(Section):
 
         def done(job: Job) -> str:
             self.panel.logic.session = job.result
+            self.panel.parameters.studyFolder = str(folder)  # the scene may have been closed meanwhile
             self.signals.study_created.emit()
             return self._overview(job.result)
 
@@ -316,7 +314,8 @@ class DataSection(Section):
         self.panel.run(job, self.ui.dataStatus, lambda job: self._overview(session))
 
 
-def _term(organ: Organ) -> str:
-    """The organ's name in its terminology, of `context~category~type~...` with `code^scheme^meaning` parts."""
-    parts = organ.terminology.split("~")
-    return parts[2].split("^")[-1] if len(parts) > 2 else ""
+def new_study_folder() -> Path:
+    """A folder that does not exist yet, named after today, where Slicer keeps the user's scenes."""
+    name = _("Ultrasound study {day}").format(day=f"{date.today():%Y-%m-%d}")
+    home, numbers = Path(slicer.app.defaultScenePath), chain([""], (f" {number}" for number in count(2)))
+    return next(folder for number in numbers if not (folder := home / f"{name}{number}").exists())

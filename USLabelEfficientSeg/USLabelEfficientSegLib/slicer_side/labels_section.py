@@ -39,6 +39,7 @@ class LabelsSection(Section):
         self._save_timer = _single_shot(int(1000 * SECONDS_TO_SAVE), self.save_now)
         self._slice_timer = _single_shot(30, self._show_slice_buttons)
         self.signals.study_created.connect(self.adopt_drawn_labels)
+        self.signals.study_closed.connect(self._on_study_closed)
         self.signals.labels_needed.connect(self.save_now)
         self.signals.correction_wanted.connect(self.edit)
         ui.labelTable.connect("itemSelectionChanged()", self._on_volume_chosen)
@@ -203,12 +204,13 @@ class LabelsSection(Section):
         for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
             volume_node = study_nodes.volumeOf(node)
             case = session.caseOf(volume_node)
-            if case is None or session.labelNode(volume_node) is not None:
+            drawn_by_user = node.GetAttribute(study_nodes.ROLE) is None
+            if case is None or not drawn_by_user or session.labelNode(volume_node) is not None:
                 continue
             segmentation = node.GetSegmentation()
             drawn = {segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())}
             if names <= drawn and LabelledSlices(node, volume_node).items():
-                study_nodes.attach(node, volume_node, study_nodes.LABELS)
+                session.takeLabelNode(node, volume_node)
                 session.saveLabels(case, self.panel.runner.busy)
 
     def leave(self) -> None:
@@ -231,6 +233,10 @@ class LabelsSection(Section):
         self.signals.volume_chosen.emit(None)
         self.ui.suggestionLabel.text = ""
         self.editing.forget()
+
+    def _on_study_closed(self) -> None:
+        self.editing.forget()
+        self._choose(None)
 
     def _on_volume_chosen(self) -> None:
         session, row = self.panel.session, self.ui.labelTable.currentRow()

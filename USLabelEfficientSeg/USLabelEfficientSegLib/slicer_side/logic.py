@@ -75,7 +75,18 @@ class USLabelEfficientSegLogic(ScriptedLoadableModuleLogic):
         ensureDependencies()
         if self.session is None or self.session.folder != Path(studyFolder):
             self.session = StudySession(Path(studyFolder))
+            self.getParameterNode().studyFolder = str(studyFolder)  # which the panel, if there is one, shows
         return self.session
+
+    def closeStudy(self) -> None:
+        """Leave the open study; `logic.session` is None from now on.
+
+        Raises:
+            InputError: a job is running.
+        """
+        if self.runner.busy and self.runner.job is not None:
+            raise InputError(self.runner.job.title, "is still running", "wait for its end or cancel it")
+        self.session = None
 
     def createStudy(
         self, studyFolder: str | Path, volumeNodes: Sequence[Any], organs: Sequence[str], sliceAxis: int = 2
@@ -100,6 +111,7 @@ class USLabelEfficientSegLogic(ScriptedLoadableModuleLogic):
             "create",
         )
         self.session = self.runner.run(job)
+        self.getParameterNode().studyFolder = str(studyFolder)
         return self.session
 
     def pretrainTeacher(
@@ -177,7 +189,7 @@ class USLabelEfficientSegLogic(ScriptedLoadableModuleLogic):
             case = session.caseOf(volumeNode)
             if case is None:
                 raise InputError(node.GetName(), "is not drawn on a volume of this study", "give its own volumes")
-            study_nodes.attach(node, volumeNode, study_nodes.LABELS)
+            session.takeLabelNode(node, volumeNode)
             session.saveLabels(case, studyIsBusy=False)
         return self._train(studyFolder, Stage.STUDENT, blocking, onFinished, training)
 

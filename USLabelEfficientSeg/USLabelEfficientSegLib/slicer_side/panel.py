@@ -133,10 +133,36 @@ class Panel:
         """Refresh once after a burst of changes, such as the loading of a scene."""
         self._soon.start()
 
+    def close_study(self, folder: str = "") -> None:
+        """Leave the open study: its labels are saved, and another can be made or opened.
+
+        Args:
+            folder: that is given for the next study, if the user has given one.
+
+        Raises:
+            InputError: a job is running.
+        """
+        if self.runner.busy:
+            raise InputError(_("The study"), "cannot be closed now", self.why_busy() or "")
+        self.signals.labels_needed.emit()
+        self.logic.session = None
+        self.signals.study_closed.emit()
+        if self.parameters is not None:
+            self.parameters.studyFolder = folder
+            tell(self.ui.dataStatus, "")
+        self.refresh()
+
+    def scene_closed(self) -> None:
+        """The scene was closed, and with it the study, unless a job works on it."""
+        if self.session is not None and not self.runner.busy:
+            self.close_study()
+
     def reopen(self) -> None:
         """A scene was loaded: open the study that it was saved with, unless something is running."""
         folder = Path(self.parameters.studyFolder)
         known = self.session is not None and self.session.folder == folder
+        if self.session is not None and not known and not self.runner.busy:
+            self.close_study(self.parameters.studyFolder)
         if not self.parameters.studyFolder or known or self.runner.busy or not (folder / MANIFEST_NAME).is_file():
             return
         with reported(self.ui.dataStatus):
@@ -148,7 +174,8 @@ class Panel:
         """The user comes to this module."""
         self.shown = True
         self.environment.look()
-        self.labels.enter()
+        for section in self.sections:
+            section.enter()
         self.refresh()
 
     def leave(self) -> None:

@@ -39,6 +39,9 @@ class Section:
         """Whether the user has what the next step needs; asked for the section that its step is named after."""
         return False
 
+    def enter(self) -> None:
+        """The user comes back to the module."""
+
     def leave(self) -> None:
         """The user goes to another module, or the panel is closed: leave nothing behind in the views."""
 

@@ -36,6 +36,7 @@ class PanelSignals:
     Attributes:
         study_created: a study was made of volumes of the scene.
         study_opened: another study is open; with whether its volumes are to be loaded.
+        study_closed: the study was left; no study is open now.
         volume_chosen: with the name of the volume that is being labelled, None for one that is not of the study.
         labels_needed: drawn labels must be saved now.
         training_offered: with the button's text, and the reason why it cannot be pressed or None.
@@ -47,6 +48,7 @@ class PanelSignals:
     def __init__(self) -> None:
         self.study_created = Signal()
         self.study_opened = Signal()
+        self.study_closed = Signal()
         self.volume_chosen = Signal()
         self.labels_needed = Signal()
         self.training_offered = Signal()

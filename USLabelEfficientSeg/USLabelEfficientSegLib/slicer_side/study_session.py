@@ -208,8 +208,14 @@ class StudySession:
     # Labels
 
     def labelNode(self, volumeNode: MrmlNode) -> MrmlNode | None:
-        """The segmentation node with the labels of a volume, None when there is none yet."""
-        return next(iter(madeFor(volumeNode, LABELS)), None)
+        """The segmentation node with this study's labels of a volume, None when there is none yet."""
+        ours = (None, self._study.created)  # without an attribute: of an earlier version
+        return next((node for node in madeFor(volumeNode, LABELS) if node.GetAttribute(STUDY) in ours), None)
+
+    def takeLabelNode(self, segmentationNode: MrmlNode, volumeNode: MrmlNode) -> None:
+        """A segmentation node holds this study's labels of a volume from now on."""
+        segmentationNode.SetAttribute(STUDY, self._study.created)
+        attach(segmentationNode, volumeNode, LABELS)
 
     def labelling(self, case: str) -> LabelledSlices:
         """The labelled slices of a case; made from what the study holds when the scene has none.
@@ -234,7 +240,7 @@ class StudySession:
             labelling = labellingFromLabels(labels, self._study.slice_axis, volumeNode, self.organs())
         else:
             labelling = LabelledSlices(createLabelSegmentation(volumeNode, self.organs()), volumeNode)
-        attach(labelling.segmentationNode, volumeNode, LABELS)
+        self.takeLabelNode(labelling.segmentationNode, volumeNode)
         return labelling
 
     def hasLabels(self) -> bool:

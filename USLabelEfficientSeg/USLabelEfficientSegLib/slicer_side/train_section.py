@@ -44,6 +44,7 @@ class TrainSection(Section):
         self.why_not: str | None = None  # why training cannot be started now
         self._volume: str | None = None  # that the user looks at
         self.signals.study_opened.connect(self._on_study_opened)
+        self.signals.study_closed.connect(self.study_opened)
         self.signals.volume_chosen.connect(self._on_volume_chosen)
         self.signals.training_wanted.connect(self.train)
         with silent(ui.deviceCombo):
