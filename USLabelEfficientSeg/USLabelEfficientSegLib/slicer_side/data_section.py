@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,9 @@ from ..disk.study_layout import MANIFEST_NAME
 from ..errors import InputError
 from ..study.coverage import in_percent
 from . import study_jobs, study_nodes
+from .aside import aside
 from .dependencies import ensureDependencies
+from .images_choice import ImagesChoice
 from .jobs import Job, Steps
 from .organ_table import OrganTable
 from .section import (
@@ -32,12 +35,13 @@ from .section import (
     ultrasound_nodes,
 )
 from .segmentation_nodes import Organ, organsNamed
-from .sequences import sequenceFrames
+from .sequences import isImageSequence, sequenceFrames
 from .simulated_data import ORGANS as EXAMPLE_ORGANS
 from .simulated_data import createSimulatedStudy
 from .study_session import StudySession
 
 if TYPE_CHECKING:
+    from ..imaging.scan import Scan
     from .panel import Panel
 
 
@@ -49,6 +53,7 @@ class DataSection(Section):
         ui = self.ui
         ui.studyFolderEdit.filters = ctk.ctkPathLineEdit.Dirs
         self.organ_table = OrganTable(ui.organTable, self.organs, self._keep, self._refuse)
+        self.images = ImagesChoice(panel)
         self._awaited: set[str] | None = None  # volumes before the user went to load others from DICOM
         ui.studyFolderEdit.connect("currentPathChanged(QString)", self._on_folder)
         ui.studyFolderEdit.connect("validInputChanged(bool)", self._on_folder)  # alone tells of the empty path
@@ -85,13 +90,19 @@ class DataSection(Section):
         return organs or organsNamed([_("organ")])
 
     def ticked(self) -> list[Any]:
-        """Volumes that belong, or are to belong, to the study."""
-        return [node for node in self.panel.parameters.volumes if node is not None]
+        """Volumes, 2-D images and sequences of images that belong, or are to belong, to the study."""
+        parameters = self.panel.parameters
+        return [node for node in (*parameters.volumes, *parameters.sequences) if node is not None]
 
     def newcomers(self) -> list[Any]:
-        """Ticked volumes that the open study does not hold."""
+        """What is ticked and the open study does not hold."""
         session = self.panel.session
-        return [] if session is None else [node for node in self.ticked() if session.caseOf(node) is None]
+        return [] if session is None else [node for node in self.ticked() if not session.took(node)]
+
+    def offered(self) -> list[Any]:
+        """What can be ticked: volumes, 2-D images, and sequences of images."""
+        sequences = [node for node in slicer.util.getNodesByClass("vtkMRMLSequenceNode") if isImageSequence(node)]
+        return [*ultrasound_nodes(), *sequences]
 
     # What the panel shows
 
@@ -103,13 +114,15 @@ class DataSection(Section):
         if ui.studyFolderEdit.currentPath != parameters.studyFolder:
             with silent(ui.studyFolderEdit):
                 ui.studyFolderEdit.currentPath = parameters.studyFolder
-        ours = [node for node in ultrasound_nodes() if session is not None and session.caseOf(node) is not None]
-        fill_node_list(ui.volumeList, ultrasound_nodes(), self.ticked(), ours)
+        offered = self.offered()
+        ours = [node for node in offered if session is not None and session.took(node)]
+        fill_node_list(ui.volumeList, offered, self.ticked(), ours)
+        self.images.refresh()
         self.organ_table.refresh(fixed=session is not None)
         ui.sequenceRow.visible = bool(slicer.util.getNodesByClass("vtkMRMLSequenceNode"))
         allow(
             ui.addFramesButton,
-            _("Add the frames of this sequence as volumes."),
+            _("Add the frames of this sequence as volumes; a sequence of 2-D images is ticked as a whole."),
             None if ui.sequenceSelector.currentNode() is not None else _("Choose a sequence first."),
         )
         fixed = None if session is None else _("The organs of a study are fixed; make a new study for other organs.")
@@ -136,19 +149,33 @@ class DataSection(Section):
         if folder is None:
             return _("Create study"), "", _("Give a study folder first."), None
         if session is not None and session.folder == folder:
-            if self.newcomers():
-                return _("Add volumes to the study"), _("Copy the newly ticked volumes into it."), None, self._add
-            missing = [case for case in session.cases() if session.volumeNode(case) is None]
-            reason = None if missing else _("The study is open, and all of its volumes are loaded.")
-            return _("Load its volumes"), _("Load the volumes and labels of the study."), reason, self._load
+            return self._offer_of(session)
         if (folder / MANIFEST_NAME).is_file():
             return _("Open study"), _("Load the volumes and labels of this study."), None, self._open
-        if not self.ticked():
+        if not self.ticked() and self.images.folder is None:
             return _("Create study"), "", _("Tick the volumes that belong to the study first."), None
         return _("Create study"), _("Copy the ticked volumes into the study folder."), None, self._create
 
+    def _offer_of(self, session: StudySession) -> tuple[str, str, str | None, Any]:
+        """What can be done with the open study."""
+        if self.images.folder is not None:
+            return _("Add images to the study"), _("Copy the images of the folder into it."), None, self._add
+        if self.newcomers():
+            what = _("Add images to the study") if session.isPlanar else _("Add volumes to the study")
+            return what, _("Copy what is newly ticked into it."), None, self._add
+        reason = None if session.missing() else _("The study is open, and all of its volumes are loaded.")
+        if session.isPlanar:
+            reason = _("The study is open. Each of its images is loaded when you look at it.")
+        return _("Load its volumes"), _("Load the volumes and labels of the study."), reason, self._load
+
     def _overview(self, session: StudySession) -> str:
         summary = session.study.summary()
+        if session.isPlanar:
+            return _("Study with {images} images, {labelled} of them labelled ({share}).").format(
+                images=summary["volumes"],
+                labelled=summary["labelled_volumes"],
+                share=in_percent(summary["label_fraction"]),
+            )
         return _("Study with {volumes} volumes and {slices} labelled slices ({share} of all).").format(
             volumes=summary["volumes"], slices=summary["labelled_slices"], share=in_percent(summary["label_fraction"])
         )
@@ -173,13 +200,18 @@ class DataSection(Section):
 
     def _on_ticked(self) -> None:
         if self.panel.parameters is not None:
-            self.panel.parameters.volumes = checked_nodes(self.ui.volumeList)
+            self._keep_ticked(checked_nodes(self.ui.volumeList))
             self._propose_folder()
             self.panel.refresh_soon()
 
+    def _keep_ticked(self, nodes: list[Any]) -> None:
+        parameters = self.panel.parameters
+        parameters.sequences = [node for node in nodes if isImageSequence(node)]
+        parameters.volumes = [node for node in nodes if not isImageSequence(node)]
+
     def _propose_folder(self) -> None:
         """Where the study could be kept, unless the user has said where."""
-        if not self.panel.parameters.studyFolder and self.ticked():
+        if not self.panel.parameters.studyFolder and (self.ticked() or self.images.folder is not None):
             self.panel.parameters.studyFolder = str(new_study_folder())
 
     def _keep(self, organs: list[Organ]) -> None:
@@ -213,22 +245,26 @@ class DataSection(Section):
             self.add_folder(Path(folder))
 
     def add_folder(self, folder: Path) -> None:
-        """Load all volumes of a folder, and tick them."""
-        from ..imaging.files import find_images, read_volume
+        """Load all volumes of a folder, and tick them; or take a folder of 2-D images as it is."""
         from .volume_nodes import nodeFromVoxels
 
-        images = find_images(folder)
-
         def steps(job: Job) -> Steps:
+            dimension, images = yield from aside(lambda: _images_in(folder))
+            if dimension == 2:
+                return len(images)
             loaded = []
             for number, (name, path) in enumerate(images.items()):
                 job.progress = number / len(images)
-                volume = read_volume(path)
+                volume = yield from aside(partial(_read, path))
                 loaded.append(nodeFromVoxels(name, volume.voxels, volume.geometry))
                 yield
             return loaded
 
         def done(job: Job) -> str:
+            if isinstance(job.result, int):
+                self.images.choose(folder, job.result)
+                self._propose_folder()
+                return _("{count} images are copied when you press the button below.").format(count=job.result)
             self._tick(job.result)
             return _("Loaded {count} volumes.").format(count=len(job.result))
 
@@ -246,13 +282,14 @@ class DataSection(Section):
         tell(self.ui.dataStatus, _("Loaded simulated volumes. Press Create study."))
 
     def _add_frames(self) -> None:
-        self._tick(sequenceFrames(self.ui.sequenceSelector.currentNode()))
+        sequence = self.ui.sequenceSelector.currentNode()
+        self._tick([sequence] if isImageSequence(sequence) else sequenceFrames(sequence))
 
     def _tick(self, nodes: list[Any]) -> None:
         parameters = self.panel.parameters
         if parameters is not None:
             here = [node for node in nodes if study_nodes.inScene(node)]
-            parameters.volumes = [*self.ticked(), *(node for node in here if node not in self.ticked())]
+            self._keep_ticked([*self.ticked(), *(node for node in here if node not in self.ticked())])
             self._propose_folder()
             self.panel.refresh()
 
@@ -263,18 +300,19 @@ class DataSection(Section):
             action()
 
     def _create(self) -> None:
-        folder, organs, nodes = self.folder(), self.organs(), self.ticked()
+        folder, organs, nodes, images = self.folder(), self.organs(), self.ticked(), self.images.folder
         assert folder is not None
         axis = self.panel.parameters.sliceAxis.value
         job = Job(
             _("Making the study"),
-            lambda job: study_jobs.createStudy(job, folder, nodes, organs, axis),
+            lambda job: study_jobs.createStudy(job, folder, nodes, organs, axis, images),
             "create",
         )
 
         def done(job: Job) -> str:
             self.panel.logic.session = job.result
             self.panel.parameters.studyFolder = str(folder)  # the scene may have been closed meanwhile
+            self.images.forget()
             self.signals.study_created.emit()
             return self._overview(job.result)
 
@@ -308,10 +346,35 @@ class DataSection(Section):
         self.panel.run(job, self.ui.dataStatus, lambda job: self._overview(session))
 
     def _add(self) -> None:
-        session, nodes = self.panel.session, self.newcomers()
+        session, nodes, images = self.panel.session, self.newcomers(), self.images.folder
         assert session is not None
-        job = Job(_("Adding volumes"), lambda job: study_jobs.addVolumes(job, session, nodes), "add")
-        self.panel.run(job, self.ui.dataStatus, lambda job: self._overview(session))
+
+        def steps(job: Job) -> Steps:
+            if images is not None:
+                yield from study_jobs.addImages(job, session, images)
+            if nodes:
+                yield from study_jobs.addVolumes(job, session, nodes)
+
+        def done(job: Job) -> str:
+            self.images.forget()
+            return self._overview(session)
+
+        self.panel.run(Job(_("Adding volumes"), steps, "add"), self.ui.dataStatus, done)
+
+
+def _images_in(folder: Path) -> tuple[int, dict[str, Path]]:
+    """Whether a folder holds 2-D images or volumes, and which, by name."""
+    from ..imaging.files import find_images
+    from ..imaging.scan_files import dimension_of_folder
+
+    dimension = dimension_of_folder(folder)
+    return dimension, find_images(folder, dimension)
+
+
+def _read(path: Path) -> Scan:
+    from ..imaging.files import read_volume
+
+    return read_volume(path)
 
 
 def new_study_folder() -> Path:

@@ -19,6 +19,7 @@ from .ellipse_markups import removeEllipses, showEllipses
 from .image_measurements import imageMeasurements, isEdited, keepMeasuredImage
 from .jobs import Job, Steps, WorkError
 from .segmentation_nodes import Organ, organsNamed, segmentationFromLabelMap
+from .slice_views import showScan
 from .study_nodes import RESULT, UNCERTAINTY, attach, isShown, madeFor, showOnly
 from .tables_and_plots import uncertaintyNode
 from .volume_nodes import geometryOfNode
@@ -179,7 +180,7 @@ class ImageResults:
             raise InputError(case, "has no result yet", "let the model segment the study's images")
         node = nodes[-1] if nodes else imageResult(self._file(case), volume_node, self._session.organs(), True)
         showEllipses(node, imageMeasurements(node))
-        slicer.util.setSliceViewerLayers(background=volume_node, fit=True)
+        showScan(volume_node)
         showOnly(node)
         return node
 

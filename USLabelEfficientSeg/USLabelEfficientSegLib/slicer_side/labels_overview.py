@@ -43,6 +43,9 @@ def fraction_of(session: StudySession) -> str:
     labelled = sum(one.labelled for one in coverages)
     counted = sum(one.counted for one in coverages)
     slices = sum(one.slices for one in coverages)
+    if session.isPlanar:
+        text = _("{labelled} of {images} images are labelled: {share}.")
+        return text.format(labelled=labelled, images=slices, share=in_percent(counted / slices))
     text = _("{labelled} of {slices} slices are labelled: {share}.")
     if counted < labelled:  # 8 of 240 would not be that share
         text = _("{labelled} slices are labelled: {share} of all, where they cross counted once.")
@@ -55,7 +58,7 @@ class _Coverage:
 
     Attributes:
         case: name of the volume in the study.
-        loaded: whether the scene holds it.
+        loaded: whether the views can show it.
         labelled: number of labelled slices.
         counted: the number of slices along the study's slice axis that they are worth.
         slices: along that axis.
@@ -75,7 +78,7 @@ def _coverages(session: StudySession) -> list[_Coverage]:
         volume_node, shape = session.volumeNode(case.name), case.image.shape
         places = _labelled(session, case.name, volume_node)
         counted = counted_slices(places, shape, axis)
-        found.append(_Coverage(case.name, volume_node is not None, len(places), counted, int(shape[axis])))
+        found.append(_Coverage(case.name, session.canShow(case.name), len(places), counted, int(shape[axis])))
     return found
 
 

@@ -16,7 +16,7 @@ from .label_editor import LabelEditor
 from .labels_overview import fraction_of, slice_rows, volume_rows
 from .section import Section, allow, fill_table, on_click, reported, set_headings, silent, tell
 from .slice_suggestions import SuggestedSlice
-from .slice_views import labelling_view, shownSlice, showSlice, sliceName
+from .slice_views import labelling_view, shownSlice, showScan, showSlice, sliceName
 from .study_session import StudySession
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class LabelsSection(Section):
         self.save_now()
         labels = session.labelling(case)
         self._choose(case)
-        slicer.util.setSliceViewerLayers(background=labels.volumeNode, fit=True)
+        showScan(labels.volumeNode)
         study_nodes.showOnly(labels.segmentationNode)
         self.editing.show(labels.segmentationNode, labels.volumeNode)
         self.editing.observe(labels.segmentationNode)
@@ -243,7 +243,7 @@ class LabelsSection(Section):
         with reported(self.ui.labelsStatus):
             if session is not None and 0 <= row < len(session.cases()):
                 case = session.cases()[row]
-                if session.volumeNode(case) is None:
+                if not session.canShow(case):
                     raise InputError(case, "is not loaded", "press Load its volumes in step 1")
                 self.show_volume(case)
         self.panel.refresh()
@@ -282,10 +282,9 @@ class LabelsSection(Section):
 
     def _is_labelled(self, suggested: SuggestedSlice) -> bool:
         session = self.panel.session
-        if session is None or session.volumeNode(suggested.case) is None:
-            return True  # not loaded: it cannot be shown
-        items = session.labelling(suggested.case).items()
-        return any((s.axis, s.index) == (suggested.axis, suggested.index) for s in items)
+        if session is None or not session.canShow(suggested.case):
+            return True
+        return session.isLabelled(suggested.case, suggested.axis, suggested.index)
 
     def _show_suggestion(self, suggested: SuggestedSlice) -> None:
         self.show_slice(suggested.case, suggested.axis, suggested.index)

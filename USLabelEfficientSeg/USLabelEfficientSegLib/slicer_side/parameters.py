@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import Annotated
 
-from slicer import vtkMRMLPlotChartNode, vtkMRMLScalarVolumeNode, vtkMRMLTableNode
+from slicer import vtkMRMLPlotChartNode, vtkMRMLScalarVolumeNode, vtkMRMLSequenceNode, vtkMRMLTableNode
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
@@ -73,6 +73,9 @@ class USLabelEfficientSegParameterNode:
 
     studyFolder - The folder of the study.
     volumes - Volumes that belong, or are to belong, to the study.
+    sequences - Sequences of 2-D images whose frames belong, or are to belong, to it.
+    imageFolder, pixelTable, pixelSize - A folder of 2-D images that is to belong to it, a table of the sizes of their
+        pixels, and the size in mm of those that are not in it (0: none).
     organs - Names, colours and terminology of the organs as JSON, until the study is made.
     sliceAxis - Axis across which slices are suggested and counted.
     preset, minutes, method, device, changes - How training is done; 0 minutes: as long as the preset needs.
@@ -85,6 +88,10 @@ class USLabelEfficientSegParameterNode:
 
     studyFolder: str
     volumes: list[vtkMRMLScalarVolumeNode]
+    sequences: list[vtkMRMLSequenceNode]
+    imageFolder: str
+    pixelTable: str
+    pixelSize: float = 0.0
     organs: str
     sliceAxis: SliceAxis = SliceAxis.K
     preset: Preset = Preset.QUICK

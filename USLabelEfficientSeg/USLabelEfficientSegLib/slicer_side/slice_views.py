@@ -44,6 +44,13 @@ def showSlice(sliceNode: MrmlNode, volumeNode: MrmlNode, axis: int, index: int) 
     sliceNode.JumpSliceByOffsetting(*(matrix @ [*centre, 1])[:3])
 
 
+def showScan(volumeNode: MrmlNode) -> None:
+    """Show a volume in the slice views, or a 2-D image upright in the view for labelling, as large as it fits."""
+    if isImage(volumeNode):
+        showSlice(labelling_view().mrmlSliceNode(), volumeNode, 2, 0)
+    slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
+
+
 def shownSlice(sliceNode: MrmlNode, volumeNode: MrmlNode) -> tuple[int, int] | None:
     """(axis, index) of the volume's slice that a view shows; None when it cuts the volume askew or misses it."""
     world_to_ijk = np.linalg.inv(ijkToWorld(volumeNode))

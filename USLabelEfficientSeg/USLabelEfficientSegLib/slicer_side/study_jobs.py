@@ -23,7 +23,7 @@ from .image_folder import ImageFolder
 from .jobs import Job, Steps
 from .segmentation_nodes import Organ
 from .sequences import frameNames, isImageSequence, isSequence, sequenceScans
-from .study_nodes import inScene
+from .study_nodes import STUDY, inScene
 from .study_session import StudySession
 from .volume_nodes import isImage, scanFromNode
 
@@ -108,9 +108,7 @@ def createStudy(
         yield from job.work([*arguments, "--slice-axis", str(axis)], logsOfNoStudy())
     session = StudySession(folder)
     session.setAppearance(organs)
-    for name, node in by_name.items():
-        if inScene(node):
-            session.bind(node, name)
+    _remember(session, by_name, volumeNodes)
     return session
 
 
@@ -127,9 +125,17 @@ def addVolumes(job: Job, session: StudySession, volumeNodes: Sequence[MrmlNode])
         by_name = yield from stage(volumeNodes, staging / IMAGES)
         yield from job.work(["study", "add", str(session.folder), "--images", str(staging / IMAGES)], session.logs)
     session.refresh()
+    _remember(session, by_name, volumeNodes)
+
+
+def _remember(session: StudySession, by_name: Mapping[str, MrmlNode], nodes: Sequence[MrmlNode]) -> None:
+    """Note on nodes which case they show, and on sequences that the study holds their frames."""
     for name, node in by_name.items():
         if inScene(node):
             session.bind(node, name)
+    for node in nodes:
+        if isSequence(node) and inScene(node):
+            node.SetAttribute(STUDY, session.study.created)
 
 
 def train(

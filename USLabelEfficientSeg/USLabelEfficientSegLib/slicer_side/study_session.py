@@ -157,6 +157,12 @@ class StudySession:
         case: str | None = volumeNode.GetAttribute(CASE)
         return case if self._study.has(case) else None
 
+    def took(self, node: MrmlNode) -> bool:
+        """Whether a volume, an image or a sequence of the scene was copied into this study."""
+        if node.IsA("vtkMRMLSequenceNode"):
+            return bool(node.GetAttribute(STUDY) == self._study.created)
+        return self.caseOf(node) is not None
+
     def bind(self, volumeNode: MrmlNode, case: str) -> None:
         """Remember on the node that it shows a case of this study."""
         bind(volumeNode, self._study.created, case)

@@ -1,0 +1,167 @@
+"""Studies of 2-D images by clicks: a folder or a sequence, labels, training with a preview, biometry, the next day."""
+
+import time
+
+import numpy as np
+import pytest
+from random_user import MODULE, NAME
+from simulated_heads import write_heads
+
+from USLabelEfficientSegLib.study.study import Study
+
+TINY = "divergence.image_size=32 divergence.steps=6 divergence.labelled_images=2 divergence.unlabelled_images=2"
+HEADS = 10
+
+
+@pytest.fixture
+def panel(host):
+    """The panel without a study."""
+    import slicer
+
+    widget = host.load_module(MODULE)
+    slicer.util.selectModule("Data")
+    slicer.util.selectModule(NAME)
+    host.process_events(0.05)
+    yield widget.panel
+    slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(NAME)
+
+
+def wait(panel, host, seconds=120):
+    end = time.monotonic() + seconds
+    while panel.runner.busy:
+        assert time.monotonic() < end, "nothing happened"
+        host.process_events(0.01)
+    host.process_events(0.1)
+
+
+def click(panel, host, name):
+    button = getattr(panel.ui, name)
+    assert button.enabled, f"{name}: {button.toolTip}"
+    button.click()
+    host.process_events(0.05)
+
+
+def images_in_scene():
+    import slicer
+
+    return [node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")]
+
+
+@pytest.fixture
+def heads(panel, host, tmp_path, monkeypatch):
+    """A study of a folder of simulated heads, made by clicks."""
+    import qt
+
+    write_heads(tmp_path / "data", HEADS)
+    images = tmp_path / "data" / "images"
+    monkeypatch.setattr(qt.QFileDialog, "getExistingDirectory", lambda *_: str(images))
+    click(panel, host, "addFolderButton")
+    wait(panel, host)
+    panel.ui.studyFolderEdit.currentPath = str(tmp_path / "heads")
+    host.process_events(0.05)
+    click(panel, host, "studyButton")
+    wait(panel, host)
+    return tmp_path / "heads"
+
+
+def test_a_folder_of_images_is_taken_as_it_is_with_the_table_beside_it(panel, host, tmp_path, monkeypatch):
+    import qt
+
+    write_heads(tmp_path / "data", HEADS)
+    images = tmp_path / "data" / "images"
+    monkeypatch.setattr(qt.QFileDialog, "getExistingDirectory", lambda *_: str(images))
+    click(panel, host, "addFolderButton")
+    wait(panel, host)
+
+    assert panel.ui.imagesLabel.text == f"{images}: {HEADS} images, pixel sizes of sizes.csv"
+    assert panel.ui.imagesRow.isVisibleTo(panel.ui.dataStep) and images_in_scene() == []
+    assert panel.ui.studyButton.enabled and panel.ui.studyFolderEdit.currentPath  # a place is proposed
+    click(panel, host, "removeImagesButton")
+    assert not panel.ui.imagesRow.isVisibleTo(panel.ui.dataStep) and not panel.ui.studyButton.enabled
+
+
+def test_pixel_sizes_may_be_typed_or_chosen_and_a_wrong_table_is_told(panel, host, tmp_path, monkeypatch):
+    import qt
+
+    write_heads(tmp_path / "data", 3)
+    (tmp_path / "data" / "sizes.csv").rename(tmp_path / "elsewhere.txt")
+    (tmp_path / "ages.csv").write_text("patient,age\n1,30\n")
+    panel.data.add_folder(tmp_path / "data" / "images")
+    wait(panel, host)
+    assert panel.ui.imagesLabel.text.endswith("3 images")
+
+    panel.ui.studyFolderEdit.currentPath = str(tmp_path / "study")
+    host.process_events(0.05)
+    click(panel, host, "studyButton")
+    wait(panel, host)
+    assert "does not say how large its pixels are" in panel.ui.dataStatus.text
+
+    monkeypatch.setattr(qt.QFileDialog, "getOpenFileName", lambda *_: str(tmp_path / "ages.csv"))
+    click(panel, host, "pixelTableButton")
+    assert "has no column of file names" in panel.ui.dataStatus.text
+    panel.ui.pixelSizeSpin.value = 0.25
+    host.process_events(0.05)
+    click(panel, host, "studyButton")
+    wait(panel, host)
+    assert Study.open(tmp_path / "study").cases[0].image.spacing[:2] == (0.25, 0.25)
+    assert not panel.ui.imagesRow.isVisibleTo(panel.ui.dataStep)
+
+
+def test_a_sequence_of_frames_is_ticked_as_a_whole(panel, host, tmp_path):
+    import qt
+    import slicer
+
+    from USLabelEfficientSegLib.imaging.geometry import Geometry
+    from USLabelEfficientSegLib.slicer_side.volume_nodes import nodeFromVoxels
+
+    sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "cine")
+    rng = np.random.default_rng(0)
+    for number in range(30):
+        voxels = rng.integers(0, 255, (40, 32, 1)).astype(np.uint8)
+        node = nodeFromVoxels("frame", voxels, Geometry(voxels.shape, (0.3, 0.4, 1.0), (0, 0, 0), np.eye(3)))
+        sequence.SetDataNodeAtValue(node, str(number))
+        slicer.mrmlScene.RemoveNode(node)
+    host.process_events(0.1)
+
+    item = panel.ui.volumeList.item(0)
+    assert item.text() == "cine"
+    item.setCheckState(qt.Qt.Checked)
+    panel.ui.studyFolderEdit.currentPath = str(tmp_path / "study")
+    host.process_events(0.1)
+    click(panel, host, "studyButton")
+    wait(panel, host)
+
+    assert len(Study.open(tmp_path / "study").cases) == 30 and images_in_scene() == []
+    assert panel.ui.dataStatus.text == "Study with 30 images, 0 of them labelled (0 %)."
+    assert not panel.ui.studyButton.enabled and "loaded when you look at it" in panel.ui.studyButton.toolTip
+    assert panel.data.newcomers() == []
+
+
+def test_a_clicked_image_is_loaded_upright_and_can_be_kept(panel, host, heads):
+    ui = panel.ui
+    assert ui.labelTable.rowCount == HEADS and ui.labelTable.item(3, 0).text() == "head_3"
+    ui.labelTable.selectRow(3)
+    host.process_events(0.1)
+
+    assert images_in_scene() == ["head_3"] and panel.labels.shown_slice() == (2, 0)
+    click(panel, host, "emptySliceButton")
+
+    label = Study.open(heads).read_labels("head_3")
+    assert label is not None and not label.voxels.any()
+    assert ui.labelFractionLabel.text == "1 of 10 images are labelled: 10 %."
+    assert ui.sliceTable.item(0, 0).text() == "whole image"
+
+
+def test_going_through_all_images_keeps_the_scene_small_and_every_label(panel, host, heads):
+    from USLabelEfficientSegLib.slicer_side.loaded_images import MOST_IMAGES
+
+    for row in range(HEADS):
+        panel.ui.labelTable.selectRow(row)
+        host.process_events(0.05)
+        click(panel, host, "emptySliceButton")
+
+    assert len(images_in_scene()) <= MOST_IMAGES + 1
+    assert Study.open(heads).summary()["labelled_volumes"] == HEADS
+    panel.ui.labelTable.selectRow(0)
+    host.process_events(0.1)
+    assert panel.ui.sliceTable.item(0, 1).text() == "no organ"
