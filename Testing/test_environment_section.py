@@ -266,10 +266,10 @@ def test_an_error_of_the_program_reads_failed_with_the_error_and_the_log(panel, 
         yield
         raise KeyError("a bug")
 
-    panel.run(Job("Segmentation", broken), panel.ui.segmentStatus, lambda job: "Done.")
+    panel.run(Job("Segmentation", broken), panel.ui.resultsStatus, lambda job: "Done.")
     until(host, lambda: not panel.runner.busy)
 
-    told = panel.ui.segmentStatus.text
+    told = panel.ui.resultsStatus.text
     assert "failed" in told and "a bug" in told and "Slicer.log" in told and "stopped" not in told
     assert len(host.errors) == 1 and "a bug" in host.errors.pop()
 

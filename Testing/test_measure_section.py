@@ -1,4 +1,4 @@
-"""Section 5 of the panel in the host: comparison with references, report as PDF, DICOM for the archive."""
+"""Step 4 of the panel in the host: cards and table, the least sure slice, references, report, DICOM for the archive."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -77,31 +77,130 @@ def erase_a_slice(node):
     slicer.util.updateSegmentBinaryLabelmapFromArray(voxels, node, segment, volumeOf(node))
 
 
-def test_the_table_shows_intervals_and_says_which_segment_was_edited(panel, host):
+def shown_rows(ui):
+    table = ui.volumesTable
+    return [[table.item(row, column).text() for column in range(4)] for row in range(table.rowCount)]
+
+
+def cards(ui):
+    """For each card: its texts, from top to bottom."""
+    import qt
+
+    frames = [frame for frame in ui.cardsContainer.findChildren(qt.QFrame) if not frame.isHidden()]
+    found = [frame for frame in frames if frame.objectName == "organCard"]
+    return [[label.text for label in card.findChildren(qt.QLabel) if label.text] for card in found]
+
+
+@pytest.fixture
+def measured_panel(panel):
+    """Two results of a model, the second one with a slice erased by hand, and one that nobody knows of."""
     import slicer
 
     from USLabelEfficientSegLib.measurement.flags import Flag
 
-    ui = panel.ui
     for number in range(2):
         node = slicer.util.getNode(f"scan {number} segmentation")
-        measure_as_model(node, interval_ml=(2.5, 4.125), interval_method="made up", flags=(Flag.CUT_BY_EDGE,))
+        flags = (Flag.CUT_BY_EDGE,) if number == 0 else ()
+        measure_as_model(node, interval_ml=(2.5, 4.125), interval_method="made up", flags=flags)
     erase_a_slice(slicer.util.getNode("scan 1 segmentation"))
-    ui.measureButton.click()
+    panel.ui.measureButton.click()
+    return panel
 
-    texts = [[ui.volumesTable.item(row, column).text() for column in (0, 3, 4, 5)] for row in range(3)]
-    assert texts == [
-        ["scan 0", "2.70", "2.50 … 4.12", "cut by edge"],
-        ["scan 1", "2.43", "edited", "edited"],
-        ["scan 2", "3.78", "–", ""],
+
+def test_the_table_begins_with_cautions_and_says_which_segment_was_edited(measured_panel):
+    ui = measured_panel.ui
+
+    assert shown_rows(ui) == [
+        ["cut by edge", "scan 0\nliver", "2.70", "2.50 to 4.12"],
+        ["edited", "scan 1\nliver", "2.43", "edited"],
+        ["", "scan 2\nliver", "3.78", "–"],
     ]
-    assert ui.volumesTable.horizontalHeaderItem(4).text() == "90 % interval,\nml"
-    ui.volumesTable.cellClicked.emit(0, 0)
-    assert "its true volume is at least" in ui.measureStatus.text
-    ui.volumesTable.cellClicked.emit(1, 0)
-    assert "no interval" in ui.measureStatus.text
-    ui.volumesTable.cellClicked.emit(2, 0)
-    assert ui.measureStatus.text == ""
+    headings = [ui.volumesTable.horizontalHeaderItem(column).text() for column in range(4)]
+    assert headings == ["Cautions", "Scan, organ", "Volume,\nml", "90 % interval,\nml"]
+    assert "its true volume is at least" in ui.volumesTable.item(0, 2).toolTip()
+
+
+def test_all_rows_are_seen_without_scrolling(measured_panel, host):
+    table = measured_panel.ui.volumesTable
+    measured_panel.ui.resultsStep.collapsed = False
+    host.process_events(0.05)
+    needed = table.horizontalHeader().height + sum(table.rowHeight(row) for row in range(table.rowCount))
+
+    assert table.rowCount == 3 and table.height >= needed
+
+
+def test_a_card_tells_volume_interval_and_cautions_in_words(measured_panel):
+    import qt
+
+    ui = measured_panel.ui
+    assert ui.cardsCaption.text == "scan 0"
+    ((organ, volume, details, caution),) = cards(ui)
+    assert (organ, volume) == ("liver", "2.70 ml")
+    assert details == "90 % interval 2.50 to 4.12 ml, outline volume 2.70 ml."
+    assert "its true volume is at least" in caution
+    (bar,) = [one for one in ui.cardsContainer.findChildren(qt.QFrame) if one.objectName == "intervalBar"]
+    parts = [bar.layout().stretch(place) for place in range(bar.layout().count())]
+    assert parts == [606, 48, 0, 345, 0]  # 2.5, 0.2, the mark, 1.425 and 0 of 4.125 ml
+
+    ui.volumesTable.selectRow(1)
+    assert ui.cardsCaption.text == "scan 1"
+    ((organ, volume, details, caution),) = cards(ui)
+    assert (organ, volume, details) == ("liver", "2.43 ml", "Outline volume 2.43 ml.") and "no interval" in caution
+
+
+def test_a_click_on_a_row_shows_the_slice_where_the_model_is_least_sure(measured_panel):
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.slice_views import labelling_view, shownSlice
+    from USLabelEfficientSegLib.slicer_side.study_nodes import UNCERTAINTY, attach
+    from USLabelEfficientSegLib.slicer_side.tables_and_plots import uncertaintyNode
+
+    ui, volume = measured_panel.ui, slicer.util.getNode("scan 2")
+    values = np.zeros((12, 10, 8), dtype=np.float32)
+    values[3:5, 4:6, 5] = 0.8
+    values[11, 9, 0] = 1.0  # one voxel far from the organ
+    attach(uncertaintyNode(values, volume, "scan 2 uncertainty"), volume, UNCERTAINTY)
+    ui.volumesTable.selectRow(2)
+    ui.volumesTable.cellClicked.emit(2, 1)
+
+    view = labelling_view()
+    assert view.mrmlSliceCompositeNode().GetBackgroundVolumeID() == volume.GetID()
+    assert shownSlice(view.mrmlSliceNode(), volume) == (2, 5)
+    assert "least sure of liver" in ui.resultsStatus.text
+    assert slicer.util.getNode("scan 2 segmentation").GetDisplayVisibility()
+    assert not slicer.util.getNode("scan 0 segmentation").GetDisplayVisibility()
+
+
+def test_the_uncertainty_is_a_layer_with_a_legend_and_what_was_there_comes_back(measured_panel, host):
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.slice_views import labelling_view
+    from USLabelEfficientSegLib.slicer_side.study_nodes import UNCERTAINTY, attach
+    from USLabelEfficientSegLib.slicer_side.tables_and_plots import uncertaintyNode
+
+    ui, volume, other = measured_panel.ui, slicer.util.getNode("scan 2"), slicer.util.getNode("scan 1")
+    own = uncertaintyNode(np.full((12, 10, 8), 0.5, dtype=np.float32), volume, "scan 2 uncertainty")
+    attach(own, volume, UNCERTAINTY)
+    slicer.util.setSliceViewerLayers(background=volume, foreground=other, foregroundOpacity=0.25)
+    composite = labelling_view().mrmlSliceCompositeNode()
+    ui.uncertaintyCheckBox.checked = True
+    host.process_events(0.1)
+
+    legend = slicer.modules.colors.logic().GetColorLegendDisplayNode(own)
+    assert composite.GetForegroundVolumeID() == own.GetID() and composite.GetForegroundOpacity() > 0.5
+    assert legend.GetVisibility() and legend.GetTitleText() == "Uncertainty"
+    assert ui.uncertaintyLegend.isVisibleTo(ui.resultsStep) or ui.resultsStep.collapsed
+
+    ui.uncertaintyCheckBox.checked = False
+    host.process_events(0.1)
+    assert composite.GetForegroundVolumeID() == other.GetID() and composite.GetForegroundOpacity() == 0.25
+    assert not legend.GetVisibility()
+
+
+def wait(panel, host):
+    while panel.runner.busy:
+        host.process_events(0.02)
+    host.process_events(0.05)
 
 
 def tick(ui, count):
@@ -122,11 +221,12 @@ def test_ticked_references_give_a_table_and_a_bland_altman_plot(panel, host):
     tick(ui, 3)
     host.process_events(0.1)
     ui.agreementButton.click()
-    host.process_events(0.1)
+    wait(panel, host)
 
-    assert "Compared 3 segmentations" in ui.measureStatus.text
-    row = [ui.agreementTable.item(0, column).text() for column in range(6)]
+    assert "Compared 3 segmentations" in ui.resultsStatus.text
+    row = [ui.agreementTable.item(0, column).text() for column in range(8)]
     assert row[0] == "liver" and row[1] == "3" and 0 < float(row[2]) < 1 and 0.7 < float(row[5]) < 1
+    assert float(row[6]) == 3.0 and 0 < float(row[7]) < 3  # the reference lacks a layer of voxels of 3 mm
     chart = slicer.mrmlScene.GetFirstNodeByName("Bland-Altman")
     assert chart.GetNumberOfPlotSeriesNodes() == 4
     assert slicer.app.layoutManager().layout == slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalPlotView
@@ -139,11 +239,12 @@ def test_volumes_of_another_measurement_come_from_a_table(panel, host, tmp_path)
     panel.ui.referenceFileEdit.currentPath = str(table)
     host.process_events(0.1)
     panel.ui.agreementButton.click()
+    wait(panel, host)
     assert panel.ui.agreementTable.item(0, 1).text() == "2" and panel.ui.agreementTable.item(0, 3).text() == "–"
 
     table.write_text("case,organ\n", encoding="utf-8")
     panel.ui.agreementButton.click()
-    assert "lacks the column volume_ml" in panel.ui.measureStatus.text
+    assert "lacks the column volume_ml" in panel.ui.resultsStatus.text
 
 
 def test_dicom_is_exported_for_volumes_that_came_as_dicom(panel, host, tmp_path, monkeypatch):
@@ -180,48 +281,36 @@ def test_dicom_is_exported_for_volumes_that_came_as_dicom(panel, host, tmp_path,
     monkeypatch.setattr(Job, "work", work)
     panel.refresh()
     panel.ui.dicomButton.click()
-    while panel.runner.busy:
-        host.process_events(0.02)
+    wait(panel, host)
 
     (name,) = {name for name, _ in seen["images"]}
     assert [text for _, text in seen["images"]] == ["image 1", "image 2"]
     assert seen["organs"] == ["liver"] and seen["voxels"] == 6 * 5 * 4
-    assert f"2 DICOM files in {tmp_path / 'dicom'}" in panel.ui.measureStatus.text and "1" in name
+    assert f"2 DICOM files in {tmp_path / 'dicom'}" in panel.ui.resultsStatus.text and "1" in name
 
 
 @pytest.mark.parametrize("edited", [False, True])
-def test_dicom_holds_the_interval_of_a_segment_until_it_is_edited(panel, tmp_path, edited):
+def test_what_leaves_slicer_holds_the_interval_of_a_segment_until_it_is_edited(panel, tmp_path, edited):
     import slicer
 
     from USLabelEfficientSegLib.measurement.flags import Flag
-    from USLabelEfficientSegLib.measurement.measuring import measure_files, read_measurements_of
-    from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
-    from USLabelEfficientSegLib.slicer_side.dicom_results import _stage_segmentation
+    from USLabelEfficientSegLib.measurement.measuring import measure_files
+    from USLabelEfficientSegLib.slicer_side.result_staging import stageSegmentation
+    from USLabelEfficientSegLib.slicer_side.study_nodes import volumeOf
+    from USLabelEfficientSegLib.slicer_side.volume_nodes import geometryOfNode
 
     node = slicer.util.getNode("scan 1 segmentation")
     measure_as_model(node, interval_ml=(2.5, 4.125), interval_method="made up")
-    segmentation = node.GetSegmentation()
-    segmentation.AddEmptySegment("cyst", "cyst")
+    node.GetSegmentation().AddEmptySegment("cyst", "cyst")
     if edited:
         erase_a_slice(node)
-    path = tmp_path / "scan.nrrd"
-    _stage_segmentation(node, path)
+    stageSegmentation(node, tmp_path / "scan.nrrd", geometryOfNode(volumeOf(node)))
 
-    rows = read_measurements_of(path)
-    if edited:
-        assert rows is None  # the worker measures it anew, and says so
-        liver, _ = measure_files([path])
-        assert isinstance(liver, OrganMeasurement)
-        assert liver.flags[-1] == Flag.EDITED and liver.interval_ml is None
-        assert liver.volume_ml == liver.outline_volume_ml > 0
-    else:
-        assert rows is not None
-        organs = [row for row in rows if isinstance(row, OrganMeasurement)]
-        assert len(organs) == len(rows)
-        assert [(row.case, row.organ, row.label, row.interval_ml) for row in organs] == [
-            ("scan", "liver", 1, (2.5, 4.125)),
-            ("scan", "cyst", 2, None),
-        ]
+    liver, cyst = measure_files([tmp_path / "scan.nrrd"])
+    assert (liver.case, liver.organ, cyst.organ) == ("scan", "liver", "cyst")
+    assert liver.interval_ml == (None if edited else (2.5, 4.125)) and cyst.interval_ml is None
+    assert (Flag.EDITED in liver.flags) is edited and Flag.EDITED not in cyst.flags
+    assert liver.volume_ml == pytest.approx((6 * 5 * 3 if edited else 6 * 5 * 4) * 0.027)
 
 
 def test_images_that_left_the_dicom_database_are_told(panel, host, monkeypatch, tmp_path):
@@ -236,38 +325,34 @@ def test_images_that_left_the_dicom_database_are_told(panel, host, monkeypatch, 
     monkeypatch.setattr(qt.QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "dicom"))
     panel.refresh()
     panel.ui.dicomButton.click()
-    while panel.runner.busy:
-        host.process_events(0.02)
+    wait(panel, host)
 
-    assert "no longer in Slicer's DICOM database" in panel.ui.measureStatus.text.replace("&#x27;", "'")
+    assert "no longer in Slicer's DICOM database" in panel.ui.resultsStatus.text
     assert not (tmp_path / "dicom").exists()
 
 
 @pytest.mark.parametrize("pdf", [False, True])
-def test_the_report_is_opened_as_page_or_as_pdf(panel, host, monkeypatch, tmp_path, pdf):
+def test_the_report_is_of_the_segments_as_they_are_now(measured_panel, host, monkeypatch, tmp_path, pdf):
+    """Written by the worker from what the table shows, and opened as page or as PDF."""
     import qt
+    import slicer
 
-    from USLabelEfficientSegLib.slicer_side.jobs import Job
+    from USLabelEfficientSegLib.slicer_side import measure_section
 
-    folder = tmp_path / "study"
-    (folder / "logs").mkdir(parents=True)
-    session = SimpleNamespace(folder=folder, logs=folder / "logs", model=folder / "model")
-    opened, asked = [], []
-
-    def work(job, arguments, logs, watch=None):
-        asked.append(arguments)
-        yield
-
-    monkeypatch.setattr(Job, "work", work)
+    panel, opened = measured_panel, []
+    monkeypatch.setattr(measure_section, "ensureDependencies", lambda: None)
     monkeypatch.setattr(qt.QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
-    monkeypatch.setattr(type(panel), "session", property(lambda self: session))
-    monkeypatch.setattr(panel, "sections", [panel.measure])
+    monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", lambda *_: str(tmp_path / "report.html"))
+    erase_a_slice(slicer.util.getNode("scan 2 segmentation"))  # after the table was filled
     panel.ui.pdfCheckBox.checked = pdf
-    panel.refresh()
+    host.process_events(0.05)
     panel.ui.reportButton.click()
-    while panel.runner.busy:
-        host.process_events(0.02)
+    assert panel.measure.bar.job is not None
+    wait(panel, host)
 
-    assert opened == [str(folder / ("report.pdf" if pdf else "report.html"))]
-    assert ("--pdf" in asked[0]) is pdf
-    assert asked[0][:2] == ["report", str(folder)]
+    assert opened == [str(tmp_path / ("report.pdf" if pdf else "report.html"))], panel.ui.resultsStatus.text
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    rows = shown_rows(panel.ui)
+    assert [row[2] for row in rows] == ["2.70", "2.43", "2.83"]
+    assert all(row[2] in page for row in rows) and "2.50 to 4.12" in page and "edited" in page
+    assert "3.78" not in page  # what scan 2 was before

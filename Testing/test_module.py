@@ -142,22 +142,28 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     story.click("lossButton")
     assert panel.parameters.lossChart.GetNumberOfPlotSeriesNodes() > 0
 
-    # Segment and measure
-    ui.segmentList.item(0).setCheckState(qt.Qt.Checked)
-    host.process_events(0.05)
-    story.click("segmentButton")
-    story.until(story.idle)
-    (result,) = madeFor(None, RESULT)
+    # All volumes of the study are segmented and measured by themselves
+    assert len(madeFor(None, RESULT)) == 6 and ui.volumesTable.rowCount == 12
+    result = slicer.util.getNode("simulated_0000 segmentation")
     assert volumeOf(result).GetName() == "simulated_0000"
     assert result.GetSegmentation().GetNthSegment(1).GetName() == "organ B"
-    story.click("measureButton")
-    assert ui.volumesTable.rowCount == 2 and float(ui.volumesTable.item(0, 2).text()) >= 0
+    assert float(ui.volumesTable.item(0, 2).text()) >= 0
     monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", lambda *_: str(tmp_path / "volumes.csv"))
     story.click("saveCsvButton")
     assert "organ A" in (tmp_path / "volumes.csv").read_text()
 
+    # Another volume
+    ui.segmentList.item(0).setCheckState(qt.Qt.Checked)
+    host.process_events(0.05)
+    monkeypatch.setattr(slicer.util, "confirmYesNoDisplay", lambda *_, **__: True)  # the earlier result is replaced
+    story.click("segmentButton")
+    story.until(story.idle)
+    assert len(madeFor(None, RESULT)) == 6 and "Segmented 1 of 1" in ui.resultsStatus.text
+    (result,) = madeFor(slicer.util.getNode("simulated_0000"), RESULT)
+
     # Improve
-    assert ui.resultSelector.currentNode() is result
+    ui.resultSelector.setCurrentNode(result)
+    host.process_events(0.05)
     story.click("correctButton")
     assert panel.labels.editor.segmentationNode() is result
     story.click("useSliceButton")
@@ -176,6 +182,7 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     repeated = [event.stage for event in read_events(panel.session.events) if event.message == "already trained"]
     assert "teacher" in repeated  # what was learnt without labels stays
     assert "continuing" in [stage.name for stage in panel.train.monitor.stages]
+    assert len(madeFor(None, RESULT)) == 6
     assert "continued_from" in json.loads((folder / "run" / "run.json").read_text())
 
     # Save the scene and open it again
@@ -186,7 +193,7 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     host.process_events(0.2)
     assert panel.session is not None and panel.session.folder == folder
     assert [ui.labelTable.item(row, 1).text() for row in range(6)].count("0") == 3
-    assert ui.volumesTable.rowCount == 2 and len(madeFor(None, LABELS)) == 3
+    assert ui.volumesTable.rowCount == 12 and len(madeFor(None, LABELS)) == 3
     assert "6 volumes and 6 labelled slices" in ui.dataStatus.text
 
 

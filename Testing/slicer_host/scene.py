@@ -48,10 +48,12 @@ def create_scene() -> None:
     application.GetColorLogic().AddDefaultColorNodes()
     application.SetSliceLogics(vtk.vtkCollection())
     application.SetViewLogics(vtk.vtkCollection())
-    application.SetModuleLogic("Colors", application.GetColorLogic())
 
+    application.SetModuleLogic("Colors", application.GetColorLogic())
     modules = types.ModuleType("slicer.modules")
-    modules.colors = LoadableModule("Colors", application.GetColorLogic())  # type: ignore[attr-defined]
+    # Slicer's own class, for colour legends; without the scene: it would look for files of colours that are not here.
+    scene.RegisterNodeClass(slicer.vtkMRMLColorLegendDisplayNode())
+    modules.colors = LoadableModule("Colors", slicer.vtkSlicerColorLogic())  # type: ignore[attr-defined]
     for name, cls in _LOGICS.items():
         logic = getattr(slicer, cls)()
         logic.SetMRMLApplicationLogic(application)

@@ -10,7 +10,7 @@ _SLICE_MANAGERS = (
     "vtkMRMLCrosshairDisplayableManager", "vtkMRMLModelSliceDisplayableManager",
     "vtkMRMLOrientationMarkerDisplayableManager", "vtkMRMLRulerDisplayableManager",
     "vtkMRMLScalarBarDisplayableManager", "vtkMRMLSegmentationsDisplayableManager2D",
-    "vtkMRMLMarkupsDisplayableManager",
+    "vtkMRMLMarkupsDisplayableManager", "vtkMRMLColorLegendDisplayableManager",
 )  # fmt: skip
 _3D_MANAGERS = (
     "vtkMRMLCameraDisplayableManager", "vtkMRMLViewDisplayableManager", "vtkMRMLModelDisplayableManager",

@@ -47,6 +47,9 @@ def test_results_are_compared_with_the_expert_of_their_own_volume(results):
     assert compared[1].dice == 1.0 and compared[1].measured_ml == compared[1].reference_ml > 0
     assert compared[0].dice is not None and compared[0].dice < 0.9
     assert compared[0].measured_ml < compared[0].reference_ml
+    assert (compared[1].hausdorff_95_mm, compared[1].surface_distance_mm) == (0.0, 0.0)
+    assert compared[0].hausdorff_95_mm == pytest.approx(8**0.5)  # voxels of 2 mm that touch by an edge
+    assert compared[0].surface_distance_mm is not None and 1.5 < compared[0].surface_distance_mm < 2
 
 
 def test_the_table_and_the_plots_hold_bland_and_altmans_numbers(results):

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import slicer
 import vtk
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from slicer.i18n import tr as _
 
 from ..errors import InputError
+from ..imaging.geometry import Geometry
 from ..text.numbers import for_programs
+from .aside import aside
+from .jobs import Job, Steps
+from .result_staging import segmentNames
 from .results import organVolumes
 from .segmentation_nodes import Organ, organMasks, organsNamed
 from .study_nodes import volumeOf
@@ -31,13 +37,23 @@ _MADE = "USLabelEfficientSeg.Agreement"  # references to everything else that be
 
 @dataclass(frozen=True)
 class Comparison:
-    """One organ of one result and its reference; `dice` is None where only its volume is known."""
+    """One organ of one result and its reference.
+
+    Attributes:
+        case, organ: names.
+        measured_ml: the volume to report.
+        reference_ml: of the reference.
+        dice: overlap; None where only the volume of the reference is known.
+        hausdorff_95_mm, surface_distance_mm: between the surfaces; None likewise, nan where one of both is empty.
+    """
 
     case: str
     organ: str
     measured_ml: float
     reference_ml: float
     dice: float | None = None
+    hausdorff_95_mm: float | None = None
+    surface_distance_mm: float | None = None
 
 
 def compare(
@@ -45,7 +61,25 @@ def compare(
     referenceNodes: Sequence[MrmlNode] = (),
     referenceVolumesMl: Mapping[str, Mapping[str, float]] | None = None,
 ) -> list[Comparison]:
-    """Compare results with references, organ by organ.
+    """Compare results with references, organ by organ; see `comparing`, which does it in steps."""
+    steps = comparing(segmentationNodes, referenceNodes, referenceVolumesMl)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            compared: list[Comparison] = end.value
+            return compared
+
+
+def comparing(
+    segmentationNodes: Sequence[MrmlNode],
+    referenceNodes: Sequence[MrmlNode] = (),
+    referenceVolumesMl: Mapping[str, Mapping[str, float]] | None = None,
+    job: Job | None = None,
+) -> Steps:
+    """Steps that compare results with references, organ by organ; returns a `Comparison` of each.
+
+    Distances of surfaces are computed beside the event loop, because they take long for large organs.
 
     Args:
         segmentationNodes: results, each with a volume that it belongs to.
@@ -53,39 +87,74 @@ def compare(
             Organs are recognised by the names of their segments; organs without a counterpart are left out.
         referenceVolumesMl: volumes of another measurement by the name of the result or its volume, and by organ; they
             take precedence over reference segmentations.
+        job: is told how much is done.
 
     Raises:
         InputError: a reference was drawn on a volume without a result, or no organ has a reference.
     """
-    from ..evaluation.metrics import dice
-
     volumes_ml = referenceVolumesMl or {}
     known = {volumeOf(node).GetID() for node in segmentationNodes}
     for node in referenceNodes:
         if volumeOf(node).GetID() not in known:
             problem = "was drawn on a volume that has no segmentation by this module"
             raise InputError(node.GetName(), problem, "segment that volume first, or untick the reference")
-    compared = []
-    for node in segmentationNodes:
+    compared: list[Comparison] = []
+    for number, node in enumerate(segmentationNodes):
+        if job is not None:
+            job.progress = number / len(segmentationNodes)
         volume_node = volumeOf(node)
         given = volumes_ml.get(node.GetName()) or volumes_ml.get(volume_node.GetName()) or {}
-        found = {row.organ: row for row in organVolumes(node)}
-        true_ml, overlap = dict[str, float](), dict[str, float]()
-        for reference in (one for one in referenceNodes if volumeOf(one) is volume_node):
-            shared = [Organ(name, (0, 0, 0)) for name in _segment_names(reference) if name in found]
-            masks, true_masks = (organMasks(one, volume_node, shared) for one in (node, reference))
-            for name, mask in true_masks.items():
-                true_ml[name] = int(mask.sum()) * worldGeometry(volume_node).voxel_volume_ml
-                overlap[name] = dice(masks[name], mask)
-        true_ml |= {name: ml for name, ml in given.items() if name in found}
-        compared += [
-            Comparison(node.GetName(), name, found[name].volume_ml, ml, overlap.get(name))
-            for name, ml in true_ml.items()
-        ]
+        own = [one for one in referenceNodes if volumeOf(one) is volume_node]
+        compared += yield from _comparing_one(node, own, given)
     if not compared:
         problem = "share no case and organ with the segmentations"
         raise InputError("references", problem, "name cases and segments as the segmentations do")
     return compared
+
+
+def _comparing_one(
+    node: MrmlNode, references: Sequence[MrmlNode], given_ml: Mapping[str, float]
+) -> Generator[None, None, list[Comparison]]:
+    """Steps that compare one result."""
+    found = {row.organ: row for row in organVolumes(node)}
+    yield
+    compared: dict[str, Comparison] = {}
+    for reference in references:
+        for pair in _pairs(node, reference, list(found)):
+            measured = partial(pair.measured, node.GetName(), found[pair.organ].volume_ml)
+            compared[pair.organ] = yield from aside(measured)
+    for name, ml in given_ml.items():
+        if name in found:
+            alone = Comparison(node.GetName(), name, found[name].volume_ml, ml)
+            compared[name] = replace(compared[name], reference_ml=ml) if name in compared else alone
+    return list(compared.values())
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """The masks (I, J, K) of an organ in a result and in its reference, on the same grid."""
+
+    organ: str
+    found: NDArray[np.bool_]
+    true: NDArray[np.bool_]
+    geometry: Geometry
+
+    def measured(self, case: str, volume_ml: float) -> Comparison:
+        """What they have in common; touches no node, so that a thread may do it."""
+        from ..evaluation.metrics import dice, surface_distances
+
+        distances = surface_distances(self.found, self.true, self.geometry.spacing)
+        true_ml = int(self.true.sum()) * self.geometry.voxel_volume_ml
+        overlap = dice(self.found, self.true)
+        return Comparison(case, self.organ, volume_ml, true_ml, overlap, distances.hausdorff_95, distances.average)
+
+
+def _pairs(node: MrmlNode, reference: MrmlNode, organs: Sequence[str]) -> list[_Pair]:
+    volume_node = volumeOf(node)
+    shared = [Organ(name, (0, 0, 0)) for name in segmentNames(reference) if name in organs]
+    masks, true_masks = (organMasks(one, volume_node, shared) for one in (node, reference))
+    geometry = worldGeometry(volume_node)
+    return [_Pair(organ.name, masks[organ.name], true_masks[organ.name], geometry) for organ in shared]
 
 
 def agreementNodes(compared: Sequence[Comparison], tableNode: MrmlNode | None = None) -> MrmlNode:
@@ -118,11 +187,6 @@ def agreementNodes(compared: Sequence[Comparison], tableNode: MrmlNode | None = 
     return tableNode
 
 
-def _segment_names(node: MrmlNode) -> list[str]:
-    segmentation = node.GetSegmentation()
-    return [segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())]
-
-
 def _statistics(rows: Sequence[Comparison]) -> VolumeAgreement | None:
     from ..evaluation.agreement import MINIMAL_CASES, volume_agreement
 
@@ -133,7 +197,6 @@ def _statistics(rows: Sequence[Comparison]) -> VolumeAgreement | None:
 
 def _row(organ: str, rows: Sequence[Comparison], found: VolumeAgreement | None) -> dict[str, str]:
     """Cells of an organ by their heading."""
-    overlaps = [row.dice for row in rows if row.dice is not None]
     bias = np.mean([row.measured_ml - row.reference_ml for row in rows])
     limits = None if found is None else found.limits_ml
     return {
@@ -144,8 +207,16 @@ def _row(organ: str, rows: Sequence[Comparison], found: VolumeAgreement | None) 
         "Upper limit [ml]": "" if limits is None else _ml(limits.upper.value),
         "ICC(2,1)": "" if found is None else f"{found.absolute.value:.3f}",
         "ICC(3,1)": "" if found is None else f"{found.consistency.value:.3f}",
-        "Mean Dice": f"{np.mean(overlaps):.3f}" if overlaps else "",
+        "Mean Dice": _mean([row.dice for row in rows], "{:.3f}"),
+        "Mean HD95 [mm]": _mean([row.hausdorff_95_mm for row in rows], "{:.2f}"),
+        "Mean surface distance [mm]": _mean([row.surface_distance_mm for row in rows], "{:.2f}"),
     }
+
+
+def _mean(values: Sequence[float | None], form: str) -> str:
+    """Over the cases in which a value is known and defined."""
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    return form.format(np.mean(known)) if known else ""
 
 
 def _ml(value: float) -> str:

@@ -1,7 +1,8 @@
-"""Step 4, Results: organ volumes in millilitres, as table, CSV, report and DICOM, and beside references."""
+"""Step 4, Results: organ volumes as cards and as a table, where the model is least sure, CSV, report and DICOM."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,86 +11,188 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..disk.study_layout import REPORT_NAME
-from ..measurement.flags import Flag
-from ..text.numbers import MILLILITRE, VolumeUnit, volume_unit
+from ..text.numbers import MILLILITRE, VolumeUnit
 from . import study_jobs, study_nodes
-from .agreement import BLAND_ALTMAN, agreementNodes, compare
 from .dependencies import ensureDependencies
 from .dicom_results import cameAsDicom, exportDicom
+from .job_bar import JobBar
 from .jobs import Job
-from .node_measurements import EDITED
+from .organ_cards import OrganCards
+from .result_reports import writeReport
 from .results import computeVolumes
-from .section import Section, allow, checked_nodes, fill_node_list, fill_table, on_click, set_headings, tell
-from .tables_and_plots import CASE, CAUTIONS, HIGH, LOW, ORGAN, OUTLINE, VOLUME, showChart
+from .results_table import ResultRow, headings, rows_of, unit_of
+from .section import Section, allow, fill_table, on_click, reported, set_headings, tell
+from .uncertainty_view import UncertaintyView
+from .unsure_slices import show_least_sure
 
 if TYPE_CHECKING:
     from .panel import Panel
 
-CAUTIONS_COLUMN = 5  # of the table in the panel
+JOBS = ("segment", "report", "export-dicom", "compare", "calibrate")
+_MOST_ROWS = 20  # that are shown without scrolling
+_WIDEST_CAUTIONS = 13  # characters; longer ones are wrapped
 
 
 class MeasureSection(Section):
-    """Measures what this module has segmented."""
+    """Shows what this module has found, and gives it away."""
 
     def __init__(self, panel: Panel) -> None:
         super().__init__(panel)
         ui = self.ui
-        self._measured: list[Any] = []
-        set_headings(ui.volumesTable, _headings(MILLILITRE))
-        ui.volumesTable.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.ResizeToContents)
-        set_headings(
-            ui.agreementTable, [_("Organ"), _("Cases"), _("Bias, ml"), _("Limits, ml"), _("ICC(2,1)"), _("Dice")]
-        )
+        self.bar = JobBar(panel, ui.resultsJobRow, ui.resultsProgress, ui.cancelResultsButton, ui.resultsStatus, JOBS)
+        self._cards = OrganCards(ui.cardsContainer)
+        self._uncertainty = UncertaintyView()
+        self._rows: list[ResultRow] = []
+        self._case = ""  # that the cards are about
+        self._make_table()
         ui.volumesTable.connect("cellClicked(int,int)", self._on_row)
-        ui.referenceList.connect("itemChanged(QListWidgetItem*)", lambda item: self.panel.refresh_soon())
-        ui.referenceFileEdit.connect("currentPathChanged(QString)", lambda path: self.panel.refresh_soon())
+        ui.volumesTable.connect("itemSelectionChanged()", self._on_selection)
+        ui.uncertaintyCheckBox.connect("toggled(bool)", lambda shown: self.panel.refresh_soon())
+        self.signals.segmented.connect(lambda nodes: self._measure())
         for button, action in (
             (ui.measureButton, self._measure),
             (ui.saveCsvButton, self._save),
             (ui.reportButton, self._report),
             (ui.dicomButton, self._export_dicom),
-            (ui.agreementButton, self._compare),
         ):
-            on_click(button, ui.measureStatus, action)
+            on_click(button, ui.resultsStatus, action)
 
-    def segmentations(self) -> list[Any]:
-        """The segmentations that can be measured: made by this module, with their volume in the scene."""
-        made = study_nodes.madeFor(None, study_nodes.RESULT)
-        return [node for node in made if study_nodes.volumeOf(node) is not None]
+    def done(self) -> bool:
+        """Whether there are results."""
+        return bool(self._rows)
 
     def refresh(self) -> None:
-        """Show the table and what can be done with it."""
-        ui, session, table = self.ui, self.panel.session, self.panel.parameters.volumesTable
-        self._measured = [node for node in self._measured if study_nodes.inScene(node)]
-        unit = MILLILITRE if table is None else _unit_of(table)
-        rows = [] if table is None else [_cells(table, row, unit) for row in range(table.GetNumberOfRows())]
-        ui.volumesTable.setHorizontalHeaderLabels(_headings(unit))
-        fill_table(ui.volumesTable, rows)
-        nothing = None if self.segmentations() else _("There is no segmentation yet; press Segment first.")
+        """Show cards and table, and what can be done with them."""
+        ui = self.ui
+        rows = rows_of(self.panel.parameters.volumesTable)
+        ui.resultsHelp.visible = not rows
+        for widget in (ui.volumesTable, ui.uncertaintyRow):
+            widget.visible = bool(rows)
+        if rows != self._rows:
+            self._fill(rows)
+        self._show_cards()
+        nothing = None if study_nodes.results() else _("There is no segmentation yet.")
         allow(ui.measureButton, _("Measure all segmentations that this module has made."), nothing)
-        allow(ui.saveCsvButton, _("Save the table for a spreadsheet."), None if rows else _("Measure first."))
-        self._refresh_dicom(nothing)
-        self._refresh_agreement(nothing)
-        untrained = None
-        if session is None or session.model is None:
-            untrained = self.panel.why_no_study() or _("The study is not trained to the end yet; see step 3.")
+        allow(ui.saveCsvButton, _("Save the table for a spreadsheet."), None if rows else _("There is no result yet."))
         allow(
             ui.reportButton,
             _(
-                "Segment the study's volumes anew, and write pictures, organ volumes, intervals and all settings to "
-                "one file, without your corrections by hand."
+                "Write what the table shows, with pictures, intervals and all settings, to one file. Organs that you "
+                "have corrected say so, and have no interval."
             ),
-            untrained or self.panel.why_busy(),
+            nothing or self.panel.why_busy(),
         )
+        self._refresh_dicom(nothing)
+        ui.uncertaintyLegend.visible = self._uncertainty.update(self.panel.parameters.uncertainty)
+        self.bar.refresh()
+
+    def show_progress(self) -> None:
+        """How far the running work is; called many times a second."""
+        self.bar.show_progress()
+
+    def leave(self) -> None:
+        """Other modules find the views as their users know them."""
+        self._uncertainty.update(wanted=False)
+
+    # The table and the cards
+
+    def _make_table(self) -> None:
+        table = self.ui.volumesTable
+        set_headings(table, headings(MILLILITRE))
+        header = table.horizontalHeader()
+        header.setSectionResizeMode(0, qt.QHeaderView.Fixed)
+        header.setSectionResizeMode(1, qt.QHeaderView.Stretch)
+        table.setWordWrap(True)
+
+    def _fill(self, rows: Sequence[ResultRow]) -> None:
+        """Fill the table, as high as its rows, and keep the case that is looked at."""
+        table = self.ui.volumesTable
+        self._rows = list(rows)
+        unit = unit_of(rows)
+        table.setHorizontalHeaderLabels(headings(unit))
+        fill_table(table, [row.cells(unit) for row in rows])
+        for number, row in enumerate(rows):
+            told = "\n".join([f"{row.scan}, {row.organ}", *row.sentences])
+            for column in range(table.columnCount):
+                table.item(number, column).setToolTip(told)
+        cases = [row.case for row in rows]
+        if self._case not in cases:
+            self._case = cases[0] if cases else ""
+        self._fit_table()
+
+    def _fit_table(self) -> None:
+        """As high as its rows: all are seen, up to a number."""
+        table = self.ui.volumesTable
+        metrics = table.fontMetrics()
+        widest = "x" * _WIDEST_CAUTIONS if any(row.cautions for row in self._rows) else ""
+        table.setColumnWidth(0, max(map(metrics.horizontalAdvance, (widest, f"{_('Cautions')}xxx"))))
+        table.resizeRowsToContents()
+        heights = [table.rowHeight(row) for row in range(min(table.rowCount, _MOST_ROWS))]
+        table.setFixedHeight(table.horizontalHeader().sizeHint.height() + sum(heights) + 2 * table.frameWidth + 2)
+
+    def _show_cards(self) -> None:
+        """The organs of the case that is looked at."""
+        largest: dict[str, float] = {}
+        for row in self._rows:
+            end = row.volume_ml if row.interval_ml is None else max(row.interval_ml[1], row.volume_ml)
+            largest[row.organ] = max(largest.get(row.organ, 0.0), end)
+        own = [row for row in self._rows if row.case == self._case]
+        tell(self.ui.cardsCaption, own[0].scan if own else "")
+        self.ui.cardsCaption.visible = bool(own)
+        self._cards.show(own, self._unit(), largest, self._colours())
+
+    def _unit(self) -> VolumeUnit:
+        return unit_of(self._rows)
+
+    def _colours(self) -> dict[str, tuple[float, float, float]]:
+        node = self._result(self._case)
+        if node is None:
+            return {}
+        segmentation = node.GetSegmentation()
+        segments = [segmentation.GetNthSegment(n) for n in range(segmentation.GetNumberOfSegments())]
+        return {segment.GetName(): tuple(segment.GetColor()) for segment in segments}
+
+    def _result(self, case: str) -> Any:
+        """The segmentation node of a row, None when it was removed."""
+        return next((node for node in study_nodes.results() if node.GetName() == case), None)
+
+    def _on_selection(self) -> None:
+        row = self.ui.volumesTable.currentRow()
+        if 0 <= row < len(self._rows):
+            self._on_row(row)
+
+    def _on_row(self, number: int) -> None:
+        """Look at an organ: its card, and the slice where the model is least sure of it."""
+        if self.panel.parameters is None or number >= len(self._rows):
+            return
+        row = self._rows[number]
+        self._case = row.case
+        with reported(self.ui.resultsStatus):
+            self._look_at(row)
+        self.panel.refresh()
+
+    def _look_at(self, row: ResultRow) -> None:
+        node = self._result(row.case)
+        if node is None:
+            tell(self.ui.resultsStatus, _("This segmentation is no longer in the scene; measure again."))
+            return
+        session = self.panel.session
+        slicer.util.setSliceViewerLayers(background=study_nodes.volumeOf(node), fit=True)
+        study_nodes.showOnly(node)
+        known = show_least_sure(node, row.organ, 2 if session is None else session.study.slice_axis)
+        text = _("The red view shows the slice where the model is least sure of {organ}.")
+        if not known:
+            text = _("There is no uncertainty map; the views show the middle of {organ}.")
+        tell(self.ui.resultsStatus, text.format(organ=row.organ))
+
+    # What the user does
 
     def _measure(self) -> None:
+        """Bring the table up to date with the segments as they are now."""
         parameters = self.panel.parameters
-        parameters.volumesTable = computeVolumes(self.segmentations(), parameters.volumesTable)
-        text = _(
-            "Outline volume: counted voxels. Without probabilities it is the volume, too. Click a row for cautions."
-        )
-        tell(self.ui.measureStatus, text)
-        self.panel.refresh()
+        if parameters is not None:
+            parameters.volumesTable = computeVolumes(study_nodes.results(), parameters.volumesTable)
+            self.panel.refresh()
 
     def _save(self) -> None:
         path = qt.QFileDialog.getSaveFileName(
@@ -100,24 +203,47 @@ class MeasureSection(Section):
 
     def save(self, path: Path) -> None:
         """Save the table as CSV."""
+        self._measure()
         slicer.util.saveNode(self.panel.parameters.volumesTable, str(path))
-        tell(self.ui.measureStatus, _("Saved {path}.").format(path=path))
+        tell(self.ui.resultsStatus, _("Saved {path}.").format(path=path))
 
     def _report(self) -> None:
-        session = self.panel.session
-        assert session is not None
-        output, pdf = session.folder / REPORT_NAME, self.ui.pdfCheckBox.checked
-        job = Job(_("Writing the report"), lambda job: study_jobs.report(job, session, output, pdf), "report")
+        session, pdf = self.panel.session, self.ui.pdfCheckBox.checked
+        output = self._report_place()
+        if output is None:
+            return
+        ensureDependencies()
+        self._measure()  # the report is of the segments as they are now, and so must the table be
+        nodes = study_nodes.results()
+        own = session is not None and any(
+            node.GetAttribute(study_nodes.STUDY) == session.study.summary()["created"] for node in nodes
+        )
+        study = session.folder if session is not None and own and session.model is not None else None
+        logs = self._logs()
+        job = Job(_("Writing the report"), lambda job: writeReport(job, nodes, output, logs, study, pdf), "report")
 
         def done(job: Job) -> str:
             qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(job.result)))
             return _("Report: {path}").format(path=job.result)
 
-        self.panel.run(job, self.ui.measureStatus, done)
+        self.panel.run(job, self.ui.resultsStatus, done)
+
+    def _report_place(self) -> Path | None:
+        """Beside the study, or where the user wants it if no study is open."""
+        if self.panel.session is not None:
+            return self.panel.session.folder / REPORT_NAME
+        path = qt.QFileDialog.getSaveFileName(
+            slicer.util.mainWindow(), _("Write report"), REPORT_NAME, _("Reports (*.html)")
+        )
+        return Path(path) if path else None
+
+    def _logs(self) -> Path:
+        session = self.panel.session
+        return session.logs if session is not None else study_jobs.logsOfNoStudy()
 
     def _refresh_dicom(self, nothing: str | None) -> None:
         none_came = None
-        if not any(cameAsDicom(study_nodes.volumeOf(node)) for node in self.segmentations()):
+        if not any(cameAsDicom(study_nodes.volumeOf(node)) for node in study_nodes.results()):
             none_came = _("No segmented volume was loaded from DICOM.")
         allow(
             self.ui.dicomButton,
@@ -130,98 +256,12 @@ class MeasureSection(Section):
         if not path:
             return
         ensureDependencies()
-        nodes = [node for node in self.segmentations() if cameAsDicom(study_nodes.volumeOf(node))]
-        session = self.panel.session
-        logs = session.logs if session is not None else study_jobs.logsOfNoStudy()
+        self._measure()
+        nodes = [node for node in study_nodes.results() if cameAsDicom(study_nodes.volumeOf(node))]
+        logs = self._logs()
         job = Job(_("Exporting DICOM"), lambda job: exportDicom(job, nodes, Path(path), logs), "export-dicom")
 
         def done(job: Job) -> str:
             return _("{count} DICOM files in {path}.").format(count=len(job.result), path=path)
 
-        self.panel.run(job, self.ui.measureStatus, done)
-
-    def references(self) -> list[Any]:
-        """Segmentations that may be an expert's: drawn on a volume, and not by this module."""
-        return [
-            node
-            for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
-            if node.GetAttribute(study_nodes.ROLE) is None
-            and not node.GetHideFromEditors()
-            and study_nodes.volumeOf(node) is not None
-        ]
-
-    def _refresh_agreement(self, nothing: str | None) -> None:
-        ui, table = self.ui, self.panel.parameters.agreementTable
-        fill_node_list(ui.referenceList, self.references(), checked_nodes(ui.referenceList), [])
-        fill_table(ui.agreementTable, [] if table is None else _agreement_cells(table))
-        missing = None
-        if not checked_nodes(ui.referenceList) and not ui.referenceFileEdit.currentPath:
-            missing = _("Tick a segmentation by an expert, or choose a table of reference volumes.")
-        tip = _("Show a Bland-Altman plot, a scatter plot and the limits of agreement.")
-        allow(ui.agreementButton, tip, nothing or missing)
-
-    def _compare(self) -> None:
-        from ..evaluation.reference_volumes import read_reference_volumes
-
-        parameters, file = self.panel.parameters, self.ui.referenceFileEdit.currentPath
-        volumes_ml = read_reference_volumes(Path(file)) if file else {}
-        compared = compare(self.segmentations(), checked_nodes(self.ui.referenceList), volumes_ml)
-        parameters.agreementTable = table = agreementNodes(compared, parameters.agreementTable)
-        showChart(table.GetNodeReference(BLAND_ALTMAN))
-        cases = len({one.case for one in compared})
-        text = _("Compared {cases} segmentations. The plot view offers the scatter plot, too.").format(cases=cases)
-        tell(self.ui.measureStatus, text)
-        self.panel.refresh()
-
-    def _on_row(self, row: int, _column: int) -> None:
-        table = self.panel.parameters.volumesTable
-        name = table.GetCellText(row, table.GetColumnIndex(CASE))
-        for node in self.segmentations():
-            if node.GetName() == name:
-                slicer.util.setSliceViewerLayers(background=study_nodes.volumeOf(node), fit=True)
-                study_nodes.showOnly(node)
-        cautions = self.ui.volumesTable.item(row, CAUTIONS_COLUMN).text()
-        tell(self.ui.measureStatus, " ".join(_sentence(caution) for caution in cautions.split(", ") if caution))
-
-
-def _headings(unit: VolumeUnit) -> list[str]:
-    volumes = (_("Volume"), _("Outline"), _("90 % interval"))
-    return [_("Segmentation"), _("Organ"), *(f"{name},\n{unit.name}" for name in volumes), _("Cautions")]
-
-
-def _unit_of(table: Any) -> VolumeUnit:
-    column = table.GetColumnIndex(VOLUME)
-    return volume_unit(float(table.GetCellText(row, column)) for row in range(table.GetNumberOfRows()))
-
-
-def _cells(table: Any, row: int, unit: VolumeUnit) -> list[str]:
-    """Segmentation, organ, volume and outline volume, interval, and cautions of a row of the table node."""
-    columns = {table.GetColumnName(column): column for column in range(table.GetNumberOfColumns())}
-    names = (CASE, ORGAN, VOLUME, OUTLINE, LOW, HIGH, CAUTIONS)
-    name, organ, *volumes, low, high, cautions = (
-        table.GetCellText(row, columns[n]) if n in columns else "" for n in names
-    )
-    # A narrow panel hides the last column: why an edited organ has no interval must be seen without scrolling.
-    missing = EDITED if EDITED in cautions else "–"
-    case = name.replace(" segmentation", "")  # all are; the panel has no room for it
-    volumes = [unit.text(float(ml)) if ml else "" for ml in volumes]
-    interval = f"{unit.text(float(low))} … {unit.text(float(high))}" if low else missing
-    return [case, organ, *volumes, interval, cautions]
-
-
-def _sentence(caution: str) -> str:
-    """The meaning of a caution in the table."""
-    if caution == EDITED:
-        return _("It was edited since the model found it, so its outline volume counts and there is no interval.")
-    return Flag(caution.replace(" ", "_")).sentence
-
-
-def _agreement_cells(table: Any) -> list[list[str]]:
-    """Organ, cases, bias, limits of agreement, ICC and Dice of a row of the table node."""
-    rows = []
-    for row in range(table.GetNumberOfRows()):
-        organ, cases, bias, lower, upper, absolute, _consistency, overlap = (
-            table.GetCellText(row, column) for column in range(table.GetNumberOfColumns())
-        )
-        rows.append([organ, cases, bias, f"{lower} … {upper}" if lower else "–", absolute or "–", overlap or "–"])
-    return rows
+        self.panel.run(job, self.ui.resultsStatus, done)

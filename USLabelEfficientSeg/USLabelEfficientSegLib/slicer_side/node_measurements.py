@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,13 @@ from ..measurement.organ import OrganMeasurement
 from ..measurement.quantities import in_words_of_today
 from ..measurement.volumes import OrganVolume
 
+if TYPE_CHECKING:
+    from ..measurement.record import Maker
+
 MrmlNode = Any
 
 MEASURED = "USLabelEfficientSeg.Measured"  # attribute: for each organ what was measured, and the digest of its voxels
+MAKER = "USLabelEfficientSeg.Maker"  # attribute: checksums of the image and the model that it was made of
 EDITED = Flag.EDITED.value  # of a segment that was drawn or corrected since
 
 
@@ -42,6 +46,7 @@ def keepMeasured(
     rows: Sequence[OrganMeasurement],
     masks: Mapping[str, NDArray[np.bool_]],
     voxelMl: float,
+    maker: Maker | None = None,
 ) -> None:
     """Keep the measurements of a result with its node.
 
@@ -49,12 +54,29 @@ def keepMeasured(
         rows: an organ each.
         masks: (I, J, K) of each organ as the model has made it.
         voxelMl: volume of a voxel in ml that the rows were measured with.
+        maker: of the result, if it is known.
     """
     kept = {
         row.organ: {"voxels_sha256": digest(masks[row.organ]), "voxel_ml": voxelMl, "measured": asdict(row)}
         for row in rows
     }
     segmentationNode.SetAttribute(MEASURED, json.dumps(kept))
+    segmentationNode.SetAttribute(MAKER, None if maker is None else json.dumps(asdict(maker)))
+
+
+def makerOf(segmentationNode: MrmlNode) -> Maker:
+    """The image and the model that a result was made of, as far as they are known."""
+    from ..imaging.checksums import VoxelChecksum
+    from ..measurement.record import UNKNOWN, Maker
+
+    kept = json.loads(segmentationNode.GetAttribute(MAKER) or "null")
+    if kept is None:
+        return UNKNOWN
+    image = kept["image"]
+    if image is not None:
+        first, i, j, k = (tuple(point) for point in image["corners_lps_mm"])
+        image = VoxelChecksum(image["sha256"], tuple(image["shape"]), (first, i, j, k))
+    return Maker(image, kept["model_sha256"])
 
 
 def measuredOf(
@@ -66,13 +88,23 @@ def measuredOf(
         masks: (I, J, K) of the organs as they are now; organs that no model has measured are left out.
         voxelMl: volume of a voxel in ml as it is now: under another transform volumes change in proportion.
     """
-    kept = json.loads(segmentationNode.GetAttribute(MEASURED) or "{}")
-    found: dict[str, OrganMeasurement | None] = {}
-    for organ, mask in masks.items():
-        if organ in kept:
-            same = kept[organ]["voxels_sha256"] == digest(mask)
-            found[organ] = _scaled(kept[organ]["measured"], voxelMl / kept[organ]["voxel_ml"]) if same else None
-    return found
+    kept, made = _kept(segmentationNode), measuredAsMade(segmentationNode, voxelMl)
+    return {
+        organ: made[organ] if kept[organ]["voxels_sha256"] == digest(mask) else None
+        for organ, mask in masks.items()
+        if organ in kept
+    }
+
+
+def measuredAsMade(segmentationNode: MrmlNode, voxelMl: float) -> dict[str, OrganMeasurement]:
+    """Likewise of all organs as the model made them, whatever has become of their segments."""
+    kept = _kept(segmentationNode)
+    return {organ: _scaled(one["measured"], voxelMl / one["voxel_ml"]) for organ, one in kept.items()}
+
+
+def _kept(segmentationNode: MrmlNode) -> dict[str, Any]:
+    kept: dict[str, Any] = json.loads(segmentationNode.GetAttribute(MEASURED) or "{}")
+    return kept
 
 
 def _scaled(measured: dict[str, Any], factor: float) -> OrganMeasurement:

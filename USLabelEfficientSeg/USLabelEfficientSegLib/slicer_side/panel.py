@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 
 from ..disk.study_layout import MANIFEST_NAME
 from ..errors import InputError
+from .agreement_section import AgreementSection
 from .data_section import DataSection
 from .dependencies import missingRequirements
 from .environment_section import EnvironmentSection
@@ -56,10 +57,11 @@ class Panel:
         self.train = TrainSection(self)
         self.segment = SegmentSection(self)
         self.measure = MeasureSection(self)
+        self.agreement = AgreementSection(self)
         self.improve = ImproveSection(self)
         self.environment = EnvironmentSection(self, environment)
         self.sections: list[Section] = [
-            self.data, self.labels, self.train, self.segment, self.measure, self.improve,
+            self.data, self.labels, self.train, self.segment, self.measure, self.agreement, self.improve,
             self.environment,
         ]  # fmt: skip
         self.steps = StepByStep(
@@ -196,5 +198,5 @@ class Panel:
     def _on_progress(self) -> None:
         if self.parameters is not None:
             self.train.show_progress()
-            self.segment.show_progress()
+            self.measure.show_progress()
             self.environment.show_progress()

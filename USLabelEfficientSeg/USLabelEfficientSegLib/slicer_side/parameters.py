@@ -21,8 +21,8 @@ class Preset(Enum):
         """What the panel calls it."""
         return {
             "quick": _("Quick – a laptop will do"),
-            "standard": _("Standard – workstation with graphics card"),
-            "full": _("Full – as published, days on a graphics card"),
+            "standard": _("Standard – for graphics cards"),
+            "full": _("Full – days on graphics cards"),
         }[self.value]
 
 
@@ -35,8 +35,8 @@ class Method(Enum):
     def label(self) -> str:
         """What the panel calls it."""
         return {
-            "cross-dimensional": _("CDKD: a slice teacher guides a 3-D student"),
-            "information-divergence": _("IDL: slice networks teach each other first"),
+            "cross-dimensional": _("CDKD: a teacher without labels"),
+            "information-divergence": _("IDL: two slice networks"),
         }[self.value]
 
 
@@ -82,7 +82,8 @@ class USLabelEfficientSegParameterNode:
     anew - Whether the next training starts anew instead of continuing from the current model.
     preview - Whether the latest prediction is shown while training runs.
     volumesToSegment, modelSource, modelFile - What is segmented, with which model.
-    uncertainty, show3D - What to add to a segmentation.
+    uncertainty - Whether the uncertainty is laid over the volumes in the views.
+    show3D - Whether segmentations are shown in 3-D.
     volumesTable, lossChart, agreementTable - Nodes that show results.
     """
 
@@ -104,7 +105,7 @@ class USLabelEfficientSegParameterNode:
     volumesToSegment: list[vtkMRMLScalarVolumeNode]
     modelSource: ModelSource = ModelSource.STUDY
     modelFile: str
-    uncertainty: bool = True
+    uncertainty: bool = False
     show3D: bool = True
     volumesTable: vtkMRMLTableNode
     lossChart: vtkMRMLPlotChartNode

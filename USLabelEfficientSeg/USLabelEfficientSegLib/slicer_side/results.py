@@ -11,10 +11,10 @@ import slicer
 
 from ..errors import InputError
 from .jobs import Job, Steps, WorkError
-from .node_measurements import EDITED, ResultVolume, keepMeasured, measuredOf
+from .node_measurements import EDITED, ResultVolume, keepMeasured, measuredAsMade, measuredOf
 from .segmentation_nodes import Organ, organMasks, organsNamed, segmentationFromLabelMap
 from .study_jobs import stage, temporaryFolder
-from .study_nodes import RESULT, UNCERTAINTY, attach, inScene, isShown, madeFor, volumeOf
+from .study_nodes import RESULT, STUDY, UNCERTAINTY, attach, inScene, isShown, madeFor, volumeOf
 from .tables_and_plots import uncertaintyNode, volumesTableNode
 from .volume_nodes import geometryOfNode, worldGeometry
 from .worker import Worker
@@ -32,7 +32,9 @@ class SegmentationRequest:
         uncertainty: add the uncertainty as a volume node.
         show3D: show the organs in the 3-D view.
         replace: remove earlier results of the same volume; by default both are kept.
+        keepEdited: among these, keep those that were corrected by hand.
         device: where to compute.
+        study: which study's model it is, by the time of its creation; "" for a model file.
     """
 
     model: Path
@@ -40,7 +42,9 @@ class SegmentationRequest:
     uncertainty: bool = True
     show3D: bool = True
     replace: bool = False
+    keepEdited: bool = False
     device: str = "auto"
+    study: str = ""
 
 
 def segment(job: Job, volumeNodes: Sequence[MrmlNode], request: SegmentationRequest, logs: Path) -> Steps:
@@ -139,9 +143,10 @@ def _result(file: Path, volumeNode: MrmlNode, request: SegmentationRequest) -> M
     from ..imaging.files import read_label_map, read_volume
     from ..measurement.measuring import of_kind, read_measurements_of
     from ..measurement.organ import OrganMeasurement
+    from ..measurement.record import read_record_of
 
-    label_map, measured = read_label_map(file), read_measurements_of(file)
-    if measured is None:
+    label_map, measured, record = read_label_map(file), read_measurements_of(file), read_record_of(file)
+    if measured is None or record is None or record.origin is None:
         raise InputError(volumeNode.GetName(), "was segmented, but not measured", "segment it again")
     rows = of_kind(measured, OrganMeasurement)
     if not label_map.geometry.same_grid(geometryOfNode(volumeNode)):
@@ -149,13 +154,14 @@ def _result(file: Path, volumeNode: MrmlNode, request: SegmentationRequest) -> M
     looks = {organ.name: organ for organ in request.organs}
     organs = [looks.get(organ.name, organ) for organ in organsNamed([row.organ for row in rows])]
     if request.replace:
-        for old in [*madeFor(volumeNode, RESULT), *madeFor(volumeNode, UNCERTAINTY)]:
-            slicer.mrmlScene.RemoveNode(old)
+        _remove_earlier(volumeNode, request.keepEdited)
     node = segmentationFromLabelMap(label_map.voxels, volumeNode, organs, f"{volumeNode.GetName()} segmentation")
     attach(node, volumeNode, RESULT)
+    if request.study:
+        node.SetAttribute(STUDY, request.study)
     node.SetDisplayVisibility(isShown(volumeNode))  # several volumes lie in the same place
     masks = {row.organ: label_map.voxels == row.label for row in rows}
-    keepMeasured(node, rows, masks, label_map.geometry.voxel_volume_ml)
+    keepMeasured(node, rows, masks, label_map.geometry.voxel_volume_ml, record.origin.maker)
     if request.uncertainty:
         values = read_volume(file.with_name(f"{file.name.removesuffix('.nrrd')}_uncertainty.nrrd")).voxels
         uncertainty = uncertaintyNode(values, volumeNode, f"{volumeNode.GetName()} uncertainty")
@@ -163,3 +169,18 @@ def _result(file: Path, volumeNode: MrmlNode, request: SegmentationRequest) -> M
     if request.show3D:
         node.CreateClosedSurfaceRepresentation()
     return node
+
+
+def _remove_earlier(volumeNode: MrmlNode, keepEdited: bool) -> None:
+    """Remove earlier results of a volume, and the uncertainty maps that belong to them."""
+    for old in madeFor(volumeNode, RESULT):
+        if not (keepEdited and isEdited(old)):
+            slicer.mrmlScene.RemoveNode(old)
+    for old in madeFor(volumeNode, UNCERTAINTY):
+        slicer.mrmlScene.RemoveNode(old)
+
+
+def isEdited(segmentationNode: MrmlNode) -> bool:
+    """Whether somebody has changed a result by hand since the model found it, or nobody knows how it was found."""
+    rows, made = organVolumes(segmentationNode), measuredAsMade(segmentationNode, 1.0)
+    return {row.organ for row in rows} != made.keys() or any(EDITED in row.cautions for row in rows)

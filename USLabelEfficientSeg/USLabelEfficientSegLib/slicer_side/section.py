@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     from .panel import Panel
 
 Widget = Any
+
+_RED_ON_LIGHT, _RED_ON_DARK, _MIDDLE_GREY = "#b3261e", "#ff8a80", 127
 
 
 class Section:
@@ -53,9 +54,16 @@ def allow(button: Widget, tip: str, reason: str | None = None) -> None:
 
 
 def tell(label: Widget, sentence: str, bad: bool = False) -> None:
-    """Show a sentence in a label; a bad one in red."""
-    text = html.escape(sentence)
-    label.text = f'<span style="color: #c0392b">{text}</span>' if bad and text else text
+    """Show a sentence in a label as it is, without markup; a bad one in red."""
+    label.setTextFormat(qt.Qt.PlainText)
+    label.styleSheet = f"color: {error_colour(label)}" if bad and sentence else ""
+    label.text = sentence
+
+
+def error_colour(widget: Widget) -> str:
+    """A red that is read on the background of a widget, in a light as in a dark theme (contrast above 4.5 to 1)."""
+    background = widget.palette.color(qt.QPalette.Window)
+    return _RED_ON_LIGHT if background.lightness() > _MIDDLE_GREY else _RED_ON_DARK
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Part of step 4, Results: find the organs in whole volumes."""
+"""Part of step 4, Results: find the organs in the study's volumes after training, and in other volumes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 
 from . import study_jobs, study_nodes
 from .dependencies import ensureDependencies
 from .jobs import Job
+from .model_choice import model_at
 from .results import SegmentationRequest, segment
 from .section import Section, allow, checked_nodes, fill_node_list, on_click, silent, tell, ultrasound_nodes
 from .slice_views import labelling_view
@@ -26,17 +28,11 @@ class SegmentSection(Section):
     def __init__(self, panel: Panel) -> None:
         super().__init__(panel)
         ui = self.ui
-        ui.modelFileEdit.nameFilters = [_("Trained model (*.safetensors)")]
         ui.segmentList.connect("itemChanged(QListWidgetItem*)", self._on_ticked)
         ui.modelFileEdit.connect("currentPathChanged(QString)", self._on_model_file)
-        on_click(ui.segmentButton, ui.segmentStatus, self._segment)
-        on_click(ui.cancelSegmentButton, ui.segmentStatus, self._cancel)
-
-    @property
-    def segmenting(self) -> Job | None:
-        """The segmentation that is running."""
-        job = self.panel.runner.job
-        return job if job is not None and job.running and job.kind == "segment" else None
+        on_click(ui.modelFolderButton, ui.resultsStatus, self._choose_folder)
+        on_click(ui.segmentButton, ui.resultsStatus, self._segment)
+        self.signals.trained.connect(self.segment_study)
 
     def ticked(self) -> list[Any]:
         """Volumes to segment."""
@@ -50,36 +46,40 @@ class SegmentSection(Section):
             with silent(ui.modelFileEdit):
                 ui.modelFileEdit.currentPath = parameters.modelFile
         from_file = parameters.modelSource.value == "file"
-        for widget in (ui.modelFileLabel, ui.modelFileEdit):
+        problem = model_at(parameters.modelFile).problem if from_file else ""
+        tell(ui.modelFileProblem, problem, bad=bool(parameters.modelFile))
+        for widget in (ui.modelFileLabel, ui.modelFileRow):
             widget.visible = from_file
+        ui.modelFileProblem.visible = bool(problem)
         allow(ui.segmentButton, _("Find the organs in the ticked volumes."), self.why_not())
-        job = self.segmenting
-        stopping = job is None or job.cancelling
-        allow(ui.cancelSegmentButton, _("Stop within two seconds."), _("Nothing is running.") if stopping else None)
-        ui.segmentProgress.visible = job is not None
-        self.show_progress()
 
     def why_not(self) -> str | None:
         """Why nothing can be segmented now."""
         if self.panel.why_busy():
             return self.panel.why_busy()
+        if self.panel.parameters.modelSource.value == "file":
+            problem = model_at(self.panel.parameters.modelFile).problem
+            return problem or self._nothing_ticked()
         if self._model() is None:
-            if self.panel.parameters.modelSource.value == "file":
-                return _("Choose a model file that exists first.")
             return self.panel.why_no_study() or _("The study is not trained to the end yet; see step 3.")
-        return None if self.ticked() else _("Tick a volume first.")
+        return self._nothing_ticked()
 
-    def show_progress(self) -> None:
-        """How many volumes are done; called many times a second."""
-        job = self.segmenting
-        if job is not None and job.progress is not None:
-            self.ui.segmentProgress.setValue(round(100 * job.progress))
+    def segment_study(self) -> None:
+        """A training is done: segment the volumes of the study that are loaded; corrections by hand are kept."""
+        session = self.panel.session
+        if session is None or session.model is None or self.panel.runner.busy:
+            return
+        nodes = [node for node in map(session.volumeNode, session.cases()) if node is not None]
+        if nodes:
+            self._start(nodes, session.model, replace=True, keep_edited=True)
+
+    def _nothing_ticked(self) -> str | None:
+        return None if self.ticked() else _("Tick a volume first.")
 
     def _model(self) -> Path | None:
         parameters, session = self.panel.parameters, self.panel.session
         if parameters.modelSource.value == "file":
-            path = Path(parameters.modelFile)
-            return path if parameters.modelFile and path.exists() else None
+            return model_at(parameters.modelFile).path
         return None if session is None else session.model
 
     def _on_ticked(self) -> None:
@@ -92,10 +92,14 @@ class SegmentSection(Section):
             self.panel.parameters.modelFile = path
             self.panel.refresh_soon()
 
+    def _choose_folder(self) -> None:
+        path = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Folder of a trained study"))
+        if path:
+            self.ui.modelFileEdit.currentPath = path
+
     def _segment(self) -> None:
-        parameters, session, model, nodes = self.panel.parameters, self.panel.session, self._model(), self.ticked()
+        nodes, model = self.ticked(), self._model()
         assert model is not None
-        ensureDependencies()
         replace = False
         earlier = [node for node in nodes if study_nodes.madeFor(node, study_nodes.RESULT)]
         if earlier:
@@ -103,13 +107,20 @@ class SegmentSection(Section):
                 "{names} already has a segmentation by this module. Replace it? With No, both are kept."
             ).format(names=", ".join(node.GetName() for node in earlier))
             replace = slicer.util.confirmYesNoDisplay(question)
+        self._start(nodes, model, replace=replace)
+
+    def _start(self, nodes: Sequence[Any], model: Path, *, replace: bool, keep_edited: bool = False) -> None:
+        parameters, session = self.panel.parameters, self.panel.session
+        ensureDependencies()
+        of_study = session is not None and model == session.model
         request = SegmentationRequest(
             model=model,
             organs=[] if session is None else session.organs(),
-            uncertainty=parameters.uncertainty,
             show3D=parameters.show3D,
             replace=replace,
+            keepEdited=keep_edited,
             device=parameters.device,
+            study=session.study.summary()["created"] if session is not None and of_study else "",
         )
         logs = session.logs if session is not None else study_jobs.logsOfNoStudy()
         job = Job(_("Segmentation"), lambda job: segment(job, nodes, request, logs), "segment")
@@ -122,7 +133,7 @@ class SegmentSection(Section):
             text = _("Segmented {made} of {asked} volumes.").format(made=made, asked=asked)
             return text if made == asked else text + " " + _("The others were removed meanwhile.")
 
-        self.panel.run(job, self.ui.segmentStatus, done)
+        self.panel.run(job, self.ui.resultsStatus, done)
 
     def _show(self, results: Sequence[Any]) -> None:
         """Show the result of the volume in the views, or the first result; the table offers the others."""
@@ -136,9 +147,3 @@ class SegmentSection(Section):
             slicer.util.setSliceViewerLayers(background=study_nodes.volumeOf(result), fit=True)
         if self.panel.shown:
             slicer.util.resetThreeDViews()
-
-    def _cancel(self) -> None:
-        if self.segmenting is not None:
-            self.segmenting.cancel()
-            tell(self.ui.segmentStatus, _("Stopping …"))
-            self.panel.refresh()

@@ -41,6 +41,7 @@ class PanelSignals:
         labels_needed: drawn labels must be saved now.
         training_offered: with the button's text, and the reason why it cannot be pressed or None.
         training_wanted: the user wants the training to start or to go on.
+        trained: a training is done to the end.
         segmented: with the segmentation nodes that were made.
         correction_wanted: with a segmentation node and the volume node that it belongs to.
     """
@@ -53,5 +54,6 @@ class PanelSignals:
         self.labels_needed = Signal()
         self.training_offered = Signal()
         self.training_wanted = Signal()
+        self.trained = Signal()
         self.segmented = Signal()
         self.correction_wanted = Signal()

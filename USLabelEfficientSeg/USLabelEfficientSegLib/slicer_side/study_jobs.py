@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -205,23 +204,6 @@ def suggest(job: Job, session: StudySession, count: int = 12) -> Steps:
     assert job.log is not None
     text = job.log.read_text(encoding="utf-8")
     session.suggestions.fill(json.loads(text[text.index("[") :]))
-
-
-def report(job: Job, session: StudySession, output: Path, pdf: bool = False) -> Steps:
-    """Steps that write the report of a trained study (HTML); returns its path, or that of the `pdf` beside it."""
-    from ..disk.outputs import Outputs
-
-    results = [output, *([output.with_suffix(".pdf")] if pdf else [])]
-    pages = Outputs(pages_of=session.folder)
-    pages.claim(*results)
-    with temporaryFolder() as temporary:
-        made = Path(temporary) / output.name
-        arguments = ["report", str(session.folder), "--output", str(made), *(["--pdf"] if pdf else [])]
-        yield from job.work(arguments, session.logs)
-        with pages.written(*results) as files:
-            for page in made.parent.iterdir():
-                shutil.copyfile(page, files[0].with_name(page.name))
-    return results[-1]
 
 
 def logsOfNoStudy() -> Path:

@@ -55,6 +55,11 @@ def madeOf(volumeNode: MrmlNode) -> list[MrmlNode]:
     return [n for n in nodes if n.GetAttribute(ROLE) is not None and n.GetNodeReference(VOLUME) is volumeNode]
 
 
+def results() -> list[MrmlNode]:
+    """The segmentations of this module whose volume is in the scene."""
+    return [node for node in madeFor(None, RESULT) if volumeOf(node) is not None]
+
+
 def showOnly(*nodes: MrmlNode) -> None:
     """Show these labels or results in the views, and hide all others that this module has made."""
     for role in (LABELS, RESULT):

@@ -278,7 +278,8 @@ class TrainSection(Section):
 
     def _done(self, job: Job) -> str:
         self.progress.end()
-        return _("Trained. Go on to step 4, and let it find the organs.")
+        self.signals.trained.emit()
+        return _("Trained. The volumes of the study are segmented now; see step 4.")
 
     def _cancel(self) -> None:
         if self.training is not None:
