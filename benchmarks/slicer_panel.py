@@ -57,6 +57,8 @@ def main() -> None:
     ui, panel = widget.ui, widget.panel
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         ui.exampleButton.click()
+        while panel.runner.busy:
+            host.process_events(0.05)
         ui.studyFolderEdit.currentPath = str(Path(folder) / "study")
         host.process_events(0.1)
         for button in (ui.studyButton, ui.trainButton):

@@ -37,7 +37,7 @@ from .section import (
 from .segmentation_nodes import Organ, organsNamed
 from .sequences import isImageSequence, sequenceFrames
 from .simulated_data import ORGANS as EXAMPLE_ORGANS
-from .simulated_data import createSimulatedStudy
+from .simulated_data import simulatedStudy
 from .study_session import StudySession
 
 if TYPE_CHECKING:
@@ -271,15 +271,14 @@ class DataSection(Section):
         self.panel.run(Job(_("Loading volumes"), steps, "load"), self.ui.dataStatus, done)
 
     def _load_example(self) -> None:
-        slicer.app.setOverrideCursor(qt.Qt.WaitCursor)
-        try:
-            nodes = createSimulatedStudy()
-        finally:
-            slicer.app.restoreOverrideCursor()
-        if self.panel.session is None:
-            self._keep(organsNamed(EXAMPLE_ORGANS))
-        self._tick(nodes)
-        tell(self.ui.dataStatus, _("Loaded simulated volumes. Press Create study."))
+        def done(job: Job) -> str:
+            if self.panel.session is None:
+                self._keep(organsNamed(EXAMPLE_ORGANS))
+            self._tick(job.result)
+            return _("Loaded simulated volumes. Press Create study.")
+
+        job = Job(_("Making simulated volumes"), lambda job: simulatedStudy(job=job), "load")
+        self.panel.run(job, self.ui.dataStatus, done)
 
     def _add_frames(self) -> None:
         sequence = self.ui.sequenceSelector.currentNode()

@@ -196,6 +196,8 @@ class JobRunner:
     """
 
     MILLISECONDS = 50
+    SECONDS_AT_ONCE = 0.03  # of steps, before Slicer has its turn
+    SECONDS_OF_WORK = 0.0005  # a shorter step waits for a worker, or for a thread
 
     def __init__(self) -> None:
         self.job: Job | None = None
@@ -247,13 +249,24 @@ class JobRunner:
             return
         self._stepping = True
         try:
-            running = self.job.step()
+            running = self._some_steps(self.job)
         finally:
             self._stepping = False
             if not self.job.running:
                 self._end()
         if running:
             self._tell()
+
+    @classmethod
+    def _some_steps(cls, job: Job) -> bool:
+        """Steps as long as they do something, a few hundredths of a second at most; returns whether the job goes on."""
+        began = time.monotonic()
+        while True:
+            started = time.monotonic()
+            running = job.step()
+            ended = time.monotonic()
+            if not running or ended - started < cls.SECONDS_OF_WORK or ended - began > cls.SECONDS_AT_ONCE:
+                return running
 
     def _end(self) -> None:
         self._timer.stop()

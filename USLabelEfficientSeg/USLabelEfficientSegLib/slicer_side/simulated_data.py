@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import slicer
 
+from .aside import aside
+from .jobs import Job
 from .labelling import LabelledSlices
 from .segmentation_nodes import createLabelSegmentation, organsNamed
 from .volume_nodes import nodeFromVoxels
@@ -36,10 +40,26 @@ def registerSampleData(thumbnail: Path | None = None) -> None:
 
 
 def createSimulatedStudy(count: int = 6) -> list[MrmlNode]:
-    """Add simulated volumes to the scene, the first two with a few labelled slices.
+    """Add simulated volumes to the scene, the first two with a few labelled slices; returns the volume nodes."""
+    steps = simulatedStudy(count)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            nodes: list[MrmlNode] = end.value
+            return nodes
+        slicer.app.processEvents()
+
+
+def simulatedStudy(count: int = 6, job: Job | None = None) -> Generator[None, None, list[MrmlNode]]:
+    """Steps that add simulated volumes to the scene, the first two with a few labelled slices.
 
     Every volume is another subject, seen by a good or a mediocre probe. A labelled volume has a label segmentation
     with its true labels on two slices, ready to be taken into a study.
+
+    Args:
+        count: of volumes.
+        job: shows its progress.
 
     Returns:
         The volume nodes, named "simulated_0000", ...
@@ -49,8 +69,11 @@ def createSimulatedStudy(count: int = 6) -> list[MrmlNode]:
     organs = organsNamed(ORGANS)
     nodes = []
     for subject in range(count):
+        if job is not None:
+            job.progress = subject / count
         probe = ("good", "medium")[subject % 2]
-        case = simulate_volume(subject, shape=_SHAPE, spacing=_SPACING_MM, probe=probe, organ_count=len(ORGANS))
+        simulate = partial(simulate_volume, subject, probe=probe, organ_count=len(ORGANS))
+        case = yield from aside(partial(simulate, shape=_SHAPE, spacing=_SPACING_MM))
         node = nodeFromVoxels(case.volume.name, case.volume.voxels, case.volume.geometry)
         nodes.append(node)
         if subject < 2:
@@ -59,7 +82,7 @@ def createSimulatedStudy(count: int = 6) -> list[MrmlNode]:
                 labelling.setLabels(_SLICE_AXIS, index, case.label_map.voxels[:, :, index], organs)
             # All subjects lie at the same place: one label at a time.
             labelling.segmentationNode.SetDisplayVisibility(subject == 0)
-        slicer.app.processEvents()
+        yield
     return nodes
 
 
