@@ -1,18 +1,27 @@
-"""A user who does anything at any time: presses what can be pressed, removes nodes, closes the scene, goes away.
+"""A user who does anything at any time: presses, ticks, types, draws, removes nodes, kills workers, goes away.
 
-Used by a test with a few seeds and by `benchmarks/random_actions.py` with many.
+What can be pressed or typed into is found by the kinds of the widgets, not by their names, so that a new button is
+pressed as soon as there is one. Dialogs answer at random, too. Used by a test with a few seeds and by
+`benchmarks/random_actions.py` with many.
 """
 
+import ctypes
 import gc
 import os
 import random
+import signal
 import sys
+from contextlib import ExitStack, chdir
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import slicer_host as host
+from random_answers import answers
+from random_studies import FOLDERS, make_study, make_study_of_images
+from slicer_host import hands
 
-from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.errors import Cancelled, InputError
 
 MODULE = Path(__file__).parents[1] / "USLabelEfficientSeg" / "USLabelEfficientSeg.py"
 NAME = "USLabelEfficientSeg"
@@ -22,6 +31,12 @@ TINY_PRESET = (
     "slice_head.steps=3 slice_head.views=1 pseudo_labels.views=1 student.window=32 student.widths=[8,8,8] "
     "student.steps=6 student.label_steps=6 student.label_steps_from=1 student.members=1 student.rounds=1"
 )
+PATIENT = ("studyButton", "createButton", "keepButton", "trainButton", "segmentButton", "measureButton", "reportButton")
+KEPT = {"changesEdit", "deviceCombo"}  # the tiny training would become a real one, or look for graphics cards
+KEYS = ("N", "F2", "Return", "Escape", "Tab", "Space", "Ctrl+Z", "Down", "Delete")
+WORDS = ("", "prostate", "é ü 前列腺", "a,b", "<b>&amp;</b>", "organ 1", " ", "../..", "9" * 300)
+_PR_SET_CHILD_SUBREAPER = 36
+MOST_NODES = 60  # frames of a sequence, again and again, would only make the test slow
 
 
 class RandomUser:
@@ -29,24 +44,25 @@ class RandomUser:
 
     Args:
         seed: of the actions.
-        folder: an empty folder for studies.
+        folder: an empty folder for studies, or one where `make_studies` has made them.
     """
 
     def __init__(self, seed: int, folder: Path) -> None:
-        from USLabelEfficientSegLib.slicer_side.section import ultrasound_nodes
-
         self.random = random.Random(seed)
         self.folder = folder
-        make_study(folder / "a")
+        if not (folder / FOLDERS[0]).exists():
+            make_studies(folder)
         self.done: list[str] = []
+        _adopt_orphans()
+        self._elsewhere = ExitStack()
+        self._elsewhere.enter_context(chdir(folder))  # a folder that is typed without its place is one of its own
+        self._elsewhere.enter_context(answers(self.random, folder))
+        self._elsewhere.enter_context(mock.patch.dict(os.environ, {"PIP_NO_INDEX": "1"}))  # nothing is installed
         self.widget = host.load_module(MODULE)
         self._select(NAME)
-        self.widget.ui.changesEdit.text = TINY_PRESET
+        self._tiny()
         for _ in range(2):
             self.do_add_volume()
-        self.widget.panel.parameters.volumes = ultrasound_nodes()
-        self.widget.panel.parameters.volumesToSegment = ultrasound_nodes()
-        self.do_choose_folder()
         host.process_events(0.05)
         self._actions = [getattr(self, name) for name in sorted(dir(self)) if name.startswith("do_")]
 
@@ -62,74 +78,157 @@ class RandomUser:
             action()
             host.process_events(self.random.choice((0, 0, 0.02, 0.2)))
             if host.errors:
-                raise AssertionError(f"after {self.done}:\n{host.errors.pop()}")
+                raise AssertionError(f"after {self.done[-30:]}:\n{host.errors.pop()}")
+            self._look()
 
     def close(self) -> None:
         """Slicer is closed, or the module unloaded; widgets of C++ let the scene go when they are destroyed."""
-        import slicer
+        self._unload()
+        self._elsewhere.close()
 
-        slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(NAME)
-        for selector in (self.ui.sequenceSelector, self.ui.resultSelector):
-            selector.setMRMLScene(None)
-        host.process_events(0.05)
+    # With the mouse and the keyboard
 
     def do_press(self) -> None:
-        """Any button that can be pressed, but for those that open a file dialog."""
+        """Any button that can be pressed."""
         import qt
 
-        left_out = {"addFolderButton", "exampleButton", "saveCsvButton", "detectButton", "logButton", "reportButton"}
-        named = [(name, w) for name, w in sorted(vars(self.ui).items()) if type(w) is qt.QPushButton]
-        enabled = [(name, w) for name, w in named if w.enabled and w.isVisibleTo(self.widget.parent)]
-        left = [pair for pair in enabled if pair[0] not in left_out]
+        left = [button for button in self._widgets(qt.QPushButton, qt.QToolButton) if button.enabled]
         if left:
-            name, button = self.random.choice(left)
-            self.done[-1] = name
+            button = self.random.choice(left)
+            self.done[-1] = f"press {button.objectName}"
             button.click()
 
     do_press_again = do_press_more = do_press_often = do_press
 
     def do_follow_the_panel(self) -> None:
         """What a patient user does: whatever brings the study on."""
-        for name in ("studyButton", "trainButton", "segmentButton", "measureButton", "correctButton", "useSliceButton"):
-            button = getattr(self.ui, name)
-            if button.enabled and self.random.random() < 0.7:
-                self.done[-1] = name
+        for name in PATIENT:
+            button = getattr(self.ui, name, None)
+            if button is not None and button.enabled and self.random.random() < 0.7:
+                self.done[-1] = f"press {name}"
                 button.click()
                 return
 
     do_follow_again = do_follow_on = do_follow_the_panel
 
-    def do_add_volume(self) -> None:
-        from USLabelEfficientSegLib.imaging.simulator import simulate_volume
-        from USLabelEfficientSegLib.slicer_side.volume_nodes import nodeFromVoxels
+    def do_check(self) -> None:
+        import qt
 
-        case = simulate_volume(self.random.randrange(5), shape=(20, 18, 16), spacing=(4.0, 4.0, 4.0))
-        nodeFromVoxels(case.volume.name, case.volume.voxels, case.volume.geometry)
+        boxes = [box for box in self._widgets(qt.QCheckBox, qt.QRadioButton) if box.enabled]
+        if boxes:
+            box = self.random.choice(boxes)
+            self.done[-1] = f"check {box.objectName}"
+            box.click()
+
+    def do_choose(self) -> None:
+        import qt
+
+        combos = [box for box in self._widgets(qt.QComboBox) if box.enabled and box.count]
+        if combos:
+            combo = self.random.choice(combos)
+            self.done[-1] = f"choose {combo.objectName}"
+            combo.setCurrentIndex(self.random.randrange(combo.count))
+
+    def do_type(self) -> None:
+        import qt
+
+        edits = [edit for edit in self._widgets(qt.QLineEdit, qt.QSpinBox, qt.QDoubleSpinBox) if edit.enabled]
+        if edits:
+            edit = self.random.choice(edits)
+            self.done[-1] = f"type {edit.objectName}"
+            text = self.random.choice(WORDS) if isinstance(edit, qt.QLineEdit) else str(self.random.randrange(99))
+            hands.type_text(text, edit)
+            hands.press("Return", edit)
+
+    def do_edit_a_cell(self) -> None:
+        import qt
+
+        tables = [table for table in self._widgets(qt.QTableWidget) if table.enabled and table.rowCount]
+        if tables:
+            table = self.random.choice(tables)
+            row, column = self.random.randrange(table.rowCount), self.random.randrange(table.columnCount)
+            self.done[-1] = f"cell {row}, {column} of {table.objectName}"
+            self.random.choice((hands.click_cell, hands.double_click_cell))(table, row, column)
+            if self.random.random() < 0.5 and table.isVisible():
+                hands.type_text(self.random.choice(WORDS), table)
+                hands.press(self.random.choice(("Return", "Escape", "Tab")), table)
+
+    do_click_a_cell = do_edit_a_cell
+
+    def do_press_a_key(self) -> None:
+        key = self.random.choice(KEYS)
+        self.done[-1] = f"key {key}"
+        hands.press(key, self.widget.parent)
 
     def do_tick(self) -> None:
         import qt
 
-        chosen = self.random.choice((self.ui.volumeList, self.ui.segmentList))
-        if chosen.count:
+        lists = [one for one in self._widgets(qt.QListWidget) if one.count]
+        if lists:
+            chosen = self.random.choice(lists)
             item = chosen.item(self.random.randrange(chosen.count))
             state = self.random.choice((qt.Qt.Checked, qt.Qt.Checked, qt.Qt.Unchecked))
             if item.flags() & qt.Qt.ItemIsUserCheckable:
                 item.setCheckState(state)
 
+    do_tick_more = do_tick_again = do_tick
+
+    def do_fold(self) -> None:
+        import ctk
+
+        sections = self._widgets(ctk.ctkCollapsibleButton, ctk.ctkCollapsibleGroupBox)
+        if sections:
+            section = self.random.choice(sections)
+            section.collapsed = not section.collapsed
+
     def do_choose_folder(self) -> None:
-        self.ui.studyFolderEdit.currentPath = str(self.folder / self.random.choice(("a", "b")))
+        self.ui.studyFolderEdit.currentPath = str(self.folder / self.random.choice(FOLDERS))
 
-    def do_choose_volume(self) -> None:
-        if self.ui.labelTable.rowCount:
-            self.ui.labelTable.selectRow(self.random.randrange(self.ui.labelTable.rowCount))
+    do_choose_another_folder = do_choose_folder
 
-    def do_show_a_slice(self) -> None:
-        """Look at a slice of the volume that is labelled, and say that it shows nothing: a quick label."""
-        labels = self.widget.panel.labels
-        if labels.case is not None:
-            labels.show_slice(labels.case, 2, self.random.randrange(16))
-            host.process_events(0.05)
-            self.ui.emptySliceButton.click()
+    # With the scene
+
+    def do_add_volume(self) -> None:
+        import slicer
+
+        from USLabelEfficientSegLib.imaging.simulator import simulate_volume
+        from USLabelEfficientSegLib.slicer_side.volume_nodes import nodeFromVoxels
+
+        if slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") < MOST_NODES:
+            case = simulate_volume(self.random.randrange(5), shape=(20, 18, 16), spacing=(4.0, 4.0, 4.0))
+            nodeFromVoxels(case.volume.name, case.volume.voxels, case.volume.geometry)
+
+    def do_add_image(self) -> None:
+        """A 2-D image: a volume of one slice."""
+        import slicer
+
+        from USLabelEfficientSegLib.imaging.simulator import simulate_volume
+
+        case = simulate_volume(self.random.randrange(5), shape=(20, 18, 16), spacing=(4.0, 4.0, 4.0))
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", f"image {self.random.randrange(3)}")
+        slicer.util.updateVolumeFromArray(node, case.volume.voxels.T[:1])
+
+    def do_add_sequence(self) -> None:
+        import slicer
+
+        sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "sweep")
+        volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+        for number, node in enumerate(volumes[:3]):
+            sequence.SetDataNodeAtValue(node, str(number))
+
+    def do_draw(self) -> None:
+        """Paint with the editor's segment, wherever it is."""
+        import slicer
+
+        editor = self.widget.panel.labels.editor
+        segmentation, volume, segment = editor.segmentationNode(), editor.sourceVolumeNode(), editor.currentSegmentID()
+        if segmentation is None or volume is None or not segment or segmentation.GetScene() is None:
+            return
+        voxels = slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, segment, volume).copy()
+        voxels[self.random.randrange(len(voxels)), 3:9, 3:9] = self.random.randrange(2)
+        slicer.util.updateSegmentBinaryLabelmapFromArray(voxels, segmentation, segment, volume)
+
+    do_draw_more = do_draw
 
     def do_scroll(self) -> None:
         node = self.widget.panel.labels.slice_node()
@@ -138,22 +237,33 @@ class RandomUser:
     def do_remove_node(self) -> None:
         import slicer
 
-        kinds = ("vtkMRMLScalarVolumeNode", "vtkMRMLSegmentationNode", "vtkMRMLTableNode", "vtkMRMLPlotChartNode")
-        nodes = slicer.util.getNodesByClass(self.random.choice(kinds))
+        kinds = ("Volume", "Segmentation", "Table", "PlotChart", "Sequence", "MarkupsClosedCurve", "Transform")
+        nodes = slicer.util.getNodesByClass(f"vtkMRML{self.random.choice(kinds)}Node")
         if nodes:
             slicer.mrmlScene.RemoveNode(self.random.choice(nodes))
 
-    def do_fold(self) -> None:
-        """Fold or open a step, or what is advanced in it."""
-        import ctk
+    def do_rename_node(self) -> None:
+        import slicer
 
-        folding = [w for _, w in sorted(vars(self.ui).items()) if type(w) is ctk.ctkCollapsibleButton]
-        button = self.random.choice(folding)
-        button.collapsed = not button.collapsed
+        nodes = slicer.util.getNodesByClass(self.random.choice(("vtkMRMLVolumeNode", "vtkMRMLSegmentationNode")))
+        if nodes:
+            self.random.choice(nodes).SetName(self.random.choice(("renamed", "scan_0", "*", "a[1]", "é/ü")))
 
     def do_close_scene(self) -> None:
         if self.random.random() < 0.3:
             host.clear_scene()
+
+    def do_save_and_load_the_scene(self) -> None:
+        import slicer
+
+        if self.random.random() < 0.2:
+            file = str(self.folder / "scene.mrb")
+            slicer.util.saveScene(file)
+            if self.random.random() < 0.7:
+                host.clear_scene()
+            slicer.util.loadScene(file)
+
+    # With the program
 
     def do_switch_module(self) -> None:
         self._select("Data")
@@ -162,24 +272,58 @@ class RandomUser:
 
     def do_reload(self) -> None:
         if self.random.random() < 0.2:
-            self.close()
+            self._unload()
             self.widget = host.load_module(MODULE)
             self._select("Data")
             self._select(NAME)
-
-    def do_change_setting(self) -> None:
-        self.ui.presetCombo.currentIndex = self.random.randrange(2)
-        self.ui.previewCheckBox.checked = self.random.random() < 0.5
+            self._tiny()
 
     def do_wait(self) -> None:
         host.process_events(2.0)
 
+    do_wait_again = do_wait
+
+    def do_kill_a_worker(self) -> None:
+        """As the system does where memory runs out, or the user with a task manager."""
+        workers = child_processes()
+        if workers and self.random.random() < 0.5:
+            self.done[-1] = "kill a worker"
+            os.kill(self.random.choice(workers), signal.SIGKILL)
+
     def do_use_the_logic(self) -> None:
         """A script that is run at a bad moment is refused with a sentence."""
         try:
-            self.widget.logic.openStudy(self.folder / "a")
-        except InputError:
+            self.widget.logic.openStudy(self.folder / self.random.choice(FOLDERS))
+        except (InputError, Cancelled):
             return
+
+    def _widgets(self, *kinds: type) -> list[Any]:
+        """Widgets of these kinds in the panel that its user can see, in a fixed order."""
+        found = [w for kind in kinds for w in self.widget.parent.findChildren(kind)]
+        named = [
+            w for w in found if w.objectName and not w.objectName.startswith("qt_")
+        ]  # the others are parts of these
+        return [w for w in named if w.isVisibleTo(self.widget.parent) and w.objectName not in KEPT]
+
+    def _look(self) -> None:
+        """No label shows the characters of markup."""
+        import qt
+
+        for label in self._widgets(qt.QLabel):
+            shown = hands.shown_text(label)
+            wrong = [sign for sign in ("&amp;amp;", "&#x27;", "&quot;", "&lt;span") if sign in shown]
+            assert not wrong, f"after {self.done[-5:]} {label.objectName} shows {shown!r}"
+
+    def _tiny(self) -> None:
+        self.ui.changesEdit.text = TINY_PRESET
+
+    def _unload(self) -> None:
+        import slicer
+
+        slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(NAME)
+        for selector in self.widget.parent.findChildren(slicer.qMRMLNodeComboBox):
+            selector.setMRMLScene(None)
+        host.process_events(0.05)
 
     def _select(self, name: str) -> None:
         import slicer
@@ -187,24 +331,20 @@ class RandomUser:
         slicer.util.selectModule(name)
 
 
-def make_study(folder: Path) -> None:
-    """A study of two volumes with a labelled slice each, ready to be opened and trained."""
-    from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
-    from USLabelEfficientSegLib.imaging.simulator import simulate_volume
-    from USLabelEfficientSegLib.study.study import Study
+def make_studies(folder: Path) -> None:
+    """The studies that a random user can open, of volumes and of 2-D images; in other folders it makes new ones."""
+    make_study(folder / FOLDERS[0])
+    make_study_of_images(folder / FOLDERS[1])
 
-    sources = folder.with_name("sources")
-    for name in ("images", "labels"):
-        (sources / name).mkdir(parents=True)
-    for subject in range(2):
-        case = simulate_volume(subject, shape=(20, 18, 16), spacing=(4.0, 4.0, 4.0))
-        write_volume(sources / "images" / f"{case.volume.name}.nrrd", case.volume)
-        write_label_map(sources / "labels" / f"{case.volume.name}.nrrd", case.label_map)
-    Study.create(folder, sources / "images", sources / "labels", organs=["organ A", "organ B"], label_fraction=0.1)
+
+def _adopt_orphans() -> None:
+    """Let processes that a worker leaves behind become children of this one, so that they are counted (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def child_processes() -> list[int]:
-    """Processes that were started here and are still running (Linux)."""
+    """Processes that were started here, or left behind by such, and are still running (Linux)."""
     if sys.platform != "linux":
         raise RuntimeError("child processes are counted in /proc, which only Linux has")
     found = []

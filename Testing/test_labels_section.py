@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from random_user import MODULE, NAME, make_study
+from random_studies import make_study
+from random_user import MODULE, NAME
 from simulated_heads import write_heads
 
 from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice

@@ -3,7 +3,8 @@
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from random_user import MODULE, NAME, make_study
+from random_studies import make_study
+from random_user import MODULE, NAME
 
 STEPS = ("dataStep", "labelStep", "trainStep", "resultsStep")
 

@@ -5,7 +5,7 @@ import os
 import platform
 import stat
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -23,7 +23,6 @@ if child.returncode < 0:
 sys.exit(child.returncode)
 """
 _SLICER_5_10 = {"pydicom": "2.4.4", "highdicom": None}  # None: not bundled
-_UNKNOWN_TO_PYDICOM_2 = "pydicom.pixels"
 
 
 @contextmanager
@@ -47,10 +46,8 @@ def packages(versions: Mapping[str, str | None]) -> Iterator[None]:
     def version_of(name: str) -> str:
         return versions.get(name) or known(name, version)
 
-    loaded = [name for name in sys.modules if name.partition(".")[0] in missing]
-    nothing: dict[str, Any] = dict.fromkeys([*missing, *loaded])
     with (
-        mock.patch.dict(sys.modules, nothing),
+        _not_found(missing),
         mock.patch("importlib.metadata.version", version_of),
         mock.patch("importlib.metadata.distribution", lambda name: known(name, distribution)),
     ):
@@ -60,13 +57,9 @@ def packages(versions: Mapping[str, str | None]) -> Iterator[None]:
 @contextmanager
 def slicer_5_10() -> Iterator[None]:
     """Slicer 5.10: its number, its pydicom 2.4.4 without `pydicom.pixels`, no highdicom, no `slicer.packaging`."""
-    gone: dict[str, Any] = dict.fromkeys(
-        ["slicer.packaging", *(name for name in sys.modules if f"{name}.".startswith(f"{_UNKNOWN_TO_PYDICOM_2}."))]
-    )
-    gone[_UNKNOWN_TO_PYDICOM_2] = None
     with (
         packages(_SLICER_5_10),
-        mock.patch.dict(sys.modules, gone),
+        _not_found(["slicer.packaging", "pydicom.pixels"]),
         mock.patch.object(type(slicer.app), "minorVersion", 10),
     ):
         yield
@@ -102,3 +95,40 @@ def launcher(folder: Path) -> Iterator[Path]:
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     with mock.patch.dict(os.environ, {"PATH": os.pathsep.join([str(folder), os.environ.get("PATH", "")])}):
         yield program
+
+
+@contextmanager
+def _not_found(names: Sequence[str]) -> Iterator[None]:
+    """Modules, and all in them, cannot be imported."""
+    loaded = [name for name in sys.modules if _within(name, names)]
+    with mock.patch.dict(sys.modules), mock.patch.object(sys, "meta_path", [_Without(names, sys.meta_path)]):
+        for name in loaded:
+            del sys.modules[name]
+        yield
+
+
+class _Without:
+    """Finds modules as others do, but for some."""
+
+    def __init__(self, names: Sequence[str], finders: Sequence[Any]) -> None:
+        self._names, self._finders = tuple(names), tuple(finders)
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if _within(name, self._names):
+            return None
+        found = (finder.find_spec(name, path, target) for finder in self._finders if hasattr(finder, "find_spec"))
+        return next((spec for spec in found if spec is not None), None)
+
+    def find_distributions(self, context: Any) -> Iterator[Any]:
+        for finder in self._finders:
+            if hasattr(finder, "find_distributions"):
+                yield from finder.find_distributions(context)
+
+    def invalidate_caches(self) -> None:
+        for finder in self._finders:
+            if hasattr(finder, "invalidate_caches"):
+                finder.invalidate_caches()
+
+
+def _within(name: str, names: Sequence[str]) -> bool:
+    return any(f"{name}.".startswith(f"{one}.") for one in names)

@@ -1,0 +1,49 @@
+"""Dialogs that answer at random, so that nothing waits for somebody who is not there."""
+
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from random_studies import FOLDERS
+
+_TERMINOLOGY = "Segmentation category and type - 3D Slicer General Anatomy list~SCT^123037004^Anatomical Structure"
+
+
+@contextmanager
+def answers(generator: random.Random, folder: Path) -> Iterator[None]:
+    """Whatever dialog is opened, its user chooses something, or presses Cancel.
+
+    Args:
+        generator: of the choices.
+        folder: with the files and studies that are chosen.
+    """
+    import qt
+    import slicer
+
+    folders = ["", str(folder), str(folder / "sources" / "images"), str(folder / "heads" / "images")]
+    files = ["", str(folder / "volumes.csv"), str(folder / "heads" / "sizes.csv"), sys.executable, str(folder)]
+    colours = [qt.QColor(), qt.QColor("red")]
+    terms = ["", f"{_TERMINOLOGY}~SCT^41216001^Prostate~^^~Anatomic codes - DICOM master list~^^~^^"]
+
+    def one_of(choices: list[Any]) -> Any:
+        return lambda *_arguments, **_named: generator.choice(choices)
+
+    yes_or_no = one_of([True, False])
+    with ExitStack() as patches:
+        for owner, name, answer in (
+            (qt.QFileDialog, "getExistingDirectory", one_of([*folders, *(str(folder / name) for name in FOLDERS)])),
+            (qt.QFileDialog, "getOpenFileName", one_of(files)),
+            (qt.QFileDialog, "getSaveFileName", one_of(["", str(folder / "saved.csv"), str(folder / "no" / "x.csv")])),
+            (qt.QColorDialog, "getColor", one_of(colours)),
+            (qt.QDesktopServices, "openUrl", one_of([True])),
+            (slicer.util, "confirmYesNoDisplay", yes_or_no),
+            (slicer.util, "confirmOkCancelDisplay", yes_or_no),
+        ):
+            patches.enter_context(mock.patch.object(owner, name, answer))
+        dialog = slicer.qSlicerTerminologySelectorDialog
+        patches.enter_context(mock.patch.object(dialog, "chosen", generator.choice(terms)))
+        yield
