@@ -10,8 +10,6 @@ from unittest import mock
 
 from random_studies import FOLDERS
 
-_TERMINOLOGY = "Segmentation category and type - 3D Slicer General Anatomy list~SCT^123037004^Anatomical Structure"
-
 
 @contextmanager
 def answers(generator: random.Random, folder: Path) -> Iterator[None]:
@@ -27,7 +25,6 @@ def answers(generator: random.Random, folder: Path) -> Iterator[None]:
     folders = ["", str(folder), str(folder / "sources" / "images"), str(folder / "heads" / "images")]
     files = ["", str(folder / "volumes.csv"), str(folder / "heads" / "sizes.csv"), sys.executable, str(folder)]
     colours = [qt.QColor(), qt.QColor("red")]
-    terms = ["", f"{_TERMINOLOGY}~SCT^41216001^Prostate~^^~Anatomic codes - DICOM master list~^^~^^"]
 
     def one_of(choices: list[Any]) -> Any:
         return lambda *_arguments, **_named: generator.choice(choices)
@@ -39,11 +36,10 @@ def answers(generator: random.Random, folder: Path) -> Iterator[None]:
             (qt.QFileDialog, "getOpenFileName", one_of(files)),
             (qt.QFileDialog, "getSaveFileName", one_of(["", str(folder / "saved.csv"), str(folder / "no" / "x.csv")])),
             (qt.QColorDialog, "getColor", one_of(colours)),
+            (qt.QDialog, "exec_", one_of([qt.QDialog.Accepted, qt.QDialog.Rejected])),
             (qt.QDesktopServices, "openUrl", one_of([True])),
             (slicer.util, "confirmYesNoDisplay", yes_or_no),
             (slicer.util, "confirmOkCancelDisplay", yes_or_no),
         ):
             patches.enter_context(mock.patch.object(owner, name, answer))
-        dialog = slicer.qSlicerTerminologySelectorDialog
-        patches.enter_context(mock.patch.object(dialog, "chosen", generator.choice(terms)))
         yield
