@@ -1,5 +1,6 @@
 """`slicer.app` and the main window: settings, module manager, module selector."""
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import slicer
 from PySide6 import QtCore, QtWidgets
 
-from . import launcher
+from . import circumstances
 from .extensions import qSlicerExtensionsManagerModel
 from .input_output import CoreIOManager
 from .layout import LayoutManager
@@ -91,7 +92,8 @@ class Application(QtWidgets.QApplication):
         self.temporaryPath = folder
         self.defaultScenePath = folder
         self._settings = QtCore.QSettings(str(Path(folder) / "Slicer.ini"), QtCore.QSettings.Format.IniFormat)
-        launcher.install(Path(folder))
+        circumstances.make_launcher(Path(folder))
+        os.environ["PATH"] = os.pathsep.join([folder, os.environ.get("PATH", "")])
         self._extensions = qSlicerExtensionsManagerModel()
         self._error_log = ErrorLogModel(Path(folder) / "Slicer.log")
         self._module_manager = ModuleManager()

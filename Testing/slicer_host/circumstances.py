@@ -14,8 +14,11 @@ from unittest import mock
 
 import slicer
 
-_LAUNCHER = """#!{python}
+_LAUNCHER = """#!{python} -IS
 import subprocess, sys
+if sys.argv[1:2] == ["-m"] and sys.argv[2:4] in (["pip", "install"], ["light_the_torch", "install"]):
+    print("ERROR: nothing is installed by tests", file=sys.stderr)
+    sys.exit(1)
 child = subprocess.run([{python!r}, *sys.argv[1:]])
 if child.returncode < 0:
     print("error: [{python}] exit abnormally - Report the problem.", file=sys.stderr)
@@ -83,16 +86,22 @@ def apple_graphics(torch: ModuleType) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def launcher(folder: Path) -> Iterator[Path]:
-    """Slicer's launcher `PythonSlicer`, made in a folder, is on the path.
+def make_launcher(folder: Path) -> Path:
+    """Make a stand-in of Slicer's launcher `PythonSlicer` in a folder.
 
     Like CTK's application launcher it waits for the Python that it starts, hands on what that prints and its exit
-    code, and says "exit abnormally" and exits with 1 when that was ended by a signal.
+    code, and says "exit abnormally" and exits with 1 when that was ended by a signal. Unlike it, it installs nothing.
     """
     program = folder / "PythonSlicer"
     program.write_text(_LAUNCHER.format(python=sys.executable), encoding="utf-8")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return program
+
+
+@contextmanager
+def launcher(folder: Path) -> Iterator[Path]:
+    """Slicer's launcher `PythonSlicer`, made in a folder, is on the path; the host's own is there from its start."""
+    program = make_launcher(folder)
     with mock.patch.dict(os.environ, {"PATH": os.pathsep.join([str(folder), os.environ.get("PATH", "")])}):
         yield program
 

@@ -253,6 +253,16 @@ def test_a_slicer_that_cannot_be_helped_is_told_before_anything_is_downloaded(jo
     assert pip.calls == []
 
 
+def test_an_installation_of_another_module_is_waited_for(job, pip, monkeypatch):
+    packaging: Any = types.ModuleType("slicer.packaging")
+    packaging.isPipInstallInProgress = lambda: True
+    monkeypatch.setitem(sys.modules, "slicer.packaging", packaging)
+
+    with pytest.raises(InputError, match="Slicer: is installing packages for another module; wait"):
+        job.wait()
+    assert pip.calls == []
+
+
 def test_a_script_installs_by_the_logic(installation, pip, extension, host):
     from USLabelEfficientSegLib.slicer_side.logic import USLabelEfficientSegLogic
 

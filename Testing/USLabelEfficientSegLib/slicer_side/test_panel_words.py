@@ -19,7 +19,7 @@ REFUSALS = [
     ),
     ("m: is not the model; restore it, or use --from-teacher.", "; restore it, or tick Start anew."),
     ("r.html: is not of this program; choose another name, or replace it with --overwrite.", "; choose another name."),
-    (str(as_input_error(MemoryError())), "choose a smaller preset"),
+    (str(as_input_error(MemoryError())), "choose the preset Quick or lower student.window in the expert settings"),
 ]
 
 

@@ -240,6 +240,7 @@ class DataSection(Section):
             tell(self.ui.dataStatus, _("Loaded {count} volumes.").format(count=len(loaded)))
 
     def _add_folder(self) -> None:
+        ensureDependencies()  # an older pydicom than the library's cannot read
         folder = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Folder of ultrasound volumes"))
         if folder:
             self.add_folder(Path(folder))

@@ -61,7 +61,7 @@ class ImproveSection(Section):
             raise InputError(result.GetName(), "has no volume in the scene", "load its volume first")
         self.signals.correction_wanted.emit(result, volume_node)
         slicer.util.setSliceViewerLayers(background=volume_node, fit=True)
-        tell(self.ui.improveStatus, _("Correct a slice with the brush, then press Use this slice."))
+        tell(self.ui.improveStatus, _("Correct a slice with the brush, then press Use this slice as label."))
 
     def _use_slice(self) -> None:
         session, result = self.panel.session, self.ui.resultSelector.currentNode()

@@ -72,6 +72,9 @@ def install(job: Job, update: bool = False, requirements: Path = REQUIREMENTS) -
     hindrance = whyNotInstallable()
     if hindrance is not None:
         raise InputError("Python packages", "cannot be installed", hindrance)
+    packaging = sys.modules.get("slicer.packaging")
+    if packaging is not None and packaging.isPipInstallInProgress():
+        raise InputError("Slicer", "is installing packages for another module", "wait for its end and try again")
     needed = neededHere(requirements)
     before = {nameOf(text): installedVersion(nameOf(text)) for text in needed}
     if TORCH in missingRequirements(requirements):

@@ -121,7 +121,7 @@ class LabelsSection(Section):
         if reason is None:
             shown = self.shown_slice()
             if shown is None:
-                reason = _("The red view shows no whole slice of this volume; press Next slice, or click a slice.")
+                reason = _("The red view shows no slice of this volume; press Next slice to label, or click a slice.")
         allow(self.ui.keepSliceButton, _("What is painted on this slice is complete: learn from it."), reason)
         allow(
             self.ui.emptySliceButton, _("Record that this slice shows none of the organs: that, too, teaches."), reason

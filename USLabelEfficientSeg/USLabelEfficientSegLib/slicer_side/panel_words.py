@@ -9,7 +9,8 @@ _WORDS = (
     (r"or use --from-teacher", "or tick Start anew"),
     (
         r"lower student\.window, .* with --set, or use --device cpu if it was the memory of a GPU",
-        "close other programs or choose a smaller preset, or the processor if it was the memory of a graphics card",
+        "close other programs, choose the preset Quick or lower student.window in the expert settings, or choose the "
+        "processor if it was the memory of a graphics card",
     ),
     (r", or replace it with --overwrite", ""),
     (r"segment the image again with --uncertainty", "segment the image again with its uncertainty"),

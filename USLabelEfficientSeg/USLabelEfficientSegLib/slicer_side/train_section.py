@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +13,10 @@ from ..study.coverage import labelled_axes, volumes_with_organs
 from ..text.assignments import name_and_value
 from ..text.durations import duration
 from . import study_jobs
-from .dependencies import ensureDependencies
+from .dependencies import ensureDependencies, installedVersion
 from .jobs import Job, Steps
 from .live_preview import remove_preview
+from .other_python import chosen_python
 from .section import Section, allow, on_click, silent, tell
 from .study_session import StudySession
 from .tables_and_plots import lossPlotNodes
@@ -208,7 +208,7 @@ class TrainSection(Section):
             text = _("At most about {time}: this computer is measured first.").format(
                 time=duration(60 * parameters.minutes)
             )
-        if importlib.util.find_spec("torch") is None:
+        if chosen_python() is None and installedVersion("torch") is None:
             text += " " + _("Software that is missing will be installed first, after asking you.")
         self.ui.estimateLabel.text = f"{self.how} {text}".strip()
 
