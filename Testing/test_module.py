@@ -137,6 +137,7 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     story.until(story.idle)
     assert not child_processes()
     assert ui.trainButton.text == "Resume training" and "stopped" in ui.trainStatus.text
+    assert ui.totalBar.format.endswith("stopped") and "Learning in 3-D" in ui.stepsLabel.text
     story.click("trainButton")
     story.until(story.idle)
     assert ui.trainStatus.text.startswith("Trained") and not ui.trainButton.enabled

@@ -2,7 +2,7 @@
 
 import shutil
 
-from USLabelEfficientSegLib.slicer_side.training_monitor import StageProgress, TrainingMonitor, without_earlier_rounds
+from USLabelEfficientSegLib.slicer_side.training_monitor import StageProgress, TrainingMonitor
 from USLabelEfficientSegLib.study.events import EventLog
 
 
@@ -27,27 +27,6 @@ def test_progress_and_losses_follow_the_events(tmp_path):
     assert (current(monitor).step, current(monitor).of, current(monitor).seconds_left) == (5, 10, 5.0)
     assert curves(monitor)["teacher"] == {"masked": ([1, 5], [2.0, 1.0])}
     assert not monitor.update() and not monitor.finished
-
-
-def test_of_many_rounds_the_latest_is_shown(tmp_path):
-    log, monitor = EventLog(tmp_path / "events.jsonl"), TrainingMonitor(tmp_path / "events.jsonl")
-
-    def shown_after(*stages):
-        for stage in stages:
-            log.emit(stage, 1, 1)
-        monitor.update()
-        return [stage.name for stage in without_earlier_rounds(monitor.stages)]
-
-    before = ["teacher", "pseudo-labels"]
-    assert shown_after(*before, "student 1.1", "student 1.2") == [*before, "student 1.1", "student 1.2"]
-    assert shown_after("pseudo-labels 2") == [*before, "pseudo-labels 2"]
-    assert shown_after("student 2.1") == [*before, "pseudo-labels 2", "student 2.1"]
-    assert shown_after(*(f"student {number}.1" for number in range(3, 11)), "calibration") == [
-        *before,
-        "student 10.1",
-        "calibration",
-    ]
-    assert shown_after("student continued.1")[-1] == "student continued.1"
 
 
 def test_a_resumed_training_replaces_the_steps_that_it_repeats(tmp_path):

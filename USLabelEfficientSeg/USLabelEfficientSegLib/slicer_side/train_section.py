@@ -26,6 +26,7 @@ from .training_time import Continued, seconds_on_processor
 from .worker import Worker
 
 if TYPE_CHECKING:
+    from ..study.settings import Settings
     from .panel import Panel
 
 _AUTOMATIC = "auto"
@@ -74,9 +75,9 @@ class TrainSection(Section):
         job = self.panel.runner.job
         return job if job is not None and job.running and job.kind == "train" else None
 
-    def study_opened(self) -> None:
-        """Show how far another study is."""
-        self.progress.study_opened()
+    def study_opened(self, settings: Settings | None = None) -> None:
+        """Show how far another study is, or one whose training starts with these settings."""
+        self.progress.study_opened(settings)
 
     def refresh(self) -> None:
         """Show what can be done, and roughly how long it takes."""
@@ -220,6 +221,8 @@ class TrainSection(Section):
 
     def train(self) -> None:
         """Start training, go on with it, or begin anew when the user agrees."""
+        from ..study.settings import changed, preset
+
         session, parameters = self.panel.session, self.panel.parameters
         assert session is not None
         self.signals.labels_needed.emit()
@@ -234,7 +237,7 @@ class TrainSection(Section):
                 return
             restart = True
         changes = self.changes()
-        self.study_opened()
+        self.study_opened(changed(preset(parameters.preset.value), {"method": parameters.method.value, **changes}))
         self._watch()
         if parameters.lossChart is None:
             parameters.lossChart = lossPlotNodes([])

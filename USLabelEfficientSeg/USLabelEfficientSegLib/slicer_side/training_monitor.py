@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..study.events import ALREADY_TRAINED, Event, EventReader, starts_anew
-from ..study.stages import CONTINUED, NumberedStage, Stage
+from ..study.stages import NumberedStage, Stage
 
 MOST_POINTS = 300  # of a curve
 _LONGEST_FIRST = 4096  # bytes of the first event that are looked at
@@ -43,12 +43,6 @@ class StageProgress:
         numbered = NumberedStage.named(self.name)
         return None if numbered is None else numbered.stage
 
-    @property
-    def round(self) -> int:
-        """Of the students; `CONTINUED` for what is done once."""
-        numbered = NumberedStage.named(self.name)
-        return CONTINUED if numbered is None or numbered.round is None else numbered.round
-
     def take(self, event: Event) -> None:
         """Bring the stage up to date; losses that a resumed training repeats replace the earlier ones."""
         self.step, self.of = event.step, event.of
@@ -67,17 +61,12 @@ class StageProgress:
             values.append(value)
 
 
-def without_earlier_rounds(stages: Iterable[StageProgress]) -> list[StageProgress]:
-    """The stages, without students' rounds and tests that a later one has followed: there may be many."""
-    found = [(stage, stage.round) for stage in stages]
-    last = max((number for _, number in found), default=CONTINUED)
-    tests = [stage for stage, _ in found if stage.stage is Stage.CROSS_FITTING]
-    over = [stage.name for stage in tests[:-1] if stage.done]
-    return [stage for stage, number in found if number in (CONTINUED, last) and stage.name not in over]
-
-
 class TrainingMonitor:
     """Follows the event file of a study; reading it needs no lock and costs nothing while nothing happens.
+
+    Args:
+        path: of the file.
+        listener: called with each event.
 
     Attributes:
         preview: file of the latest preview, relative to the study's folder; None before there is one.
@@ -90,8 +79,9 @@ class TrainingMonitor:
             print([(stage.name, stage.step, stage.of) for stage in monitor.stages])
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, listener: Callable[[Event], object] = lambda event: None) -> None:
         self._path = path
+        self._listener = listener
         self._identity: tuple[int, bytes] | None = None
         self.preview: str | None = None
         self.previews = 0
@@ -126,6 +116,7 @@ class TrainingMonitor:
         events = self._reader.new_events()
         for event in events:
             self._take(event)
+            self._listener(event)
         return bool(events)
 
     def events(self) -> list[Event]:

@@ -1,24 +1,26 @@
-"""A running training in the panel: a bar for every stage, curves in a plot view, a preview in the volume."""
+"""A running training in the panel: one bar with the steps as ticks, curves in a plot view, a preview in the volume."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import qt
 import slicer
-from slicer.i18n import tr as _
 
-from ..study.stages import Stage, stage_title
-from ..text.durations import duration
+from ..errors import InputError
 from .live_preview import remove_preview, show_preview
 from .tables_and_plots import lossPlotNodes
-from .training_monitor import StageProgress, TrainingMonitor, without_earlier_rounds
+from .training_monitor import TrainingMonitor
+from .training_steps import TrainingStep, TrainingTotal, training_steps
 
 if TYPE_CHECKING:
+    from ..study.settings import Settings
     from .panel import Panel
 
 SECONDS_BETWEEN_CURVES = 2.0
+_PARTS = 1000  # of the row of ticks
 
 
 class TrainingProgress:
@@ -34,7 +36,9 @@ class TrainingProgress:
     def __init__(self, panel: Panel) -> None:
         self.panel = panel
         self.monitor: TrainingMonitor | None = None
-        self._bars: dict[str, Any] = {}
+        self._total = TrainingTotal()
+        self._ticks: list[Any] = []
+        self._ticked: list[float] = []
         self._shown_previews = 0
         self._curves_at = 0.0
 
@@ -43,25 +47,50 @@ class TrainingProgress:
         """Whether there is anything to plot."""
         return self.monitor is not None and any(stage.losses for stage in self.monitor.stages)
 
-    def study_opened(self) -> None:
-        """Show how far another study is."""
+    def study_opened(self, settings: Settings | None = None) -> None:
+        """Show how far another study is.
+
+        Args:
+            settings: of a training that is about to start; by default those of the last one.
+        """
         session = self.panel.session
-        self.monitor = None if session is None else TrainingMonitor(session.events)
-        self._shown_previews = 0
-        if self.monitor is not None:
+        self._total, self.monitor, self._shown_previews = TrainingTotal(), None, 0
+        if session is not None:
+            self._plan(settings)
+            self.monitor = TrainingMonitor(session.events, self._on_event)
             self.monitor.update()
-        self.show_stages(running=False)
+        if settings is not None:  # what an earlier training has told says nothing of the one that starts
+            self._total = TrainingTotal(self._total.plan)
+        self.show_stages(running=settings is not None)
+
+    def _plan(self, settings: Settings | None) -> None:
+        from ..method.planned_stages import planned_stages
+        from ..study.provenance import read_settings
+
+        session = self.panel.session
+        assert session is not None
+        try:
+            settings = settings or read_settings(session.study)
+        except InputError:  # of a damaged run the training itself will tell
+            settings = None
+        if settings is not None:
+            self._total = TrainingTotal(planned_stages(session.study, settings))
+
+    def _on_event(self, event: Any) -> None:
+        self._total.take(event)
 
     def update(self) -> None:
-        """Bring bars, curves and preview up to date while training runs; called many times a second."""
+        """Bring bar, curves and preview up to date while training runs; called many times a second."""
         if self.monitor is not None and self.monitor.update():
+            if not self._total.plan:
+                self._plan(None)  # of a training that this panel has not started: its record is written by now
             self.show_stages(running=True)
             if time.monotonic() - self._curves_at > SECONDS_BETWEEN_CURVES:
                 self._update_curves()
             self._show_preview()
 
     def end(self) -> None:
-        """The training has ended: last bars and curves, no preview."""
+        """The training has ended: last state and curves, no preview."""
         if self.monitor is not None:
             self.monitor.update()
             self.show_stages(running=False)
@@ -69,23 +98,34 @@ class TrainingProgress:
         remove_preview()
 
     def show_stages(self, running: bool) -> None:
-        """A bar for every stage; for the students' rounds only the latest."""
-        known = [] if self.monitor is None else [stage for stage in self.monitor.stages if stage.name != Stage.FINISHED]
-        stages = without_earlier_rounds(known)
-        for name in self._bars.keys() - {stage.name for stage in stages}:
-            self._bars.pop(name).deleteLater()
-        for stage in stages:
-            if stage.name not in self._bars:
-                bar = qt.QProgressBar()
-                bar.setTextVisible(True)
-                bar.setAlignment(qt.Qt.AlignCenter)
-                bar.toolTip = _("Steps done of this stage, and the time left on this computer.")
-                self.panel.ui.stageContainer.layout().addWidget(bar)
-                self._bars[stage.name] = bar
-            bar = self._bars[stage.name]
-            bar.setMaximum(max(stage.of, 1))
-            bar.setValue(stage.step)
-            bar.setFormat(f"{stage_title(stage.name, _)}: {_how_far(stage, running)}")
+        """The total, and the steps as ticks under it."""
+        ui, monitor = self.panel.ui, self.monitor
+        started = monitor is not None and monitor.started
+        ui.totalPart.visible = running or (started and bool(self._total.plan))
+        if monitor is None or not self._total.plan:
+            return
+        ui.totalBar.setValue(self._total.percent)
+        ui.totalBar.setFormat(self._total.told(running))
+        steps = training_steps(self._total.plan, monitor.stages, monitor.finished)
+        self._show_ticks([step.share for step in steps])
+        ui.stepsLabel.text = _lines(steps)
+
+    def _show_ticks(self, shares: Sequence[float]) -> None:
+        """A numbered tick where each step begins."""
+        if list(shares) == self._ticked:
+            return
+        self._ticked = list(shares)
+        for tick in self._ticks:
+            tick.hide()
+            tick.deleteLater()
+        self._ticks = []
+        for number, share in enumerate(shares, start=1):
+            tick = qt.QLabel(f"{number}")
+            tick.objectName = "tick"
+            tick.styleSheet = "#tick { border-left: 1px solid palette(text); padding-left: 2px }"
+            tick.setMinimumWidth(1)  # a short step's number may be hidden: the list tells it, too
+            self.panel.ui.tickRow.layout().addWidget(tick, max(1, round(_PARTS * share)))
+            self._ticks.append(tick)
 
     def show_curves(self) -> None:
         """Show the curves in a plot view."""
@@ -112,14 +152,6 @@ class TrainingProgress:
             show_preview(session, monitor.preview)
 
 
-def _how_far(stage: StageProgress, running: bool) -> str:
-    if stage.done:
-        return _("done")
-    if stage.step == 0:
-        return _("waiting") if running else _("to be continued")
-    percent = f"{100 * stage.step // stage.of} %"
-    if not running:
-        return _("{percent}, stopped").format(percent=percent)
-    if not stage.seconds_left:
-        return percent
-    return _("{percent}, {time} left").format(percent=percent, time=duration(stage.seconds_left))
+def _lines(steps: Sequence[TrainingStep]) -> str:
+    """The steps, one a line."""
+    return "\n".join(step.line(number) for number, step in enumerate(steps, start=1))
