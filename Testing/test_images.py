@@ -9,7 +9,7 @@ from simulated_heads import write_heads
 
 from USLabelEfficientSegLib.study.study import Study
 
-TINY = "divergence.image_size=32 divergence.steps=6 divergence.labelled_images=2 divergence.unlabelled_images=2"
+TINY = "divergence.image_size=32 divergence.steps=6 divergence.labelled_images=2 divergence.unlabelled_images=4"
 HEADS = 10
 
 
@@ -62,6 +62,63 @@ def heads(panel, host, tmp_path, monkeypatch):
     click(panel, host, "studyButton")
     wait(panel, host)
     return tmp_path / "heads"
+
+
+def paint_head(panel, masks):
+    """Paint the head of the image that is shown, as the brush would."""
+    import SimpleITK
+
+    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import setSliceLabels
+
+    session, case = panel.session, panel.labels.case
+    labels = (SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(masks / f"{case}.png"))).T > 0).astype(np.uint8)
+    node = panel.labels.editor.segmentationNode()
+    setSliceLabels(node, session.volumeNode(case), session.organs(), 2, 0, labels)
+    return case
+
+
+def label_heads(panel, host, masks, count):
+    """Label the images that are suggested, one after the other."""
+    labelled = []
+    for _ in range(count):
+        click(panel, host, "nextSliceButton")
+        wait(panel, host)
+        assert panel.labels.shown_slice() == (2, 0)
+        labelled.append(paint_head(panel, masks))
+        assert labelled[-1] in panel.ui.suggestionLabel.text
+        click(panel, host, "keepSliceButton")
+    return labelled
+
+
+def test_from_a_folder_of_images_to_a_model_by_clicks(panel, host, heads, tmp_path):
+    ui, masks = panel.ui, tmp_path / "data" / "masks"
+    assert not ui.trainButton.enabled and not ui.methodCombo.enabled and not ui.minutesSpin.enabled
+    ui.changesEdit.text = TINY
+
+    labelled = label_heads(panel, host, masks, 4)
+
+    assert len(set(labelled)) == 4 and Study.open(heads).summary()["organs"]["organ"]["labelled_slices"] == 4
+    assert "40 %" in ui.labelFractionLabel.text
+    click(panel, host, "trainButton")
+    wait(panel, host)
+    assert ui.trainStatus.text.startswith("Trained"), ui.trainStatus.text
+    assert "nothing has changed" in ui.trainButton.toolTip
+
+    panel.labels.show_slice(next(case for case in panel.session.cases() if case not in labelled), 2, 0)
+    host.process_events(0.05)
+    paint_head(panel, masks)
+    click(panel, host, "keepSliceButton")
+    assert ui.trainButton.text == "Train with the new labels"
+    assert "continues from the current model" in ui.estimateLabel.text
+    click(panel, host, "trainButton")
+    wait(panel, host)
+    assert "continuing" in [stage.name for stage in panel.train.monitor.stages]
+    ui.anewCheckBox.checked = True
+    host.process_events(0.05)
+    assert ui.trainButton.text == "Train anew"
+    click(panel, host, "trainButton")
+    wait(panel, host)
+    assert ui.trainStatus.text.startswith("Trained"), ui.trainStatus.text
 
 
 def test_a_folder_of_images_is_taken_as_it_is_with_the_table_beside_it(panel, host, tmp_path, monkeypatch):

@@ -71,3 +71,30 @@ def test_without_a_watched_volume_nothing_is_shown(session):
 
     watch_volume(session.folder, "of another study")
     assert show_preview(session, PREVIEW) is None
+
+
+def test_the_preview_of_an_image_lies_on_its_pixels(host, tmp_path):
+    from simulated_heads import write_heads
+
+    from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
+    from USLabelEfficientSegLib.slicer_side.live_preview import show_preview
+    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import labelsOfSlice
+    from USLabelEfficientSegLib.slicer_side.study_session import StudySession
+
+    write_heads(tmp_path / "data", 2)
+    images, sizes = tmp_path / "data" / "images", PixelSizes(otherwise=0.3)
+    Study.create(tmp_path / "study", images, organs=["head"], pixel_sizes=sizes)
+    session = StudySession(tmp_path / "study")
+    geometry = session.study.read_scan("head_1").geometry
+    voxels = np.zeros(geometry.shape, dtype=np.uint8)
+    voxels[20:40, 10:30] = 1
+    (session.folder / PREVIEW).parent.mkdir()
+    write_label_map(session.folder / PREVIEW, LabelMap(voxels, geometry, "head_1"))
+    watch_volume(session.folder, "head_1")
+    assert show_preview(session, PREVIEW) is None  # nobody looks at it any more
+
+    image = session.node("head_1")
+    node = show_preview(session, PREVIEW)
+
+    assert node is not None
+    np.testing.assert_array_equal(labelsOfSlice(node, image, session.organs(), 2, 0), voxels[..., 0])

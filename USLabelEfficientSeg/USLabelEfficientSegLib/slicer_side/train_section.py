@@ -97,12 +97,19 @@ class TrainSection(Section):
         allow(ui.cancelTrainButton, _("Stop within two seconds; Resume goes on from there."), reason)
         for control in (ui.presetCombo, ui.minutesSpin, ui.methodCombo, ui.deviceCombo, ui.changesEdit):
             control.enabled = job is None
+        if session is not None and session.isPlanar:
+            self._show_only_method()
         allow(ui.detectButton, _("Look for graphics cards; takes some seconds."), self.panel.why_busy())
         reason = None if self.progress.curves else _("No training yet.")
         allow(ui.lossButton, _("Show how the errors fall, in a plot view."), reason)
         allow(ui.logButton, _("Show all that was reported."), None if self._log() else _("There is no log yet."))
         self._show_estimate()
         self.progress.show_stages(running=job is not None)
+
+    def _show_only_method(self) -> None:
+        """Images are trained by one method, for as many steps as the preset has."""
+        for control in (self.ui.methodCombo, self.ui.minutesSpin):
+            control.enabled = False
 
     def _look_at_training(self) -> None:
         """Find out whether training would begin, go on or be repeated, and what stands in its way."""
@@ -124,14 +131,13 @@ class TrainSection(Section):
             return
         if trained and same:
             self.offer = {
-                "labels": _("Train with the new labels"), "volumes": _("Train with the new volumes"),
+                "labels": _("Train with the new labels"),
+                "volumes": _("Train with the new images") if session.isPlanar else _("Train with the new volumes"),
             }.get(news, _("Resume training"))  # fmt: skip
         if trained == "fully" and same and not news:
             self.offer = _("Train anew") if anew else _("Train")
             if not anew:
-                self.why_not = _(
-                    "The study is trained, and nothing has changed since. Label more slices to improve it."
-                )
+                self.why_not = _("The study is trained, and nothing has changed since. Label more to improve it.")
         if not any(case.labels for case in session.study.cases):
             self.why_not = _("Label a slice in step 2 first.")
         self.why_not = self.panel.why_busy() or self.why_not
@@ -143,6 +149,8 @@ class TrainSection(Section):
                 return ""
             self.continued = "all students" if session.hasSupervisedStudents() else "distilled students"
             return _("Training continues from the current model.")
+        if (news or anew) and session.isPlanar:
+            return _("Training starts anew from your labels.")
         if news or anew:
             return _("Training starts anew from your labels; what was learnt without labels is kept.")
         return _("Training was stopped before its end; resuming goes on from there.")
@@ -171,7 +179,7 @@ class TrainSection(Section):
         Raises:
             InputError: not of the form NAME=VALUE.
         """
-        minutes = self.panel.parameters.minutes
+        minutes = self._minutes()
         found: dict[str, Any] = {"minutes": minutes} if minutes else {}
         for pair in self.panel.parameters.changes.split():
             try:
@@ -182,11 +190,25 @@ class TrainSection(Section):
             found[name] = value
         return found
 
+    def _minutes(self) -> int:
+        """The time that training may take; 0: as long as the preset needs, and so it is with images."""
+        session = self.panel.session
+        return 0 if session is not None and session.isPlanar else int(self.panel.parameters.minutes)
+
     def leave(self) -> None:
         """Training goes on while the user is elsewhere."""
 
     def _show_estimate(self) -> None:
+        text = self._estimate()
+        if chosen_python() is None and installedVersion("torch") is None:
+            text += " " + _("Software that is missing will be installed first, after asking you.")
+        self.ui.estimateLabel.text = f"{self.how} {text}".strip()
+
+    def _estimate(self) -> str:
+        """How long training takes, as far as it was measured."""
         parameters, session = self.panel.parameters, self.panel.session
+        if session is not None and session.isPlanar:
+            return _("How long it takes shows in the first seconds: it depends on the steps, not on the images.")
         if session is None:
             volumes, slices = max(sum(node is not None for node in parameters.volumes), 1), 0
             labelled = {}
@@ -209,9 +231,7 @@ class TrainSection(Section):
             text = _("At most about {time}: this computer is measured first.").format(
                 time=duration(60 * parameters.minutes)
             )
-        if chosen_python() is None and installedVersion("torch") is None:
-            text += " " + _("Software that is missing will be installed first, after asking you.")
-        self.ui.estimateLabel.text = f"{self.how} {text}".strip()
+        return text
 
     def _same_settings(self, session: StudySession) -> bool:
         parameters = self.panel.parameters
