@@ -73,7 +73,7 @@ class Story:
         self.host.process_events(0.05)
 
     def idle(self):
-        return not self.panel.runner.busy
+        return not self.panel.runner.busy and not self.panel.logic.aside.busy
 
     def close(self):
         import slicer
@@ -135,7 +135,7 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     assert not ui.segmentButton.enabled and "is running" in ui.trainButton.toolTip
     story.click("cancelTrainButton")
     story.until(story.idle)
-    assert not child_processes()
+    assert child_processes() == [panel.session.resident.pid]
     assert ui.trainButton.text == "Resume training" and "stopped" in ui.trainStatus.text
     assert ui.totalBar.format.endswith("stopped") and "Learning in 3-D" in ui.stepsLabel.text
     story.click("trainButton")

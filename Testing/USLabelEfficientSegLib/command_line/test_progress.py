@@ -1,6 +1,7 @@
 """What is shown while a command works."""
 
 import io
+import json
 from dataclasses import replace
 
 import pytest
@@ -149,3 +150,14 @@ def test_after_a_command_that_fails_half_way_nothing_is_told_any_more(capsys, mo
     list(counted(range(2), "measuring"))
 
     assert capsys.readouterr().out == ""
+
+
+def test_programs_are_told_how_far_a_command_is_line_by_line(call, monkeypatch, simulated, tmp_path):
+    monkeypatch.setenv("USLABELSEG_PROGRESS", "json")
+
+    code, _, errors = call("study", "create", tmp_path / "study", "--images", simulated / "images", "--organs", "a")
+
+    told = [json.loads(line)["progress"] for line in errors.splitlines() if line.startswith("{")]
+    assert code == 0
+    assert [one["done"] for one in told if one["doing"] == "copying"] == [0, 1, 2, 3]
+    assert {one["of"] for one in told} == {3}

@@ -86,7 +86,7 @@ def test_a_volume_that_is_removed_meanwhile_costs_only_its_own_result(job, volum
 
 def test_closing_the_scene_meanwhile_does_no_harm(job, volumes, go_on, host):
     running = job()
-    run_until(running, lambda: running.progress == 0.5)
+    run_until(running, lambda: running.progress == 0.55)
     host.clear_scene()
     go_on()
 
@@ -95,7 +95,7 @@ def test_closing_the_scene_meanwhile_does_no_harm(job, volumes, go_on, host):
 
 def test_a_volume_that_is_changed_meanwhile_is_told(job, volumes, go_on):
     running = job()
-    run_until(running, lambda: running.progress == 0.5)
+    run_until(running, lambda: running.progress == 0.55)
     volumes[1].SetSpacing(2.0, 2.0, 2.0)
     go_on()
 

@@ -1,6 +1,8 @@
 """Progress of a training or report: bars for people, lines for log files, JSON for programs."""
 
 import json
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -50,7 +52,14 @@ def shown_progress(
 
 @contextmanager
 def shown_counts() -> Iterator[None]:
-    """Show how far `counted` work is: by a bar that vanishes when it is done, or by lines if it takes long."""
+    """Show how far `counted` work is: by a bar that vanishes when it is done, or by lines if it takes long.
+
+    With `USLABELSEG_PROGRESS=json` in the environment, by a line of JSON on the error stream each time, for programs.
+    """
+    if os.environ.get("USLABELSEG_PROGRESS") == "json":
+        with heard(_print_count):
+            yield
+        return
     display = ExitStack()
     listener: Listener | None = None
     began = 0.0
@@ -67,6 +76,10 @@ def shown_counts() -> Iterator[None]:
 
     with heard(told), display:  # what was shown last ends first, also when a command fails
         yield
+
+
+def _print_count(doing: str, done: int, of: int) -> None:
+    print(json.dumps({"progress": {"doing": doing, "done": done, "of": of}}), file=sys.stderr, flush=True)
 
 
 @contextmanager

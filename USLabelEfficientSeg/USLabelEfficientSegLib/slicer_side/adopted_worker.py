@@ -37,6 +37,11 @@ class AdoptedWorker:
         self._outcome: Outcome | None = None
 
     @property
+    def progress(self) -> None:
+        """It tells how far it is in the events of its study."""
+        return None
+
+    @property
     def cancelling(self) -> bool:
         """Whether it was asked to stop."""
         return self._stop_by is not None

@@ -334,6 +334,7 @@ class DataSection(Section):
         self.panel.logic.session = StudySession(folder)
         self.panel.logic.session.takeLabelsIfFree()
         self.panel.parameters.studyFolder = str(folder)
+        self.panel.logic.session.prepare()
         self.signals.study_opened.emit(load)
         if load and not self.panel.runner.busy:  # who follows a training that runs already loads them meanwhile
             self._load()

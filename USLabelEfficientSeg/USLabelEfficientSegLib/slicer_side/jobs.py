@@ -14,6 +14,7 @@ from slicer.i18n import tr as _
 
 from ..errors import Cancelled, InputError
 from .adopted_worker import AdoptedWorker
+from .resident_worker import Asked, ResidentWorker
 from .worker import Worker
 
 Steps = Generator[None, None, Any]
@@ -40,6 +41,8 @@ class Job:
         sentence: of a failed job its cause and remedy, and where the details are.
         log: file of the worker's output, None before it was started.
         progress: from 0 to 1, None while it is unknown.
+        doing: what is done at present, "" while nothing is told.
+        span: of the progress, that the present part of the work goes through.
         result: what the steps returned.
     """
 
@@ -50,8 +53,10 @@ class Job:
         self.sentence = ""
         self.log: Path | None = None
         self.progress: float | None = None
+        self.doing = ""
+        self.span = (0.0, 1.0)
         self.result: Any = None
-        self._worker: Worker | AdoptedWorker | None = None
+        self._worker: Worker | AdoptedWorker | Asked | None = None
         self._cancelled = False
         self._steps = steps(self)
 
@@ -96,6 +101,11 @@ class Job:
         return _("{what} failed by an error in the program ({said}). Details: {logs}").format(
             what=self.title, said=said, logs=", ".join(filter(None, logs))
         )
+
+    def tell(self, doing: str, done: int, of: int) -> None:
+        """Tell how far the present part of the work is."""
+        start, end = self.span
+        self.doing, self.progress = doing, start + (end - start) * done / max(of, 1)
 
     def cancel(self) -> None:
         """Ask to stop; the job ends within two seconds of further steps."""
@@ -162,11 +172,44 @@ class Job:
         if watch is not None:
             watch(worker)
 
-    def attend(self, worker: Worker | AdoptedWorker) -> Iterator[None]:
+    def ask(
+        self,
+        resident: ResidentWorker,
+        request: str,
+        watch: Callable[[Asked], None] | None = None,
+        **arguments: Any,
+    ) -> Generator[None, None, dict[str, Any]]:
+        """Steps that ask the study's resident worker; they return the result of the request.
+
+        Args:
+            resident: is asked.
+            request: its name.
+            watch: called at each step, and after the end.
+            arguments: of the request.
+
+        Raises:
+            Cancelled: it was cancelled.
+            InputError: it failed, with the worker's own cause and remedy.
+        """
+        asked = resident.ask(request, **arguments)
+        try:
+            for _step in self.attend(asked):
+                if watch is not None:
+                    watch(asked)
+                yield
+        finally:
+            asked.cancel()  # one that has ended is left alone
+            if watch is not None and asked.poll() is not None:
+                watch(asked)
+        return asked.result
+
+    def attend(self, worker: Worker | AdoptedWorker | Asked) -> Iterator[None]:
         """Steps until a worker ends; cancelling the job cancels it. Raises like `work`."""
         self.log, self._worker = worker.log, worker
         try:
             while (outcome := worker.poll()) is None:
+                if (told := worker.progress) is not None:
+                    self.tell(told.doing, told.done, told.of)
                 yield
         finally:
             self._worker = None

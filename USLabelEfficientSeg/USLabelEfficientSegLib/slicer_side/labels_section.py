@@ -100,12 +100,7 @@ class LabelsSection(Section):
         self._show_slice_buttons()
 
     def _why_no_suggestion(self) -> str | None:
-        session, runner = self.panel.session, self.panel.runner
-        if not runner.busy or (session is not None and len(session.suggestions)):
-            return None
-        return _("{reason} Meanwhile you may label any slice that you choose yourself.").format(
-            reason=self.panel.why_busy()
-        )
+        return _("A slice is being looked for.") if self.panel.logic.aside.busy else None
 
     def _show_labelled_slices(self) -> None:
         session, case = self.panel.session, self.case
@@ -278,7 +273,7 @@ class LabelsSection(Section):
             self._show_suggestion(suggested)
             return ""
 
-        self.panel.run(job, self.ui.labelsStatus, done)
+        self.panel.run(job, self.ui.labelsStatus, done, aside=True)
 
     def _is_labelled(self, suggested: SuggestedSlice) -> bool:
         session = self.panel.session

@@ -32,7 +32,20 @@ class USLabelEfficientSegLogic(ScriptedLoadableModuleLogic):
     def __init__(self) -> None:
         ScriptedLoadableModuleLogic.__init__(self)
         self.runner = JobRunner()
-        self.session: Any = None
+        self.aside = JobRunner()  # for what the resident worker answers, beside a training
+        self._session: Any = None
+
+    @property
+    def session(self) -> Any:
+        """The open study, a `StudySession`; None if there is none."""
+        return self._session
+
+    @session.setter
+    def session(self, session: Any) -> None:
+        if self._session is not None and self._session is not session:
+            self.aside.stop()
+            self._session.close()
+        self._session = session
 
     def getParameterNode(self) -> USLabelEfficientSegParameterNode:
         """The settings of the panel in this scene."""
@@ -227,7 +240,10 @@ class USLabelEfficientSegLogic(ScriptedLoadableModuleLogic):
         ensureDependencies()
         request = results.SegmentationRequest(Path(model), **options)
         logs = study_jobs.logsOfNoStudy()
-        job = Job(_("Segmentation"), lambda job: results.segment(job, list(volumeNodes), request, logs), "segment")
+        resident = None if self.session is None else self.session.resident
+        job = Job(
+            _("Segmentation"), lambda job: results.segment(job, list(volumeNodes), request, logs, resident), "segment"
+        )
         return self._do(job, blocking, onFinished)
 
     def computeVolumes(self, segmentationNodes: Sequence[Any], tableNode: Any = None) -> Any:

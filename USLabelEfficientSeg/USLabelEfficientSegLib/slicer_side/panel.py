@@ -96,13 +96,14 @@ class Panel:
         """Why there is no study to work on, None when there is one."""
         return None if self.session is not None else _("Create or open a study in step 1 first.")
 
-    def run(self, job: Job, label: Any, done: Callable[[Job], str]) -> None:
+    def run(self, job: Job, label: Any, done: Callable[[Job], str], aside: bool = False) -> None:
         """Start a job, and show in `label` how it ends.
 
         Args:
             job: what to do.
             label: for the end: what `done` says, or the cause and remedy of a failure.
             done: called with the finished job; takes over its result.
+            aside: the study's resident worker does it, also while another job is running.
         """
 
         def finished(job: Job) -> None:
@@ -116,7 +117,7 @@ class Panel:
             self.refresh()
 
         tell(label, f"{job.title} …")
-        self.runner.start(job, finished)
+        (self.logic.aside if aside else self.runner).start(job, finished)
         self.refresh()
 
     def refresh(self) -> None:
@@ -193,6 +194,9 @@ class Panel:
         self.leave()
         self.environment.close()
         self.runner.stop()
+        self.logic.aside.stop()
+        if self.session is not None:
+            self.session.close()
         self.runner.listeners.remove(self._on_progress)
 
     def _on_progress(self) -> None:

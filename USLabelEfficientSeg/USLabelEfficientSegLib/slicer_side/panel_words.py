@@ -14,6 +14,10 @@ _WORDS = (
     ),
     (r", or replace it with --overwrite", ""),
     (r"segment the image again with --uncertainty", "segment the image again with its uncertainty"),
+    (
+        r"Python package (\S+): is missing; install it",
+        r"The Python package \1 is missing; press Install in the section Environment",
+    ),
     (r" \(--organs\)", ""),
     (r" \(see uslabelseg [^)]*--help\)", ""),
 )

@@ -73,6 +73,7 @@ def writeReport(
         if any(set(names) != set(organs[0]) for names in organs):  # somebody has added a segment
             arguments += ["--organs", ",".join(dict.fromkeys(name for names in organs for name in names))]
         arguments += [*(["--study", str(study)] if study is not None else []), *(["--pdf"] if pdf else [])]
+        job.span = (_WRITING, 1.0)
         yield from job.work(arguments, logs)
         with pages.written(*results) as files:
             for page in made.iterdir():

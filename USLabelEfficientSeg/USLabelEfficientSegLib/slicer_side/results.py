@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import slicer
+from slicer.i18n import tr as _
 
 from ..errors import InputError
 from .jobs import Job, Steps, WorkError
 from .node_measurements import EDITED, ResultVolume, keepMeasured, measuredAsMade, measuredOf
+from .resident_worker import Asked, ResidentWorker
 from .segmentation_nodes import Organ, organMasks, organsNamed, segmentationFromLabelMap
 from .study_jobs import stage, temporaryFolder
 from .study_nodes import RESULT, STUDY, UNCERTAINTY, attach, inScene, isShown, madeFor, volumeOf
@@ -20,6 +23,7 @@ from .volume_nodes import geometryOfNode, worldGeometry
 from .worker import Worker
 
 MrmlNode = Any
+_MOST_VOXELS = 2**26  # 64 volumes of 100 x 100 x 100
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,23 @@ class SegmentationRequest:
     study: str = ""
 
 
-def segment(job: Job, volumeNodes: Sequence[MrmlNode], request: SegmentationRequest, logs: Path) -> Steps:
+def segment(
+    job: Job,
+    volumeNodes: Sequence[MrmlNode],
+    request: SegmentationRequest,
+    logs: Path,
+    resident: ResidentWorker | None = None,
+) -> Steps:
     """Steps that segment volume nodes; returns the segmentation nodes, one for each volume that is still there.
 
     Each result belongs to the volume node that it was made from, whatever is selected or removed meanwhile.
+
+    Args:
+        job: whose steps these are.
+        volumeNodes: to segment.
+        request: how.
+        logs: folder of the log of a worker that is started for it.
+        resident: of the open study: it segments what is small at once.
 
     Raises:
         InputError: while they run: no volumes, no model, an unusable volume, or a volume that was changed meanwhile.
@@ -60,17 +77,22 @@ def segment(job: Job, volumeNodes: Sequence[MrmlNode], request: SegmentationRequ
     made: list[MrmlNode] = []
     with temporaryFolder() as temporary:
         images, output = Path(temporary) / "images", Path(temporary) / "segmentations"
-        by_name = yield from stage(volumeNodes, images)
+        by_name = yield from stage(job, volumeNodes, images, share=0.1)
         finished: list[dict[str, Any]] = []
 
-        def watch(worker: Worker) -> None:
+        def watch(worker: Worker | Asked) -> None:
             finished.extend(worker.records())
-            job.progress = len(finished) / len(by_name)
+            job.tell(_("segmenting"), len(finished), len(by_name))
 
-        arguments = ["segment", str(request.model), str(images), "--output", str(output), "--json"]
-        arguments += ["--device", request.device, *(["--uncertainty"] if request.uncertainty else [])]
+        if resident is not None and _are_small(volumeNodes):
+            asked = {"model": request.model, "images": [str(images)], "output": output, "device": request.device}
+            steps: Iterator[None] = job.ask(resident, "segment", watch, uncertainty=request.uncertainty, **asked)
+        else:
+            arguments = ["segment", str(request.model), str(images), "--output", str(output), "--json"]
+            arguments += ["--device", request.device, *(["--uncertainty"] if request.uncertainty else [])]
+            steps = job.work(arguments, logs, watch)
         try:
-            for _ in job.work(arguments, logs, watch):
+            for _step in steps:
                 made += _taken_over(finished[len(made) :], by_name, request)
                 yield
         except WorkError:  # of one volume, perhaps: the others are segmented
@@ -78,6 +100,11 @@ def segment(job: Job, volumeNodes: Sequence[MrmlNode], request: SegmentationRequ
             raise
         made += _taken_over(finished[len(made) :], by_name, request)
     return [node for node in made if node is not None and inScene(node)]
+
+
+def _are_small(volumeNodes: Iterable[MrmlNode]) -> bool:
+    """Whether the memory for segmenting them may stay with the resident worker."""
+    return sum(prod(node.GetImageData().GetDimensions()) for node in volumeNodes) <= _MOST_VOXELS
 
 
 def computeVolumes(segmentationNodes: Iterable[MrmlNode], tableNode: MrmlNode | None = None) -> MrmlNode:

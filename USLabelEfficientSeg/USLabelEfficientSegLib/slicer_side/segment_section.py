@@ -123,7 +123,8 @@ class SegmentSection(Section):
             study=session.study.summary()["created"] if session is not None and of_study else "",
         )
         logs = session.logs if session is not None else study_jobs.logsOfNoStudy()
-        job = Job(_("Segmentation"), lambda job: segment(job, nodes, request, logs), "segment")
+        resident = None if session is None else session.resident
+        job = Job(_("Segmentation"), lambda job: segment(job, nodes, request, logs, resident), "segment")
         asked = len(nodes)
 
         def done(job: Job) -> str:

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import slicer
+from slicer.i18n import tr as _
 
 from ..disk.study_layout import IMAGES
 from ..errors import InputError
@@ -20,6 +21,7 @@ from .adopted_worker import AdoptedWorker
 from .aside import aside
 from .image_folder import ImageFolder
 from .jobs import Job, Steps
+from .resident_worker import ResidentWorker
 from .segmentation_nodes import Organ
 from .sequences import frameNames, isImageSequence, isSequence, sequenceScans
 from .study_nodes import STUDY, inScene
@@ -29,12 +31,14 @@ from .volume_nodes import isImage, scanFromNode
 MrmlNode = Any
 
 
-def stage(volumeNodes: Iterable[MrmlNode], folder: Path) -> Steps:
+def stage(job: Job, volumeNodes: Iterable[MrmlNode], folder: Path, share: float = 0.5) -> Steps:
     """Steps that write nodes into a folder for a worker; returns the nodes by the name of their file.
 
     Args:
+        job: whose steps these are.
         volumeNodes: volumes, 2-D images, and sequences of either; a sequence gives a file for each frame, and no node.
         folder: made if need be.
+        share: of the job's progress.
 
     Raises:
         InputError: while they run: volumes and images together, a node that was removed or cannot be used.
@@ -46,9 +50,11 @@ def stage(volumeNodes: Iterable[MrmlNode], folder: Path) -> Steps:
     check_one_kind(nodes)
     folder.mkdir(parents=True, exist_ok=True)
     named = [(name, node) for node in nodes for name in (frameNames(node) if isSequence(node) else [node.GetName()])]
-    stems = iter(safe_stems(name for name, _ in named))
+    stems = iter(safe_stems(name for name, _node in named))
     by_name: dict[str, MrmlNode] = {}
-    for node in nodes:
+    job.span = (0.0, share)
+    for number, node in enumerate(nodes):
+        job.tell(_("copying"), number, len(nodes))
         if not inScene(node):
             raise InputError(node.GetName(), "was removed", "choose the volumes again")
         for scan in sequenceScans(node) if isSequence(node) else [scanFromNode(node)]:
@@ -57,6 +63,7 @@ def stage(volumeNodes: Iterable[MrmlNode], folder: Path) -> Steps:
             if not isSequence(node):
                 by_name[stem] = node
             yield
+    job.span = (share, 1.0)
     return by_name
 
 
@@ -97,16 +104,22 @@ def createStudy(
         raise InputError("study", problem, "make it of the folder, and add the others afterwards")
     if folder.exists() and any(folder.iterdir()):
         raise InputError(folder, "is not empty", "choose a new folder for the study")
-    with temporaryFolder() as temporary:
-        staging = Path(temporary)
-        by_name = {} if images is not None else (yield from stage(volumeNodes, staging / IMAGES))
-        job.progress = 0.5
-        names = ",".join(organ.name for organ in organs)
-        given = images or ImageFolder(staging / IMAGES)
-        arguments = ["study", "create", str(folder), *given.arguments(), "--organs", names]
-        yield from job.work([*arguments, "--slice-axis", str(axis)], logsOfNoStudy())
-    session = StudySession(folder)
-    session.setAppearance(organs)
+    resident = ResidentWorker(logsOfNoStudy())
+    resident.start()  # it gets ready meanwhile
+    try:
+        with temporaryFolder() as temporary:
+            staging = Path(temporary)
+            by_name = {} if images is not None else (yield from stage(job, volumeNodes, staging / IMAGES))
+            names = ",".join(organ.name for organ in organs)
+            given = images or ImageFolder(staging / IMAGES)
+            arguments = ["study", "create", str(folder), *given.arguments(), "--organs", names]
+            yield from job.work([*arguments, "--slice-axis", str(axis)], logsOfNoStudy())
+        session = StudySession(folder, resident)
+        session.setAppearance(organs)
+    except BaseException:
+        resident.end()
+        raise
+    session.prepare()
     _remember(session, by_name, volumeNodes)
     return session
 
@@ -121,7 +134,7 @@ def addVolumes(job: Job, session: StudySession, volumeNodes: Sequence[MrmlNode])
     """Steps that add volumes or 2-D images of the scene, or sequences of them, to a study of their kind."""
     with temporaryFolder() as temporary:
         staging = Path(temporary)
-        by_name = yield from stage(volumeNodes, staging / IMAGES)
+        by_name = yield from stage(job, volumeNodes, staging / IMAGES)
         yield from job.work(["study", "add", str(session.folder), "--images", str(staging / IMAGES)], session.logs)
     session.refresh()
     _remember(session, by_name, volumeNodes)
@@ -195,15 +208,14 @@ def runningTraining(session: StudySession) -> AdoptedWorker | None:
 def _training_ended(session: StudySession) -> None:
     session.takeLabelsIfFree()  # drawn meanwhile
     session.suggestions.clear()
+    session.prepare()  # with the new model
 
 
 def suggest(job: Job, session: StudySession, count: int = 12) -> Steps:
     """Steps that find the slices most worth labelling next."""
-    session.takeLabels()
-    yield from job.work(["suggest", str(session.folder), "--count", str(count), "--json"], session.logs)
-    assert job.log is not None
-    text = job.log.read_text(encoding="utf-8")
-    session.suggestions.fill(json.loads(text[text.index("[") :]))
+    session.takeLabelsIfFree()  # those in the inbox count as well
+    result = yield from job.ask(session.resident, "suggest", study=session.folder, count=count)
+    session.suggestions.fill(result["slices"])
 
 
 def logsOfNoStudy() -> Path:

@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import slicer
+
 from ..disk.study_layout import (
     APPEARANCE_NAME,
     EARLIER_MODEL_NAME,
@@ -28,6 +30,7 @@ from ..errors import InputError
 from .aside import aside
 from .jobs import Job, Steps
 from .loaded_images import LOADED, LoadedImages
+from .resident_worker import ResidentWorker
 from .segmentation_nodes import Organ
 from .slice_suggestions import Suggestions
 from .study_nodes import CASE, LABELS, STUDY, attach, bind, inScene, madeFor, volumeNodeOf, volumeOf
@@ -55,17 +58,31 @@ class StudySession:
 
     Args:
         folder: of the study.
+        resident: a worker that was started for it already.
+
+    Attributes:
+        resident: answers at once what the study is asked; it is ended by `close`.
 
     Raises:
         InputError: no study, a damaged one, or one of a newer version.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, resident: ResidentWorker | None = None) -> None:
         self.folder = folder
+        self.resident = resident or ResidentWorker(Path(slicer.app.temporaryPath) / "USLabelEfficientSeg")
         self.suggestions = Suggestions()
         self._images = LoadedImages()
         self._shown: dict[str, dict[LabelledSlice, list[str]]] = {}
         self.refresh()
+
+    def prepare(self) -> None:
+        """Let the resident worker load what it needs and look through the study, before anything is asked."""
+        with suppress(InputError):  # whoever asks for something will be told
+            self.resident.ask("prepare", study=self.folder)
+
+    def close(self) -> None:
+        """The study is left: its worker ends."""
+        self.resident.end()
 
     @property
     def study(self) -> Study:

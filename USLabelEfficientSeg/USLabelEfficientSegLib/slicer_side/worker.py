@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +24,7 @@ from .panel_words import in_panel_words
 
 SECONDS_TO_SAVE = 1.4  # between the request to stop and the end by force
 ERROR_PREFIX = "uslabelseg: error: "
+_PROGRESS = {"USLABELSEG_PROGRESS": "json"}  # tell it in lines that a program can read
 _KILLED = (-9, 137)
 _LAUNCHER_OF_A_KILLED_CHILD = "exit abnormally"  # PythonSlicer's last line; its own exit code is 1 then
 LIBRARY_COMMAND = "USLabelEfficientSegLib.cli"
@@ -35,6 +36,20 @@ class Outcome:
 
     state: Literal["done", "cancelled", "failed"]
     sentence: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far work is: what is done at present, and how many things of how many."""
+
+    doing: str
+    done: int
+    of: int
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1."""
+        return self.done / max(self.of, 1)
 
 
 class Worker:
@@ -71,29 +86,10 @@ class Worker:
         self.log = log
         self._stop_by: float | None = None
         self._outcome: Outcome | None = None
-        self._records_read = 0
-        if module == LIBRARY_COMMAND and python is None:
-            python = chosen_python()
-        executable = python_executable() if python is None else str(python)
-        command = [executable, "-m", module, *arguments]
-        try:
-            log.parent.mkdir(parents=True, exist_ok=True)
-            with log.open("wb") as output:
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env=environment_of(python, environment or {}),
-                    **_process_group(),
-                )
-        except OSError as error:
-            if error.filename == executable:
-                remedy = "choose another Python, or Slicer's own, in the section Environment"
-                raise InputError(executable, f"cannot be run ({error.strerror or error})", remedy) from error
-            problem = f"the calculation cannot be started ({error.strerror or error})"
-            raise InputError(log, problem, "choose a folder that you may write to") from error
-        _give_way_to_slicer(self._process.pid)
+        self._bytes_read = 0
+        self._progress: Progress | None = None
+        self._records: list[dict[str, Any]] = []
+        self._process = launched(module, arguments, log, environment=environment, python=python)
 
     @property
     def pid(self) -> int:
@@ -136,11 +132,31 @@ class Worker:
             time.sleep(0.02)
         return outcome
 
+    @property
+    def progress(self) -> Progress | None:
+        """How far it is, as it was told last; None while that is unknown."""
+        self._read_log()
+        return self._progress
+
     def records(self) -> list[dict[str, Any]]:
         """The JSON objects that the worker has printed, one a line, since the last call."""
-        lines = self.log_text().split("\n")[:-1]
-        new, self._records_read = lines[self._records_read :], len(lines)
-        return [json.loads(line) for line in new if line.startswith("{") and line.endswith("}")]
+        self._read_log()
+        new, self._records = self._records, []
+        return new
+
+    def _read_log(self) -> None:
+        with self.log.open("rb") as file:
+            file.seek(self._bytes_read)
+            new = file.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        self._bytes_read += len(whole)
+        for line in whole.decode("utf-8", errors="replace").split("\n"):
+            if line.startswith("{") and line.endswith("}"):
+                told = json.loads(line)
+                if set(told) == {"progress"}:
+                    self._progress = Progress(**told["progress"])
+                else:
+                    self._records.append(told)
 
     def log_text(self) -> str:
         """All that the worker has printed so far."""
@@ -152,6 +168,53 @@ class Worker:
         if code == ExitCode.DONE:
             return Outcome("done")
         return Outcome("failed", explanation(code, self.log_text(), self.log))
+
+
+def launched(
+    module: str,
+    arguments: Sequence[str],
+    log: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    python: Path | None = None,
+    answers: Path | None = None,
+) -> subprocess.Popen[bytes]:
+    """A process of its own group that gives way to Slicer, see `Worker` for what it runs.
+
+    Args:
+        module: what is run.
+        arguments: of it.
+        log: file for what it prints.
+        environment: variables that differ from those of this process.
+        python: that runs it, if it is another one.
+        answers: file for its standard output; then its standard input is a pipe.
+
+    Raises:
+        InputError: a file cannot be written, or there is no Python to run.
+    """
+    if module == LIBRARY_COMMAND and python is None:
+        python = chosen_python()
+    executable = python_executable() if python is None else str(python)
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as files:
+            output = files.enter_context(log.open("wb"))
+            process = subprocess.Popen(
+                [executable, "-m", module, *arguments],
+                stdin=subprocess.DEVNULL if answers is None else subprocess.PIPE,
+                stdout=output if answers is None else files.enter_context(answers.open("wb")),
+                stderr=subprocess.STDOUT if answers is None else output,
+                env=environment_of(python, {**_PROGRESS, **(environment or {})}),
+                **_process_group(),
+            )
+    except OSError as error:
+        if error.filename == executable:
+            remedy = "choose another Python, or Slicer's own, in the section Environment"
+            raise InputError(executable, f"cannot be run ({error.strerror or error})", remedy) from error
+        problem = f"the calculation cannot be started ({error.strerror or error})"
+        raise InputError(log, problem, "choose a folder that you may write to") from error
+    _give_way_to_slicer(process.pid)
+    return process
 
 
 def explanation(code: int | None, text: str, log: Path) -> str:
