@@ -41,7 +41,7 @@ PANEL_LATER = [
     "disk.files", "disk.json_files", "disk.names", "disk.outputs", "evaluation.agreement", "evaluation.metrics",
     "method.planned_stages",
     "evaluation.reference_volumes", "imaging.checksums", "imaging.files", "imaging.simulator", "measurement.measuring",
-    "measurement.record", "study.inbox", "study.provenance", "study.settings", "study.study",
+    "measurement.record", "study.inbox", "study.manifest", "study.provenance", "study.settings", "study.study",
     "segmentation.model_header", "study.watching",
 ]  # fmt: skip
 

@@ -85,9 +85,7 @@ def suggest_slices(
     return [Suggestion(volumes[number].name, *place, reason) for number, place in chosen]
 
 
-def slice_worth(
-    scan: Scan, slice_axis: int, organs: Callable[[Scan], NDArray[np.floating]] | None = None
-) -> Worth:
+def slice_worth(scan: Scan, slice_axis: int, organs: Callable[[Scan], NDArray[np.floating]] | None = None) -> Worth:
     """The worth of the slices of a volume, 0 where a slice shows too little; see `suggest_slices`."""
     alike: list[NDArray[np.floating]] = [np.ones(n) for n in scan.geometry.shape]
     worth = alike if organs is None else organ_shares(organs(scan), scan.geometry.shape)

@@ -102,7 +102,7 @@ class DataSection(Section):
     def offered(self) -> list[Any]:
         """What can be ticked: volumes, 2-D images, and sequences of images."""
         sequences = [node for node in slicer.util.getNodesByClass("vtkMRMLSequenceNode") if isImageSequence(node)]
-        return [*ultrasound_nodes(), *sequences]
+        return [*self.panel.volumes(), *sequences]
 
     # What the panel shows
 

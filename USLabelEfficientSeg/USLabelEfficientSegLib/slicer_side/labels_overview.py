@@ -11,8 +11,10 @@ from slicer.i18n import tr as _
 from ..study.coverage import counted_slices, in_percent
 from .labelling import LabelledSlices
 from .slice_views import sliceName
+from .study_nodes import labelNodesOf, volumeOf
 
 if TYPE_CHECKING:
+    from ..study.manifest import LabelRecord
     from .study_session import StudySession
 
 
@@ -72,20 +74,19 @@ class _Coverage:
 
 
 def _coverages(session: StudySession) -> list[_Coverage]:
-    axis = session.study.slice_axis
+    axis, label_nodes = session.study.slice_axis, labelNodesOf(session.study.created)
     found = []
     for case in session.study.cases:
-        volume_node, shape = session.volumeNode(case.name), case.image.shape
-        places = _labelled(session, case.name, volume_node)
-        counted = counted_slices(places, shape, axis)
-        found.append(_Coverage(case.name, session.canShow(case.name), len(places), counted, int(shape[axis])))
+        places = _labelled(case.labels, label_nodes.get(case.name))
+        loaded = session.isPlanar or case.name in label_nodes  # images are loaded when they are looked at
+        counted, slices = counted_slices(places, case.image.shape, axis), int(case.image.shape[axis])
+        found.append(_Coverage(case.name, loaded, len(places), counted, slices))
     return found
 
 
-def _labelled(session: StudySession, case: str, volume_node: Any) -> Sequence[tuple[int, int]]:
+def _labelled(stored: LabelRecord | None, label_node: Any) -> Sequence[tuple[int, int]]:
     """(axis, index) of the labelled slices, from the volume's labels in the scene or else from the study."""
-    label_node = None if volume_node is None else session.labelNode(volume_node)
     if label_node is not None:
-        return [(labelled.axis, labelled.index) for labelled in LabelledSlices(label_node, volume_node).items()]
-    labels = session.study.case(case).labels
-    return () if labels is None else labels.slices
+        items = LabelledSlices(label_node, volumeOf(label_node)).items()
+        return [(labelled.axis, labelled.index) for labelled in items]
+    return () if stored is None else stored.slices

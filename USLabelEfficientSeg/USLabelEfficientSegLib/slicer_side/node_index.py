@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import slicer
 
 MrmlNode = Any
+Key = TypeVar("Key", bound=Hashable)
 
 
-class NodeIndex:
+class NodeIndex(Generic[Key]):
     """The nodes of a class by key, in the order of the scene.
 
     The scene is walked again only after nodes came or went, or were noted on (`changed`). What is found is compared
@@ -21,10 +22,10 @@ class NodeIndex:
         keys: of a node; none for a node that is not to be found.
     """
 
-    def __init__(self, class_name: str, keys: Callable[[MrmlNode], Iterable[Hashable]]) -> None:
+    def __init__(self, class_name: str, keys: Callable[[MrmlNode], Iterable[Key]]) -> None:
         self._class_name = class_name
         self._keys = keys
-        self._found: dict[Hashable, list[str]] = {}  # by identifier: a removed node must not be kept alive
+        self._found: dict[Key, list[str]] = {}  # by identifier: a removed node must not be kept alive
         self._stamp: tuple[Any, int] | None = None
         self._scene: Any = None
         self._all: Any = None
@@ -33,7 +34,7 @@ class NodeIndex:
         """A node was noted on, which the scene does not tell."""
         self._stamp = None
 
-    def nodes(self, key: Hashable) -> list[MrmlNode]:
+    def nodes(self, key: Key) -> list[MrmlNode]:
         """The nodes that have a key."""
         if self._stamp != self._now():
             self._walk()
@@ -43,7 +44,13 @@ class NodeIndex:
             found = self._nodes_of(key)
         return found
 
-    def _nodes_of(self, key: Hashable) -> list[MrmlNode]:
+    def identifiers(self) -> dict[Key, list[str]]:
+        """The identifiers of the nodes by key, not compared with the nodes: quick, where `nodes` follows."""
+        if self._stamp != self._now():
+            self._walk()
+        return self._found
+
+    def _nodes_of(self, key: Key) -> list[MrmlNode]:
         return [slicer.mrmlScene.GetNodeByID(identifier) for identifier in self._found.get(key, [])]
 
     def _walk(self) -> None:

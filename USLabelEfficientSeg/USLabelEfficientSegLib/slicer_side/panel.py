@@ -48,6 +48,7 @@ class Panel:
         self.shown = True
         self.signals = PanelSignals()
         self._refreshing = False
+        self._volumes: list[Any] | None = None  # while it is brought up to date
         self._soon = qt.QTimer()
         self._soon.setSingleShot(True)
         self._soon.setInterval(20)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .panel import Panel
 
 Widget = Any
+_SHOWN = "USLabelEfficientSegShown"  # dynamic property: what a list or table was filled with
 
 _RED_ON_LIGHT, _RED_ON_DARK, _MIDDLE_GREY = "#b3261e", "#ff8a80", 127
 
@@ -111,6 +112,10 @@ def text_item(text: str, editable: bool = False) -> Any:
 
 def fill_table(table: Widget, rows: list[list[str]]) -> None:
     """Show rows of text, keeping the selected row; cells that are right already are left alone."""
+    text = "\n".join("\t".join(row) for row in rows)
+    if table.rowCount == len(rows) and table.property(_SHOWN) == text:
+        return
+    table.setProperty(_SHOWN, text)
     with silent(table):
         table.setRowCount(len(rows))
         for r, row in enumerate(rows):
@@ -147,23 +152,28 @@ def fill_node_list(list_widget: Widget, nodes: list[Any], checked: list[Any], fi
     """Show nodes with check boxes; those in `fixed` are ticked and cannot be unticked."""
     fixed_ids = {node.GetID() for node in fixed}
     ticked = {node.GetID() for node in checked} | fixed_ids
-    wanted = [(node.GetID(), node.GetName(), node.GetID() in ticked, node.GetID() in fixed_ids) for node in nodes]
-    shown = [list_widget.item(row) for row in range(list_widget.count)]
-    found = [
-        (i.data(qt.Qt.UserRole), i.text(), i.checkState() == qt.Qt.Checked, not i.flags() & qt.Qt.ItemIsUserCheckable)
-        for i in shown
-    ]
-    if found == wanted:
-        return
+    wanted = [(node.GetID(), node.GetName(), node.GetID() in fixed_ids) for node in nodes]
+    text = "\n".join(f"{node_id}\t{name}\t{is_fixed}" for node_id, name, is_fixed in wanted)
     with silent(list_widget):
-        list_widget.clear()
-        for node_id, name, is_checked, is_fixed in wanted:
-            item = qt.QListWidgetItem(name)
-            item.setData(qt.Qt.UserRole, node_id)
-            flags = qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable
-            item.setFlags(flags if is_fixed else flags | qt.Qt.ItemIsUserCheckable)
-            item.setCheckState(qt.Qt.Checked if is_checked else qt.Qt.Unchecked)
-            list_widget.addItem(item)
+        if list_widget.count != len(wanted) or list_widget.property(_SHOWN) != text:
+            list_widget.setProperty(_SHOWN, text)
+            list_widget.clear()
+            for node_id, name, is_fixed in wanted:
+                list_widget.addItem(_node_item(node_id, name, is_fixed))
+        on, off = qt.Qt.Checked, qt.Qt.Unchecked
+        for row, (node_id, _name, _is_fixed) in enumerate(wanted):
+            item, state = list_widget.item(row), on if node_id in ticked else off
+            if item.checkState() != state:
+                item.setCheckState(state)
+
+
+def _node_item(node_id: str, name: str, is_fixed: bool) -> Any:
+    item = qt.QListWidgetItem(name)
+    item.setData(qt.Qt.UserRole, node_id)
+    flags = qt.Qt.ItemIsEnabled | qt.Qt.ItemIsSelectable
+    item.setFlags(flags if is_fixed else flags | qt.Qt.ItemIsUserCheckable)
+    item.setCheckState(qt.Qt.Unchecked)
+    return item
 
 
 def ultrasound_nodes() -> list[Any]:

@@ -15,7 +15,7 @@ from .dependencies import ensureDependencies
 from .jobs import Job
 from .model_choice import model_at
 from .results import SegmentationRequest, segment
-from .section import Section, allow, checked_nodes, fill_node_list, on_click, silent, tell, ultrasound_nodes
+from .section import Section, allow, checked_nodes, fill_node_list, on_click, silent, tell
 from .slice_views import labelling_view
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class SegmentSection(Section):
     def refresh(self) -> None:
         """Show volumes, model, and what can be done."""
         parameters, ui = self.panel.parameters, self.ui
-        fill_node_list(ui.segmentList, ultrasound_nodes(), self.ticked(), [])
+        fill_node_list(ui.segmentList, self.panel.volumes(), self.ticked(), [])
         if ui.modelFileEdit.currentPath != parameters.modelFile:
             with silent(ui.modelFileEdit):
                 ui.modelFileEdit.currentPath = parameters.modelFile
