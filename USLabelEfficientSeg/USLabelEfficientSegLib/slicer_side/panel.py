@@ -131,7 +131,15 @@ class Panel:
                 section.refresh()
             self.steps.refresh()
         finally:
-            self._refreshing = False
+            self._refreshing, self._volumes = False, None
+
+    def volumes(self) -> list[Any]:
+        """The volumes of the scene that may be ultrasound; looked up once while the panel is brought up to date."""
+        if not self._refreshing:
+            return ultrasound_nodes()
+        if self._volumes is None:
+            self._volumes = ultrasound_nodes()
+        return self._volumes
 
     def refresh_soon(self, *_arguments: Any) -> None:
         """Refresh once after a burst of changes, such as the loading of a scene."""
