@@ -34,7 +34,7 @@ def install() -> None:
     """Make the modules `qt` and `ctk`, and give every class of PySide6 PythonQt's idiom, for the whole process."""
     if "qt" in sys.modules:
         return
-    _keep_none_alive()
+    _keep_constants_alive()
     setattr(QtWidgets.QDialog, "exec_", QtWidgets.QDialog.exec)  # noqa: B010 - PythonQt's name, which PySide warns of
     for module in _MODULES:
         for name in dir(module):  # not vars: PySide makes its classes when they are first asked for
@@ -46,10 +46,11 @@ def install() -> None:
     sys.modules["ctk"] = types.ModuleType("ctk")
 
 
-def _keep_none_alive() -> None:
-    """Before Python 3.12 None is counted, and PySide drops a reference to it with every None that it returns."""
+def _keep_constants_alive() -> None:
+    """Before Python 3.12 constants are counted, and PySide drops a reference with every one that it returns."""
     if sys.version_info < (3, 12):
-        ctypes.c_ssize_t.from_address(id(None)).value += 1 << 40
+        for constant in (None, True, False):
+            ctypes.c_ssize_t.from_address(id(constant)).value += 1 << 40
 
 
 def is_stand_in(cls: type) -> bool:

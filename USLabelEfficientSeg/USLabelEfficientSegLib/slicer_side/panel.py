@@ -19,7 +19,7 @@ from .improve_section import ImproveSection
 from .jobs import Job, JobRunner
 from .labels_section import LabelsSection
 from .measure_section import MeasureSection
-from .section import Section, reported, tell
+from .section import Section, reported, tell, ultrasound_nodes
 from .segment_section import SegmentSection
 from .signals import PanelSignals
 from .steps import Step, StepByStep
