@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from random_studies import make_study
 from random_user import MODULE, NAME
-from simulated_heads import write_heads
 
 from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice
 from USLabelEfficientSegLib.study.coverage import in_percent
@@ -88,36 +87,6 @@ def test_slices_have_the_name_of_the_nearest_plane_of_the_patient_or_of_their_ax
     assert names(30) == ["sagittal, slice 2 of 4", "coronal, slice 2 of 5", "axial, slice 2 of 6"]
     assert names(45) == ["axis i, slice 2 of 4", "axis j, slice 2 of 5", "axial, slice 2 of 6"]
     assert names(90) == ["coronal, slice 2 of 4", "sagittal, slice 2 of 5", "axial, slice 2 of 6"]
-
-
-def test_a_study_of_2d_images_is_refused_in_a_sentence_and_nothing_is_opened(panel, host, tmp_path):
-    import slicer
-
-    from USLabelEfficientSegLib.errors import InputError
-    from USLabelEfficientSegLib.imaging.pixel_sizes import read_pixel_sizes
-
-    write_heads(tmp_path / "source", count=2)
-    sizes = read_pixel_sizes(tmp_path / "source" / "sizes.csv", None)
-    folder = tmp_path / "heads"
-    Study.create(
-        folder, tmp_path / "source" / "images", tmp_path / "source" / "masks", organs=["head"], pixel_sizes=sizes
-    )
-    content = sorted(path.name for path in folder.rglob("*"))
-    panel.ui.studyFolderEdit.currentPath = str(folder)
-    host.process_events(0.1)
-    nodes = slicer.mrmlScene.GetNumberOfNodes()
-
-    panel.ui.studyButton.click()
-    wait(panel, host)
-
-    text = panel.ui.dataStatus.text
-    assert "is a study of 2-D images, and this panel works on volumes; work on it with the command line" in text
-    assert panel.session is None and not panel.ui.trainButton.enabled
-    assert slicer.mrmlScene.GetNumberOfNodes() == nodes
-    assert sorted(path.name for path in folder.rglob("*")) == content
-    with pytest.raises(InputError, match="2-D images"):
-        panel.logic.openStudy(folder)
-    assert panel.logic.session is None
 
 
 def test_a_correction_is_not_taken_for_a_label(panel, host, tmp_path):
