@@ -31,9 +31,9 @@ TINY_PRESET = (
     "slice_head.steps=3 slice_head.views=1 pseudo_labels.views=1 student.window=32 student.widths=[8,8,8] "
     "student.steps=6 student.label_steps=6 student.label_steps_from=1 student.members=1 student.rounds=1"
 )
-PATIENT = ("studyButton", "createButton", "keepButton", "trainButton", "segmentButton", "measureButton", "reportButton")
+PATIENT = ("studyButton", "keepSliceButton", "trainButton", "segmentButton", "measureButton", "reportButton")
 KEPT = {"changesEdit", "deviceCombo"}  # the tiny training would become a real one, or look for graphics cards
-KEYS = ("N", "F2", "Return", "Escape", "Tab", "Space", "Ctrl+Z", "Down", "Delete")
+KEYS = ("N", "O", "M", "Shift+N", "F2", "Return", "Escape", "Tab", "Space", "Ctrl+Z", "Down", "Delete")
 WORDS = ("", "prostate", "é ü 前列腺", "a,b", "<b>&amp;</b>", "organ 1", " ", "../..", "9" * 300)
 _PR_SET_CHILD_SUBREAPER = 36
 MOST_NODES = 60  # frames of a sequence, again and again, would only make the test slow

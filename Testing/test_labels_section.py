@@ -87,29 +87,3 @@ def test_slices_have_the_name_of_the_nearest_plane_of_the_patient_or_of_their_ax
     assert names(30) == ["sagittal, slice 2 of 4", "coronal, slice 2 of 5", "axial, slice 2 of 6"]
     assert names(45) == ["axis i, slice 2 of 4", "axis j, slice 2 of 5", "axial, slice 2 of 6"]
     assert names(90) == ["coronal, slice 2 of 4", "sagittal, slice 2 of 5", "axial, slice 2 of 6"]
-
-
-def test_a_correction_is_not_taken_for_a_label(panel, host, tmp_path):
-    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import segmentationFromLabelMap
-    from USLabelEfficientSegLib.slicer_side.study_nodes import RESULT, attach
-
-    folder = tmp_path / "study"
-    make_study(folder)
-    panel.data.open(folder)
-    wait(panel, host)
-    session, ui = panel.session, panel.ui
-    first, second = session.cases()
-    node = session.volumeNode(second)
-    result = segmentationFromLabelMap(np.ones((20, 18, 16), np.uint8), node, session.organs(), "result")
-    attach(result, node, RESULT)
-    panel.labels.show_slice(first, 2, 5)
-    panel.labels.edit(result, node)
-    host.process_events(0.1)
-
-    assert panel.labels.case == second and ui.labelTable.currentRow() == 1
-    for button in (ui.keepSliceButton, ui.emptySliceButton, ui.removeSliceButton):
-        assert not button.enabled and "being corrected" in button.toolTip
-
-    ui.labelTable.cellClicked.emit(1, 0)
-    host.process_events(0.1)
-    assert panel.labels.editor.segmentationNode() is session.labelNode(node) and ui.keepSliceButton.enabled

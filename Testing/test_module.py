@@ -110,8 +110,8 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     assert "6 volumes and 4 labelled slices" in ui.dataStatus.text
     assert Study.open(folder).slice_axis == 2
 
-    # Labels
-    story.click("nextSliceButton")
+    # Label
+    story.click("keepSliceButton")  # leads to the first slice
     story.until(story.idle)
     case, shown = panel.labels.case, panel.labels.shown_slice()
     assert case in ui.suggestionLabel.text and panel.labels.editor.activeEffect().name == "Paint"
@@ -119,8 +119,10 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     story.click("emptySliceButton")
     labels = Study.open(folder).read_labels(case)
     assert labels is not None and LabelledSlice(*shown) in labels.labelled_slices()
-    story.click("removeSliceButton")
+    assert (panel.labels.case, panel.labels.shown_slice()) != (case, shown)
+    story.click("undoSliceButton")
     assert Study.open(folder).summary()["labelled_slices"] == 4
+    assert (panel.labels.case, panel.labels.shown_slice()) == (case, shown)
     story.click("keepSliceButton")
     share = in_percent(Study.open(folder).label_fraction())
     assert ui.labelFractionLabel.text == (
@@ -164,14 +166,17 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     assert len(madeFor(None, RESULT)) == 6 and "Segmented 1 of 1" in ui.resultsStatus.text
     (result,) = madeFor(slicer.util.getNode("simulated_0000"), RESULT)
 
-    # Improve
-    ui.resultSelector.setCurrentNode(result)
+    # Correct
+    volume_node = volumeOf(result)
+    labelled = {(s.axis, s.index) for s in panel.session.labelling("simulated_0000").items()}
+    index = next(index for index in range(10, 40) if (2, index) not in labelled)
+    panel.signals.correction_wanted.emit(volume_node, 2, index)
     host.process_events(0.05)
-    story.click("correctButton")
-    assert panel.labels.editor.segmentationNode() is result
-    story.click("useSliceButton")
+    assert panel.labels.case == "simulated_0000" and panel.labels.shown_slice() == (2, index)
+    story.click("keepSliceButton")
     assert Study.open(folder).summary()["labelled_slices"] == 6
-    assert ui.improveTrainButton.text == "Train with the new labels"
+    story.until(story.idle)
+    assert ui.trainButton.text == "Train with the new labels"
     ui.anewCheckBox.checked = True
     host.process_events(0.05)
     assert "starts anew" in ui.estimateLabel.text
@@ -179,7 +184,7 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     host.process_events(0.05)
     assert "continues from the current model" in ui.estimateLabel.text
     before = (folder / "run" / "model.safetensors").read_bytes()
-    story.click("improveTrainButton")
+    story.click("trainButton")
     story.until(story.idle)
     assert (folder / "run" / "model.safetensors").read_bytes() != before
     repeated = [event.stage for event in read_events(panel.session.events) if event.message == "already trained"]
@@ -196,7 +201,9 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     host.process_events(0.2)
     assert panel.session is not None and panel.session.folder == folder
     assert [ui.labelTable.item(row, 1).text() for row in range(6)].count("0") == 3
-    assert ui.volumesTable.rowCount == 12 and len(madeFor(None, LABELS)) == 3
+    assert ui.volumesTable.rowCount == 12
+    labels_of = [volumeOf(node).GetName() for node in madeFor(None, LABELS)]
+    assert len(labels_of) == len(set(labels_of)) >= 3
     assert "6 volumes and 6 labelled slices" in ui.dataStatus.text
 
 

@@ -84,7 +84,12 @@ class LayoutManager:
         self.setLayout(layout)
 
     def setLayout(self, layout: int) -> None:
+        """Arrange the views; a view that the layout does not have is not mapped in it."""
         self._logic.GetLayoutNode().SetViewArrangement(layout)
+        description = self._logic.GetLayoutNode().GetLayoutDescription(layout) or ""
+        for widget in self._slices.values():
+            node = widget.mrmlSliceNode()
+            node.SetMappedInLayout(f'singletontag="{node.GetSingletonTag()}"' in description)
 
     def resetSliceViews(self) -> None:
         for widget in self._slices.values():

@@ -154,18 +154,21 @@ def data(tour: Tour) -> None:
 def labels(tour: Tour) -> None:
     """Label slices that the panel suggests; the picture shows the last one."""
     panel, painted = tour.panel, 0
-    while painted < PAINTED_SLICES:
-        tour.click("nextSliceButton")
+    tour.click("keepSliceButton")  # leads to the first slice
+    while True:
         volume_node = panel.session.volumeNode(panel.labels.case)
         axis, index = panel.labels.shown_slice()
         if not truth_of(volume_node).take(index, axis=axis).any():
             tour.click("emptySliceButton")
             continue
         paint(panel.labels.editor.segmentationNode(), volume_node, axis, index)
-        tour.click("keepSliceButton")
         painted += 1
-        tour.show(volume_node, at_slice(volume_node, axis, index), axis)
+        if painted == PAINTED_SLICES:
+            break
+        tour.click("keepSliceButton")
+    tour.show(volume_node, at_slice(volume_node, axis, index), axis)
     tour.picture("labels", "label")
+    tour.click("keepSliceButton")
 
 
 def train(tour: Tour) -> None:
@@ -218,13 +221,12 @@ def correct(tour: Tour) -> None:
     result = max(madeFor(None, RESULT), key=lambda node: wrong_voxels(node, organs).max())
     index = int(wrong_voxels(result, organs).argmax())
     volume_node = volumeOf(result)
-    tour.ui.resultSelector.setCurrentNode(result)
-    tour.click("correctButton")
+    tour.panel.signals.correction_wanted.emit(volume_node, 2, index)
     tour.show(volume_node, at_slice(volume_node, 2, index))
     tour.picture("correct", "label")
-    paint(result, volume_node, 2, index)
-    tour.click("useSliceButton")
+    paint(tour.panel.labels.editor.segmentationNode(), volume_node, 2, index)
     tour.picture("improve", "label")
+    tour.click("keepSliceButton")
 
 
 def wrong_voxels(result: Any, organs: list[Any]) -> np.ndarray:
@@ -238,7 +240,7 @@ def wrong_voxels(result: Any, organs: list[Any]) -> np.ndarray:
 def retrain(tour: Tour) -> None:
     """Go on with training, and segment and measure anew."""
     tour.picture("retrain", "train")
-    tour.click("improveTrainButton")
+    tour.click("trainButton")
     slicer.util.confirmYesNoDisplay = lambda *_, **__: True  # the earlier segmentations are replaced
     tour.click("segmentButton")
     tour.click("measureButton")

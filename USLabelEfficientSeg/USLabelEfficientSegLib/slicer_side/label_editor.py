@@ -8,6 +8,8 @@ from typing import Any
 import slicer
 import vtk
 
+# What changes the slice in view alone: the Scissors cut through all slices, and so through labels that were kept.
+EFFECTS = ["Paint", "Draw", "Erase"]
 EDITOR_TAG = "USLabelEfficientSeg"
 MrmlNode = Any
 
@@ -38,7 +40,7 @@ class LabelEditor:
         self.widget.setSourceVolumeNodeSelectorVisible(False)
         self.widget.setSwitchToSegmentationsButtonVisible(False)
         self.widget.setAddRemoveSegmentButtonsVisible(False)
-        self.widget.setEffectNameOrder(["Paint", "Draw", "Erase", "Scissors"])
+        self.widget.setEffectNameOrder(EFFECTS)
         self.widget.unorderedEffectsVisible = False
         container.layout().addWidget(self.widget)
 
@@ -47,6 +49,8 @@ class LabelEditor:
         self._prepare()
         self.widget.setSegmentationNode(segmentationNode)
         self.widget.setSourceVolumeNode(volumeNode)
+        for name in ("Paint", "Erase"):
+            self.widget.effectByName(name).setCommonParameter("BrushSphere", 0)  # a ball reaches into other slices
 
     def observe(self, segmentationNode: MrmlNode) -> None:
         """Follow the brush on this segmentation, and the slice that is shown."""

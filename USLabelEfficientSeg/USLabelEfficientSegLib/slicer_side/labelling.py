@@ -50,10 +50,14 @@ class LabelledSlices:
         self.setLabels(axis, index, np.zeros(shape, dtype=np.uint8), organs)
 
     def setLabels(self, axis: int, index: int, labels: NDArray[np.integer], organs: Sequence[Organ]) -> None:
-        """Paint a slice, for example with a corrected result, and mark it; see `setSliceLabels`."""
+        """Paint a slice and mark it; see `setSliceLabels`."""
+        self.paint(axis, index, labels, organs)
+        self.mark(axis, index)
+
+    def paint(self, axis: int, index: int, labels: NDArray[np.integer], organs: Sequence[Organ]) -> None:
+        """Paint a slice, for example as a result has it, and leave it to the user to mark it; see `setSliceLabels`."""
         check_slice(self.volumeNode, axis, index)
         setSliceLabels(self.segmentationNode, self.volumeNode, organs, axis, index, labels)
-        self.mark(axis, index)
 
     def remove(self, axis: int, index: int) -> None:
         """The slice is no longer labelled; what is painted on it stays for the user to see."""

@@ -1,11 +1,10 @@
-"""Step 2, Label: the next slice to label, Slicer's Segment Editor, and the labels so far."""
+"""Step 2, Label: slice after slice is drawn in Slicer's Segment Editor, or corrected, and kept as a label."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import qt
-import slicer
 from slicer.i18n import tr as _
 
 from ..errors import InputError
@@ -15,8 +14,12 @@ from .jobs import Job
 from .label_editor import LabelEditor
 from .labels_overview import fraction_of, slice_rows, volume_rows
 from .section import Section, allow, fill_table, on_click, reported, set_headings, silent, tell
+from .segmentations_as_labels import adopt_drawn, case_of_segmentation, take_segmentation
+from .shortcuts import Shortcuts
+from .slice_buttons import SliceState, show_slice_buttons
 from .slice_suggestions import SuggestedSlice
-from .slice_views import labelling_view, shownSlice, showScan, showSlice, sliceName
+from .slice_views import labelling_view, show_labelling_view, shownSlice, showScan, showSlice, sliceName
+from .slice_work import Place, SliceWork
 from .study_session import StudySession
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ class LabelsSection(Section):
         ui = self.ui
         self._case: str | None = None
         self._unsaved: set[str] = set()
+        self._work = SliceWork()
         set_headings(ui.labelTable, [_("Volume"), _("Labelled"), _("Share")])
         set_headings(ui.sliceTable, [_("Labelled slice"), _("Shows")])
         self.editing = LabelEditor(ui.editorContainer, self.slice_node, self._on_drawn, self._on_slice_moved)
@@ -41,17 +45,23 @@ class LabelsSection(Section):
         self.signals.study_created.connect(self.adopt_drawn_labels)
         self.signals.study_closed.connect(self._on_study_closed)
         self.signals.labels_needed.connect(self.save_now)
-        self.signals.correction_wanted.connect(self.edit)
+        self.signals.correction_wanted.connect(self.correct)
         ui.labelTable.connect("itemSelectionChanged()", self._on_volume_chosen)
-        ui.labelTable.connect("cellClicked(int,int)", self._on_volume_clicked)
         ui.sliceTable.connect("cellClicked(int,int)", self._on_slice_chosen)
         for button, action in (
             (ui.nextSliceButton, self._next_slice),
-            (ui.keepSliceButton, self._keep),
-            (ui.emptySliceButton, self._keep_empty),
+            (ui.keepSliceButton, self._keep_and_next),
+            (ui.emptySliceButton, self._keep_empty_and_next),
+            (ui.outlineSliceButton, self._begin),
+            (ui.undoSliceButton, self._undo),
             (ui.removeSliceButton, self._remove),
+            (ui.takeSegmentationButton, self._take_segmentation),
         ):
             on_click(button, ui.labelsStatus, action)
+        keys = {"N": ui.keepSliceButton, "O": ui.emptySliceButton, "M": ui.outlineSliceButton}
+        self._shortcuts = Shortcuts({**keys, "Shift+N": ui.undoSliceButton})
+        ui.takeSlicesCombo.addItems([_("Slices with content"), _("All slices")])
+        ui.segmentationSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.panel.refresh_soon)
 
     # What is shown
 
@@ -66,14 +76,8 @@ class LabelsSection(Section):
         session = self.panel.session
         return self._case if session is not None and session.holds(self._case) else None
 
-    @property
-    def correcting(self) -> bool:
-        """Whether the editor holds a result to be corrected instead of labels."""
-        node = self.editor.segmentationNode()
-        return node is not None and node.GetAttribute(study_nodes.ROLE) == study_nodes.RESULT
-
     def shown_slice(self, volumeNode: Any = None) -> tuple[int, int] | None:
-        """(axis, index) of the slice of the labelled volume, or of another, that the red slice view shows."""
+        """(axis, index) of the slice of the labelled volume, or of another, that the slice view shows."""
         session = self.panel.session
         if volumeNode is None and session is not None and self.case is not None:
             volumeNode = session.volumeNode(self.case)
@@ -92,10 +96,19 @@ class LabelsSection(Section):
                 self.ui.labelTable.clearSelection()
         self._show_labelled_slices()
         self.ui.labelFractionLabel.text = "" if session is None else fraction_of(session)
+        no_study = self.panel.why_no_study()
         allow(
             self.ui.nextSliceButton,
-            _("Show the slice whose label would teach most, ready to be painted."),
-            self.panel.why_no_study() or self._why_no_suggestion(),
+            _("Show another slice that is worth labelling, and keep nothing of this one."),
+            no_study or self._why_no_suggestion(),
+        )
+        none_kept = None if self._work.undoable else _("No label was kept since the study was opened.")
+        allow(self.ui.undoSliceButton, _("Take the label that was kept last back, and show its slice."), none_kept)
+        chosen = None if self.ui.segmentationSelector.currentNode() is not None else _("Choose a segmentation first.")
+        allow(
+            self.ui.takeSegmentationButton,
+            _("Make slices of this segmentation labels; it needs a segment for every organ, of the organ's name."),
+            no_study or self.panel.why_busy() or chosen,
         )
         self._show_slice_buttons()
 
@@ -107,26 +120,25 @@ class LabelsSection(Section):
         fill_table(self.ui.sliceTable, [] if session is None or case is None else slice_rows(session, case))
 
     def _show_slice_buttons(self) -> None:
-        session, case, shown = self.panel.session, self.case, None
-        reason = self.panel.why_no_study()
+        session = self.panel.session
+        case, place, no_study = self.case, self._shown_place(), self.panel.why_no_study()
+        reason = no_study
         if reason is None and case is None:
-            reason = _("Choose a volume in the table, or press Next slice to label.")
-        if reason is None and self.correcting:  # present strokes are not in the labels
-            reason = _("A segmentation is being corrected. Click a volume to go on with its labels.")
-        if reason is None:
-            shown = self.shown_slice()
-            if shown is None:
-                reason = _("The red view shows no slice of this volume; press Next slice to label, or click a slice.")
-        allow(self.ui.keepSliceButton, _("What is painted on this slice is complete: learn from it."), reason)
-        allow(
-            self.ui.emptySliceButton, _("Record that this slice shows none of the organs: that, too, teaches."), reason
-        )
-        marked = False
-        if session is not None and case is not None and shown is not None:
-            marked = any((s.axis, s.index) == shown for s in session.labelling(case).items())
-            self.ui.keepSliceButton.text = _("Label is kept") if marked else _("Keep as label")
-        not_marked = None if marked else _("The slice that is shown is not labelled.")
-        allow(self.ui.removeSliceButton, _("Do not learn from this slice any more."), reason or not_marked)
+            reason = _("Choose a volume in the table, or press Next slice.")
+        if reason is None and place is None:
+            reason = _("The slice view shows no whole slice of this volume; press Next slice, or click a slice.")
+        if session is None or reason is not None:
+            show_slice_buttons(self.ui, None, reason, no_study or self._why_no_suggestion())
+            return
+        assert place is not None
+        labelled = session.isLabelled(place.case, place.axis, place.index)
+        results = study_nodes.madeFor(session.volumeNode(place.case), study_nodes.RESULT)
+        show_slice_buttons(self.ui, SliceState(labelled, bool(results)), None, None)
+
+    def _shown_place(self) -> Place | None:
+        """The slice that is shown, if it is one of the study."""
+        case, shown = self.case, self.shown_slice()
+        return None if self.panel.session is None or case is None or shown is None else Place(case, *shown)
 
     def done(self) -> bool:
         """Whether a slice is labelled."""
@@ -140,6 +152,7 @@ class LabelsSection(Section):
         session = self.panel.session
         assert session is not None
         self.save_now()
+        show_labelling_view()
         labels = session.labelling(case)
         self._choose(case)
         showScan(labels.volumeNode)
@@ -155,23 +168,26 @@ class LabelsSection(Section):
         self.signals.volume_chosen.emit(case)
 
     def show_slice(self, case: str, axis: int, index: int) -> None:
-        """Show a slice of a volume in the red view."""
+        """Show a slice of a volume in the slice view."""
         session = self.panel.session
         assert session is not None
-        if case != self._case or self.correcting:
+        if case != self._case:
             self.show_volume(case)
+        show_labelling_view()
         showSlice(self.slice_node(), session.volumeNode(case), axis, index)
         self.refresh()
 
-    def edit(self, segmentationNode: Any, volumeNode: Any) -> None:
-        """Give the editor another segmentation than the labels: a result to correct."""
+    def correct(self, volumeNode: Any, axis: int, index: int) -> None:
+        """Show a slice of a result, to be corrected and kept as a label."""
         session = self.panel.session
-        self.save_now()
-        self._choose(None if session is None else session.caseOf(volumeNode))
-        study_nodes.showOnly(segmentationNode)
-        self.editing.show(segmentationNode, volumeNode)
-        self.editor.setActiveEffectByName("Paint")
-        self.refresh()
+        with reported(self.ui.labelsStatus):
+            case = None if session is None else session.caseOf(volumeNode)
+            if session is None or case is None:
+                raise InputError(volumeNode.GetName(), "is not a volume of an open study", "add it in step 1 first")
+            self.show_slice(case, axis, index)
+            self._begin_if_possible(Place(case, axis, index))
+            self.editor.setActiveEffectByName("Paint")
+            self.ui.labelStep.collapsed = False
 
     def slice_node(self) -> Any:
         """The node of the slice view in which slices are shown and labelled."""
@@ -191,32 +207,22 @@ class LabelsSection(Section):
 
     def adopt_drawn_labels(self) -> None:
         """Labels that were drawn on the volumes before the study was made become labels of the study."""
-        from .labelling import LabelledSlices
-
         session = self.panel.session
         assert session is not None
-        names = {organ.name for organ in session.organs()}
-        for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
-            volume_node = study_nodes.volumeOf(node)
-            case = session.caseOf(volume_node)
-            drawn_by_user = node.GetAttribute(study_nodes.ROLE) is None
-            if case is None or not drawn_by_user or session.labelNode(volume_node) is not None:
-                continue
-            segmentation = node.GetSegmentation()
-            drawn = {segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())}
-            if names <= drawn and LabelledSlices(node, volume_node).items():
-                session.takeLabelNode(node, volume_node)
-                session.saveLabels(case, self.panel.runner.busy)
+        for case in adopt_drawn(session):
+            session.saveLabels(case, self.panel.runner.busy)
 
     def leave(self) -> None:
         """Save, let the editor go, and observe nothing any more."""
         self.save_now()
         self._slice_timer.stop()
+        self._shortcuts.remove()
         self.editing.leave()
 
     def enter(self) -> None:
         """The user comes back: take up the editor again."""
         session = self.panel.session
+        self._shortcuts.install()
         self.editing.enter()
         if session is not None and self.case is not None:
             self.editing.observe(session.labelling(self.case).segmentationNode)
@@ -224,6 +230,8 @@ class LabelsSection(Section):
     def forget(self) -> None:
         """The scene is closed with everything in it."""
         self.leave()
+        self._shortcuts.install()
+        self._work.forget()
         self._case = None
         self.signals.volume_chosen.emit(None)
         self.ui.suggestionLabel.text = ""
@@ -231,6 +239,7 @@ class LabelsSection(Section):
 
     def _on_study_closed(self) -> None:
         self.editing.forget()
+        self._work.forget()
         self._choose(None)
 
     def _on_volume_chosen(self) -> None:
@@ -242,10 +251,6 @@ class LabelsSection(Section):
                     raise InputError(case, "is not loaded", "press Load its volumes in step 1")
                 self.show_volume(case)
         self.panel.refresh()
-
-    def _on_volume_clicked(self, _row: int, _column: int) -> None:
-        if self.correcting:  # a click on the row that is chosen already brings its labels back
-            self._on_volume_chosen()
 
     def _on_slice_chosen(self, row: int, _column: int) -> None:
         session, case = self.panel.session, self.case
@@ -282,45 +287,95 @@ class LabelsSection(Section):
         return session.isLabelled(suggested.case, suggested.axis, suggested.index)
 
     def _show_suggestion(self, suggested: SuggestedSlice) -> None:
-        self.show_slice(suggested.case, suggested.axis, suggested.index)
-        self.editor.setActiveEffectByName("Paint")
-        session = self.panel.session
+        session, place = self.panel.session, Place(suggested.case, suggested.axis, suggested.index)
         assert session is not None
-        place = sliceName(session.volumeNode(suggested.case), suggested.axis, suggested.index)
-        text = _("{case}, {place}, in the red view: {reason}.").format(
-            case=suggested.case, place=place, reason=suggested.reason.rstrip(".")
+        self._work.clear_begun(session)
+        self.show_slice(place.case, place.axis, place.index)
+        begun = self._begin_if_possible(place)
+        self.editor.setActiveEffectByName("Paint")
+        text = _("{case}, {place}, in the {view} view: {reason}.").format(
+            case=place.case,
+            place=self._name(place),
+            view=self.slice_node().GetLayoutName().lower(),
+            reason=suggested.reason.rstrip("."),
         )
+        if begun:
+            text += " " + _("The model's outline is painted: keep it if it is right, or correct it first.")
         self.ui.suggestionLabel.text = text
 
-    def _keep(self) -> None:
-        session, case, axis, index = self._here()
-        session.labelling(case).mark(axis, index)
-        self._save(case, _("Labelled: {place}.").format(place=self._place(case, axis, index)))
-
-    def _keep_empty(self) -> None:
-        session, case, axis, index = self._here()
-        session.labelling(case).markEmpty(axis, index, session.organs())
-        place = self._place(case, axis, index)
-        self._save(case, _("Labelled: {place}, where no organ is visible.").format(place=place))
-
-    def _remove(self) -> None:
-        session, case, axis, index = self._here()
-        session.labelling(case).remove(axis, index)
-        self._save(case, _("Not labelled any more: {place}.").format(place=self._place(case, axis, index)))
-
-    def _place(self, case: str, axis: int, index: int) -> str:
+    def _begin_if_possible(self, place: Place) -> bool:
+        """Paint a slice as the latest result has it, if there is one and nothing is drawn there; returns whether."""
         session = self.panel.session
         assert session is not None
-        return sliceName(session.volumeNode(case), axis, index)
+        begun = self._work.begin(session, place)
+        self._show_slice_buttons()
+        return begun
 
-    def _here(self) -> tuple[StudySession, str, int, int]:
-        session, case, shown = self.panel.session, self.case, self.shown_slice()
-        if session is None or case is None or shown is None:
-            raise InputError(_("The red view"), "shows no slice of a volume of the study", "press Next slice to label")
-        return session, case, *shown
+    def _keep_and_next(self) -> None:
+        if self._shown_place() is None:
+            self._next_slice()
+            return
+        session, place = self._here()
+        self._work.keep(session, place)
+        self._save(place, _("Labelled: {place}.").format(place=self._name(place)))
+        self._go_on()
 
-    def _save(self, case: str, sentence: str) -> None:
-        self._unsaved.add(case)
+    def _keep_empty_and_next(self) -> None:
+        session, place = self._here()
+        self._work.keep_empty(session, place)
+        self._save(place, _("Labelled: {place}, where no organ is visible.").format(place=self._name(place)))
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Show the next slice, unless there is none to be had while something runs."""
+        if self._why_no_suggestion() is None:
+            self._next_slice()
+
+    def _begin(self) -> None:
+        _session, place = self._here()
+        if not self._begin_if_possible(place):
+            raise InputError(self._name(place), "is drawn on already", "erase it first, or go on with it")
+        self.editor.setActiveEffectByName("Paint")
+
+    def _undo(self) -> None:
+        session = self.panel.session
+        assert session is not None
+        place = self._work.undo(session)
+        self._save(place, "")
+        self.show_slice(place.case, place.axis, place.index)
+        tell(self.ui.labelsStatus, _("Not labelled any more: {place}.").format(place=self._name(place)))
+
+    def _remove(self) -> None:
+        session, place = self._here()
+        session.labelling(place.case).remove(place.axis, place.index)
+        self._save(place, _("Not labelled any more: {place}.").format(place=self._name(place)))
+
+    def _take_segmentation(self) -> None:
+        session, node = self.panel.session, self.ui.segmentationSelector.currentNode()
+        assert session is not None
+        case = case_of_segmentation(session, node, self.case)
+        all_slices = self.ui.takeSlicesCombo.currentIndex == 1
+        job = Job(_("Taking labels"), lambda job: take_segmentation(job, session, node, case, all_slices), "labels")
+
+        def done(job: Job) -> str:
+            session.saveLabels(case, self.panel.runner.busy)
+            return _("{count} slices of {case} are labels now.").format(count=job.result, case=case)
+
+        self.panel.run(job, self.ui.labelsStatus, done)
+
+    def _name(self, place: Place) -> str:
+        session = self.panel.session
+        assert session is not None
+        return sliceName(session.node(place.case), place.axis, place.index)
+
+    def _here(self) -> tuple[StudySession, Place]:
+        session, place = self.panel.session, self._shown_place()
+        if session is None or place is None:
+            raise InputError(_("The slice view"), "shows no slice of a volume of the study", "press Next slice")
+        return session, place
+
+    def _save(self, place: Place, sentence: str) -> None:
+        self._unsaved.add(place.case)
         tell(self.ui.labelsStatus, sentence)
         self.save_now()
         self.panel.refresh()

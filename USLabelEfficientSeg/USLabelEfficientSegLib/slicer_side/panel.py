@@ -15,9 +15,9 @@ from .agreement_section import AgreementSection
 from .data_section import DataSection
 from .dependencies import missingRequirements
 from .environment_section import EnvironmentSection
-from .improve_section import ImproveSection
 from .jobs import Job, JobRunner
 from .labels_section import LabelsSection
+from .layouts import restore_layout
 from .measure_section import MeasureSection
 from .section import Section, reported, tell, ultrasound_nodes
 from .segment_section import SegmentSection
@@ -59,10 +59,9 @@ class Panel:
         self.segment = SegmentSection(self)
         self.measure = MeasureSection(self)
         self.agreement = AgreementSection(self)
-        self.improve = ImproveSection(self)
         self.environment = EnvironmentSection(self, environment)
         self.sections: list[Section] = [
-            self.data, self.labels, self.train, self.segment, self.measure, self.agreement, self.improve,
+            self.data, self.labels, self.train, self.segment, self.measure, self.agreement,
             self.environment,
         ]  # fmt: skip
         self.steps = StepByStep(
@@ -195,6 +194,7 @@ class Panel:
         self.shown = False
         for section in self.sections:
             section.leave()
+        restore_layout()
 
     def close(self) -> None:
         """The panel is destroyed: end the running job, keep all drawings."""

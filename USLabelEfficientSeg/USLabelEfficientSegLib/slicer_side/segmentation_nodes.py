@@ -81,7 +81,8 @@ def segmentationFromLabelMap(
     if labelMap.shape != shape:
         problem = f"has {shape} voxels, its label map {labelMap.shape}"
         raise InputError(volumeNode.GetName(), problem, "give a label map of this volume")
-    unique = slicer.mrmlScene.GenerateUniqueName(name) if slicer.util.getNodes(name, useLists=True) else name
+    taken = slicer.mrmlScene.GetFirstNodeByName(name) is not None
+    unique = slicer.mrmlScene.GenerateUniqueName(name) if taken else name
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", unique)
     node.CreateDefaultDisplayNodes()
     node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)

@@ -39,11 +39,9 @@ class PanelSignals:
         study_closed: the study was left; no study is open now.
         volume_chosen: with the name of the volume that is being labelled, None for one that is not of the study.
         labels_needed: drawn labels must be saved now.
-        training_offered: with the button's text, and the reason why it cannot be pressed or None.
-        training_wanted: the user wants the training to start or to go on.
         trained: a training is done to the end.
         segmented: with the segmentation nodes that were made.
-        correction_wanted: with a segmentation node and the volume node that it belongs to.
+        correction_wanted: with a volume node, array axis and index of the slice of its result that is to be corrected.
     """
 
     def __init__(self) -> None:
@@ -52,8 +50,6 @@ class PanelSignals:
         self.study_closed = Signal()
         self.volume_chosen = Signal()
         self.labels_needed = Signal()
-        self.training_offered = Signal()
-        self.training_wanted = Signal()
         self.trained = Signal()
         self.segmented = Signal()
         self.correction_wanted = Signal()

@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 
 from ..errors import InputError
 from ..imaging.planes import slice_name
+from .layouts import show_layout
 from .volume_nodes import ijkToWorld, isImage
 
 MrmlNode = Any
@@ -18,9 +19,21 @@ MrmlNode = Any
 _ASKEW = 1e-3  # of a unit vector: how far a view may be turned against the volume and still show its slice
 
 
+_FIRST = "Red"  # singleton tag of the view that Slicer's layouts have first, whatever it is called
+
+
 def labelling_view() -> Any:
-    """The slice view in which slices are shown and labelled."""
-    return slicer.app.layoutManager().sliceWidget("Red")
+    """The slice view in which slices are shown and labelled: of those in the layout Slicer's first, or else any."""
+    manager = slicer.app.layoutManager()
+    views = [manager.sliceWidget(name) for name in manager.sliceViewNames()]
+    shown = [view for view in views if view.mrmlSliceNode().IsMappedInLayout()] or views
+    return next((view for view in shown if view.mrmlSliceNode().GetSingletonTag() == _FIRST), shown[0])
+
+
+def show_labelling_view() -> None:
+    """Arrange the views so that a slice view is among them."""
+    if not labelling_view().mrmlSliceNode().IsMappedInLayout():
+        show_layout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
 
 
 def showSlice(sliceNode: MrmlNode, volumeNode: MrmlNode, axis: int, index: int) -> None:
@@ -28,7 +41,7 @@ def showSlice(sliceNode: MrmlNode, volumeNode: MrmlNode, axis: int, index: int) 
 
     Args:
         sliceNode: vtkMRMLSliceNode of the view, for example
-            `slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()`.
+            `labelling_view().mrmlSliceNode()`.
 
     Raises:
         InputError: no such slice, or a volume under a transform that bends it.

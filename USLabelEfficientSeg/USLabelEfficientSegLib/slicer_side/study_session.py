@@ -33,7 +33,7 @@ from .loaded_images import LOADED, LoadedImages
 from .resident_worker import ResidentWorker
 from .segmentation_nodes import Organ
 from .slice_suggestions import Suggestions
-from .study_nodes import CASE, LABELS, STUDY, attach, bind, inScene, madeFor, volumeNodeOf, volumeOf
+from .study_nodes import CASE, LABELS, STUDY, attach, bind, inScene, madeFor, volumeNodeOf
 from .volume_nodes import nodeFromVoxels
 
 if TYPE_CHECKING:
@@ -332,24 +332,6 @@ class StudySession:
         """Like `takeLabels`, but while another program writes the study the labels stay in the inbox for later."""
         with suppress(InputError):
             self.takeLabels()
-
-    def useResultSlice(self, resultNode: MrmlNode, axis: int, index: int) -> str:
-        """Make a corrected slice of a result a label of its volume; returns the case.
-
-        Raises:
-            InputError: the volume is not of this study, or organs overlap in the result.
-        """
-        from .segmentation_nodes import labelsOfSlice
-
-        volume_node = volumeOf(resultNode)
-        case = self.caseOf(volume_node)
-        if case is None:
-            name = resultNode.GetName() if volume_node is None else volume_node.GetName()
-            raise InputError(name, "is not a volume of this study", "add it to the study in step 1 first")
-        organs = self.organs()
-        labels = labelsOfSlice(resultNode, volume_node, organs, axis, index)
-        self.labelling(case).setLabels(axis, index, labels, organs)
-        return case
 
     # Training
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..study.events import Event
 from ..study.stages import stage_title
 from ..text.numbers import for_programs
+from .layouts import show_layout
 from .node_measurements import ResultVolume
 from .segmentation_nodes import organsNamed
 from .volume_nodes import geometryOfNode, nodeFromVoxels
@@ -100,7 +101,7 @@ def lossPlotNodes(events: Iterable[Event], chartNode: MrmlNode | None = None) ->
 
 def showChart(chartNode: MrmlNode) -> None:
     """Show a plot chart in a layout with a plot view."""
-    slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalPlotView)
+    show_layout(slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalPlotView)
     for view in slicer.util.getNodesByClass("vtkMRMLPlotViewNode"):
         view.SetPlotChartNodeID(chartNode.GetID())
 

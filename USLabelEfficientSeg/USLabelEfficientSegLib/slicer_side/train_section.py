@@ -47,7 +47,6 @@ class TrainSection(Section):
         self.signals.study_opened.connect(self._on_study_opened)
         self.signals.study_closed.connect(self.study_opened)
         self.signals.volume_chosen.connect(self._on_volume_chosen)
-        self.signals.training_wanted.connect(self.train)
         with silent(ui.deviceCombo):
             ui.deviceCombo.addItem(_("Automatic"), _AUTOMATIC)
             ui.deviceCombo.addItem(_("Processor"), "cpu")
@@ -89,7 +88,6 @@ class TrainSection(Section):
             ui.deviceCombo.setCurrentIndex(max(index, 0))
         self._look_at_training()
         ui.trainButton.text = self.offer
-        self.signals.training_offered.emit(self.offer, self.why_not)
         allow(ui.trainButton, _("Learn from the labels; Slicer stays usable meanwhile."), self.why_not)
         job = self.training
         stopping = job is not None and job.cancelling

@@ -10,6 +10,7 @@ import qt
 import slicer
 
 from ..errors import InputError
+from .layouts import show_layout
 from .live_preview import remove_preview, show_preview
 from .tables_and_plots import lossPlotNodes
 from .training_monitor import TrainingMonitor
@@ -132,8 +133,7 @@ class TrainingProgress:
         parameters, monitor = self.panel.parameters, self.monitor
         assert monitor is not None
         parameters.lossChart = lossPlotNodes(monitor.events(), parameters.lossChart)
-        manager = slicer.app.layoutManager()
-        manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalPlotView)
+        show_layout(slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalPlotView)
         for view in slicer.util.getNodesByClass("vtkMRMLPlotViewNode"):
             view.SetPlotChartNodeID(parameters.lossChart.GetID())
 
