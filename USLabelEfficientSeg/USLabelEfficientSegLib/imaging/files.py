@@ -4,7 +4,7 @@ Voxels are indexed [i, j, k] in memory, the order of SimpleITK's `GetSize`.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from .file_formats.writing import write_image
 from .formats import PLANAR_REMEDY, READ_FORMATS, check_format
 from .geometry import Geometry
 from .scan import LabelMap, Scan, as_volume
+from .vendors import Vendor, tell_vendors, vendors_among
 from .volume_files import read_geometry as read_geometry
 from .volume_files import read_header, read_volumes
 
@@ -180,12 +181,12 @@ def find_images(folder: Path | str, dimension: Dimension = 3, *, labels: bool = 
     """The images directly in a folder by name, sorted: files of a known format and sub-folders with DICOM.
 
     Hidden files and files of other kinds are passed over, and so are pictures (PNG and the like) unless the dimension
-    is 2. If an image and its segmentation (NAME.seg.nrrd) lie in one folder, the segmentation counts when `labels` are
-    wanted, else the image. DICOM segmentations count when `labels` are wanted, or where there are no images;
-    NAME_SEG.dcm has the name NAME.
+    is 2; volumes in formats of vendors with a notice. If an image and its segmentation (NAME.seg.nrrd) lie in one
+    folder, the segmentation counts when `labels` are wanted, else the image. DICOM segmentations count when `labels`
+    are wanted, or where there are no images; NAME_SEG.dcm has the name NAME.
 
     Raises:
-        InputError: not a folder, no images, or two images of the same name.
+        InputError: not a folder, no images, only volumes in the format of a vendor, or two images of the same name.
 
     Examples:
         >>> list(find_images("images"))
@@ -194,9 +195,10 @@ def find_images(folder: Path | str, dimension: Dimension = 3, *, labels: bool = 
     folder, pictures = Path(folder), dimension == 2
     suffixes = (*READ_SUFFIXES, *PICTURE_SUFFIXES) if pictures else READ_SUFFIXES
     try:
-        entries = sorted(entry for entry in folder.iterdir() if _is_image(entry, suffixes))
+        everything = sorted(folder.iterdir())
+        entries = [entry for entry in everything if _is_image(entry, suffixes)]
         entries = _without_companions(folder, entries, labels=labels)
-        others = () if entries or pictures else tuple(folder.iterdir())
+        vendors = vendors_among(everything)
     except OSError as error:
         problem = f"cannot be read ({reason_of(error)})"
         raise InputError(error.filename or folder, problem, "give a readable folder of images") from None
@@ -211,12 +213,23 @@ def find_images(folder: Path | str, dimension: Dimension = 3, *, labels: bool = 
             problem = f"has two images of the name {name} ({images[name].name} and {entry.name})"
             raise InputError(folder, problem, "rename or remove one of them")
         images[name] = entry
-    if any(suffix_of(entry) in PICTURE_SUFFIXES for entry in others):
-        raise InputError(folder, "holds no volumes, only 2-D images", PLANAR_REMEDY)
     if not images:
-        formats = f"PNG, JPEG, BMP, TIFF, {READ_FORMATS}" if pictures else READ_FORMATS
-        raise InputError(folder, "holds no images", f"put {formats} files into it")
+        raise _without_images(folder, everything, vendors, pictures=pictures)
+    if not labels:
+        tell_vendors(folder, vendors, images)
     return dict(sorted(images.items()))
+
+
+def _without_images(
+    folder: Path, everything: Sequence[Path], vendors: Mapping[Path, Vendor], *, pictures: bool
+) -> InputError:
+    """The error about a folder in which nothing can be read."""
+    for path, vendor in vendors.items():
+        return vendor.refusal(path)
+    if not pictures and any(suffix_of(entry) in PICTURE_SUFFIXES for entry in everything):
+        return InputError(folder, "holds no volumes, only 2-D images", PLANAR_REMEDY)
+    formats = f"PNG, JPEG, BMP, TIFF, {READ_FORMATS}" if pictures else READ_FORMATS
+    return InputError(folder, "holds no images", f"put {formats} files into it")
 
 
 def image_name(path: Path) -> str:

@@ -16,6 +16,7 @@ from .pixels import pixels_of
 from .placement import has_position, placements, rounding_mm, time_of
 from .spacing import Contradiction, Size, agreed_spacing, check_slice_distance, pixel_spacing
 from .values import frame_count
+from .vendors import HiddenVolume, vendor_of
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,26 @@ def read_frames(path: Path, *, labels: bool = False) -> list[tuple[NDArray[np.ge
 
     Raises:
         InputError: damaged, several series, no position or spacing, attributes that contradict each other, frames
-            over time, or slices that do not form a rectangular grid: uneven, missing, doubled, turned or shifted
-            against each other.
+            over time, slices that do not form a rectangular grid (uneven, missing, doubled, turned or shifted against
+            each other), or a volume that a vendor hides in private elements.
     """
+    vendors: dict[Path, HiddenVolume] = {}
+    try:
+        return _volumes(path, labels, vendors)
+    except InputError:
+        for file, vendor in vendors.items():  # the cause of whatever is missing
+            raise vendor.refusal(file) from None
+        raise
+
+
+def _volumes(path: Path, labels: bool, vendors: dict[Path, HiddenVolume]) -> list[tuple[NDArray[np.generic], Geometry]]:
+    """As `read_frames`; files in which vendors hide a volume are added to `vendors`."""
     planes: list[Plane] = []
     series, headers = set(), []
     for file, dataset in images(path):
         with readable(file):
+            if (vendor := vendor_of(dataset)) is not None:
+                vendors[file] = vendor
             series.add(dataset.get("SeriesInstanceUID"))
             planes += _planes(dataset, file, labels=labels)
             del dataset.PixelData
@@ -71,13 +85,17 @@ def read_image(path: Path, *, labels: bool = False) -> tuple[NDArray[np.generic]
         The pixels (I, J, 1) or (I, J, 1, 3 colours), and their spacing along i and j in mm as far as it is told.
 
     Raises:
-        InputError: damaged, or several frames.
+        InputError: damaged, several frames, or the screenshot of a volume that a vendor hides in the file.
     """
     found = list(images(path))
     if len(found) != 1 or not _is_single_frame(*found[0]):
         problem = "is no 2-D image but a volume, a film or a series"
         raise InputError(path, problem, "export the frame of interest as a file of its own")
     file, dataset = found[0]
+    with readable(file):
+        vendor = vendor_of(dataset)
+    if vendor is not None and vendor.beside_a_picture:
+        raise vendor.refusal(path)
     with readable(file):
         frame = pixels_of(dataset, file, stored=labels)[0]
         return np.ascontiguousarray(np.swapaxes(frame, 0, 1)[:, :, None]), agreed_spacing(dataset, 0)
