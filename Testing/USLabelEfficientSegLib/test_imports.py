@@ -39,8 +39,8 @@ PANEL_LATER = [
     "annotation.label_files", "imaging.image_files", "imaging.pixel_sizes", "imaging.scan_files",
     "measurement.planar", "measurement.record", "measurement.segmentation_files",
     "disk.files", "disk.json_files", "disk.names", "disk.outputs", "evaluation.agreement", "evaluation.metrics",
-    "method.planned_stages",
-    "evaluation.reference_volumes", "imaging.checksums", "imaging.files", "imaging.simulator", "measurement.measuring",
+    "measurement.measuring", "method.planned_stages",
+    "evaluation.reference_volumes", "imaging.checksums", "imaging.files", "imaging.simulator", "imaging.vendors",
     "measurement.record", "study.inbox", "study.manifest", "study.provenance", "study.settings", "study.study",
     "segmentation.model_header", "study.watching",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from dicom_files import dicom_image, enhanced, item, oblique, save
 from pydicom.dataset import Dataset
-from pydicom.uid import UltrasoundImageStorage, UltrasoundMultiFrameImageStorage
+from pydicom.uid import UID, UltrasoundImageStorage, UltrasoundMultiFrameImageStorage
 
 from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, read_volume, split_frames, write_volume
@@ -64,7 +64,7 @@ def of_philips() -> Dataset:
 
 def of_qlab() -> Dataset:
     dataset = frames()
-    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.113543.6.6.1.3.10002"
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = UID("1.2.840.113543.6.6.1.3.10002")
     return dataset
 
 
@@ -79,7 +79,7 @@ IN_DICOM = {
     "Kretz without a picture": (with_kretz_alone, "a GE Kretz volume"),
     "GE": (with_ge_movie, "a GE volume in private DICOM elements .*Image3dAPI"),
     "Philips": (of_philips, r"a Philips volume .*\(Affiniti\); .*SlicerHeart"),
-    "QLAB": (of_qlab, "a Cartesian export of Philips QLAB.*Philips 4D US DICOM Patcher"),
+    "QLAB": (of_qlab, "a Cartesian export of Philips QLAB.*Philips 4D US DICOM patcher"),
     "Artemis": (of_artemis, "an Eigen Artemis volume.*SlicerHeart"),
 }
 

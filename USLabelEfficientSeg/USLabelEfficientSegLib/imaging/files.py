@@ -24,7 +24,7 @@ from .file_formats.writing import write_image
 from .formats import PLANAR_REMEDY, READ_FORMATS, check_format
 from .geometry import Geometry
 from .scan import LabelMap, Scan, as_volume
-from .vendors import Vendor, tell_vendors, vendors_among
+from .vendors import Vendor, passed_over, vendors_among
 from .volume_files import read_geometry as read_geometry
 from .volume_files import read_header, read_volumes
 
@@ -216,7 +216,8 @@ def find_images(folder: Path | str, dimension: Dimension = 3, *, labels: bool = 
     if not images:
         raise _without_images(folder, everything, vendors, pictures=pictures)
     if not labels:
-        tell_vendors(folder, vendors, images)
+        for notice in passed_over(folder, vendors, images):
+            warnings.warn(notice, stacklevel=2)
     return dict(sorted(images.items()))
 
 

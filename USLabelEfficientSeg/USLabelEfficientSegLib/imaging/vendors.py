@@ -4,7 +4,6 @@ The signature of Kretz files is that of SlicerHeart's reader (https://github.com
 no signature is public, so their ending counts. What vendors hide in DICOM is told in `dicom.vendors`.
 """
 
-import warnings
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -59,18 +58,20 @@ def vendor_of(path: Path) -> Vendor | None:
 def vendors_among(entries: Iterable[Path]) -> dict[Path, Vendor]:
     """The entries of a folder that are in the format of a vendor; hidden and unreadable ones are not looked at."""
     found = {}
-    for entry in entries:
+    for entry in sorted(entries):
         with suppress(OSError):
             if not entry.name.startswith(".") and entry.is_file() and (vendor := vendor_of(entry)) is not None:
                 found[entry] = vendor
     return found
 
 
-def tell_vendors(folder: Path, vendors: Mapping[Path, Vendor], images: Collection[str]) -> None:
-    """Tell which volumes of vendors a folder holds beside its images; one with the name of an image was converted."""
+def passed_over(folder: Path, vendors: Mapping[Path, Vendor], images: Collection[str]) -> list[Notice]:
+    """What a folder holds of vendors beside its images, but for files that have the name of one and were converted."""
     passed = {path: vendor for path, vendor in vendors.items() if path.stem not in images}
+    notices = []
     for vendor in dict.fromkeys(passed.values()):
         names = [path.name for path, other in passed.items() if other == vendor]
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         told = f"passed over: {names[0]}{more}, which is {vendor.name}; {vendor.remedy}"
-        warnings.warn(Notice(folder, told), stacklevel=3)
+        notices.append(Notice(folder, told))
+    return notices

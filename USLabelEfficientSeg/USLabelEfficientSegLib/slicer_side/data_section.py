@@ -15,7 +15,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..disk.study_layout import MANIFEST_NAME
-from ..errors import InputError
+from ..errors import InputError, Notice
 from ..study.coverage import in_percent
 from . import study_jobs, study_nodes
 from .aside import aside
@@ -249,8 +249,11 @@ class DataSection(Section):
         """Load all volumes of a folder, and tick them; or take a folder of 2-D images as it is."""
         from .volume_nodes import nodeFromVoxels
 
+        notices: list[Notice] = []
+
         def steps(job: Job) -> Steps:
-            dimension, images = yield from aside(lambda: _images_in(folder))
+            dimension, images, passed_over = yield from aside(lambda: _images_in(folder))
+            notices.extend(passed_over)
             if dimension == 2:
                 return len(images)
             loaded = []
@@ -267,7 +270,7 @@ class DataSection(Section):
                 self._propose_folder()
                 return _("{count} images are copied when you press the button below.").format(count=job.result)
             self._tick(job.result)
-            return _("Loaded {count} volumes.").format(count=len(job.result))
+            return " ".join([_("Loaded {count} volumes.").format(count=len(job.result)), *map(str, notices)])
 
         self.panel.run(Job(_("Loading volumes"), steps, "load"), self.ui.dataStatus, done)
 
@@ -363,13 +366,15 @@ class DataSection(Section):
         self.panel.run(Job(_("Adding volumes"), steps, "add"), self.ui.dataStatus, done)
 
 
-def _images_in(folder: Path) -> tuple[int, dict[str, Path]]:
-    """Whether a folder holds 2-D images or volumes, and which, by name."""
+def _images_in(folder: Path) -> tuple[int, dict[str, Path], list[Notice]]:
+    """Whether a folder holds 2-D images or volumes, and which, by name; and what of vendors is passed over."""
     from ..imaging.files import find_images
     from ..imaging.scan_files import dimension_of_folder
+    from ..imaging.vendors import passed_over, vendors_among
 
     dimension = dimension_of_folder(folder)
-    return dimension, find_images(folder, dimension)
+    images = find_images(folder, dimension)
+    return dimension, images, passed_over(folder, vendors_among(folder.iterdir()), images)
 
 
 def _read(path: Path) -> Scan:

@@ -37,7 +37,7 @@ _PHILIPS = HiddenVolume(
 )
 _PHILIPS_QLAB = HiddenVolume(
     "a Cartesian export of Philips QLAB, which is no valid DICOM",
-    "make it NRRD with the module Philips 4D US DICOM Patcher of the extension SlicerHeart in 3D Slicer",
+    "make it NRRD with the module Philips 4D US DICOM patcher of the extension SlicerHeart in 3D Slicer",
 )
 _EIGEN = HiddenVolume("an Eigen Artemis volume, which does not tell its grid", f"{_BY_SLICERHEART}, {_TAKE}")
 

@@ -194,7 +194,7 @@ def refuse_tracked(path: Path, texts: Mapping[str, str]) -> None:
     frames = {found[1] for name in texts if (found := _TRACKED_FRAME.match(name))}
     if len(frames) > 1:
         problem = f"is a tracked sweep of {len(frames)} frames, each with a place of its own, not a volume"
-        remedy = "reconstruct the volume first (SlicerIGT or PlusServer, Volume Reconstruction) and give that"
+        remedy = "reconstruct the volume first (SlicerIGSIO or PlusServer, Volume Reconstruction) and give that"
         raise InputError(path, problem, remedy)
 
 
