@@ -6,8 +6,9 @@ import torch
 
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.prompting.network import CHANNELS, CUBE, PromptableNetwork
-from USLabelEfficientSegLib.prompting.starter import STARTER, load_starter, save_starter
+from USLabelEfficientSegLib.prompting.starter import STARTER, load_starter
 from USLabelEfficientSegLib.training.checkpoint import load_checkpoint, save_checkpoint
+from USLabelEfficientSegLib.training.starter_files import save_starter
 
 
 def test_the_weights_are_small_and_say_how_they_were_made():

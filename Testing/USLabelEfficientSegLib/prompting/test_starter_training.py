@@ -1,4 +1,4 @@
-"""Training on scenes: pure functions of seed and step, resumed bit for bit, cooled from where it has got to."""
+"""What the promptable network learns from: batches that are functions of seed and step, and their losses."""
 
 import numpy as np
 import pytest
@@ -6,13 +6,7 @@ import torch
 
 from USLabelEfficientSegLib.prompting import starter_training
 from USLabelEfficientSegLib.prompting.network import CHANNELS, CUBE
-from USLabelEfficientSegLib.prompting.starter_training import batch, cool_down, learn_scenes, learning_context, losses
-
-
-def after(steps):
-    """Says stop after so many steps."""
-    asked = iter(range(steps))
-    return lambda: next(asked, None) == steps - 1
+from USLabelEfficientSegLib.prompting.starter_training import batch, losses
 
 
 def test_a_batch_is_a_function_of_seed_and_step_alone():
@@ -36,18 +30,3 @@ def test_losses_are_zero_for_the_truth_and_count_what_is_wrong():
 
     assert float(entropy) == pytest.approx(0, abs=1e-6) and float(dice) == pytest.approx(0, abs=1e-6)
     assert float(wrong_entropy) == pytest.approx(50) and float(wrong_dice) == pytest.approx(1 - 1 / 65)
-
-
-def test_training_that_was_stopped_goes_on_to_the_same_weights_and_cools_down(tmp_path):
-    def context(name, cancelled=None):
-        return learning_context(tmp_path / name, 0, torch.device("cpu"), cancelled)
-
-    assert learn_scenes(context("whole", after(2))) == 2
-    assert learn_scenes(context("parts", after(1))) == 1
-    assert learn_scenes(context("parts", after(1))) == 2
-
-    whole, parts = (cool_down(context(name)) for name in ("whole", "parts"))
-
-    for name, weights in whole.state_dict().items():
-        assert torch.equal(weights, parts.state_dict()[name]), name
-    assert not whole.training

@@ -1,7 +1,8 @@
-"""`uslabelseg starter`: the weights that fill in volumes before anything is trained."""
+"""`uslabelseg starter`: the weights that know ultrasound before a study is trained."""
 
 import time
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,18 +15,28 @@ from .interruption import Interruption
 from .long_commands import long_command
 from .options import DeviceName
 
-app = typer.Typer(rich_markup_mode=None, help="The weights of `propagate`, which come with the program: train others.")
+app = typer.Typer(rich_markup_mode=None, help="The weights that come with the program: train others.")
+
+
+class Network(StrEnum):
+    """The networks with starter weights."""
+
+    PROPAGATION = "propagation"
+    SLICES = "slices"
 
 
 @app.callback()
 def starter() -> None:
-    """The weights of `propagate`, which come with the program: train others."""
+    """The weights that come with the program: train others."""
 
 
 @long_command
 def train(
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder of the training.", show_default=False)],
     hours: Annotated[float, typer.Option(metavar="H", min=0.001, help="Learn for so long; then cool down.")],
+    network: Annotated[
+        Network, typer.Option(help="The network of `propagate`, or the one from which 2-D networks of a study start.")
+    ] = Network.PROPAGATION,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     device: DeviceName = "auto",
 ) -> None:
@@ -33,36 +44,42 @@ def train(
 
     The first phase learns for H hours from where an earlier call ended, so hours can be added. The second phase cools
     down in a quarter as many steps and writes OUTPUT/starter.safetensors. Ctrl-C saves in both phases, and the same
-    command continues.
+    command continues. Each network wants a folder of its own.
 
     \b
     Example:
       uslabelseg starter train starter --hours 10
     """
     from ..errors import Cancelled
-    from ..prompting.starter import STARTER, save_starter
-    from ..prompting.starter_training import cool_down, learn_scenes, learning_context
     from ..segmentation.model import choose_device
+    from ..training.phases import cool_down, learn, learning_context
+    from ..training.starter_files import save_starter
+
+    if network is Network.SLICES:
+        from ..slice_network.starter_training import LESSON
+    else:
+        from ..prompting.starter_training import LESSON
 
     where = choose_device(device)
     output.mkdir(parents=True, exist_ok=True)
     until = time.monotonic() + 3600 * hours
     with Interruption() as interruption:
-        context = learning_context(output, seed, where, interruption)
+        context = learning_context(LESSON, output, seed, where, interruption)
         console.say(f"Learning scenes for {hours:g} hours, on {where}.")
-        steps = learn_scenes(replace(context, cancelled=lambda: interruption() or time.monotonic() > until))
+        steps = learn(replace(context, cancelled=lambda: interruption() or time.monotonic() > until), LESSON)
         console.say(f"{steps} steps so far.")
         if interruption():
             raise typer.Exit(ExitCode.CANCELLED)
         try:
-            network = cool_down(context)
+            trained = cool_down(context, LESSON)
         except Cancelled:
             raise typer.Exit(ExitCode.CANCELLED) from None
     card: dict[str, Any] = {"steps": steps, "seed": seed, "trained on": "random scenes of this program alone"}
-    weights = output / STARTER.name
-    save_starter(weights, network, card)
+    weights = output / "starter.safetensors"
+    save_starter(weights, trained, card)
     console.say(f"Weights: {weights}")
-    console.next(f"uslabelseg propagate IMAGES --labels DIR --output OUT --weights {shell(weights)}")
+    if network is Network.PROPAGATION:
+        console.next(f"uslabelseg propagate IMAGES --labels DIR --output OUT --weights {shell(weights)}")
 
 
 app.command(short_help=first_sentence(train), epilog=EPILOG)(train)

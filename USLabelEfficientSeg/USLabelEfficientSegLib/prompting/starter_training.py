@@ -1,17 +1,10 @@
-"""Training of the starter weights on random scenes; the only data are drawn by this program.
-
-The learning rate is constant for as long as there is time, and falls to zero in a last phase, whenever that begins
-(warm-up, stable, decay; Hu et al., arXiv 2404.06395). So more hours can always be added later.
-"""
+"""What the promptable network learns from random scenes; the only data are drawn by this program."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,15 +12,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..disk.study_layout import EVENTS_NAME, WEIGHTS_SUFFIX
-from ..errors import Cancelled
 from ..imaging.simulator.scenes import Scene, draw_scene
-from ..study.events import EventLog
-from ..training.checkpoint_header import read_metadata
 from ..training.context import TrainingContext
-from ..training.loop import TrainingState, load_modules, run_training
+from ..training.loop import TrainingState
 from ..training.moving_average import average_state, mean_first
 from ..training.optimizers import adam_w
+from ..training.phases import Lesson
 from ..training.precision import half_precision
 from ..training.seeds import step_seed
 from .inputs import network_inputs
@@ -35,70 +25,10 @@ from .network import CUBE, PromptableNetwork
 from .simulated_prompts import draw_prior, draw_prompts
 
 STAGE = "starter"
-COOLING_SHARE = 0.25  # of the steps, in the last phase
-_ENDLESS = 10_000_000
-_AVERAGE_DECAY, _SETTLED = 0.9995, 10_000
+_AVERAGE_DECAY = 0.9995
 _RATE, _DECAY = 2e-3, 1e-4
-_WARM_UP = 500
 _USES_APART = 37  # each scene is seen twice, so many steps apart
 _SMALLEST = 12  # voxels of an organ that is asked for
-
-
-def learning_context(
-    folder: Path, seed: int, device: torch.device, cancelled: Callable[[], bool] | None = None
-) -> TrainingContext:
-    """Of the first phase of a training of the starter in a folder."""
-    return TrainingContext(
-        STAGE, folder / f"learning{WEIGHTS_SUFFIX}", seed, EventLog(folder / EVENTS_NAME), device, cancelled
-    )
-
-
-def learn_scenes(context: TrainingContext) -> int:
-    """First phase: learn until the context is cancelled, resuming; returns the number of steps so far."""
-    state = _state(context)
-    with suppress(Cancelled):
-        run_training(
-            context,
-            steps=_ENDLESS,
-            state=state,
-            step_function=_steps(context, state, settled=0),
-            settings={},
-            learning_rate=lambda step: _RATE * min((step + 1) / _WARM_UP, 1.0),
-            save_every_seconds=120,
-        )
-    return int(read_metadata(context.checkpoint_path)["step"])
-
-
-def cool_down(learning: TrainingContext) -> PromptableNetwork:
-    """Last phase: continues after `learn_scenes` with a learning rate that falls to zero; resumes, too.
-
-    Args:
-        learning: the context of the first phase, with the wish to stop this one.
-
-    Returns:
-        The averaged network, in evaluation mode, on the CPU.
-
-    Raises:
-        Cancelled: when the context is cancelled; the same call continues.
-    """
-    done = int(read_metadata(learning.checkpoint_path)["step"])
-    file = learning.checkpoint_path.with_name(f"cooling_{done}{WEIGHTS_SUFFIX}")
-    context = replace(learning, stage=f"{STAGE}, cooling from {done}", checkpoint_path=file)
-    state = _state(context)
-    load_modules(learning.checkpoint_path, state.modules)
-    steps = max(int(COOLING_SHARE * done), 1)
-    run_training(
-        context,
-        steps=steps,
-        state=state,
-        step_function=_steps(context, state, settled=_SETTLED, first=done),
-        settings={},
-        learning_rate=lambda step: _RATE * min((step + 1) / _WARM_UP, 1.0) * (1 - step / steps),
-        save_every_seconds=120,
-    )
-    average = state.modules["average"]
-    assert isinstance(average, PromptableNetwork)
-    return average.cpu().eval()
 
 
 def losses(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -127,7 +57,7 @@ def _state(context: TrainingContext) -> TrainingState:
 
 
 def _steps(
-    context: TrainingContext, state: TrainingState, *, settled: int, first: int = 0
+    context: TrainingContext, state: TrainingState, first: int, settled: int
 ) -> Callable[[int, torch.Generator], dict[str, Tensor]]:
     """The training step; `first` is the number of the first new scene, `settled` is added for the average."""
     network, average, device = state.modules["network"], state.modules["average"], context.device
@@ -173,3 +103,6 @@ def _sample(rng: np.random.Generator, scene: Scene) -> tuple[Tensor, Tensor]:
     prior = draw_prior(rng, organ) if has_prior else None
     prompts = draw_prompts(rng, organ, has_prior=has_prior)
     return network_inputs(image, prompts, prior), torch.from_numpy(organ[None].astype(np.float32))
+
+
+LESSON = Lesson(STAGE, _state, _steps, _RATE)

@@ -13,7 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-WIDTHS = (16, 32, 64, 128)
+from ..study.setting_sections import STARTER_WIDTHS
+
+WIDTHS = STARTER_WIDTHS
 _SLOPE = 0.01
 
 

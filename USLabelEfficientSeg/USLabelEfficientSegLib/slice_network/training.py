@@ -30,6 +30,7 @@ from ..training.threads import DrawnAhead, second_thread
 from .network import SliceUNet
 from .prediction import network_grey
 from .slices import NEUTRAL
+from .starter import load_starter, start_from
 
 AVERAGE_DECAY = 0.99
 GRADIENT_NORM = 5.0
@@ -83,9 +84,11 @@ def train_slice_network(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(context.seed)
-        network: nn.Module = SliceUNet(images.classes, widths=settings.widths)
+        untrained = SliceUNet(images.classes, widths=settings.widths)
+    if settings.starter:
+        start_from(load_starter(), untrained)
     device = context.device
-    network = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    network: nn.Module = untrained.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval().requires_grad_(False)
     optimizer = adam_w([{"params": list(network.parameters())}], settings.learning_rate, settings.weight_decay)
 

@@ -90,12 +90,16 @@ class PseudoLabelSettings(Section):
     )
 
 
+STARTER_WIDTHS = (16, 32, 64, 128)  # of the 2-D network whose weights come with the program
+
+
 class SliceNetworkSettings(Section):
     """The 2-D networks, which see slices along each labelled axis at the labels' own resolution."""
 
+    starter: bool = Field(default=True, description="start from weights that know simulated ultrasound")
     max_voxels: int = Field(default=160, ge=32, le=1024, description="most voxels along any axis of the grid they see")
     widths: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field(
-        default=(16, 32, 64, 128), min_length=2, max_length=6, description="channels of the levels of the U-Net"
+        default=STARTER_WIDTHS, min_length=2, max_length=6, description="channels of the levels of the U-Net"
     )
     steps: int = Field(default=800, ge=0, le=10_000_000, description="training steps; 0: no such networks")
     batch_size: int = Field(default=4, ge=1, le=4096, description="labelled, and unlabelled, slices in one step")
@@ -109,6 +113,20 @@ class SliceNetworkSettings(Section):
     deformation: float = Field(
         default=0.03, ge=0, le=1, description="standard deviation of the smooth deformation, half sides"
     )
+
+    @model_validator(mode="after")
+    def _starter_has_these_widths(self) -> "SliceNetworkSettings":
+        if self.starter and self.steps and self.widths != STARTER_WIDTHS:
+            raise ValueError(f"starter weights have the widths {STARTER_WIDTHS}: other widths need starter = false")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_starter(self, dump: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        """JSON as it was before there were starter weights, if they are not used: earlier trainings continue."""
+        data: dict[str, Any] = dump(self)
+        if info.mode == "json" and not self.starter:
+            del data["starter"]
+        return data
 
 
 class StudentSettings(Section):

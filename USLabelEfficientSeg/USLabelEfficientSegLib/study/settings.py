@@ -60,15 +60,17 @@ class Settings(Section):
     @model_validator(mode="before")
     @classmethod
     def _before_slice_networks(cls, data: Any) -> Any:
-        """A record without their settings is of a training without 2-D networks."""
-        is_record = isinstance(data, dict) and isinstance(data.get("student"), dict)
-        return {"slice_network": {"steps": 0}, **data} if is_record else data
+        """A record without their settings is of a training without 2-D networks, or without starter weights."""
+        if not (isinstance(data, dict) and isinstance(data.get("student"), dict)):
+            return data
+        networks = data.get("slice_network", {"steps": 0})
+        return {**data, "slice_network": {"starter": False, **networks}} if isinstance(networks, dict) else data
 
     @model_serializer(mode="wrap")
     def _without_later_ones(self, dump: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
         """JSON as it was before there were such settings, if they are not used: earlier trainings continue."""
         data: dict[str, Any] = dump(self)
-        if info.mode == "json" and self.slice_network == SliceNetworkSettings(steps=0):
+        if info.mode == "json" and self.slice_network == SliceNetworkSettings(starter=False, steps=0):
             del data["slice_network"]
         if info.mode == "json" and self.minutes is None:
             del data["minutes"]
@@ -87,7 +89,7 @@ _PRESETS: dict[PresetName, Settings] = {
             labelled_images=8, unlabelled_images=8,
         ),
         pseudo_labels=PseudoLabelSettings(views=10),
-        slice_network=SliceNetworkSettings(max_voxels=256, widths=(24, 48, 96, 192), steps=2_000, batch_size=8),
+        slice_network=SliceNetworkSettings(max_voxels=256, steps=2_000, batch_size=8),
         student=StudentSettings(widths=(24, 48, 96, 192), window=96, rounds=2, members=3, steps=2_000, batch_size=2),
     ),
     "full": Settings(
@@ -109,7 +111,7 @@ _PRESETS: dict[PresetName, Settings] = {
             ramp_up=1.0, strong_views=False, scale=0.0, stretch=0.0, shift=0.0, deformation=0.0, flip=False,
         ),
         pseudo_labels=PseudoLabelSettings(views=20, rotation_degrees=45.0, shift=0.1),
-        slice_network=SliceNetworkSettings(steps=0),
+        slice_network=SliceNetworkSettings(starter=False, steps=0),
         student=StudentSettings(
             network="published", window=256, rounds=1, members=1, steps=50_000, steps_per_labelled_slice=0,
             label_steps=0, batch_size=4, learning_rate=1e-4,

@@ -26,11 +26,13 @@ class Scene:
         image: (N, N, N) float32 from 0 to 1.
         bodies: (N, N, N) uint8, 0 background, n the n-th body; what lies inside a body belongs to it.
         count: how many bodies were drawn; some may be hidden by later ones.
+        echo: (N, N, N) float32, how strongly the tissue scatters in dB: the scene before sound goes through it.
     """
 
     image: Field
     bodies: NDArray[np.uint8]
     count: int
+    echo: Field
 
 
 def draw_scene(rng: np.random.Generator, size: int = 48) -> Scene:
@@ -50,7 +52,7 @@ def draw_scene(rng: np.random.Generator, size: int = 48) -> Scene:
         _paint(rng, body, level, number, echo, rims, bodies, weakening)
     seen = _insonified(rng, echo, rims, weakening)
     image = _displayed(rng, seen)
-    return Scene(image, bodies, count)
+    return Scene(image, bodies, count, echo)
 
 
 def _surroundings(rng: np.random.Generator, shape: tuple[int, int, int]) -> tuple[Field, Field]:

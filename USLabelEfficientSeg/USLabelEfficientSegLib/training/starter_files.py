@@ -1,0 +1,40 @@
+"""Files of starter weights, which come with the program: half precision, with a record of how they were trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..errors import InputError
+from .checkpoint import load_checkpoint, save_checkpoint
+
+FORMAT = 1
+
+
+def load_starter_weights(path: Path, network: nn.Module) -> None:
+    """Give a network the weights of a file.
+
+    Raises:
+        InputError: missing, damaged, or not weights of this network.
+    """
+    tensors, metadata = load_checkpoint(path)
+    try:
+        if metadata["starter"]["format"] > FORMAT:
+            raise InputError(path, "was made by a newer version of this program", "update the program")
+        network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    except (KeyError, TypeError, RuntimeError) as error:
+        problem = "holds no starter weights of this program"
+        raise InputError(path, problem, "install the program again, or train them with `starter train`") from error
+
+
+def save_starter(path: Path, network: nn.Module, card: dict[str, Any]) -> None:
+    """Write weights in half precision, with a record of how they were trained."""
+    tensors = {name: _half(tensor) for name, tensor in network.state_dict().items()}
+    save_checkpoint(path, tensors, {"starter": {"format": FORMAT, **card}})
+
+
+def _half(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.to(torch.float16) if tensor.is_floating_point() else tensor
