@@ -27,7 +27,7 @@ MODULE = Path(__file__).parents[1] / "USLabelEfficientSeg" / "USLabelEfficientSe
 NAME = "USLabelEfficientSeg"
 TINY_PRESET = (
     "working_grid.max_voxels=32 teacher.slice_size=32 teacher.steps=40 teacher.batch_size=2 teacher.local_crops=1 "
-    "slice_network.steps=2 slice_network.widths=[4,8] "
+    "slice_network.steps=2 slice_network.widths=[4,8] slice_network.starter=false "
     "slice_head.steps=3 slice_head.views=1 pseudo_labels.views=1 student.window=32 student.widths=[8,8,8] "
     "student.steps=6 student.label_steps=6 student.label_steps_from=1 student.members=1 student.rounds=1"
 )

@@ -45,6 +45,7 @@ SMALL: dict[str, Any] = {
     "pseudo_labels.views": 2,
     "slice_network.steps": 30,
     "slice_network.widths": [8, 16],
+    "slice_network.starter": False,
     "student.window": 32,
     "student.widths": [8, 16, 16],
     "student.steps": 40,

@@ -28,7 +28,7 @@ from USLabelEfficientSegLib.training import side_by_side
 
 @pytest.fixture(scope="module")
 def with_networks(settings):
-    return changed(settings, {"slice_network.steps": 3, "slice_network.widths": [4, 8]})
+    return changed(settings, {"slice_network.steps": 3, "slice_network.widths": [4, 8], "slice_network.starter": False})
 
 
 def labelled_study(folder, simulated, numbers):

@@ -19,7 +19,10 @@ def study(tmp_path, simulated):
 
 @pytest.fixture
 def settings(tiny_changes):
-    return changed(Settings(), {**tiny_changes, "slice_network.steps": 2, "slice_network.widths": [4, 8]})
+    return changed(
+        Settings(),
+        {**tiny_changes, "slice_network.steps": 2, "slice_network.widths": [4, 8], "slice_network.starter": False},
+    )
 
 
 def planned(*arguments):

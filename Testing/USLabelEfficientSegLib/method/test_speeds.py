@@ -27,7 +27,11 @@ def clock(monkeypatch):
 def run(study, settings):
     with study.lock():
         return open_run(
-            study, changed(settings, {"slice_network.steps": 3, "slice_network.widths": [4, 8]}), Computing(CPU)
+            study,
+            changed(
+                settings, {"slice_network.steps": 3, "slice_network.widths": [4, 8], "slice_network.starter": False}
+            ),
+            Computing(CPU),
         )
 
 

@@ -48,7 +48,10 @@ def computer(monkeypatch):
 @pytest.fixture
 def short(settings):
     """Networks that learn in seconds; the slices left out give the students a part."""
-    return changed(settings, {"slice_network.steps": 3, "slice_network.widths": [4, 8], "student.rounds": 2})
+    return changed(
+        settings,
+        {"slice_network.steps": 3, "slice_network.widths": [4, 8], "slice_network.starter": False, "student.rounds": 2},
+    )
 
 
 def opened_with(study, settings):

@@ -1,4 +1,4 @@
-"""The starter weights of the 2-D network: what they were trained on, what they know, and how a network starts from them."""
+"""The starter weights of the 2-D network: what they learnt from, what they know, and how a network starts from them."""
 
 import numpy as np
 import pytest
@@ -72,7 +72,7 @@ def test_a_batch_is_a_function_of_seed_and_step_alone(small_scenes):
     assert torch.equal(batch(0, 3)[0], images)
     assert not torch.equal(batch(0, 4)[0][..., :96, :96], images[..., :96, :96])
     assert images.shape[1] == 1 and targets.shape[1] == len(OUTPUTS) and images.shape[2:] == targets.shape[2:]
-    assert 0 <= float(targets[:, 1:].min()) and float(targets[:, 1:].max()) <= 1
+    assert float(targets[:, 1:].min()) >= 0 and float(targets[:, 1:].max()) <= 1
 
 
 def test_losses_are_zero_for_the_truth():

@@ -32,7 +32,7 @@ def slices():
 
 
 def train(folder, steps=60, *, seed=0, cancelled=None, **changes):
-    settings = SliceNetworkSettings(**{"widths": (4, 8), "batch_size": 2, **changes})
+    settings = SliceNetworkSettings(**{"widths": (4, 8), "starter": False, "batch_size": 2, **changes})
     context = context_in(folder, "slice network 1", seed, cancelled=cancelled)
     return train_slice_network(slices(), settings, context, steps=steps, flips=(True, False))
 

@@ -1,4 +1,4 @@
-"""Training in two phases: hours can be added, a stopped one continues to the same weights, and it is cooled in the end."""
+"""Training in two phases: hours can be added, and a stopped one goes on to the same weights."""
 
 import pytest
 import torch

@@ -121,14 +121,14 @@ def _scene(seed: int, number: int) -> StoredScene:
 def _slice(rng: np.random.Generator, scene: StoredScene, side: int) -> Tensor:
     """A slice of a scene from a random side, magnified: (1, 4, S, S), its image and its targets."""
     axis, index = int(rng.integers(3)), int(rng.integers(SCENE_SIZE))
-    grey, bodies, echo = (part.take(index, axis) for part in (scene.image, scene.bodies, scene.echo))
+    grey, bodies, echo = np.moveaxis(np.stack([scene.image, scene.bodies, scene.echo]), 1 + axis, 1)[:, index]
     sector = grey > 0
     seen = grey[sector] if sector.any() else grey
     z = (grey - seen.mean()) / max(float(seen.std()), 1.0)
     if rng.random() >= _BLACK_OUTSIDE:
         z = z * sector
     layers = np.stack([z, (echo.astype(np.float32) - 128) / 32, bodies > 0, _outlines(bodies)]).astype(np.float32)
-    mirrored = [1 + int(way) for way in np.flatnonzero(rng.random(2) < 0.5)]
+    mirrored = tuple(1 + int(way) for way in np.flatnonzero(rng.random(2) < 0.5))
     layers = np.flip(layers, mirrored)
     if rng.random() < 0.5:
         layers = layers.transpose(0, 2, 1)

@@ -63,14 +63,16 @@ class Settings(Section):
         """A record without their settings is of a training without 2-D networks, or without starter weights."""
         if not (isinstance(data, dict) and isinstance(data.get("student"), dict)):
             return data
-        networks = data.get("slice_network", {"steps": 0})
-        return {**data, "slice_network": {"starter": False, **networks}} if isinstance(networks, dict) else data
+        networks = data.get("slice_network")
+        if isinstance(networks, dict):
+            return {**data, "slice_network": {"starter": False, **networks}}
+        return {"slice_network": {"steps": 0}, **data}
 
     @model_serializer(mode="wrap")
     def _without_later_ones(self, dump: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
         """JSON as it was before there were such settings, if they are not used: earlier trainings continue."""
         data: dict[str, Any] = dump(self)
-        if info.mode == "json" and self.slice_network == SliceNetworkSettings(starter=False, steps=0):
+        if info.mode == "json" and self.slice_network == SliceNetworkSettings(steps=0):
             del data["slice_network"]
         if info.mode == "json" and self.minutes is None:
             del data["minutes"]
@@ -111,7 +113,7 @@ _PRESETS: dict[PresetName, Settings] = {
             ramp_up=1.0, strong_views=False, scale=0.0, stretch=0.0, shift=0.0, deformation=0.0, flip=False,
         ),
         pseudo_labels=PseudoLabelSettings(views=20, rotation_degrees=45.0, shift=0.1),
-        slice_network=SliceNetworkSettings(starter=False, steps=0),
+        slice_network=SliceNetworkSettings(steps=0),
         student=StudentSettings(
             network="published", window=256, rounds=1, members=1, steps=50_000, steps_per_labelled_slice=0,
             label_steps=0, batch_size=4, learning_rate=1e-4,
