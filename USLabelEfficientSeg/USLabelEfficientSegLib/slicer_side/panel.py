@@ -15,6 +15,7 @@ from .agreement_section import AgreementSection
 from .data_section import DataSection
 from .dependencies import missingRequirements
 from .environment_section import EnvironmentSection
+from .import_ahead import importAhead
 from .jobs import Job, JobRunner
 from .labels_section import LabelsSection
 from .layouts import restore_layout
@@ -73,6 +74,7 @@ class Panel:
             ]
         )
         self.runner.listeners.append(self._on_progress)
+        importAhead()
 
     @property
     def session(self) -> StudySession | None:

@@ -64,16 +64,12 @@ def simulatedStudy(count: int = 6, job: Job | None = None) -> Generator[None, No
     Returns:
         The volume nodes, named "simulated_0000", ...
     """
-    from ..imaging.simulator import simulate_volume
-
     organs = organsNamed(ORGANS)
     nodes = []
     for subject in range(count):
         if job is not None:
             job.progress = subject / count
-        probe = ("good", "medium")[subject % 2]
-        simulate = partial(simulate_volume, subject, probe=probe, organ_count=len(ORGANS))
-        case = yield from aside(partial(simulate, shape=_SHAPE, spacing=_SPACING_MM))
+        case = yield from aside(partial(_simulated, subject))
         node = nodeFromVoxels(case.volume.name, case.volume.voxels, case.volume.geometry)
         nodes.append(node)
         if subject < 2:
@@ -84,6 +80,13 @@ def simulatedStudy(count: int = 6, job: Job | None = None) -> Generator[None, No
             labelling.segmentationNode.SetDisplayVisibility(subject == 0)
         yield
     return nodes
+
+
+def _simulated(subject: int) -> Any:
+    from ..imaging.simulator import simulate_volume
+
+    probe = ("good", "medium")[subject % 2]
+    return simulate_volume(subject, shape=_SHAPE, spacing=_SPACING_MM, probe=probe, organ_count=len(ORGANS))
 
 
 def _telling_slices(labels: np.ndarray) -> list[int]:
