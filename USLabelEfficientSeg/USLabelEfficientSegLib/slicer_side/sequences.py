@@ -26,7 +26,12 @@ def isImageSequence(node: MrmlNode) -> bool:
     if not isSequence(node) or node.GetNumberOfDataNodes() == 0:
         return False
     first = node.GetNthDataNode(0)
-    return bool(first.IsA("vtkMRMLScalarVolumeNode")) and isImage(first)
+    return _isVolume(first) and isImage(first)
+
+
+def _isVolume(frame: MrmlNode | None) -> bool:
+    """Whether a frame is a volume; a frame whose file was not found is None."""
+    return frame is not None and bool(frame.IsA("vtkMRMLScalarVolumeNode"))
 
 
 def frameNames(sequenceNode: MrmlNode) -> list[str]:
@@ -43,7 +48,7 @@ def sequenceScans(sequenceNode: MrmlNode) -> Iterator[Scan]:
     """
     count = sequenceNode.GetNumberOfDataNodes()
     frames = [sequenceNode.GetNthDataNode(index) for index in range(count)]
-    if not frames or not all(frame.IsA("vtkMRMLScalarVolumeNode") for frame in frames):
+    if not frames or not all(_isVolume(frame) for frame in frames):
         problem, remedy = "is no sequence of volumes or images", "choose a sequence of 3-D volumes or of 2-D images"
         raise InputError(sequenceNode.GetName(), problem, remedy)
     for frame, name in zip(frames, frameNames(sequenceNode), strict=True):

@@ -105,6 +105,4 @@ def _is_labelled(session: StudySession, place: Place) -> bool:
 
 def _painted(session: StudySession, place: Place) -> NDArray[np.uint8]:
     labelling = session.labelling(place.case)
-    return labelsOfSlice(
-        labelling.segmentationNode, labelling.volumeNode, session.organs(), place.axis, place.index
-    )
+    return labelsOfSlice(labelling.segmentationNode, labelling.volumeNode, session.organs(), place.axis, place.index)
