@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 JOBS = ("segment", "report", "export-dicom", "compare", "calibrate")
 _MOST_ROWS = 20  # that are shown without scrolling
-_WIDEST_CAUTIONS = 13  # characters; longer ones are wrapped
+_WIDEST_CAUTION = "components"  # the longest word of any; between words they are wrapped
 
 
 class MeasureSection(Section):
@@ -44,6 +44,7 @@ class MeasureSection(Section):
         self._uncertainty = UncertaintyView()
         self._rows: list[ResultRow] = []
         self._case = ""  # that the cards are about
+        self._fitted_width = 0  # of the table when its rows were made as high as their words need
         self._make_table()
         ui.volumesTable.connect("cellClicked(int,int)", self._on_row)
         ui.volumesTable.connect("itemSelectionChanged()", self._on_selection)
@@ -70,6 +71,9 @@ class MeasureSection(Section):
             widget.visible = bool(rows)
         if rows != self._rows:
             self._fill(rows)
+            self.panel.refresh_soon()  # the table has its width only when it is shown
+        elif ui.volumesTable.width != self._fitted_width:
+            self._fit_table()
         self._show_cards()
         nothing = None if study_nodes.results() else _("There is no segmentation yet.")
         allow(ui.measureButton, _("Measure all segmentations that this module has made."), nothing)
@@ -123,9 +127,10 @@ class MeasureSection(Section):
     def _fit_table(self) -> None:
         """As high as its rows: all are seen, up to a number."""
         table = self.ui.volumesTable
+        self._fitted_width = table.width
         metrics = table.fontMetrics()
-        widest = "x" * _WIDEST_CAUTIONS if any(row.cautions for row in self._rows) else ""
-        table.setColumnWidth(0, max(map(metrics.horizontalAdvance, (widest, f"{_('Cautions')}xxx"))))
+        widest = max(map(metrics.horizontalAdvance, (_WIDEST_CAUTION, _("Cautions"))))
+        table.setColumnWidth(0, widest + metrics.horizontalAdvance("xx"))
         table.resizeRowsToContents()
         heights = [table.rowHeight(row) for row in range(min(table.rowCount, _MOST_ROWS))]
         table.setFixedHeight(table.horizontalHeader().sizeHint.height() + sum(heights) + 2 * table.frameWidth + 2)

@@ -20,9 +20,9 @@ class Preset(Enum):
     def label(self) -> str:
         """What the panel calls it."""
         return {
-            "quick": _("Quick – a laptop will do"),
-            "standard": _("Standard – for graphics cards"),
-            "full": _("Full – days on graphics cards"),
+            "quick": _("Quick – laptop"),
+            "standard": _("Standard – GPU"),
+            "full": _("Full – GPU, days"),
         }[self.value]
 
 
@@ -35,8 +35,8 @@ class Method(Enum):
     def label(self) -> str:
         """What the panel calls it."""
         return {
-            "cross-dimensional": _("CDKD: a teacher without labels"),
-            "information-divergence": _("IDL: two slice networks"),
+            "cross-dimensional": _("CDKD (teacher)"),
+            "information-divergence": _("IDL (two networks)"),
         }[self.value]
 
 

@@ -110,7 +110,7 @@ def _are_small(volumeNodes: Iterable[MrmlNode]) -> bool:
 def computeVolumes(segmentationNodes: Iterable[MrmlNode], tableNode: MrmlNode | None = None) -> MrmlNode:
     """Organ volumes in ml of segmentation nodes, as a table node with one row a volume and organ.
 
-    The counted volume is the volume of the segments' voxels on the grid of their scan, under its transforms. A segment
+    The outline volume is that of the segments' voxels on the grid of their scan, under its transforms. A segment
     that is as the model made it also has the sum of its probabilities, the 90 % prediction interval and flags.
 
     Args:

@@ -47,15 +47,15 @@ class ResultRow:
         return [_sentence(caution) for caution in self.cautions]
 
     def cells(self, unit: VolumeUnit) -> list[str]:
-        """Cautions, scan with organ, volume and interval, as the panel shows them."""
+        """Cautions, scan with organ, volume with interval, as a narrow panel has room for them."""
         missing = _("edited") if EDITED in self.cautions else "–"
         interval = missing if self.interval_ml is None else unit.interval(self.interval_ml)
-        return [", ".join(self.cautions), f"{self.scan}\n{self.organ}", unit.text(self.volume_ml), interval]
+        return [", ".join(self.cautions), f"{self.scan}\n{self.organ}", f"{unit.text(self.volume_ml)}\n{interval}"]
 
 
 def headings(unit: VolumeUnit) -> list[str]:
     """Of the columns of `ResultRow.cells`."""
-    return [_("Cautions"), _("Scan, organ"), f"{_('Volume')},\n{unit.name}", f"{_('90 % interval')},\n{unit.name}"]
+    return [_("Cautions"), _("Scan,\norgan"), _("Volume, {unit},\n90 % interval").format(unit=unit.name)]
 
 
 def unit_of(rows: Sequence[ResultRow]) -> VolumeUnit:

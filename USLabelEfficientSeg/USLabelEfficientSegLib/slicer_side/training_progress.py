@@ -123,7 +123,7 @@ class TrainingProgress:
         for number, share in enumerate(shares, start=1):
             tick = qt.QLabel(f"{number}")
             tick.objectName = "tick"
-            tick.styleSheet = "#tick { border-left: 1px solid palette(text); padding-left: 2px }"
+            tick.styleSheet = "#tick { border-left: 2px solid palette(text); padding-left: 2px }"
             tick.setMinimumWidth(1)  # a short step's number may be hidden: the list tells it, too
             self.panel.ui.tickRow.layout().addWidget(tick, max(1, round(_PARTS * share)))
             self._ticks.append(tick)

@@ -1,0 +1,159 @@
+"""Train and Results in a narrow panel, in a dark theme, with large text, and by keyboard alone."""
+
+from typing import Any
+
+import pytest
+from test_measure_section import measured_panel as measured_panel
+from test_measure_section import panel as panel
+
+STEPS = ("trainStep", "resultsStep")
+PARTS = ("trainAdvanced", "othersGroup", "agreementGroup", "resultsAdvanced")
+DARK = {"Window": "#323232", "WindowText": "#ffffff", "Base": "#252525", "Text": "#ffffff", "Button": "#3c3c3c"}
+_ROUNDING = 2  # pixels
+
+
+@pytest.fixture
+def opened(measured_panel, host):
+    """All parts of both steps open, with results and an error in words."""
+    import ctk
+
+    from USLabelEfficientSegLib.slicer_side.section import tell
+
+    ui = measured_panel.ui
+    for name in (*STEPS, *PARTS):
+        getattr(ui, name).collapsed = False
+    for step in ui.stepsContainer.parentWidget().findChildren(ctk.ctkCollapsibleButton):
+        step.visible = step.objectName in (*STEPS, *PARTS)  # these alone are measured here
+    ui.modelCombo.currentIndex = 1
+    ui.modelFileEdit.currentPath = "/no/such/file"
+    tell(ui.trainStatus, "The calculation ended unexpectedly; look at the log, and start again.", bad=True)
+    host.process_events(0.1)
+    return measured_panel
+
+
+def laid_out(panel, host, width):
+    """The panel in its own window of a width, as in a dock."""
+    parent = panel.ui.resultsStep.window()
+    parent.setMinimumWidth(0)
+    parent.show()
+    parent.resize(width, 3000)
+    host.process_events(0.2)
+    panel.refresh()
+    host.process_events(0.1)
+    return parent
+
+
+def shown(panel, kind) -> list[Any]:
+    return [w for step in STEPS for w in getattr(panel.ui, step).findChildren(kind) if w.isVisible()]
+
+
+def cut_texts(panel) -> list[str]:
+    """Texts of labels, buttons and boxes that have less room than they need."""
+    import qt
+
+    cut = []
+    for label in shown(panel, qt.QLabel):
+        if label.text and label.objectName != "tick":
+            needed = label.heightForWidth(label.width) if label.wordWrap else label.sizeHint.height()
+            narrow = not label.wordWrap and label.sizeHint.width() > label.width + _ROUNDING
+            if narrow or needed > label.height + _ROUNDING:
+                cut.append(label.text)
+    for kind in (qt.QPushButton, qt.QCheckBox):
+        cut += [b.text for b in shown(panel, kind) if b.text and b.minimumSizeHint.width() > b.width + _ROUNDING]
+    for box in shown(panel, qt.QComboBox):
+        option = qt.QStyleOptionComboBox()
+        option.initFrom(box)
+        room = box.style().subControlRect(qt.QStyle.CC_ComboBox, option, qt.QStyle.SC_ComboBoxEditField, box)
+        if box.fontMetrics().horizontalAdvance(box.currentText) > room.width() + _ROUNDING:
+            cut.append(box.currentText)
+    return cut
+
+
+def test_no_text_is_cut_at_360_pixels(opened, host):
+    import qt
+
+    window = laid_out(opened, host, 360)
+
+    assert window.width == 360, {w.objectName: w.minimumSizeHint.width() for w in window.findChildren(qt.QWidget)}
+    assert cut_texts(opened) == []
+    for index in range(opened.ui.presetCombo.count):
+        opened.ui.presetCombo.currentIndex = index
+        assert cut_texts(opened) == []
+    table = opened.ui.volumesTable
+    assert not table.horizontalScrollBar().isVisible() and not table.verticalScrollBar().isVisible()
+    assert table.columnWidth(1) >= table.fontMetrics().horizontalAdvance("scan 0") + 6
+
+
+@pytest.fixture
+def large_text(host):
+    import qt
+
+    application = qt.QApplication.instance()
+    before = application.font()
+    large = qt.QFont(before)
+    large.setPointSizeF(2 * before.pointSizeF())
+    application.setFont(large)
+    yield
+    application.setFont(before)
+
+
+def test_no_text_is_cut_when_it_is_twice_as_large(large_text, opened, host):
+    laid_out(opened, host, 540)
+
+    assert cut_texts(opened) == []
+
+
+def luminance(colour) -> float:
+    """Relative luminance, WCAG 2.2."""
+    parts = [colour.redF(), colour.greenF(), colour.blueF()]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_errors_are_read_in_a_light_and_in_a_dark_theme(opened, host, dark):
+    import qt
+
+    from USLabelEfficientSegLib.slicer_side.section import tell
+
+    application = qt.QApplication.instance()
+    before, palette = application.palette(), qt.QPalette()
+    for role, colour in DARK.items() if dark else ():
+        palette.setColor(getattr(qt.QPalette, role), qt.QColor(colour))
+    application.setPalette(palette)
+    try:
+        host.process_events(0.2)
+        label = opened.ui.trainStatus
+        tell(label, 'A <b>& B</b> isn\'t "there".', bad=True)
+        host.process_events(0.05)
+        written, behind = label.palette.color(label.foregroundRole()), label.palette.color(qt.QPalette.Window)
+        light, darker = sorted((luminance(written), luminance(behind)), reverse=True)
+
+        assert (luminance(behind) < 0.1) is dark
+        assert (light + 0.05) / (darker + 0.05) >= 4.5
+        assert host.hands.shown_text(label) == 'A <b>& B</b> isn\'t "there".'
+    finally:
+        application.setPalette(before)
+
+
+def test_results_are_looked_through_by_keyboard_alone(opened, host):
+    import qt
+
+    laid_out(opened, host, 400)
+    ui = opened.ui
+    for kind in (qt.QPushButton, qt.QCheckBox, qt.QComboBox, qt.QListWidget, qt.QTableWidget, qt.QLineEdit):
+        for widget in shown(opened, kind):
+            proxy = widget.focusProxy()
+            policy = (widget if proxy is None else proxy).focusPolicy
+            inner = widget.objectName.startswith("qt_")
+            assert inner or int(policy) & int(qt.Qt.TabFocus), widget.objectName
+    ui.volumesTable.setFocus()
+    ui.volumesTable.selectRow(0)
+    host.hands.press("Down", ui.volumesTable)
+    assert ui.cardsCaption.text == "scan 1" and "middle of liver" in ui.resultsStatus.text
+
+    host.hands.press("Tab", ui.volumesTable)
+    assert not ui.volumesTable.hasFocus()
+    ui.uncertaintyCheckBox.setFocus()
+    host.hands.press("Space", ui.uncertaintyCheckBox)
+    assert ui.uncertaintyCheckBox.checked
