@@ -70,6 +70,8 @@ class ctkCollapsibleButton(QtWidgets.QWidget):
         asked = child.property(_VISIBILITY)
         self._forcing = True
         child.setVisible(not self._collapsed and asked is not False)
+        if asked is not False:  # as CTK does: what it does itself is no wish of anybody, and hiding means something
+            child.setAttribute(QtCore.Qt.WidgetAttribute.WA_WState_ExplicitShowHide, False)
         self._forcing = False
 
     def _set_collapsed(self, collapsed: bool) -> None:

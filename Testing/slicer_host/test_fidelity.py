@@ -208,3 +208,23 @@ def test_a_virtual_getter_that_is_a_property_can_be_read(qt):
     assert bar.text == "50%"
     assert bar.sizeHint.width() > 0
     assert bar.grab().width() > 0
+
+
+def test_what_is_hidden_while_its_section_is_folded_stays_hidden_when_it_opens(qt, ctk):
+    section, layout = ctk.ctkCollapsibleButton(), qt.QVBoxLayout()
+    section.setLayout(layout)
+    hidden, shown = qt.QLabel("hidden"), qt.QLabel("shown")
+    layout.addWidget(hidden)
+    layout.addWidget(shown)
+    section.show()
+    section.collapsed = True
+
+    hidden.visible = False
+    section.collapsed = False
+
+    assert hidden.isHidden() and not shown.isHidden()
+    section.collapsed = True
+    hidden.visible = True
+    assert hidden.isHidden()
+    section.collapsed = False
+    assert not hidden.isHidden()

@@ -3,6 +3,7 @@
 import importlib.metadata
 import importlib.util
 import sys
+import time
 import types
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ print("Progress 250 of 1000", flush=True)
 while (here / "wait").exists():
     time.sleep(0.02)
 if (here / "fail").exists():
-    print("ERROR: Could not find a version that satisfies the requirement", file=sys.stderr)
+    print("ERROR: " + (here / "fail").read_text(), file=sys.stderr)
     sys.exit(1)
 print("Installing collected packages: things", flush=True)
 while (here / "write").exists():
@@ -51,6 +52,9 @@ class Pip:
 
         file = self.folder / "calls"
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def fail(self, reason: str) -> None:
+        (self.folder / "fail").write_text(reason)
 
     def switch(self, name: str, on: bool = True) -> None:
         (self.folder / name).write_text("") if on else (self.folder / name).unlink()
@@ -131,8 +135,6 @@ def job(installation):
 
 
 def until(job, condition):
-    import time
-
     end = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < end
@@ -185,7 +187,7 @@ def test_writing_into_slicers_folders_is_recognised(installation, job, pip, exte
 
 def test_a_failure_tells_pips_reason_and_the_remedies(job, pip, extension, caplog):
     caplog.set_level("INFO")
-    pip.switch("fail")
+    pip.fail("Could not find a version that satisfies the requirement")
 
     with pytest.raises(InputError, match=r"torch: could not be installed \(Could not find a version") as raised:
         job.wait()
@@ -231,7 +233,36 @@ def test_an_extension_that_no_server_has_is_told_with_the_remedy(installation, j
     assert not installation.goesOnAfterRestart()
 
 
-def test_updating_renews_all_but_torch(installation, pip, extension):
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        ("[Errno 13] Permission denied: '/opt/Slicer'", "may not be written to; .* press Use another Python"),
+        ("[Errno 28] No space left on device", "free some space"),
+        ("ResolutionImpossible: for help visit", "do not fit what Slicer bundles.*press Use another Python"),
+        ("No matching distribution found", "network connection and the proxy"),
+    ],
+)
+def test_each_kind_of_failure_has_its_remedy(job, pip, extension, reason, remedy):
+    pip.fail(reason)
+
+    with pytest.raises(InputError, match=remedy):
+        job.wait()
+
+
+def test_pip_goes_on_when_slicer_is_closed_while_it_writes(installation, job, pip, extension):
+    pip.switch("write")
+    until(job, lambda: installation.isWriting(job) and job.outlives)
+
+    job.end()
+    assert job.state == "cancelled" and not (pip.folder / "installed").exists()
+    pip.switch("write", on=False)
+    end = time.monotonic() + 20
+    while not (pip.folder / "installed").exists():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_updating_renews_neither_torch_nor_what_slicer_bundles(installation, pip, extension):
     from USLabelEfficientSegLib.slicer_side.jobs import Job
 
     Job("Installation", installation.install, "install").wait()
@@ -239,8 +270,8 @@ def test_updating_renews_all_but_torch(installation, pip, extension):
 
     update = pip.calls[-1]
     assert "--upgrade" in update["arguments"] and "monai>=1.5" in update["arguments"]
-    assert not [text for text in update["arguments"] if text.startswith("torch")]
-    assert update["constraints"] == "numpy==2.1.0\ntorch==2.4.1\n"
+    assert not [text for text in update["arguments"] if text.startswith(("torch", "pydicom", "highdicom"))]
+    assert update["constraints"] == "highdicom==0.28\nnumpy==2.1.0\npydicom==3.0.2\ntorch==2.4.1\n"
 
 
 def test_a_slicer_that_cannot_be_helped_is_told_before_anything_is_downloaded(job, pip, monkeypatch):

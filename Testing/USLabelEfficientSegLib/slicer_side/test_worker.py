@@ -108,7 +108,7 @@ def test_records_are_given_once_and_other_output_is_left_out(tmp_path, monkeypat
     ("code", "text", "sentence"),
     [
         (2, "Training ...\nuslabelseg: error: x: is damaged; restore it.\n", "x: is damaged; restore it."),
-        (1, "Traceback\nModuleNotFoundError: No module named 'monai'\n", "The Python package monai is missing"),
+        (1, "Traceback\nModuleNotFoundError: No module named 'monai'\n", "monai is missing; press Install or Update"),
         (-9, "", "memory ran out; close other programs, choose the preset Quick, or lower student.window"),
         (1, "error: [python-real] exit abnormally - Report the problem.\n", "memory ran out"),
         (1, "Traceback\nKeyError: 'x'\n", "ended unexpectedly (KeyError: 'x')"),

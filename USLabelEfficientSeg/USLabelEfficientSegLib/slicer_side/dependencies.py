@@ -20,6 +20,7 @@ from .other_python import chosen_python
 REQUIREMENTS = Path(__file__).parents[2] / "Resources" / "requirements.txt"
 TORCH = "torch>=2.4.1"  # with an older one pip takes an older monai, and with that numpy 1.26
 BUNDLED = ("numpy>=1.26", "scipy>=1.11", "SimpleITK>=2.3", "pillow>=10.1", "vtk>=9.2")  # by each supported Slicer
+BUNDLED_OF_LATE = ("pydicom", "highdicom")  # by Slicer too, but old in some versions of it
 IN_SLICER = ("pydantic", "pydicom")  # what Slicer's own process imports, even where another Python computes
 OLDEST_SLICER = (5, 12)
 

@@ -20,6 +20,7 @@ from slicer.i18n import tr as _
 
 from ..errors import InputError
 from .dependencies import (
+    BUNDLED_OF_LATE,
     REQUIREMENTS,
     TORCH,
     constraintsBut,
@@ -40,6 +41,18 @@ _EXTENSIONS_MODULE = "PyTorchUtils"
 _WRITING = "Installing collected packages"
 _DOWNLOADED = re.compile(r"Progress (\d+) of (\d+)")  # pip --progress-bar=raw
 _OFFLINE = "without network see docs/install.md, section Offline installation"
+_REMEDY = f"check the network connection and the proxy; {_OFFLINE}"
+_REMEDIES = (
+    (
+        r"Permission denied|Access is denied|WinError 5\b",
+        "this Slicer's folder may not be written to; ask for permission, or press Use another Python",
+    ),
+    (r"No space left|not enough space", "free some space on the disk and press Install again"),
+    (
+        r"ResolutionImpossible|conflict",
+        "they do not fit what Slicer bundles, which is kept as it is; get a newer Slicer, or press Use another Python",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +75,7 @@ def install(job: Job, update: bool = False, requirements: Path = REQUIREMENTS) -
 
     Args:
         job: shows progress and log, and cancels.
-        update: renew what is installed, too; torch stays as it is.
+        update: renew what is installed, too; torch and what Slicer bundles stay as they are.
         requirements: the list of packages.
 
     Raises:
@@ -83,7 +96,10 @@ def install(job: Job, update: bool = False, requirements: Path = REQUIREMENTS) -
             return Installation(goesOn=True)
         _prepare_torch_installer()
         yield from _pip(job, [TORCH], module="light_the_torch")
-    wanted = [text for text in needed if text != TORCH] if update else missingRequirements(requirements)
+    wanted = missingRequirements(requirements)
+    if update:
+        stay = ({nameOf(TORCH), *BUNDLED_OF_LATE}) - {nameOf(text) for text in wanted}
+        wanted = [text for text in needed if nameOf(text) not in stay]
     if wanted:
         yield from _pip(job, wanted, ["--upgrade"] if update else [])
     left = missingRequirements(requirements)
@@ -161,6 +177,7 @@ def _pip(job: Job, wanted: Sequence[str], options: Sequence[str] = (), module: s
 
     def watch(worker: Worker) -> None:
         found = _DOWNLOADED.findall(worker.log_text())
+        job.outlives = isWriting(job)
         job.progress = int(found[-1][0]) / max(int(found[-1][1]), 1) if found else None
 
     with temporaryFolder() as folder:
@@ -173,7 +190,7 @@ def _pip(job: Job, wanted: Sequence[str], options: Sequence[str] = (), module: s
         except WorkError as error:
             text = "" if job.log is None else _text(job.log)
             raise _failed(names, _reason(text) or error.sentence) from error
-    job.progress = None
+    job.progress, job.outlives = None, False
     importlib.invalidate_caches()
 
 
@@ -185,7 +202,7 @@ def _reason(text: str) -> str:
 
 def _failed(names: Sequence[str], reason: str) -> InputError:
     logging.info(offlineInstructions())
-    remedy = f"check the network connection, the proxy and the room on the disk; {_OFFLINE}"
+    remedy = next((remedy for pattern, remedy in _REMEDIES if re.search(pattern, reason)), _REMEDY)
     return InputError(", ".join(names), f"could not be installed ({reason.rstrip('.')})", remedy)
 
 

@@ -43,6 +43,7 @@ class Job:
         progress: from 0 to 1, None while it is unknown.
         doing: what is done at present, "" while nothing is told.
         span: of the progress, that the present part of the work goes through.
+        outlives: whether its worker is left alone when Slicer is closed, as it must not be cut short.
         result: what the steps returned.
     """
 
@@ -55,6 +56,7 @@ class Job:
         self.progress: float | None = None
         self.doing = ""
         self.span = (0.0, 1.0)
+        self.outlives = False
         self.result: Any = None
         self._worker: Worker | AdoptedWorker | Asked | None = None
         self._cancelled = False
@@ -117,7 +119,7 @@ class Job:
         """Stop at once and wait for the worker's end, for two seconds at most: Slicer or its scene is closing."""
         if self.running:
             self._cancelled = True
-            if isinstance(self._worker, Worker):  # one that Slicer has not started goes on without it
+            if isinstance(self._worker, Worker) and not self.outlives:  # one that Slicer has not started goes on, too
                 self._worker.cancel()
                 self._worker.wait(2.0)
             self._steps.close()
@@ -166,7 +168,7 @@ class Job:
                     watch(worker)
                 yield
         finally:
-            if worker.poll() is None:
+            if worker.poll() is None and not self.outlives:
                 worker.cancel()
                 worker.wait(2.0)
         if watch is not None:

@@ -227,7 +227,8 @@ def explanation(code: int | None, text: str, log: Path) -> str:
     if last.startswith("ModuleNotFoundError"):
         package = last.rpartition("'")[0].rpartition("'")[2]
         other = chosen_python()
-        where, remedy = ("", "press Install") if other is None else (f" in {other}", "press Use another Python")
+        where = "" if other is None else f" in {other}"
+        remedy = "press Install or Update" if other is None else "press Use another Python"
         return f"The Python package {package} is missing{where}; {remedy} in the section Environment, then start again."
     if code in _KILLED or _LAUNCHER_OF_A_KILLED_CHILD in last:
         return (
