@@ -166,6 +166,7 @@ class EnvironmentSection(Section):
             InputError: something else is running.
         """
         self._reveal()
+        self._let_go()
         self._logged = -1
 
         def done(job: Job) -> str:
@@ -223,8 +224,14 @@ class EnvironmentSection(Section):
 
     def _use(self, python: Path | None) -> None:
         other_python.choose_python(python)
+        self._let_go()
         self.look()
         self.panel.refresh()
+
+    def _let_go(self) -> None:
+        """End the study's resident worker, which has loaded the packages as they are; it starts again when asked."""
+        if self.panel.session is not None:
+            self.panel.session.resident.end()
 
     def _restart(self) -> None:
         question = _(
