@@ -26,18 +26,15 @@ import slicer_host as host  # noqa: E402
 
 host.start()  # what follows needs Slicer's modules
 
-import qt  # noqa: E402
 import slicer  # noqa: E402
 
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume  # noqa: E402
 from USLabelEfficientSegLib.slicer_side.segmentation_nodes import (  # noqa: E402
-    labelsOfSlice,
     organsNamed,
     setSliceLabels,
 )
 from USLabelEfficientSegLib.slicer_side.simulated_data import ORGANS  # noqa: E402
 from USLabelEfficientSegLib.slicer_side.slice_views import showSlice  # noqa: E402
-from USLabelEfficientSegLib.slicer_side.study_nodes import RESULT, UNCERTAINTY, madeFor, volumeOf  # noqa: E402
 from USLabelEfficientSegLib.study.stages import Stage  # noqa: E402
 
 SCREENSHOTS = ROOT / "Resources" / "Screenshots"
@@ -47,7 +44,7 @@ PATIENCE_S = 3600
 # A small study needs less training than the preset gives.
 SETTINGS = (
     "working_grid.max_voxels=32 student.window=32 teacher.steps=60 slice_head.steps=60 student.steps=40 "
-    "student.label_steps=1500 student.label_steps_from=1 slice_network.steps=100"
+    "student.label_steps=800 student.label_steps_from=1 slice_network.steps=100"
 )
 PAINTED_SLICES = 4
 UNLABELLED_CASE = 5  # the volume that is looked at, none of whose slices is labelled
@@ -80,8 +77,8 @@ class Tour:
             host.process_events(0.05)
 
     def idle(self) -> bool:
-        """Whether no job runs."""
-        return not self.panel.runner.busy
+        """Whether no job runs, nor what the resident worker does beside."""
+        return not self.panel.runner.busy and not self.panel.logic.aside.busy
 
     def in_the_middle_of(self, stage: Stage) -> bool:
         """Whether half of a training stage is done."""
@@ -140,6 +137,11 @@ def paint(segmentation: Any, volume_node: Any, axis: int, index: int) -> None:
     setSliceLabels(segmentation, volume_node, organsNamed(ORGANS), axis, index, labels)
 
 
+def opened(tour: Tour) -> None:
+    """The panel as it opens: the first step alone."""
+    tour.picture("opened", "data")
+
+
 def data(tour: Tour) -> None:
     """Load six volumes and make a study of them."""
     tour.click("exampleButton")
@@ -152,23 +154,26 @@ def data(tour: Tour) -> None:
 
 
 def labels(tour: Tour) -> None:
-    """Label slices that the panel suggests; the picture shows the last one."""
-    panel, painted = tour.panel, 0
-    tour.click("keepSliceButton")  # leads to the first slice
-    while True:
-        volume_node = panel.session.volumeNode(panel.labels.case)
-        axis, index = panel.labels.shown_slice()
-        if not truth_of(volume_node).take(index, axis=axis).any():
+    """Label slices that the panel suggests; the picture shows the last one before it is kept."""
+    painted = 0
+    tour.click("keepSliceButton")  # no slice is shown yet: it shows the first one
+    while painted < PAINTED_SLICES:
+        if not paint_shown(tour):
             tour.click("emptySliceButton")
             continue
-        paint(panel.labels.editor.segmentationNode(), volume_node, axis, index)
         painted += 1
         if painted == PAINTED_SLICES:
-            break
+            tour.picture("labels", "label")
         tour.click("keepSliceButton")
+
+
+def paint_shown(tour: Tour) -> bool:
+    """Paint the slice that is shown as it truly is; returns whether it shows an organ."""
+    editing, (axis, index) = tour.panel.labels, tour.panel.labels.shown_slice()
+    volume_node = tour.panel.session.volumeNode(editing.case)
+    paint(editing.editor.segmentationNode(), volume_node, axis, index)
     tour.show(volume_node, at_slice(volume_node, axis, index), axis)
-    tour.picture("labels", "label")
-    tour.click("keepSliceButton")
+    return bool(truth_of(volume_node).take(index, axis=axis).any())
 
 
 def train(tour: Tour) -> None:
@@ -186,69 +191,40 @@ def train(tour: Tour) -> None:
     tour.wait(tour.idle)
 
 
-def segment(tour: Tour) -> None:
-    """Find the organs in all volumes, and show where the module is not sure."""
-    for row in range(tour.ui.segmentList.count):
-        tour.ui.segmentList.item(row).setCheckState(qt.Qt.Checked)
-    tour.click("segmentButton")
-    volume_node = slicer.util.getNode(f"simulated_{UNLABELLED_CASE:04d}")
-    tour.show(volume_node, middle_of(volume_node))
-    (uncertainty,) = madeFor(volume_node, UNCERTAINTY)
-    slicer.util.setSliceViewerLayers(foreground=uncertainty, foregroundOpacity=0.5)
-    tour.picture("segment", "results")
-    slicer.util.setSliceViewerLayers(foreground=None)
-
-
-def measure(tour: Tour) -> None:
-    """Organ volumes, one row clicked."""
-    tour.click("measureButton")
+def results(tour: Tour) -> None:
+    """What training leaves: organ volumes, a row clicked, and where the model is not sure."""
     click_row(tour)
     tour.picture("segmentation", "results")
+    tour.ui.uncertaintyCheckBox.checked = True
+    host.process_events(0.3)
+    tour.picture("segment", "results")
+    tour.ui.uncertaintyCheckBox.checked = False
 
 
 def click_row(tour: Tour) -> None:
-    """Click a row of the table of volumes: the views show this volume and its segmentation."""
-    row = UNLABELLED_CASE * len(ORGANS)
-    tour.ui.volumesTable.selectRow(row)
-    tour.ui.volumesTable.cellClicked.emit(row, 0)
-    volume_node = slicer.util.getNode(f"simulated_{UNLABELLED_CASE:04d}")
-    tour.show(volume_node, middle_of(volume_node))
+    """Click the first row of the table of volumes: the views show the slice where the model is least sure."""
+    tour.ui.volumesTable.selectRow(0)
+    tour.ui.volumesTable.cellClicked.emit(0, 0)
+    host.process_events(0.3)
 
 
 def correct(tour: Tour) -> None:
-    """Correct the slice that is wrong in the most voxels, and make it a label."""
-    organs = organsNamed(ORGANS)
-    result = max(madeFor(None, RESULT), key=lambda node: wrong_voxels(node, organs).max())
-    index = int(wrong_voxels(result, organs).argmax())
-    volume_node = volumeOf(result)
-    tour.panel.signals.correction_wanted.emit(volume_node, 2, index)
-    tour.show(volume_node, at_slice(volume_node, 2, index))
+    """The next slices come with the model's outline: one is shown before and after it was corrected."""
+    tour.click("nextSliceButton")
+    volume_node = tour.panel.session.volumeNode(tour.panel.labels.case)
+    axis, index = tour.panel.labels.shown_slice()
+    tour.show(volume_node, at_slice(volume_node, axis, index), axis)
     tour.picture("correct", "label")
-    paint(tour.panel.labels.editor.segmentationNode(), volume_node, 2, index)
+    paint_shown(tour)
     tour.picture("improve", "label")
     tour.click("keepSliceButton")
-
-
-def wrong_voxels(result: Any, organs: list[Any]) -> np.ndarray:
-    """How many voxels of each slice across the third axis a result has wrong."""
-    volume_node = volumeOf(result)
-    truth = truth_of(volume_node)
-    found = [labelsOfSlice(result, volume_node, organs, 2, index) for index in range(truth.shape[2])]
-    return np.count_nonzero(np.stack(found, axis=2) != truth, axis=(0, 1))
-
-
-def retrain(tour: Tour) -> None:
-    """Go on with training, and segment and measure anew."""
     tour.picture("retrain", "train")
-    tour.click("trainButton")
     slicer.util.confirmYesNoDisplay = lambda *_, **__: True  # the earlier segmentations are replaced
-    tour.click("segmentButton")
-    tour.click("measureButton")
+    tour.click("trainButton")
 
 
 def reopen(tour: Tour) -> None:
     """Save the scene; open it, and then the module, as in a Slicer that was just started."""
-    click_row(tour)
     slicer.util.saveScene("prostate.mrb")
     host.close_module(MODULE)
     host.clear_scene()
@@ -269,7 +245,7 @@ def main() -> None:
     tour = Tour()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)  # pictures show the name of the study, not where this computer keeps it
-        for step in (data, labels, train, segment, measure, correct, retrain, reopen):
+        for step in (opened, data, labels, train, results, correct, reopen):
             step(tour)
         os.chdir(ROOT)
 
