@@ -294,7 +294,8 @@ def test_what_leaves_slicer_holds_the_interval_of_a_segment_until_it_is_edited(p
     import slicer
 
     from USLabelEfficientSegLib.measurement.flags import Flag
-    from USLabelEfficientSegLib.measurement.measuring import measure_files
+    from USLabelEfficientSegLib.measurement.measuring import measure_files, of_kind
+    from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
     from USLabelEfficientSegLib.slicer_side.result_staging import stageSegmentation
     from USLabelEfficientSegLib.slicer_side.study_nodes import volumeOf
     from USLabelEfficientSegLib.slicer_side.volume_nodes import geometryOfNode
@@ -306,7 +307,7 @@ def test_what_leaves_slicer_holds_the_interval_of_a_segment_until_it_is_edited(p
         erase_a_slice(node)
     stageSegmentation(node, tmp_path / "scan.nrrd", geometryOfNode(volumeOf(node)))
 
-    liver, cyst = measure_files([tmp_path / "scan.nrrd"])
+    liver, cyst = of_kind(measure_files([tmp_path / "scan.nrrd"]), OrganMeasurement)
     assert (liver.case, liver.organ, cyst.organ) == ("scan", "liver", "cyst")
     assert liver.interval_ml == (None if edited else (2.5, 4.125)) and cyst.interval_ml is None
     assert (Flag.EDITED in liver.flags) is edited and Flag.EDITED not in cyst.flags
@@ -356,3 +357,86 @@ def test_the_report_is_of_the_segments_as_they_are_now(measured_panel, host, mon
     assert volumes == ["2.70", "2.43", "2.83"]
     assert all(volume in page for volume in volumes) and "2.50 to 4.12" in page and "edited" in page
     assert "3.78" not in page  # what scan 2 was before
+
+
+def test_a_model_file_or_folder_is_judged_and_what_was_typed_stays(panel, host, tmp_path):
+    ui = panel.ui
+    ui.modelCombo.currentIndex = 1
+    (tmp_path / "study").mkdir()
+    ui.modelFileEdit.currentPath = str(tmp_path / "study")  # a folder, which is no study yet
+    host.process_events(0.1)
+    assert ui.modelFileEdit.currentPath == str(tmp_path / "study")
+    assert "holds no study" in ui.modelFileProblem.text and "holds no study" in ui.segmentButton.toolTip
+
+    (tmp_path / "study" / "run").mkdir()
+    (tmp_path / "study" / "study.json").write_text("{}")
+    (tmp_path / "study" / "run" / "model.safetensors").write_bytes(b"model")
+    ui.modelFileEdit.currentPath = f"{tmp_path / 'study'} "
+    host.process_events(0.1)
+    assert ui.modelFileProblem.text == "" and "Tick a volume" in ui.segmentButton.toolTip
+
+
+def session_of(folder, case):
+    """A trained study, one of whose volumes is each volume of the scene, or none."""
+    known: dict[str, Any] = {"hasLabels": lambda: True, "isPlanar": False, "caseOf": lambda node: case}
+    return SimpleNamespace(folder=folder, logs=folder / "logs", model=folder / "model", **known)
+
+
+def test_references_outside_the_study_calibrate_its_model(panel, host, monkeypatch, tmp_path):
+    from pathlib import Path
+
+    from USLabelEfficientSegLib.measurement.segmentation_files import organ_names
+    from USLabelEfficientSegLib.slicer_side import agreement_section
+    from USLabelEfficientSegLib.slicer_side.jobs import Job
+
+    session = session_of(tmp_path, case=None)
+    monkeypatch.setattr(agreement_section, "ensureDependencies", lambda: None)
+    monkeypatch.setattr(type(panel), "session", property(lambda self: session))
+    monkeypatch.setattr(panel, "sections", [panel.agreement])
+    seen: dict[str, Any] = {}
+
+    def work(job, arguments, logs, watch=None):
+        command, model, images, references, *_device = arguments
+        seen["command"], seen["model"] = command, model
+        seen["images"] = sorted(path.name for path in Path(images).iterdir())
+        seen["organs"] = {path.name: organ_names(path) for path in Path(references).iterdir()}
+        job.log = tmp_path / "log"
+        job.log.write_text("liver: the true volume is 0.90 to 1.10 times the measured one (90 %)\n")
+        yield
+
+    monkeypatch.setattr(Job, "work", work)
+    panel.refresh()
+    assert not panel.ui.calibrateButton.enabled
+    tick(panel.ui, 3)
+    host.process_events(0.1)
+    panel.ui.calibrateButton.click()
+    wait(panel, host)
+
+    assert (seen["command"], seen["model"]) == ("calibrate", str(tmp_path))
+    assert len(seen["images"]) == 3 and set(seen["images"]) == seen["organs"].keys()
+    assert all(organs == ["liver"] for organs in seen["organs"].values())
+    assert "0.90 to 1.10 times" in panel.ui.resultsStatus.text
+
+
+def test_a_reference_of_a_volume_of_the_study_does_not_calibrate(panel, host, monkeypatch, tmp_path):
+    session = session_of(tmp_path, case="scan 0")
+    monkeypatch.setattr(type(panel), "session", property(lambda self: session))
+    monkeypatch.setattr(panel, "sections", [panel.agreement])
+    panel.refresh()
+    tick(panel.ui, 1)
+    host.process_events(0.1)
+    panel.ui.calibrateButton.click()
+
+    assert "which the model knows" in panel.ui.resultsStatus.text and not panel.runner.busy
+
+
+def test_a_result_that_was_corrected_by_hand_is_known_as_such(measured_panel):
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.results import isEdited
+
+    nodes = [slicer.util.getNode(f"scan {number} segmentation") for number in range(3)]
+    assert [isEdited(node) for node in nodes] == [False, True, True]  # nobody knows how the last one was found
+
+    nodes[0].GetSegmentation().AddEmptySegment("cyst", "cyst")  # drawn beside what the model has found
+    assert isEdited(nodes[0])

@@ -253,3 +253,22 @@ def test_only_the_result_of_the_volume_in_the_views_is_shown(job, volumes, go_on
     first, second = job(uncertainty=False).wait()
 
     assert not first.GetDisplayVisibility() and second.GetDisplayVisibility()
+
+
+def test_after_a_training_results_are_replaced_unless_somebody_has_corrected_them(job, volumes, go_on):
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.study_nodes import RESULT, STUDY, madeFor
+
+    go_on()
+    first = job(uncertainty=False, show3D=False).wait()
+    segment_id = first[1].GetSegmentation().GetNthSegmentID(0)
+    voxels = slicer.util.arrayFromSegmentBinaryLabelmap(first[1], segment_id, volumes[1]).copy()
+    voxels[2] = 0
+    slicer.util.updateSegmentBinaryLabelmapFromArray(voxels, first[1], segment_id, volumes[1])
+
+    second = job(uncertainty=False, show3D=False, replace=True, keepEdited=True, study="2026-01-01").wait()
+
+    assert madeFor(volumes[0], RESULT) == [second[0]]
+    assert madeFor(volumes[1], RESULT) == [first[1], second[1]]
+    assert second[0].GetAttribute(STUDY) == "2026-01-01"
