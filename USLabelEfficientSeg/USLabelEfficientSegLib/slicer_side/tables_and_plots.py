@@ -109,7 +109,7 @@ def showChart(chartNode: MrmlNode) -> None:
 def uncertaintyNode(values: NDArray[np.generic], volumeNode: MrmlNode, name: str) -> MrmlNode:
     """Add the uncertainty of a segmentation as a volume node, beside its volume.
 
-    Certain voxels are transparent, uncertain ones glow from red to white, on the same scale for every volume.
+    Certain voxels are transparent, uncertain ones go from red to yellow, on the same scale for every volume.
 
     Args:
         values: (I, J, K) in [0, 1] on the grid of the volume.
