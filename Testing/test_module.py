@@ -148,7 +148,8 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     assert panel.parameters.lossChart.GetNumberOfPlotSeriesNodes() > 0
 
     # All volumes of the study are segmented and measured by themselves
-    assert len(madeFor(None, RESULT)) == 6 and ui.volumesTable.rowCount == 12
+    assert len(madeFor(None, RESULT)) == 6, ui.resultsStatus.text
+    assert ui.volumesTable.rowCount == 12
     result = slicer.util.getNode("simulated_0000 segmentation")
     assert volumeOf(result).GetName() == "simulated_0000"
     assert result.GetSegmentation().GetNthSegment(1).GetName() == "organ B"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import threading
+import traceback
 
 _MODULES = ("measurement.segmenting", "segmentation.inference", "segmentation.loading", "prompting.outline")
 
@@ -39,6 +41,9 @@ class Networks:
         try:
             for module in _MODULES:
                 importlib.import_module(f"{package}.{module}")
-        except BaseException as error:
+        except ImportError as error:  # a package is missing or damaged, which a request can tell
             self._error = error
+        except BaseException:  # half imported, it stays broken for as long as the process lives; another one is started
+            traceback.print_exc()
+            os._exit(1)
         self._loaded.set()
