@@ -18,10 +18,11 @@ import SimpleITK as sitk  # noqa: N813
 import torch
 from dicom_files import enhanced, oblique, save
 from pydicom.uid import JPEGLosslessSV1
+from trained_studies import label_another_slice
 from windows_files import VirusScanner
 
 from USLabelEfficientSegLib.disk import ascii_folder, in_use
-from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
+from USLabelEfficientSegLib.disk.study_layout import EARLIER_MODEL_NAME, MODEL_NAME
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume
 from USLabelEfficientSegLib.pipeline import train
@@ -178,6 +179,19 @@ def test_a_training_goes_on_when_the_preview_is_held_open(
     assert "close the file in other programs" in why
     weights, same = (load_checkpoint(path / "run" / MODEL_NAME)[0] for path in (trained_study, study.folder))
     assert all(torch.equal(tensor, same[name]) for name, tensor in weights.items())
+
+
+def test_a_training_continues_from_the_earlier_one_which_it_sets_aside(
+    home: Path, trained_study: Path, settings: Settings
+) -> None:
+    shutil.copytree(trained_study, home / "Studie")
+    study = Study.open(home / "Studie")
+    label_another_slice(study)
+
+    with VirusScanner(study.folder, seconds=0.1):
+        train(study, settings, torch.device("cpu"))
+
+    assert (study.run_folder / EARLIER_MODEL_NAME).exists() and (study.run_folder / MODEL_NAME).exists()
 
 
 def test_labels_reach_a_study_whose_file_somebody_looks_at(home: Path, untrained: Path) -> None:
