@@ -21,6 +21,7 @@ from . import study_jobs, study_nodes
 from .aside import aside
 from .dependencies import ensureDependencies
 from .images_choice import ImagesChoice
+from .job_bar import JobBar
 from .jobs import Job, Steps
 from .organ_table import OrganTable
 from .section import (
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from ..imaging.scan import Scan
     from .panel import Panel
 
+JOBS = ("create", "load", "add")
+
 
 class DataSection(Section):
     """Which study, which volumes, which organs."""
@@ -54,6 +57,7 @@ class DataSection(Section):
         ui.studyFolderEdit.filters = ctk.ctkPathLineEdit.Dirs
         self.organ_table = OrganTable(ui.organTable, self.organs, self._keep, self._refuse)
         self.images = ImagesChoice(panel)
+        self.bar = JobBar(panel, ui.dataJobRow, ui.dataProgress, ui.cancelDataButton, ui.dataStatus, JOBS)
         self._awaited: set[str] | None = None  # volumes before the user went to load others from DICOM
         ui.studyFolderEdit.connect("currentPathChanged(QString)", self._on_folder)
         ui.studyFolderEdit.connect("validInputChanged(bool)", self._on_folder)  # alone tells of the empty path
@@ -135,6 +139,7 @@ class DataSection(Section):
         ui.closeStudyButton.visible = session is not None
         allow(ui.closeStudyButton, _("Leave this study; everything in it is saved."), self.panel.why_busy())
         self._show_study_button()
+        self.bar.refresh()
         if session is not None and not self.panel.runner.busy:
             tell(ui.dataStatus, self._overview(session))
 
@@ -258,7 +263,7 @@ class DataSection(Section):
                 return len(images)
             loaded = []
             for number, (name, path) in enumerate(images.items()):
-                job.progress = number / len(images)
+                job.tell(_("loading"), number, len(images))
                 volume = yield from aside(partial(_read, path))
                 loaded.append(nodeFromVoxels(name, volume.voxels, volume.geometry))
                 yield

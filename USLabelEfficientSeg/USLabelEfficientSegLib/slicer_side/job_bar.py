@@ -20,7 +20,7 @@ class JobBar:
     """Shows how far the running job of some kinds is, and stops it; hidden while none runs.
 
     Args:
-        panel: does the jobs.
+        panel: does the jobs, one by one or by the study's resident worker.
         row: the widget around bar and button.
         bar: moves to and fro while it is unknown how much is done.
         cancel: the button.
@@ -39,8 +39,8 @@ class JobBar:
     @property
     def job(self) -> Job | None:
         """The job that is running."""
-        job = self._panel.runner.job
-        return job if job is not None and job.running and job.kind in self._kinds else None
+        jobs = (self._panel.runner.job, self._panel.logic.aside.job)
+        return next((job for job in jobs if job is not None and job.running and job.kind in self._kinds), None)
 
     def refresh(self) -> None:
         """Show bar and button while a job runs."""
@@ -55,6 +55,7 @@ class JobBar:
         job = self.job
         if job is None:
             return
+        self._bar.setFormat(f"{job.doing} %p %" if job.doing else "%p %")
         self._bar.setMaximum(0 if job.progress is None else 100)
         if job.progress is not None:
             self._bar.setValue(round(100 * job.progress))

@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 from ..errors import InputError
 from . import study_jobs, study_nodes
 from .dependencies import ensureDependencies
+from .job_bar import JobBar
 from .jobs import Job
 from .label_editor import LabelEditor
 from .labels_overview import fraction_of, slice_rows, volume_rows
@@ -40,6 +41,9 @@ class LabelsSection(Section):
         set_headings(ui.labelTable, [_("Volume"), _("Labelled"), _("Share")])
         set_headings(ui.sliceTable, [_("Labelled slice"), _("Shows")])
         self.editing = LabelEditor(ui.editorContainer, self.slice_node, self._on_drawn, self._on_slice_moved)
+        self.bar = JobBar(
+            panel, ui.labelsJobRow, ui.labelsProgress, ui.cancelLabelsButton, ui.labelsStatus, ("suggest",)
+        )
         self._save_timer = _single_shot(int(1000 * SECONDS_TO_SAVE), self.save_now)
         self._slice_timer = _single_shot(30, self._show_slice_buttons)
         self.signals.study_created.connect(self.adopt_drawn_labels)
@@ -111,6 +115,7 @@ class LabelsSection(Section):
             no_study or self.panel.why_busy() or chosen,
         )
         self._show_slice_buttons()
+        self.bar.refresh()
 
     def _why_no_suggestion(self) -> str | None:
         return _("A slice is being looked for.") if self.panel.logic.aside.busy else None

@@ -73,7 +73,8 @@ class Panel:
                 Step(ui.resultsStep, self.measure.done),
             ]
         )
-        self.runner.listeners.append(self._on_progress)
+        for runner in (self.runner, self.logic.aside):
+            runner.listeners.append(self._on_progress)
         importAhead()
 
     @property
@@ -204,14 +205,16 @@ class Panel:
         self.parameters = None
         self.leave()
         self.environment.close()
-        self.runner.stop()
-        self.logic.aside.stop()
+        for runner in (self.runner, self.logic.aside):
+            runner.stop()
+            runner.listeners.remove(self._on_progress)
         if self.session is not None:
             self.session.close()
-        self.runner.listeners.remove(self._on_progress)
 
     def _on_progress(self) -> None:
         if self.parameters is not None:
+            self.data.bar.show_progress()
+            self.labels.bar.show_progress()
             self.train.show_progress()
             self.measure.show_progress()
             self.environment.show_progress()

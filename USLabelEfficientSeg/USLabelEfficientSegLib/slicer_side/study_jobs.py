@@ -63,6 +63,7 @@ def stage(job: Job, volumeNodes: Iterable[MrmlNode], folder: Path, share: float 
             if not isSequence(node):
                 by_name[stem] = node
             yield
+    job.tell(_("copying"), len(nodes), len(nodes))
     job.span = (share, 1.0)
     return by_name
 

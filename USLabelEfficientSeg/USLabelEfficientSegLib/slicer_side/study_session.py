@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import slicer
+from slicer.i18n import tr as _
 
 from ..disk.study_layout import (
     APPEARANCE_NAME,
@@ -215,7 +216,7 @@ class StudySession:
         """
         cases = [] if self.isPlanar else self.cases()
         for number, case in enumerate(cases):
-            job.progress = number / len(cases)
+            job.tell(_("loading"), number, len(cases))
             if self.volumeNode(case) is None:
                 self._placed(case, (yield from aside(partial(self._study.read_scan, case))))
                 yield
