@@ -39,7 +39,7 @@ class Server:
     Args:
         answer: gives the result of a request.
         answers: where answers go.
-        rest: called when nothing was asked for some seconds.
+        rest: called when nothing was asked for some seconds, after the first answer: what it does must not delay that.
     """
 
     def __init__(self, answer: Answer, answers: Answers, rest: Callable[[], object] = lambda: None) -> None:
@@ -52,6 +52,7 @@ class Server:
         self._unwanted: set[int] = set()  # are to be cancelled
         self._stoppable = False  # in the running request a signal may raise
         self._interrupting = False  # a signal is ours, no Ctrl-C
+        self._answered = False  # anything
 
     def serve(self, lines: Iterable[str]) -> None:
         """Answer the requests of `lines` until they end. Call it in the main thread."""
@@ -81,12 +82,13 @@ class Server:
             if postponed:
                 self._for_idle_time.append(request)
             self._unwanted.discard(request.id)
+        self._answered = True
         if not postponed:
             self._answers.tell({"id": request.id, **end})
         return True
 
     def _take(self) -> bool:
-        rested = False
+        rested = not self._answered
         with self._change:
             while not (self._waiting or self._for_idle_time or self._input_ended):
                 if not self._change.wait(None if rested else SECONDS_TO_REST):

@@ -1,0 +1,155 @@
+"""How long people wait for what the resident worker answers, beside a new process for each answer as it was before.
+
+A study of simulated volumes is made by the panel's own steps. Measured are the first suggestion after **Create**, later
+suggestions, the outline of a volume after a kept slice, and six small volumes segmented with a model that was trained
+for a few steps; each as a person waits for it, in seconds, and beside it the same by a command in a process of its own.
+At the end stand the memory of the worker and the processor that it uses while nobody asks.
+
+    .venv/bin/python benchmarks/first_minutes.py --volumes 10 --repeats 7
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "Testing"))
+
+import slicer_host as host
+
+SETTINGS = (
+    "teacher.steps=5",
+    "slice_head.steps=5",
+    "slice_head.views=1",
+    "pseudo_labels.views=1",
+    "student.rounds=1",
+    "student.steps=5",
+    "student.label_steps=5",
+    "student.label_steps_from=1",
+    "slice_network.steps=5",
+)
+CLOCK = 100  # ticks of /proc a second
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--volumes", type=int, default=10, help="volumes of the study")
+    parser.add_argument("--repeats", type=int, default=7, help="of each measurement; medians are told")
+    options = parser.parse_args()
+    host.start()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        measure(Path(folder), options.volumes, options.repeats)
+
+
+def measure(folder: Path, volumes: int, repeats: int) -> None:
+    """Make a study of so many volumes, and print what is waited for."""
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side import results, study_jobs
+    from USLabelEfficientSegLib.slicer_side.jobs import Job, Steps
+    from USLabelEfficientSegLib.slicer_side.resident_worker import ResidentWorker
+    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import organsNamed
+    from USLabelEfficientSegLib.slicer_side.simulated_data import ORGANS, createSimulatedStudy
+    from USLabelEfficientSegLib.slicer_side.study_nodes import volumeOf
+
+    nodes, study = createSimulatedStudy(volumes), folder / "study"
+    began = time.perf_counter()
+    making = Job("create", lambda job: study_jobs.createStudy(job, study, nodes, organsNamed(ORGANS), 2), "create")
+    session = making.wait()
+    made = time.perf_counter()
+    Job("suggest", lambda job: study_jobs.suggest(job, session, 1), "suggest").wait()
+    first = time.perf_counter()
+    for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
+        session.takeLabelNode(node, volumeOf(node))
+        session.saveLabels(session.caseOf(volumeOf(node)), False)
+    case = session.caseOf(nodes[0])
+    print(f"study of {volumes} volumes, made in {made - began:.2f} s")
+
+    def suggest() -> None:
+        Job("suggest", lambda job: study_jobs.suggest(job, session, 1), "suggest").wait()
+
+    def command(*arguments: str) -> Callable[[], None]:
+        def steps(job: Job) -> Steps:
+            yield from job.work(arguments, folder / "logs")
+
+        return lambda: Job("command", steps, "command").wait()
+
+    def outline() -> None:
+        asked = session.resident.ask("propagate", study=study, volume=case, output=folder / "outline.nrrd")
+        assert asked.wait(60) is not None and asked.result["volumes_ml"]
+
+    suggesting = median(command("suggest", str(study), "--count", "1", "--json"), 3)
+    tell("first suggestion after Create", first - made, suggesting)
+    tell("later suggestions", median(suggest, repeats), suggesting)
+    outline()  # networks are loaded
+    labels = folder / "labels"
+    labels.mkdir()
+    shutil.copy(study / session.study.case(case).labels.file, labels / f"{case}.nrrd")
+    image = str(study / session.study.case(case).image.file)
+    arguments = ["propagate", image, "--labels", str(labels), "--output", str(folder / "propagated"), "--overwrite"]
+    tell("outline after a kept slice", median(outline, repeats), median(command(*arguments), 3))
+
+    command("train", str(study), *(f"--set={setting}" for setting in SETTINGS))()
+    session.refresh()
+    request = results.SegmentationRequest(study, show3D=False, replace=True)
+
+    def segment(resident: ResidentWorker | None) -> Callable[[], None]:
+        few = nodes[:6]
+        return lambda: Job(
+            "segment", lambda job: results.segment(job, few, request, folder / "logs", resident), "segment"
+        ).wait()
+
+    segment(session.resident)()  # the model is loaded
+    tell("six small volumes segmented", median(segment(session.resident), 3), median(segment(None), 3))
+    print_rest(session.resident.pid)
+    session.close()
+
+
+def tell(what: str, seconds: float, before: float) -> None:
+    """Print a line."""
+    print(f"{what}: {seconds:.2f} s; by a process of its own {before:.2f} s, {before / seconds:.1f} times as long")
+
+
+def median(action: Callable[[], None], repeats: int) -> float:
+    """Seconds of an action."""
+    seconds = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        action()
+        seconds.append(time.perf_counter() - began)
+    return float(np.median(seconds))
+
+
+def print_rest(leader: int) -> None:
+    """Memory, and the processor that a worker uses in ten seconds in which nobody asks."""
+    time.sleep(3)  # it gives memory back after two
+    before, _ = usage(leader)
+    time.sleep(10)
+    ticks, pages = usage(leader)
+    print(f"worker at rest: {pages * 4096 / 2**20:.0f} MB, processor {(ticks - before) / CLOCK:.2f} s of 10 s")
+
+
+def usage(leader: int) -> tuple[int, int]:
+    """Processor time in hundredths of a second, and memory in pages, of a group: Slicer's launcher and its Python."""
+    ticks = pages = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it has just ended
+            continue
+        if int(fields[2]) == leader:
+            ticks += int(fields[11]) + int(fields[12])
+            pages += int(fields[21])
+    return ticks, pages
+
+
+if __name__ == "__main__":
+    main()
