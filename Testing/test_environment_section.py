@@ -108,10 +108,11 @@ def answer(monkeypatch, yes):
 
 
 def button_texts(ui):
-    """Texts of the buttons of a .ui file."""
+    """Texts of the buttons of a .ui file, without the shortcuts."""
     widgets = ElementTree.parse(ui).iter("widget")
     buttons = [widget for widget in widgets if widget.get("class") == "QPushButton"]
-    return [text.text or "" for widget in buttons for text in widget.findall("property[@name='text']/string")]
+    texts = [text.text or "" for widget in buttons for text in widget.findall("property[@name='text']/string")]
+    return [re.sub(r" \(.*\)$", "", text) for text in texts]
 
 
 def literals(path):
