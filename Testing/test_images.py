@@ -116,9 +116,113 @@ def test_from_a_folder_of_images_to_a_model_by_clicks(panel, host, heads, tmp_pa
     ui.anewCheckBox.checked = True
     host.process_events(0.05)
     assert ui.trainButton.text == "Train anew"
+
+
+def trained_heads(panel, host, masks):
+    """Label four heads and train, by clicks; the images are segmented then by themselves."""
+    panel.ui.changesEdit.text = TINY
+    label_heads(panel, host, masks, 4)
     click(panel, host, "trainButton")
     wait(panel, host)
-    assert ui.trainStatus.text.startswith("Trained"), ui.trainStatus.text
+    assert panel.ui.resultsStatus.text == f"Segmented {HEADS} images. Click a row to see one."
+
+
+def row_of(panel, name):
+    table = panel.ui.volumesTable
+    return next(row for row in range(table.rowCount) if table.item(row, 1).text().startswith(f"{name}\n"))
+
+
+def labels_of(panel):
+    """All texts of the cards."""
+    import qt
+
+    return [label.text for label in panel.ui.cardsContainer.findChildren(qt.QLabel)]
+
+
+def test_from_a_model_of_images_to_biometry_a_corrected_outline_and_a_report_by_clicks(
+    panel, host, heads, tmp_path, monkeypatch
+):
+    import qt
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import setSliceLabels
+    from USLabelEfficientSegLib.slicer_side.study_nodes import RESULT, madeFor
+
+    ui, session = panel.ui, panel.session
+    trained_heads(panel, host, tmp_path / "data" / "masks")
+    assert ui.volumesTable.rowCount == HEADS and not madeFor(None, RESULT)
+    headings = [ui.volumesTable.horizontalHeaderItem(column).text() for column in range(4)]
+    assert headings == ["Cautions", "Image, organ", "Area,\nmm²", "Circumference,\nmm"]
+
+    ui.volumesTable.cellClicked.emit(row_of(panel, "head_7"), 1)
+    host.process_events(0.1)
+    (result,) = madeFor(None, RESULT)
+    image = session.volumeNode("head_7")
+    assert result.GetName() == "head_7 segmentation" and panel.labels.shown_slice(image) == (2, 0)
+
+    # Corrected by hand, the outline counts, and its ellipse follows.
+    i, j = np.meshgrid(np.arange(64), np.arange(48), indexing="ij")
+    head = (((i - 32) / 20) ** 2 + ((j - 24) / 12) ** 2 <= 1).astype(np.uint8)
+    setSliceLabels(result, image, session.organs(), 2, 0, head)
+    click(panel, host, "measureButton")
+    row, pixel = row_of(panel, "head_7"), session.study.case("head_7").image.spacing[0]
+    assert "edited" in ui.volumesTable.item(row, 0).text()
+    assert float(ui.volumesTable.item(row, 2).text()) == pytest.approx(head.sum() * pixel**2, rel=0.01)
+    (curve,) = slicer.util.getNodesByClass("vtkMRMLMarkupsClosedCurveNode")
+    assert curve.GetCurveLengthWorld() == pytest.approx(float(ui.volumesTable.item(row, 3).text()), rel=0.01)
+    ui.volumesTable.cellClicked.emit(row, 1)
+    host.process_events(0.1)
+    assert any("axes (BPD, OFD)" in text for text in labels_of(panel))
+    assert any("edited since the model found it" in text for text in labels_of(panel))
+
+    # The table and the report tell the same.
+    monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", lambda *_: str(tmp_path / "areas.csv"))
+    click(panel, host, "saveCsvButton")
+    assert "Minor axis (BPD) [mm]" in (tmp_path / "areas.csv").read_text()
+    opened = []
+    monkeypatch.setattr(qt.QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
+    click(panel, host, "reportButton")
+    wait(panel, host)
+    assert opened == [str(heads / "report.html")], ui.resultsStatus.text
+    assert "it was drawn, edited, moved or exchanged" in (heads / "report.html").read_text(encoding="utf-8")
+
+    # The next day: the saved scene, or the study in an empty one.
+    slicer.util.saveScene(str(tmp_path / "scene.mrb"))
+    host.clear_scene()
+    slicer.util.loadScene(str(tmp_path / "scene.mrb"))
+    host.process_events(0.3)
+    wait(panel, host)
+    assert panel.session is not None and panel.session.folder == heads
+    assert ui.volumesTable.rowCount == HEADS and "edited" in ui.volumesTable.item(row_of(panel, "head_7"), 0).text()
+    host.clear_scene()
+    panel.data.open(heads)
+    wait(panel, host)
+    assert images_in_scene() == [] and ui.volumesTable.rowCount == HEADS
+    ui.volumesTable.cellClicked.emit(row_of(panel, "head_2"), 1)
+    host.process_events(0.1)
+    assert "head_2" in images_in_scene()
+
+
+def test_images_of_the_scene_are_segmented_with_the_model_of_a_study(panel, host, heads, tmp_path):
+    import qt
+
+    from USLabelEfficientSegLib.slicer_side.study_nodes import RESULT, madeFor
+    from USLabelEfficientSegLib.slicer_side.volume_nodes import nodeFromVoxels
+
+    trained_heads(panel, host, tmp_path / "data" / "masks")
+    scan = panel.session.study.read_scan("head_1")
+    node = nodeFromVoxels("new head", scan.voxels, scan.geometry)
+    host.process_events(0.1)
+    items = [panel.ui.segmentList.item(row) for row in range(panel.ui.segmentList.count)]
+    next(item for item in items if item.text() == "new head").setCheckState(qt.Qt.Checked)
+    host.process_events(0.1)
+    click(panel, host, "segmentButton")
+    wait(panel, host)
+
+    (result,) = madeFor(node, RESULT)
+    assert result.GetName() == "new head segmentation"
+    assert panel.ui.volumesTable.rowCount == HEADS + 1
+    assert row_of(panel, "new head") >= 0
 
 
 def test_a_folder_of_images_is_taken_as_it_is_with_the_table_beside_it(panel, host, tmp_path, monkeypatch):

@@ -14,8 +14,8 @@ from .aside import aside
 from .jobs import Job, Steps
 from .result_staging import segmentNames
 from .segmentation_nodes import labelMapFromSegmentation, organsNamed
-from .study_jobs import temporaryFolder
 from .study_nodes import volumeOf
+from .temporary_folders import temporaryFolder
 from .volume_nodes import geometryOfNode, scanFromNode
 
 MrmlNode = Any

@@ -344,15 +344,21 @@ class DataSection(Section):
         self.panel.parameters.studyFolder = str(folder)
         self.panel.logic.session.prepare()
         self.signals.study_opened.emit(load)
-        if load and not self.panel.runner.busy:  # who follows a training that runs already loads them meanwhile
+        images = self.panel.logic.session.isPlanar  # of which only the measurements are read
+        if (load or images) and not self.panel.runner.busy:  # who follows a running training loads them meanwhile
             self._load()
         self.panel.refresh()
 
     def _load(self) -> None:
         session = self.panel.session
         assert session is not None
-        job = Job(_("Loading the study"), session.load, "load")
-        self.panel.run(job, self.ui.dataStatus, lambda job: self._overview(session))
+
+        def done(job: Job) -> str:
+            if session.imageResults.any:
+                self.signals.segmented.emit([])
+            return self._overview(session)
+
+        self.panel.run(Job(_("Loading the study"), session.load, "load"), self.ui.dataStatus, done)
 
     def _add(self) -> None:
         session, nodes, images = self.panel.session, self.newcomers(), self.images.folder

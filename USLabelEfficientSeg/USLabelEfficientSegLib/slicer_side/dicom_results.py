@@ -12,8 +12,8 @@ import slicer
 from ..errors import InputError
 from .jobs import Job, Steps
 from .result_staging import stageSegmentation
-from .study_jobs import temporaryFolder
 from .study_nodes import volumeOf
+from .temporary_folders import temporaryFolder
 from .volume_nodes import geometryOfNode
 
 MrmlNode = Any

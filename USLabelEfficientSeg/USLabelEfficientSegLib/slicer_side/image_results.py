@@ -6,6 +6,7 @@ A study has hundreds of images. Their segmentations and measurements are files i
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,14 +16,19 @@ import slicer
 
 from ..disk.study_layout import IMAGES, RECORD_SUFFIX
 from ..errors import InputError
+from ..imaging.scan import LabelMap
+from ..segmentation.segments import segment_metadata
+from .aside import aside
 from .ellipse_markups import removeEllipses, showEllipses
 from .image_measurements import imageMeasurements, isEdited, keepMeasuredImage
 from .jobs import Job, Steps, WorkError
-from .segmentation_nodes import Organ, organsNamed, segmentationFromLabelMap
+from .report_pages import writePages
+from .segmentation_nodes import Organ, labelMapFromSegmentation, organsNamed, segmentationFromLabelMap
 from .slice_views import showScan
-from .study_nodes import RESULT, UNCERTAINTY, attach, isShown, madeFor, showOnly
+from .study_nodes import RESULT, UNCERTAINTY, attach, isShown, madeFor, results, showOnly, volumeOf
 from .tables_and_plots import uncertaintyNode
-from .volume_nodes import geometryOfNode
+from .temporary_folders import temporaryFolder
+from .volume_nodes import geometryOfNode, isImage
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -38,7 +44,7 @@ def resultName(image: str) -> str:
 
 
 def imageResult(file: Path, volumeNode: MrmlNode, looks: Sequence[Organ], uncertainty: bool = False) -> MrmlNode:
-    """A segmentation node of a file that the worker has written, with what was measured and the fitted ellipses.
+    """A segmentation node of a file that the worker has written, with what was measured.
 
     Args:
         file: of the label map; measurements and, if wanted, the uncertainty lie beside it.
@@ -74,10 +80,20 @@ def imageResult(file: Path, volumeNode: MrmlNode, looks: Sequence[Organ], uncert
     return node
 
 
-def removeImageResult(segmentationNode: MrmlNode) -> None:
-    """Take a result and its ellipses out of the scene."""
-    removeEllipses(segmentationNode)
-    slicer.mrmlScene.RemoveNode(segmentationNode)
+def removeImageResults(imageNode: MrmlNode, keepEdited: bool) -> None:
+    """Take the results of an image, with ellipses and uncertainty, out of the scene, perhaps but for corrected ones."""
+    for node in madeFor(imageNode, RESULT):
+        if not (keepEdited and isEdited(node, imageNode)):
+            removeEllipses(node)
+            slicer.mrmlScene.RemoveNode(node)
+    for node in madeFor(imageNode, UNCERTAINTY):
+        slicer.mrmlScene.RemoveNode(node)
+
+
+def _measured(segmentationNode: MrmlNode) -> list[PlanarMeasurement]:
+    rows = imageMeasurements(segmentationNode)
+    showEllipses(segmentationNode, rows)
+    return rows
 
 
 class ImageResults:
@@ -90,6 +106,11 @@ class ImageResults:
     def __init__(self, session: StudySession) -> None:
         self._session = session
         self._rows: dict[str, list[PlanarMeasurement]] = {}
+
+    @property
+    def any(self) -> bool:
+        """Whether there are results of images that are not loaded."""
+        return bool(self._rows)
 
     @property
     def folder(self) -> Path:
@@ -111,7 +132,8 @@ class ImageResults:
         stems = self._stems()
         finished: list[str] = []
         self._rows = {}
-        self._removeUnedited()
+        for volume_node in filter(None, map(session.volumeNode, session.cases())):
+            removeImageResults(volume_node, keepEdited=True)
 
         def watch(worker: Worker) -> None:
             for record in worker.records():
@@ -144,16 +166,17 @@ class ImageResults:
         """The measurement of every organ of every image with a result, in the order of the images.
 
         Of an image with a segmentation node in the scene they are that node's: an edited organ is measured anew, and
-        its ellipse is drawn anew.
+        its ellipse is drawn anew. Images that are not of the study come last.
         """
         found: list[PlanarMeasurement] = []
         for case in self._session.cases():
             nodes = self.nodes(case)
             found += self._rows.get(case, []) if not nodes else []
             for node in nodes:
-                measured = imageMeasurements(node)
-                showEllipses(node, measured)
-                found += measured
+                found += _measured(node)
+        for node in results():
+            if isImage(volumeOf(node)) and self._session.caseOf(volumeOf(node)) is None:
+                found += _measured(node)
         return found
 
     def nodes(self, case: str) -> list[MrmlNode]:
@@ -184,6 +207,34 @@ class ImageResults:
         showOnly(node)
         return node
 
+    def report(self, job: Job, output: Path, pdf: bool = False) -> Steps:
+        """Steps that write the report of all results (HTML), as the table shows them; returns its path, or the PDF's.
+
+        A result that was corrected by hand says so, and has no interval.
+        """
+        session = self._session
+        with temporaryFolder() as temporary:
+            staged = Path(temporary) / "results"
+            yield from aside(lambda: shutil.copytree(self.folder, staged))
+            for case in session.cases():
+                for node in self.nodes(case)[-1:]:
+                    if isEdited(node, session.volumeNode(case)):
+                        self._stage(node, case, staged)
+                        yield
+            arguments = ["report", str(staged), "--images", str(session.folder / IMAGES)]
+            arguments += ["--study", str(session.folder)]
+            return (yield from writePages(job, arguments, output, session.logs, pdf))
+
+    def _stage(self, node: MrmlNode, case: str, folder: Path) -> None:
+        """Put a corrected label map beside the model's measurements: the worker sees that they are of other pixels."""
+        from ..imaging.files import write_label_map
+
+        image = self._session.volumeNode(case)
+        names = [row.organ for row in imageMeasurements(node)]
+        voxels = labelMapFromSegmentation(node, image, organsNamed(names))
+        label_map = LabelMap(voxels, geometryOfNode(image), self._stem(case))
+        write_label_map(folder / f"{self._stem(case)}.nrrd", label_map, segment_metadata(label_map, names))
+
     def _take(self, case: str) -> None:
         from ..measurement.measuring import of_kind
         from ..measurement.planar import PlanarMeasurement
@@ -193,12 +244,6 @@ class ImageResults:
         if record is not None:
             rows = of_kind(record.rows, PlanarMeasurement)
             self._rows[case] = [replace(row, case=resultName(case)) for row in rows]
-
-    def _removeUnedited(self) -> None:
-        for case in self._session.cases():
-            for node in self.nodes(case):
-                if not isEdited(node, self._session.volumeNode(case)):
-                    removeImageResult(node)
 
     def _stems(self) -> dict[str, str]:
         """The images by the name of their file, which is that of the result's as well."""

@@ -32,7 +32,8 @@ from .dependencies import (
     whyNotInstallable,
 )
 from .jobs import Job, Steps, WorkError
-from .study_jobs import logsOfNoStudy, temporaryFolder
+from .study_jobs import logsOfNoStudy
+from .temporary_folders import temporaryFolder
 from .worker import Worker
 
 AFTER_RESTART = "USLabelEfficientSeg/InstallAfterRestart"  # in Slicer's user settings

@@ -1,4 +1,4 @@
-"""Step 4, Results: organ volumes as cards and as a table, where the model is least sure, CSV, report and DICOM."""
+"""Step 4, Results: organ volumes or areas as cards and table, where the model is least sure, CSV, report, DICOM."""
 
 from __future__ import annotations
 
@@ -15,17 +15,22 @@ from ..text.numbers import MILLILITRE, VolumeUnit
 from . import study_jobs, study_nodes
 from .dependencies import ensureDependencies
 from .dicom_results import cameAsDicom, exportDicom
+from .ellipse_markups import showEllipses
+from .image_measurements import imageMeasurements
+from .image_table import imagesTableNode
 from .job_bar import JobBar
 from .jobs import Job
 from .organ_cards import OrganCards
 from .result_reports import writeReport
-from .results import computeVolumes
-from .results_table import ResultRow, headings, rows_of, unit_of
+from .results import computeVolumes, ofImage
+from .results_table import AnyRow, headings, rows_of, unit_of
 from .section import Section, allow, fill_table, on_click, reported, set_headings, tell
+from .slice_views import showScan
 from .uncertainty_view import UncertaintyView
 from .unsure_slices import show_least_sure
 
 if TYPE_CHECKING:
+    from .image_results import ImageResults
     from .panel import Panel
 
 JOBS = ("segment", "report", "export-dicom", "compare", "calibrate")
@@ -42,7 +47,7 @@ class MeasureSection(Section):
         self.bar = JobBar(panel, ui.resultsJobRow, ui.resultsProgress, ui.cancelResultsButton, ui.resultsStatus, JOBS)
         self._cards = OrganCards(ui.cardsContainer)
         self._uncertainty = UncertaintyView()
-        self._rows: list[ResultRow] = []
+        self._rows: list[AnyRow] = []
         self._case = ""  # that the cards are about
         self._fitted_width = 0  # of the table when its rows were made as high as their words need
         self._make_table()
@@ -69,13 +74,13 @@ class MeasureSection(Section):
         ui.resultsHelp.visible = not rows
         for widget in (ui.volumesTable, ui.uncertaintyRow):
             widget.visible = bool(rows)
-        if rows != self._rows:
+        if list(rows) != self._rows:
             self._fill(rows)
             self.panel.refresh_soon()  # the table has its width only when it is shown
         elif ui.volumesTable.width != self._fitted_width:
             self._fit_table()
         self._show_cards()
-        nothing = None if study_nodes.results() else _("There is no segmentation yet.")
+        nothing = None if study_nodes.results() or self._image_results() else _("There is no segmentation yet.")
         allow(ui.measureButton, _("Measure all segmentations that this module has made."), nothing)
         allow(ui.saveCsvButton, _("Save the table for a spreadsheet."), None if rows else _("There is no result yet."))
         allow(
@@ -108,7 +113,7 @@ class MeasureSection(Section):
         header.setSectionResizeMode(1, qt.QHeaderView.Stretch)
         table.setWordWrap(True)
 
-    def _fill(self, rows: Sequence[ResultRow]) -> None:
+    def _fill(self, rows: Sequence[AnyRow]) -> None:
         """Fill the table, as high as its rows, and keep the case that is looked at."""
         table = self.ui.volumesTable
         self._rows = list(rows)
@@ -139,7 +144,7 @@ class MeasureSection(Section):
         """The organs of the case that is looked at."""
         largest: dict[str, float] = {}
         for row in self._rows:
-            end = row.volume_ml if row.interval_ml is None else max(row.interval_ml[1], row.volume_ml)
+            end = row.value if row.interval is None else max(row.interval[1], row.value)
             largest[row.organ] = max(largest.get(row.organ, 0.0), end)
         own = [row for row in self._rows if row.case == self._case]
         tell(self.ui.cardsCaption, own[0].scan if own else "")
@@ -176,8 +181,24 @@ class MeasureSection(Section):
             self._look_at(row)
         self.panel.refresh()
 
-    def _look_at(self, row: ResultRow) -> None:
-        node = self._result(row.case)
+    def _image_results(self) -> ImageResults | None:
+        """The results of the study's images, None if there are none."""
+        session = self.panel.session
+        return session.imageResults if session is not None and session.imageResults.any else None
+
+    def _look_at_image(self, node: Any) -> None:
+        showEllipses(node, imageMeasurements(node))
+        showScan(study_nodes.volumeOf(node))
+        study_nodes.showOnly(node)
+        tell(self.ui.resultsStatus, _("The thin curve is the fitted ellipse."))
+
+    def _look_at(self, row: AnyRow) -> None:
+        node, images = self._result(row.case), self._image_results()
+        if node is None and images is not None and (case := images.caseOf(row.case)) is not None:
+            node = images.show(case)
+        if node is not None and ofImage(node):
+            self._look_at_image(node)
+            return
         if node is None:
             tell(self.ui.resultsStatus, _("This segmentation is no longer in the scene; measure again."))
             return
@@ -194,10 +215,21 @@ class MeasureSection(Section):
 
     def _measure(self) -> None:
         """Bring the table up to date with the segments as they are now."""
-        parameters = self.panel.parameters
-        if parameters is not None:
-            parameters.volumesTable = computeVolumes(study_nodes.results(), parameters.volumesTable)
-            self.panel.refresh()
+        parameters, images = self.panel.parameters, self._image_results()
+        if parameters is None:
+            return
+        if images is not None:
+            parameters.volumesTable = imagesTableNode(images.rows(), parameters.volumesTable)
+        else:
+            parameters.volumesTable = computeVolumes(self._measurable(), parameters.volumesTable)
+        self.panel.refresh()
+
+    def _measurable(self) -> list[Any]:
+        """The results of volumes or, where there are no others or the study is of images, those of images."""
+        nodes, session = study_nodes.results(), self.panel.session
+        images = [node for node in nodes if ofImage(node)]
+        planar = session.isPlanar if session is not None else len(images) == len(nodes)
+        return images if planar else [node for node in nodes if node not in images]
 
     def _save(self) -> None:
         path = qt.QFileDialog.getSaveFileName(
@@ -219,13 +251,16 @@ class MeasureSection(Section):
             return
         ensureDependencies()
         self._measure()  # the report is of the segments as they are now, and so must the table be
-        nodes = study_nodes.results()
+        nodes = self._measurable()
         own = session is not None and any(
             node.GetAttribute(study_nodes.STUDY) == session.study.summary()["created"] for node in nodes
         )
         study = session.folder if session is not None and own and session.model is not None else None
         logs = self._logs()
-        job = Job(_("Writing the report"), lambda job: writeReport(job, nodes, output, logs, study, pdf), "report")
+        images = self._image_results()
+        write = writeReport if images is None else images.report
+        given = (output, pdf) if images is not None else (nodes, output, logs, study, pdf)
+        job = Job(_("Writing the report"), lambda job: write(job, *given), "report")
 
         def done(job: Job) -> str:
             qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(job.result)))

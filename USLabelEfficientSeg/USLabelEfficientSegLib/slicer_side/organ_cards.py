@@ -1,4 +1,4 @@
-"""A card for each organ of a volume: the volume in large digits, a bar of its interval, and cautions in words."""
+"""A card for each organ of a volume or image: its size in large digits, a bar of the interval, cautions in words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import qt
 from slicer.i18n import tr as _
 
 from ..text.numbers import VolumeUnit
-from .results_table import ResultRow
+from .results_table import AnyRow
 
 Widget = Any
 
@@ -31,47 +31,47 @@ class OrganCards:
 
     def show(
         self,
-        rows: Sequence[ResultRow],
+        rows: Sequence[AnyRow],
         unit: VolumeUnit,
-        largest_ml: Mapping[str, float],
+        largest: Mapping[str, float],
         colours: Mapping[str, tuple[float, float, float]],
     ) -> None:
-        """Show the organs of one volume.
+        """Show the organs of one volume or image.
 
         Args:
             rows: one for each organ.
-            unit: of all volumes.
-            largest_ml: for each organ where its bar ends, so that the bars of different volumes compare.
+            unit: of all scans.
+            largest: for each organ where its bar ends, so that the bars of different scans compare.
             colours: of the segments, from 0 to 1.
         """
-        told = (tuple(rows), unit, dict(largest_ml), dict(colours))
+        told = (tuple(rows), unit, dict(largest), dict(colours))
         if told == self._shown:
             return
         self._shown = told
         for card in self._cards:
             card.hide()
             card.deleteLater()
-        self._cards = [_card(row, unit, largest_ml.get(row.organ, 0.0), colours.get(row.organ)) for row in rows]
+        self._cards = [_card(row, unit, largest.get(row.organ, 0.0), colours.get(row.organ)) for row in rows]
         for card in self._cards:
             self._container.layout().addWidget(card)
         self._container.visible = bool(rows)
 
 
-def _card(row: ResultRow, unit: VolumeUnit, largest_ml: float, colour: tuple[float, float, float] | None) -> Widget:
+def _card(row: AnyRow, unit: VolumeUnit, largest: float, colour: tuple[float, float, float] | None) -> Widget:
     card = qt.QFrame()
     card.objectName = "organCard"
     card.setFrameShape(qt.QFrame.StyledPanel)
     layout = qt.QVBoxLayout(card)
     layout.addWidget(_title(row, unit, colour))
-    if row.interval_ml is not None:
-        layout.addWidget(_bar(row.interval_ml, row.volume_ml, max(largest_ml, row.interval_ml[1])))
-    layout.addWidget(_wrapped(_details(row, unit)))
+    if row.interval is not None:
+        layout.addWidget(_bar(row.interval, row.value, max(largest, row.interval[1])))
+    layout.addWidget(_wrapped(row.details(unit)))
     for sentence in row.sentences:
         layout.addWidget(_caution(sentence))
     return card
 
 
-def _title(row: ResultRow, unit: VolumeUnit, colour: tuple[float, float, float] | None) -> Widget:
+def _title(row: AnyRow, unit: VolumeUnit, colour: tuple[float, float, float] | None) -> Widget:
     title = qt.QWidget()
     layout = qt.QHBoxLayout(title)
     layout.setContentsMargins(0, 0, 0, 0)
@@ -83,49 +83,37 @@ def _title(row: ResultRow, unit: VolumeUnit, colour: tuple[float, float, float] 
         swatch.styleSheet = f"background-color: rgb({red}, {green}, {blue})"
         layout.addWidget(swatch)
     layout.addWidget(_wrapped(row.organ), 1)
-    volume = qt.QLabel(f"{unit.text(row.volume_ml)} {unit.name}")
+    volume = qt.QLabel(f"{unit.text(row.value)} {unit.name}")
     volume.objectName = "organVolume"
     size = 1.5 * qt.QFontInfo(title.font).pointSizeF()
     volume.styleSheet = f"font-size: {size:.1f}pt; font-weight: bold"
-    volume.toolTip = _("The volume to report.")
+    volume.toolTip = _("The number to report.")
     layout.addWidget(volume)
     return title
 
 
-def _details(row: ResultRow, unit: VolumeUnit) -> str:
-    parts = []
-    if row.interval_ml is not None:
-        interval = unit.interval(row.interval_ml)
-        parts.append(_("90 % interval {interval} {unit}").format(interval=interval, unit=unit.name))
-    if row.outline_volume_ml is not None:
-        outline = unit.text(row.outline_volume_ml)
-        parts.append(_("outline volume {volume} {unit}").format(volume=outline, unit=unit.name))
-    text = ", ".join(parts)
-    return text[:1].upper() + text[1:] + "." if text else ""
-
-
-def _bar(interval_ml: tuple[float, float], volume_ml: float, largest_ml: float) -> Widget:
+def _bar(interval: tuple[float, float], value: float, largest: float) -> Widget:
     """From 0 to the largest: the interval as a band, the volume as a mark in it; its layout keeps the proportions."""
     bar = qt.QFrame()
     bar.objectName = "intervalBar"
     bar.styleSheet = "#intervalBar { background-color: palette(mid) }"
     bar.setFixedHeight(max(8, bar.fontMetrics().height() // 2))
-    bar.toolTip = _("The true volume lies in the band with 90 % probability. The bar begins at 0.")
+    bar.toolTip = _("The true value lies in the band with 90 % probability. The bar begins at 0.")
     layout = qt.QHBoxLayout(bar)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(0)
-    low, high = interval_ml
-    inside = min(max(volume_ml, low), high)
+    low, high = interval
+    inside = min(max(value, low), high)
     band = "highlight"
-    pieces = (("", low), (band, inside - low), ("text", 0.0), (band, high - inside), ("", largest_ml - high))
-    for colour, length_ml in pieces:
+    pieces = (("", low), (band, inside - low), ("text", 0.0), (band, high - inside), ("", largest - high))
+    for colour, length in pieces:
         piece = qt.QFrame()
         if colour:
             piece.styleSheet = f"background-color: palette({colour})"
         if colour == "text":
             piece.setFixedWidth(_MARK)
-        layout.addWidget(piece, round(_PARTS * length_ml / largest_ml) if largest_ml else 0)
-        piece.visible = colour == "text" or length_ml > 0
+        layout.addWidget(piece, round(_PARTS * length / largest) if largest else 0)
+        piece.visible = colour == "text" or length > 0
     return bar
 
 

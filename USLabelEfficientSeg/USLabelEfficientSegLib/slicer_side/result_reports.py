@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,9 +11,10 @@ from typing import Any
 from .aside import aside
 from .jobs import Job, Steps
 from .node_measurements import makerOf
+from .report_pages import writePages
 from .result_staging import segmentNames, stageSegmentation
-from .study_jobs import temporaryFolder
 from .study_nodes import volumeOf
+from .temporary_folders import temporaryFolder
 from .volume_nodes import geometryOfNode, scanFromNode, worldGeometry
 
 MrmlNode = Any
@@ -47,16 +47,12 @@ def writeReport(
         InputError: while they run: segments that overlap, a volume that was changed since, a file that is no report.
     """
     from ..disk.names import safe_stems
-    from ..disk.outputs import Outputs
     from ..imaging.files import write_volume
 
-    results = [output, *([output.with_suffix(".pdf")] if pdf else [])]
-    pages = Outputs(overwrite=True, pages_of=output.parent)  # whoever chose another place was asked there
-    pages.claim(*results)
     names = safe_stems(volumeOf(node).GetName() for node in segmentationNodes)
     with temporaryFolder() as temporary:
-        images, segmentations, made = (Path(temporary) / part for part in ("images", "segmentations", "report"))
-        for folder in (images, segmentations, made):
+        images, segmentations = (Path(temporary) / part for part in ("images", "segmentations"))
+        for folder in (images, segmentations):
             folder.mkdir()
         for number, (node, name) in enumerate(zip(segmentationNodes, names, strict=True), start=1):
             volume_node = volumeOf(node)
@@ -68,14 +64,10 @@ def writeReport(
             stageSegmentation(node, segmentations / f"{name}.nrrd", geometry, makerOf(node) if unmoved else None)
             job.progress = _WRITING * number / len(names)
             yield
-        arguments = ["report", str(segmentations), "--images", str(images), "--output", str(made / output.name)]
+        arguments = ["report", str(segmentations), "--images", str(images)]
         organs = [segmentNames(node) for node in segmentationNodes]
         if any(set(names) != set(organs[0]) for names in organs):  # somebody has added a segment
             arguments += ["--organs", ",".join(dict.fromkeys(name for names in organs for name in names))]
-        arguments += [*(["--study", str(study)] if study is not None else []), *(["--pdf"] if pdf else [])]
+        arguments += ["--study", str(study)] if study is not None else []
         job.span = (_WRITING, 1.0)
-        yield from job.work(arguments, logs)
-        with pages.written(*results) as files:
-            for page in made.iterdir():
-                shutil.copyfile(page, files[0].with_name(page.name))
-    return results[-1]
+        return (yield from writePages(job, arguments, output, logs, pdf))

@@ -12,14 +12,19 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..errors import InputError
+from .ellipse_markups import showEllipses
+from .image_measurements import imageMeasurements
+from .image_results import imageResult, removeImageResults
+from .image_table import imagesTableNode
 from .jobs import Job, Steps, WorkError
 from .node_measurements import EDITED, ResultVolume, keepMeasured, measuredAsMade, measuredOf
 from .resident_worker import Asked, ResidentWorker
 from .segmentation_nodes import Organ, organMasks, organsNamed, segmentationFromLabelMap
-from .study_jobs import stage, temporaryFolder
+from .study_jobs import stage
 from .study_nodes import RESULT, STUDY, UNCERTAINTY, attach, inScene, isShown, madeFor, volumeOf
 from .tables_and_plots import uncertaintyNode, volumesTableNode
-from .volume_nodes import geometryOfNode, worldGeometry
+from .temporary_folders import temporaryFolder
+from .volume_nodes import geometryOfNode, isImage, worldGeometry
 from .worker import Worker
 
 MrmlNode = Any
@@ -108,7 +113,7 @@ def _are_small(volumeNodes: Iterable[MrmlNode]) -> bool:
 
 
 def computeVolumes(segmentationNodes: Iterable[MrmlNode], tableNode: MrmlNode | None = None) -> MrmlNode:
-    """Organ volumes in ml of segmentation nodes, as a table node with one row a volume and organ.
+    """Organ volumes in ml of segmentation nodes, as a table node with one row a volume and organ; of images areas.
 
     The outline volume is that of the segments' voxels on the grid of their scan, under its transforms. A segment
     that is as the model made it also has the sum of its probabilities, the 90 % prediction interval and flags.
@@ -118,9 +123,22 @@ def computeVolumes(segmentationNodes: Iterable[MrmlNode], tableNode: MrmlNode | 
         tableNode: filled anew if given.
 
     Raises:
-        InputError: a segmentation whose volume is missing.
+        InputError: a segmentation whose volume is missing; some are of volumes and some of 2-D images.
     """
-    return volumesTableNode([row for node in segmentationNodes for row in organVolumes(node)], tableNode)
+    nodes = list(segmentationNodes)
+    images = [node for node in nodes if ofImage(node)]
+    if images and len(images) < len(nodes):
+        problem, remedy = "is of a 2-D image, and others are of volumes", "measure volumes and images apart"
+        raise InputError(images[0].GetName(), problem, remedy)
+    if images:
+        return imagesTableNode([row for node in images for row in imageMeasurements(node)], tableNode)
+    return volumesTableNode([row for node in nodes for row in organVolumes(node)], tableNode)
+
+
+def ofImage(segmentationNode: MrmlNode) -> bool:
+    """Whether a segmentation belongs to a 2-D image of the scene."""
+    volume_node = volumeOf(segmentationNode)
+    return volume_node is not None and isImage(volume_node)
 
 
 def organVolumes(segmentationNode: MrmlNode) -> list[ResultVolume]:
@@ -128,6 +146,8 @@ def organVolumes(segmentationNode: MrmlNode) -> list[ResultVolume]:
     volume_node = volumeOf(segmentationNode)
     if volume_node is None:
         raise InputError(segmentationNode.GetName(), "has no volume in the scene", "load its volume, or remove it")
+    if isImage(volume_node):
+        raise InputError(segmentationNode.GetName(), "is of a 2-D image, which has no volume", "choose volumes alone")
     segmentation = segmentationNode.GetSegmentation()
     segments = [segmentation.GetNthSegment(n) for n in range(segmentation.GetNumberOfSegments())]
     organs = [Organ(segment.GetName(), segment.GetColor()) for segment in segments]
@@ -172,6 +192,8 @@ def _result(file: Path, volumeNode: MrmlNode, request: SegmentationRequest) -> M
     from ..measurement.organ import OrganMeasurement
     from ..measurement.record import read_record_of
 
+    if isImage(volumeNode):
+        return _image_result(file, volumeNode, request)
     label_map, measured, record = read_label_map(file), read_measurements_of(file), read_record_of(file)
     if measured is None or record is None or record.origin is None:
         raise InputError(volumeNode.GetName(), "was segmented, but not measured", "segment it again")
@@ -195,6 +217,16 @@ def _result(file: Path, volumeNode: MrmlNode, request: SegmentationRequest) -> M
         attach(uncertainty, volumeNode, UNCERTAINTY)
     if request.show3D:
         node.CreateClosedSurfaceRepresentation()
+    return node
+
+
+def _image_result(file: Path, imageNode: MrmlNode, request: SegmentationRequest) -> MrmlNode:
+    if request.replace:
+        removeImageResults(imageNode, request.keepEdited)
+    node = imageResult(file, imageNode, request.organs, request.uncertainty)
+    if request.study:
+        node.SetAttribute(STUDY, request.study)
+    showEllipses(node, imageMeasurements(node))
     return node
 
 

@@ -1,4 +1,4 @@
-"""The rows of the table of organ volumes, from the table node that is saved with the scene."""
+"""The rows of the table of results, of volumes or 2-D images, from the table node that is saved with the scene."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from slicer.i18n import tr as _
 
 from ..measurement.flags import Flag
 from ..text.numbers import VolumeUnit, volume_unit
+from .image_rows import SQUARE_MILLIMETRE, ImageRow, image_headings, image_row
+from .image_table import isOfImages
 from .node_measurements import EDITED
 from .tables_and_plots import CASE, CAUTIONS, HIGH, LOW, ORGAN, OUTLINE, VOLUME
 
@@ -37,6 +39,21 @@ class ResultRow:
     cautions: tuple[str, ...]
 
     @property
+    def value(self) -> float:
+        """The number to report, in ml."""
+        return self.volume_ml
+
+    @property
+    def outline(self) -> float | None:
+        """Of the counted voxels, in ml."""
+        return self.outline_volume_ml
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 90 % prediction interval of the value, in ml."""
+        return self.interval_ml
+
+    @property
     def scan(self) -> str:
         """The case without what all cases end with."""
         return self.case.replace(_SEGMENTATION, "")
@@ -52,23 +69,43 @@ class ResultRow:
         interval = missing if self.interval_ml is None else unit.interval(self.interval_ml)
         return [", ".join(self.cautions), f"{self.scan}\n{self.organ}", f"{unit.text(self.volume_ml)}\n{interval}"]
 
+    def details(self, unit: VolumeUnit) -> str:
+        """All else that a card tells."""
+        parts = []
+        if self.interval_ml is not None:
+            interval = unit.interval(self.interval_ml)
+            parts.append(_("90 % interval {interval} {unit}").format(interval=interval, unit=unit.name))
+        if self.outline_volume_ml is not None:
+            outline = unit.text(self.outline_volume_ml)
+            parts.append(_("outline volume {volume} {unit}").format(volume=outline, unit=unit.name))
+        text = ", ".join(parts)
+        return text[:1].upper() + text[1:] + "." if text else ""
+
+
+AnyRow = ResultRow | ImageRow
+
 
 def headings(unit: VolumeUnit) -> list[str]:
-    """Of the columns of `ResultRow.cells`."""
+    """Of the columns of the rows' cells."""
+    if unit is SQUARE_MILLIMETRE:
+        return image_headings()
     return [_("Cautions"), _("Scan,\norgan"), _("Volume, {unit},\n90 % interval").format(unit=unit.name)]
 
 
-def unit_of(rows: Sequence[ResultRow]) -> VolumeUnit:
-    """One unit for all volumes, so that they compare."""
-    return volume_unit(row.volume_ml for row in rows)
+def unit_of(rows: Sequence[AnyRow]) -> VolumeUnit:
+    """One unit for all volumes, so that they compare; square millimetres for images."""
+    if any(isinstance(row, ImageRow) for row in rows):
+        return SQUARE_MILLIMETRE
+    return volume_unit(row.value for row in rows)
 
 
-def rows_of(table: Any) -> list[ResultRow]:
-    """The rows of a table node, None for no table: volumes with cautions first, the organs of a volume together."""
+def rows_of(table: Any) -> Sequence[AnyRow]:
+    """The rows of a table node, None for no table: scans with cautions first, the organs of a scan together."""
     if table is None:
         return []
     columns = {table.GetColumnName(column): column for column in range(table.GetNumberOfColumns())}
-    rows = [_row(table, number, columns) for number in range(table.GetNumberOfRows())]
+    read = image_row if isOfImages(table) else _row
+    rows = [read(table, number, columns) for number in range(table.GetNumberOfRows())]
     careful = {row.case for row in rows if row.cautions}
     return sorted(rows, key=lambda row: row.case not in careful)
 

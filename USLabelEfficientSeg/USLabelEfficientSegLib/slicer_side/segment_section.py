@@ -20,6 +20,7 @@ from .slice_views import labelling_view
 
 if TYPE_CHECKING:
     from .panel import Panel
+    from .study_session import StudySession
 
 
 class SegmentSection(Section):
@@ -69,12 +70,29 @@ class SegmentSection(Section):
         session = self.panel.session
         if session is None or session.model is None or self.panel.runner.busy:
             return
+        if session.isPlanar:
+            self._segment_images(session)
+            return
         nodes = [node for node in map(session.volumeNode, session.cases()) if node is not None]
         if nodes:
             self._start(nodes, session.model, replace=True, keep_edited=True)
 
+    def _segment_images(self, session: StudySession) -> None:
+        """Segment all images of the study, without loading them."""
+        ensureDependencies()
+        images, device = session.imageResults, self.panel.parameters.device
+        job = Job(_("Segmentation"), lambda job: images.segment(job, device), "segment")
+
+        def done(job: Job) -> str:
+            self.signals.segmented.emit([])
+            return _("Segmented {count} images. Click a row to see one.").format(count=job.result)
+
+        self.panel.run(job, self.ui.resultsStatus, done)
+
     def _nothing_ticked(self) -> str | None:
-        return None if self.ticked() else _("Tick a volume first.")
+        session = self.panel.session
+        all_images = session is not None and session.isPlanar and self._model() == session.model
+        return None if self.ticked() or all_images else _("Tick a volume first.")
 
     def _model(self) -> Path | None:
         parameters, session = self.panel.parameters, self.panel.session
@@ -98,8 +116,11 @@ class SegmentSection(Section):
             self.ui.modelFileEdit.currentPath = path
 
     def _segment(self) -> None:
-        nodes, model = self.ticked(), self._model()
+        nodes, model, session = self.ticked(), self._model(), self.panel.session
         assert model is not None
+        if not nodes and session is not None:  # of images: all of the study
+            self._segment_images(session)
+            return
         replace = False
         earlier = [node for node in nodes if study_nodes.madeFor(node, study_nodes.RESULT)]
         if earlier:

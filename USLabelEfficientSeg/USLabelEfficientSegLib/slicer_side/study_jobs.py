@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import slicer
@@ -26,6 +25,7 @@ from .segmentation_nodes import Organ
 from .sequences import frameNames, isImageSequence, isSequence, sequenceScans
 from .study_nodes import STUDY, inScene
 from .study_session import StudySession
+from .temporary_folders import temporaryFolder
 from .volume_nodes import isImage, scanFromNode
 
 MrmlNode = Any
@@ -222,8 +222,3 @@ def suggest(job: Job, session: StudySession, count: int = 12) -> Steps:
 def logsOfNoStudy() -> Path:
     """Where the logs of work lie that belongs to no study, or to one that does not exist as yet; they are kept."""
     return Path(slicer.app.temporaryPath) / "USLabelEfficientSeg"
-
-
-def temporaryFolder() -> TemporaryDirectory[str]:
-    """A folder in the place that the user has set for temporary files, removed at the end of a `with` block."""
-    return TemporaryDirectory(dir=slicer.app.temporaryPath, ignore_cleanup_errors=True)

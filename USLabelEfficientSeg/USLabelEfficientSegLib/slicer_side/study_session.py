@@ -29,6 +29,7 @@ from ..disk.study_layout import (
 )
 from ..errors import InputError
 from .aside import aside
+from .image_results import ImageResults
 from .jobs import Job, Steps
 from .loaded_images import LOADED, LoadedImages
 from .resident_worker import ResidentWorker
@@ -73,6 +74,7 @@ class StudySession:
         self.resident = resident or ResidentWorker(Path(slicer.app.temporaryPath) / "USLabelEfficientSeg")
         self.suggestions = Suggestions()
         self._images = LoadedImages()
+        self.imageResults = ImageResults(self)
         self._shown: dict[str, dict[LabelledSlice, list[str]]] = {}
         self.refresh()
 
@@ -212,8 +214,10 @@ class StudySession:
     def load(self, job: Job) -> Steps:
         """Steps that bring all volumes and labels of the study into the scene, except those that are there.
 
-        Of a study of images nothing: they are loaded when they are looked at.
+        Of a study of images only what was measured: they are loaded when they are looked at.
         """
+        if self.isPlanar:
+            yield from self.imageResults.read(job)
         cases = [] if self.isPlanar else self.cases()
         for number, case in enumerate(cases):
             job.tell(_("loading"), number, len(cases))
