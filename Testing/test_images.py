@@ -80,14 +80,23 @@ def paint_head(panel, masks):
 def label_heads(panel, host, masks, count):
     """Label the images that are suggested, one after the other."""
     labelled = []
+    click(panel, host, "keepSliceButton")  # nothing is shown yet: it brings the first
+    idle(panel, host)
     for _ in range(count):
-        click(panel, host, "nextSliceButton")
-        wait(panel, host)
         assert panel.labels.shown_slice() == (2, 0)
         labelled.append(paint_head(panel, masks))
         assert labelled[-1] in panel.ui.suggestionLabel.text
         click(panel, host, "keepSliceButton")
+        idle(panel, host)
     return labelled
+
+
+def idle(panel, host):
+    """Wait for a suggestion that is looked for aside as well."""
+    wait(panel, host)
+    while panel.logic.aside.busy:
+        host.process_events(0.01)
+    host.process_events(0.1)
 
 
 def test_from_a_folder_of_images_to_a_model_by_clicks(panel, host, heads, tmp_path):
@@ -104,10 +113,13 @@ def test_from_a_folder_of_images_to_a_model_by_clicks(panel, host, heads, tmp_pa
     assert ui.trainStatus.text.startswith("Trained"), ui.trainStatus.text
     assert "nothing has changed" in ui.trainButton.toolTip
 
-    panel.labels.show_slice(next(case for case in panel.session.cases() if case not in labelled), 2, 0)
+    fifth = next(case for case in panel.session.cases() if case not in labelled)
+    panel.labels.show_slice(fifth, 2, 0)
     host.process_events(0.05)
+    assert panel.ui.outlineSliceButton.enabled  # the model's outline can be taken
     paint_head(panel, masks)
     click(panel, host, "keepSliceButton")
+    idle(panel, host)
     assert ui.trainButton.text == "Train with the new labels"
     assert "continues from the current model" in ui.estimateLabel.text
     click(panel, host, "trainButton")
@@ -306,9 +318,13 @@ def test_a_clicked_image_is_loaded_upright_and_can_be_kept(panel, host, heads):
 
     assert images_in_scene() == ["head_3"] and panel.labels.shown_slice() == (2, 0)
     click(panel, host, "emptySliceButton")
+    idle(panel, host)
 
     label = Study.open(heads).read_labels("head_3")
     assert label is not None and not label.voxels.any()
+    assert panel.labels.case != "head_3"  # the next one is shown
+    ui.labelTable.selectRow(3)
+    host.process_events(0.1)
     assert ui.labelFractionLabel.text == "1 of 10 images are labelled: 10 %."
     assert ui.sliceTable.item(0, 0).text() == "whole image"
 
@@ -320,6 +336,7 @@ def test_going_through_all_images_keeps_the_scene_small_and_every_label(panel, h
         panel.ui.labelTable.selectRow(row)
         host.process_events(0.05)
         click(panel, host, "emptySliceButton")
+        idle(panel, host)
 
     assert len(images_in_scene()) <= MOST_IMAGES + 1
     assert Study.open(heads).summary()["labelled_volumes"] == HEADS

@@ -183,7 +183,9 @@ def test_the_curve_is_as_long_as_the_circumference_says(result):
     assert curve.GetCurveLengthWorld() == pytest.approx(rows[0].circumference_mm, rel=1e-3)
     assert curve.GetLocked() and curve.GetName() == "head ellipse, a"
     colour = result.GetSegmentation().GetNthSegment(0).GetColor()
-    assert curve.GetDisplayNode().GetSelectedColor() == pytest.approx(colour)
+    display = curve.GetDisplayNode()
+    assert display.GetSelectedColor() == pytest.approx(colour)
+    assert display.GetGlyphScale() * display.GetLineThickness() > 0.1  # a line of no thickness would not be seen
 
 
 def test_curves_are_replaced_and_each_belongs_to_its_result(result):

@@ -20,6 +20,7 @@ MrmlNode = Any
 
 POINTS = 60  # of a curve: a spline through them is as long as the ellipse within a millionth
 _SAME_MM = 1e-6
+_GLYPH_SCALE, _LINE_THICKNESS = 0.6, 0.5  # points as thin as the line, whose thickness is a share of theirs
 _ORGAN = "USLabelEfficientSeg.Organ"  # attribute of a curve
 _SEGMENTATION = "USLabelEfficientSeg.Segmentation"  # node reference from a curve to the result that it was fitted to
 
@@ -102,7 +103,8 @@ def _new_curve(segmentationNode: MrmlNode, volumeNode: MrmlNode, organ: str) -> 
     display.SetSelectedColor(colour)
     display.SetPointLabelsVisibility(False)
     display.SetPropertiesLabelVisibility(False)
-    display.SetGlyphScale(0.0)
+    display.SetGlyphScale(_GLYPH_SCALE)
+    display.SetLineThickness(_LINE_THICKNESS)
     display.SetFillVisibility(False)
     display.SetVisibility3D(False)
     return node

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -206,6 +207,12 @@ class ImageResults:
         showScan(volume_node)
         showOnly(node)
         return node
+
+    def bring(self, case: str) -> None:
+        """Add the segmentation node of a loaded image if it has a result that fits: a label may begin with it."""
+        if case in self._rows and not self.nodes(case):
+            with suppress(InputError):  # `show` tells what is wrong
+                imageResult(self._file(case), self._session.volumeNode(case), self._session.organs(), True)
 
     def report(self, job: Job, output: Path, pdf: bool = False) -> Steps:
         """Steps that write the report of all results (HTML), as the table shows them; returns its path, or the PDF's.

@@ -204,6 +204,7 @@ class StudySession:
             ours = {one: found for one, found in nodes.items() if found.GetAttribute(LOADED) is not None}
             for gone in self._images.makeRoom(self._study, ours, self.organs()):
                 self._shown.pop(gone, None)
+            self.imageResults.bring(case)
         return node
 
     def _placed(self, case: str, scan: Scan) -> MrmlNode:
