@@ -19,6 +19,12 @@ REFUSALS = [
     ),
     ("m: is not the model; restore it, or use --from-teacher.", "; restore it, or tick Start anew."),
     ("r.html: is not of this program; choose another name, or replace it with --overwrite.", "; choose another name."),
+    (
+        "a.png: does not say how large its pixels are; give its pixel size with --pixel-sizes TABLE.csv or "
+        "--pixel-size MM: without it a length means nothing.",
+        "; give its pixel size in step 1, as a table or in mm for all: without it a length means nothing.",
+    ),
+    ("a.dcm: x; give the right one with --pixel-size MM or --pixel-sizes TABLE.csv.", "in mm for all."),
     (str(as_input_error(MemoryError())), "choose the preset Quick or lower student.window in the expert settings"),
 ]
 

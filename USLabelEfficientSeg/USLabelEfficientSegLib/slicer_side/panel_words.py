@@ -19,6 +19,8 @@ _WORDS = (
         r"The Python package \1 is missing; press Install in the section Environment",
     ),
     (r" \(--organs\)", ""),
+    (r"with --pixel-sizes TABLE\.csv or --pixel-size MM", "in step 1, as a table or in mm for all"),
+    (r"with --pixel-size MM or --pixel-sizes TABLE\.csv", "in step 1, as a table or in mm for all"),
     (r" \(see uslabelseg [^)]*--help\)", ""),
 )
 
