@@ -26,7 +26,7 @@ def panel(host):
     slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(NAME)
 
 
-def wait(panel, host, seconds=120):
+def wait(panel, host, seconds=600):
     end = time.monotonic() + seconds
     while panel.runner.busy:
         assert time.monotonic() < end, "nothing happened"
@@ -94,7 +94,9 @@ def label_heads(panel, host, masks, count):
 def idle(panel, host):
     """Wait for a suggestion that is looked for aside as well."""
     wait(panel, host)
+    end = time.monotonic() + 600
     while panel.logic.aside.busy:
+        assert time.monotonic() < end, "nothing happened"
         host.process_events(0.01)
     host.process_events(0.1)
 
