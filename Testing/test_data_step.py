@@ -303,3 +303,19 @@ def test_a_study_that_a_script_makes_is_shown(panel, host, tmp_path):
     panel.logic.closeStudy()
     assert panel.logic.session is None
     assert Study.open(tmp_path / "study").summary()["volumes"] == 2
+
+
+@pytest.mark.parametrize("column", [1, 2])
+def test_a_click_on_a_row_of_a_study_that_was_just_left_does_nothing(panel, monkeypatch, column):
+    import qt
+
+    table = panel.data.organ_table
+    table.add()
+    before = names(panel)
+    monkeypatch.setattr(qt.QColorDialog, "getColor", lambda *_: pytest.fail("asked"))
+    monkeypatch.setattr(qt.QDialog, "exec_", lambda *_: pytest.fail("asked"))
+
+    table._on_clicked(len(before), column)
+    table._on_activated(len(before), column)
+
+    assert names(panel) == before

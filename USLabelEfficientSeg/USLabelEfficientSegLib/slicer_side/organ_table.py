@@ -86,28 +86,32 @@ class OrganTable:
             self._refused(reason)
 
     def _on_clicked(self, row: int, column: int) -> None:
-        if column == COLOUR:
+        if column == COLOUR and self._shows(row):
             self._choose_colour(row)
 
     def _on_activated(self, row: int, column: int) -> None:
         """A double click, or the Enter key."""
-        if column == TERMINOLOGY:
+        if column == TERMINOLOGY and self._shows(row):
             self._choose_terminology(row)
         elif column == NAME and not self._fixed:
             self._table.editItem(self._table.item(row, NAME))
+
+    def _shows(self, row: int) -> bool:
+        """Whether a row is of an organ of now: for a moment it may be of a study that was left."""
+        return row < len(self._organs())
 
     def _choose_colour(self, row: int) -> None:
         organs = self._organs()
         now = qt.QColor.fromRgbF(*organs[row].colour)
         colour = qt.QColorDialog.getColor(now, slicer.util.mainWindow(), organs[row].name)
-        if colour.isValid():
+        if colour.isValid() and organs == self._organs():  # not of another study that was opened meanwhile
             organs[row] = replace(organs[row], colour=(colour.redF(), colour.greenF(), colour.blueF()))
             self._changed(organs)
 
     def _choose_terminology(self, row: int) -> None:
         organs = self._organs()
         entry = choose_terminology(organs[row].terminology, organs[row].name)
-        if entry is None:
+        if entry is None or organs != self._organs():
             return
         organs[row] = replace(organs[row], terminology=entry)
         name, others = meaning_of(entry).lower(), [organ.name for organ in organs]
