@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from .command_line.interruption import stopped_by_signals
 from .disk.refusals import as_input_error
-from .errors import ExitCode
+from .errors import IN_PANEL, ExitCode
 from .text.display import printable
 
 BUG = 1
@@ -53,7 +53,7 @@ def _run(arguments: Sequence[str] | None) -> int:
             return int(app(arguments, prog_name="uslabelseg", standalone_mode=False) or 0)
     except USAGE_ERROR as error:
         context = getattr(error, "ctx", None)
-        hint = f" (see {context.command_path} --help)" if context else ""
+        hint = f" (see {context.command_path} --help)" if context and not os.environ.get(IN_PANEL) else ""
         return _refuse(f"{error.format_message().rstrip('.')}{hint}")
     except Abort:
         raise KeyboardInterrupt from None

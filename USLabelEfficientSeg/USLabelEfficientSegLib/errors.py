@@ -1,7 +1,11 @@
 """The exceptions that the library raises on purpose."""
 
+import os
 from enum import IntEnum
 from pathlib import Path
+
+# Set in the environment where the user has the panel's buttons instead of commands, and so in all its processes.
+IN_PANEL = "USLABELSEG_IN_PANEL"
 
 
 class ExitCode(IntEnum):
@@ -19,14 +23,15 @@ class InputError(ValueError):
     Args:
         subject: the file, folder, option or image the sentence is about.
         problem: what is wrong with it, as a clause that follows the subject.
-        remedy: what to do about it, as an imperative.
+        remedy: what to do about it, as an imperative; if it names an option or a command,
+        in_panel: is the remedy for the user of the panel, who has buttons instead.
     """
 
-    def __init__(self, subject: str | Path, problem: str, remedy: str) -> None:
+    def __init__(self, subject: str | Path, problem: str, remedy: str, *, in_panel: str | None = None) -> None:
         super().__init__(subject, problem, remedy)
         self.subject = subject
         self.problem = problem
-        self.remedy = remedy
+        self.remedy = in_panel if in_panel is not None and os.environ.get(IN_PANEL) else remedy
 
     def __str__(self) -> str:
         return f"{self.subject}: {self.problem}; {self.remedy}."

@@ -247,6 +247,6 @@ def test_without_a_label_there_is_no_telling(study, settings):
         if case.labels is not None:
             study.remove_labels(case.name)
 
-    with pytest.raises(InputError, match="--minutes: needs a labelled slice"):
+    with pytest.raises(InputError, match="minutes: needs a labelled slice"):
         train(study, changed(settings, {"minutes": 3}), CPU, until="teacher")
     assert not study.run_folder.exists()

@@ -130,7 +130,12 @@ def organs_named_in(files: Iterable[LabelFile]) -> list[str]:
         if most is not None and not _folded_names(file) <= _folded_names(most):
             of_file, of_most = (", ".join(one.segments.values()) for one in (file, most))
             problem = f"is of {of_file}, other segmentations of {of_most}"
-            raise InputError(file.path, problem, "take segmentations of the same organs, or name them with --organs")
+            raise InputError(
+                file.path,
+                problem,
+                "take segmentations of the same organs, or name them with --organs",
+                in_panel="take segmentations of the same organs",
+            )
     found = list(organs.values())
     nameless = next((file for file in files if not file.names), None)
     if nameless is not None:
@@ -144,7 +149,12 @@ def _check_numbers(nameless: LabelFile, named: Sequence[LabelFile], organs: Sequ
         if any(list(organs[label - 1 : label]) != [folded(name)] for label, name in file.segments.items()):
             numbers = ", ".join(f"{label} {name}" for label, name in sorted(file.segments.items()))
             problem = f"does not name its labels, and what their numbers mean is not clear from {file.path} ({numbers})"
-            raise InputError(nameless.path, problem, "tell the organs of label 1, 2, ... with --organs")
+            raise InputError(
+                nameless.path,
+                problem,
+                "tell the organs of label 1, 2, ... with --organs",
+                in_panel="name its segments as the organs",
+            )
 
 
 def _folded_names(file: LabelFile) -> set[str]:

@@ -81,7 +81,12 @@ def _check_version() -> None:
     """Earlier versions cannot write these objects: colours and character sets came with this one."""
     if tuple(map(int, highdicom.__version__.split(".")[:2])) < _OLDEST:
         problem = f"needs highdicom {'.'.join(map(str, _OLDEST))} or newer, not {highdicom.__version__}"
-        raise InputError("DICOM export", problem, "pip install --upgrade us-label-efficient-seg[dicom]")
+        raise InputError(
+            "DICOM export",
+            problem,
+            "pip install --upgrade us-label-efficient-seg[dicom]",
+            in_panel="press Update in the section Environment",
+        )
 
 
 def _file_content(dataset: Dataset) -> bytes:

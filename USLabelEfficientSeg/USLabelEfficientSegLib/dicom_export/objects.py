@@ -110,7 +110,12 @@ def _segment_numbers(label_map: LabelMap, rows: Sequence[AnyMeasurement]) -> NDA
     unknown = sorted(set(np.unique(label_map.voxels).tolist()) - {0} - {row.label for row in rows})
     if unknown:
         problem = f"holds the label {unknown[0]}, of which no organ is known"
-        raise InputError(label_map.name, problem, "name every organ (--organs), or remove that label")
+        raise InputError(
+            label_map.name,
+            problem,
+            "name every organ (--organs), or remove that label",
+            in_panel="name every organ, or remove that label",
+        )
     return numbers
 
 

@@ -44,4 +44,9 @@ def check_order(command: str, model: Path, images: Sequence[Path]) -> None:
     for path in images:
         if (other := kind_of(path)) in ("a study", "a model"):
             problem = f"is {kind or 'neither a study nor a model'}, and {path} is {other}: they are in the wrong order"
-            raise InputError(model, problem, f"write `uslabelseg {command} {path} {model} ...`")
+            raise InputError(
+                model,
+                problem,
+                f"write `uslabelseg {command} {path} {model} ...`",
+                in_panel="give the model in place of the image",
+            )

@@ -93,7 +93,9 @@ class Outputs:
             return
         if not self._overwrite and not is_own(place):
             problem = "exists already, and was not written by this program or was edited since"
-            raise InputError(path, problem, "choose another name, or replace it with --overwrite")
+            raise InputError(
+                path, problem, "choose another name, or replace it with --overwrite", in_panel="choose another name"
+            )
         if path not in self.replaced:
             self.replaced.append(path)
 

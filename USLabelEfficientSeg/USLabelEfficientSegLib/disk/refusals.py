@@ -22,6 +22,10 @@ _OUT_OF_MEMORY = (
     "lower student.window, student.batch_size or working_grid.max_voxels with --set, or use --device cpu if it was the "
     "memory of a GPU"
 )
+_OUT_OF_MEMORY_IN_PANEL = (
+    "close other programs, choose the preset Quick or lower student.window in the expert settings, or choose the "
+    "processor if it was the memory of a graphics card"
+)
 
 
 def as_input_error(error: BaseException) -> InputError | None:
@@ -35,5 +39,7 @@ def as_input_error(error: BaseException) -> InputError | None:
         return InputError(error.object, "is no text in UTF-8", "rename the file")
     if isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error):
         # In the words of CUDA, MPS and the CPU: torch has a class for one of them only.
-        return InputError("memory", "is not enough for these settings", _OUT_OF_MEMORY)
+        return InputError(
+            "memory", "is not enough for these settings", _OUT_OF_MEMORY, in_panel=_OUT_OF_MEMORY_IN_PANEL
+        )
     return None

@@ -21,7 +21,7 @@ from .file_formats.header import understood
 from .file_formats.segmentation import fitted, image_grid, merged, segments_of
 from .file_formats.voxel_data import TimePoint, read_time_points
 from .file_formats.writing import write_image
-from .formats import PLANAR_REMEDY, READ_FORMATS, check_format
+from .formats import PLANAR_IN_PANEL, PLANAR_REMEDY, READ_FORMATS, check_format
 from .geometry import Geometry
 from .scan import LabelMap, Scan, as_volume
 from .vendors import Vendor, passed_over, vendors_among
@@ -228,7 +228,7 @@ def _without_images(
     for path, vendor in vendors.items():
         return vendor.refusal(path)
     if not pictures and any(suffix_of(entry) in PICTURE_SUFFIXES for entry in everything):
-        return InputError(folder, "holds no volumes, only 2-D images", PLANAR_REMEDY)
+        return InputError(folder, "holds no volumes, only 2-D images", PLANAR_REMEDY, in_panel=PLANAR_IN_PANEL)
     formats = f"PNG, JPEG, BMP, TIFF, {READ_FORMATS}" if pictures else READ_FORMATS
     return InputError(folder, "holds no images", f"put {formats} files into it")
 

@@ -9,6 +9,7 @@ from .vendors import vendor_of
 
 READ_FORMATS = "NRRD, NIfTI, MetaImage, GIPL or DICOM"
 PLANAR_REMEDY = "give 3-D volumes, or make a study of 2-D images alone (study create --dimension 2)"
+PLANAR_IN_PANEL = "give 3-D volumes, or make a study of 2-D images alone"
 
 
 def check_format(path: Path, suffixes: tuple[str, ...]) -> None:
@@ -23,5 +24,5 @@ def check_format(path: Path, suffixes: tuple[str, ...]) -> None:
     if format_of(path) in suffixes:
         return
     if format_of(path) in PICTURE_SUFFIXES:
-        raise InputError(path, "is a 2-D image", PLANAR_REMEDY)
+        raise InputError(path, "is a 2-D image", PLANAR_REMEDY, in_panel=PLANAR_IN_PANEL)
     raise InputError(path, "is not of a format that can be read", f"convert it to {READ_FORMATS}")

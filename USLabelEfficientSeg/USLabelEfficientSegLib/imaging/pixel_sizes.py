@@ -56,6 +56,8 @@ class PixelSizes:
                     f"does not say how large its pixels are{where}",
                     "give its pixel size with --pixel-sizes TABLE.csv or --pixel-size MM: without it a length means "
                     "nothing",
+                    in_panel="give its pixel size in step 1, as a table or in mm for all: without it a length means "
+                    "nothing",
                 )
             return told or (self.otherwise or math.nan,) * 2
         if told is not None and not _agree(own, told):
@@ -75,7 +77,9 @@ class PixelSizes:
         told = self.table.get(image_name(path))
         if told is None and self.otherwise is None:
             remedy = "give the right one with --pixel-size MM or --pixel-sizes TABLE.csv"
-            raise InputError(path, contradiction, remedy)
+            raise InputError(
+                path, contradiction, remedy, in_panel="give the right one in step 1, as a table or in mm for all"
+            )
         return told or (self.otherwise or math.nan,) * 2
 
 

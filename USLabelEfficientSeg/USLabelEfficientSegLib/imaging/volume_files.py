@@ -9,7 +9,7 @@ from .file_formats import gipl, metaimage, nifti, nrrd
 from .file_formats.header import Header, understood
 from .file_formats.segmentation import segments_of
 from .file_formats.voxel_data import TimePoint, read_time_points
-from .formats import PLANAR_REMEDY, READ_FORMATS, check_format
+from .formats import PLANAR_IN_PANEL, PLANAR_REMEDY, READ_FORMATS, check_format
 from .geometry import Geometry
 
 _READERS = {
@@ -69,7 +69,7 @@ def read_volumes(header: Header) -> list[TimePoint]:
         OSError: the file cannot be opened.
     """
     if header.dimension < 3:
-        raise InputError(header.path, "is a 2-D image", PLANAR_REMEDY)
+        raise InputError(header.path, "is a 2-D image", PLANAR_REMEDY, in_panel=PLANAR_IN_PANEL)
     return read_time_points(header)
 
 

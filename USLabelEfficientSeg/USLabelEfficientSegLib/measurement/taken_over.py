@@ -106,7 +106,12 @@ def check_model(records: Iterable[Record | None], model_sha256: str, study: Path
     ]
     if None not in makers and model_sha256 not in makers:
         problem = "is not the study whose model has made these segmentations"
-        raise InputError(study, problem, "give --study the study that they were segmented with, or leave it out")
+        raise InputError(
+            study,
+            problem,
+            "give --study the study that they were segmented with, or leave it out",
+            in_panel="open the study that they were segmented with",
+        )
 
 
 def is_edited(row: Measurement) -> bool:

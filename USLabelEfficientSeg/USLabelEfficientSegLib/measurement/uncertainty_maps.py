@@ -12,7 +12,7 @@ from ..segmentation.segments import UNCERTAINTY_SUFFIX
 from .record import record_of
 from .segmentation_files import probability_file
 
-_REMEDY = "remove it, or segment the image again with --uncertainty"
+_REMEDY = "remove it, or segment the image again with its uncertainty"
 
 
 def read_uncertainty(segmentation: Path, label_map: LabelMap) -> NDArray[np.floating] | None:

@@ -60,14 +60,24 @@ class EarlierPair:
         problem = "is not what the training continues from"
         sha256, recorded = sha256_of(path), read_continued_from(study)
         if recorded is not None and not _has_news(study) and sha256 != recorded["sha256"]:
-            raise InputError(path, problem, "restore it, or use --restart")
+            raise InputError(
+                path,
+                problem,
+                "restore it, or use --restart",
+                in_panel="restore it, or train it anew with another preset",
+            )
         model = ImageModel.load(path)
         width = settings.transformer_width if settings.partner == "swin-unet" else None
         networks = NetworkPair(len(model.organs) + 1, width)
         load_modules(pair_path, {"averages": networks})
         deployed = model.network.state_dict()
         if not all(torch.equal(tensor, deployed[name]) for name, tensor in networks.unext.state_dict().items()):
-            raise InputError(pair_path, problem, "restore it, or use --restart")
+            raise InputError(
+                pair_path,
+                problem,
+                "restore it, or use --restart",
+                in_panel="restore it, or train it anew with another preset",
+            )
         return cls(networks, sha256, model.provenance)
 
 

@@ -55,7 +55,10 @@ class EarlierModel:
         sha256, recorded = sha256_of(path), read_continued_from(study)
         if recorded is not None and not (labels_changed(study) or images_added(study)) and sha256 != recorded["sha256"]:
             raise InputError(
-                path, "is not the model that the training continues from", "restore it, or use --from-teacher"
+                path,
+                "is not the model that the training continues from",
+                "restore it, or use --from-teacher",
+                in_panel="restore it, or tick Start anew",
             )
         return cls(SegmentationModel.load(path), sha256)
 

@@ -93,10 +93,12 @@ def check_trainable(study: Study, settings: Settings) -> None:
         raise InputError(study.folder, "is a study of volumes", "train it as such")
     if settings.method != METHOD:
         problem = f"learns from volumes, and {study.folder} is a study of 2-D images"
-        raise InputError(f"method {settings.method}", problem, f"choose --method {METHOD}")
+        raise InputError(
+            f"method {settings.method}", problem, f"choose --method {METHOD}", in_panel="choose the method IDL"
+        )
     if settings.minutes is not None:
         problem = f"is for volumes, and {study.folder} is a study of 2-D images"
-        raise InputError("--minutes", problem, "set divergence.steps instead")
+        raise InputError("A time in minutes", problem, "set divergence.steps instead")
     if all(case.labels is None for case in study.cases):
         raise InputError(study.folder, "has no labelled image", "make the study with labels of some images")
 

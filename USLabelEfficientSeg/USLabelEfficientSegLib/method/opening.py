@@ -57,7 +57,8 @@ def opened(
             run = aligned(run)
         if run.learnt.model is not None and until is Stage.SLICE_HEAD:
             remedy = "choose another stage or --from-teacher"
-            raise InputError(f"stage {until.option}", "is no part of a training that continues from a model", remedy)
+            problem = "is no part of a training that continues from a model"
+            raise InputError(f"stage {until.option}", problem, remedy, in_panel="tick Start anew")
         yield run
 
 
@@ -65,16 +66,26 @@ def check_trainable(study: Study, settings: Settings, until: Stage) -> None:
     """Refuse what the method cannot train. Raises `InputError`."""
     teacher = SLICE_TEACHERS[settings.method]
     if study.dimension == 2:
-        raise InputError(study.folder, "is a study of 2-D images", "train it with `uslabelseg train`")
+        raise InputError(
+            study.folder,
+            "is a study of 2-D images",
+            "train it with `uslabelseg train`",
+            in_panel="open it in step 1 and train it",
+        )
     if until not in (*teacher.stages, Stage.PSEUDO_LABELS, Stage.STUDENT):
         raise InputError(f"stage {until.option}", f"is no part of the method {settings.method}", "choose another stage")
     if settings.minutes is not None and not labelled_slices(study):
         raise InputError(
-            "--minutes", "needs a labelled slice to know what is to be learnt", "label one or leave it out"
+            "A training of given minutes", "needs a labelled slice to know what is to be learnt", "label one"
         )
     if until not in teacher.without_labels and not labelled_slices(study):
         instead = ", or train the teacher alone with --stage teacher" if teacher.without_labels else ""
-        raise InputError(study.folder, "has no labelled slice", f"label a slice of a volume{instead}")
+        raise InputError(
+            study.folder,
+            "has no labelled slice",
+            f"label a slice of a volume{instead}",
+            in_panel="label a slice of a volume",
+        )
 
 
 def batch_sizes(settings: Settings, until: Stage) -> dict[str, int]:

@@ -289,4 +289,6 @@ def _stored(path: Path) -> TimePlan | None:
     except FileNotFoundError:
         return None
     except (ValueError, OSError) as error:
-        raise InputError(path, "is damaged", "use --restart to train anew") from error
+        raise InputError(
+            path, "is damaged", "use --restart to train anew", in_panel="train it anew with another preset"
+        ) from error

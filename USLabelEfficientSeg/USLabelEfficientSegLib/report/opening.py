@@ -54,7 +54,12 @@ def open_report(
         return content_of_study(source, where, visits=visits, show_names=show_names, failures=failures)
     if images is None:
         problem = "is no study, and of segmentations the images are needed, too"
-        raise InputError(source, problem, "give the folder of a study, or that of the images with --images")
+        raise InputError(
+            source,
+            problem,
+            "give the folder of a study, or that of the images with --images",
+            in_panel="open its study first",
+        )
     return content_of_files(
         source,
         images,

@@ -42,11 +42,15 @@ def load_model(path: Path, *, first: bool = False) -> TrainedModel:
         warnings.warn(Notice(file, "is the first model of a training that has not ended; it is used"), stacklevel=2)
     if not file.exists():
         problem = "is not trained to the end yet"
-        raise InputError(study.folder, problem, f"train it with `uslabelseg train {study.folder}`")
+        raise InputError(
+            study.folder, problem, f"train it with `uslabelseg train {study.folder}`", in_panel="train it first"
+        )
     model = _load(file)
     if model.organs != study.organs:
         problem = f"was trained for {', '.join(model.organs)}, but the study is of {', '.join(study.organs)}"
-        raise InputError(file, problem, "train the study with --restart")
+        raise InputError(
+            file, problem, "train the study with --restart", in_panel="train the study anew with another preset"
+        )
     return model
 
 

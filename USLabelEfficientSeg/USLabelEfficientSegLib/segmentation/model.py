@@ -167,7 +167,9 @@ class SegmentationModel:
                 raise InputError(path, "was made by a newer version of this program", "update the program")
             if model["design"]["network"] == _FORMER_NETWORK:
                 problem = "was made by an earlier version of this program"
-                raise InputError(path, problem, "train its study with --restart")
+                raise InputError(
+                    path, problem, "train its study with --restart", in_panel="train its study anew with another preset"
+                )
             description = ModelDescription.model_validate(model)
             prior = _prior(tensors[_PRIOR], description) if _PRIOR in tensors else None
             votes = description.trained + int(prior is not None)

@@ -27,7 +27,7 @@ from typing import Any, TextIO
 from ..errors import InputError
 
 PROTOCOL = 1
-_REMEDY = "send a line of JSON as in the documentation of `uslabelseg serve`"
+_REMEDY = "send a line of JSON as in the documentation of the command serve"
 
 
 @dataclass(frozen=True)

@@ -178,6 +178,13 @@ def sentence_of(error: Exception) -> str:
         return str(refusal)
     traceback.print_exception(error)
     if isinstance(error, ModuleNotFoundError) and error.name:
-        return str(InputError(f"Python package {error.name}", "is missing", "install it"))
+        return str(
+            InputError(
+                f"The Python package {error.name}",
+                "is missing",
+                "install it",
+                in_panel="press Install in the section Environment",
+            )
+        )
     reason = f"{type(error).__name__}: {error}".partition("\n")[0].rstrip(".")
     return str(InputError("calculation", f"failed by a fault of the program ({reason})", "report it with the log"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import qt
 from slicer.i18n import tr as _
 
 from ..disk.study_layout import MANIFEST_NAME
-from ..errors import InputError
+from ..errors import IN_PANEL, InputError
 from .agreement_section import AgreementSection
 from .data_section import DataSection
 from .dependencies import missingRequirements
@@ -43,6 +44,7 @@ class Panel:
     """
 
     def __init__(self, ui: Any, environment: Any, logic: Any) -> None:
+        os.environ[IN_PANEL] = "1"  # errors tell what its user can do
         self.ui = ui
         self.logic = logic
         self.parameters: Any = None

@@ -17,7 +17,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .panel_words import in_panel_words
 from .worker import LIBRARY_COMMAND, SECONDS_TO_SAVE, Outcome, Progress, end_by_force, explanation, launched
 
 _TRIES = 2  # of a request during which the worker ends
@@ -94,7 +93,7 @@ class Asked:
         elif "record" in answer:
             self._records.append(answer["record"])
         elif answer["end"] == "failed":
-            self.end(Outcome("failed", in_panel_words(answer["sentence"])))
+            self.end(Outcome("failed", answer["sentence"]))
         else:
             self.result = answer.get("result", {})
             self.end(Outcome(answer["end"]))

@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ..errors import ExitCode, InputError
+from ..errors import IN_PANEL, ExitCode, InputError
 from .other_python import chosen_python, environment_of, slicers_python
-from .panel_words import in_panel_words
 
 SECONDS_TO_SAVE = 1.4  # between the request to stop and the end by force
 ERROR_PREFIX = "uslabelseg: error: "
-_PROGRESS = {"USLABELSEG_PROGRESS": "json"}  # tell it in lines that a program can read
+# Progress in lines that a program can read, and remedies for a user who has buttons.
+_FOR_THE_PANEL = {"USLABELSEG_PROGRESS": "json", IN_PANEL: "1"}
 _KILLED = (-9, 137)
 _LAUNCHER_OF_A_KILLED_CHILD = "exit abnormally"  # PythonSlicer's last line; its own exit code is 1 then
 LIBRARY_COMMAND = "USLabelEfficientSegLib.cli"
@@ -204,7 +204,7 @@ def launched(
                 stdin=subprocess.DEVNULL if answers is None else subprocess.PIPE,
                 stdout=output if answers is None else files.enter_context(answers.open("wb")),
                 stderr=subprocess.STDOUT if answers is None else output,
-                env=environment_of(python, {**_PROGRESS, **(environment or {})}),
+                env=environment_of(python, {**_FOR_THE_PANEL, **(environment or {})}),
                 **_process_group(),
             )
     except OSError as error:
@@ -222,7 +222,7 @@ def explanation(code: int | None, text: str, log: Path) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     refused = [line.removeprefix(ERROR_PREFIX) for line in lines if line.startswith(ERROR_PREFIX)]
     if code in (ExitCode.BAD_INPUT, None) and refused:
-        return in_panel_words(refused[-1])
+        return refused[-1]
     last = lines[-1] if lines else "no message"
     if last.startswith("ModuleNotFoundError"):
         package = last.rpartition("'")[0].rpartition("'")[2]

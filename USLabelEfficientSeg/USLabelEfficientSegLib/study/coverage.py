@@ -67,7 +67,12 @@ def check_every_organ_is_shown(study: Study) -> None:
     if organs := unseen_organs(study):
         of = study.words.slice
         problem = f"has no labelled {of} that shows {' or '.join(organs)}"
-        raise InputError(study.folder, problem, f"label a {of} that does, or make the study without it (--organs)")
+        raise InputError(
+            study.folder,
+            problem,
+            f"label a {of} that does, or make the study without it (--organs)",
+            in_panel=f"label a {of} that does, or make a study without it",
+        )
 
 
 def counted_slices(places: Iterable[tuple[int, int]], shape: Sequence[int], slice_axis: int) -> float:

@@ -41,7 +41,10 @@ def start_run(study: Study, settings: Settings, device: str, continued_from: Map
         difference = _difference(stored, settings)
         if difference:
             raise InputError(
-                study.folder, f"is trained with other settings ({difference})", "use --restart to train anew"
+                study.folder,
+                f"is trained with other settings ({difference})",
+                "use --restart to train anew",
+                in_panel="train it anew with another preset",
             )
     record = {
         "settings": settings.model_dump(mode="json"),
@@ -141,7 +144,9 @@ def _read(
     try:
         record = _Record.model_validate(read_json(path))
     except (ValueError, OSError) as error:
-        raise InputError(path, "is damaged", "train anew with --restart and a --preset") from error
+        raise InputError(
+            path, "is damaged", "train anew with --restart and a --preset", in_panel="train it anew with another preset"
+        ) from error
     earlier = None if record.continued_from is None else record.continued_from.model_dump()
     starts = [start.model_dump() for start in record.starts]
     return parse_settings(path, record.settings), starts, record.data.labels, record.data.images, earlier

@@ -163,7 +163,12 @@ class _Meter:
 
 
 def _diverged(stage: str, problem: str) -> InputError:
-    return InputError(f"stage {stage}", problem, "lower its learning rate and train it again with --restart")
+    return InputError(
+        f"stage {stage}",
+        problem,
+        "lower its learning rate and train it again with --restart",
+        in_panel="lower its learning rate in the expert settings, and train it anew with another preset",
+    )
 
 
 def _save(path: Path, identity: Mapping[str, Any], state: TrainingState, step: int) -> None:
@@ -203,6 +208,7 @@ def _resume(path: Path, identity: Mapping[str, Any], state: TrainingState) -> in
                 path,
                 f"was trained with other {_difference(key, metadata.get(key), value)}",
                 "use --restart to train it anew",
+                in_panel="train it anew with another preset",
             )
     _load_modules(path, tensors, state.modules)
     optimizer = {
@@ -232,5 +238,10 @@ def _load_modules(path: Path, tensors: Mapping[str, Tensor], modules: Mapping[st
         found = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
         expected = {key: value.shape for key, value in module.state_dict().items()}
         if {key: value.shape for key, value in found.items()} != expected:
-            raise InputError(path, f"holds no weights that fit the network '{name}'", "use --restart to train it anew")
+            raise InputError(
+                path,
+                f"holds no weights that fit the network '{name}'",
+                "use --restart to train it anew",
+                in_panel="train it anew with another preset",
+            )
         module.load_state_dict(found)

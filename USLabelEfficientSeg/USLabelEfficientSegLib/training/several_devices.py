@@ -68,7 +68,12 @@ def check_devices(device: torch.device, count: int, batch_sizes: Mapping[str, in
             raise InputError(f"{name} {size}", f"cannot be shared equally by {count} devices", remedy)
     if importlib.util.find_spec(PACKAGE) is None:
         problem = "needs the Python package lightning-fabric, which is not installed"
-        raise InputError(f"--devices {count}", problem, "install it with `pip install lightning-fabric`")
+        raise InputError(
+            f"--devices {count}",
+            problem,
+            "install it with `pip install lightning-fabric`",
+            in_panel="choose one device",
+        )
 
 
 def device_name(device: torch.device, count: int) -> str:
