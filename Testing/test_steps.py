@@ -1,11 +1,13 @@
 """The frame of the panel in the host: four steps that open one after the other, each from a .ui file of its own."""
 
+import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 from random_studies import make_study
 from random_user import MODULE, NAME
 
+ROOT = MODULE.parents[1]
 STEPS = ("dataStep", "labelStep", "trainStep", "resultsStep")
 
 
@@ -94,3 +96,12 @@ def test_all_parameters_with_a_widget_are_bound_across_the_files(panel, host):
     parameters.show3D = False
     host.process_events(0.05)
     assert not ui.show3DCheckBox.checked
+
+
+def test_the_help_leads_to_the_tutorial_in_the_repository(panel):
+    import slicer
+
+    homepage = re.search(r'set\(EXTENSION_HOMEPAGE "([^"]+)"\)', (ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))
+    (link,) = re.findall(r'href="([^"]+)"', slicer.modules.USLabelEfficientSegInstance.parent.helpText)
+    assert homepage is not None and link.startswith(homepage[1])
+    assert (ROOT / link.partition("/blob/main/")[2]).is_file()

@@ -21,6 +21,8 @@ from slicer.util import VTKObservationMixin
 
 from USLabelEfficientSegLib.slicer_side.logic import USLabelEfficientSegLogic
 
+TUTORIAL = "https://github.com/us-label-efficient-seg/SlicerUSLabelEfficientSeg/blob/main/docs/tutorial.md"
+
 
 class USLabelEfficientSeg(ScriptedLoadableModule):
     """What Slicer shows of the module in its menus and help."""
@@ -30,11 +32,12 @@ class USLabelEfficientSeg(ScriptedLoadableModule):
         parent.title = _("US Label-Efficient Segmentation")
         parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
         parent.dependencies = ["SegmentEditor", "Segmentations", "Volumes"]
-        parent.contributors = ["The US Label-Efficient Segmentation authors"]
+        parent.contributors = ["US Label-Efficient Segmentation contributors"]
         parent.helpText = _(
             "Finds organs in 3-D ultrasound and measures their volume, after learning from a handful of slices that "
             "you label. Work through the steps from top to bottom. Research use only: this is not a medical device."
         )
+        parent.helpText += f'<p><a href="{TUTORIAL}">{_("Tutorial and documentation")}</a></p>'
         parent.acknowledgementText = _(
             "Method: Zhang, Qin, Zhu, Ban, Anthony: Learning 3-D Ultrasound Segmentation under Extreme Label "
             "Deficiency, Ultrasound in Medicine and Biology 2026."

@@ -311,5 +311,6 @@ def _read_time_points(path: Path, most: int | None = None) -> list[TimePoint]:
 def _check_times(path: Path, times: int, most: int | None) -> None:
     if most is not None and times > most:
         problem = f"holds {times} volumes over time (4-D)"
-        remedy = "save the time point of interest as a file of its own (uslabelseg split, Slicer's Sequences)"
-        raise InputError(path, problem, remedy)
+        remedy = "save the time point of interest as a file of its own"
+        where = "uslabelseg split, Slicer's Sequences"
+        raise InputError(path, problem, f"{remedy} ({where})", in_panel=f"{remedy} in Slicer's module Sequences")

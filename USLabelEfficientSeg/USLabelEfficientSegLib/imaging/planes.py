@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..text.slices import slice_words, slices_words
+
 PLANES = ("sagittal", "coronal", "axial")
 _AXES = ("axis i", "axis j", "axis k")
 _PLAIN = 0.1  # difference of cosines, about 4 degrees from the middle between two planes
@@ -42,16 +44,12 @@ def slice_name(direction: ArrayLike, axis: int, index: int, count: int) -> str:
         index: of the slice, from 0.
         count: slices along the axis.
     """
-    return f"{plane_name(direction, axis)}, slice {index + 1} of {count}"
+    return slice_words(plane_name(direction, axis), index, count)
 
 
 def slices_name(direction: ArrayLike, axis: int, indices: Sequence[int], count: int) -> str:
     """Several slices across one axis in words, for example "axial, slices 3, 12 of 48"; as `slice_name` for one."""
-    if len(indices) == 1:
-        return slice_name(direction, axis, indices[0], count)
-    listed = ", ".join(str(index + 1) for index in sorted(indices))
-    numbers = f"all {count} slices" if len(indices) == count else f"slices {listed} of {count}"
-    return f"{plane_name(direction, axis)}, {numbers}"
+    return slices_words(plane_name(direction, axis), indices, count)
 
 
 def _normals(axes: NDArray[np.float64]) -> NDArray[np.float64]:

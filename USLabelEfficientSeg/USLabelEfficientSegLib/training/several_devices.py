@@ -61,11 +61,13 @@ def check_devices(device: torch.device, count: int, batch_sizes: Mapping[str, in
     there = {"cuda": torch.cuda.device_count(), "cpu": os.cpu_count() or 1}.get(device.type, 1)
     if count > there:
         remedy = f"choose 1 to {there}" if there > 1 else "leave it out"
-        raise InputError(f"--devices {count}", f"is more than the {there} of kind {device.type} here", remedy)
+        problem = f"is more than the {there} of kind {device.type} here"
+        raise InputError(f"--devices {count}", problem, remedy, in_panel=remedy)
     for name, size in batch_sizes.items():
         if size % count:
             remedy = f"give e.g. --set {name}={count * -(-size // count)}"
-            raise InputError(f"{name} {size}", f"cannot be shared equally by {count} devices", remedy)
+            problem = f"cannot be shared equally by {count} devices"
+            raise InputError(f"{name} {size}", problem, remedy, in_panel="choose one device")
     if importlib.util.find_spec(PACKAGE) is None:
         problem = "needs the Python package lightning-fabric, which is not installed"
         raise InputError(

@@ -54,8 +54,8 @@ def placements(dataset: Dataset, file: Path) -> list[Placement]:
             found = [(position, orientation)]
         else:
             problem = "does not say where its slice lies (no Image Position and Orientation)"
-            remedy = "export the volume as Enhanced US Volume, NRRD or NIfTI, or study 2-D images alone (--dimension 2)"
-            raise InputError(file, problem, remedy)
+            export = "export the volume as Enhanced US Volume, NRRD or NIfTI"
+            raise InputError(file, problem, f"{export}, or study 2-D images alone (--dimension 2)", in_panel=export)
     return [_placement(position, orientation) for position, orientation in found]
 
 

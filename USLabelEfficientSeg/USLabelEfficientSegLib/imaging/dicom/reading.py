@@ -69,8 +69,8 @@ def _volumes(path: Path, labels: bool, vendors: dict[Path, HiddenVolume]) -> lis
     if not planes:
         raise InputError(path, "holds no DICOM image", "give a DICOM image or the folder of a series")
     if len(planes) == 1:
-        remedy = "give the folder with all slices of the series, or make a study of 2-D images (--dimension 2)"
-        raise InputError(path, "is a single 2-D frame", remedy)
+        remedy = "give the folder with all slices of the series, or make a study of 2-D images"
+        raise InputError(path, "is a single 2-D frame", f"{remedy} (--dimension 2)", in_panel=remedy)
     volumes = stack(planes, path)
     for file, dataset in headers:
         with readable(file):
