@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-BEATEN = 0.15  # a candidate with a smaller share of the votes is not used
+BEATEN = 0.25  # a candidate with a smaller share of the votes is not used
 # Share of the 2-D networks where one volume shows organs: it cannot tell where others have them, but where it has them
 # itself.
 ONE_OF_SEVERAL, ONLY_VOLUME = 1.0, 0.5
