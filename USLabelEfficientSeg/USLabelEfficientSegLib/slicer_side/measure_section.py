@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +47,8 @@ class MeasureSection(Section):
         self._cards = OrganCards(ui.cardsContainer)
         self._uncertainty = UncertaintyView()
         self._rows: list[AnyRow] = []
+        self._stamp: Any = None  # of the table node when its rows were read
+        self._largest: dict[str, float] = {}  # for each organ where the bars of its cards end
         self._case = ""  # that the cards are about
         self._fitted_width = 0  # of the table when its rows were made as high as their words need
         self._make_table()
@@ -70,11 +71,11 @@ class MeasureSection(Section):
     def refresh(self) -> None:
         """Show cards and table, and what can be done with them."""
         ui = self.ui
-        rows = rows_of(self.panel.parameters.volumesTable)
+        rows = self._rows_now()
         ui.resultsHelp.visible = not rows
         for widget in (ui.volumesTable, ui.uncertaintyRow):
             widget.visible = bool(rows)
-        if list(rows) != self._rows:
+        if rows is not self._rows:
             self._fill(rows)
             self.panel.refresh_soon()  # the table has its width only when it is shown
         elif ui.volumesTable.width != self._fitted_width:
@@ -113,10 +114,22 @@ class MeasureSection(Section):
         header.setSectionResizeMode(1, qt.QHeaderView.Stretch)
         table.setWordWrap(True)
 
-    def _fill(self, rows: Sequence[AnyRow]) -> None:
+    def _rows_now(self) -> list[AnyRow]:
+        """The rows of the table node, the same list for as long as it is not changed."""
+        table = self.panel.parameters.volumesTable
+        stamp = None if table is None else (table.GetID(), table.GetMTime(), table.GetTable().GetMTime())
+        if stamp == self._stamp:
+            return self._rows
+        self._stamp = stamp
+        return list(rows_of(table))
+
+    def _fill(self, rows: list[AnyRow]) -> None:
         """Fill the table, as high as its rows, and keep the case that is looked at."""
         table = self.ui.volumesTable
-        self._rows = list(rows)
+        self._rows, self._largest = rows, {}
+        for row in rows:
+            end = row.value if row.interval is None else max(row.interval[1], row.value)
+            self._largest[row.organ] = max(self._largest.get(row.organ, 0.0), end)
         unit = unit_of(rows)
         table.setHorizontalHeaderLabels(headings(unit))
         fill_table(table, [row.cells(unit) for row in rows])
@@ -142,14 +155,10 @@ class MeasureSection(Section):
 
     def _show_cards(self) -> None:
         """The organs of the case that is looked at."""
-        largest: dict[str, float] = {}
-        for row in self._rows:
-            end = row.value if row.interval is None else max(row.interval[1], row.value)
-            largest[row.organ] = max(largest.get(row.organ, 0.0), end)
         own = [row for row in self._rows if row.case == self._case]
         tell(self.ui.cardsCaption, own[0].scan if own else "")
         self.ui.cardsCaption.visible = bool(own)
-        self._cards.show(own, self._unit(), largest, self._colours())
+        self._cards.show(own, self._unit(), self._largest, self._colours())
 
     def _unit(self) -> VolumeUnit:
         return unit_of(self._rows)
