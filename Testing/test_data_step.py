@@ -69,6 +69,12 @@ def test_an_organ_is_named_by_f2(panel, host):
     assert names(panel) == ["kidney"]
 
 
+def test_the_colour_of_a_chosen_organ_stays_in_sight(panel, host):
+    table = panel.ui.organTable
+    table.setCurrentCell(0, 0)
+    assert [item.column() for item in table.selectedItems()] == [0, 2]
+
+
 def test_a_new_organ_is_named_at_once(panel, host):
     panel.ui.addOrganButton.click()
     type_text("cyst", panel.ui.organTable)

@@ -159,4 +159,5 @@ def _show_colour(item: Any, colour: tuple[float, float, float]) -> None:
     wanted = qt.QColor.fromRgbF(*colour)
     if item.background().color() != wanted:
         item.setBackground(qt.QBrush(wanted))
+        item.setFlags(qt.Qt.ItemIsEnabled)  # not selectable: a selection would hide the colour
         item.setToolTip(_("Click to choose another colour."))
