@@ -1,7 +1,7 @@
 """Take the screenshots of the Slicer module: the real panel and real slice views, outside Slicer.
 
-The module is driven by clicks through a whole study on simulated volumes, from loading them to reopening the saved
-scene; what a user would paint is copied from the simulator's true labels. Pictures go to `Resources/Screenshots`.
+The module is driven by clicks through a whole study on simulated volumes, from loading them to correcting what the
+model finds; what a user would paint is copied from the simulator's true labels. Pictures go to `Resources/Screenshots`.
 Needs the extra `test`; takes some minutes.
 Run as `python docs/figures/slicer_screenshots.py` with the library installed.
 """
@@ -221,29 +221,13 @@ def correct(tour: Tour) -> None:
     tour.click("trainButton")
 
 
-def reopen(tour: Tour) -> None:
-    """Save the scene; open it, and then the module, as in a Slicer that was just started."""
-    slicer.util.saveScene("prostate.mrb")
-    host.close_module(MODULE)
-    host.clear_scene()
-    slicer.util.loadScene("prostate.mrb")
-    tour = Tour()
-    tour.ui.labelTable.selectRow(0)
-    labelled = tour.panel.session.labelling("simulated_0000").items()[-1]
-    volume_node = slicer.util.getNode("simulated_0000")
-    tour.show(volume_node, at_slice(volume_node, labelled.axis, labelled.index))
-    tour.picture("reopened-labels", "label")
-    click_row(tour)
-    tour.picture("reopened", "data", "results")
-
-
 def main() -> None:
     """Click through a study and take the pictures."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     tour = Tour()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)  # pictures show the name of the study, not where this computer keeps it
-        for step in (opened, data, labels, train, results, correct, reopen):
+        for step in (opened, data, labels, train, results, correct):
             step(tour)
         os.chdir(ROOT)
 
