@@ -12,8 +12,8 @@ def open_large_study(folder: Path, volumes: int) -> Any:
     """The module's widget with a study of many volumes: all loaded and segmented, slices of every tenth labelled."""
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.study_nodes import CASE, RESULT, STUDY, attach
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import nodeFromVoxels
+    from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import CASE, RESULT, STUDY, attach
+    from USLabelEfficientSegLib.slicer_side.nodes.volume_nodes import nodeFromVoxels
 
     study = make_large_study(folder / "study", volumes)
     created = study.summary()["created"]

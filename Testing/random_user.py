@@ -192,7 +192,7 @@ class RandomUser:
         import slicer
 
         from USLabelEfficientSegLib.imaging.simulator import simulate_volume
-        from USLabelEfficientSegLib.slicer_side.volume_nodes import nodeFromVoxels
+        from USLabelEfficientSegLib.slicer_side.nodes.volume_nodes import nodeFromVoxels
 
         if slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") < MOST_NODES:
             case = simulate_volume(self.random.randrange(5), shape=(20, 18, 16), spacing=(4.0, 4.0, 4.0))

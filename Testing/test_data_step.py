@@ -118,7 +118,7 @@ def choose_in_dialog(organ, accept=True):
     import slicer
     from slicer_host.terminology_selector import choose
 
-    from USLabelEfficientSegLib.slicer_side.terminology import terminology_of
+    from USLabelEfficientSegLib.slicer_side.nodes.terminology import terminology_of
 
     def act():
         (dialog,) = [w for w in QtWidgets.QApplication.topLevelWidgets() if type(w) is qt.QDialog and w.isVisible()]
@@ -214,7 +214,7 @@ def test_closing_the_scene_closes_the_study(panel, host, tmp_path):
 
 
 def test_a_study_on_which_a_job_works_outlives_the_scene_and_cannot_be_left(panel, host, tmp_path):
-    from USLabelEfficientSegLib.slicer_side.jobs import Job
+    from USLabelEfficientSegLib.slicer_side.processes.jobs import Job
 
     make_study(tmp_path / "study")
     open_study(panel, host, tmp_path / "study")
@@ -256,7 +256,7 @@ def test_labels_of_a_study_that_was_left_are_not_those_of_a_new_one_on_the_same_
 def test_ticking_a_volume_proposes_a_folder_that_does_not_exist(panel, host, monkeypatch, tmp_path):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.simulated_data import createSimulatedStudy
+    from USLabelEfficientSegLib.slicer_side.nodes.simulated_data import createSimulatedStudy
 
     monkeypatch.setattr(slicer.app, "defaultScenePath", str(tmp_path))
     createSimulatedStudy(1)
@@ -279,7 +279,7 @@ def test_volumes_that_are_loaded_from_dicom_are_ticked_when_the_user_comes_back(
     import slicer
 
     from USLabelEfficientSegLib.imaging.geometry import Geometry
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import nodeFromVoxels
+    from USLabelEfficientSegLib.slicer_side.nodes.volume_nodes import nodeFromVoxels
 
     def load(name):
         geometry = Geometry((4, 5, 6), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))

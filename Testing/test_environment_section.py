@@ -70,8 +70,8 @@ def section(panel):
 @pytest.fixture
 def missing(panel, section, monkeypatch):
     """Two packages are missing until the installation, which only pretends, has ended; what was asked of it."""
-    from USLabelEfficientSegLib.slicer_side import dependencies, installation
     from USLabelEfficientSegLib.slicer_side import panel as panel_module
+    from USLabelEfficientSegLib.slicer_side.processes import dependencies, installation
 
     state = {"missing": ["torch>=2.4.1", "monai>=1.5"], "go on": False}
     asked = []
@@ -183,7 +183,7 @@ def test_cancel_stops_an_installation(panel, section, missing, host):
 
 
 def test_a_button_that_needs_packages_asks_installs_and_then_does_its_work(panel, missing, host, monkeypatch):
-    from USLabelEfficientSegLib.slicer_side import dependencies
+    from USLabelEfficientSegLib.slicer_side.processes import dependencies
     from USLabelEfficientSegLib.slicer_side.section import on_click
 
     questions, done = answer(monkeypatch, yes=True), []
@@ -206,7 +206,7 @@ def test_a_button_that_needs_packages_asks_installs_and_then_does_its_work(panel
 
 
 def test_who_declines_is_not_asked_for_more_and_nothing_is_installed(section, missing, monkeypatch):
-    from USLabelEfficientSegLib.slicer_side import dependencies
+    from USLabelEfficientSegLib.slicer_side.processes import dependencies
 
     answer(monkeypatch, yes=False)
     refused = dependencies.MissingPackagesError("Python packages", "are missing", "press Install")
@@ -217,7 +217,7 @@ def test_who_declines_is_not_asked_for_more_and_nothing_is_installed(section, mi
 
 
 def test_nothing_is_downloaded_while_slicer_tests_itself(section, missing):
-    from USLabelEfficientSegLib.slicer_side import dependencies
+    from USLabelEfficientSegLib.slicer_side.processes import dependencies
 
     refused = dependencies.MissingPackagesError("Python packages", "are missing", "press Install")
 
@@ -240,7 +240,7 @@ def test_in_slicer_5_10_the_module_says_what_to_get_as_soon_as_it_is_opened(sect
 def test_an_installation_that_waited_for_the_restart_goes_on_when_the_panel_opens(host, monkeypatch):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side import installation
+    from USLabelEfficientSegLib.slicer_side.processes import installation
 
     begun = []
 
@@ -261,7 +261,7 @@ def test_an_installation_that_waited_for_the_restart_goes_on_when_the_panel_open
 
 
 def test_a_checked_python_is_used_and_slicers_comes_back_by_a_button(panel, section, host):
-    from USLabelEfficientSegLib.slicer_side import other_python
+    from USLabelEfficientSegLib.slicer_side.processes import other_python
 
     section.try_python(Path(sys.executable))
     until(host, lambda: not panel.runner.busy)
@@ -294,7 +294,8 @@ def test_a_slicer_with_two_small_packages_trains_and_segments_with_another_pytho
     other.chmod(0o755)
     in_a_slicer(
         """
-from USLabelEfficientSegLib.slicer_side import dependencies, other_python, selftest
+from USLabelEfficientSegLib.slicer_side import selftest
+from USLabelEfficientSegLib.slicer_side.processes import dependencies, other_python
 from USLabelEfficientSegLib.slicer_side.logic import USLabelEfficientSegLogic
 assert len(dependencies.missingRequirements()) > 5
 other_python.choose_python(Path(sys.argv[1]))
@@ -341,7 +342,7 @@ def test_another_python_is_asked_at_once_also_by_an_open_study(panel, section, h
 
 
 def test_a_python_that_does_not_fit_is_not_used(panel, section, host, tmp_path):
-    from USLabelEfficientSegLib.slicer_side import other_python
+    from USLabelEfficientSegLib.slicer_side.processes import other_python
 
     section.try_python(tmp_path / "none")
     until(host, lambda: not panel.runner.busy)
@@ -351,7 +352,7 @@ def test_a_python_that_does_not_fit_is_not_used(panel, section, host, tmp_path):
 
 
 def test_an_error_of_the_program_reads_failed_with_the_error_and_the_log(panel, host):
-    from USLabelEfficientSegLib.slicer_side.jobs import Job
+    from USLabelEfficientSegLib.slicer_side.processes.jobs import Job
 
     def broken(job):
         yield
@@ -366,7 +367,8 @@ def test_an_error_of_the_program_reads_failed_with_the_error_and_the_log(panel, 
 
 
 def test_the_log_of_a_study_that_could_not_be_made_is_kept(panel, host, tmp_path, monkeypatch):
-    from USLabelEfficientSegLib.slicer_side import simulated_data, worker
+    from USLabelEfficientSegLib.slicer_side.nodes import simulated_data
+    from USLabelEfficientSegLib.slicer_side.processes import worker
 
     script = tmp_path / "python"
     script.write_text("#!/bin/sh\necho something went wrong\nexit 7\n")

@@ -68,7 +68,7 @@ def paint_head(panel, masks):
     """Paint the head of the image that is shown, as the brush would."""
     import SimpleITK
 
-    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import setSliceLabels
+    from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import setSliceLabels
 
     session, case = panel.session, panel.labels.case
     labels = (SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(masks / f"{case}.png"))).T > 0).astype(np.uint8)
@@ -159,8 +159,8 @@ def test_from_a_model_of_images_to_biometry_a_corrected_outline_and_a_report_by_
     import qt
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import setSliceLabels
-    from USLabelEfficientSegLib.slicer_side.study_nodes import RESULT, madeFor
+    from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import setSliceLabels
+    from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import RESULT, madeFor
 
     ui, session = panel.ui, panel.session
     trained_heads(panel, host, tmp_path / "data" / "masks")
@@ -221,8 +221,8 @@ def test_from_a_model_of_images_to_biometry_a_corrected_outline_and_a_report_by_
 def test_images_of_the_scene_are_segmented_with_the_model_of_a_study(panel, host, heads, tmp_path):
     import qt
 
-    from USLabelEfficientSegLib.slicer_side.study_nodes import RESULT, madeFor
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import nodeFromVoxels
+    from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import RESULT, madeFor
+    from USLabelEfficientSegLib.slicer_side.nodes.volume_nodes import nodeFromVoxels
 
     trained_heads(panel, host, tmp_path / "data" / "masks")
     scan = panel.session.study.read_scan("head_1")
@@ -288,7 +288,7 @@ def test_a_sequence_of_frames_is_ticked_as_a_whole(panel, host, tmp_path):
     import slicer
 
     from USLabelEfficientSegLib.imaging.geometry import Geometry
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import nodeFromVoxels
+    from USLabelEfficientSegLib.slicer_side.nodes.volume_nodes import nodeFromVoxels
 
     sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "cine")
     rng = np.random.default_rng(0)
@@ -333,7 +333,7 @@ def test_a_clicked_image_is_loaded_upright_and_can_be_kept(panel, host, heads):
 
 
 def test_going_through_all_images_keeps_the_scene_small_and_every_label(panel, host, heads):
-    from USLabelEfficientSegLib.slicer_side.loaded_images import MOST_IMAGES
+    from USLabelEfficientSegLib.slicer_side.session.loaded_images import MOST_IMAGES
 
     for row in range(HEADS):
         panel.ui.labelTable.selectRow(row)

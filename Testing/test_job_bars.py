@@ -30,8 +30,8 @@ def is_shown(panel, name):
 
 
 def with_volumes(panel, host, tmp_path):
+    from USLabelEfficientSegLib.slicer_side.nodes.simulated_data import createSimulatedStudy
     from USLabelEfficientSegLib.slicer_side.section import ultrasound_nodes
-    from USLabelEfficientSegLib.slicer_side.simulated_data import createSimulatedStudy
 
     createSimulatedStudy(2)
     panel.parameters.volumes = ultrasound_nodes()
@@ -70,7 +70,7 @@ def test_loading_a_study_has_a_bar_and_is_cancelled(panel, host, tmp_path):
 
 
 def test_the_next_slice_is_looked_for_beside_another_job_with_a_bar_and_cancel(panel, host, tmp_path):
-    from USLabelEfficientSegLib.slicer_side.jobs import Job
+    from USLabelEfficientSegLib.slicer_side.processes.jobs import Job
 
     make_study(tmp_path / "study")
     panel.data.open(tmp_path / "study")

@@ -56,7 +56,7 @@ def labelled(study, case=0):
 
 
 def painted(panel, axis, index, case=0):
-    from USLabelEfficientSegLib.slicer_side.slice_work import Place, _painted
+    from USLabelEfficientSegLib.slicer_side.steps.slice_work import Place, _painted
 
     return _painted(panel.session, Place(panel.session.cases()[case], axis, index))
 
@@ -66,8 +66,8 @@ def paint(panel, axis, index, labels, case=0):
 
 
 def add_result(panel, labels, case=0):
-    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import segmentationFromLabelMap
-    from USLabelEfficientSegLib.slicer_side.study_nodes import RESULT, attach
+    from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import segmentationFromLabelMap
+    from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import RESULT, attach
 
     node = panel.session.volumeNode(panel.session.cases()[case])
     result = segmentationFromLabelMap(labels, node, panel.session.organs(), "result")
@@ -205,7 +205,7 @@ def test_a_slice_of_a_result_is_corrected_in_this_step(panel, study, host):
 
 def segmentation_of(panel, labels, case=0, names=None):
     """A segmentation that the user had before the study."""
-    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import organsNamed, segmentationFromLabelMap
+    from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import organsNamed, segmentationFromLabelMap
 
     organs = panel.session.organs() if names is None else organsNamed(names)
     node = panel.session.volumeNode(panel.session.cases()[case])
@@ -244,7 +244,7 @@ def test_a_segmentation_without_the_organs_is_refused_in_a_sentence(panel, study
 
 
 def test_the_segmentation_of_another_volume_is_refused(panel, study):
-    from USLabelEfficientSegLib.slicer_side.segmentations_as_labels import case_of_segmentation
+    from USLabelEfficientSegLib.slicer_side.session.segmentations_as_labels import case_of_segmentation
 
     session = panel.session
     node = session.volumeNode(session.cases()[0])
@@ -288,7 +288,7 @@ def test_slices_are_shown_in_whatever_view_the_layout_has(panel, study, host):
 def test_the_users_layout_comes_back_unless_the_user_has_chosen_another(host):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.layouts import restore_layout, show_layout
+    from USLabelEfficientSegLib.slicer_side.nodes.layouts import restore_layout, show_layout
 
     manager, nodes = slicer.app.layoutManager(), slicer.vtkMRMLLayoutNode
     manager.setLayout(nodes.SlicerLayoutFourUpView)
@@ -308,8 +308,8 @@ def test_names_with_signs_of_a_pattern_are_names(host, there, made):
     import slicer
 
     from USLabelEfficientSegLib.imaging.geometry import Geometry
-    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import organsNamed, segmentationFromLabelMap
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import nodeFromVoxels
+    from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import organsNamed, segmentationFromLabelMap
+    from USLabelEfficientSegLib.slicer_side.nodes.volume_nodes import nodeFromVoxels
 
     geometry = Geometry(SHAPE, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
     volume = nodeFromVoxels("volume", np.arange(np.prod(SHAPE)).reshape(SHAPE).astype(np.int16), geometry)

@@ -74,8 +74,8 @@ def test_a_suggested_slice_of_any_direction_is_shown_named_and_counted(panel, ho
 
 def test_slices_have_the_name_of_the_nearest_plane_of_the_patient_or_of_their_axis(host):
     from USLabelEfficientSegLib.imaging.geometry import Geometry
-    from USLabelEfficientSegLib.slicer_side.slice_views import sliceName
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import nodeFromVoxels
+    from USLabelEfficientSegLib.slicer_side.nodes.slice_views import sliceName
+    from USLabelEfficientSegLib.slicer_side.nodes.volume_nodes import nodeFromVoxels
 
     def names(degrees):
         c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))

@@ -14,9 +14,9 @@ def panel(host):
     import slicer
 
     from USLabelEfficientSegLib.imaging.geometry import Geometry
-    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import organsNamed, segmentationFromLabelMap
-    from USLabelEfficientSegLib.slicer_side.study_nodes import RESULT, attach
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import nodeFromVoxels
+    from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import organsNamed, segmentationFromLabelMap
+    from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import RESULT, attach
+    from USLabelEfficientSegLib.slicer_side.nodes.volume_nodes import nodeFromVoxels
 
     widget = host.load_module(MODULE)
     slicer.util.selectModule(NAME)
@@ -58,9 +58,9 @@ def measured(organ, volume_ml, **more):
 
 def measure_as_model(node, **more):
     """Let a result be one that a model has measured."""
-    from USLabelEfficientSegLib.slicer_side.node_measurements import keepMeasured
-    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import organMasks, organsNamed
-    from USLabelEfficientSegLib.slicer_side.study_nodes import volumeOf
+    from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import organMasks, organsNamed
+    from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import volumeOf
+    from USLabelEfficientSegLib.slicer_side.results.node_measurements import keepMeasured
 
     masks = organMasks(node, volumeOf(node), organsNamed(["liver"]))
     keepMeasured(node, [measured("liver", masks["liver"].sum() * 0.027, **more)], masks, 0.027)
@@ -69,7 +69,7 @@ def measure_as_model(node, **more):
 def erase_a_slice(node):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.study_nodes import volumeOf
+    from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import volumeOf
 
     segment = node.GetSegmentation().GetNthSegmentID(0)
     voxels = slicer.util.arrayFromSegmentBinaryLabelmap(node, segment, volumeOf(node)).copy()
@@ -151,9 +151,9 @@ def test_a_card_tells_volume_interval_and_cautions_in_words(measured_panel):
 def test_a_click_on_a_row_shows_the_slice_where_the_model_is_least_sure(measured_panel):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.slice_views import labelling_view, shownSlice
-    from USLabelEfficientSegLib.slicer_side.study_nodes import UNCERTAINTY, attach
-    from USLabelEfficientSegLib.slicer_side.tables_and_plots import uncertaintyNode
+    from USLabelEfficientSegLib.slicer_side.nodes.slice_views import labelling_view, shownSlice
+    from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import UNCERTAINTY, attach
+    from USLabelEfficientSegLib.slicer_side.nodes.tables_and_plots import uncertaintyNode
 
     ui, volume = measured_panel.ui, slicer.util.getNode("scan 2")
     values = np.zeros((12, 10, 8), dtype=np.float32)
@@ -174,9 +174,9 @@ def test_a_click_on_a_row_shows_the_slice_where_the_model_is_least_sure(measured
 def test_the_uncertainty_is_a_layer_with_a_legend_and_what_was_there_comes_back(measured_panel, host):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.slice_views import labelling_view
-    from USLabelEfficientSegLib.slicer_side.study_nodes import UNCERTAINTY, attach
-    from USLabelEfficientSegLib.slicer_side.tables_and_plots import uncertaintyNode
+    from USLabelEfficientSegLib.slicer_side.nodes.slice_views import labelling_view
+    from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import UNCERTAINTY, attach
+    from USLabelEfficientSegLib.slicer_side.nodes.tables_and_plots import uncertaintyNode
 
     ui, volume, other = measured_panel.ui, slicer.util.getNode("scan 2"), slicer.util.getNode("scan 1")
     own = uncertaintyNode(np.full((12, 10, 8), 0.5, dtype=np.float32), volume, "scan 2 uncertainty")
@@ -252,8 +252,8 @@ def test_dicom_is_exported_for_volumes_that_came_as_dicom(panel, host, tmp_path,
     import qt
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side import measure_section
-    from USLabelEfficientSegLib.slicer_side.jobs import Job
+    from USLabelEfficientSegLib.slicer_side.processes.jobs import Job
+    from USLabelEfficientSegLib.slicer_side.steps import measure_section
 
     assert not panel.ui.dicomButton.enabled and "DICOM" in panel.ui.dicomButton.toolTip
     slicer.util.getNode("scan 1").SetAttribute("DICOM.instanceUIDs", "1.2.1 1.2.2")
@@ -296,9 +296,9 @@ def test_what_leaves_slicer_holds_the_interval_of_a_segment_until_it_is_edited(p
     from USLabelEfficientSegLib.measurement.flags import Flag
     from USLabelEfficientSegLib.measurement.measuring import measure_files, of_kind
     from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
-    from USLabelEfficientSegLib.slicer_side.result_staging import stageSegmentation
-    from USLabelEfficientSegLib.slicer_side.study_nodes import volumeOf
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import geometryOfNode
+    from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import volumeOf
+    from USLabelEfficientSegLib.slicer_side.nodes.volume_nodes import geometryOfNode
+    from USLabelEfficientSegLib.slicer_side.results.result_staging import stageSegmentation
 
     node = slicer.util.getNode("scan 1 segmentation")
     measure_as_model(node, interval_ml=(2.5, 4.125), interval_method="made up")
@@ -318,7 +318,7 @@ def test_images_that_left_the_dicom_database_are_told(panel, host, monkeypatch, 
     import qt
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side import measure_section
+    from USLabelEfficientSegLib.slicer_side.steps import measure_section
 
     slicer.util.getNode("scan 1").SetAttribute("DICOM.instanceUIDs", "1.2.1")
     monkeypatch.setattr(slicer, "dicomDatabase", SimpleNamespace(fileForInstance=lambda uid: ""), raising=False)
@@ -338,7 +338,7 @@ def test_the_report_is_of_the_segments_as_they_are_now(measured_panel, host, mon
     import qt
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side import measure_section
+    from USLabelEfficientSegLib.slicer_side.steps import measure_section
 
     panel, opened = measured_panel, []
     monkeypatch.setattr(measure_section, "ensureDependencies", lambda: None)
@@ -386,8 +386,8 @@ def test_references_outside_the_study_calibrate_its_model(panel, host, monkeypat
     from pathlib import Path
 
     from USLabelEfficientSegLib.measurement.segmentation_files import organ_names
-    from USLabelEfficientSegLib.slicer_side import agreement_section
-    from USLabelEfficientSegLib.slicer_side.jobs import Job
+    from USLabelEfficientSegLib.slicer_side.processes.jobs import Job
+    from USLabelEfficientSegLib.slicer_side.steps import agreement_section
 
     session = session_of(tmp_path, case=None)
     monkeypatch.setattr(agreement_section, "ensureDependencies", lambda: None)
@@ -433,7 +433,7 @@ def test_a_reference_of_a_volume_of_the_study_does_not_calibrate(panel, host, mo
 def test_a_result_that_was_corrected_by_hand_is_known_as_such(measured_panel):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.results import isEdited
+    from USLabelEfficientSegLib.slicer_side.results.results import isEdited
 
     nodes = [slicer.util.getNode(f"scan {number} segmentation") for number in range(3)]
     assert [isEdited(node) for node in nodes] == [False, True, True]  # nobody knows how the last one was found

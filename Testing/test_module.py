@@ -92,8 +92,8 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     import qt
     import slicer
 
+    from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import LABELS, RESULT, madeFor, volumeOf
     from USLabelEfficientSegLib.slicer_side.selftest import TINY_PRESET
-    from USLabelEfficientSegLib.slicer_side.study_nodes import LABELS, RESULT, madeFor, volumeOf
 
     ui, panel, folder = story.ui, story.panel, tmp_path / "prostate study"
     changes = {**TINY_PRESET, "teacher.steps": 300, "slice_network.steps": 0}  # these may leave students out
@@ -211,7 +211,7 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
 SLICER_THAT_IS_KILLED = """
 import os, sys
 from pathlib import Path
-from USLabelEfficientSegLib.slicer_side.worker import Worker
+from USLabelEfficientSegLib.slicer_side.processes.worker import Worker
 folder = Path(sys.argv[1])
 worker = Worker(["train", str(folder), *sys.argv[2:]], folder / "logs" / "2026-01-01 00-00-00 train.log")
 print(worker.pid, flush=True)
@@ -291,9 +291,9 @@ def test_a_training_that_outlives_a_killed_slicer_is_finished_and_its_model_used
 def test_the_examples_of_the_logic_run(story, tmp_path):
     import slicer
 
+    from USLabelEfficientSegLib.slicer_side.nodes.simulated_data import ORGANS, createSimulatedStudy
+    from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import volumeOf
     from USLabelEfficientSegLib.slicer_side.selftest import TINY_PRESET
-    from USLabelEfficientSegLib.slicer_side.simulated_data import ORGANS, createSimulatedStudy
-    from USLabelEfficientSegLib.slicer_side.study_nodes import volumeOf
 
     volume_nodes = createSimulatedStudy(2)
     nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
@@ -358,8 +358,8 @@ def test_the_minutes_of_the_panel_are_those_of_the_training(story, host):
 def test_a_drawn_label_is_saved_without_being_asked(story, host, tmp_path):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.simulated_data import ORGANS, createSimulatedStudy
-    from USLabelEfficientSegLib.slicer_side.study_nodes import volumeOf
+    from USLabelEfficientSegLib.slicer_side.nodes.simulated_data import ORGANS, createSimulatedStudy
+    from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import volumeOf
 
     story.widget.logic.createStudy(tmp_path / "study", createSimulatedStudy(1), ORGANS)
     panel = story.panel
@@ -383,7 +383,7 @@ def test_a_drawn_label_is_saved_without_being_asked(story, host, tmp_path):
 def test_a_scene_that_is_loaded_before_the_module_is_opened_brings_its_study(host, tmp_path):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.simulated_data import ORGANS, createSimulatedStudy
+    from USLabelEfficientSegLib.slicer_side.nodes.simulated_data import ORGANS, createSimulatedStudy
 
     story = Story(host)
     story.widget.logic.createStudy(tmp_path / "study", createSimulatedStudy(1), ORGANS)

@@ -48,14 +48,14 @@ class USLabelEfficientSeg(ScriptedLoadableModule):
 
 def registerSampleData() -> None:
     """Add the simulated study to the Sample Data module."""
-    from USLabelEfficientSegLib.slicer_side import simulated_data
+    from USLabelEfficientSegLib.slicer_side.nodes import simulated_data
 
     simulated_data.registerSampleData()
 
 
 def goOnInstalling() -> None:
     """Open the panel if an installation has waited for Slicer's restart; the panel goes on with it."""
-    from USLabelEfficientSegLib.slicer_side import installation
+    from USLabelEfficientSegLib.slicer_side.processes import installation
 
     if installation.goesOnAfterRestart():
         slicer.util.selectModule("USLabelEfficientSeg")
@@ -75,7 +75,7 @@ class USLabelEfficientSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
     def setup(self) -> None:
         """Called when the user opens the module the first time."""
         from USLabelEfficientSegLib.slicer_side.panel import Panel
-        from USLabelEfficientSegLib.slicer_side.steps import load_steps
+        from USLabelEfficientSegLib.slicer_side.steps.steps import load_steps
 
         ScriptedLoadableModuleWidget.setup(self)
         frame = slicer.util.loadUI(self.resourcePath("UI/USLabelEfficientSeg.ui"))

@@ -53,12 +53,13 @@ def measure(folder: Path, volumes: int, repeats: int) -> None:
     """Make a study of so many volumes, and print what is waited for."""
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side import results, study_jobs
-    from USLabelEfficientSegLib.slicer_side.jobs import Job, Steps
-    from USLabelEfficientSegLib.slicer_side.resident_worker import ResidentWorker
-    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import organsNamed
-    from USLabelEfficientSegLib.slicer_side.simulated_data import ORGANS, createSimulatedStudy
-    from USLabelEfficientSegLib.slicer_side.study_nodes import volumeOf
+    from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import organsNamed
+    from USLabelEfficientSegLib.slicer_side.nodes.simulated_data import ORGANS, createSimulatedStudy
+    from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import volumeOf
+    from USLabelEfficientSegLib.slicer_side.processes import study_jobs
+    from USLabelEfficientSegLib.slicer_side.processes.jobs import Job, Steps
+    from USLabelEfficientSegLib.slicer_side.processes.resident_worker import ResidentWorker
+    from USLabelEfficientSegLib.slicer_side.results import results
 
     nodes, study = createSimulatedStudy(volumes), folder / "study"
     began = time.perf_counter()

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "Testing"))
 import slicer_host as host
 from random_user import child_processes
 
-from USLabelEfficientSegLib.slicer_side.worker import group_lives
+from USLabelEfficientSegLib.slicer_side.processes.worker import group_lives
 
 MODULE = Path(__file__).parents[1] / "USLabelEfficientSeg" / "USLabelEfficientSeg.py"
 BAR_MS = 100

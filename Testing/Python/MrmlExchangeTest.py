@@ -32,7 +32,7 @@ class MrmlExchangeTest(unittest.TestCase):
         return volume, voxels
 
     def test_a_segmentation_returns_the_voxels_it_was_made_of(self):
-        from USLabelEfficientSegLib.slicer_side import segmentation_nodes, volume_nodes
+        from USLabelEfficientSegLib.slicer_side.nodes import segmentation_nodes, volume_nodes
 
         volume, voxels = self.obliqueVolume()
         read = volume_nodes.scanFromNode(volume)
@@ -45,7 +45,7 @@ class MrmlExchangeTest(unittest.TestCase):
         np.testing.assert_array_equal(exported.T != 0, labels == 1)
 
     def test_a_slice_view_shows_the_slice_it_is_asked_for(self):
-        from USLabelEfficientSegLib.slicer_side import slice_views
+        from USLabelEfficientSegLib.slicer_side.nodes import slice_views
 
         volume, _ = self.obliqueVolume()
         view = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceNode()
@@ -54,7 +54,8 @@ class MrmlExchangeTest(unittest.TestCase):
             self.assertEqual(slice_views.shownSlice(view, volume), (axis, 5))
 
     def test_labelled_slices_are_remembered_by_their_segmentation(self):
-        from USLabelEfficientSegLib.slicer_side import labelling, segmentation_nodes
+        from USLabelEfficientSegLib.slicer_side.nodes import segmentation_nodes
+        from USLabelEfficientSegLib.slicer_side.session import labelling
 
         volume, _ = self.obliqueVolume()
         organs = segmentation_nodes.organsNamed(["prostate"])

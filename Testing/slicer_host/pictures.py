@@ -22,7 +22,7 @@ def render_slice_view(volume_node: Any, axis: int, png: Path | str, size: tuple[
 
     The Red view is used, and turned into that plane if it does not show such a slice already.
     """
-    from USLabelEfficientSegLib.slicer_side.slice_views import shownSlice, showSlice
+    from USLabelEfficientSegLib.slicer_side.nodes.slice_views import shownSlice, showSlice
 
     view = slicer.app.layoutManager().sliceWidget("Red").view
     slicer.util.setSliceViewerLayers(background=volume_node)

@@ -238,7 +238,7 @@ def test_nodes_are_in_the_subject_hierarchy_while_they_are_in_the_scene(host):
 def test_a_slice_view_draws_the_segment_where_it_is(host, tmp_path):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import organsNamed, segmentationFromLabelMap
+    from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import organsNamed, segmentationFromLabelMap
 
     node = volume("scan", (20, 20, 20))
     labels = np.zeros((20, 20, 20), dtype=np.uint8)
@@ -256,7 +256,7 @@ def test_a_slice_view_draws_the_segment_where_it_is(host, tmp_path):
 
 
 def test_the_3d_view_draws_a_surface(host, tmp_path):
-    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import organsNamed, segmentationFromLabelMap
+    from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import organsNamed, segmentationFromLabelMap
 
     node = volume("scan", (20, 20, 20))
     distance = np.linalg.norm(np.indices((20, 20, 20)) - 9.5, axis=0)

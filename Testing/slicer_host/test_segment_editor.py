@@ -13,7 +13,7 @@ def editor(host):
     """An editor with a segment that fills its volume."""
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import organsNamed, segmentationFromLabelMap
+    from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import organsNamed, segmentationFromLabelMap
 
     volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "scan")
     slicer.util.updateVolumeFromArray(volume, np.arange(np.prod(SHAPE), dtype=np.uint8).reshape(SHAPE).T)
@@ -74,7 +74,7 @@ def test_the_navigator_of_terminologies_gives_what_its_user_chooses(host):
     import slicer
 
     from slicer_host.terminology_selector import choose
-    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import organsNamed
+    from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import organsNamed
 
     entry, navigator = slicer.vtkSlicerTerminologyEntry(), slicer.qSlicerTerminologyNavigatorWidget()
     assert not navigator.terminologyEntry(entry)

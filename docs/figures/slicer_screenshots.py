@@ -29,12 +29,12 @@ host.start()  # what follows needs Slicer's modules
 import slicer  # noqa: E402
 
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume  # noqa: E402
-from USLabelEfficientSegLib.slicer_side.segmentation_nodes import (  # noqa: E402
+from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import (  # noqa: E402
     organsNamed,
     setSliceLabels,
 )
-from USLabelEfficientSegLib.slicer_side.simulated_data import ORGANS  # noqa: E402
-from USLabelEfficientSegLib.slicer_side.slice_views import showSlice  # noqa: E402
+from USLabelEfficientSegLib.slicer_side.nodes.simulated_data import ORGANS  # noqa: E402
+from USLabelEfficientSegLib.slicer_side.nodes.slice_views import showSlice  # noqa: E402
 from USLabelEfficientSegLib.study.stages import Stage  # noqa: E402
 
 SCREENSHOTS = ROOT / "Resources" / "Screenshots"

@@ -172,7 +172,7 @@ def test_nothing_is_replaced_or_removed_in_another_way() -> None:
 
     assert found == [
         # Slicer's event loop must not wait, and a log that stays does no harm.
-        "slicer_side/resident_worker.py: self._file(suffix).unlink(missing_ok=True)",
+        "slicer_side/processes/resident_worker.py: self._file(suffix).unlink(missing_ok=True)",
         # A folder that may hold its own lock: it is freed first, and then the rename waits.
         "study/building.py: os.rename(folder, target)",
     ]

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from USLabelEfficientSegLib.slicer_side import worker as worker_module
+from USLabelEfficientSegLib.slicer_side.processes import worker as worker_module
 
 PROGRAM = """
 import json, sys, time

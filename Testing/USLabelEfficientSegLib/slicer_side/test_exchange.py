@@ -14,7 +14,7 @@ NAMES = ("prostate", "bladder")
 
 @pytest.fixture
 def organs(host):
-    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import organsNamed
+    from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import organsNamed
 
     return organsNamed(NAMES)
 
@@ -31,7 +31,7 @@ def scans(host):
 
 @pytest.fixture
 def study(scans, tmp_path):
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import scanFromNode
+    from USLabelEfficientSegLib.slicer_side.nodes.volume_nodes import scanFromNode
 
     (tmp_path / "images").mkdir()
     for name, node in scans[0].items():
@@ -55,7 +55,7 @@ def world_of(node, ijk):
 def test_volumes_reach_the_study_voxel_by_voxel(scans, study):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import worldGeometry
+    from USLabelEfficientSegLib.slicer_side.nodes.volume_nodes import worldGeometry
 
     left_handed = 0
     for name, node in scans[0].items():
@@ -72,8 +72,8 @@ def test_volumes_reach_the_study_voxel_by_voxel(scans, study):
 
 
 def test_sparse_labels_of_all_axes_come_back_from_the_study(scans, study, organs):
-    from USLabelEfficientSegLib.slicer_side.labelling import LabelledSlices, labellingFromLabels
-    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import createLabelSegmentation
+    from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import createLabelSegmentation
+    from USLabelEfficientSegLib.slicer_side.session.labelling import LabelledSlices, labellingFromLabels
 
     for number, (name, node) in enumerate(scans[0].items()):
         truth = scans[1][name]
@@ -96,7 +96,10 @@ def test_sparse_labels_of_all_axes_come_back_from_the_study(scans, study, organs
 def test_segmentations_come_back_voxel_by_voxel(scans, study, organs):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import labelMapFromSegmentation, segmentationFromLabelMap
+    from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import (
+        labelMapFromSegmentation,
+        segmentationFromLabelMap,
+    )
 
     for name, node in scans[0].items():
         segmentation = segmentationFromLabelMap(scans[1][name], node, organs, f"{name} segmentation")
@@ -108,7 +111,7 @@ def test_segmentations_come_back_voxel_by_voxel(scans, study, organs):
 
 
 def test_volume_nodes_are_made_where_their_geometry_says(host):
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import (
+    from USLabelEfficientSegLib.slicer_side.nodes.volume_nodes import (
         geometryOfNode,
         nodeFromVoxels,
         scanFromNode,

@@ -14,7 +14,7 @@ LOST = SimpleNamespace(
 
 def test_a_sequence_without_its_frames_is_no_sequence_of_images_and_is_refused_by_name(host):
     from USLabelEfficientSegLib.errors import InputError
-    from USLabelEfficientSegLib.slicer_side.sequences import isImageSequence, sequenceFrames
+    from USLabelEfficientSegLib.slicer_side.nodes.sequences import isImageSequence, sequenceFrames
 
     assert not isImageSequence(LOST)
     with pytest.raises(InputError, match="sweep: is no sequence"):

@@ -18,9 +18,9 @@ RADII_MM = np.array([14.0, 11.0, 9.0])
 @pytest.fixture
 def ellipsoid(host):
     """A label map of an ellipsoid on an oblique, anisotropic grid, and the same as segmentation of a volume."""
-    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import organsNamed, segmentationFromLabelMap
-    from USLabelEfficientSegLib.slicer_side.study_nodes import RESULT, attach
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import nodeFromVoxels
+    from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import organsNamed, segmentationFromLabelMap
+    from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import RESULT, attach
+    from USLabelEfficientSegLib.slicer_side.nodes.volume_nodes import nodeFromVoxels
 
     turn = np.array([[0.8, -0.6, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]])
     tilt = np.array([[1.0, 0.0, 0.0], [0.0, 0.96, -0.28], [0.0, 0.28, 0.96]])
@@ -54,7 +54,7 @@ def surface_statistics(node, smoothing):
 
 
 def test_the_voxel_volume_is_that_of_segment_statistics(ellipsoid):
-    from USLabelEfficientSegLib.slicer_side.results import organVolumes
+    from USLabelEfficientSegLib.slicer_side.results.results import organVolumes
 
     label_map, node = ellipsoid
     voxels, volume_cm3 = labelmap_statistics(node)
@@ -93,8 +93,8 @@ def test_only_the_module_sees_the_enlargement_by_a_transform(ellipsoid):
     """Segment Statistics reads the label map as it is stored, before its parent transform."""
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.results import organVolumes
-    from USLabelEfficientSegLib.slicer_side.study_nodes import volumeOf
+    from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import volumeOf
+    from USLabelEfficientSegLib.slicer_side.results.results import organVolumes
 
     _, node = ellipsoid
     _, volume_cm3 = labelmap_statistics(node)

@@ -16,7 +16,7 @@ PIXEL_MM = (0.3, 0.7)
 
 def image_node(name, seed=0):
     """An oblique 2-D image with pixels that are no squares."""
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import nodeFromVoxels
+    from USLabelEfficientSegLib.slicer_side.nodes.volume_nodes import nodeFromVoxels
 
     voxels = np.random.default_rng(seed).integers(0, 255, SHAPE).astype(np.uint8)
     geometry = Geometry(SHAPE, (*PIXEL_MM, 2.5), (30.0, -20.0, 10.0 + seed), turned(25, 0) @ turned(40, 2))
@@ -24,19 +24,19 @@ def image_node(name, seed=0):
 
 
 def run(steps):
-    from USLabelEfficientSegLib.slicer_side.jobs import Job
+    from USLabelEfficientSegLib.slicer_side.processes.jobs import Job
 
     return Job("", steps, "create").wait()
 
 
 def organs(names=("head",)):
-    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import organsNamed
+    from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import organsNamed
 
     return organsNamed(names)
 
 
 def study_of(folder, nodes=(), images=None):
-    from USLabelEfficientSegLib.slicer_side.study_jobs import createStudy
+    from USLabelEfficientSegLib.slicer_side.processes.study_jobs import createStudy
 
     return run(lambda job: createStudy(job, folder, list(nodes), organs(), 2, images))
 
@@ -59,7 +59,7 @@ def volume_nodes():
 @pytest.fixture
 def heads(host, tmp_path):
     """A study of a folder of 20 PNG files."""
-    from USLabelEfficientSegLib.slicer_side.image_folder import ImageFolder
+    from USLabelEfficientSegLib.slicer_side.session.image_folder import ImageFolder
 
     write_heads(tmp_path / "data", 20)
     folder = ImageFolder(tmp_path / "data" / "images", pixelSizes=tmp_path / "data" / "sizes.csv")
@@ -68,7 +68,7 @@ def heads(host, tmp_path):
 
 def paint(session, case, value=1, rows=slice(8, 20)):
     """Paint a bar on an image, as the user does with the brush, without keeping it."""
-    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import setSliceLabels
+    from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import setSliceLabels
 
     labelling = session.labelling(case)
     shape = session.study.case(case).image.shape
@@ -79,7 +79,7 @@ def paint(session, case, value=1, rows=slice(8, 20)):
 
 
 def test_nodes_of_one_slice_become_a_study_of_images_with_exactly_their_pixels_and_places(host, tmp_path):
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import geometryOfNode, scanFromNode
+    from USLabelEfficientSegLib.slicer_side.nodes.volume_nodes import geometryOfNode, scanFromNode
 
     nodes = [image_node("a", 1), image_node("b", 2)]
 
@@ -94,7 +94,7 @@ def test_nodes_of_one_slice_become_a_study_of_images_with_exactly_their_pixels_a
 
 
 def test_the_label_of_an_image_is_saved_at_once_and_shown_again_in_another_scene(host, tmp_path):
-    from USLabelEfficientSegLib.slicer_side.study_session import StudySession
+    from USLabelEfficientSegLib.slicer_side.session.study_session import StudySession
 
     session = study_of(tmp_path / "study", [image_node("a", 1), image_node("b", 2)])
     painted = np.zeros(SHAPE[:2], dtype=np.uint8)
@@ -137,7 +137,7 @@ def test_an_image_that_is_labelled_while_its_study_is_trained_is_taken_over_afte
 def test_a_picture_that_tells_no_pixel_size_is_refused_until_it_has_one(host, tmp_path):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import scanFromNode
+    from USLabelEfficientSegLib.slicer_side.nodes.volume_nodes import scanFromNode
 
     write_heads(tmp_path / "data", 1)
     node = slicer.util.addVolumeFromArray(np.arange(48.0).reshape(1, 6, 8), name="head_0")
@@ -152,7 +152,7 @@ def test_a_picture_that_tells_no_pixel_size_is_refused_until_it_has_one(host, tm
 
 
 def test_images_and_volumes_are_not_mixed(host, tmp_path):
-    from USLabelEfficientSegLib.slicer_side.simulated_data import createSimulatedStudy
+    from USLabelEfficientSegLib.slicer_side.nodes.simulated_data import createSimulatedStudy
 
     (volume,) = createSimulatedStudy(1)
     for image in (image_node("a"), sequence_of([image_node("b")])):
@@ -162,7 +162,7 @@ def test_images_and_volumes_are_not_mixed(host, tmp_path):
 
 
 def test_the_frames_of_a_sequence_become_a_study_without_becoming_nodes(host, tmp_path):
-    from USLabelEfficientSegLib.slicer_side.volume_nodes import scanFromNode
+    from USLabelEfficientSegLib.slicer_side.nodes.volume_nodes import scanFromNode
 
     frames = [image_node("frame", seed) for seed in range(12)]
     scans = [scanFromNode(frame) for frame in frames]
@@ -187,7 +187,7 @@ def test_a_folder_of_images_becomes_a_study_without_being_loaded(heads):
 
 
 def test_pixel_sizes_of_a_folder_are_those_of_the_table_beside_it(heads, tmp_path):
-    from USLabelEfficientSegLib.slicer_side.image_folder import ImageFolder, tableBeside
+    from USLabelEfficientSegLib.slicer_side.session.image_folder import ImageFolder, tableBeside
 
     images = tmp_path / "data" / "images"
     assert tableBeside(images) == tmp_path / "data" / "sizes.csv"
@@ -202,7 +202,7 @@ def test_pixel_sizes_of_a_folder_are_those_of_the_table_beside_it(heads, tmp_pat
 def test_only_the_latest_images_stay_in_the_scene_with_what_belongs_to_them(heads):
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.loaded_images import MOST_IMAGES
+    from USLabelEfficientSegLib.slicer_side.session.loaded_images import MOST_IMAGES
 
     for case in heads.cases():
         heads.labelling(case)
@@ -216,7 +216,7 @@ def test_only_the_latest_images_stay_in_the_scene_with_what_belongs_to_them(head
 
 
 def test_an_image_that_is_looked_at_again_stays_longer(heads):
-    from USLabelEfficientSegLib.slicer_side.loaded_images import MOST_IMAGES
+    from USLabelEfficientSegLib.slicer_side.session.loaded_images import MOST_IMAGES
 
     for case in heads.cases()[:MOST_IMAGES]:
         heads.node(case)
@@ -262,9 +262,9 @@ def test_the_users_own_images_never_leave_the_scene(host, tmp_path):
 def test_a_corrected_result_stays_and_an_unchanged_one_goes(heads):
     from USLabelEfficientSegLib.imaging.scan import LabelMap
     from USLabelEfficientSegLib.measurement.planar import measure_labels
-    from USLabelEfficientSegLib.slicer_side.image_measurements import keepMeasuredImage
-    from USLabelEfficientSegLib.slicer_side.segmentation_nodes import segmentationFromLabelMap, setSliceLabels
-    from USLabelEfficientSegLib.slicer_side.study_nodes import RESULT, attach
+    from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import segmentationFromLabelMap, setSliceLabels
+    from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import RESULT, attach
+    from USLabelEfficientSegLib.slicer_side.results.image_measurements import keepMeasuredImage
 
     voxels = np.zeros((64, 48, 1), dtype=np.uint8)
     voxels[20:40, 10:30] = 1
@@ -288,14 +288,14 @@ def test_a_corrected_result_stays_and_an_unchanged_one_goes(heads):
 
 
 def test_images_are_named_as_a_whole(host):
-    from USLabelEfficientSegLib.slicer_side.slice_views import sliceName
+    from USLabelEfficientSegLib.slicer_side.nodes.slice_views import sliceName
 
     assert sliceName(image_node("a"), 2, 0) == "whole image"
 
 
 def test_more_images_join_a_study_of_images(heads, tmp_path):
-    from USLabelEfficientSegLib.slicer_side.image_folder import ImageFolder
-    from USLabelEfficientSegLib.slicer_side.study_jobs import addImages, addVolumes
+    from USLabelEfficientSegLib.slicer_side.processes.study_jobs import addImages, addVolumes
+    from USLabelEfficientSegLib.slicer_side.session.image_folder import ImageFolder
 
     write_heads(tmp_path / "more", 2, seed=9, prefix="late")
     run(lambda job: addImages(job, heads, ImageFolder(tmp_path / "more" / "images", pixelSize=0.5)))

@@ -9,12 +9,14 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from ..errors import InputError
 from ..study.stages import Stage
-from . import results, study_jobs, study_nodes
-from .dependencies import ensureDependencies
-from .jobs import Job, JobRunner, Steps
+from .nodes import study_nodes
+from .nodes.segmentation_nodes import organsNamed
 from .parameters import USLabelEfficientSegParameterNode
-from .segmentation_nodes import organsNamed
-from .study_session import StudySession
+from .processes import study_jobs
+from .processes.dependencies import ensureDependencies
+from .processes.jobs import Job, JobRunner, Steps
+from .results import results
+from .session.study_session import StudySession
 
 
 class USLabelEfficientSegLogic(ScriptedLoadableModuleLogic):
@@ -73,7 +75,7 @@ class USLabelEfficientSegLogic(ScriptedLoadableModuleLogic):
             >>> logic.installDependencies().changed  # everything is there
             ()
         """
-        from . import installation
+        from .processes import installation
 
         job = Job(_("Installation"), lambda job: installation.install(job, update), "install")
         return self._do(job, blocking, onFinished)
@@ -177,7 +179,7 @@ class USLabelEfficientSegLogic(ScriptedLoadableModuleLogic):
         Args:
             studyFolder: a study.
             labelNodes: segmentation nodes drawn on its volumes, a segment an organ; the slices marked as labelled
-                (see `slicer_side.labelling.LabelledSlices`) become labels of the study.
+                (see `slicer_side.session.labelling.LabelledSlices`) become labels of the study.
             blocking: wait for the end.
             onFinished: called with the job at its end, if not blocking.
             training: `preset` ("quick", "standard", "full"), `method`, `device` ("auto", "cpu", "cuda"), `changes`
@@ -222,7 +224,7 @@ class USLabelEfficientSegLogic(ScriptedLoadableModuleLogic):
             model: folder of a trained study, or a model file.
             blocking: wait for the end.
             onFinished: called with the job at its end, if not blocking.
-            options: `uncertainty`, `show3D`, `replace`, `device`; see `slicer_side.results.SegmentationRequest`.
+            options: `uncertainty`, `show3D`, `replace`, `device`; see `results.results.SegmentationRequest`.
 
         Returns:
             A new segmentation node for each volume, or the running job. Existing segmentations are not touched.

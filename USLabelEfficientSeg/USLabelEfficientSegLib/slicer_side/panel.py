@@ -12,21 +12,21 @@ from slicer.i18n import tr as _
 
 from ..disk.study_layout import MANIFEST_NAME
 from ..errors import IN_PANEL, InputError
-from .agreement_section import AgreementSection
-from .data_section import DataSection
-from .dependencies import missingRequirements
-from .environment_section import EnvironmentSection
-from .import_ahead import importAhead
-from .jobs import Job, JobRunner
-from .labels_section import LabelsSection
-from .layouts import restore_layout
-from .measure_section import MeasureSection
+from .nodes.layouts import restore_layout
+from .processes.dependencies import missingRequirements
+from .processes.import_ahead import importAhead
+from .processes.jobs import Job, JobRunner
 from .section import Section, reported, tell, ultrasound_nodes
-from .segment_section import SegmentSection
+from .session.study_session import StudySession
 from .signals import PanelSignals
-from .steps import Step, StepByStep
-from .study_session import StudySession
-from .train_section import TrainSection
+from .steps.agreement_section import AgreementSection
+from .steps.data_section import DataSection
+from .steps.environment_section import EnvironmentSection
+from .steps.labels_section import LabelsSection
+from .steps.measure_section import MeasureSection
+from .steps.segment_section import SegmentSection
+from .steps.steps import Step, StepByStep
+from .steps.train_section import TrainSection
 
 
 class Panel:

@@ -11,7 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..errors import Cancelled, InputError
-from .dependencies import MissingPackagesError, offerInstallation
+from .processes.dependencies import MissingPackagesError, offerInstallation
 
 if TYPE_CHECKING:
     from .panel import Panel
@@ -178,7 +178,7 @@ def _node_item(node_id: str, name: str, is_fixed: bool) -> Any:
 
 def ultrasound_nodes() -> list[Any]:
     """The volumes of the scene that may be ultrasound: no label maps, no uncertainty, nothing hidden."""
-    from .study_nodes import ROLE
+    from .nodes.study_nodes import ROLE
 
     return [
         node

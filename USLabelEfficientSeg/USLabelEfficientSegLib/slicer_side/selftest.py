@@ -7,9 +7,9 @@ from typing import Any
 
 import slicer
 
-from .dependencies import missingRequirements
-from .simulated_data import ORGANS, createSimulatedStudy
-from .study_nodes import volumeOf
+from .nodes.simulated_data import ORGANS, createSimulatedStudy
+from .nodes.study_nodes import volumeOf
+from .processes.dependencies import missingRequirements
 
 MrmlNode = Any
 

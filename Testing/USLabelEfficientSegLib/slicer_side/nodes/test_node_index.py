@@ -1,0 +1,79 @@
+"""Nodes by what is noted on them: found without walking, and never wrongly."""
+
+import pytest
+
+KEY = "key"
+
+
+@pytest.fixture
+def index(host):
+    from USLabelEfficientSegLib.slicer_side.nodes.node_index import NodeIndex
+
+    return NodeIndex("vtkMRMLTextNode", lambda node: [node.GetAttribute(KEY)] if node.GetAttribute(KEY) else [])
+
+
+def make(key):
+    import slicer
+
+    node = slicer.vtkMRMLTextNode()
+    node.SetAttribute(KEY, key)
+    return slicer.mrmlScene.AddNode(node)
+
+
+def test_nodes_are_found_in_the_order_of_the_scene(index):
+    first, other, second = make("a"), make("b"), make("a")
+
+    assert index.nodes("a") == [first, second]
+    assert index.nodes("b") == [other]
+    assert index.nodes("c") == []
+
+
+def test_a_node_that_comes_later_is_found_and_one_that_goes_is_not(index):
+    import slicer
+
+    gone = make("a")
+    assert index.nodes("a") == [gone]
+    slicer.mrmlScene.RemoveNode(gone)
+    assert index.nodes("a") == []
+
+    new = make("a")
+    assert index.nodes("a") == [new]
+
+
+def test_a_node_that_has_lost_its_note_is_not_returned(index):
+    node = make("a")
+    assert index.nodes("a") == [node]
+
+    node.SetAttribute(KEY, "b")
+
+    assert index.nodes("a") == []
+    assert index.nodes("b") == [node]
+
+
+def test_a_note_made_later_is_found_once_it_is_told(index):
+    node = make("a")
+    assert index.nodes("b") == []
+
+    node.SetAttribute(KEY, "b")
+    index.changed()
+
+    assert index.nodes("b") == [node]
+
+
+def test_a_closed_scene_has_none(index, host):
+    make("a")
+    assert index.nodes("a")
+    host.clear_scene()
+
+    assert index.nodes("a") == []
+
+
+def test_looking_up_does_not_walk_through_the_scene_again(index, monkeypatch):
+    import slicer
+
+    nodes = [make("a") for _ in range(3)]
+    assert index.nodes("a") == nodes
+    monkeypatch.setattr(slicer.util, "getNodesByClass", lambda *_: pytest.fail("walked"))
+
+    assert index.nodes("a") == nodes
+    assert index.nodes("b") == []

@@ -1,0 +1,110 @@
+"""Jobs do small steps, end in every way with a sentence, and one runs at a time."""
+
+from typing import Any
+
+import pytest
+
+from USLabelEfficientSegLib.errors import Cancelled, InputError
+
+
+@pytest.fixture
+def jobs(host):
+    from USLabelEfficientSegLib.slicer_side.processes import jobs
+
+    return jobs
+
+
+def counting(to, closed=None):
+    def steps(job):
+        try:
+            for number in range(to):
+                job.progress = number / to
+                yield
+            return to
+        finally:
+            if closed is not None:
+                closed.append(job.title)
+
+    return steps
+
+
+def test_a_job_goes_on_step_by_step_and_gives_its_result(jobs):
+    job = jobs.Job("Counting", counting(3))
+
+    assert [job.step() for _ in range(5)] == [True, True, True, False, False]
+    assert (job.state, job.result) == ("done", 3)
+
+
+def test_a_job_without_worker_is_cancelled_at_its_next_step(jobs):
+    closed: list[str] = []
+    job = jobs.Job("Counting", counting(100, closed))
+    job.step()
+    job.cancel()
+    assert job.cancelling
+
+    with pytest.raises(Cancelled):
+        job.wait()
+    assert job.state == "cancelled" and closed == ["Counting"]
+
+
+def test_a_refusal_becomes_a_sentence_and_a_bug_is_not_hidden(jobs):
+    def refused(job):
+        yield
+        raise InputError("volume a", "is empty", "load it again")
+
+    def broken(job):
+        yield
+        raise KeyError("a bug")
+
+    job = jobs.Job("Refused", refused)
+    with pytest.raises(InputError, match="volume a: is empty; load it again"):
+        job.wait()
+    job = jobs.Job("Segmentation", broken)
+    with pytest.raises(KeyError):
+        job.wait()
+    assert job.state == "failed"
+    assert job.sentence.startswith("Segmentation failed by an error in the program (KeyError: 'a bug'). Details: ")
+    assert job.sentence.endswith("Slicer.log")
+
+
+def test_the_runner_does_one_job_at_a_time_and_tells_its_end_once(jobs, host):
+    ended: list[Any] = []
+    runner, steps = jobs.JobRunner(), []
+    runner.listeners.append(lambda: steps.append(runner.job.progress))
+    runner.start(jobs.Job("Counting", counting(3)), ended.append)
+    with pytest.raises(InputError, match="Counting: is still running; wait for its end or cancel it"):
+        runner.start(jobs.Job("Another", counting(3)))
+    assert runner.busy
+
+    host.process_events(0.5)
+
+    assert [job.title for job in ended] == ["Counting"] and not runner.busy
+    assert len(steps) >= 4
+    assert runner.run(jobs.Job("A script", counting(2))) == 2
+
+
+def test_a_job_of_the_runner_that_fails_by_a_bug_ends_it(jobs, host):
+    def broken(job):
+        yield
+        raise KeyError("a bug")
+
+    ended: list[Any] = []
+    runner = jobs.JobRunner()
+    runner.start(jobs.Job("Broken", broken), ended.append)
+    host.process_events(0.3)
+
+    assert not runner.busy and [job.state for job in ended] == ["failed"]
+    assert len(host.errors) == 1 and "a bug" in host.errors.pop()
+
+
+def test_stopping_the_runner_ends_job_and_worker_at_once(jobs, host, tmp_path, quick_model):
+    def steps(job):
+        yield from job.work(["segment", str(quick_model), str(tmp_path / "none")], tmp_path / "logs")
+
+    ended: list[Any] = []
+    runner = jobs.JobRunner()
+    runner.start(jobs.Job("Segmentation", steps), ended.append)
+    host.process_events(0.1)
+    runner.stop()
+
+    assert not runner.busy and [job.state for job in ended] == ["cancelled"]

@@ -1,0 +1,1 @@
+"""Scans, segmentations, tables and views of a scene."""

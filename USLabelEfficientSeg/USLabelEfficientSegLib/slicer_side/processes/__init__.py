@@ -1,0 +1,1 @@
+"""What runs beside Slicer, and what it needs."""

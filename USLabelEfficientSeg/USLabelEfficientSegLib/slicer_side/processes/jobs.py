@@ -1,0 +1,325 @@
+"""Work that takes time, without blocking Slicer: small steps in Slicer, everything heavy in a worker process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from ...errors import Cancelled, InputError
+from .adopted_worker import AdoptedWorker
+from .resident_worker import Asked, ResidentWorker
+from .worker import Worker
+
+Steps = Generator[None, None, Any]
+State = Literal["running", "done", "cancelled", "failed"]
+
+
+class Job:
+    """A piece of work that is done in steps of some milliseconds, each followed by a `yield`.
+
+    Example::
+
+        def steps(job):
+            yield from job.work(["report", "C:/study", "--output", "report.html"], Path("C:/study/logs"))
+            return "report.html"
+
+        job = Job("Writing the report", steps)
+        while job.step():
+            slicer.app.processEvents()
+        print(job.state, job.result)
+
+    Attributes:
+        title: what is done, for the user.
+        state: "running" until the end.
+        sentence: of a failed job its cause and remedy, and where the details are.
+        log: file of the worker's output, None before it was started.
+        progress: from 0 to 1, None while it is unknown.
+        doing: what is done at present, "" while nothing is told.
+        span: of the progress, that the present part of the work goes through.
+        outlives: whether its worker is left alone when Slicer is closed, as it must not be cut short.
+        result: what the steps returned.
+    """
+
+    def __init__(self, title: str, steps: Callable[[Job], Steps], kind: str = "") -> None:
+        self.title = title
+        self.kind = kind
+        self.state: State = "running"
+        self.sentence = ""
+        self.log: Path | None = None
+        self.progress: float | None = None
+        self.doing = ""
+        self.span = (0.0, 1.0)
+        self.outlives = False
+        self.result: Any = None
+        self._worker: Worker | AdoptedWorker | Asked | None = None
+        self._cancelled = False
+        self._steps = steps(self)
+
+    @property
+    def running(self) -> bool:
+        """Whether there is anything left to do."""
+        return self.state == "running"
+
+    @property
+    def cancelling(self) -> bool:
+        """Whether the user has asked to stop, and the worker has not ended yet."""
+        return self.running and self._cancelled
+
+    def step(self) -> bool:
+        """Do one step. Returns whether the job goes on."""
+        if not self.running:
+            return False
+        try:
+            if self._cancelled and self._worker is None:
+                self._steps.close()
+                raise Cancelled("stopped by the user")
+            next(self._steps)
+        except StopIteration as end:
+            self.state, self.result = "done", end.value
+        except Cancelled:
+            self.state = "cancelled"
+        except InputError as error:
+            self.state, self.sentence = "failed", str(error)
+        except Exception as error:
+            self.end()
+            self.state, self.sentence = "failed", self._of_a_fault(error)
+            raise  # Slicer's log gets the traceback
+        except BaseException:
+            self.end()
+            raise
+        return self.running
+
+    def _of_a_fault(self, error: Exception) -> str:
+        """What the user is told of an error that nobody has foreseen."""
+        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        logs = [slicer.app.errorLogModel().filePath, *([] if self.log is None else [str(self.log)])]
+        return _("{what} failed by an error in the program ({said}). Details: {logs}").format(
+            what=self.title, said=said, logs=", ".join(filter(None, logs))
+        )
+
+    def tell(self, doing: str, done: int, of: int) -> None:
+        """Tell how far the present part of the work is."""
+        start, end = self.span
+        self.doing, self.progress = doing, start + (end - start) * done / max(of, 1)
+
+    def cancel(self) -> None:
+        """Ask to stop; the job ends within two seconds of further steps."""
+        self._cancelled = True
+        if self._worker is not None:
+            self._worker.cancel()
+
+    def end(self) -> None:
+        """Stop at once and wait for the worker's end, for two seconds at most: Slicer or its scene is closing."""
+        if self.running:
+            self._cancelled = True
+            if isinstance(self._worker, Worker) and not self.outlives:  # one that Slicer has not started goes on, too
+                self._worker.cancel()
+                self._worker.wait(2.0)
+            self._steps.close()
+            self.state = "cancelled"
+
+    def wait(self) -> Any:
+        """Do all steps, with Slicer's window alive, and return the result: for scripts.
+
+        Raises:
+            Cancelled: the job was cancelled.
+            InputError: it failed.
+        """
+        while self.step():
+            slicer.app.processEvents()
+            time.sleep(0.02)
+        if self.state == "cancelled":
+            raise Cancelled(f"{self.title}: stopped by the user")
+        if self.state == "failed":
+            told = self.log is None or str(self.log) in self.sentence
+            raise WorkError(self.sentence if told else f"{self.sentence} Log: {self.log}")
+        return self.result
+
+    def work(
+        self,
+        arguments: Sequence[str],
+        logs: Path,
+        watch: Callable[[Worker], None] | None = None,
+        **how: Any,
+    ) -> Iterator[None]:
+        """Steps that run a command of the library to its end; `watch` is called at each of them and after the end.
+
+        Args:
+            arguments: of the command.
+            logs: the folder of its log.
+            watch: called with the worker.
+            how: `module` and `python`, see `Worker`.
+
+        Raises:
+            Cancelled: it was cancelled.
+            InputError: it failed, with the worker's own cause and remedy.
+        """
+        worker = Worker(arguments, logs / f"{datetime.now():%Y-%m-%d %H-%M-%S} {self.kind or arguments[0]}.log", **how)
+        try:
+            for _step in self.attend(worker):
+                if watch is not None:
+                    watch(worker)
+                yield
+        finally:
+            if worker.poll() is None and not self.outlives:
+                worker.cancel()
+                worker.wait(2.0)
+        if watch is not None:
+            watch(worker)
+
+    def ask(
+        self,
+        resident: ResidentWorker,
+        request: str,
+        watch: Callable[[Asked], None] | None = None,
+        **arguments: Any,
+    ) -> Generator[None, None, dict[str, Any]]:
+        """Steps that ask the study's resident worker; they return the result of the request.
+
+        Args:
+            resident: is asked.
+            request: its name.
+            watch: called at each step, and after the end.
+            arguments: of the request.
+
+        Raises:
+            Cancelled: it was cancelled.
+            InputError: it failed, with the worker's own cause and remedy.
+        """
+        asked = resident.ask(request, **arguments)
+        try:
+            for _step in self.attend(asked):
+                if watch is not None:
+                    watch(asked)
+                yield
+        finally:
+            asked.cancel()  # one that has ended is left alone
+            if watch is not None and asked.poll() is not None:
+                watch(asked)
+        return asked.result
+
+    def attend(self, worker: Worker | AdoptedWorker | Asked) -> Iterator[None]:
+        """Steps until a worker ends; cancelling the job cancels it. Raises like `work`."""
+        self.log, self._worker = worker.log, worker
+        try:
+            while (outcome := worker.poll()) is None:
+                if (told := worker.progress) is not None:
+                    self.tell(told.doing, told.done, told.of)
+                yield
+        finally:
+            self._worker = None
+        if outcome.state == "cancelled":
+            raise Cancelled("stopped by the user")
+        if outcome.state == "failed":
+            raise WorkError(outcome.sentence)
+
+
+class WorkError(InputError):
+    """A worker failed; its own sentence tells cause and remedy."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("calculation", sentence, "see the log")
+        self.sentence = sentence
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+class JobRunner:
+    """Does the steps of one job at a time on Slicer's event loop, and tells its listeners.
+
+    Attributes:
+        job: the running job or, if there is none, the last one.
+        listeners: called after every step and after the end, for a progress bar.
+    """
+
+    MILLISECONDS = 50
+    SECONDS_AT_ONCE = 0.03  # of steps, before Slicer has its turn
+    SECONDS_OF_WORK = 0.0005  # a shorter step waits for a worker, or for a thread
+
+    def __init__(self) -> None:
+        self.job: Job | None = None
+        self.listeners: list[Callable[[], None]] = []
+        self._finished: Callable[[Job], None] | None = None
+        self._stepping = False
+        self._timer = qt.QTimer()
+        self._timer.setInterval(self.MILLISECONDS)
+        self._timer.connect("timeout()", self._step)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is running."""
+        return self.job is not None and self.job.running
+
+    def start(self, job: Job, finished: Callable[[Job], None] | None = None) -> None:
+        """Do a job while Slicer goes on; `finished` is called with it at the end, also after a failure.
+
+        Raises:
+            InputError: another job is running.
+        """
+        self._accept(job)
+        self._finished = finished
+        self._timer.start()
+        self._tell()
+
+    def run(self, job: Job) -> Any:
+        """Do a job and return its result: for scripts. Raises as `Job.wait` does."""
+        self._accept(job)
+        self._finished = None
+        try:
+            return job.wait()
+        finally:
+            self._tell()
+
+    def stop(self) -> None:
+        """End the running job now, at most two seconds later: Slicer, or the panel, is closing."""
+        if self.job is not None and self.job.running:
+            self.job.end()
+            self._end()
+
+    def _accept(self, job: Job) -> None:
+        if self.job is not None and self.job.running:
+            raise InputError(self.job.title, "is still running", "wait for its end or cancel it")
+        self.job = job
+
+    def _step(self) -> None:
+        if self._stepping or self.job is None:  # a step that lets the event loop run must not be entered again
+            return
+        self._stepping = True
+        try:
+            running = self._some_steps(self.job)
+        finally:
+            self._stepping = False
+            if not self.job.running:
+                self._end()
+        if running:
+            self._tell()
+
+    @classmethod
+    def _some_steps(cls, job: Job) -> bool:
+        """Steps as long as they do something, a few hundredths of a second at most; returns whether the job goes on."""
+        began = time.monotonic()
+        while True:
+            started = time.monotonic()
+            running = job.step()
+            ended = time.monotonic()
+            if not running or ended - started < cls.SECONDS_OF_WORK or ended - began > cls.SECONDS_AT_ONCE:
+                return running
+
+    def _end(self) -> None:
+        self._timer.stop()
+        finished, self._finished = self._finished, None
+        if finished is not None and self.job is not None:
+            finished(self.job)
+        self._tell()
+
+    def _tell(self) -> None:
+        for listener in list(self.listeners):
+            listener()

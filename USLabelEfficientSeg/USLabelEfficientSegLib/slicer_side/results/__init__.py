@@ -1,0 +1,1 @@
+"""What was measured, as the panel shows and files it."""

@@ -1,0 +1,1 @@
+"""An open study, its labels and what to label next."""

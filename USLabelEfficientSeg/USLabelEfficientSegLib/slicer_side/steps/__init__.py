@@ -1,0 +1,1 @@
+"""The panel, step by step."""

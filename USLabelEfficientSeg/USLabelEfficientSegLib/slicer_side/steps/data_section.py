@@ -1,0 +1,402 @@
+"""Step 1, Data: the volumes of a study, its organs, and where it is kept."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from functools import partial
+from itertools import chain, count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ctk
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from ...disk.study_layout import MANIFEST_NAME
+from ...errors import InputError, Notice
+from ...study.coverage import in_percent
+from ..nodes import study_nodes
+from ..nodes.segmentation_nodes import Organ, organsNamed
+from ..nodes.sequences import isImageSequence, sequenceFrames
+from ..nodes.simulated_data import ORGANS as EXAMPLE_ORGANS
+from ..nodes.simulated_data import simulatedStudy
+from ..processes import study_jobs
+from ..processes.aside import aside
+from ..processes.dependencies import ensureDependencies
+from ..processes.job_bar import JobBar
+from ..processes.jobs import Job, Steps
+from ..section import (
+    Section,
+    allow,
+    checked_nodes,
+    fill_node_list,
+    on_click,
+    reported,
+    silent,
+    tell,
+    ultrasound_nodes,
+)
+from ..session.images_choice import ImagesChoice
+from ..session.study_session import StudySession
+from .organ_table import OrganTable
+
+if TYPE_CHECKING:
+    from ...imaging.scan import Scan
+    from ..panel import Panel
+
+JOBS = ("create", "load", "add")
+
+
+class DataSection(Section):
+    """Which study, which volumes, which organs."""
+
+    def __init__(self, panel: Panel) -> None:
+        super().__init__(panel)
+        ui = self.ui
+        ui.studyFolderEdit.filters = ctk.ctkPathLineEdit.Dirs
+        self.organ_table = OrganTable(ui.organTable, self.organs, self._keep, self._refuse)
+        self.images = ImagesChoice(panel)
+        self.bar = JobBar(panel, ui.dataJobRow, ui.dataProgress, ui.cancelDataButton, ui.dataStatus, JOBS)
+        self._awaited: set[str] | None = None  # volumes before the user went to load others from DICOM
+        ui.studyFolderEdit.connect("currentPathChanged(QString)", self._on_folder)
+        ui.studyFolderEdit.connect("validInputChanged(bool)", self._on_folder)  # alone tells of the empty path
+        ui.volumeList.connect("itemChanged(QListWidgetItem*)", self._on_ticked)
+        ui.organTable.connect("itemSelectionChanged()", self.refresh)
+        ui.sequenceSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.refresh)
+        for button, action in (
+            (ui.addFolderButton, self._add_folder),
+            (ui.fromDicomButton, self._from_dicom),
+            (ui.exampleButton, self._load_example),
+            (ui.addFramesButton, self._add_frames),
+            (ui.addOrganButton, self.organ_table.add),
+            (ui.removeOrganButton, self.organ_table.remove),
+            (ui.studyButton, self._act),
+            (ui.closeStudyButton, self.panel.close_study),
+        ):
+            on_click(button, ui.dataStatus, action)
+
+    # What the user has chosen
+
+    def folder(self) -> Path | None:
+        """The folder that is given."""
+        text = self.panel.parameters.studyFolder.strip()
+        return Path(text) if text else None
+
+    def organs(self) -> list[Organ]:
+        """The organs as listed: of the open study, or of the study to be made; none while a scene is being closed."""
+        if self.panel.session is not None:
+            return self.panel.session.organs()
+        if self.panel.parameters is None:
+            return []
+        stored = json.loads(self.panel.parameters.organs or "[]")
+        organs = [Organ(organ["name"], tuple(organ["colour"]), organ["terminology"]) for organ in stored]
+        return organs or organsNamed([_("organ")])
+
+    def ticked(self) -> list[Any]:
+        """Volumes, 2-D images and sequences of images that belong, or are to belong, to the study."""
+        parameters = self.panel.parameters
+        return [node for node in (*parameters.volumes, *parameters.sequences) if node is not None]
+
+    def newcomers(self) -> list[Any]:
+        """What is ticked and the open study does not hold."""
+        session = self.panel.session
+        return [] if session is None else [node for node in self.ticked() if not session.took(node)]
+
+    def offered(self) -> list[Any]:
+        """What can be ticked: volumes, 2-D images, and sequences of images."""
+        sequences = [node for node in slicer.util.getNodesByClass("vtkMRMLSequenceNode") if isImageSequence(node)]
+        return [*self.panel.volumes(), *sequences]
+
+    # What the panel shows
+
+    def refresh(self) -> None:
+        """Show folder, volumes, organs, and what can be done with them."""
+        parameters, ui, session = self.panel.parameters, self.ui, self.panel.session
+        if parameters is None:
+            return
+        if ui.studyFolderEdit.currentPath != parameters.studyFolder:
+            with silent(ui.studyFolderEdit):
+                ui.studyFolderEdit.currentPath = parameters.studyFolder
+        offered = self.offered()
+        ours = [node for node in offered if session is not None and session.took(node)]
+        fill_node_list(ui.volumeList, offered, self.ticked(), ours)
+        self.images.refresh()
+        self.organ_table.refresh(fixed=session is not None)
+        ui.sequenceRow.visible = bool(slicer.util.getNodesByClass("vtkMRMLSequenceNode"))
+        allow(
+            ui.addFramesButton,
+            _("Add the frames of this sequence as volumes; a sequence of 2-D images is ticked as a whole."),
+            None if ui.sequenceSelector.currentNode() is not None else _("Choose a sequence first."),
+        )
+        fixed = None if session is None else _("The organs of a study are fixed; make a new study for other organs.")
+        allow(ui.addOrganButton, _("Add an organ to the list."), fixed)
+        chosen = None if ui.organTable.currentRow() >= 0 else _("Choose an organ in the list first.")
+        last = None if ui.organTable.rowCount > 1 else _("A study needs an organ; change its name instead.")
+        allow(ui.removeOrganButton, _("Remove the chosen organ from the list."), fixed or last or chosen)
+        ui.sliceAxisCombo.enabled = session is None
+        ui.studyFolderEdit.enabled = not self.panel.runner.busy
+        ui.closeStudyButton.visible = session is not None
+        allow(ui.closeStudyButton, _("Leave this study; everything in it is saved."), self.panel.why_busy())
+        self._show_study_button()
+        self.bar.refresh()
+        if session is not None and not self.panel.runner.busy:
+            tell(ui.dataStatus, self._overview(session))
+
+    def _show_study_button(self) -> None:
+        text, tip, reason, _action = self._offer()
+        self.ui.studyButton.text = text
+        allow(self.ui.studyButton, tip, reason or self.panel.why_busy())
+
+    def _offer(self) -> tuple[str, str, str | None, Any]:
+        """The button's text, tooltip, reason why it is disabled, and action."""
+        folder, session = self.folder(), self.panel.session
+        if folder is None:
+            return _("Create study"), "", _("Give a study folder first."), None
+        if session is not None and session.folder == folder:
+            return self._offer_of(session)
+        if (folder / MANIFEST_NAME).is_file():
+            return _("Open study"), _("Load the volumes and labels of this study."), None, self._open
+        if not self.ticked() and self.images.folder is None:
+            return _("Create study"), "", _("Tick the volumes that belong to the study first."), None
+        return _("Create study"), _("Copy the ticked volumes into the study folder."), None, self._create
+
+    def _offer_of(self, session: StudySession) -> tuple[str, str, str | None, Any]:
+        """What can be done with the open study."""
+        if self.images.folder is not None:
+            return _("Add images to the study"), _("Copy the images of the folder into it."), None, self._add
+        if self.newcomers():
+            what = _("Add images to the study") if session.isPlanar else _("Add volumes to the study")
+            return what, _("Copy what is newly ticked into it."), None, self._add
+        reason = None if session.missing() else _("The study is open, and all of its volumes are loaded.")
+        if session.isPlanar:
+            reason = _("The study is open. Each of its images is loaded when you look at it.")
+        return _("Load its volumes"), _("Load the volumes and labels of the study."), reason, self._load
+
+    def _overview(self, session: StudySession) -> str:
+        summary = session.study.summary()
+        if session.isPlanar:
+            return _("Study with {images} images, {labelled} of them labelled ({share}).").format(
+                images=summary["volumes"],
+                labelled=summary["labelled_volumes"],
+                share=in_percent(summary["label_fraction"]),
+            )
+        return _("Study with {volumes} volumes and {slices} labelled slices ({share} of all).").format(
+            volumes=summary["volumes"], slices=summary["labelled_slices"], share=in_percent(summary["label_fraction"])
+        )
+
+    def done(self) -> bool:
+        """Whether a study is open."""
+        return self.panel.session is not None
+
+    # What the user does
+
+    def _on_folder(self) -> None:
+        """The user gives a folder: another one than the open study's leaves that study."""
+        session, parameters, path = self.panel.session, self.panel.parameters, self.ui.studyFolderEdit.currentPath
+        if parameters is None:
+            return
+        if session is not None and session.folder != Path(path):
+            with reported(self.ui.dataStatus):
+                self.panel.close_study(path)
+        if self.panel.session is None:
+            parameters.studyFolder = path
+        self.panel.refresh_soon()
+
+    def _on_ticked(self) -> None:
+        if self.panel.parameters is not None:
+            self._keep_ticked(checked_nodes(self.ui.volumeList))
+            self._propose_folder()
+            self.panel.refresh_soon()
+
+    def _keep_ticked(self, nodes: list[Any]) -> None:
+        parameters = self.panel.parameters
+        parameters.sequences = [node for node in nodes if isImageSequence(node)]
+        parameters.volumes = [node for node in nodes if not isImageSequence(node)]
+
+    def _propose_folder(self) -> None:
+        """Where the study could be kept, unless the user has said where."""
+        if not self.panel.parameters.studyFolder and (self.ticked() or self.images.folder is not None):
+            self.panel.parameters.studyFolder = str(new_study_folder())
+
+    def _keep(self, organs: list[Organ]) -> None:
+        if self.panel.session is not None:
+            self.panel.session.setAppearance(organs)
+        stored = [{"name": o.name, "colour": list(o.colour), "terminology": o.terminology} for o in organs]
+        self.panel.parameters.organs = json.dumps(stored)
+        self.refresh()
+
+    def _refuse(self, reason: str) -> None:
+        tell(self.ui.dataStatus, reason, bad=True)
+
+    def _from_dicom(self) -> None:
+        """Let the user import and load in Slicer's DICOM module; `enter` ticks what came of it."""
+        self._awaited = {node.GetID() for node in ultrasound_nodes()}
+        slicer.util.selectModule("DICOM")
+
+    def enter(self) -> None:
+        """The user comes back: what was loaded from DICOM meanwhile is to belong to the study."""
+        before, self._awaited = self._awaited, None
+        if before is None or self.panel.parameters is None:
+            return
+        loaded = [node for node in ultrasound_nodes() if node.GetID() not in before]
+        self._tick(loaded)
+        if loaded:
+            tell(self.ui.dataStatus, _("Loaded {count} volumes.").format(count=len(loaded)))
+
+    def _add_folder(self) -> None:
+        ensureDependencies()  # an older pydicom than the library's cannot read
+        folder = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Folder of ultrasound volumes"))
+        if folder:
+            self.add_folder(Path(folder))
+
+    def add_folder(self, folder: Path) -> None:
+        """Load all volumes of a folder, and tick them; or take a folder of 2-D images as it is."""
+        from ..nodes.volume_nodes import nodeFromVoxels
+
+        notices: list[Notice] = []
+
+        def steps(job: Job) -> Steps:
+            dimension, images, passed_over = yield from aside(lambda: _images_in(folder))
+            notices.extend(passed_over)
+            if dimension == 2:
+                return len(images)
+            loaded = []
+            for number, (name, path) in enumerate(images.items()):
+                job.tell(_("loading"), number, len(images))
+                volume = yield from aside(partial(_read, path))
+                loaded.append(nodeFromVoxels(name, volume.voxels, volume.geometry))
+                yield
+            return loaded
+
+        def done(job: Job) -> str:
+            if isinstance(job.result, int):
+                self.images.choose(folder, job.result)
+                self._propose_folder()
+                return _("{count} images are copied when you press the button below.").format(count=job.result)
+            self._tick(job.result)
+            return " ".join([_("Loaded {count} volumes.").format(count=len(job.result)), *map(str, notices)])
+
+        self.panel.run(Job(_("Loading volumes"), steps, "load"), self.ui.dataStatus, done)
+
+    def _load_example(self) -> None:
+        def done(job: Job) -> str:
+            if self.panel.session is None:
+                self._keep(organsNamed(EXAMPLE_ORGANS))
+            self._tick(job.result)
+            return _("Loaded simulated volumes. Press Create study.")
+
+        job = Job(_("Making simulated volumes"), lambda job: simulatedStudy(job=job), "load")
+        self.panel.run(job, self.ui.dataStatus, done)
+
+    def _add_frames(self) -> None:
+        sequence = self.ui.sequenceSelector.currentNode()
+        self._tick([sequence] if isImageSequence(sequence) else sequenceFrames(sequence))
+
+    def _tick(self, nodes: list[Any]) -> None:
+        parameters = self.panel.parameters
+        if parameters is not None:
+            here = [node for node in nodes if study_nodes.inScene(node)]
+            self._keep_ticked([*self.ticked(), *(node for node in here if node not in self.ticked())])
+            self._propose_folder()
+            self.panel.refresh()
+
+    def _act(self) -> None:
+        action = self._offer()[3]
+        if action is not None:
+            ensureDependencies()
+            action()
+
+    def _create(self) -> None:
+        folder, organs, nodes, images = self.folder(), self.organs(), self.ticked(), self.images.folder
+        assert folder is not None
+        axis = self.panel.parameters.sliceAxis.value
+        job = Job(
+            _("Making the study"),
+            lambda job: study_jobs.createStudy(job, folder, nodes, organs, axis, images),
+            "create",
+        )
+
+        def done(job: Job) -> str:
+            self.panel.logic.session = job.result
+            self.panel.parameters.studyFolder = str(folder)  # the scene may have been closed meanwhile
+            self.images.forget()
+            self.signals.study_created.emit()
+            return self._overview(job.result)
+
+        self.panel.run(job, self.ui.dataStatus, done)
+
+    def _open(self) -> None:
+        folder = self.folder()
+        assert folder is not None
+        self.open(folder)
+
+    def open(self, folder: Path, load: bool = True) -> None:
+        """Open a study, and load what the scene does not hold of it.
+
+        Raises:
+            InputError: no study, or another job is running.
+        """
+        if self.panel.runner.busy:
+            raise InputError(folder, "cannot be opened now", self.panel.why_busy() or "")
+        self.panel.logic.session = StudySession(folder)
+        self.panel.logic.session.takeLabelsIfFree()
+        self.panel.parameters.studyFolder = str(folder)
+        self.panel.logic.session.prepare()
+        self.signals.study_opened.emit(load)
+        images = self.panel.logic.session.isPlanar  # of which only the measurements are read
+        if (load or images) and not self.panel.runner.busy:  # who follows a running training loads them meanwhile
+            self._load()
+        self.panel.refresh()
+
+    def _load(self) -> None:
+        session = self.panel.session
+        assert session is not None
+
+        def done(job: Job) -> str:
+            if session.imageResults.any:
+                self.signals.segmented.emit([])
+            return self._overview(session)
+
+        self.panel.run(Job(_("Loading the study"), session.load, "load"), self.ui.dataStatus, done)
+
+    def _add(self) -> None:
+        session, nodes, images = self.panel.session, self.newcomers(), self.images.folder
+        assert session is not None
+
+        def steps(job: Job) -> Steps:
+            if images is not None:
+                yield from study_jobs.addImages(job, session, images)
+            if nodes:
+                yield from study_jobs.addVolumes(job, session, nodes)
+
+        def done(job: Job) -> str:
+            self.images.forget()
+            return self._overview(session)
+
+        self.panel.run(Job(_("Adding volumes"), steps, "add"), self.ui.dataStatus, done)
+
+
+def _images_in(folder: Path) -> tuple[int, dict[str, Path], list[Notice]]:
+    """Whether a folder holds 2-D images or volumes, and which, by name; and what of vendors is passed over."""
+    from ...imaging.files import find_images
+    from ...imaging.scan_files import dimension_of_folder
+    from ...imaging.vendors import passed_over, vendors_among
+
+    dimension = dimension_of_folder(folder)
+    images = find_images(folder, dimension)
+    return dimension, images, passed_over(folder, vendors_among(folder.iterdir()), images)
+
+
+def _read(path: Path) -> Scan:
+    from ...imaging.files import read_volume
+
+    return read_volume(path)
+
+
+def new_study_folder() -> Path:
+    """A folder that does not exist yet, named after today, where Slicer keeps the user's scenes."""
+    name = _("Ultrasound study {day}").format(day=f"{date.today():%Y-%m-%d}")
+    home, numbers = Path(slicer.app.defaultScenePath), chain([""], (f" {number}" for number in count(2)))
+    return next(folder for number in numbers if not (folder := home / f"{name}{number}").exists())

@@ -1,0 +1,403 @@
+"""Step 2, Label: slice after slice is drawn in Slicer's Segment Editor, or corrected, and kept as a label."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import qt
+from slicer.i18n import tr as _
+
+from ...errors import InputError
+from ..nodes import study_nodes
+from ..nodes.label_editor import LabelEditor
+from ..nodes.slice_views import labelling_view, show_labelling_view, shownSlice, showScan, showSlice, sliceName
+from ..processes import study_jobs
+from ..processes.dependencies import ensureDependencies
+from ..processes.job_bar import JobBar
+from ..processes.jobs import Job
+from ..section import Section, allow, fill_table, on_click, reported, set_headings, silent, tell
+from ..session.labels_overview import fraction_of, slice_rows, volume_rows
+from ..session.segmentations_as_labels import adopt_drawn, case_of_segmentation, take_segmentation
+from ..session.slice_suggestions import SuggestedSlice
+from ..session.study_session import StudySession
+from .shortcuts import Shortcuts
+from .slice_buttons import SliceState, show_slice_buttons
+from .slice_work import Place, SliceWork
+
+if TYPE_CHECKING:
+    from ..panel import Panel
+
+SECONDS_TO_SAVE = 1.0  # after the last stroke of the brush
+
+
+class LabelsSection(Section):
+    """Labels of the study's volumes. Drawings in labelled slices are saved to the study at once."""
+
+    def __init__(self, panel: Panel) -> None:
+        super().__init__(panel)
+        ui = self.ui
+        self._case: str | None = None
+        self._unsaved: set[str] = set()
+        self._work = SliceWork()
+        set_headings(ui.labelTable, [_("Volume"), _("Labelled"), _("Share")])
+        set_headings(ui.sliceTable, [_("Labelled slice"), _("Shows")])
+        self.editing = LabelEditor(ui.editorContainer, self.slice_node, self._on_drawn, self._on_slice_moved)
+        self.bar = JobBar(
+            panel, ui.labelsJobRow, ui.labelsProgress, ui.cancelLabelsButton, ui.labelsStatus, ("suggest",)
+        )
+        self._save_timer = _single_shot(int(1000 * SECONDS_TO_SAVE), self.save_now)
+        self._slice_timer = _single_shot(30, self._show_slice_buttons)
+        self.signals.study_created.connect(self.adopt_drawn_labels)
+        self.signals.study_closed.connect(self._on_study_closed)
+        self.signals.labels_needed.connect(self.save_now)
+        self.signals.correction_wanted.connect(self.correct)
+        ui.labelTable.connect("itemSelectionChanged()", self._on_volume_chosen)
+        ui.sliceTable.connect("cellClicked(int,int)", self._on_slice_chosen)
+        for button, action in (
+            (ui.nextSliceButton, self._next_slice),
+            (ui.keepSliceButton, self._keep_and_next),
+            (ui.emptySliceButton, self._keep_empty_and_next),
+            (ui.outlineSliceButton, self._begin),
+            (ui.undoSliceButton, self._undo),
+            (ui.removeSliceButton, self._remove),
+            (ui.takeSegmentationButton, self._take_segmentation),
+        ):
+            on_click(button, ui.labelsStatus, action)
+        keys = {"N": ui.keepSliceButton, "O": ui.emptySliceButton, "M": ui.outlineSliceButton}
+        self._shortcuts = Shortcuts({**keys, "Shift+N": ui.undoSliceButton})
+        ui.takeSlicesCombo.addItems([_("Slices with content"), _("All slices")])
+        ui.segmentationSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.panel.refresh_soon)
+
+    # What is shown
+
+    @property
+    def editor(self) -> Any:
+        """Slicer's segment editor."""
+        return self.editing.widget
+
+    @property
+    def case(self) -> str | None:
+        """The volume that is being labelled, by its name in the study."""
+        session = self.panel.session
+        return self._case if session is not None and session.holds(self._case) else None
+
+    def shown_slice(self, volumeNode: Any = None) -> tuple[int, int] | None:
+        """(axis, index) of the slice of the labelled volume, or of another, that the slice view shows."""
+        session = self.panel.session
+        if volumeNode is None and session is not None and self.case is not None:
+            volumeNode = session.volumeNode(self.case)
+        if volumeNode is None:
+            return None
+        return shownSlice(self.slice_node(), volumeNode)
+
+    def refresh(self) -> None:
+        """Show the volumes with their labelled slices, and what can be done with the slice that is shown."""
+        session = self.panel.session
+        fill_table(self.ui.labelTable, [] if session is None else volume_rows(session))
+        with silent(self.ui.labelTable):
+            if session is not None and self.case is not None:
+                self.ui.labelTable.selectRow(session.cases().index(self.case))
+            else:
+                self.ui.labelTable.clearSelection()
+        self._show_labelled_slices()
+        self.ui.labelFractionLabel.text = "" if session is None else fraction_of(session)
+        no_study = self.panel.why_no_study()
+        allow(
+            self.ui.nextSliceButton,
+            _("Show another slice that is worth labelling, and keep nothing of this one."),
+            no_study or self._why_no_suggestion(),
+        )
+        none_kept = None if self._work.undoable else _("No label was kept since the study was opened.")
+        allow(self.ui.undoSliceButton, _("Take the label that was kept last back, and show its slice."), none_kept)
+        chosen = None if self.ui.segmentationSelector.currentNode() is not None else _("Choose a segmentation first.")
+        allow(
+            self.ui.takeSegmentationButton,
+            _("Make slices of this segmentation labels; it needs a segment for every organ, of the organ's name."),
+            no_study or self.panel.why_busy() or chosen,
+        )
+        self._show_slice_buttons()
+        self.bar.refresh()
+
+    def _why_no_suggestion(self) -> str | None:
+        return _("A slice is being looked for.") if self.panel.logic.aside.busy else None
+
+    def _show_labelled_slices(self) -> None:
+        session, case = self.panel.session, self.case
+        fill_table(self.ui.sliceTable, [] if session is None or case is None else slice_rows(session, case))
+
+    def _show_slice_buttons(self) -> None:
+        session = self.panel.session
+        case, place, no_study = self.case, self._shown_place(), self.panel.why_no_study()
+        reason = no_study
+        if reason is None and case is None:
+            reason = _("Choose a volume in the table, or press Next slice.")
+        if reason is None and place is None:
+            reason = _("The slice view shows no whole slice of this volume; press Next slice, or click a slice.")
+        if session is None or reason is not None:
+            show_slice_buttons(self.ui, None, reason, no_study or self._why_no_suggestion())
+            return
+        assert place is not None
+        labelled = session.isLabelled(place.case, place.axis, place.index)
+        results = study_nodes.madeFor(session.volumeNode(place.case), study_nodes.RESULT)
+        show_slice_buttons(self.ui, SliceState(labelled, bool(results)), None, None)
+
+    def _shown_place(self) -> Place | None:
+        """The slice that is shown, if it is one of the study."""
+        case, shown = self.case, self.shown_slice()
+        return None if self.panel.session is None or case is None or shown is None else Place(case, *shown)
+
+    def done(self) -> bool:
+        """Whether a slice is labelled."""
+        session = self.panel.session
+        return session is not None and session.hasLabels()
+
+    # What the user does
+
+    def show_volume(self, case: str) -> None:
+        """Show a volume in the slice views and its labels in the editor."""
+        session = self.panel.session
+        assert session is not None
+        self.save_now()
+        show_labelling_view()
+        labels = session.labelling(case)
+        self._choose(case)
+        showScan(labels.volumeNode)
+        study_nodes.showOnly(labels.segmentationNode)
+        self.editing.show(labels.segmentationNode, labels.volumeNode)
+        self.editing.observe(labels.segmentationNode)
+
+    def _choose(self, case: str | None) -> None:
+        """Another volume is worked on, None for one that is not of the study."""
+        self._case = case
+        self.ui.suggestionLabel.text = ""
+        tell(self.ui.labelsStatus, "")
+        self.signals.volume_chosen.emit(case)
+
+    def show_slice(self, case: str, axis: int, index: int) -> None:
+        """Show a slice of a volume in the slice view."""
+        session = self.panel.session
+        assert session is not None
+        if case != self._case:
+            self.show_volume(case)
+        show_labelling_view()
+        showSlice(self.slice_node(), session.volumeNode(case), axis, index)
+        self.refresh()
+
+    def correct(self, volumeNode: Any, axis: int, index: int) -> None:
+        """Show a slice of a result, to be corrected and kept as a label."""
+        session = self.panel.session
+        with reported(self.ui.labelsStatus):
+            case = None if session is None else session.caseOf(volumeNode)
+            if session is None or case is None:
+                raise InputError(volumeNode.GetName(), "is not a volume of an open study", "add it in step 1 first")
+            self.show_slice(case, axis, index)
+            self._begin_if_possible(Place(case, axis, index))
+            self.editor.setActiveEffectByName("Paint")
+            self.ui.labelStep.collapsed = False
+
+    def slice_node(self) -> Any:
+        """The node of the slice view in which slices are shown and labelled."""
+        return labelling_view().mrmlSliceNode()
+
+    def save_now(self) -> None:
+        """Save all strokes since the last time."""
+        self._save_timer.stop()
+        session, unsaved = self.panel.session, self._unsaved
+        self._unsaved = set()
+        with reported(self.ui.labelsStatus):
+            for case in unsaved:
+                if session is not None and session.volumeNode(case) is not None:
+                    session.saveLabels(case, self.panel.runner.busy)
+        if unsaved and self.panel.parameters is not None:
+            self.panel.refresh_soon()
+
+    def adopt_drawn_labels(self) -> None:
+        """Labels that were drawn on the volumes before the study was made become labels of the study."""
+        session = self.panel.session
+        assert session is not None
+        for case in adopt_drawn(session):
+            session.saveLabels(case, self.panel.runner.busy)
+
+    def leave(self) -> None:
+        """Save, let the editor go, and observe nothing any more."""
+        self.save_now()
+        self._slice_timer.stop()
+        self._shortcuts.remove()
+        self.editing.leave()
+
+    def enter(self) -> None:
+        """The user comes back: take up the editor again."""
+        session = self.panel.session
+        self._shortcuts.install()
+        self.editing.enter()
+        if session is not None and self.case is not None:
+            self.editing.observe(session.labelling(self.case).segmentationNode)
+
+    def forget(self) -> None:
+        """The scene is closed with everything in it."""
+        self.leave()
+        self._shortcuts.install()
+        self._work.forget()
+        self._case = None
+        self.signals.volume_chosen.emit(None)
+        self.ui.suggestionLabel.text = ""
+        self.editing.forget()
+
+    def _on_study_closed(self) -> None:
+        self.editing.forget()
+        self._work.forget()
+        self._choose(None)
+
+    def _on_volume_chosen(self) -> None:
+        session, row = self.panel.session, self.ui.labelTable.currentRow()
+        with reported(self.ui.labelsStatus):
+            if session is not None and 0 <= row < len(session.cases()):
+                case = session.cases()[row]
+                if not session.canShow(case):
+                    raise InputError(case, "is not loaded", "press Load its volumes in step 1")
+                self.show_volume(case)
+        self.panel.refresh()
+
+    def _on_slice_chosen(self, row: int, _column: int) -> None:
+        session, case = self.panel.session, self.case
+        if session is not None and case is not None:
+            labelled = session.labelling(case).items()[row]
+            self.show_slice(case, labelled.axis, labelled.index)
+
+    def _next_slice(self) -> None:
+        session = self.panel.session
+        assert session is not None
+        self.save_now()
+        suggested = session.suggestions.next(self._is_labelled)
+        if suggested is not None:
+            self._show_suggestion(suggested)
+            return
+        ensureDependencies()
+        job = Job(_("Looking for the slice to label next"), lambda job: study_jobs.suggest(job, session), "suggest")
+
+        def done(job: Job) -> str:
+            if not self.panel.shown or self.panel.session is not session:
+                return _("Slices to label are found.")
+            suggested = session.suggestions.next(self._is_labelled)
+            if suggested is None:
+                return _("No slice is left to be labelled.")
+            self._show_suggestion(suggested)
+            return ""
+
+        self.panel.run(job, self.ui.labelsStatus, done, aside=True)
+
+    def _is_labelled(self, suggested: SuggestedSlice) -> bool:
+        session = self.panel.session
+        if session is None or not session.canShow(suggested.case):
+            return True
+        return session.isLabelled(suggested.case, suggested.axis, suggested.index)
+
+    def _show_suggestion(self, suggested: SuggestedSlice) -> None:
+        session, place = self.panel.session, Place(suggested.case, suggested.axis, suggested.index)
+        assert session is not None
+        self._work.clear_begun(session)
+        self.show_slice(place.case, place.axis, place.index)
+        begun = self._begin_if_possible(place)
+        self.editor.setActiveEffectByName("Paint")
+        text = _("{case}, {place}, in the {view} view: {reason}.").format(
+            case=place.case,
+            place=self._name(place),
+            view=self.slice_node().GetLayoutName().lower(),
+            reason=suggested.reason.rstrip("."),
+        )
+        if begun:
+            text += " " + _("The model's outline is painted: keep it if it is right, or correct it first.")
+        self.ui.suggestionLabel.text = text
+
+    def _begin_if_possible(self, place: Place) -> bool:
+        """Paint a slice as the latest result has it, if there is one and nothing is drawn there; returns whether."""
+        session = self.panel.session
+        assert session is not None
+        begun = self._work.begin(session, place)
+        self._show_slice_buttons()
+        return begun
+
+    def _keep_and_next(self) -> None:
+        if self._shown_place() is None:
+            self._next_slice()
+            return
+        session, place = self._here()
+        self._work.keep(session, place)
+        self._save(place, _("Labelled: {place}.").format(place=self._name(place)))
+        self._go_on()
+
+    def _keep_empty_and_next(self) -> None:
+        session, place = self._here()
+        self._work.keep_empty(session, place)
+        self._save(place, _("Labelled: {place}, where no organ is visible.").format(place=self._name(place)))
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Show the next slice, unless there is none to be had while something runs."""
+        if self._why_no_suggestion() is None:
+            self._next_slice()
+
+    def _begin(self) -> None:
+        _session, place = self._here()
+        if not self._begin_if_possible(place):
+            raise InputError(self._name(place), "is drawn on already", "erase it first, or go on with it")
+        self.editor.setActiveEffectByName("Paint")
+
+    def _undo(self) -> None:
+        session = self.panel.session
+        assert session is not None
+        place = self._work.undo(session)
+        self._save(place, "")
+        self.show_slice(place.case, place.axis, place.index)
+        tell(self.ui.labelsStatus, _("Not labelled any more: {place}.").format(place=self._name(place)))
+
+    def _remove(self) -> None:
+        session, place = self._here()
+        session.labelling(place.case).remove(place.axis, place.index)
+        self._save(place, _("Not labelled any more: {place}.").format(place=self._name(place)))
+
+    def _take_segmentation(self) -> None:
+        session, node = self.panel.session, self.ui.segmentationSelector.currentNode()
+        assert session is not None
+        case = case_of_segmentation(session, node, self.case)
+        all_slices = self.ui.takeSlicesCombo.currentIndex == 1
+        job = Job(_("Taking labels"), lambda job: take_segmentation(job, session, node, case, all_slices), "labels")
+
+        def done(job: Job) -> str:
+            session.saveLabels(case, self.panel.runner.busy)
+            return _("{count} slices of {case} are labels now.").format(count=job.result, case=case)
+
+        self.panel.run(job, self.ui.labelsStatus, done)
+
+    def _name(self, place: Place) -> str:
+        session = self.panel.session
+        assert session is not None
+        return sliceName(session.node(place.case), place.axis, place.index)
+
+    def _here(self) -> tuple[StudySession, Place]:
+        session, place = self.panel.session, self._shown_place()
+        if session is None or place is None:
+            raise InputError(_("The slice view"), "shows no slice of a volume of the study", "press Next slice")
+        return session, place
+
+    def _save(self, place: Place, sentence: str) -> None:
+        self._unsaved.add(place.case)
+        tell(self.ui.labelsStatus, sentence)
+        self.save_now()
+        self.panel.refresh()
+
+    def _on_drawn(self, *_arguments: Any) -> None:
+        if self._case is not None:
+            self._unsaved.add(self._case)
+            self._save_timer.start()
+
+    def _on_slice_moved(self, *_arguments: Any) -> None:
+        self._slice_timer.start()
+
+
+def _single_shot(milliseconds: int, action: Any) -> Any:
+    timer = qt.QTimer()
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    timer.connect("timeout()", action)
+    return timer

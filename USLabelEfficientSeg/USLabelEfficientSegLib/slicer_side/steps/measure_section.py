@@ -1,0 +1,317 @@
+"""Step 4, Results: organ volumes or areas as cards and table, where the model is least sure, CSV, report, DICOM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from ...disk.study_layout import REPORT_NAME
+from ...text.numbers import MILLILITRE, VolumeUnit
+from ..nodes import study_nodes
+from ..nodes.ellipse_markups import showEllipses
+from ..nodes.slice_views import showScan
+from ..nodes.uncertainty_view import UncertaintyView
+from ..processes import study_jobs
+from ..processes.dependencies import ensureDependencies
+from ..processes.job_bar import JobBar
+from ..processes.jobs import Job
+from ..results.dicom_results import cameAsDicom, exportDicom
+from ..results.image_measurements import imageMeasurements
+from ..results.image_table import imagesTableNode
+from ..results.organ_cards import OrganCards
+from ..results.result_reports import writeReport
+from ..results.results import computeVolumes, ofImage
+from ..results.results_table import AnyRow, headings, rows_of, unit_of
+from ..results.unsure_slices import show_least_sure
+from ..section import Section, allow, fill_table, on_click, reported, set_headings, tell
+
+if TYPE_CHECKING:
+    from ..panel import Panel
+    from ..results.image_results import ImageResults
+
+JOBS = ("segment", "report", "export-dicom", "compare", "calibrate")
+_MOST_ROWS = 20  # that are shown without scrolling
+_WIDEST_CAUTION = "components"  # the longest word of any; between words they are wrapped
+
+
+class MeasureSection(Section):
+    """Shows what this module has found, and gives it away."""
+
+    def __init__(self, panel: Panel) -> None:
+        super().__init__(panel)
+        ui = self.ui
+        self.bar = JobBar(panel, ui.resultsJobRow, ui.resultsProgress, ui.cancelResultsButton, ui.resultsStatus, JOBS)
+        self._cards = OrganCards(ui.cardsContainer)
+        self._uncertainty = UncertaintyView()
+        self._rows: list[AnyRow] = []
+        self._stamp: Any = None  # of the table node when its rows were read
+        self._largest: dict[str, float] = {}  # for each organ where the bars of its cards end
+        self._case = ""  # that the cards are about
+        self._fitted_width = 0  # of the table when its rows were made as high as their words need
+        self._make_table()
+        ui.volumesTable.connect("cellClicked(int,int)", self._on_row)
+        ui.volumesTable.connect("itemSelectionChanged()", self._on_selection)
+        ui.uncertaintyCheckBox.connect("toggled(bool)", lambda shown: self.panel.refresh_soon())
+        self.signals.segmented.connect(lambda nodes: self._measure())
+        for button, action in (
+            (ui.measureButton, self._measure),
+            (ui.saveCsvButton, self._save),
+            (ui.reportButton, self._report),
+            (ui.dicomButton, self._export_dicom),
+        ):
+            on_click(button, ui.resultsStatus, action)
+
+    def done(self) -> bool:
+        """Whether there are results."""
+        return bool(self._rows)
+
+    def refresh(self) -> None:
+        """Show cards and table, and what can be done with them."""
+        ui = self.ui
+        rows = self._rows_now()
+        ui.resultsHelp.visible = not rows
+        for widget in (ui.volumesTable, ui.uncertaintyRow):
+            widget.visible = bool(rows)
+        if rows is not self._rows:
+            self._fill(rows)
+            self.panel.refresh_soon()  # the table has its width only when it is shown
+        elif ui.volumesTable.width != self._fitted_width:
+            self._fit_table()
+        self._show_cards()
+        nothing = None if study_nodes.results() or self._image_results() else _("There is no segmentation yet.")
+        allow(ui.measureButton, _("Measure all segmentations that this module has made."), nothing)
+        allow(ui.saveCsvButton, _("Save the table for a spreadsheet."), None if rows else _("There is no result yet."))
+        allow(
+            ui.reportButton,
+            _(
+                "Write what the table shows, with pictures, intervals and all settings, to one file. Organs that you "
+                "have corrected say so, and have no interval."
+            ),
+            nothing or self.panel.why_busy(),
+        )
+        self._refresh_dicom(nothing)
+        ui.uncertaintyLegend.visible = self._uncertainty.update(self.panel.parameters.uncertainty)
+        self.bar.refresh()
+
+    def show_progress(self) -> None:
+        """How far the running work is; called many times a second."""
+        self.bar.show_progress()
+
+    def leave(self) -> None:
+        """Other modules find the views as their users know them."""
+        self._uncertainty.update(wanted=False)
+
+    # The table and the cards
+
+    def _make_table(self) -> None:
+        table = self.ui.volumesTable
+        set_headings(table, headings(MILLILITRE))
+        header = table.horizontalHeader()
+        header.setSectionResizeMode(0, qt.QHeaderView.Fixed)
+        header.setSectionResizeMode(1, qt.QHeaderView.Stretch)
+        table.setWordWrap(True)
+
+    def _rows_now(self) -> list[AnyRow]:
+        """The rows of the table node, the same list for as long as it is not changed."""
+        table = self.panel.parameters.volumesTable
+        stamp = None if table is None else (table.GetID(), table.GetMTime(), table.GetTable().GetMTime())
+        if stamp == self._stamp:
+            return self._rows
+        self._stamp = stamp
+        return list(rows_of(table))
+
+    def _fill(self, rows: list[AnyRow]) -> None:
+        """Fill the table, as high as its rows, and keep the case that is looked at."""
+        table = self.ui.volumesTable
+        self._rows, self._largest = rows, {}
+        for row in rows:
+            end = row.value if row.interval is None else max(row.interval[1], row.value)
+            self._largest[row.organ] = max(self._largest.get(row.organ, 0.0), end)
+        unit = unit_of(rows)
+        table.setHorizontalHeaderLabels(headings(unit))
+        fill_table(table, [row.cells(unit) for row in rows])
+        for number, row in enumerate(rows):
+            told = "\n".join([f"{row.scan}, {row.organ}", *row.sentences])
+            for column in range(table.columnCount):
+                table.item(number, column).setToolTip(told)
+        cases = [row.case for row in rows]
+        if self._case not in cases:
+            self._case = cases[0] if cases else ""
+        self._fit_table()
+
+    def _fit_table(self) -> None:
+        """As high as its rows: all are seen, up to a number."""
+        table = self.ui.volumesTable
+        self._fitted_width = table.width
+        metrics = table.fontMetrics()
+        widest = max(map(metrics.horizontalAdvance, (_WIDEST_CAUTION, _("Cautions"))))
+        table.setColumnWidth(0, widest + metrics.horizontalAdvance("xx"))
+        table.resizeRowsToContents()
+        heights = [table.rowHeight(row) for row in range(min(table.rowCount, _MOST_ROWS))]
+        table.setFixedHeight(table.horizontalHeader().sizeHint.height() + sum(heights) + 2 * table.frameWidth + 2)
+
+    def _show_cards(self) -> None:
+        """The organs of the case that is looked at."""
+        own = [row for row in self._rows if row.case == self._case]
+        tell(self.ui.cardsCaption, own[0].scan if own else "")
+        self.ui.cardsCaption.visible = bool(own)
+        self._cards.show(own, self._unit(), self._largest, self._colours())
+
+    def _unit(self) -> VolumeUnit:
+        return unit_of(self._rows)
+
+    def _colours(self) -> dict[str, tuple[float, float, float]]:
+        node = self._result(self._case)
+        if node is None:
+            return {}
+        segmentation = node.GetSegmentation()
+        segments = [segmentation.GetNthSegment(n) for n in range(segmentation.GetNumberOfSegments())]
+        return {segment.GetName(): tuple(segment.GetColor()) for segment in segments}
+
+    def _result(self, case: str) -> Any:
+        """The segmentation node of a row, None when it was removed."""
+        return next((node for node in study_nodes.results() if node.GetName() == case), None)
+
+    def _on_selection(self) -> None:
+        row = self.ui.volumesTable.currentRow()
+        if 0 <= row < len(self._rows):
+            self._on_row(row)
+
+    def _on_row(self, number: int) -> None:
+        """Look at an organ: its card, and the slice where the model is least sure of it."""
+        if self.panel.parameters is None or number >= len(self._rows):
+            return
+        row = self._rows[number]
+        self._case = row.case
+        with reported(self.ui.resultsStatus):
+            self._look_at(row)
+        self.panel.refresh()
+
+    def _image_results(self) -> ImageResults | None:
+        """The results of the study's images, None if there are none."""
+        session = self.panel.session
+        return session.imageResults if session is not None and session.imageResults.any else None
+
+    def _look_at_image(self, node: Any) -> None:
+        showEllipses(node, imageMeasurements(node))
+        showScan(study_nodes.volumeOf(node))
+        study_nodes.showOnly(node)
+        tell(self.ui.resultsStatus, _("The thin curve is the fitted ellipse."))
+
+    def _look_at(self, row: AnyRow) -> None:
+        node, images = self._result(row.case), self._image_results()
+        if node is None and images is not None and (case := images.caseOf(row.case)) is not None:
+            node = images.show(case)
+        if node is not None and ofImage(node):
+            self._look_at_image(node)
+            return
+        if node is None:
+            tell(self.ui.resultsStatus, _("This segmentation is no longer in the scene; measure again."))
+            return
+        session = self.panel.session
+        slicer.util.setSliceViewerLayers(background=study_nodes.volumeOf(node), fit=True)
+        study_nodes.showOnly(node)
+        known = show_least_sure(node, row.organ, 2 if session is None else session.study.slice_axis)
+        text = _("The red view shows the slice where the model is least sure of {organ}.")
+        if not known:
+            text = _("There is no uncertainty map; the views show the middle of {organ}.")
+        tell(self.ui.resultsStatus, text.format(organ=row.organ))
+
+    # What the user does
+
+    def _measure(self) -> None:
+        """Bring the table up to date with the segments as they are now."""
+        parameters, images = self.panel.parameters, self._image_results()
+        if parameters is None:
+            return
+        if images is not None:
+            parameters.volumesTable = imagesTableNode(images.rows(), parameters.volumesTable)
+        else:
+            parameters.volumesTable = computeVolumes(self._measurable(), parameters.volumesTable)
+        self.panel.refresh()
+
+    def _measurable(self) -> list[Any]:
+        """The results of volumes or, where there are no others or the study is of images, those of images."""
+        nodes, session = study_nodes.results(), self.panel.session
+        images = [node for node in nodes if ofImage(node)]
+        planar = session.isPlanar if session is not None else len(images) == len(nodes)
+        return images if planar else [node for node in nodes if node not in images]
+
+    def _save(self) -> None:
+        path = qt.QFileDialog.getSaveFileName(
+            slicer.util.mainWindow(), _("Save organ volumes"), "volumes.csv", _("Tables (*.csv)")
+        )
+        if path:
+            self.save(Path(path))
+
+    def save(self, path: Path) -> None:
+        """Save the table as CSV."""
+        self._measure()
+        slicer.util.saveNode(self.panel.parameters.volumesTable, str(path))
+        tell(self.ui.resultsStatus, _("Saved {path}.").format(path=path))
+
+    def _report(self) -> None:
+        session, pdf = self.panel.session, self.ui.pdfCheckBox.checked
+        output = self._report_place()
+        if output is None:
+            return
+        ensureDependencies()
+        self._measure()  # the report is of the segments as they are now, and so must the table be
+        nodes = self._measurable()
+        own = session is not None and any(
+            node.GetAttribute(study_nodes.STUDY) == session.study.summary()["created"] for node in nodes
+        )
+        study = session.folder if session is not None and own and session.model is not None else None
+        logs = self._logs()
+        images = self._image_results()
+        write = writeReport if images is None else images.report
+        given = (output, pdf) if images is not None else (nodes, output, logs, study, pdf)
+        job = Job(_("Writing the report"), lambda job: write(job, *given), "report")
+
+        def done(job: Job) -> str:
+            qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(job.result)))
+            return _("Report: {path}").format(path=job.result)
+
+        self.panel.run(job, self.ui.resultsStatus, done)
+
+    def _report_place(self) -> Path | None:
+        """Beside the study, or where the user wants it if no study is open."""
+        if self.panel.session is not None:
+            return self.panel.session.folder / REPORT_NAME
+        path = qt.QFileDialog.getSaveFileName(
+            slicer.util.mainWindow(), _("Write report"), REPORT_NAME, _("Reports (*.html)")
+        )
+        return Path(path) if path else None
+
+    def _logs(self) -> Path:
+        session = self.panel.session
+        return session.logs if session is not None else study_jobs.logsOfNoStudy()
+
+    def _refresh_dicom(self, nothing: str | None) -> None:
+        none_came = None
+        if not any(cameAsDicom(study_nodes.volumeOf(node)) for node in study_nodes.results()):
+            none_came = _("No segmented volume was loaded from DICOM.")
+        allow(
+            self.ui.dicomButton,
+            _("Write segmentations (SEG) and measurements (SR) that belong to the DICOM images."),
+            nothing or none_came or self.panel.why_busy(),
+        )
+
+    def _export_dicom(self) -> None:
+        path = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Folder for the DICOM files"))
+        if not path:
+            return
+        ensureDependencies()
+        self._measure()
+        nodes = [node for node in study_nodes.results() if cameAsDicom(study_nodes.volumeOf(node))]
+        logs = self._logs()
+        job = Job(_("Exporting DICOM"), lambda job: exportDicom(job, nodes, Path(path), logs), "export-dicom")
+
+        def done(job: Job) -> str:
+            return _("{count} DICOM files in {path}.").format(count=len(job.result), path=path)
+
+        self.panel.run(job, self.ui.resultsStatus, done)

@@ -1,0 +1,108 @@
+"""What the user does with single slices: kept as label, with or without an organ, begun with a result, undone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..nodes import study_nodes
+from ..nodes.segmentation_nodes import labelsOfSlice
+from ..session.study_session import StudySession
+
+
+@dataclass(frozen=True)
+class Place:
+    """A slice of a case, by array axis and index."""
+
+    case: str
+    axis: int
+    index: int
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A slice that was kept, and how it was before."""
+
+    place: Place
+    painted: NDArray[np.uint8]
+
+
+class SliceWork:
+    """The slices that were kept since the study was opened, in their order, and those begun with a result."""
+
+    def __init__(self) -> None:
+        self._kept: list[_Kept] = []
+        self._begun: dict[Place, NDArray[np.uint8]] = {}
+
+    @property
+    def undoable(self) -> bool:
+        """Whether there is a kept slice to take back."""
+        return bool(self._kept)
+
+    def forget(self) -> None:
+        """Another study is open, or none."""
+        self._kept, self._begun = [], {}
+
+    def keep(self, session: StudySession, place: Place) -> None:
+        """What is painted on a slice is its label."""
+        self._note(session, place)
+        session.labelling(place.case).mark(place.axis, place.index)
+        self._begun.pop(place, None)
+
+    def keep_empty(self, session: StudySession, place: Place) -> None:
+        """The label of a slice is that it shows no organ."""
+        self._note(session, place)
+        session.labelling(place.case).markEmpty(place.axis, place.index, session.organs())
+        self._begun.pop(place, None)
+
+    def undo(self, session: StudySession) -> Place:
+        """The slice that was kept last is not labelled any more, and painted as it was before; returns which it is."""
+        kept = self._kept.pop()
+        labelling = session.labelling(kept.place.case)
+        labelling.paint(kept.place.axis, kept.place.index, kept.painted, session.organs())
+        labelling.remove(kept.place.axis, kept.place.index)
+        return kept.place
+
+    def begin(self, session: StudySession, place: Place) -> bool:
+        """Paint a slice as the latest result of its volume has it, unless the user has drawn there; returns whether.
+
+        Raises:
+            InputError: organs overlap in the slice, or the result lacks an organ.
+        """
+        volume_node = session.node(place.case)
+        results = study_nodes.madeFor(volume_node, study_nodes.RESULT)
+        if not results or _is_labelled(session, place) or not self._untouched(session, place):
+            return False
+        organs = session.organs()
+        found = labelsOfSlice(results[-1], volume_node, organs, place.axis, place.index)
+        session.labelling(place.case).paint(place.axis, place.index, found, organs)
+        self._begun[place] = found
+        return True
+
+    def clear_begun(self, session: StudySession) -> None:
+        """Slices that were begun with a result and neither kept nor changed are as empty as they were before."""
+        for place in list(self._begun):
+            if session.holds(place.case) and not _is_labelled(session, place) and self._untouched(session, place):
+                nothing = np.zeros_like(self._begun[place])
+                session.labelling(place.case).paint(place.axis, place.index, nothing, session.organs())
+        self._begun = {}
+
+    def _note(self, session: StudySession, place: Place) -> None:
+        if not _is_labelled(session, place):  # keeping a label again changes nothing
+            self._kept.append(_Kept(place, _painted(session, place)))
+
+    def _untouched(self, session: StudySession, place: Place) -> bool:
+        """Whether a slice shows nothing, or only what it was begun with."""
+        painted = _painted(session, place)
+        return not painted.any() or np.array_equal(painted, self._begun.get(place, np.zeros_like(painted)))
+
+
+def _is_labelled(session: StudySession, place: Place) -> bool:
+    return session.isLabelled(place.case, place.axis, place.index)
+
+
+def _painted(session: StudySession, place: Place) -> NDArray[np.uint8]:
+    labelling = session.labelling(place.case)
+    return labelsOfSlice(labelling.segmentationNode, labelling.volumeNode, session.organs(), place.axis, place.index)

@@ -1,0 +1,364 @@
+"""Step 3, Train: presets, the device, progress of every stage, loss curves, a preview of the result."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from ...errors import InputError
+from ...study.coverage import labelled_axes, volumes_with_organs
+from ...text.assignments import name_and_value
+from ...text.durations import duration
+from ..nodes.tables_and_plots import lossPlotNodes
+from ..processes import study_jobs
+from ..processes.dependencies import ensureDependencies, installedVersion
+from ..processes.jobs import Job, Steps
+from ..processes.other_python import chosen_python
+from ..processes.worker import Worker
+from ..section import Section, allow, on_click, silent, tell
+from ..session.study_session import StudySession
+from .live_preview import remove_preview
+from .training_monitor import TrainingMonitor
+from .training_progress import TrainingProgress
+from .training_time import Continued, seconds_on_processor
+
+if TYPE_CHECKING:
+    from ...study.settings import Settings
+    from ..panel import Panel
+
+_AUTOMATIC = "auto"
+
+
+class TrainSection(Section):
+    """Trains the open study, shows how far it is, and stops it."""
+
+    def __init__(self, panel: Panel) -> None:
+        super().__init__(panel)
+        ui = self.ui
+        self.progress = TrainingProgress(panel)
+        self.offer = _("Train")  # what the button says
+        self.continued: Continued | None = None  # what of the current model it would continue from
+        self.how = ""  # a sentence on whether it would continue from the current model
+        self.why_not: str | None = None  # why training cannot be started now
+        self._volume: str | None = None  # that the user looks at
+        self.signals.study_opened.connect(self._on_study_opened)
+        self.signals.study_closed.connect(self.study_opened)
+        self.signals.volume_chosen.connect(self._on_volume_chosen)
+        with silent(ui.deviceCombo):
+            ui.deviceCombo.addItem(_("Automatic"), _AUTOMATIC)
+            ui.deviceCombo.addItem(_("Processor"), "cpu")
+        ui.deviceCombo.connect("currentIndexChanged(int)", self._on_device)
+        ui.previewCheckBox.connect("toggled(bool)", self._on_preview)
+        for button, action in (
+            (ui.detectButton, self._detect),
+            (ui.trainButton, self.train),
+            (ui.cancelTrainButton, self._cancel),
+            (ui.lossButton, self.progress.show_curves),
+            (ui.logButton, self._show_log),
+        ):
+            on_click(button, ui.trainStatus, action)
+
+    # What is shown
+
+    @property
+    def monitor(self) -> TrainingMonitor | None:
+        """Follows the events of the open study."""
+        return self.progress.monitor
+
+    @property
+    def training(self) -> Job | None:
+        """The training that is running."""
+        job = self.panel.runner.job
+        return job if job is not None and job.running and job.kind == "train" else None
+
+    def study_opened(self, settings: Settings | None = None) -> None:
+        """Show how far another study is, or one whose training starts with these settings."""
+        self.progress.study_opened(settings)
+
+    def refresh(self) -> None:
+        """Show what can be done, and roughly how long it takes."""
+        parameters, session, ui = self.panel.parameters, self.panel.session, self.ui
+        if self.monitor is None and session is not None:
+            self.study_opened()
+        index = ui.deviceCombo.findData(parameters.device)
+        with silent(ui.deviceCombo):
+            ui.deviceCombo.setCurrentIndex(max(index, 0))
+        self._look_at_training()
+        ui.trainButton.text = self.offer
+        allow(ui.trainButton, _("Learn from the labels; Slicer stays usable meanwhile."), self.why_not)
+        job = self.training
+        stopping = job is not None and job.cancelling
+        reason = None if job is not None and not stopping else _("No training is running.")
+        allow(ui.cancelTrainButton, _("Stop within two seconds; Resume goes on from there."), reason)
+        for control in (ui.presetCombo, ui.minutesSpin, ui.methodCombo, ui.deviceCombo, ui.changesEdit):
+            control.enabled = job is None
+        if session is not None and session.isPlanar:
+            self._show_only_method()
+        allow(ui.detectButton, _("Look for graphics cards; takes some seconds."), self.panel.why_busy())
+        reason = None if self.progress.curves else _("No training yet.")
+        allow(ui.lossButton, _("Show how the errors fall, in a plot view."), reason)
+        allow(ui.logButton, _("Show all that was reported."), None if self._log() else _("There is no log yet."))
+        self._show_estimate()
+        self.progress.show_stages(running=job is not None)
+
+    def _show_only_method(self) -> None:
+        """Images are trained by one method, for as many steps as the preset has."""
+        for control in (self.ui.methodCombo, self.ui.minutesSpin):
+            control.enabled = False
+
+    def _look_at_training(self) -> None:
+        """Find out whether training would begin, go on or be repeated, and what stands in its way."""
+        session, anew = self.panel.session, self.panel.parameters.anew
+        self.ui.anewCheckBox.visible = session is not None and session.continues()
+        if self.training is not None:  # what was offered is being done
+            self.why_not = self.panel.why_busy()
+            return
+        self.offer, self.how, self.why_not = _("Train"), "", self.panel.why_no_study()
+        self.continued = None
+        if session is None:
+            return
+        try:
+            trained, news = session.trained(), session.news()
+            same = not trained or self._same_settings(session)
+            self.how = self._how(session, news, anew) if trained and same else ""
+        except InputError as error:
+            self.why_not = str(error)
+            return
+        if trained and same:
+            self.offer = {
+                "labels": _("Train with the new labels"),
+                "volumes": _("Train with the new images") if session.isPlanar else _("Train with the new volumes"),
+            }.get(news, _("Resume training"))  # fmt: skip
+        if trained == "fully" and same and not news:
+            self.offer = _("Train anew") if anew else _("Train")
+            if not anew:
+                self.why_not = _("The study is trained, and nothing has changed since. Label more to improve it.")
+        if not any(case.labels for case in session.study.cases):
+            self.why_not = _("Label a slice in step 2 first.")
+        self.why_not = self.panel.why_busy() or self.why_not
+
+    def _how(self, session: StudySession, news: str, anew: bool) -> str:
+        """Whether training would continue from the current model."""
+        if session.continues() and not anew:
+            if session.trained() == "fully" and not news:
+                return ""
+            self.continued = "all students" if session.hasSupervisedStudents() else "distilled students"
+            return _("Training continues from the current model.")
+        if (news or anew) and session.isPlanar:
+            return _("Training starts anew from your labels.")
+        if news or anew:
+            return _("Training starts anew from your labels; what was learnt without labels is kept.")
+        return _("Training was stopped before its end; resuming goes on from there.")
+
+    def done(self) -> bool:
+        """Whether there is a model."""
+        return self.panel.session is not None and self.panel.session.model is not None
+
+    def show_progress(self) -> None:
+        """Bring bars, curves and preview up to date; called many times a second."""
+        if self.panel.session is not None and self.training is not None:
+            self.progress.update()
+
+    def _watch(self) -> None:
+        """Ask for previews of the volume that the user looks at."""
+        from ...study.watching import watch_volume
+
+        session, parameters = self.panel.session, self.panel.parameters
+        if session is not None and parameters is not None:
+            wanted = parameters.preview and session.holds(self._volume)
+            watch_volume(session.folder, self._volume if wanted else None)
+
+    def changes(self) -> dict[str, Any]:
+        """The time that training may take, if it is given, and the expert settings, by name.
+
+        Raises:
+            InputError: not of the form NAME=VALUE.
+        """
+        minutes = self._minutes()
+        found: dict[str, Any] = {"minutes": minutes} if minutes else {}
+        for pair in self.panel.parameters.changes.split():
+            try:
+                name, value = name_and_value(pair)
+            except ValueError:
+                problem = f'"{pair}" is not of the form NAME=VALUE'
+                raise InputError(_("Expert settings"), problem, "correct it") from None
+            found[name] = value
+        return found
+
+    def _minutes(self) -> int:
+        """The time that training may take; 0: as long as the preset needs, and so it is with images."""
+        session = self.panel.session
+        return 0 if session is not None and session.isPlanar else int(self.panel.parameters.minutes)
+
+    def leave(self) -> None:
+        """Training goes on while the user is elsewhere."""
+
+    def _show_estimate(self) -> None:
+        text = self._estimate()
+        if chosen_python() is None and installedVersion("torch") is None:
+            text += " " + _("Software that is missing will be installed first, after asking you.")
+        self.ui.estimateLabel.text = f"{self.how} {text}".strip()
+
+    def _estimate(self) -> str:
+        """How long training takes, as far as it was measured."""
+        parameters, session = self.panel.parameters, self.panel.session
+        if session is not None and session.isPlanar:
+            return _("How long it takes shows in the first seconds: it depends on the steps, not on the images.")
+        if session is None:
+            volumes, slices = max(sum(node is not None for node in parameters.volumes), 1), 0
+            labelled = {}
+        else:
+            volumes, slices = len(session.cases()), session.study.summary()["labelled_slices"]
+            axes, showing = len(labelled_axes(session.study)), volumes_with_organs(session.study)
+            labelled = {"axes": axes, "labelled_volumes": showing} if slices else {}
+        estimate = seconds_on_processor(parameters.preset.value, volumes, slices, self.continued, **labelled)
+        if estimate is None:
+            text = _("This preset is meant for a graphics card; a processor would take days (not measured).")
+        else:
+            text = _("About {time} on one core of a processor; this computer has {threads} threads.").format(
+                time=duration(estimate.least), threads=os.cpu_count()
+            )
+            if estimate.most > estimate.least:
+                text += " " + _("Where it helps to know where organs lie: {time}.").format(time=duration(estimate.most))
+        if parameters.device != "cpu":
+            text += " " + _("With a graphics card it is faster; how much was not measured.")
+        if parameters.minutes:
+            text = _("At most about {time}: this computer is measured first.").format(
+                time=duration(60 * parameters.minutes)
+            )
+        return text
+
+    def _same_settings(self, session: StudySession) -> bool:
+        parameters = self.panel.parameters
+        return session.trainedWith(parameters.preset.value, parameters.method.value, self.changes())
+
+    # What the user does
+
+    def train(self) -> None:
+        """Start training, go on with it, or begin anew when the user agrees."""
+        from ...study.settings import changed, preset
+
+        session, parameters = self.panel.session, self.panel.parameters
+        assert session is not None
+        self.signals.labels_needed.emit()
+        ensureDependencies()
+        restart, anew = False, parameters.anew and session.continues()
+        if session.trained() and not self._same_settings(session):
+            question = _(
+                "This study was trained with other settings. Train it anew? "
+                "What it has learnt so far is forgotten; your labels stay."
+            )
+            if not slicer.util.confirmYesNoDisplay(question):
+                return
+            restart = True
+        changes = self.changes()
+        self.study_opened(changed(preset(parameters.preset.value), {"method": parameters.method.value, **changes}))
+        self._watch()
+        if parameters.lossChart is None:
+            parameters.lossChart = lossPlotNodes([])
+        job = Job(
+            _("Training"),
+            lambda job: study_jobs.train(
+                job,
+                session,
+                preset=parameters.preset.value,
+                method=parameters.method.value,
+                device=parameters.device,
+                changes=changes,
+                restart=restart,
+                fromTeacher=anew,
+            ),
+            "train",
+        )
+        parameters.anew = False  # asked for once: what comes next continues again
+        self.panel.run(job, self.ui.trainStatus, self._done)
+
+    def follow(self, load: bool) -> None:
+        """Follow a training of the opened study that is running already, if there is one.
+
+        Args:
+            load: bring the volumes of the study into the scene meanwhile.
+        """
+        session, parameters = self.panel.session, self.panel.parameters
+        assert session is not None
+        worker = study_jobs.runningTraining(session)
+        if worker is None:
+            return
+        if parameters.lossChart is None:
+            parameters.lossChart = lossPlotNodes([])
+        self.offer, self.how, self.continued = _("Train"), "", None  # how it was started is not known here
+
+        def steps(job: Job) -> Steps:
+            return study_jobs.follow(job, session, worker, session.load(job) if load else iter(()))
+
+        self.panel.run(Job(_("Training"), steps, "train"), self.ui.trainStatus, self._done)
+        tell(self.ui.trainStatus, _("This study is being trained already; you may cancel that here."))
+
+    def _done(self, job: Job) -> str:
+        self.progress.end()
+        self.signals.trained.emit()
+        return _("Trained. The volumes of the study are segmented now; see step 4.")
+
+    def _cancel(self) -> None:
+        if self.training is not None:
+            self.training.cancel()
+            tell(self.ui.trainStatus, _("Stopping …"))
+            self.panel.refresh()
+
+    def _detect(self) -> None:
+        ensureDependencies()
+
+        def steps(job: Job) -> Steps:
+            found: list[dict[str, Any]] = []
+
+            def watch(worker: Worker) -> None:
+                for record in worker.records():
+                    found.extend(record["devices"])
+
+            yield from job.work(["devices", "--json"], study_jobs.logsOfNoStudy(), watch)
+            return found
+
+        def done(job: Job) -> str:
+            with silent(self.ui.deviceCombo):
+                while self.ui.deviceCombo.count > 1:
+                    self.ui.deviceCombo.removeItem(1)
+                for device in job.result:
+                    memory = f", {device['memory_gb']} GB" if device["memory_gb"] else ""
+                    self.ui.deviceCombo.addItem(f"{device['name']}{memory}", device["device"])
+            cards = [device["name"] for device in job.result if device["device"] != "cpu"]
+            return _("Found: {cards}.").format(cards=", ".join(cards)) if cards else _("No graphics card was found.")
+
+        self.panel.run(Job(_("Looking for graphics cards"), steps, "devices"), self.ui.trainStatus, done)
+
+    def _on_study_opened(self, load: bool) -> None:
+        self.study_opened()
+        self.follow(load)
+
+    def _on_volume_chosen(self, case: str | None) -> None:
+        self._volume = case
+        self._watch()
+
+    def _on_device(self, index: int) -> None:
+        if self.panel.parameters is not None and index >= 0:
+            self.panel.parameters.device = self.ui.deviceCombo.itemData(index)
+
+    def _on_preview(self, shown: bool) -> None:
+        if self.panel.parameters is not None:
+            self._watch()
+            if not shown:
+                remove_preview()
+
+    def _log(self) -> Any:
+        job, session = self.panel.runner.job, self.panel.session
+        if job is not None and job.log is not None and job.log.exists():
+            return job.log
+        logs = [] if session is None else sorted(session.logs.glob("*.log"))
+        return logs[-1] if logs else None
+
+    def _show_log(self) -> None:
+        log = self._log()
+        text = log.read_text(encoding="utf-8", errors="replace")
+        slicer.util.infoDisplay(str(log), windowTitle=_("Log"), detailedText=text)
