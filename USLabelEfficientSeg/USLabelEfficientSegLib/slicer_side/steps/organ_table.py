@@ -13,8 +13,9 @@ from slicer.i18n import tr as _
 
 from ...annotation.organ_codes import organ_code
 from ..nodes.segmentation_nodes import Organ, organsNamed
-from ..nodes.terminology import choose_terminology, meaning_of
+from ..nodes.terminology import meaning_of
 from ..section import set_headings, silent, text_item
+from .terminology_choice import choose_terminology
 
 NAME, COLOUR, TERMINOLOGY = range(3)
 
