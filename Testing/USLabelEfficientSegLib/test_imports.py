@@ -130,7 +130,8 @@ def panel_imports(name, path, *, at_once):
         if isinstance(node, ast.ImportFrom)
     }
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.level == 2 and (node not in inside) == at_once:
+        of_library = isinstance(node, ast.ImportFrom) and node.level == name.count(".") + 1
+        if of_library and (node not in inside) == at_once:
             assert node.module, f"{name}: from .. import names no module"
             for alias in node.names:
                 submodule = f"{node.module}.{alias.name}"

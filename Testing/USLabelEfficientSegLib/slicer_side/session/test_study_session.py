@@ -130,23 +130,6 @@ def test_damaged_colours_are_chosen_anew(session, text):
     assert len(first.colour) == len(second.colour) == 3 and first.colour != second.colour
 
 
-def test_a_corrected_slice_of_a_result_becomes_a_label(session, volumes):
-    from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import segmentationFromLabelMap
-    from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import RESULT, attach
-
-    voxels = np.zeros((48, 48, 40), dtype=np.uint8)
-    voxels[5:9, 7:30, 11] = 1
-    result = segmentationFromLabelMap(voxels, volumes[1], session.organs(), "result")
-    attach(result, volumes[1], RESULT)
-
-    case = session.useResultSlice(result, 2, 11)
-    session.saveLabels(case, studyIsBusy=False)
-
-    stored = Study.open(session.folder).read_labels(case)
-    assert stored is not None and stored.labelled_slices() == [LabelledSlice(2, 11)]
-    np.testing.assert_array_equal(stored.voxels[:, :, 11], voxels[:, :, 11])
-
-
 def test_volumes_join_the_study(session, host):
     from USLabelEfficientSegLib.imaging.simulator import simulate_volume
     from USLabelEfficientSegLib.slicer_side.nodes.volume_nodes import nodeFromVoxels
