@@ -2,6 +2,8 @@
 
 import importlib
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -36,3 +38,19 @@ def test_an_import_that_breaks_half_way_ends_the_process(monkeypatch, capfd):
 
     assert codes == [1]
     assert "sympy" in capfd.readouterr().err
+
+
+def test_no_later_request_imports_what_an_interruption_would_break():
+    """Torch imports much with the first optimizer, which lines a volume up."""
+    program = """
+import sys
+from USLabelEfficientSegLib.serving.networks import Networks
+Networks().wait()
+import torch
+known = set(sys.modules)
+torch.optim.Adam([torch.zeros(1, requires_grad=True)])
+assert not [name for name in set(sys.modules) - known if name.startswith(("torch", "sympy"))]
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False)
+
+    assert done.returncode == 0, done.stderr

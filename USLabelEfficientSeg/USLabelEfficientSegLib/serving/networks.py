@@ -8,6 +8,7 @@ import threading
 import traceback
 
 _MODULES = ("measurement.segmenting", "segmentation.inference", "segmentation.loading", "prompting.outline")
+_LATE = "torch._dynamo"  # torch imports it with the first optimizer, which may be in a request that is stopped
 
 
 class Networks:
@@ -41,6 +42,7 @@ class Networks:
         try:
             for module in _MODULES:
                 importlib.import_module(f"{package}.{module}")
+            importlib.import_module(_LATE)
         except ImportError as error:  # a package is missing or damaged, which a request can tell
             self._error = error
         except BaseException:  # half imported, it stays broken for as long as the process lives; another one is started
