@@ -1,6 +1,7 @@
 """Worker processes: their end is judged, their children are ended with them, and nothing blocks."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -81,6 +82,17 @@ def test_cancel_ends_a_process_and_its_children_even_if_they_refuse(tmp_path, st
     assert outcome.state == "cancelled" and not alive(worker.pid)
     wait_for(lambda: not alive(child))  # it is killed already, and gone as soon as the system gets to it
     assert worker.poll() is outcome
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a launcher takes its children with it")
+def test_what_a_worker_has_started_ends_with_it_when_it_is_killed_from_outside(tmp_path, stubborn):
+    worker = Worker([], tmp_path / "log.txt")
+    wait_for(lambda: "child" in worker.log_text())
+    child = int(worker.log_text().split()[1])
+    os.kill(worker.pid, signal.SIGKILL)
+
+    assert outcome_of(worker).state == "failed"
+    wait_for(lambda: not alive(child))
 
 
 def test_polling_does_not_wait_for_the_end(tmp_path, stubborn):

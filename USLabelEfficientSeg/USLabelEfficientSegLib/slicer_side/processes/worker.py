@@ -116,6 +116,8 @@ class Worker:
             code = self._process.poll()
         if code is None:
             return None
+        if code != ExitCode.DONE and group_lives(self.pid):
+            end_by_force(self.pid)  # the launcher was ended from outside, and what it had started goes on
         self._outcome = self._judge(code)
         return self._outcome
 
