@@ -130,8 +130,9 @@ def panel_imports(name, path, *, at_once):
         if isinstance(node, ast.ImportFrom)
     }
     for node in ast.walk(tree):
-        of_library = isinstance(node, ast.ImportFrom) and node.level == name.count(".") + 1
-        if of_library and (node not in inside) == at_once:
+        if not isinstance(node, ast.ImportFrom) or node.level != name.count(".") + 1:  # from beside it, or not its own
+            continue
+        if (node not in inside) == at_once:
             assert node.module, f"{name}: from .. import names no module"
             for alias in node.names:
                 submodule = f"{node.module}.{alias.name}"
