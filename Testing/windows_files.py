@@ -91,15 +91,19 @@ class VirusScanner:
     def _scan(self) -> None:
         seen: dict[str, tuple[int, int]] = {}
         while not self._ended.wait(0.005):
-            for path in self._folder.rglob("*"):
-                with suppress(OSError):
-                    found = path.stat()
-                    if not path.is_file() or seen.get(str(path)) == (found.st_ino, found.st_mtime_ns):
-                        continue
-                    seen[str(path)] = found.st_ino, found.st_mtime_ns
-                    with path.open("rb"):
-                        self.opened += 1
-                        time.sleep(self._seconds)
+            with suppress(OSError):  # a folder that goes while it is walked through
+                for path in self._folder.rglob("*"):
+                    self._look_at(path, seen)
+
+    def _look_at(self, path: Path, seen: dict[str, tuple[int, int]]) -> None:
+        with suppress(OSError):
+            found = path.stat()
+            if not path.is_file() or seen.get(str(path)) == (found.st_ino, found.st_mtime_ns):
+                return
+            seen[str(path)] = found.st_ino, found.st_mtime_ns
+            with path.open("rb"):
+                self.opened += 1
+                time.sleep(self._seconds)
 
 
 def _on_event(event: str, arguments: tuple[Any, ...]) -> None:

@@ -90,7 +90,7 @@ def test_the_help_of_every_command_tells_where_exit_codes_and_log_are_told(call)
     commands = [info.callback for info in app.registered_commands if info.callback is not None]
     names: list[tuple[str, ...]] = [(command.__name__.replace("_", "-"),) for command in commands]
     names += [("study", name) for name in ("create", "add", "label", "show")] + [("starter", "train")]
-    assert len(names) == 19
+    assert len(names) == 20
     for name in names:
         code, out, _ = call(*name, "--help")
         assert code == 0 and out.rstrip().endswith("uslabelseg --help"), name
