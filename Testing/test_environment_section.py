@@ -441,11 +441,11 @@ assert result.testsRun == 3 and result.wasSuccessful(), result
     )
 
 
-@pytest.mark.parametrize("path", sorted(PANEL.glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(PANEL.rglob("*.py")), ids=lambda path: path.stem)
 def test_messages_name_buttons_that_exist(path):
     ui_files = (MODULE.parent / "Resources" / "UI").glob("*.ui")
     buttons = {text.rstrip("…") for ui in ui_files for text in button_texts(ui)}
-    offers = {text for other in PANEL.glob("*.py") for text in literals(other)}  # of buttons with changing texts
+    offers = {text for other in PANEL.rglob("*.py") for text in literals(other)}  # of buttons with changing texts
     said = re.findall(r"[Pp]ress ([A-Z][\w' ]*)", "\n".join(literals(path)))
     words = [text.split() for text in said]
     beginnings = [{" ".join(text[: n + 1]) for n in range(len(text))} for text in words]

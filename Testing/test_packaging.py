@@ -124,8 +124,8 @@ def test_the_repository_is_small():
 
 def test_the_slicer_side_opens_without_the_packages_that_slicer_lacks():
     """Everything the panel imports when it opens; torch and the like are blocked."""
-    folder = MODULE / f"{NAME}Lib" / "slicer_side"
-    modules = [f"{NAME}Lib.slicer_side.{path.stem}" for path in sorted(folder.glob("*.py"))]
+    paths = sorted((MODULE / f"{NAME}Lib" / "slicer_side").rglob("*.py"))
+    modules = [".".join(path.relative_to(MODULE).with_suffix("").parts).removesuffix(".__init__") for path in paths]
     program = f"""
 import importlib, sys
 import slicer_host
