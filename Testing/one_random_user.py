@@ -13,19 +13,7 @@ from pathlib import Path
 
 import slicer_host as host
 from slicer_host import circumstances
-
-NOT_BUNDLED = (
-    "torch",
-    "monai",
-    "pydantic",
-    "typer",
-    "rich",
-    "safetensors",
-    "jinja2",
-    "matplotlib",
-    "highdicom",
-    "fpdf",
-)
+from slicer_host.not_bundled import NOT_BUNDLED
 
 
 def main() -> None:

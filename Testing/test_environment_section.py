@@ -1,54 +1,13 @@
 """The section Environment in the panel: what is told, offered and installed, and another Python."""
 
-import ast
-import os
-import re
-import subprocess
 import sys
 import time
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 from random_user import MODULE, NAME
 
 from USLabelEfficientSegLib.errors import Cancelled, InputError
-
-PANEL = MODULE.parent / "USLabelEfficientSegLib" / "slicer_side"
-
-# A Slicer in which nothing is installed: nothing of it can be imported, nor has it a version.
-FRESH_SLICER = """
-import importlib.metadata, sys, tempfile
-from pathlib import Path
-blocked = {blocked!r}
-class Missing:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in blocked:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-sys.meta_path.insert(0, Missing())
-version = importlib.metadata.version
-def version_here(name):
-    if name.lower() in blocked:
-        raise importlib.metadata.PackageNotFoundError(name)
-    return version(name)
-importlib.metadata.version = version_here
-import slicer_host
-slicer_host.start()
-import slicer
-"""
-BLOCKED = (
-    "torch",
-    "monai",
-    "pydantic",
-    "typer",
-    "rich",
-    "safetensors",
-    "jinja2",
-    "matplotlib",
-    "highdicom",
-    "fpdf",
-    "fpdf2",
-)
 
 
 @pytest.fixture
@@ -105,20 +64,6 @@ def answer(monkeypatch, yes):
 
     monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", confirm)
     return questions
-
-
-def button_texts(ui):
-    """Texts of the buttons of a .ui file, without the shortcuts."""
-    widgets = ElementTree.parse(ui).iter("widget")
-    buttons = [widget for widget in widgets if widget.get("class") == "QPushButton"]
-    texts = [text.text or "" for widget in buttons for text in widget.findall("property[@name='text']/string")]
-    return [re.sub(r" \(.*\)$", "", text) for text in texts]
-
-
-def literals(path):
-    """All texts in a file of Python."""
-    constants = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
-    return [value for value in constants if isinstance(value, str)]
 
 
 def until(host, condition, seconds=60):
@@ -273,45 +218,6 @@ def test_a_checked_python_is_used_and_slicers_comes_back_by_a_button(panel, sect
     assert other_python.chosen_python() is None and "Slicer's Python" in section.ui.environmentText.text
 
 
-def in_a_slicer(program, blocked, *arguments):
-    """Run a program in a process of its own in which packages are missing."""
-    program = FRESH_SLICER.format(blocked=blocked) + program
-    path = os.pathsep.join([str(MODULE.parent), str(Path(__file__).parent)])
-    done = subprocess.run(
-        [sys.executable, "-c", program, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="a shell script")
-def test_a_slicer_with_two_small_packages_trains_and_segments_with_another_python(tmp_path):
-    other = tmp_path / "other python"
-    other.write_text(f'#!/bin/sh\necho "$3" >> {tmp_path}/commands\nexec {sys.executable} "$@"\n')
-    other.chmod(0o755)
-    in_a_slicer(
-        """
-from USLabelEfficientSegLib.slicer_side import selftest
-from USLabelEfficientSegLib.slicer_side.processes import dependencies, other_python
-from USLabelEfficientSegLib.slicer_side.logic import USLabelEfficientSegLogic
-assert len(dependencies.missingRequirements()) > 5
-other_python.choose_python(Path(sys.argv[1]))
-assert dependencies.missingRequirements() == []
-table = selftest.from_volumes_to_organ_volumes(USLabelEfficientSegLogic(), Path(sys.argv[2]))
-assert table.GetNumberOfRows() == 2
-""",
-        [name for name in BLOCKED if name not in ("pydantic", "pydicom")],
-        other,
-        tmp_path / "study",
-    )
-
-    commands = set((tmp_path / "commands").read_text().split())
-    assert {"study", "train"} <= commands and commands & {"segment", "serve"}
-
-
 def test_slicer_5_10_opens_the_module_which_says_what_to_get_and_refuses_work(host):
     from slicer_host import circumstances
 
@@ -390,64 +296,3 @@ def test_every_control_has_a_tooltip_and_fits_into_a_narrow_panel(section):
         if isinstance(widget, qt.QAbstractButton | qt.QProgressBar | qt.QPlainTextEdit):
             assert widget.toolTip or name == "environmentSection", name
     assert section.ui.environmentSection.minimumSizeHint.width() <= 340
-
-
-def test_a_scene_with_a_study_in_a_slicer_without_the_packages_says_what_to_press(tmp_path):
-    (tmp_path / "study.json").write_text("{}")
-    in_a_slicer(
-        """
-widget = slicer_host.load_module(sys.argv[1])
-slicer.util.selectModule("USLabelEfficientSeg")
-widget.logic.getParameterNode().studyFolder = sys.argv[2]
-widget.onSceneEndImport(None, None)
-slicer_host.process_events(0.1)
-told = widget.ui.dataStatus.text
-assert "is the study of this scene; press Install in the section Environment" in told, told
-assert not slicer_host.errors
-""",
-        BLOCKED,
-        MODULE,
-        tmp_path,
-    )
-
-
-def test_the_self_test_is_skipped_with_the_reason_where_nothing_is_installed():
-    in_a_slicer(
-        """
-import unittest
-slicer_host.load_module(sys.argv[1])
-from USLabelEfficientSeg import USLabelEfficientSegTest
-suite = unittest.TestLoader().loadTestsFromTestCase(USLabelEfficientSegTest)
-result = unittest.TextTestRunner().run(suite)
-assert result.wasSuccessful() and len(result.skipped) == 1, result
-assert "these Python packages are not installed: torch>=2.4.1, monai>=1.5" in result.skipped[0][1]
-USLabelEfficientSegTest().runTest()
-""",
-        BLOCKED,
-        MODULE,
-    )
-
-
-def test_the_exchange_with_slicers_nodes_is_tested_where_nothing_is_installed():
-    in_a_slicer(
-        """
-import unittest
-sys.path.insert(0, sys.argv[1])
-result = unittest.TextTestRunner().run(unittest.TestLoader().loadTestsFromName("MrmlExchangeTest"))
-assert result.testsRun == 3 and result.wasSuccessful(), result
-""",
-        BLOCKED,
-        Path(__file__).parent / "Python",
-    )
-
-
-@pytest.mark.parametrize("path", sorted(PANEL.rglob("*.py")), ids=lambda path: path.stem)
-def test_messages_name_buttons_that_exist(path):
-    ui_files = (MODULE.parent / "Resources" / "UI").glob("*.ui")
-    buttons = {text.rstrip("…") for ui in ui_files for text in button_texts(ui)}
-    offers = {text for other in PANEL.rglob("*.py") for text in literals(other)}  # of buttons with changing texts
-    said = re.findall(r"[Pp]ress ([A-Z][\w' ]*)", "\n".join(literals(path)))
-    words = [text.split() for text in said]
-    beginnings = [{" ".join(text[: n + 1]) for n in range(len(text))} for text in words]
-
-    assert [text for text, known in zip(said, beginnings, strict=True) if not known & (buttons | offers)] == []

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from random_studies import make_study
 from random_user import MODULE, NAME, TINY_PRESET, child_processes
+from slicer_host.not_bundled import NOT_BUNDLED
 
 from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice
 from USLabelEfficientSegLib.study.coverage import in_percent
@@ -19,18 +20,6 @@ from USLabelEfficientSegLib.study.events import read_events
 from USLabelEfficientSegLib.study.stages import stage_title
 from USLabelEfficientSegLib.study.study import Study
 
-NOT_BUNDLED = [
-    "torch",
-    "monai",
-    "pydantic",
-    "typer",
-    "rich",
-    "safetensors",
-    "jinja2",
-    "matplotlib",
-    "highdicom",
-    "fpdf",
-]
 OPENING = """
 import sys
 sys.modules.update(dict.fromkeys({blocked!r}))

@@ -11,13 +11,13 @@ import unittest
 from pathlib import Path
 
 import pytest
+from slicer_host.not_bundled import NOT_BUNDLED
 
 ROOT = Path(__file__).parents[1]
 MODULE = ROOT / "USLabelEfficientSeg"
 NAME = "USLabelEfficientSeg"
 REPOSITORY = "https://github.com/us-label-efficient-seg/SlicerUSLabelEfficientSeg"
 RAW = "https://raw.githubusercontent.com/us-label-efficient-seg/SlicerUSLabelEfficientSeg/main/"
-NOT_BUNDLED = ("torch", "monai", "pydantic", "typer", "rich", "safetensors", "matplotlib", "jinja2")
 
 
 def cmake_list(variable):

@@ -1,0 +1,36 @@
+"""Messages of the panel name buttons that exist."""
+
+import ast
+import re
+from xml.etree import ElementTree
+
+import pytest
+from random_user import MODULE
+
+PANEL = MODULE.parent / "USLabelEfficientSegLib" / "slicer_side"
+
+
+def button_texts(ui):
+    """Texts of the buttons of a .ui file, without the shortcuts."""
+    widgets = ElementTree.parse(ui).iter("widget")
+    buttons = [widget for widget in widgets if widget.get("class") == "QPushButton"]
+    texts = [text.text or "" for widget in buttons for text in widget.findall("property[@name='text']/string")]
+    return [re.sub(r" \(.*\)$", "", text) for text in texts]
+
+
+def literals(path):
+    """All texts in a file of Python."""
+    constants = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
+    return [value for value in constants if isinstance(value, str)]
+
+
+@pytest.mark.parametrize("path", sorted(PANEL.rglob("*.py")), ids=lambda path: path.stem)
+def test_messages_name_buttons_that_exist(path):
+    ui_files = (MODULE.parent / "Resources" / "UI").glob("*.ui")
+    buttons = {text.rstrip("…") for ui in ui_files for text in button_texts(ui)}
+    offers = {text for other in PANEL.rglob("*.py") for text in literals(other)}  # of buttons with changing texts
+    said = re.findall(r"[Pp]ress ([A-Z][\w' ]*)", "\n".join(literals(path)))
+    words = [text.split() for text in said]
+    beginnings = [{" ".join(text[: n + 1]) for n in range(len(text))} for text in words]
+
+    assert [text for text, known in zip(said, beginnings, strict=True) if not known & (buttons | offers)] == []
