@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -16,8 +15,7 @@ from ..imaging.simulator.scenes import Scene, draw_scene
 from ..training.context import TrainingContext
 from ..training.loop import TrainingState
 from ..training.moving_average import average_state, mean_first
-from ..training.optimizers import adam_w
-from ..training.phases import Lesson
+from ..training.phases import Lesson, averaged
 from ..training.precision import half_precision
 from ..training.seeds import step_seed
 from .inputs import network_inputs
@@ -49,11 +47,7 @@ def batch(seed: int, step: int) -> tuple[Tensor, Tensor]:
 
 def _state(context: TrainingContext) -> TrainingState:
     torch.manual_seed(context.seed)
-    network = PromptableNetwork()
-    nn.Module.to(network, context.device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    average = copy.deepcopy(network).requires_grad_(False)
-    optimizer = adam_w([{"params": list(network.parameters())}], _RATE, _DECAY)
-    return TrainingState({"network": network, "average": average}, optimizer)
+    return averaged(PromptableNetwork(), context.device, torch.channels_last_3d, _RATE, _DECAY)
 
 
 def _steps(

@@ -7,7 +7,6 @@ The scenes are drawn by this program, nobody's data are in the weights.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,8 +22,7 @@ from ..student.augmentation import random_intensity
 from ..training.context import TrainingContext
 from ..training.loop import TrainingState
 from ..training.moving_average import average_state, mean_first
-from ..training.optimizers import adam_w
-from ..training.phases import Lesson
+from ..training.phases import Lesson, averaged
 from ..training.precision import half_precision
 from ..training.seeds import step_seed
 from .network import SliceUNet
@@ -79,11 +77,7 @@ def losses(said: Tensor, targets: Tensor) -> dict[str, Tensor]:
 
 def _state(context: TrainingContext) -> TrainingState:
     torch.manual_seed(context.seed)
-    network = SliceUNet(len(OUTPUTS))
-    nn.Module.to(network, context.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = copy.deepcopy(network).requires_grad_(False)
-    optimizer = adam_w([{"params": list(network.parameters())}], _RATE, _DECAY)
-    return TrainingState({"network": network, "average": average}, optimizer)
+    return averaged(SliceUNet(len(OUTPUTS)), context.device, torch.channels_last, _RATE, _DECAY)
 
 
 def _steps(

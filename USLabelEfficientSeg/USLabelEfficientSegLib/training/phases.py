@@ -6,6 +6,7 @@ one can begin whenever there is to be a result.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from ..study.events import EventLog
 from .checkpoint_header import read_metadata
 from .context import TrainingContext
 from .loop import StepFunction, TrainingState, load_modules, run_training
+from .optimizers import adam_w
 
 COOLING_SHARE = 0.25  # of the steps, in the last phase
 SETTLED = 10_000  # steps that the average has already seen, in the last phase
@@ -44,6 +46,16 @@ class Lesson:
     state: Callable[[TrainingContext], TrainingState]
     steps: Callable[[TrainingContext, TrainingState, int, int], StepFunction]
     learning_rate: float
+
+
+def averaged(
+    network: nn.Module, device: torch.device, memory_format: torch.memory_format, rate: float, decay: float
+) -> TrainingState:
+    """The state of an untrained network on a device, with its average and AdamW."""
+    nn.Module.to(network, device, memory_format=memory_format)  # type: ignore[call-overload]
+    average = copy.deepcopy(network).requires_grad_(False)
+    optimizer = adam_w([{"params": list(network.parameters())}], rate, decay)
+    return TrainingState({"network": network, "average": average}, optimizer)
 
 
 def learning_context(
