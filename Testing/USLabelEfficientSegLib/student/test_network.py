@@ -25,6 +25,18 @@ def test_any_size_of_volume_gives_logits_of_the_same_size(shape, spacing):
     assert bool(logits.isfinite().all())
 
 
+@pytest.mark.parametrize(("widths", "seen"), [((8, 16), 24), ((16, 8), 24), ((8, 8), 16), ((4, 8, 16), 8)])
+def test_any_widths_from_two_on_give_logits_and_features_that_learn(widths, seen):
+    student = UNetStudent(5, 3, (1.0, 1.0, 1.0), widths).train()
+
+    logits, features = student.forward_with_features(torch.randn(1, 5, 16, 16, 16))
+    (logits.square().mean() + features.square().mean()).backward()
+
+    assert logits.shape == (1, 3, 16, 16, 16)
+    assert features.shape == (1, seen, 8, 8, 8)
+    assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in student.parameters())
+
+
 def test_an_isotropic_volume_is_halved_along_every_axis():
     assert halvings((1.0, 1.0, 1.0), 3) == [(2, 2, 2)] * 3
 

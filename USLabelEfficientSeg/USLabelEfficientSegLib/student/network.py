@@ -41,7 +41,8 @@ class UNetStudent(nn.Module):
         whole = residual_unet(3, classes, widths, self.strides, inputs=inputs)
         self.down, self.across, self.up = cast(nn.Sequential, whole.model)
         self.prior = LocationPrior(classes - 1)
-        self.feature_head = nn.Conv3d(2 * widths[0], 2 * widths[0], 1)
+        decoded = widths[0] + (widths[0] if len(widths) > 2 else widths[1])  # the last level comes with its own width
+        self.feature_head = nn.Conv3d(decoded, decoded, 1)
         self.cell = self.strides[0]  # voxels of a feature
 
     def forward(self, volume: Tensor) -> Tensor:
