@@ -18,6 +18,10 @@ def test_every_setting_is_listed_with_value_range_and_meaning(call):
         "description": "largest side in voxels that it sees at once",
     }  # fmt: skip
     assert listed["student.learning_rate"]["allowed"] == "more than 0, at most 1"
+    assert listed["student.steps"]["allowed"] == "1 to 10000000"
+    assert listed["minutes"]["allowed"] == "0.2 to 100000"
+    assert listed["pseudo_labels.fidelity"]["allowed"] == "more than 0, at most 1000000000"
+    assert listed["seed"]["allowed"] == f"at least 0, less than {2**63}"
     assert listed["teacher.objective"]["allowed"] == "dino or masked"
     assert listed["alignment"]["allowed"] == "true or false"
     assert all(setting["description"] for setting in listed.values())

@@ -1,6 +1,7 @@
 """What settings are for people: their names, values, allowed values and meanings, as their model tells them."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
@@ -41,5 +42,10 @@ def _allowed(field: FieldInfo) -> str:
         return "true or false"
     bounds = {name: getattr(mark, name) for mark in field.metadata for name in _BOUNDS if hasattr(mark, name)}
     if {"ge", "le"} == bounds.keys():
-        return f"{bounds['ge']:g} to {bounds['le']:g}"
-    return ", ".join(f"{_BOUNDS[name]} {value:g}" for name, value in bounds.items())
+        return f"{_plain(bounds['ge'])} to {_plain(bounds['le'])}"
+    return ", ".join(f"{_BOUNDS[name]} {_plain(value)}" for name, value in bounds.items())
+
+
+def _plain(value: float) -> str:
+    """All digits, without exponent and trailing zeros: 10000000, 0.2."""
+    return f"{Decimal(str(value)).normalize():f}"
