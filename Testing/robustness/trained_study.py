@@ -13,11 +13,11 @@ from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
 from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import LabelMap
+from USLabelEfficientSegLib.imaging.scan_files import images_by_name
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
 from USLabelEfficientSegLib.measurement.segmenting import segment_and_measure
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
-from USLabelEfficientSegLib.segmentation.segment_files import images_by_name
 from USLabelEfficientSegLib.study.settings import Settings, changed
 from USLabelEfficientSegLib.study.study import Study
 

@@ -11,10 +11,10 @@ from windows_files import VirusScanner
 
 from USLabelEfficientSegLib.cli import main
 from USLabelEfficientSegLib.imaging.files import write_label_map
+from USLabelEfficientSegLib.imaging.scan_files import images_by_name
 from USLabelEfficientSegLib.measurement.measuring import measure_files
 from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 from USLabelEfficientSegLib.report.cases_of_files import cases_of_files, open_segmentations
-from USLabelEfficientSegLib.segmentation.segment_files import images_by_name
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata
 
 ORGANS = ("prostate", "cyst")
@@ -47,6 +47,31 @@ def test_every_segmentation_becomes_a_segmentation_and_a_report(folders, capfd):
     assert written == ["a_SEG.dcm", "a_SR.dcm", "b_SEG.dcm", "b_SR.dcm"]
     groups = content_of(folders / "dicom" / "b_SR.dcm").get_volumetric_roi_measurement_groups()
     assert [group.finding_sites[0].value.meaning for group in groups] == ["Prostate", "Organ"]
+
+
+@pytest.mark.parametrize("image", ["images/b.dcm", "images/a", "patient"])
+def test_one_image_is_given_as_it_was_segmented(folders, scan, capfd, image):
+    """A file, a folder of frames, and a folder with one file give their names to their segmentations."""
+    (folders / "patient").mkdir()
+    scan.save_enhanced(folders / "patient" / "0001.dcm")
+    ((name, _),) = images_by_name([folders / image]).items()
+    found = folders / "alone" / f"{name}.nrrd"
+    found.parent.mkdir()
+    write_label_map(found, scan.label_map, segment_metadata(scan.label_map, ORGANS))
+
+    code, output = run(capfd, "export-dicom", found.parent, "--images", folders / image, "--output", folders / "dicom")
+
+    assert (code, output.err) == (0, "")
+    assert sorted(path.name for path in (folders / "dicom").iterdir()) == [f"{name}_SEG.dcm", f"{name}_SR.dcm"]
+
+
+def test_a_file_that_is_the_image_of_some_segmentations_only_is_refused(folders, capfd):
+    one = folders / "images" / "b.dcm"
+    code, output = run(capfd, "export-dicom", folders / "found", "--images", one, "--output", folders / "dicom")
+
+    assert code == 2 and "a.nrrd: has no image a in" in output.err
+    assert "give the folder with the images of all segmentations" in output.err
+    assert not (folders / "dicom").exists()
 
 
 def test_objects_are_written_on_windows(scan, windows_home, call):

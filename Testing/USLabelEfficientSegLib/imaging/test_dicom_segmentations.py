@@ -10,7 +10,7 @@ from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, re
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.image_files import read_image_labels
 from USLabelEfficientSegLib.imaging.pixel_sizes import PixelSizes
-from USLabelEfficientSegLib.segmentation.segment_files import images_by_name
+from USLabelEfficientSegLib.imaging.scan_files import images_by_name
 
 GRID = oblique()
 LABELS = two_organs()

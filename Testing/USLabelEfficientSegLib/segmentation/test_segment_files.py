@@ -10,12 +10,13 @@ from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, write_volume
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import Scan
+from USLabelEfficientSegLib.imaging.scan_files import images_by_name
 from USLabelEfficientSegLib.measurement.measuring import measure_files
 from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 from USLabelEfficientSegLib.measurement.segmentation_files import organ_names, read_probabilities
 from USLabelEfficientSegLib.segmentation.inference import VolumePrediction, predict
 from USLabelEfficientSegLib.segmentation.loading import load_model
-from USLabelEfficientSegLib.segmentation.segment_files import images_by_name, segment_files
+from USLabelEfficientSegLib.segmentation.segment_files import segment_files
 from USLabelEfficientSegLib.segmentation.segments import segment_metadata
 from USLabelEfficientSegLib.study.study import Study
 from USLabelEfficientSegLib.training.checkpoint import save_checkpoint
@@ -117,27 +118,6 @@ def test_segment_fields_hold_extent_and_colour_and_an_absent_organ_is_empty(mode
     assert fields["Segment1_LabelValue"] == "2"
     assert fields["Segment0_Color"] == "0.901961 0.623529 0.000000"
     assert fields["Segment0_Color"] != fields["Segment1_Color"]
-
-
-def test_inputs_are_files_folders_of_images_and_folders_of_a_dicom_series(tmp_path, simulated):
-    series = tmp_path / "series"
-    series.mkdir()
-    (series / "slice1").write_bytes(bytes(128) + b"DICM")
-    image = simulated / "images" / "simulated_0000.nrrd"
-    other = tmp_path / "other.nrrd"
-    shutil.copy(image, other)
-
-    found = images_by_name([other, series, simulated / "images"])
-
-    assert list(found) == ["other", "series", "simulated_0000", "simulated_0001", "simulated_0002"]
-    assert found["series"] == series
-
-
-def test_two_images_of_one_name_are_refused(simulated, tmp_path):
-    shutil.copy(simulated / "images" / "simulated_0001.nrrd", tmp_path)
-
-    with pytest.raises(InputError, match="same name"):
-        images_by_name([tmp_path, simulated / "images"])
 
 
 @pytest.mark.parametrize(("one", "other"), [("a", "a_probability"), ("a", "A"), ("é", "e\u0301")])

@@ -26,8 +26,8 @@ def measure(
     images: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR",
-            help="Folder of the images, to see whether organs reach out of the sector of a volume; 2-D images tell "
+            metavar="DIR|FILE",
+            help="The images by name, to see whether organs reach out of the sector of a volume; 2-D images tell "
             "the pixel sizes of their segmentations.",
         ),
     ] = None,

@@ -61,8 +61,8 @@ def propagate(
     """
     console.getting_ready()
 
+    from ..imaging.scan_files import images_by_name
     from ..segmentation.model import choose_device
-    from ..segmentation.segment_files import images_by_name
     from ..training.memory import tune_memory
 
     where = choose_device(device)

@@ -21,7 +21,8 @@ ShowNames = Annotated[
     bool, typer.Option("--show-names", help="Tell the names of cases and subjects, which may identify patients.")
 ]
 Images = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Images of the segmentations, of the same names.", show_default=False)
+    Path | None,
+    typer.Option(metavar="DIR|FILE", help="Images of the segmentations, of the same names.", show_default=False),
 ]
 
 
@@ -142,8 +143,8 @@ def export_dicom(
     images: Annotated[
         Path,
         typer.Option(
-            metavar="DIR",
-            help="The DICOM images that were segmented, by name: files, or a folder for each series.",
+            metavar="DIR|FILE",
+            help="The DICOM images that were segmented, by name: files, or a folder for each series; or one of them.",
             show_default=False,
         ),
     ],

@@ -92,9 +92,9 @@ def segment(
 
     from ..disk.kinds import check_order
     from ..imaging.pixel_sizes import read_pixel_sizes
+    from ..imaging.scan_files import images_by_name
     from ..segmentation.loading import load_model, model_dimension
     from ..segmentation.model import choose_device
-    from ..segmentation.segment_files import images_by_name
     from ..training.memory import tune_memory
 
     check_order("segment", model, images)

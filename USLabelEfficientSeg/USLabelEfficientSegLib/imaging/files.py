@@ -199,6 +199,8 @@ def find_images(folder: Path | str, dimension: Dimension = 3, *, labels: bool = 
         entries = [entry for entry in everything if _is_image(entry, suffixes)]
         entries = _without_companions(folder, entries, labels=labels)
         vendors = vendors_among(everything)
+    except NotADirectoryError:
+        raise InputError(folder, "is a file, not a folder", "give the folder that it is in") from None
     except OSError as error:
         problem = f"cannot be read ({reason_of(error)})"
         raise InputError(error.filename or folder, problem, "give a readable folder of images") from None

@@ -1,13 +1,14 @@
 """Files of scans, volumes or 2-D images: one reader for both, and which of them a file is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ..disk.kinds import check_images
 from ..disk.suffixes import PICTURE_SUFFIXES
 from ..errors import InputError
 from . import dicom
 from .dimension import Dimension
-from .files import find_images, read_volume
+from .files import find_images, image_name, read_volume
 from .image_files import read_image
 from .pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
 from .scan import Scan
@@ -84,3 +85,28 @@ def dimension_of_files(paths: Sequence[Path]) -> Dimension:
             if dimension is not None:
                 return dimension
     return 3  # whoever reads these files tells what is wrong with them
+
+
+def images_by_name(paths: Iterable[Path], dimension: Dimension = 3) -> dict[str, Path]:
+    """The images among files, folders of a DICOM series and folders of images, by name, in their order.
+
+    Args:
+        paths: what the user names.
+        dimension: 2 to look for 2-D images; then every DICOM file of a folder is an image.
+
+    Raises:
+        InputError: a folder without images, or two images of the same name.
+    """
+    found: dict[str, Path] = {}
+    paths = list(paths)
+    check_images(paths)
+    for path in paths:
+        is_series = path.is_dir() and dicom.is_one_image(path) and (dimension == 3 or dimension_of(path) == 3)
+        is_folder_of_images = path.is_dir() and not is_series
+        files = find_images(path, dimension) if is_folder_of_images else {image_name(path): path}
+        for name, file in files.items():
+            if name in found:
+                problem = f"has the same name as {found[name]}, and so would its segmentation"
+                raise InputError(file, problem, "rename one of them or segment them into two folders")
+            found[name] = file
+    return found

@@ -22,7 +22,7 @@ from ..imaging.files import find_images, image_name, read_label_map, read_map
 from ..imaging.geometry import Geometry
 from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
 from ..imaging.scan import LabelMap
-from ..imaging.scan_files import dimension_of_files
+from ..imaging.scan_files import dimension_of_files, images_by_name
 from ..imaging.volume_files import read_header
 from ..segmentation.segments import PROBABILITY_SUFFIX, UNCERTAINTY_SUFFIX
 from .record import record_of, recorded_names
@@ -162,18 +162,34 @@ def organs_of_labels(files: Sequence[LabelFile], references: Sequence[LabelFile]
     return names or list(numbered_organs(highest))
 
 
-def images_of(segmentations: Mapping[str, Path], folder: Path) -> dict[str, Path]:
-    """All images of a folder by name. Raises `InputError` when there are none, or a segmentation lacks its image."""
-    images = images_in(folder, list(segmentations.values()))
+def images_of(segmentations: Mapping[str, Path], place: Path) -> dict[str, Path]:
+    """The images of a place by name, as `images_in` finds them.
+
+    Raises:
+        InputError: there are none, or a segmentation lacks its image.
+    """
+    images = images_in(place, list(segmentations.values()))
     for name, path in segmentations.items():
         if name not in images:
-            raise InputError(path, f"has no image {name} in {folder}", "add the image or remove the segmentation")
+            remedy = "add the image or remove the segmentation"
+            if place.is_file():
+                remedy = "give the folder with the images of all segmentations"
+            raise InputError(path, f"has no image {name} in {place}", remedy)
     return images
 
 
-def images_in(folder: Path, segmentations: Sequence[Path]) -> dict[str, Path]:
-    """Images of the kind of these segmentations, by name: pictures only if they are of 2-D images."""
-    return find_images(folder, dimension_of_files(segmentations))
+def images_in(place: Path, segmentations: Sequence[Path]) -> dict[str, Path]:
+    """Images of the kind of these segmentations, by name: pictures only if they are of 2-D images.
+
+    Args:
+        place: a folder of images, or a single image. A folder with one DICOM image is found by its own name and by that
+            of its file, for it may have been segmented as either.
+        segmentations: their files, or folders of them.
+    """
+    dimension = dimension_of_files(segmentations)
+    images = images_by_name([place], dimension)
+    is_folder_of_one = place.is_dir() and place in images.values()
+    return find_images(place, dimension) | images if is_folder_of_one else images
 
 
 def probability_file(segmentation: Path, name: str) -> Path:

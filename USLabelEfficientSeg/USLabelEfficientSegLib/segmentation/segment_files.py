@@ -6,7 +6,7 @@ probabilities, background first, as components; NAME_uncertainty.nrrd the uncert
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,15 +15,11 @@ import numpy as np
 import torch
 
 from ..disk.failures import Failures, attempted
-from ..disk.kinds import check_images
 from ..disk.outputs import Outputs
-from ..errors import InputError
-from ..imaging.dicom import is_one_image
-from ..imaging.dimension import Dimension
-from ..imaging.files import find_images, image_name, write_label_map, write_map
+from ..imaging.files import write_label_map, write_map
 from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
 from ..imaging.scan import LabelMap, Scan
-from ..imaging.scan_files import dimension_of, read_scan
+from ..imaging.scan_files import read_scan
 from ..training.threads import in_threads
 from .protocols import Model, Prediction
 from .result_files import LABEL_SUFFIXES, result_files
@@ -40,31 +36,6 @@ class SegmentedFile:
     scan: Scan
     prediction: Prediction
     labels: LabelMap
-
-
-def images_by_name(paths: Iterable[Path], dimension: Dimension = 3) -> dict[str, Path]:
-    """The images among files, folders of a DICOM series and folders of images, by name, in their order.
-
-    Args:
-        paths: what the user names.
-        dimension: 2 to look for 2-D images; then every DICOM file of a folder is an image.
-
-    Raises:
-        InputError: a folder without images, or two images of the same name.
-    """
-    found: dict[str, Path] = {}
-    paths = list(paths)
-    check_images(paths)
-    for path in paths:
-        is_series = path.is_dir() and is_one_image(path) and (dimension == 3 or dimension_of(path) == 3)
-        is_folder_of_images = path.is_dir() and not is_series
-        files = find_images(path, dimension) if is_folder_of_images else {image_name(path): path}
-        for name, file in files.items():
-            if name in found:
-                problem = f"has the same name as {found[name]}, and so would its segmentation"
-                raise InputError(file, problem, "rename one of them or segment them into two folders")
-            found[name] = file
-    return found
 
 
 def segment_files(
@@ -89,7 +60,7 @@ def segment_files(
 
     Args:
         model: segments them.
-        images: files or DICOM folders by the name of their segmentation, see `images_by_name`.
+        images: files or DICOM folders by the name of their segmentation, see `imaging.scan_files.images_by_name`.
         output: the folder, made if need be.
         device: where to compute.
         pixel_sizes: of 2-D images whose files do not tell them.

@@ -14,6 +14,7 @@ from ..disk.outputs import Outputs
 from ..errors import InputError
 from ..imaging.files import write_label_map
 from ..imaging.scan import LabelMap
+from ..imaging.scan_files import images_by_name
 from ..method.suggesting import suggest as suggest_places
 from ..segmentation.segments import segment_metadata
 from ..study.inbox import left_labels
@@ -181,7 +182,6 @@ class Answering:
         asked = _checked(Segment, arguments)
         device = self._device(asked.device)
         from ..measurement.segmenting import segment_and_measure
-        from ..segmentation.segment_files import images_by_name
         from ..training.processors import Processors
 
         model = self._kept.model(asked.model)
