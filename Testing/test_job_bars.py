@@ -114,3 +114,25 @@ def test_the_worker_ends_with_the_study_and_another_study_has_its_own(panel, hos
     slicer.mrmlScene.Clear()
     host.process_events(0.1)
     assert panel.session is None and child_processes() == []
+
+
+def test_a_training_that_ends_after_its_study_was_left_starts_no_worker(panel, host, tmp_path):
+    """A script opens another study while one is trained: the end of the training would prepare the first one again."""
+    from random_user import child_processes
+
+    from USLabelEfficientSegLib.slicer_side.processes import study_jobs
+    from USLabelEfficientSegLib.slicer_side.processes.jobs import Job
+
+    for name in ("a", "b"):
+        make_study(tmp_path / name / "study")
+    panel.data.open(tmp_path / "a" / "study")
+    until(host, lambda: not panel.runner.busy)
+    first = panel.session
+    job = Job("Training", lambda job: study_jobs.train(job, first, preset="no such preset"), "train")
+    panel.runner.start(job)
+    panel.logic.openStudy(tmp_path / "b" / "study")
+    panel.session.prepare()
+    until(host, lambda: not panel.runner.busy)
+
+    assert job.state == "failed" and first.resident.pid is None
+    assert child_processes() == [panel.session.resident.pid]

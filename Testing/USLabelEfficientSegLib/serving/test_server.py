@@ -116,10 +116,10 @@ def test_a_running_and_a_waiting_request_are_cancelled_and_the_next_is_answered(
     assert worker.read() == {"id": 1, "record": {"began": "wait"}}
 
     worker.send(cancel=2)
+    assert worker.until_end(2) == [{"id": 2, "end": "cancelled"}]  # it does not wait for the one before
     worker.send(cancel=1)
 
     assert worker.until_end(1) == [{"id": 1, "end": "cancelled"}]
-    assert worker.until_end(2) == [{"id": 2, "end": "cancelled"}]
     assert worker.until_end(3)[-1]["end"] == "done"
     worker.send(cancel=3)  # too late, and no matter
     worker.ask(4, "count")

@@ -139,18 +139,27 @@ class Server:
             self._answers.tell({"id": None, "end": "failed", "sentence": str(error)})
             return
         with self._change:
-            running = () if self._running is None else (self._running,)
             if isinstance(told, Cancel):
-                if told.id in [request.id for request in (*running, *self._waiting, *self._for_idle_time)]:
-                    self._unwanted.add(told.id)
-                stop = [request for request in running if request.id == told.id]
+                self._cancel(told.id)
             else:
-                idle = told.verb == IN_IDLE_TIME
-                (self._for_idle_time if idle else self._waiting).append(told)
-                stop = [request for request in running if request.verb == IN_IDLE_TIME and not idle]
+                self._queue(told)
             self._change.notify()
-            if stop:
-                self._interrupt()
+
+    def _cancel(self, id: int) -> None:
+        """A request that waits ends at once, and is never begun; the one that is running is stopped."""
+        for waiting in (self._waiting, self._for_idle_time):
+            for request in [request for request in waiting if request.id == id]:
+                waiting.remove(request)
+                self._answers.tell({"id": id, "end": "cancelled"})
+        if self._running is not None and self._running.id == id:
+            self._unwanted.add(id)
+            self._interrupt()
+
+    def _queue(self, request: Request) -> None:
+        idle = request.verb == IN_IDLE_TIME
+        (self._for_idle_time if idle else self._waiting).append(request)
+        if not idle and self._running is not None and self._running.verb == IN_IDLE_TIME:
+            self._interrupt()
 
     def _end_process(self) -> None:
         with self._change:

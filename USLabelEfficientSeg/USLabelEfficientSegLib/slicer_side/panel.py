@@ -210,8 +210,7 @@ class Panel:
         for runner in (self.runner, self.logic.aside):
             runner.stop()
             runner.listeners.remove(self._on_progress)
-        if self.session is not None:
-            self.session.close()
+        self.logic.session = None
 
     def _on_progress(self) -> None:
         if self.parameters is not None:

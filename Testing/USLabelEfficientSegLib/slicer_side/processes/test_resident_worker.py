@@ -14,6 +14,7 @@ import USLabelEfficientSegLib
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
+from USLabelEfficientSegLib.slicer_side.processes import resident_worker as resident_module
 from USLabelEfficientSegLib.slicer_side.processes import worker as worker_module
 from USLabelEfficientSegLib.slicer_side.processes.resident_worker import ResidentWorker
 from USLabelEfficientSegLib.study.study import Study
@@ -164,6 +165,61 @@ def test_cancel_stops_a_request_even_if_it_refuses(resident, slow, tmp_path, ver
 
     assert outcome(asked).state == "cancelled"
     assert outcome(other).state == "done"
+
+
+def test_one_that_is_cancelled_while_the_worker_starts_ends_at_once_and_the_worker_is_left_alone(resident, slow):
+    unwanted = resident.ask("live")
+    pid = resident.pid
+    wanted = resident.ask("live")
+
+    unwanted.cancel()
+
+    found = unwanted.poll()
+    assert found is not None and found.state == "cancelled"
+    assert outcome(wanted).state == "done" and resident.pid == pid
+
+
+def test_one_that_waits_behind_long_work_is_cancelled_without_harm_to_that(resident, slow, tmp_path, monkeypatch):
+    monkeypatch.setattr(resident_module, "SECONDS_TO_SAVE", 0.3)
+    long = resident.ask("wait", until=tmp_path / "go on")
+    unwanted = resident.ask("live")
+    until(lambda: long.poll() is None and long.records())
+    pid = resident.pid
+
+    unwanted.cancel()
+
+    assert outcome(unwanted).state == "cancelled" and long.poll() is None
+    (tmp_path / "go on").write_text("")
+    assert outcome(long).state == "done" and resident.pid == pid
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a launcher takes its children with it")
+def test_what_the_launcher_has_started_ends_with_it_when_it_is_killed_from_outside(resident, tmp_path, monkeypatch):
+    launcher = tmp_path / "launcher"
+    launcher.write_text(f"#!/bin/sh\n{sys.executable} -c 'import time; time.sleep(60)' &\necho $!\nwait\n")
+    launcher.chmod(0o755)
+    monkeypatch.setattr(worker_module, "python_executable", lambda: str(launcher))
+    resident.start()
+    answers = next(tmp_path.joinpath("temporary").glob("*.jsonl"))
+    until(lambda: answers.read_text().endswith("\n"))
+    child = int(answers.read_text())
+    os.kill(resident.pid, signal.SIGKILL)
+
+    until(lambda: resident._process.poll() is not None)
+    resident._answers.seek(0, 2)  # its number is no answer
+    resident.poll()
+
+    until(lambda: not alive(child))
+    assert resident.pid is None
+
+
+def test_one_that_is_closed_refuses_who_asks_late_and_starts_no_process(resident, slow):
+    assert outcome(resident.ask("live")).state == "done"
+    resident.close()
+
+    with pytest.raises(InputError, match="was closed meanwhile; open it again"):
+        resident.ask("live")
+    assert resident.pid is None
 
 
 def test_polling_and_asking_never_wait(resident, slow, tmp_path):

@@ -17,7 +17,17 @@ from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .worker import LIBRARY_COMMAND, SECONDS_TO_SAVE, Outcome, Progress, end_by_force, explanation, launched
+from ...errors import InputError
+from .worker import (
+    LIBRARY_COMMAND,
+    SECONDS_TO_SAVE,
+    Outcome,
+    Progress,
+    end_by_force,
+    explanation,
+    group_lives,
+    launched,
+)
 
 _TRIES = 2  # of a request during which the worker ends
 _SECONDS_TO_GO = 2.0  # after the end by force
@@ -117,7 +127,7 @@ class ResidentWorker:
         while asked.poll() is None:
             slicer.app.processEvents()
         print(asked.result["slices"])
-        resident.end()
+        resident.close()
 
     Args:
         folder: for its answers and its log; they are removed at the end, unless it failed.
@@ -133,6 +143,7 @@ class ResidentWorker:
         self._rest = b""
         self._unsent: list[str] = []
         self._hears = False  # it reads its input: until then a long line could block
+        self._closed = False
 
     @property
     def pid(self) -> int | None:
@@ -143,8 +154,10 @@ class ResidentWorker:
         """Start the process, unless it runs.
 
         Raises:
-            InputError: its files cannot be written, or there is no Python to run.
+            InputError: it is closed, its files cannot be written, or there is no Python to run.
         """
+        if self._closed:  # who asks late, such as a training that ends after its study was left, starts none
+            raise InputError("The study", "was closed meanwhile", "open it again")
         if self._process is not None and self._process.poll() is None:
             return
         self._forget_process()
@@ -174,7 +187,12 @@ class ResidentWorker:
         return asked
 
     def cancel(self, id: int) -> None:
-        """Ask the worker to stop a request."""
+        """Ask the worker to stop a request; one that it was not sent as yet ends at once."""
+        asked = self._asked.get(id)
+        if asked is not None and asked.line in self._unsent:
+            self._unsent.remove(asked.line)
+            self._asked.pop(id).end(Outcome("cancelled"))
+            return
         self._unsent.append(json.dumps({"cancel": id}) + "\n")
         self._write()
 
@@ -208,6 +226,11 @@ class ResidentWorker:
             with suppress(OSError):  # on Windows a child of the launcher may hold it a moment longer
                 self._file(suffix).unlink(missing_ok=True)
         self._asked.clear()
+
+    def close(self) -> None:
+        """End the process for good: the study is left, and whoever still asks is refused."""
+        self._closed = True
+        self.end()
 
     def _file(self, suffix: str) -> Path:
         return self._stem.with_name(self._stem.name + suffix)
@@ -244,6 +267,8 @@ class ResidentWorker:
         """The worker was killed, or has failed: what was asked is asked once again."""
         log = self._file(".log")
         text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        if self.pid is not None and group_lives(self.pid):
+            end_by_force(self.pid)  # Slicer's launcher was ended from outside, and what it had started goes on
         self._forget_process()
         left, self._asked = self._asked, {}
         for asked in left.values():

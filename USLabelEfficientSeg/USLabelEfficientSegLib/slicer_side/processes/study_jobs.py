@@ -118,7 +118,7 @@ def createStudy(
         session = StudySession(folder, resident)
         session.setAppearance(organs)
     except BaseException:
-        resident.end()
+        resident.close()
         raise
     session.prepare()
     _remember(session, by_name, volumeNodes)

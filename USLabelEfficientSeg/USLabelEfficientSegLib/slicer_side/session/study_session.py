@@ -85,7 +85,7 @@ class StudySession:
 
     def close(self) -> None:
         """The study is left: its worker ends."""
-        self.resident.end()
+        self.resident.close()
 
     @property
     def study(self) -> Study:
