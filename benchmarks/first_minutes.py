@@ -3,7 +3,9 @@
 A study of simulated volumes is made by the panel's own steps. Measured are the first suggestion after **Create**, later
 suggestions, the outline of a volume after a kept slice, and six small volumes segmented with a model that was trained
 for a few steps; each as a person waits for it, in seconds, and beside it the same by a command in a process of its own.
-At the end stand the memory of the worker and the processor that it uses while nobody asks.
+The outline is also measured in the panel: from **Keep and next** to the outline in the views and the next slice begun
+with it, and how long the event loop was held up at most meanwhile. At the end stand the memory of the worker and the
+processor that it uses while nobody asks.
 
     .venv/bin/python benchmarks/first_minutes.py --volumes 10 --repeats 7
 """
@@ -24,6 +26,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "Testing"))
 
 import slicer_host as host
 
+MODULE = Path(__file__).parents[1] / "USLabelEfficientSeg" / "USLabelEfficientSeg.py"
+NAME = "USLabelEfficientSeg"
 SETTINGS = (
     "teacher.steps=5",
     "slice_head.steps=5",
@@ -112,6 +116,51 @@ def measure(folder: Path, volumes: int, repeats: int) -> None:
     tell("six small volumes segmented", median(segment(session.resident), 3), median(segment(None), 3))
     print_rest(session.resident.pid)
     session.close()
+    shutil.rmtree(study / "run")
+    in_panel(study, case, repeats)
+
+
+def in_panel(study: Path, case: str, repeats: int) -> None:
+    """Print how long the panel takes from **Keep and next** to the outline, before there is a model."""
+    import slicer
+
+    panel = host.load_module(MODULE).panel
+    slicer.util.selectModule(NAME)
+    slicer.mrmlScene.Clear()
+    panel.data.open(study)
+    wait(lambda: panel.runner.busy)
+    session = panel.session
+    first = session.labelling(case).items()[0]
+    panel.labels.show_volume(case)
+    wait(lambda: panel.labels.outline.busy)  # networks are loaded
+    seconds, held = [], []
+    for number in range(repeats):
+        place, after = ({"volume": case, "axis": 1 - first.axis % 2, "index": 20 + 2 * number + n} for n in (0, 1))
+        panel.labels.show_slice(case, place["axis"], place["index"])
+        session.suggestions.fill([{**after, "reason": ""}])
+        wait(lambda: panel.labels.outline.busy)
+        began = time.perf_counter()
+        panel.ui.keepSliceButton.click()
+        click = time.perf_counter() - began
+        held.append(max(click, wait(lambda: panel.labels.outline.busy)))
+        seconds.append(time.perf_counter() - began)
+        assert panel.ui.outlineLabel.text and session.isLabelled(case, place["axis"], place["index"])
+    print(f"Keep and next to the outline in the panel: {np.median(seconds):.2f} s, at most {max(seconds):.2f} s")
+    print(f"event loop meanwhile: blocked for {1000 * max(held):.0f} ms at most")
+    panel.close_study()
+
+
+def wait(busy: Callable[[], bool]) -> float:
+    """Let the event loop run while something is busy; returns the longest time in seconds that it was held up."""
+    import qt
+
+    longest = 0.0
+    while busy():
+        began = time.perf_counter()
+        qt.QApplication.processEvents()
+        longest = max(longest, time.perf_counter() - began)
+        time.sleep(0.001)
+    return longest
 
 
 def tell(what: str, seconds: float, before: float) -> None:

@@ -10,6 +10,7 @@ from USLabelEfficientSegLib.imaging.resampling import (
     axis_matrix,
     resample_axes,
     resample_slab,
+    resample_slice,
     working_geometry,
 )
 
@@ -152,3 +153,14 @@ def test_a_coarser_volume_has_the_same_bits_whatever_the_number_of_threads() -> 
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
     assert digest(1) == digest(2) != ""
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_slice_is_that_of_the_whole(axis):
+    coarse = np.random.default_rng(2).random((2, 7, 5, 9)).astype(np.float32)
+    whole = resample_axes(coarse, (11, 6, 23))
+
+    for index in (0, 3, whole.shape[axis + 1] - 1):
+        np.testing.assert_allclose(
+            resample_slice(coarse, (11, 6, 23), axis, index), whole.take(index, axis + 1), atol=1e-6
+        )

@@ -250,6 +250,28 @@ def test_slabs_put_together_are_the_whole(monkeypatch):
     np.testing.assert_array_equal(prediction.labels().voxels, whole)
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_slice_has_the_labels_of_the_whole(axis):
+    prediction = coarse_prediction()
+    labels = prediction.labels().voxels
+
+    for index in (0, labels.shape[axis] // 2, labels.shape[axis] - 1):
+        np.testing.assert_array_equal(prediction.slice_labels(axis, index), labels.take(index, axis))
+
+
+def test_coarse_labels_are_the_same_organs_on_a_grid_of_the_same_extent():
+    prediction = coarse_prediction()
+    coarse, fine = prediction.coarse_labels(12), prediction.labels()
+
+    assert max(coarse.voxels.shape) == 12
+    np.testing.assert_allclose(
+        np.multiply(coarse.geometry.shape, coarse.geometry.spacing),
+        np.multiply(fine.geometry.shape, fine.geometry.spacing),
+    )
+    ml = [np.bincount(one.voxels.ravel(), minlength=3)[1:] * one.geometry.voxel_volume_ml for one in (coarse, fine)]
+    np.testing.assert_allclose(ml[0], ml[1], rtol=0.05)
+
+
 def test_expected_volumes_are_sums_of_probability_on_either_grid():
     prediction = coarse_prediction()
 

@@ -111,6 +111,32 @@ def test_labelled_slices_are_continued_through_the_volume(ask, study, simulated,
     assert (found.voxels[known] == labelled.voxels[known]).mean() > 0.98
 
 
+def test_a_slice_of_the_outline_comes_on_the_grid_of_the_volume(ask, study, tmp_path):
+    name = next(case.name for case in study.cases if case.labels is not None)
+    labelled = study.read_labels(name)
+    axis, index = labelled.labelled_slices()[0].axis, labelled.labelled_slices()[0].index
+    asked = {"study": study.folder, "volume": name, "output": tmp_path / "outline.nrrd"}
+
+    found = np.load(ask("propagate", **asked, slice=[axis, index])["slice"])
+
+    assert found.shape == labelled.voxels.take(index, axis).shape
+    assert (found == labelled.voxels.take(index, axis)).mean() > 0.95
+    with pytest.raises(InputError, match="has no slice of index 999 along axis 1"):
+        ask("propagate", **asked, slice=[1, 999])
+
+
+def test_a_prediction_comes_as_a_coarse_outline_and_a_slice_of_it_as_it_is(ask, trained, tmp_path):
+    name = trained.cases[0].name
+    asked = {"study": trained.folder, "volume": name, "output": tmp_path / "found.nrrd"}
+    whole = ask("predict", **asked)
+    voxels = read_label_map(whole["file"]).voxels
+    result = ask("predict", **asked, coarse=True, slice=[2, 3])
+
+    np.testing.assert_array_equal(np.load(result["slice"]), voxels[:, :, 3])
+    assert result["volumes_ml"] == whole["volumes_ml"]
+    assert max(read_label_map(result["file"]).voxels.shape) <= 96
+
+
 def test_a_volume_without_labels_cannot_be_continued(ask, study, tmp_path):
     name = study.cases[0].name
     study.remove_labels(name)

@@ -87,6 +87,23 @@ def resample_slab(array: NDArray[np.generic], shape_out: Shape, start: int, stop
     return _apply(array, [matrices[0], matrices[1], matrices[2][start:stop]])
 
 
+def resample_slice(array: NDArray[np.generic], shape_out: Shape, axis: int, index: int) -> NDArray[np.float32]:
+    """The slice `index` across one axis of `resample_axes(array, shape_out)`, without computing the rest.
+
+    Args:
+        array: (C, I, J, K).
+        shape_out: the shape of the whole result.
+        axis: 0, 1 or 2.
+        index: along that axis.
+
+    Returns:
+        (C, the other two axes in their order) float32.
+    """
+    first, second = (n for other, n in enumerate(shape_out) if other != axis)
+    turned = np.moveaxis(array, axis + 1, -1)
+    return resample_slab(turned, (first, second, shape_out[axis]), index, index + 1)[..., 0]
+
+
 def _axis_operator(n_in: int, n_out: int) -> Matrix:
     """`axis_matrix`, sparse where it shrinks: faster, and the same bits however many threads multiply matrices."""
     matrix = axis_matrix(n_in, n_out)

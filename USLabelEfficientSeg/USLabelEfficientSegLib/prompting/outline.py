@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..annotation.sparse_labels import UNLABELLED
 from ..errors import InputError
-from ..imaging.resampling import working_geometry
+from ..imaging.geometry import Geometry
+from ..imaging.resampling import resample_slice, working_geometry
 from ..imaging.scan import LabelMap, Scan
 from ..segmentation.decision import decide, dice_threshold
 from .network import PromptableNetwork
@@ -25,10 +27,20 @@ class Outline:
     Attributes:
         labels: on a coarse grid of the volume's extent: 0 background, n the n-th organ.
         volumes_ml: the sum of each organ's probability in millilitres, by name.
+        probability: (C, i, j, k) on that grid, of the background and of the organs that are drawn anywhere.
+        shown: the labels of these organs.
+        geometry: the volume's own grid.
     """
 
     labels: LabelMap
     volumes_ml: dict[str, float]
+    probability: NDArray[np.float32]
+    shown: tuple[int, ...]
+    geometry: Geometry
+
+    def slice_labels(self, axis: int, index: int) -> NDArray[np.uint8]:
+        """The labels of a slice, 2-D, across an array axis of the volume's own grid, smoother than the coarse ones."""
+        return _labels(self.probability, resample_slice(self.probability, self.geometry.shape, axis, index), self.shown)
 
 
 def outline(
@@ -72,10 +84,15 @@ def outline(
     drawn = LabelMap(of_shown[labels.voxels], labels.geometry, labels.name)
     grid = working_geometry(volume.geometry, max_voxels)
     _, probability, _ = organ_probability(volume, drawn, len(shown), grid, network=network, mirrors=1)
-    found = decide(probability, [dice_threshold(of_one) for of_one in probability[1:]])
-    back = np.array([0, *shown], np.uint8)
     ml = {
         organs[label - 1]: float(of_one.sum(dtype=np.float64)) * grid.voxel_volume_ml
         for label, of_one in zip(shown, probability[1:], strict=True)
     }
-    return Outline(LabelMap(back[found], grid, volume.name), ml)
+    found = LabelMap(_labels(probability, probability, shown), grid, volume.name)
+    return Outline(found, ml, probability, tuple(shown), volume.geometry)
+
+
+def _labels(whole: NDArray[np.float32], part: NDArray[np.float32], shown: Sequence[int]) -> NDArray[np.uint8]:
+    """The labels of a part (C, ...), by the thresholds that suit the whole (C, i, j, k)."""
+    found = decide(part, [dice_threshold(of_one) for of_one in whole[1:]])
+    return np.array([0, *shown], np.uint8)[found]

@@ -39,11 +39,12 @@ def uncertainty_of(probability: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def decide(probability: NDArray[np.float32], thresholds: list[float]) -> NDArray[np.uint8]:
-    """Label map (I, J, K) of class probabilities (C, I, J, K) with one threshold an organ.
+    """Label map (...) of class probabilities (C, ...) with one threshold an organ.
 
     If several organs reach their threshold, the organ that exceeds it by the largest factor wins.
     """
-    factor = probability[1:] / np.array(thresholds, dtype=np.float32).reshape(-1, 1, 1, 1)
+    each = (-1, *[1] * (probability.ndim - 1))
+    factor = probability[1:] / np.array(thresholds, dtype=np.float32).reshape(each)
     labels = factor.argmax(axis=0).astype(np.uint8) + np.uint8(1)
     labels[factor.max(axis=0) < 1] = 0
     return labels

@@ -21,7 +21,7 @@ from ..imaging.geometry import Geometry
 from ..imaging.intensities import normalised_grey
 from ..imaging.normalisation import POSITION_CHANNELS, image_channels, mirrored_positions, position_channels
 from ..imaging.orientation import AS_THEY_ARE, Reordering, reordering
-from ..imaging.resampling import Shape, resample_axes, resample_slab, working_geometry
+from ..imaging.resampling import Shape, resample_axes, resample_slab, resample_slice, working_geometry
 from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
 from ..pseudolabels.fusion import FusedPrediction, confidence
@@ -72,6 +72,17 @@ class VolumePrediction:
         for where, slab in seen.slabs():
             labels[:, :, where] = decide(slab, thresholds)
         return LabelMap(np.ascontiguousarray(self.order.undo(labels)), self.geometry, self.name)
+
+    def slice_labels(self, axis: int, index: int) -> NDArray[np.uint8]:
+        """One slice of `labels`: 2-D, across an array axis of the volume's own grid, in milliseconds."""
+        slab = resample_slice(self.probability, self.geometry.shape, axis, index)
+        return decide(slab, [dice_threshold(probability) for probability in self.probability[1:]])
+
+    def coarse_labels(self, max_voxels: int) -> LabelMap:
+        """Like `labels`, on a grid of the volume's extent with at most so many voxels an axis."""
+        grid = working_geometry(self.geometry, max_voxels)
+        thresholds = [dice_threshold(probability) for probability in self.probability[1:]]
+        return LabelMap(decide(resample_axes(self.probability, grid.shape), thresholds), grid, self.name)
 
     def uncertainty(self) -> NDArray[np.float32]:
         """Uncertainty (I, J, K) on the volume's own grid, see `decision.uncertainty_of`."""

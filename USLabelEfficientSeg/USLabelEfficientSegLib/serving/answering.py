@@ -7,9 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..disk.failures import Failures
+from ..disk.files import writing
 from ..disk.outputs import Outputs
 from ..errors import InputError
 from ..imaging.files import write_label_map
@@ -27,6 +29,8 @@ if TYPE_CHECKING:  # networks are loaded by the first request that asks one
     import torch
 
     from ..annotation.sparse_labels import SparseLabels
+    from ..prompting.outline import Outline
+    from ..segmentation.inference import VolumePrediction
     from ..training.processors import Processors
 
 Record = Callable[[Mapping[str, Any]], object]
@@ -48,10 +52,17 @@ class OfStudy(Arguments):
 
 
 class OfScan(OfStudy):
-    """A scan of a study by name, and the file for the answer."""
+    """A scan of a study by name, the file for the answer, and a slice (axis, index) that is wanted by itself, too."""
 
     volume: str
     output: Path
+    slice: tuple[Annotated[int, Field(ge=0, le=2)], Annotated[int, Field(ge=0)]] | None = None
+
+
+class Predict(OfScan):
+    """Of a volume also on a coarse grid, as an outline for the views."""
+
+    coarse: bool = False
 
 
 class Suggest(OfStudy):
@@ -150,17 +161,20 @@ class Answering:
 
     def _predict(self, arguments: Mapping[str, Any], record: Record) -> Result:
         """What the study's model finds in one of its scans, on the scan's own grid."""
-        asked = _checked(OfScan, arguments)
+        asked = _checked(Predict, arguments)
         study = Study.open(asked.study)
         device = self._device(asked.device)
+        from ..prompting.outline import OUTLINE_VOXELS
         from ..segmentation.inference import VolumePrediction
 
         prediction = self._kept.prediction(study, asked.volume, device)
-        _write(asked.output, prediction.labels(), study.organs)
-        if not isinstance(prediction, VolumePrediction):  # an image has no volume
+        if not isinstance(prediction, VolumePrediction):  # an image has no volume, and is its only slice
+            _write(asked.output, prediction.labels(), study.organs)
             return {"file": str(asked.output)}
+        labels = prediction.coarse_labels(OUTLINE_VOXELS) if asked.coarse else prediction.labels()
+        _write(asked.output, labels, study.organs)
         ml = dict(zip(study.organs, prediction.volumes_ml(), strict=True))
-        return {"file": str(asked.output), "volumes_ml": ml}
+        return {"file": str(asked.output), "volumes_ml": ml, **_slice_of(prediction, asked)}
 
     def _propagate(self, arguments: Mapping[str, Any], record: Record) -> Result:
         """The organs that the labelled slices of a scan show, continued through it, on a coarse grid."""
@@ -175,7 +189,7 @@ class Answering:
         scan = self._kept.scan(study, asked.volume)
         found = outline(scan, LabelMap(labels.voxels, labels.geometry, asked.volume), study.organs)
         _write(asked.output, found.labels, study.organs)
-        return {"file": str(asked.output), "volumes_ml": found.volumes_ml}
+        return {"file": str(asked.output), "volumes_ml": found.volumes_ml, **_slice_of(found, asked)}
 
     def _segment(self, arguments: Mapping[str, Any], record: Record) -> Result:
         """Segment and measure images into a folder; each file is told when it is complete."""
@@ -234,6 +248,20 @@ def _checked(kind: type[A], arguments: Mapping[str, Any]) -> A:
 
 def _places_of(labels: SparseLabels) -> list[tuple[int, int]]:
     return [(labelled.axis, labelled.index) for labelled in labels.labelled_slices()]
+
+
+def _slice_of(found: VolumePrediction | Outline, asked: OfScan) -> Result:
+    """The slice that is wanted by itself, on the scan's own grid, in a file of numpy beside the answer."""
+    if asked.slice is None:
+        return {}
+    axis, index = asked.slice
+    if index >= found.geometry.shape[axis]:
+        problem = f"has no slice of index {index} along axis {axis}"
+        raise InputError(asked.volume, problem, f"ask for 0 to {found.geometry.shape[axis] - 1}")
+    file = asked.output.with_name(f"{asked.output.name}.npy")
+    with writing(file):
+        np.save(file, found.slice_labels(axis, index), allow_pickle=False)
+    return {"slice": str(file)}
 
 
 def _write(output: Path, labels: LabelMap, organs: Sequence[str]) -> None:

@@ -78,6 +78,7 @@ class USLabelEfficientSegParameterNode:
         pixels, and the size in mm of those that are not in it (0: none).
     organs - Names, colours and terminology of the organs as JSON, until the study is made.
     sliceAxis - Axis across which slices are suggested and counted.
+    outline - Whether organs are outlined, as far as they are known, while slices are labelled.
     preset, minutes, method, device, changes - How training is done; 0 minutes: as long as the preset needs.
     anew - Whether the next training starts anew instead of continuing from the current model.
     preview - Whether the latest prediction is shown while training runs.
@@ -95,6 +96,7 @@ class USLabelEfficientSegParameterNode:
     pixelSize: float = 0.0
     organs: str
     sliceAxis: SliceAxis = SliceAxis.K
+    outline: bool = True
     preset: Preset = Preset.QUICK
     minutes: Annotated[int, WithinRange(0, MOST_MINUTES)] = 0
     method: Method = Method.CROSS_DIMENSIONAL

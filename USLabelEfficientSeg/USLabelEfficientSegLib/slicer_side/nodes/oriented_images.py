@@ -10,6 +10,9 @@ import vtk
 from numpy.typing import NDArray
 from vtk.util import numpy_support
 
+from ...imaging.geometry import Geometry
+from .volume_nodes import RAS_FROM_LPS
+
 MrmlNode = Any
 OrientedImage = Any
 
@@ -22,6 +25,17 @@ def volume_image(volumeNode: MrmlNode, voxels: NDArray[np.uint8] | None = None) 
         _set_voxels(image, voxels)
     volumeNode.GetIJKToRASMatrix(matrix)
     image.SetGeometryFromImageToWorldMatrix(matrix)
+    return image
+
+
+def grid_image(voxels: NDArray[np.uint8], geometry: Geometry) -> OrientedImage:
+    """An image of voxels (I, J, K) on a grid of its own, in LPS mm."""
+    image, matrix = slicer.vtkOrientedImageData(), np.eye(4)
+    image.SetDimensions(voxels.shape)
+    _set_voxels(image, voxels)
+    matrix[:3, :3] = RAS_FROM_LPS @ geometry.direction * geometry.spacing
+    matrix[:3, 3] = RAS_FROM_LPS @ geometry.origin
+    image.SetGeometryFromImageToWorldMatrix(slicer.util.vtkMatrixFromArray(matrix))
     return image
 
 

@@ -88,8 +88,20 @@ def segmentationFromLabelMap(
     node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
     placeBeside(node, volumeNode)
     known = np.where((labelMap > 0) & (labelMap <= len(organs)), labelMap, 0)
-    shared = volume_image(volumeNode, known.astype(np.uint8))
+    setSegments(node, volume_image(volumeNode, known.astype(np.uint8)), organs)
+    return node
+
+
+def setSegments(node: MrmlNode, image: Any, organs: Sequence[Organ]) -> None:
+    """Give a segmentation node a segment for every organ, in place of those that it has.
+
+    Args:
+        node: of the segmentation.
+        image: a vtkOrientedImageData that the segments share, with label 1 + n for the n-th organ.
+        organs: their looks.
+    """
     modified = node.StartModify()
+    node.GetSegmentation().RemoveAllSegments()
     for label, organ in enumerate(organs, start=1):
         segment = slicer.vtkSegment()
         segment.SetName(organ.name)
@@ -97,10 +109,9 @@ def segmentationFromLabelMap(
         if organ.terminology:
             segment.SetTerminology(organ.terminology)
         segment.SetLabelValue(label)
-        segment.AddRepresentation(_BINARY_LABELMAP, shared)
+        segment.AddRepresentation(_BINARY_LABELMAP, image)
         node.GetSegmentation().AddSegment(segment)
     node.EndModify(modified)
-    return node
 
 
 def labelMapFromSegmentation(

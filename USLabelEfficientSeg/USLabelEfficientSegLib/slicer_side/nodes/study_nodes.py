@@ -16,6 +16,7 @@ STUDY = "USLabelEfficientSeg.Study"  # attribute: which study, by the time of it
 ROLE = "USLabelEfficientSeg.Role"  # attribute of a node that this module has made: what it is
 VOLUME = "USLabelEfficientSeg.Volume"  # node reference from a segmentation to its volume
 LABELS, RESULT, PREVIEW, UNCERTAINTY, ELLIPSE = "labels", "result", "preview", "uncertainty", "ellipse"
+OUTLINE = "outline"
 
 
 def attach(node: MrmlNode, volumeNode: MrmlNode, role: str) -> None:
@@ -71,8 +72,8 @@ def results() -> list[MrmlNode]:
 
 
 def showOnly(*nodes: MrmlNode) -> None:
-    """Show these labels or results in the views, and hide all others that this module has made."""
-    for role in (LABELS, RESULT):
+    """Show these labels, results or outlines in the views, and hide all others that this module has made."""
+    for role in (LABELS, RESULT, OUTLINE):
         for node in madeFor(None, role):
             node.SetDisplayVisibility(node in nodes)
 

@@ -20,7 +20,7 @@ from ...imaging.scan import Scan
 
 MrmlNode = Any  # Slicer's classes carry no type information
 
-_RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0])
+RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0])
 _NO_SIZE = (1.0, 1.0)  # mm: what Slicer gives the pixels of a picture, which tells none
 _TYPES_OF_FILES = (np.uint8, np.int8, np.uint16, np.int16, np.float32)
 _LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
@@ -60,8 +60,8 @@ def geometryOfNode(volumeNode: MrmlNode) -> Geometry:
     """
     directions = np.zeros((3, 3))
     volumeNode.GetIJKToRASDirections(directions)
-    origin = _RAS_FROM_LPS @ np.array(volumeNode.GetOrigin())
-    return _named(volumeNode, volumeNode.GetSpacing(), origin, _RAS_FROM_LPS @ directions)
+    origin = RAS_FROM_LPS @ np.array(volumeNode.GetOrigin())
+    return _named(volumeNode, volumeNode.GetSpacing(), origin, RAS_FROM_LPS @ directions)
 
 
 def worldGeometry(volumeNode: MrmlNode) -> Geometry:
@@ -71,9 +71,9 @@ def worldGeometry(volumeNode: MrmlNode) -> Geometry:
         InputError: a transform that bends or shears the grid, or what `geometryOfNode` refuses.
     """
     matrix = ijkToWorld(volumeNode)
-    axes = _RAS_FROM_LPS @ matrix[:3, :3]
+    axes = RAS_FROM_LPS @ matrix[:3, :3]
     spacing = np.linalg.norm(axes, axis=0)
-    return _named(volumeNode, spacing, _RAS_FROM_LPS @ matrix[:3, 3], axes / spacing)
+    return _named(volumeNode, spacing, RAS_FROM_LPS @ matrix[:3, 3], axes / spacing)
 
 
 def ijkToWorld(volumeNode: MrmlNode) -> NDArray[np.float64]:
@@ -110,8 +110,8 @@ def nodeFromVoxels(
     """
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
     node.SetSpacing(geometry.spacing)
-    node.SetOrigin(_RAS_FROM_LPS @ np.array(geometry.origin))
-    node.SetIJKToRASDirections(_RAS_FROM_LPS @ geometry.direction)
+    node.SetOrigin(RAS_FROM_LPS @ np.array(geometry.origin))
+    node.SetIJKToRASDirections(RAS_FROM_LPS @ geometry.direction)
     slicer.util.updateVolumeFromArray(node, voxels.T)
     node.CreateDefaultDisplayNodes()
     if referenceNode is not None:

@@ -235,22 +235,24 @@ class WorkError(InputError):
 class JobRunner:
     """Does the steps of one job at a time on Slicer's event loop, and tells its listeners.
 
+    Args:
+        milliseconds: between looks at a worker or a thread that is waited for.
+
     Attributes:
         job: the running job or, if there is none, the last one.
         listeners: called after every step and after the end, for a progress bar.
     """
 
-    MILLISECONDS = 50
     SECONDS_AT_ONCE = 0.03  # of steps, before Slicer has its turn
     SECONDS_OF_WORK = 0.0005  # a shorter step waits for a worker, or for a thread
 
-    def __init__(self) -> None:
+    def __init__(self, milliseconds: int = 50) -> None:
         self.job: Job | None = None
         self.listeners: list[Callable[[], None]] = []
         self._finished: Callable[[Job], None] | None = None
         self._stepping = False
         self._timer = qt.QTimer()
-        self._timer.setInterval(self.MILLISECONDS)
+        self._timer.setInterval(milliseconds)
         self._timer.connect("timeout()", self._step)
 
     @property

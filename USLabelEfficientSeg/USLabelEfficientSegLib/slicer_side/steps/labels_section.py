@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import qt
 from slicer.i18n import tr as _
 
 from ...errors import InputError
@@ -16,13 +15,16 @@ from ..processes.dependencies import ensureDependencies
 from ..processes.job_bar import JobBar
 from ..processes.jobs import Job
 from ..section import Section, allow, fill_table, on_click, reported, set_headings, silent, tell
+from ..session.known_organs import Source, source_of
 from ..session.labels_overview import fraction_of, slice_rows, volume_rows
 from ..session.segmentations_as_labels import adopt_drawn, case_of_segmentation, take_segmentation
 from ..session.slice_suggestions import SuggestedSlice
 from ..session.study_session import StudySession
+from .live_outline import LiveOutline
 from .shortcuts import Shortcuts
 from .slice_buttons import SliceState, show_slice_buttons
 from .slice_work import Place, SliceWork
+from .timers import single_shot
 
 if TYPE_CHECKING:
     from ..panel import Panel
@@ -39,14 +41,15 @@ class LabelsSection(Section):
         self._case: str | None = None
         self._unsaved: set[str] = set()
         self._work = SliceWork()
+        self.outline = LiveOutline(panel, self._work, self._on_begun)
         set_headings(ui.labelTable, [_("Volume"), _("Labelled"), _("Share")])
         set_headings(ui.sliceTable, [_("Labelled slice"), _("Shows")])
         self.editing = LabelEditor(ui.editorContainer, self.slice_node, self._on_drawn, self._on_slice_moved)
         self.bar = JobBar(
             panel, ui.labelsJobRow, ui.labelsProgress, ui.cancelLabelsButton, ui.labelsStatus, ("suggest",)
         )
-        self._save_timer = _single_shot(int(1000 * SECONDS_TO_SAVE), self.save_now)
-        self._slice_timer = _single_shot(30, self._show_slice_buttons)
+        self._save_timer = single_shot(int(1000 * SECONDS_TO_SAVE), self.save_now)
+        self._slice_timer = single_shot(30, self._show_slice_buttons)
         self.signals.study_created.connect(self.adopt_drawn_labels)
         self.signals.study_closed.connect(self._on_study_closed)
         self.signals.labels_needed.connect(self.save_now)
@@ -67,6 +70,7 @@ class LabelsSection(Section):
         self._shortcuts = Shortcuts({**keys, "Shift+N": ui.undoSliceButton})
         ui.takeSlicesCombo.addItems([_("Slices with content"), _("All slices")])
         ui.segmentationSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.panel.refresh_soon)
+        ui.outlineCheckBox.connect("toggled(bool)", self._on_outline_wanted)
 
     # What is shown
 
@@ -117,6 +121,7 @@ class LabelsSection(Section):
         )
         self._show_slice_buttons()
         self.bar.refresh()
+        self.outline.refresh()
 
     def _why_no_suggestion(self) -> str | None:
         return _("A slice is being looked for.") if self.panel.logic.aside.busy else None
@@ -139,7 +144,9 @@ class LabelsSection(Section):
         assert place is not None
         labelled = session.isLabelled(place.case, place.axis, place.index)
         results = study_nodes.madeFor(session.volumeNode(place.case), study_nodes.RESULT)
-        show_slice_buttons(self.ui, SliceState(labelled, bool(results)), None, None)
+        known = bool(results) or (self.ui.outlineCheckBox.checked and source_of(session, place.case) is not None)
+        begun = self._work.is_begun(session, place)
+        show_slice_buttons(self.ui, SliceState(labelled, known, begun), None, None)
 
     def _shown_place(self) -> Place | None:
         """The slice that is shown, if it is one of the study."""
@@ -165,6 +172,7 @@ class LabelsSection(Section):
         study_nodes.showOnly(labels.segmentationNode)
         self.editing.show(labels.segmentationNode, labels.volumeNode)
         self.editing.observe(labels.segmentationNode)
+        self.outline.ask(case)
 
     def _choose(self, case: str | None) -> None:
         """Another volume is worked on, None for one that is not of the study."""
@@ -179,6 +187,10 @@ class LabelsSection(Section):
         assert session is not None
         if case != self._case:
             self.show_volume(case)
+        else:  # a result may have taken the place of its labels
+            study_nodes.showOnly(
+                session.labelling(case).segmentationNode, *study_nodes.madeFor(None, study_nodes.OUTLINE)
+            )
         show_labelling_view()
         showSlice(self.slice_node(), session.volumeNode(case), axis, index)
         self.refresh()
@@ -210,6 +222,9 @@ class LabelsSection(Section):
                     session.saveLabels(case, self.panel.runner.busy)
         if unsaved and self.panel.parameters is not None:
             self.panel.refresh_soon()
+        place = self._shown_place() if self.case in unsaved else None
+        if session is not None and place is not None and session.isLabelled(place.case, place.axis, place.index):
+            self.outline.ask(place.case)  # a label was corrected
 
     def adopt_drawn_labels(self) -> None:
         """Labels that were drawn on the volumes before the study was made become labels of the study."""
@@ -222,6 +237,7 @@ class LabelsSection(Section):
         """Save, let the editor go, and observe nothing any more."""
         self.save_now()
         self._slice_timer.stop()
+        self.outline.forget()
         self._shortcuts.remove()
         self.editing.leave()
 
@@ -232,6 +248,7 @@ class LabelsSection(Section):
         self.editing.enter()
         if session is not None and self.case is not None:
             self.editing.observe(session.labelling(self.case).segmentationNode)
+            self.outline.ask(self.case)
 
     def forget(self) -> None:
         """The scene is closed with everything in it."""
@@ -244,6 +261,7 @@ class LabelsSection(Section):
         self.editing.forget()
 
     def _on_study_closed(self) -> None:
+        self.outline.forget()
         self.editing.forget()
         self._work.forget()
         self._choose(None)
@@ -305,9 +323,27 @@ class LabelsSection(Section):
             view=self.slice_node().GetLayoutName().lower(),
             reason=suggested.reason.rstrip("."),
         )
-        if begun:
-            text += " " + _("The model's outline is painted: keep it if it is right, or correct it first.")
         self.ui.suggestionLabel.text = text
+        if begun:
+            self._on_begun(place, "model")
+        else:
+            self.outline.ask(place.case, begin=place)
+
+    def _on_begun(self, place: Place, source: Source) -> None:
+        """A slice was painted, to be accepted or corrected."""
+        if source == "model":
+            text = _("The model's outline is painted: keep it if it is right, or correct it first.")
+        else:
+            text = _("An outline from your labelled slices is painted: correct it, and keep it.")
+        self.ui.suggestionLabel.text = f"{self.ui.suggestionLabel.text} {text}".strip()
+        self._show_slice_buttons()
+
+    def _on_outline_wanted(self, wanted: bool) -> None:
+        if not wanted:
+            self.outline.forget()
+        elif self.case is not None:
+            self.outline.ask(self.case)
+        self._show_slice_buttons()
 
     def _begin_if_possible(self, place: Place) -> bool:
         """Paint a slice as the latest result has it, if there is one and nothing is drawn there; returns whether."""
@@ -338,9 +374,15 @@ class LabelsSection(Section):
             self._next_slice()
 
     def _begin(self) -> None:
-        _session, place = self._here()
-        if not self._begin_if_possible(place):
+        session, place = self._here()
+        if self._work.is_begun(session, place):
+            self._work.empty(session, place)
+            self._show_slice_buttons()
+            return
+        if not self._work.can_begin(session, place):
             raise InputError(self._name(place), "is drawn on already", "erase it first, or go on with it")
+        if not self._begin_if_possible(place):
+            self.outline.ask(place.case, begin=place)
         self.editor.setActiveEffectByName("Paint")
 
     def _undo(self) -> None:
@@ -365,6 +407,8 @@ class LabelsSection(Section):
 
         def done(job: Job) -> str:
             session.saveLabels(case, self.panel.runner.busy)
+            if case == self.case:
+                self.outline.ask(case)
             return _("{count} slices of {case} are labels now.").format(count=job.result, case=case)
 
         self.panel.run(job, self.ui.labelsStatus, done)
@@ -384,20 +428,14 @@ class LabelsSection(Section):
         self._unsaved.add(place.case)
         tell(self.ui.labelsStatus, sentence)
         self.save_now()
+        self.outline.ask(place.case)
         self.panel.refresh()
 
     def _on_drawn(self, *_arguments: Any) -> None:
+        self.outline.leave_slices_alone()
         if self._case is not None:
             self._unsaved.add(self._case)
             self._save_timer.start()
 
     def _on_slice_moved(self, *_arguments: Any) -> None:
         self._slice_timer.start()
-
-
-def _single_shot(milliseconds: int, action: Any) -> Any:
-    timer = qt.QTimer()
-    timer.setSingleShot(True)
-    timer.setInterval(milliseconds)
-    timer.connect("timeout()", action)
-    return timer

@@ -16,11 +16,13 @@ class SliceState:
 
     Args:
         labelled: it is kept as a label.
-        has_result: there is a result of its volume.
+        is_known: organs of its volume are known, by a result, a model or labelled slices.
+        begun: it shows what it was begun with.
     """
 
     labelled: bool
-    has_result: bool
+    is_known: bool
+    begun: bool
 
 
 def show_slice_buttons(ui: Any, state: SliceState | None, why_none: str | None, why_no_next: str | None) -> None:
@@ -42,9 +44,13 @@ def show_slice_buttons(ui: Any, state: SliceState | None, why_none: str | None, 
     not_labelled = None if labelled else _("The slice that is shown is not labelled.")
     allow(ui.emptySliceButton, _("None of the organs is visible on this slice: that, too, teaches."), why_none)
     allow(ui.removeSliceButton, _("Do not learn from this slice any more."), why_none or not_labelled)
+    begun = state is not None and state.begun
+    ui.outlineSliceButton.text = _("Without outline (M)") if begun else _("Model's outline (M)")
     allow(
         ui.outlineSliceButton,
-        _("Begin with what the model finds on this slice, and correct it."),
+        _("Take the outline away, and paint the slice yourself.")
+        if begun
+        else _("Begin with what is found on this slice, and correct it."),
         why_none or _why_no_outline(state),
     )
 
@@ -52,6 +58,6 @@ def show_slice_buttons(ui: Any, state: SliceState | None, why_none: str | None, 
 def _why_no_outline(state: SliceState | None) -> str | None:
     if state is not None and state.labelled:
         return _("The slice is labelled already.")
-    if state is None or not state.has_result:
-        return _("There is no result of this volume yet; train first.")
+    if state is None or not state.is_known:
+        return _("Nothing is known of this volume yet; label a slice that shows an organ, or train first.")
     return None

@@ -27,6 +27,7 @@ class _Kept:
 
     place: Place
     painted: NDArray[np.uint8]
+    begun: NDArray[np.uint8] | None  # what it was begun with
 
 
 class SliceWork:
@@ -63,6 +64,8 @@ class SliceWork:
         labelling = session.labelling(kept.place.case)
         labelling.paint(kept.place.axis, kept.place.index, kept.painted, session.organs())
         labelling.remove(kept.place.axis, kept.place.index)
+        if kept.begun is not None:
+            self._begun[kept.place] = kept.begun
         return kept.place
 
     def begin(self, session: StudySession, place: Place) -> bool:
@@ -73,25 +76,52 @@ class SliceWork:
         """
         volume_node = session.node(place.case)
         results = study_nodes.madeFor(volume_node, study_nodes.RESULT)
-        if not results or _is_labelled(session, place) or not self._untouched(session, place):
+        if not results or not self.can_begin(session, place):
             return False
-        organs = session.organs()
-        found = labelsOfSlice(results[-1], volume_node, organs, place.axis, place.index)
-        session.labelling(place.case).paint(place.axis, place.index, found, organs)
+        found = labelsOfSlice(results[-1], volume_node, session.organs(), place.axis, place.index)
+        return self.begin_with(session, place, found)
+
+    def begin_with(self, session: StudySession, place: Place, found: NDArray[np.uint8]) -> bool:
+        """Paint a slice with what was found there, unless the user has drawn or labelled it; returns whether.
+
+        Raises:
+            InputError: organs overlap in the slice.
+        """
+        if not self.can_begin(session, place):
+            return False
+        session.labelling(place.case).paint(place.axis, place.index, found, session.organs())
         self._begun[place] = found
         return True
+
+    def can_begin(self, session: StudySession, place: Place) -> bool:
+        """Whether a slice is not labelled, and shows nothing that the user has drawn."""
+        return not _is_labelled(session, place) and self._untouched(session, place)
+
+    def is_begun(self, session: StudySession, place: Place) -> bool:
+        """Whether a slice shows what it was begun with, not labelled and not changed."""
+        begun = self._begun.get(place)
+        return (
+            begun is not None
+            and bool(begun.any())
+            and not _is_labelled(session, place)
+            and np.array_equal(_painted(session, place), begun)
+        )
+
+    def empty(self, session: StudySession, place: Place) -> None:
+        """Take away what a slice was begun with."""
+        nothing = np.zeros_like(self._begun.pop(place))
+        session.labelling(place.case).paint(place.axis, place.index, nothing, session.organs())
 
     def clear_begun(self, session: StudySession) -> None:
         """Slices that were begun with a result and neither kept nor changed are as empty as they were before."""
         for place in list(self._begun):
-            if session.holds(place.case) and not _is_labelled(session, place) and self._untouched(session, place):
-                nothing = np.zeros_like(self._begun[place])
-                session.labelling(place.case).paint(place.axis, place.index, nothing, session.organs())
+            if session.holds(place.case) and self.can_begin(session, place):
+                self.empty(session, place)
         self._begun = {}
 
     def _note(self, session: StudySession, place: Place) -> None:
         if not _is_labelled(session, place):  # keeping a label again changes nothing
-            self._kept.append(_Kept(place, _painted(session, place)))
+            self._kept.append(_Kept(place, _painted(session, place), self._begun.get(place)))
 
     def _untouched(self, session: StudySession, place: Place) -> bool:
         """Whether a slice shows nothing, or only what it was begun with."""

@@ -1,0 +1,83 @@
+"""What is known of a volume's organs while its slices are labelled: of the model, or of the labelled slices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..processes.aside import aside
+from ..processes.jobs import Job, Steps
+from ..processes.temporary_folders import temporaryFolder
+
+if TYPE_CHECKING:
+    from ...imaging.scan import LabelMap
+    from .study_session import StudySession
+
+Source = Literal["model", "labels"]
+_REQUESTS: dict[Source, tuple[str, dict[str, Any]]] = {
+    "model": ("predict", {"coarse": True}),
+    "labels": ("propagate", {}),
+}
+
+
+@dataclass(frozen=True)
+class KnownOrgans:
+    """The organs of a volume as far as they are known.
+
+    Attributes:
+        labels: on a coarse grid.
+        volumes_ml: by organ.
+        slice: of the slice that was asked for: its labels on the volume's own grid; None if none was.
+    """
+
+    labels: LabelMap
+    volumes_ml: Mapping[str, float]
+    slice: NDArray[np.uint8] | None
+
+
+def source_of(session: StudySession, case: str) -> Source | None:
+    """What the organs of a volume are known by: the model, before there is one its labelled slices; or nothing as yet.
+
+    Of a study of 2-D images always nothing: an image is its only slice.
+    """
+    if session.isPlanar:
+        return None
+    if session.model is not None:
+        return "model"
+    return "labels" if any(organs for _slice, organs in session.labelledSlices(case)) else None
+
+
+def known_organs(
+    job: Job, session: StudySession, case: str, source: Source, place: tuple[int, int] | None = None
+) -> Steps:
+    """Steps that ask the study's resident worker; they return `KnownOrgans`.
+
+    Args:
+        job: whose steps these are.
+        session: of the study.
+        case: name of the volume.
+        source: see `source_of`.
+        place: axis and index of a slice that is wanted by itself.
+    """
+    request, arguments = _REQUESTS[source]
+    if place is not None:
+        arguments = {**arguments, "slice": list(place)}
+    with temporaryFolder() as folder:
+        output = Path(folder) / "outline.nrrd"
+        asked = {"study": session.folder, "volume": case, "output": output, **arguments}
+        result = yield from job.ask(session.resident, request, **asked)
+        return (yield from aside(partial(_read, result)))
+
+
+def _read(result: Mapping[str, Any]) -> KnownOrgans:
+    from ...annotation.label_files import read_labels
+
+    labels = read_labels(Path(result["file"]))
+    found = np.load(result["slice"], allow_pickle=False) if "slice" in result else None
+    return KnownOrgans(labels, result["volumes_ml"], found)
