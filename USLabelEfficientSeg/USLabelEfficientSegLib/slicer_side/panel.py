@@ -16,7 +16,8 @@ from .nodes.layouts import restore_layout
 from .processes.dependencies import missingRequirements
 from .processes.import_ahead import importAhead
 from .processes.jobs import Job, JobRunner
-from .section import Section, reported, tell, ultrasound_nodes
+from .scene_now import SceneNow
+from .section import Section, reported, tell
 from .session.study_session import StudySession
 from .signals import PanelSignals
 from .steps.agreement_section import AgreementSection
@@ -51,7 +52,7 @@ class Panel:
         self.shown = True
         self.signals = PanelSignals()
         self._refreshing = False
-        self._volumes: list[Any] | None = None  # while it is brought up to date
+        self._scene: SceneNow | None = None  # while it is brought up to date
         self._soon = qt.QTimer()
         self._soon.setSingleShot(True)
         self._soon.setInterval(20)
@@ -129,21 +130,18 @@ class Panel:
         """Bring the whole panel up to date."""
         if self.parameters is None or not self.shown or self._refreshing:
             return
-        self._refreshing = True
+        self._refreshing, self._scene = True, SceneNow()
         try:
             for section in self.sections:
                 section.refresh()
             self.steps.refresh()
         finally:
-            self._refreshing, self._volumes = False, None
+            self._refreshing, self._scene = False, None
 
-    def volumes(self) -> list[Any]:
-        """The volumes of the scene that may be ultrasound; looked up once while the panel is brought up to date."""
-        if not self._refreshing:
-            return ultrasound_nodes()
-        if self._volumes is None:
-            self._volumes = ultrasound_nodes()
-        return self._volumes
+    @property
+    def scene(self) -> SceneNow:
+        """What the scene holds; looked up once while the panel is brought up to date."""
+        return SceneNow() if self._scene is None else self._scene
 
     def refresh_soon(self, *_arguments: Any) -> None:
         """Refresh once after a burst of changes, such as the loading of a scene."""

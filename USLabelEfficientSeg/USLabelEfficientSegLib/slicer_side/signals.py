@@ -39,6 +39,7 @@ class PanelSignals:
         study_closed: the study was left; no study is open now.
         volume_chosen: with the name of the volume that is being labelled, None for one that is not of the study.
         labels_needed: drawn labels must be saved now.
+        packages_known: it was looked up which packages are there; with whether a training finds torch.
         trained: a training is done to the end.
         segmented: with the segmentation nodes that were made.
         correction_wanted: with a volume node, array axis and index of the slice of its result that is to be corrected.
@@ -50,6 +51,7 @@ class PanelSignals:
         self.study_closed = Signal()
         self.volume_chosen = Signal()
         self.labels_needed = Signal()
+        self.packages_known = Signal()
         self.trained = Signal()
         self.segmented = Signal()
         self.correction_wanted = Signal()

@@ -26,6 +26,12 @@ def label_fraction(cases: Sequence[Case], slice_axis: int) -> float:
     return sum(counted) / sum(case.image.shape[slice_axis] for case in cases)
 
 
+def labelled_counts(study: Study) -> tuple[int, int]:
+    """How many volumes, and how many slices, the study holds labels of."""
+    records = [case.labels for case in study.cases if case.labels is not None]
+    return len(records), sum(len(record.slices) for record in records)
+
+
 def in_percent(fraction: float) -> str:
     """A fraction for people: two digits, "100 %" for all."""
     percent = 100 * fraction

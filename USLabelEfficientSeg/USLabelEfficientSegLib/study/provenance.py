@@ -85,6 +85,11 @@ def images_added(study: Study) -> bool:
     return len(now) > len(before) and before.items() <= now.items()
 
 
+def same_images(study: Study) -> bool:
+    """Whether the study's run was started with the volumes that the study has now; there must be a run."""
+    return _read(study.run_folder / RUN_RECORD_NAME)[3] == image_checksums(study)
+
+
 def read_continued_from(study: Study) -> dict[str, Any] | None:
     """Checksum and provenance of the model that the study's run continues from, None when it started anew."""
     path = study.run_folder / RUN_RECORD_NAME

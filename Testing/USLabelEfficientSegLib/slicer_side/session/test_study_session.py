@@ -163,29 +163,29 @@ def test_what_is_new_since_the_training_and_what_it_would_continue_from(session,
     from USLabelEfficientSegLib.study.settings import preset
     from USLabelEfficientSegLib.training.checkpoint import save_checkpoint
 
-    assert session.news() == "" and not session.continues()
+    assert session.training.news() == "" and not session.training.continues()
     start_run(session.study, preset("quick"), "cpu")
-    assert session.news() == "" and session.trainedWith("quick", "cross-dimensional", {})
+    assert session.training.news() == "" and session.training.made_with("quick", "cross-dimensional", {})
     session.labelling("simulated_0001").markEmpty(2, 5, session.organs())
     session.saveLabels("simulated_0001", studyIsBusy=False)
-    assert session.news() == "labels" and not session.continues()
+    assert session.training.news() == "labels" and not session.training.continues()
     earlier = session.study.run_folder / "continued_from.safetensors"
     earlier.write_text("")
-    assert session.continues()
+    assert session.training.continues()
     with pytest.raises(InputError, match="is damaged"):
-        session.hasSupervisedStudents()
+        session.training.has_supervised_students()
     for networks, alone in ((1, False), (2, True)):
         made = {"networks": networks, "provenance": {"settings": preset("quick").model_dump(mode="json")}}
         save_checkpoint(earlier, {}, {"model": made})
-        assert session.hasSupervisedStudents() is alone
+        assert session.training.has_supervised_students() is alone
     save_checkpoint(earlier, {}, {"model": {"networks": 0, "provenance": {}}})
-    assert not session.continues()  # 2-D networks learn anew
+    assert not session.training.continues()  # 2-D networks learn anew
 
     volumes[0].SetAttribute("USLabelEfficientSeg.Study", "")
     volumes[0].SetName("another")
     Job("", lambda job: addVolumes(job, session, [volumes[0]])).wait()
-    assert session.news() == "volumes" and session.trainedWith("quick", "cross-dimensional", {})
-    assert not session.trainedWith("standard", "cross-dimensional", {})
+    assert session.training.news() == "volumes" and session.training.made_with("quick", "cross-dimensional", {})
+    assert not session.training.made_with("standard", "cross-dimensional", {})
 
 
 def test_labels_go_to_the_inbox_when_another_program_writes_the_study(session):

@@ -38,6 +38,11 @@ def volumeNodeOf(study: str, case: str) -> MrmlNode | None:
     return next(iter(_volumes.nodes((study, case))), None)
 
 
+def casesShown(study: str) -> set[str]:
+    """The cases of a study whose volumes are in the scene; quick for many volumes."""
+    return {case for owner, case in _volumes.identifiers() if owner == study}
+
+
 def labelNodesOf(study: str) -> dict[str, MrmlNode | None]:
     """The cases of a study whose volumes are in the scene, with the labels of each or None; quick for many volumes."""
     made, found = _made.identifiers(), {}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .study_session import StudySession
 
 
-def volume_rows(session: StudySession) -> list[list[str]]:
+def volume_rows(covered: Sequence[Coverage]) -> list[list[str]]:
     """For each volume its name, its number of labelled slices, and their share."""
     return [
         [
@@ -26,7 +26,7 @@ def volume_rows(session: StudySession) -> list[list[str]]:
             str(one.labelled),
             f"{100 * one.counted / one.slices:.1f} %",
         ]
-        for one in _coverages(session)
+        for one in covered
     ]
 
 
@@ -39,13 +39,12 @@ def slice_rows(session: StudySession, case: str) -> list[list[str]]:
     ]
 
 
-def fraction_of(session: StudySession) -> str:
-    """The number of labelled slices in all volumes, and their share."""
-    coverages = _coverages(session)
-    labelled = sum(one.labelled for one in coverages)
-    counted = sum(one.counted for one in coverages)
-    slices = sum(one.slices for one in coverages)
-    if session.isPlanar:
+def fraction_of(covered: Sequence[Coverage], planar: bool) -> str:
+    """The number of labelled slices in all volumes, or of labelled images, and their share."""
+    labelled = sum(one.labelled for one in covered)
+    counted = sum(one.counted for one in covered)
+    slices = sum(one.slices for one in covered)
+    if planar:
         text = _("{labelled} of {images} images are labelled: {share}.")
         return text.format(labelled=labelled, images=slices, share=in_percent(counted / slices))
     text = _("{labelled} of {slices} slices are labelled: {share}.")
@@ -55,7 +54,7 @@ def fraction_of(session: StudySession) -> str:
 
 
 @dataclass(frozen=True)
-class _Coverage:
+class Coverage:
     """How much of a volume is labelled.
 
     Attributes:
@@ -73,14 +72,15 @@ class _Coverage:
     slices: int
 
 
-def _coverages(session: StudySession) -> list[_Coverage]:
+def coverages(session: StudySession) -> list[Coverage]:
+    """Of every volume of the study, in the order of their names."""
     axis, label_nodes = session.study.slice_axis, labelNodesOf(session.study.created)
     found = []
     for case in session.study.cases:
         places = _labelled(case.labels, label_nodes.get(case.name))
         loaded = session.isPlanar or case.name in label_nodes  # images are loaded when they are looked at
         counted, slices = counted_slices(places, case.image.shape, axis), int(case.image.shape[axis])
-        found.append(_Coverage(case.name, loaded, len(places), counted, slices))
+        found.append(Coverage(case.name, loaded, len(places), counted, slices))
     return found
 
 

@@ -7,19 +7,17 @@ when it ends.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import slicer
 from slicer.i18n import tr as _
 
 from ...disk.study_layout import (
     APPEARANCE_NAME,
-    EARLIER_MODEL_NAME,
     EVENTS_NAME,
     LOCK_NAME,
     LOGS,
@@ -29,7 +27,7 @@ from ...disk.study_layout import (
 )
 from ...errors import InputError
 from ..nodes.segmentation_nodes import Organ
-from ..nodes.study_nodes import CASE, LABELS, STUDY, attach, bind, inScene, madeFor, volumeNodeOf
+from ..nodes.study_nodes import CASE, LABELS, STUDY, attach, bind, casesShown, inScene, madeFor, volumeNodeOf
 from ..nodes.volume_nodes import nodeFromVoxels
 from ..processes.aside import aside
 from ..processes.jobs import Job, Steps
@@ -37,12 +35,12 @@ from ..processes.resident_worker import ResidentWorker
 from ..results.image_results import ImageResults
 from .loaded_images import LOADED, LoadedImages
 from .slice_suggestions import Suggestions
+from .training_record import TrainingRecord
 
 if TYPE_CHECKING:
     from ...annotation.sparse_labels import LabelledSlice, SparseLabels
     from ...disk.lock import Holder
     from ...imaging.scan import Scan
-    from ...segmentation.model_header import Voters
     from ...study.study import Study
     from .labelling import LabelledSlices
 
@@ -64,6 +62,7 @@ class StudySession:
 
     Attributes:
         resident: answers at once what the study is asked; it is ended by `close`.
+        training: what is known of its training.
 
     Raises:
         InputError: no study, a damaged one, or one of a newer version.
@@ -75,6 +74,7 @@ class StudySession:
         self.suggestions = Suggestions()
         self._images = LoadedImages()
         self.imageResults = ImageResults(self)
+        self.training = TrainingRecord(lambda: self._study)
         self._shown: dict[str, dict[LabelledSlice, list[str]]] = {}
         self.refresh()
 
@@ -160,7 +160,10 @@ class StudySession:
 
     def missing(self) -> list[str]:
         """Volumes that must be loaded before they can be shown."""
-        return [case for case in self.cases() if not self.canShow(case)]
+        if self.isPlanar:
+            return []
+        shown = casesShown(self._study.created)
+        return [case for case in self.cases() if case not in shown]
 
     def holds(self, case: str | None) -> bool:
         """Whether it is a volume of the study that the scene holds."""
@@ -350,62 +353,6 @@ class StudySession:
     def method(self, chosen: str) -> str:
         """The method that trains this study: as chosen for volumes, and the only one for images."""
         return "information-divergence" if self.isPlanar else chosen
-
-    def trainedWith(self, preset: str, method: str, changes: Mapping[str, Any]) -> bool:
-        """Whether what is trained so far goes with these settings and with volumes of the study."""
-        from ...study.provenance import image_checksums, images_added, read_settings
-        from ...study.settings import changed
-        from ...study.settings import preset as preset_settings
-
-        stored = read_settings(self._study)
-        if stored is None:
-            return True
-        record = json.loads(run_file(self.folder, RUN_RECORD_NAME).read_text(encoding="utf-8"))
-        same_volumes = record["data"]["images"] == image_checksums(self._study)
-        return (same_volumes or images_added(self._study)) and stored == changed(
-            preset_settings(preset), {"method": self.method(method), **changes}
-        )
-
-    def news(self) -> Literal["volumes", "labels", ""]:
-        """What is new since the last training was started."""
-        from ...study.provenance import images_added, labels_changed
-
-        if images_added(self._study):
-            return "volumes"
-        return "labels" if labels_changed(self._study) else ""
-
-    def continues(self) -> bool:
-        """Whether there are students for training with news to continue from, or training continues from some already.
-
-        Those in a damaged file count: training will tell what is wrong. The networks of images always learn on.
-        """
-        if self.isPlanar:
-            return self._latest_model().exists()
-        try:
-            voters = self._voters()
-        except InputError:
-            return True
-        return voters is not None and voters.students > 0
-
-    def hasSupervisedStudents(self) -> bool:
-        """Whether the model that training continues from has supervised students.
-
-        Raises:
-            InputError: it is damaged.
-        """
-        voters = self._voters()
-        return voters is not None and voters.supervised
-
-    def _voters(self) -> Voters | None:
-        """Who votes in the model that training continues from; None if there is none."""
-        from ...segmentation.model_header import read_voters
-
-        path = self._latest_model()
-        return read_voters(path) if path.exists() else None
-
-    def _latest_model(self) -> Path:
-        """The model, or the one that a training has set aside to continue from."""
-        return self.model or self._study.run_folder / EARLIER_MODEL_NAME
 
     def writer(self) -> Holder | None:
         """The process that is writing the study now, for example a training that Slicer's end has left behind."""

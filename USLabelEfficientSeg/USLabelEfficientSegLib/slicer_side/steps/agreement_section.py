@@ -9,13 +9,14 @@ import slicer
 from slicer.i18n import tr as _
 
 from ...errors import InputError
+from ..node_list import NodeList
 from ..nodes import study_nodes
 from ..nodes.tables_and_plots import showChart
 from ..processes.calibration_jobs import calibrate
 from ..processes.dependencies import ensureDependencies
 from ..processes.jobs import Job
 from ..results.agreement import BLAND_ALTMAN, agreementNodes, comparing
-from ..section import Section, allow, checked_nodes, fill_node_list, fill_table, on_click, set_headings
+from ..section import Section, allow, fill_table, on_click, set_headings
 
 if TYPE_CHECKING:
     from ..panel import Panel
@@ -30,7 +31,7 @@ class AgreementSection(Section):
         headings = [_("Organ"), _("Cases"), _("Bias, ml"), _("Limits, ml"), _("ICC(2,1)")]
         distances = [_("Dice"), _("HD95,\nmm"), _("Surfaces,\nmm")]
         set_headings(ui.agreementTable, [*headings, *distances])
-        ui.referenceList.connect("itemChanged(QListWidgetItem*)", lambda item: self.panel.refresh_soon())
+        self._list = NodeList(ui.referenceList, self.panel.refresh_soon)
         ui.referenceFileEdit.connect("currentPathChanged(QString)", lambda path: self.panel.refresh_soon())
         on_click(ui.agreementButton, ui.resultsStatus, self._compare)
         on_click(ui.calibrateButton, ui.resultsStatus, self._calibrate)
@@ -48,12 +49,12 @@ class AgreementSection(Section):
     def refresh(self) -> None:
         """Show references, agreement, and what can be done."""
         ui, table = self.ui, self.panel.parameters.agreementTable
-        fill_node_list(ui.referenceList, self.references(), checked_nodes(ui.referenceList), [])
+        self._list.show(self.references(), self._list.checked())
         rows = [] if table is None else _agreement_cells(table)
         fill_table(ui.agreementTable, rows)
         ui.agreementTable.visible = bool(rows)
-        ticked = checked_nodes(ui.referenceList)
-        nothing = None if study_nodes.results() else _("There is no segmentation yet.")
+        ticked = self._list.checked()
+        nothing = None if self.panel.scene.results else _("There is no segmentation yet.")
         missing = None
         if not ticked and not ui.referenceFileEdit.currentPath:
             missing = _("Tick a segmentation by an expert, or choose a table of reference volumes.")
@@ -71,7 +72,7 @@ class AgreementSection(Section):
 
         file = self.ui.referenceFileEdit.currentPath
         volumes_ml = read_reference_volumes(Path(file)) if file else {}
-        results, references = study_nodes.results(), checked_nodes(self.ui.referenceList)
+        results, references = study_nodes.results(), self._list.checked()
         job = Job(_("Comparing"), lambda job: comparing(results, references, volumes_ml, job), "compare")
 
         def done(job: Job) -> str:
@@ -86,7 +87,7 @@ class AgreementSection(Section):
     def _calibrate(self) -> None:
         session = self.panel.session
         assert session is not None
-        references = checked_nodes(self.ui.referenceList)
+        references = self._list.checked()
         for node in references:
             if session.caseOf(study_nodes.volumeOf(node)) is not None:
                 problem = "is drawn on a volume of the study, which the model knows"

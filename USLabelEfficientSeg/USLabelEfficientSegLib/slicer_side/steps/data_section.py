@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import date
 from functools import partial
 from itertools import chain, count
@@ -16,28 +17,20 @@ from slicer.i18n import tr as _
 
 from ...disk.study_layout import MANIFEST_NAME
 from ...errors import InputError, Notice
-from ...study.coverage import in_percent
+from ...study.coverage import in_percent, labelled_counts
+from ..node_list import NodeList
 from ..nodes import study_nodes
 from ..nodes.segmentation_nodes import Organ, organsNamed
 from ..nodes.sequences import isImageSequence, sequenceFrames
 from ..nodes.simulated_data import ORGANS as EXAMPLE_ORGANS
 from ..nodes.simulated_data import simulatedStudy
+from ..nodes.ultrasound_nodes import ultrasound_nodes
 from ..processes import study_jobs
 from ..processes.aside import aside
 from ..processes.dependencies import ensureDependencies
 from ..processes.job_bar import JobBar
 from ..processes.jobs import Job, Steps
-from ..section import (
-    Section,
-    allow,
-    checked_nodes,
-    fill_node_list,
-    on_click,
-    reported,
-    silent,
-    tell,
-    ultrasound_nodes,
-)
+from ..section import Section, allow, on_click, reported, silent, tell
 from ..session.images_choice import ImagesChoice
 from ..session.study_session import StudySession
 from .organ_table import OrganTable
@@ -57,12 +50,12 @@ class DataSection(Section):
         ui = self.ui
         ui.studyFolderEdit.filters = ctk.ctkPathLineEdit.Dirs
         self.organ_table = OrganTable(ui.organTable, self.organs, self._keep, self._refuse)
+        self._volume_list = NodeList(ui.volumeList, self._on_ticked)
         self.images = ImagesChoice(panel)
         self.bar = JobBar(panel, ui.dataJobRow, ui.dataProgress, ui.cancelDataButton, ui.dataStatus, JOBS)
         self._awaited: set[str] | None = None  # volumes before the user went to load others from DICOM
         ui.studyFolderEdit.connect("currentPathChanged(QString)", self._on_folder)
         ui.studyFolderEdit.connect("validInputChanged(bool)", self._on_folder)  # alone tells of the empty path
-        ui.volumeList.connect("itemChanged(QListWidgetItem*)", self._on_ticked)
         ui.organTable.connect("itemSelectionChanged()", self.refresh)
         ui.sequenceSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.refresh)
         for button, action in (
@@ -99,15 +92,15 @@ class DataSection(Section):
         parameters = self.panel.parameters
         return [node for node in (*parameters.volumes, *parameters.sequences) if node is not None]
 
-    def newcomers(self) -> list[Any]:
-        """What is ticked and the open study does not hold."""
+    def newcomers(self, ticked: Sequence[Any]) -> list[Any]:
+        """What of the ticked nodes the open study does not hold."""
         session = self.panel.session
-        return [] if session is None else [node for node in self.ticked() if not session.took(node)]
+        return [] if session is None else [node for node in ticked if not session.took(node)]
 
     def offered(self) -> list[Any]:
         """What can be ticked: volumes, 2-D images, and sequences of images."""
         sequences = [node for node in slicer.util.getNodesByClass("vtkMRMLSequenceNode") if isImageSequence(node)]
-        return [*self.panel.volumes(), *sequences]
+        return [*self.panel.scene.volumes, *sequences]
 
     # What the panel shows
 
@@ -119,9 +112,9 @@ class DataSection(Section):
         if ui.studyFolderEdit.currentPath != parameters.studyFolder:
             with silent(ui.studyFolderEdit):
                 ui.studyFolderEdit.currentPath = parameters.studyFolder
-        offered = self.offered()
+        offered, ticked = self.offered(), self.ticked()
         ours = [node for node in offered if session is not None and session.took(node)]
-        fill_node_list(ui.volumeList, offered, self.ticked(), ours)
+        self._volume_list.show(offered, ticked, ours)
         self.images.refresh()
         self.organ_table.refresh(fixed=session is not None)
         ui.sequenceRow.visible = bool(slicer.util.getNodesByClass("vtkMRMLSequenceNode"))
@@ -139,34 +132,34 @@ class DataSection(Section):
         ui.studyFolderEdit.enabled = not self.panel.runner.busy
         ui.closeStudyButton.visible = session is not None
         allow(ui.closeStudyButton, _("Leave this study; everything in it is saved."), self.panel.why_busy())
-        self._show_study_button()
+        self._show_study_button(ticked)
         self.bar.refresh()
         if session is not None and not self.panel.runner.busy:
             tell(ui.dataStatus, self._overview(session))
 
-    def _show_study_button(self) -> None:
-        text, tip, reason, _action = self._offer()
+    def _show_study_button(self, ticked: Sequence[Any]) -> None:
+        text, tip, reason, _action = self._offer(ticked)
         self.ui.studyButton.text = text
         allow(self.ui.studyButton, tip, reason or self.panel.why_busy())
 
-    def _offer(self) -> tuple[str, str, str | None, Any]:
+    def _offer(self, ticked: Sequence[Any]) -> tuple[str, str, str | None, Any]:
         """The button's text, tooltip, reason why it is disabled, and action."""
         folder, session = self.folder(), self.panel.session
         if folder is None:
             return _("Create study"), "", _("Give a study folder first."), None
         if session is not None and session.folder == folder:
-            return self._offer_of(session)
+            return self._offer_of(session, ticked)
         if (folder / MANIFEST_NAME).is_file():
             return _("Open study"), _("Load the volumes and labels of this study."), None, self._open
-        if not self.ticked() and self.images.folder is None:
+        if not ticked and self.images.folder is None:
             return _("Create study"), "", _("Tick the volumes that belong to the study first."), None
         return _("Create study"), _("Copy the ticked volumes into the study folder."), None, self._create
 
-    def _offer_of(self, session: StudySession) -> tuple[str, str, str | None, Any]:
+    def _offer_of(self, session: StudySession, ticked: Sequence[Any]) -> tuple[str, str, str | None, Any]:
         """What can be done with the open study."""
         if self.images.folder is not None:
             return _("Add images to the study"), _("Copy the images of the folder into it."), None, self._add
-        if self.newcomers():
+        if self.newcomers(ticked):
             what = _("Add images to the study") if session.isPlanar else _("Add volumes to the study")
             return what, _("Copy what is newly ticked into it."), None, self._add
         reason = None if session.missing() else _("The study is open, and all of its volumes are loaded.")
@@ -175,15 +168,14 @@ class DataSection(Section):
         return _("Load its volumes"), _("Load the volumes and labels of the study."), reason, self._load
 
     def _overview(self, session: StudySession) -> str:
-        summary = session.study.summary()
+        study = session.study
+        images, (labelled, slices), share = len(study.cases), labelled_counts(study), in_percent(study.label_fraction())
         if session.isPlanar:
             return _("Study with {images} images, {labelled} of them labelled ({share}).").format(
-                images=summary["volumes"],
-                labelled=summary["labelled_volumes"],
-                share=in_percent(summary["label_fraction"]),
+                images=images, labelled=labelled, share=share
             )
         return _("Study with {volumes} volumes and {slices} labelled slices ({share} of all).").format(
-            volumes=summary["volumes"], slices=summary["labelled_slices"], share=in_percent(summary["label_fraction"])
+            volumes=images, slices=slices, share=share
         )
 
     def done(self) -> bool:
@@ -206,7 +198,7 @@ class DataSection(Section):
 
     def _on_ticked(self) -> None:
         if self.panel.parameters is not None:
-            self._keep_ticked(checked_nodes(self.ui.volumeList))
+            self._keep_ticked(self._volume_list.checked())
             self._propose_folder()
             self.panel.refresh_soon()
 
@@ -303,7 +295,7 @@ class DataSection(Section):
             self.panel.refresh()
 
     def _act(self) -> None:
-        action = self._offer()[3]
+        action = self._offer(self.ticked())[3]
         if action is not None:
             ensureDependencies()
             action()
@@ -362,7 +354,7 @@ class DataSection(Section):
         self.panel.run(Job(_("Loading the study"), session.load, "load"), self.ui.dataStatus, done)
 
     def _add(self) -> None:
-        session, nodes, images = self.panel.session, self.newcomers(), self.images.folder
+        session, nodes, images = self.panel.session, self.newcomers(self.ticked()), self.images.folder
         assert session is not None
 
         def steps(job: Job) -> Steps:

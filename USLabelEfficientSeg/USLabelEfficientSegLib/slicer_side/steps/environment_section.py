@@ -78,6 +78,7 @@ class EnvironmentSection(Section):
             lines.append(_("Missing or too old in Slicer's Python: {names}.").format(names=names))
         self.ui.environmentText.text = "\n".join(lines)
         self.ui.environmentText.toolTip = "\n".join(f"{name} {versions[name] or _('missing')}" for name in needed)
+        self.signals.packages_known.emit(python is not None or versions.get("torch") is not None)
         self._show_notice()
 
     def how_to_install(self) -> str:

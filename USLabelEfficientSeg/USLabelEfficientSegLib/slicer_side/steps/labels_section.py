@@ -16,7 +16,7 @@ from ..processes.job_bar import JobBar
 from ..processes.jobs import Job
 from ..section import Section, allow, fill_table, on_click, reported, set_headings, silent, tell
 from ..session.known_organs import Source, source_of
-from ..session.labels_overview import fraction_of, slice_rows, volume_rows
+from ..session.labels_overview import coverages, fraction_of, slice_rows, volume_rows
 from ..session.segmentations_as_labels import adopt_drawn, case_of_segmentation, take_segmentation
 from ..session.slice_suggestions import SuggestedSlice
 from ..session.study_session import StudySession
@@ -97,14 +97,15 @@ class LabelsSection(Section):
     def refresh(self) -> None:
         """Show the volumes with their labelled slices, and what can be done with the slice that is shown."""
         session = self.panel.session
-        fill_table(self.ui.labelTable, [] if session is None else volume_rows(session))
+        covered = [] if session is None else coverages(session)
+        fill_table(self.ui.labelTable, volume_rows(covered))
         with silent(self.ui.labelTable):
             if session is not None and self.case is not None:
                 self.ui.labelTable.selectRow(session.cases().index(self.case))
             else:
                 self.ui.labelTable.clearSelection()
         self._show_labelled_slices()
-        self.ui.labelFractionLabel.text = "" if session is None else fraction_of(session)
+        self.ui.labelFractionLabel.text = "" if session is None else fraction_of(covered, session.isPlanar)
         no_study = self.panel.why_no_study()
         allow(
             self.ui.nextSliceButton,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,8 +82,9 @@ class MeasureSection(Section):
             self.panel.refresh_soon()  # the table has its width only when it is shown
         elif ui.volumesTable.width != self._fitted_width:
             self._fit_table()
-        self._show_cards()
-        nothing = None if study_nodes.results() or self._image_results() else _("There is no segmentation yet.")
+        results = self.panel.scene.results
+        self._show_cards(results)
+        nothing = None if results or self._image_results() else _("There is no segmentation yet.")
         allow(ui.measureButton, _("Measure all segmentations that this module has made."), nothing)
         allow(ui.saveCsvButton, _("Save the table for a spreadsheet."), None if rows else _("There is no result yet."))
         allow(
@@ -93,7 +95,7 @@ class MeasureSection(Section):
             ),
             nothing or self.panel.why_busy(),
         )
-        self._refresh_dicom(nothing)
+        self._refresh_dicom(nothing, results)
         ui.uncertaintyLegend.visible = self._uncertainty.update(self.panel.parameters.uncertainty)
         self.bar.refresh()
 
@@ -154,27 +156,28 @@ class MeasureSection(Section):
         heights = [table.rowHeight(row) for row in range(min(table.rowCount, _MOST_ROWS))]
         table.setFixedHeight(table.horizontalHeader().sizeHint.height() + sum(heights) + 2 * table.frameWidth + 2)
 
-    def _show_cards(self) -> None:
+    def _show_cards(self, results: Sequence[Any]) -> None:
         """The organs of the case that is looked at."""
         own = [row for row in self._rows if row.case == self._case]
         tell(self.ui.cardsCaption, own[0].scan if own else "")
         self.ui.cardsCaption.visible = bool(own)
-        self._cards.show(own, self._unit(), self._largest, self._colours())
+        self._cards.show(own, self._unit(), self._largest, self._colours(results))
 
     def _unit(self) -> VolumeUnit:
         return unit_of(self._rows)
 
-    def _colours(self) -> dict[str, tuple[float, float, float]]:
-        node = self._result(self._case)
+    def _colours(self, results: Sequence[Any]) -> dict[str, tuple[float, float, float]]:
+        node = self._result(self._case, results)
         if node is None:
             return {}
         segmentation = node.GetSegmentation()
         segments = [segmentation.GetNthSegment(n) for n in range(segmentation.GetNumberOfSegments())]
         return {segment.GetName(): tuple(segment.GetColor()) for segment in segments}
 
-    def _result(self, case: str) -> Any:
+    @staticmethod
+    def _result(case: str, results: Sequence[Any]) -> Any:
         """The segmentation node of a row, None when it was removed."""
-        return next((node for node in study_nodes.results() if node.GetName() == case), None)
+        return next((node for node in results if node.GetName() == case), None)
 
     def _on_selection(self) -> None:
         row = self.ui.volumesTable.currentRow()
@@ -203,7 +206,7 @@ class MeasureSection(Section):
         tell(self.ui.resultsStatus, _("The thin curve is the fitted ellipse."))
 
     def _look_at(self, row: AnyRow) -> None:
-        node, images = self._result(row.case), self._image_results()
+        node, images = self._result(row.case, study_nodes.results()), self._image_results()
         if node is None and images is not None and (case := images.caseOf(row.case)) is not None:
             node = images.show(case)
         if node is not None and ofImage(node):
@@ -263,7 +266,7 @@ class MeasureSection(Section):
         self._measure()  # the report is of the segments as they are now, and so must the table be
         nodes = self._measurable()
         own = session is not None and any(
-            node.GetAttribute(study_nodes.STUDY) == session.study.summary()["created"] for node in nodes
+            node.GetAttribute(study_nodes.STUDY) == session.study.created for node in nodes
         )
         study = session.folder if session is not None and own and session.model is not None else None
         logs = self._logs()
@@ -291,9 +294,9 @@ class MeasureSection(Section):
         session = self.panel.session
         return session.logs if session is not None else study_jobs.logsOfNoStudy()
 
-    def _refresh_dicom(self, nothing: str | None) -> None:
+    def _refresh_dicom(self, nothing: str | None, results: Sequence[Any]) -> None:
         none_came = None
-        if not any(cameAsDicom(study_nodes.volumeOf(node)) for node in study_nodes.results()):
+        if not any(cameAsDicom(study_nodes.volumeOf(node)) for node in results):
             none_came = _("No segmented volume was loaded from DICOM.")
         allow(
             self.ui.dicomButton,

@@ -10,13 +10,14 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from ..node_list import NodeList
 from ..nodes import study_nodes
 from ..nodes.slice_views import labelling_view
 from ..processes import study_jobs
 from ..processes.dependencies import ensureDependencies
 from ..processes.jobs import Job
 from ..results.results import SegmentationRequest, segment
-from ..section import Section, allow, checked_nodes, fill_node_list, on_click, silent, tell
+from ..section import Section, allow, on_click, silent, tell
 from .model_choice import model_at
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class SegmentSection(Section):
     def __init__(self, panel: Panel) -> None:
         super().__init__(panel)
         ui = self.ui
-        ui.segmentList.connect("itemChanged(QListWidgetItem*)", self._on_ticked)
+        self._list = NodeList(ui.segmentList, self._on_ticked)
         ui.modelFileEdit.connect("currentPathChanged(QString)", self._on_model_file)
         on_click(ui.modelFolderButton, ui.resultsStatus, self._choose_folder)
         on_click(ui.segmentButton, ui.resultsStatus, self._segment)
@@ -43,7 +44,7 @@ class SegmentSection(Section):
     def refresh(self) -> None:
         """Show volumes, model, and what can be done."""
         parameters, ui = self.panel.parameters, self.ui
-        fill_node_list(ui.segmentList, self.panel.volumes(), self.ticked(), [])
+        self._list.show(self.panel.scene.volumes, self.ticked())
         if ui.modelFileEdit.currentPath != parameters.modelFile:
             with silent(ui.modelFileEdit):
                 ui.modelFileEdit.currentPath = parameters.modelFile
@@ -103,7 +104,7 @@ class SegmentSection(Section):
 
     def _on_ticked(self) -> None:
         if self.panel.parameters is not None:
-            self.panel.parameters.volumesToSegment = checked_nodes(self.ui.segmentList)
+            self.panel.parameters.volumesToSegment = self._list.checked()
             self.panel.refresh_soon()
 
     def _on_model_file(self, path: str) -> None:
@@ -142,7 +143,7 @@ class SegmentSection(Section):
             replace=replace,
             keepEdited=keep_edited,
             device=parameters.device,
-            study=session.study.summary()["created"] if session is not None and of_study else "",
+            study=session.study.created if session is not None and of_study else "",
         )
         logs = session.logs if session is not None else study_jobs.logsOfNoStudy()
         resident = None if session is None else session.resident

@@ -9,14 +9,13 @@ import slicer
 from slicer.i18n import tr as _
 
 from ...errors import InputError
-from ...study.coverage import labelled_axes, volumes_with_organs
+from ...study.coverage import labelled_axes, labelled_counts, volumes_with_organs
 from ...text.assignments import name_and_value
 from ...text.durations import duration
 from ..nodes.tables_and_plots import lossPlotNodes
 from ..processes import study_jobs
-from ..processes.dependencies import ensureDependencies, installedVersion
+from ..processes.dependencies import ensureDependencies
 from ..processes.jobs import Job, Steps
-from ..processes.other_python import chosen_python
 from ..processes.worker import Worker
 from ..section import Section, allow, on_click, silent, tell
 from ..session.study_session import StudySession
@@ -44,6 +43,8 @@ class TrainSection(Section):
         self.how = ""  # a sentence on whether it would continue from the current model
         self.why_not: str | None = None  # why training cannot be started now
         self._volume: str | None = None  # that the user looks at
+        self._installs = False  # whether torch must be installed before a training
+        self.signals.packages_known.connect(self._on_packages)
         self.signals.study_opened.connect(self._on_study_opened)
         self.signals.study_closed.connect(self.study_opened)
         self.signals.volume_chosen.connect(self._on_volume_chosen)
@@ -112,7 +113,7 @@ class TrainSection(Section):
     def _look_at_training(self) -> None:
         """Find out whether training would begin, go on or be repeated, and what stands in its way."""
         session, anew = self.panel.session, self.panel.parameters.anew
-        self.ui.anewCheckBox.visible = session is not None and session.continues()
+        self.ui.anewCheckBox.visible = session is not None and session.training.continues()
         if self.training is not None:  # what was offered is being done
             self.why_not = self.panel.why_busy()
             return
@@ -121,7 +122,7 @@ class TrainSection(Section):
         if session is None:
             return
         try:
-            trained, news = session.trained(), session.news()
+            trained, news = session.trained(), session.training.news()
             same = not trained or self._same_settings(session)
             self.how = self._how(session, news, anew) if trained and same else ""
         except InputError as error:
@@ -142,10 +143,10 @@ class TrainSection(Section):
 
     def _how(self, session: StudySession, news: str, anew: bool) -> str:
         """Whether training would continue from the current model."""
-        if session.continues() and not anew:
+        if session.training.continues() and not anew:
             if session.trained() == "fully" and not news:
                 return ""
-            self.continued = "all students" if session.hasSupervisedStudents() else "distilled students"
+            self.continued = "all students" if session.training.has_supervised_students() else "distilled students"
             return _("Training continues from the current model.")
         if (news or anew) and session.isPlanar:
             return _("Training starts anew from your labels.")
@@ -198,7 +199,7 @@ class TrainSection(Section):
 
     def _show_estimate(self) -> None:
         text = self._estimate()
-        if chosen_python() is None and installedVersion("torch") is None:
+        if self._installs:
             text += " " + _("Software that is missing will be installed first, after asking you.")
         self.ui.estimateLabel.text = f"{self.how} {text}".strip()
 
@@ -211,7 +212,7 @@ class TrainSection(Section):
             volumes, slices = max(sum(node is not None for node in parameters.volumes), 1), 0
             labelled = {}
         else:
-            volumes, slices = len(session.cases()), session.study.summary()["labelled_slices"]
+            volumes, slices = len(session.cases()), labelled_counts(session.study)[1]
             axes, showing = len(labelled_axes(session.study)), volumes_with_organs(session.study)
             labelled = {"axes": axes, "labelled_volumes": showing} if slices else {}
         estimate = seconds_on_processor(parameters.preset.value, volumes, slices, self.continued, **labelled)
@@ -233,7 +234,8 @@ class TrainSection(Section):
 
     def _same_settings(self, session: StudySession) -> bool:
         parameters = self.panel.parameters
-        return session.trainedWith(parameters.preset.value, parameters.method.value, self.changes())
+        method = session.method(parameters.method.value)
+        return session.training.made_with(parameters.preset.value, method, self.changes())
 
     # What the user does
 
@@ -245,7 +247,7 @@ class TrainSection(Section):
         assert session is not None
         self.signals.labels_needed.emit()
         ensureDependencies()
-        restart, anew = False, parameters.anew and session.continues()
+        restart, anew = False, parameters.anew and session.training.continues()
         if session.trained() and not self._same_settings(session):
             question = _(
                 "This study was trained with other settings. Train it anew? "
@@ -336,6 +338,9 @@ class TrainSection(Section):
     def _on_study_opened(self, load: bool) -> None:
         self.study_opened()
         self.follow(load)
+
+    def _on_packages(self, complete: bool) -> None:
+        self._installs = not complete
 
     def _on_volume_chosen(self, case: str | None) -> None:
         self._volume = case
