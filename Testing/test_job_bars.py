@@ -31,7 +31,7 @@ def is_shown(panel, name):
 
 def with_volumes(panel, host, tmp_path):
     from USLabelEfficientSegLib.slicer_side.nodes.simulated_data import createSimulatedStudy
-    from USLabelEfficientSegLib.slicer_side.section import ultrasound_nodes
+    from USLabelEfficientSegLib.slicer_side.nodes.ultrasound_nodes import ultrasound_nodes
 
     createSimulatedStudy(2)
     panel.parameters.volumes = ultrasound_nodes()

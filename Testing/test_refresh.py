@@ -59,7 +59,12 @@ def test_a_refresh_asks_for_voxels_and_fills_lists_only_where_a_volume_has_chang
     panel.refresh()
     judged, filled = [], []
     judge = module._may_be_ultrasound
-    monkeypatch.setattr(module, "_may_be_ultrasound", lambda node: judged.append(node.GetName()) or judge(node))
+
+    def counted(node):
+        judged.append(node.GetName())
+        return judge(node)
+
+    monkeypatch.setattr(module, "_may_be_ultrasound", counted)
     for name in ("_fill", "_tick"):
         monkeypatch.setattr(NodeList, name, lambda self, wanted: filled.append(wanted))
     volume = slicer.util.getNode("volume_0007")
@@ -87,7 +92,12 @@ def test_the_record_of_a_training_is_read_again_only_when_it_has_changed(panel_w
     provenance.start_run(study, preset("quick"), "cpu")
     panel.refresh()
     read, readings = provenance._read, []
-    monkeypatch.setattr(provenance, "_read", lambda path: readings.append(path) or read(path))
+
+    def counted(path):
+        readings.append(path)
+        return read(path)
+
+    monkeypatch.setattr(provenance, "_read", counted)
 
     panel.refresh()
     assert not readings
