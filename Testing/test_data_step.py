@@ -203,6 +203,35 @@ def test_another_folder_than_the_open_studys_shows_no_session(panel, host, tmp_p
     assert panel.ui.studyButton.text == "Open study"
 
 
+def test_an_emptied_path_shows_no_session(panel, host, tmp_path):
+    make_study(tmp_path / "study")
+    open_study(panel, host, tmp_path / "study")
+    panel.ui.dataStep.collapsed = False
+    field = panel.ui.studyFolderEdit
+    (edit,) = field.findChildren(QtWidgets.QLineEdit)
+    edit.setFocus()
+    edit.selectAll()
+    press("Delete", edit)
+    host.process_events(0.1)
+
+    assert field.currentPath == ""
+    assert panel.session is None and panel.parameters.studyFolder == ""
+    assert panel.ui.addOrganButton.enabled
+
+
+def test_a_folder_without_its_place_is_refused_in_a_sentence(panel, host):
+    for typed in ("a,b", "../studies", "~/study"):
+        panel.ui.studyFolderEdit.currentPath = typed
+        host.process_events(0.1)
+
+        assert "Give the whole path of the study folder" in panel.ui.dataStatus.text
+        assert not panel.ui.studyButton.enabled and "Give the whole path" in panel.ui.studyButton.toolTip
+
+    panel.ui.studyFolderEdit.currentPath = str(Path.home() / "no such study")
+    host.process_events(0.1)
+    assert panel.ui.dataStatus.text == "" and "whole path" not in panel.ui.studyButton.toolTip
+
+
 def test_closing_the_scene_closes_the_study(panel, host, tmp_path):
     make_study(tmp_path / "study")
     open_study(panel, host, tmp_path / "study")

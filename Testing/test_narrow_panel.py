@@ -53,7 +53,7 @@ def cut_texts(panel) -> list[str]:
 
     cut = []
     for label in shown(panel, qt.QLabel):
-        if label.text and label.objectName != "tick":
+        if label.text:
             needed = label.heightForWidth(label.width) if label.wordWrap else label.sizeHint.height()
             narrow = not label.wordWrap and label.sizeHint.width() > label.width + _ROUNDING
             if narrow or needed > label.height + _ROUNDING:

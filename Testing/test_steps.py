@@ -105,3 +105,18 @@ def test_the_help_leads_to_the_tutorial_in_the_repository(panel):
     (link,) = re.findall(r'href="([^"]+)"', slicer.modules.USLabelEfficientSegInstance.parent.helpText)
     assert homepage is not None and link.startswith(homepage[1])
     assert (ROOT / link.partition("/blob/main/")[2]).is_file()
+
+
+def test_the_environment_is_as_wide_as_the_steps(panel, host):
+    import slicer
+
+    widget = panel.ui.dataStep.window()
+    widget.resize(480, 900)
+    widget.show()
+    slicer.app.processEvents()
+    host.process_events(0.1)
+    steps, environment = panel.ui.dataStep, panel.environment.ui.environmentSection
+
+    assert environment.width == steps.width
+    left = [one.mapTo(one.window(), one.rect.topLeft()).x() for one in (steps, environment)]
+    assert left[0] == left[1]

@@ -81,10 +81,10 @@ class USLabelEfficientSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         frame = slicer.util.loadUI(self.resourcePath("UI/USLabelEfficientSeg.ui"))
         self.layout.addWidget(frame)
         environment = slicer.util.loadUI(self.resourcePath("UI/Environment.ui"))
-        self.layout.addWidget(environment)
         self.layout.addStretch(1)
         frame.setMRMLScene(slicer.mrmlScene)
         self.ui = load_steps(frame, self.resourcePath)
+        frame.layout().addWidget(environment)  # as wide as the steps
         self.logic = USLabelEfficientSegLogic()
         self.panel = Panel(self.ui, slicer.util.childWidgetVariables(environment), self.logic)
         self.layout.insertWidget(0, self.panel.environment.notice)

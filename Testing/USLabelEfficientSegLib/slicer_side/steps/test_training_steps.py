@@ -44,6 +44,23 @@ def test_the_steps_say_what_is_done_what_runs_and_what_waits(training):
     assert total.told(running=False) == "Total 14 %, stopped"
 
 
+def test_the_time_left_is_the_most_until_it_is_known_whether_students_are_needed(training, monkeypatch):
+    from USLabelEfficientSegLib.study.total_progress import TotalProgress
+
+    monkeypatch.setattr(TotalProgress, "seconds_left", 600.0)
+    log, told = training
+    log.emit("slice network 1", 2, 10)
+    _lines, total = told()
+    assert "at most 10 min left" in total.told(running=True)
+
+    log.emit("supervised 1", 1, 5)  # may learn beside anything
+    assert "at most" in told()[1].told(running=True)
+
+    log.emit("student", 1, 5)
+    text = told()[1].told(running=True)
+    assert "10 min left" in text and "at most" not in text
+
+
 def test_a_step_that_the_training_leaves_out_is_not_waited_for(training):
     """Where 2-D networks decide alone, neither the teacher nor students are needed."""
     log, told = training

@@ -46,24 +46,34 @@ def middle_voxel(mask: NDArray[np.bool_]) -> tuple[int, int, int]:
     return i, j, k
 
 
-def show_least_sure(segmentationNode: MrmlNode, organ: str, axis: int) -> bool:
-    """Show the slice in all views where the model is least sure of an organ.
+def is_known(segmentationNode: MrmlNode) -> bool:
+    """Whether there is an uncertainty map of a result."""
+    return bool(madeFor(volumeOf(segmentationNode), UNCERTAINTY))
 
-    Returns:
-        Whether it is known; without an uncertainty map the middle of the organ is shown.
+
+def least_sure_place(segmentationNode: MrmlNode, organ: str, axis: int) -> tuple[int, int, int]:
+    """The voxel of a result to look at first: where the model is least sure of an organ, or the organ's middle.
 
     Raises:
-        InputError: no segment of this name, or a volume under a transform that bends it.
+        InputError: no segment of this name.
     """
     volume_node = volumeOf(segmentationNode)
     mask = organMasks(segmentationNode, volume_node, [Organ(organ, (0.0, 0.0, 0.0))])[organ]
     maps = madeFor(volume_node, UNCERTAINTY)
-    voxel = least_sure_voxel(slicer.util.arrayFromVolume(maps[-1]).T, mask, axis) if maps else middle_voxel(mask)
+    return least_sure_voxel(slicer.util.arrayFromVolume(maps[-1]).T, mask, axis) if maps else middle_voxel(mask)
+
+
+def show_least_sure(segmentationNode: MrmlNode, organ: str, axis: int) -> None:
+    """Show the slice in all views where the model is least sure of an organ; without a map the organ's middle.
+
+    Raises:
+        InputError: no segment of this name, or a volume under a transform that bends it.
+    """
+    volume_node, voxel = volumeOf(segmentationNode), least_sure_place(segmentationNode, organ, axis)
     world = (ijkToWorld(volume_node) @ [*voxel, 1.0])[:3]
     for node in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
         node.JumpSliceByOffsetting(*world)
     showSlice(labelling_view().mrmlSliceNode(), volume_node, axis, voxel[axis])
-    return bool(maps)
 
 
 def _surroundings(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:

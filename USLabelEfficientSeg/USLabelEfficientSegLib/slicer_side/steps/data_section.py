@@ -147,6 +147,8 @@ class DataSection(Section):
         folder, session = self.folder(), self.panel.session
         if folder is None:
             return _("Create study"), "", _("Give a study folder first."), None
+        if (reason := why_no_place(folder)) is not None:
+            return _("Create study"), "", reason, None
         if session is not None and session.folder == folder:
             return self._offer_of(session, ticked)
         if (folder / MANIFEST_NAME).is_file():
@@ -194,6 +196,8 @@ class DataSection(Section):
                 self.panel.close_study(path)
         if self.panel.session is None:
             parameters.studyFolder = path
+            reason = why_no_place(Path(path)) if path.strip() else None
+            tell(self.ui.dataStatus, reason or "", bad=True)
         self.panel.refresh_soon()
 
     def _on_ticked(self) -> None:
@@ -385,6 +389,14 @@ def _read(path: Path) -> Scan:
     from ...imaging.files import read_volume
 
     return read_volume(path)
+
+
+def why_no_place(folder: Path) -> str | None:
+    """Why a study cannot lie in a folder, None when it can."""
+    if folder.is_absolute():
+        return None
+    whole = Path(slicer.app.defaultScenePath) / folder
+    return _("Give the whole path of the study folder, for example {whole}.").format(whole=whole)
 
 
 def new_study_folder() -> Path:

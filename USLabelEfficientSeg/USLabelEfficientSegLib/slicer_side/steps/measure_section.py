@@ -14,7 +14,7 @@ from ...disk.study_layout import REPORT_NAME
 from ...text.numbers import MILLILITRE, VolumeUnit
 from ..nodes import study_nodes
 from ..nodes.ellipse_markups import showEllipses
-from ..nodes.slice_views import showScan
+from ..nodes.slice_views import labelling_view, showScan
 from ..nodes.uncertainty_view import UncertaintyView
 from ..processes import study_jobs
 from ..processes.dependencies import ensureDependencies
@@ -27,7 +27,7 @@ from ..results.organ_cards import OrganCards
 from ..results.result_reports import writeReport
 from ..results.results import computeVolumes, ofImage
 from ..results.results_table import AnyRow, headings, rows_of, unit_of
-from ..results.unsure_slices import show_least_sure
+from ..results.unsure_slices import is_known, least_sure_place, show_least_sure
 from ..section import Section, allow, fill_table, on_click, reported, set_headings, tell
 
 if TYPE_CHECKING:
@@ -56,9 +56,11 @@ class MeasureSection(Section):
         self._make_table()
         ui.volumesTable.connect("cellClicked(int,int)", self._on_row)
         ui.volumesTable.connect("itemSelectionChanged()", self._on_selection)
+        ui.volumesTable.connect("cellActivated(int,int)", self._on_activated)
         ui.uncertaintyCheckBox.connect("toggled(bool)", lambda shown: self.panel.refresh_soon())
         self.signals.segmented.connect(lambda nodes: self._measure())
         for button, action in (
+            (ui.correctButton, self._correct),
             (ui.measureButton, self._measure),
             (ui.saveCsvButton, self._save),
             (ui.reportButton, self._report),
@@ -75,7 +77,7 @@ class MeasureSection(Section):
         ui = self.ui
         rows = self._rows_now()
         ui.resultsHelp.visible = not rows
-        for widget in (ui.volumesTable, ui.uncertaintyRow):
+        for widget in (ui.volumesTable, ui.correctButton, ui.uncertaintyRow):
             widget.visible = bool(rows)
         if rows is not self._rows:
             self._fill(rows)
@@ -95,6 +97,8 @@ class MeasureSection(Section):
             ),
             nothing or self.panel.why_busy(),
         )
+        tip = _("Correct the slice where the model is least sure of the chosen organ, in step 2 (double-click, Enter).")
+        allow(ui.correctButton, tip, self._why_no_correction(results))
         self._refresh_dicom(nothing, results)
         ui.uncertaintyLegend.visible = self._uncertainty.update(self.panel.parameters.uncertainty)
         self.bar.refresh()
@@ -215,14 +219,59 @@ class MeasureSection(Section):
         if node is None:
             tell(self.ui.resultsStatus, _("This segmentation is no longer in the scene; measure again."))
             return
-        session = self.panel.session
         slicer.util.setSliceViewerLayers(background=study_nodes.volumeOf(node), fit=True)
         study_nodes.showOnly(node)
-        known = show_least_sure(node, row.organ, 2 if session is None else session.study.slice_axis)
-        text = _("The red view shows the slice where the model is least sure of {organ}.")
-        if not known:
+        show_least_sure(node, row.organ, self._slice_axis())
+        text = _("The {view} view shows the slice where the model is least sure of {organ}.")
+        if not is_known(node):
             text = _("There is no uncertainty map; the views show the middle of {organ}.")
-        tell(self.ui.resultsStatus, text.format(organ=row.organ))
+        view = labelling_view().mrmlSliceNode().GetLayoutName()
+        tell(self.ui.resultsStatus, text.format(view=view, organ=row.organ))
+
+    def _slice_axis(self) -> int:
+        """Across which slices are labelled."""
+        session = self.panel.session
+        return 2 if session is None else session.study.slice_axis
+
+    # From a row to its correction
+
+    def _why_no_correction(self, results: Sequence[Any]) -> str | None:
+        """Why the slice of the chosen row cannot be corrected, None when it can."""
+        row = self._chosen_row()
+        if row is None:
+            return _("Choose a row of the table first.")
+        node, images, session = self._result(row.case, results), self._image_results(), self.panel.session
+        if node is None and (images is None or images.caseOf(row.case) is None):
+            return _("This segmentation is no longer in the scene; measure again.")
+        if session is None or (node is not None and session.caseOf(study_nodes.volumeOf(node)) is None):
+            return self.panel.why_no_study() or _("Only volumes of the open study can be corrected; add it in step 1.")
+        return None
+
+    def _chosen_row(self) -> AnyRow | None:
+        number = self.ui.volumesTable.currentRow()
+        return self._rows[number] if 0 <= number < len(self._rows) else None
+
+    def _on_activated(self, row: int, _column: int) -> None:
+        """A double click, or the Enter key: the row is that of the table as the user saw it."""
+        if row == self.ui.volumesTable.currentRow():
+            with reported(self.ui.resultsStatus):
+                self._correct()
+
+    def _correct(self) -> None:
+        """Let the user correct the slice of the chosen row in step 2."""
+        row, reason = self._chosen_row(), self._why_no_correction(study_nodes.results())
+        if row is None or reason is not None:
+            tell(self.ui.resultsStatus, reason or "", bad=True)
+            return
+        node, images = self._result(row.case, study_nodes.results()), self._image_results()
+        if node is None and images is not None and (case := images.caseOf(row.case)) is not None:
+            node = images.show(case)
+        if ofImage(node):
+            self.signals.correction_wanted.emit(study_nodes.volumeOf(node), 2, 0)
+            return
+        axis = self._slice_axis()
+        index = least_sure_place(node, row.organ, axis)[axis]
+        self.signals.correction_wanted.emit(study_nodes.volumeOf(node), axis, index)
 
     # What the user does
 

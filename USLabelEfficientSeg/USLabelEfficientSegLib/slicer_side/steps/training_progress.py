@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_CURVES = 2.0
 _PARTS = 1000  # of the row of ticks
+_BESIDE_NUMBER = 6  # pixels: the line before a tick's number, and air
 
 
 class TrainingProgress:
@@ -124,7 +125,7 @@ class TrainingProgress:
             tick = qt.QLabel(f"{number}")
             tick.objectName = "tick"
             tick.styleSheet = "#tick { border-left: 2px solid palette(text); padding-left: 2px }"
-            tick.setMinimumWidth(1)  # a short step's number may be hidden: the list tells it, too
+            tick.setMinimumWidth(tick.fontMetrics().horizontalAdvance(tick.text) + _BESIDE_NUMBER)
             self.panel.ui.tickRow.layout().addWidget(tick, max(1, round(_PARTS * share)))
             self._ticks.append(tick)
 

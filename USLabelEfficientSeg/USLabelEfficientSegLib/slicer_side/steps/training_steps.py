@@ -8,7 +8,7 @@ from typing import Literal
 
 from slicer.i18n import tr as _
 
-from ...study.events import Event
+from ...study.events import Event, starts_anew
 from ...study.stages import Stage
 from ...study.total_progress import Plan, TotalProgress
 from ...text.durations import duration
@@ -24,6 +24,7 @@ _STAGES = (
     (Stage.PSEUDO_LABELS, Stage.STUDENT, Stage.SUPERVISED),
     (Stage.CALIBRATION, Stage.MEASURING),
 )
+_STUDENTS = _STAGES[3]  # it turns out on the way whether they are needed
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,16 @@ class TrainingTotal:
     def __init__(self, plan: Plan = ()) -> None:
         self.plan = plan
         self._total = TotalProgress(plan)
+        self._undecided = any(stage.stage in _STUDENTS for stage, _share in plan)
 
     def take(self, event: Event) -> None:
         """Take an event up."""
         self._total(event)
+        if starts_anew(event):
+            self._undecided = any(stage.stage in _STUDENTS for stage, _share in self.plan)
+        stage = None if event.numbered is None else event.numbered.stage
+        if stage is not Stage.SUPERVISED and any(stage in own for own in (_STUDENTS, _STAGES[-1])):
+            self._undecided = False
 
     @property
     def percent(self) -> int:
@@ -114,4 +121,5 @@ class TrainingTotal:
         left = self._total.seconds_left
         if left is None:
             return _("Total {percent}").format(percent=percent)
-        return _("Total {percent}, {time} left").format(percent=percent, time=duration(left))
+        text = _("Total {percent}, at most {time} left") if self._undecided else _("Total {percent}, {time} left")
+        return text.format(percent=percent, time=duration(left))
