@@ -179,6 +179,7 @@ def test_from_a_model_of_images_to_biometry_a_corrected_outline_and_a_report_by_
     head = (((i - 32) / 20) ** 2 + ((j - 24) / 12) ** 2 <= 1).astype(np.uint8)
     setSliceLabels(result, image, session.organs(), 2, 0, head)
     click(panel, host, "measureButton")
+    wait(panel, host)
     row, pixel = row_of(panel, "head_7"), session.study.case("head_7").image.spacing[0]
     assert "edited" in ui.volumesTable.item(row, 0).text()
     area, circumference = map(float, ui.volumesTable.item(row, 2).text().split("\n"))
@@ -193,6 +194,7 @@ def test_from_a_model_of_images_to_biometry_a_corrected_outline_and_a_report_by_
     # The table and the report tell the same.
     monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", lambda *_: str(tmp_path / "areas.csv"))
     click(panel, host, "saveCsvButton")
+    wait(panel, host)
     assert "Minor axis (BPD) [mm]" in (tmp_path / "areas.csv").read_text()
     opened = []
     monkeypatch.setattr(qt.QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))

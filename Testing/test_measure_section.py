@@ -92,7 +92,7 @@ def cards(ui):
 
 
 @pytest.fixture
-def measured_panel(panel):
+def measured_panel(panel, host):
     """Two results of a model, the second one with a slice erased by hand, and one that nobody knows of."""
     import slicer
 
@@ -104,6 +104,7 @@ def measured_panel(panel):
         measure_as_model(node, interval_ml=(2.5, 4.125), interval_method="made up", flags=flags)
     erase_a_slice(slicer.util.getNode("scan 1 segmentation"))
     panel.ui.measureButton.click()
+    wait(panel, host)
     return panel
 
 
@@ -118,6 +119,57 @@ def test_the_table_begins_with_cautions_and_says_which_segment_was_edited(measur
     headings = [ui.volumesTable.horizontalHeaderItem(column).text() for column in range(3)]
     assert headings == ["Cautions", "Scan,\norgan", "Volume, ml,\n90 % interval"]
     assert "its true volume is at least" in ui.volumesTable.item(0, 2).toolTip()
+
+
+def test_results_are_measured_one_a_step(panel):
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import results
+    from USLabelEfficientSegLib.slicer_side.processes.jobs import Job
+    from USLabelEfficientSegLib.slicer_side.results.results import measuring
+
+    measured, told = [], []
+    job = Job("", lambda job: measuring(results(), None, job))
+    organ_volumes = "USLabelEfficientSegLib.slicer_side.results.results.organVolumes"
+
+    def counted(node):
+        measured.append(node.GetName())
+        return []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(organ_volumes, counted)
+        while job.step():
+            told.append((len(measured), job.progress))
+            if len(measured) == 1:
+                slicer.mrmlScene.RemoveNode(slicer.util.getNode("scan 2 segmentation"))
+
+    assert told == [(1, 0), (2, pytest.approx(1 / 3)), (2, pytest.approx(2 / 3))]
+    assert measured == ["scan 0 segmentation", "scan 1 segmentation"] and job.state == "done"
+
+
+def test_measuring_has_a_bar_and_is_cancelled_without_a_trace(measured_panel, host, monkeypatch):
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.results import results
+
+    ui, panel = measured_panel.ui, measured_panel
+    ui.resultsStep.collapsed = False
+    host.process_events(0.05)
+    before = shown_rows(ui)
+    erase_a_slice(slicer.util.getNode("scan 2 segmentation"))
+
+    def slow(node):
+        panel.refresh()
+        assert ui.resultsJobRow.isVisibleTo(ui.resultsStep) and not ui.measureButton.enabled
+        ui.cancelResultsButton.click()
+        return []
+
+    monkeypatch.setattr(results, "organVolumes", slow)
+    ui.measureButton.click()
+    wait(panel, host)
+
+    assert "was stopped" in ui.resultsStatus.text
+    assert shown_rows(ui) == before and ui.measureButton.enabled
 
 
 def test_all_rows_are_seen_without_scrolling(measured_panel, host):

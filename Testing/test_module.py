@@ -145,6 +145,7 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     assert float(ui.volumesTable.item(0, 2).text().split()[0]) >= 0
     monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", lambda *_: str(tmp_path / "volumes.csv"))
     story.click("saveCsvButton")
+    story.until(story.idle)
     assert "organ A" in (tmp_path / "volumes.csv").read_text()
 
     # Another volume

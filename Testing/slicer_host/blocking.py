@@ -16,7 +16,7 @@ class Blocked:
     Attributes:
         seconds: until it returned.
         own_seconds: processor time of the thread meanwhile; a busy computer prolongs the other alone.
-        slot: its name.
+        slot: its name, and the job that it has worked on.
     """
 
     seconds: float
@@ -31,6 +31,7 @@ longest: list[Blocked] = []
 def timed(slot: Callable[..., Any], values: tuple[Any, ...]) -> Any:
     """Call a slot; one that another slot causes belongs to that one."""
     global _depth
+    name = _name(slot)  # a job may be another one at the end
     started, own = time.perf_counter(), time.thread_time()
     _depth += 1
     try:
@@ -38,7 +39,7 @@ def timed(slot: Callable[..., Any], values: tuple[Any, ...]) -> Any:
     finally:
         _depth -= 1
         if not _depth:
-            _keep(Blocked(time.perf_counter() - started, time.thread_time() - own, _name(slot)))
+            _keep(Blocked(time.perf_counter() - started, time.thread_time() - own, name))
 
 
 def _keep(blocked: Blocked) -> None:
@@ -49,8 +50,10 @@ def _keep(blocked: Blocked) -> None:
 
 
 def _name(slot: Callable[..., Any]) -> str:
-    """The function of a slot; of one that only calls another, also which."""
+    """The function of a slot; of one that only calls another, also which; of one that does a job's steps, the job."""
     name = getattr(slot, "__qualname__", repr(slot))
     inner = [cell.cell_contents for cell in getattr(slot, "__closure__", None) or ()]
     called = [cell.__qualname__ for cell in inner if callable(cell) and hasattr(cell, "__qualname__")]
-    return " ".join([name, *called])
+    job = getattr(getattr(slot, "__self__", None), "job", None)
+    doing = [] if job is None else [f"({' '.join(filter(None, (job.title, job.doing)))})"]
+    return " ".join([name, *called, *doing])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import slicer
 from slicer.i18n import tr as _
@@ -17,6 +17,7 @@ from ..nodes.segmentation_nodes import Organ, organMasks, organsNamed, segmentat
 from ..nodes.study_nodes import RESULT, STUDY, UNCERTAINTY, attach, inScene, isShown, madeFor, volumeOf
 from ..nodes.tables_and_plots import uncertaintyNode, volumesTableNode
 from ..nodes.volume_nodes import geometryOfNode, isImage, worldGeometry
+from ..processes.aside import aside
 from ..processes.jobs import Job, Steps, WorkError
 from ..processes.resident_worker import Asked, ResidentWorker
 from ..processes.study_jobs import stage
@@ -26,6 +27,9 @@ from .image_measurements import imageMeasurements
 from .image_results import imageResult, removeImageResults
 from .image_table import imagesTableNode
 from .node_measurements import EDITED, ResultVolume, keepMeasured, measuredAsMade, measuredOf
+
+if TYPE_CHECKING:
+    from ...imaging.scan import LabelMap
 
 MrmlNode = Any
 _MOST_VOXELS = 2**26  # 64 volumes of 100 x 100 x 100
@@ -83,11 +87,11 @@ def segment(
     with temporaryFolder() as temporary:
         images, output = Path(temporary) / "images", Path(temporary) / "segmentations"
         by_name = yield from stage(job, volumeNodes, images, share=0.1)
-        finished: list[dict[str, Any]] = []
+        told: list[dict[str, Any]] = []
 
         def watch(worker: Worker | Asked) -> None:
-            finished.extend(worker.records())
-            job.tell(_("segmenting"), len(finished), len(by_name))
+            told.extend(worker.records())
+            job.tell(_("segmenting"), len(told), len(by_name))
 
         if resident is not None and _are_small(volumeNodes):
             asked = {"model": request.model, "images": [str(images)], "output": output, "device": request.device}
@@ -98,12 +102,12 @@ def segment(
             steps = job.work(arguments, logs, watch)
         try:
             for _step in steps:
-                made += _taken_over(finished[len(made) :], by_name, request)
+                made += yield from _taken_over(told[len(made) :], by_name, request)
                 yield
         except WorkError:  # of one volume, perhaps: the others are segmented
-            made += _taken_over(finished[len(made) :], by_name, request)
+            made += yield from _taken_over(told[len(made) :], by_name, request)
             raise
-        made += _taken_over(finished[len(made) :], by_name, request)
+        made += yield from _taken_over(told[len(made) :], by_name, request)
     return [node for node in made if node is not None and inScene(node)]
 
 
@@ -125,14 +129,43 @@ def computeVolumes(segmentationNodes: Iterable[MrmlNode], tableNode: MrmlNode | 
     Raises:
         InputError: a segmentation whose volume is missing; some are of volumes and some of 2-D images.
     """
+    return finished(measuring(segmentationNodes, tableNode))
+
+
+def measuring(
+    segmentationNodes: Iterable[MrmlNode], tableNode: MrmlNode | None = None, job: Job | None = None
+) -> Steps:
+    """Steps that do the same, a segmentation each; they return the table node.
+
+    What is removed meanwhile is left out, and the table is filled at the end: steps that are closed leave it as it was.
+
+    Args:
+        segmentationNodes: as in `computeVolumes`.
+        tableNode: filled anew if given.
+        job: that is told how far it is.
+    """
     nodes = list(segmentationNodes)
     images = [node for node in nodes if ofImage(node)]
     if images and len(images) < len(nodes):
         problem, remedy = "is of a 2-D image, and others are of volumes", "measure volumes and images apart"
         raise InputError(images[0].GetName(), problem, remedy)
-    if images:
-        return imagesTableNode([row for node in images for row in imageMeasurements(node)], tableNode)
-    return volumesTableNode([row for node in nodes for row in organVolumes(node)], tableNode)
+    rows: list[Any] = []
+    for number, node in enumerate(nodes):
+        if job is not None:
+            job.tell(_("measuring"), number, len(nodes))
+        if inScene(node) or job is None:
+            rows += imageMeasurements(node) if images else organVolumes(node)
+        yield
+    return imagesTableNode(rows, tableNode) if images else volumesTableNode(rows, tableNode)
+
+
+def finished(steps: Steps) -> Any:
+    """Do all steps at once; returns what they return."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
 
 
 def ofImage(segmentationNode: MrmlNode) -> bool:
@@ -176,25 +209,46 @@ def organVolumes(segmentationNode: MrmlNode) -> list[ResultVolume]:
 
 def _taken_over(
     records: Sequence[dict[str, Any]], by_name: dict[str, MrmlNode], request: SegmentationRequest
-) -> list[MrmlNode | None]:
-    """Nodes for the files that the worker has finished; None for a volume that was removed meanwhile."""
+) -> Generator[None, None, list[MrmlNode | None]]:
+    """Steps that make nodes of the files that the worker has finished; None for a volume that was removed meanwhile."""
     made: list[MrmlNode | None] = []
     for record in records:
         file = Path(record["file"])
         volume_node = by_name[file.name.removesuffix(".nrrd")]
-        made.append(_result(file, volume_node, request) if inScene(volume_node) else None)
+        made.append((yield from _result(file, volume_node, request)) if inScene(volume_node) else None)
     return made
 
 
-def _result(file: Path, volumeNode: MrmlNode, request: SegmentationRequest) -> MrmlNode:
+def _result(file: Path, volumeNode: MrmlNode, request: SegmentationRequest) -> Generator[None, None, MrmlNode | None]:
+    """Steps that make the nodes of a result: all that tells of the organs in one of them, then what is only shown."""
     from ...imaging.files import read_label_map, read_volume
+
+    if isImage(volumeNode):
+        return _image_result(file, volumeNode, request)
+    label_map = yield from aside(lambda: read_label_map(file))
+    if not inScene(volumeNode):
+        return None
+    node = _segmentation(file, label_map, volumeNode, request)
+    yield
+    if request.uncertainty:
+        beside = file.with_name(f"{file.name.removesuffix('.nrrd')}_uncertainty.nrrd")
+        values = (yield from aside(lambda: read_volume(beside))).voxels
+        if inScene(volumeNode):
+            uncertainty = uncertaintyNode(values, volumeNode, f"{volumeNode.GetName()} uncertainty")
+            attach(uncertainty, volumeNode, UNCERTAINTY)
+        yield
+    if request.show3D and inScene(node):
+        node.CreateClosedSurfaceRepresentation()
+    return node
+
+
+def _segmentation(file: Path, label_map: LabelMap, volumeNode: MrmlNode, request: SegmentationRequest) -> MrmlNode:
+    """The segmentation node of a result with its measurements."""
     from ...measurement.measuring import of_kind, read_measurements_of
     from ...measurement.organ import OrganMeasurement
     from ...measurement.record import read_record_of
 
-    if isImage(volumeNode):
-        return _image_result(file, volumeNode, request)
-    label_map, measured, record = read_label_map(file), read_measurements_of(file), read_record_of(file)
+    measured, record = read_measurements_of(file), read_record_of(file)
     if measured is None or record is None or record.origin is None:
         raise InputError(volumeNode.GetName(), "was segmented, but not measured", "segment it again")
     rows = of_kind(measured, OrganMeasurement)
@@ -211,12 +265,6 @@ def _result(file: Path, volumeNode: MrmlNode, request: SegmentationRequest) -> M
     node.SetDisplayVisibility(isShown(volumeNode))  # several volumes lie in the same place
     masks = {row.organ: label_map.voxels == row.label for row in rows}
     keepMeasured(node, rows, masks, label_map.geometry.voxel_volume_ml, record.origin.maker)
-    if request.uncertainty:
-        values = read_volume(file.with_name(f"{file.name.removesuffix('.nrrd')}_uncertainty.nrrd")).voxels
-        uncertainty = uncertaintyNode(values, volumeNode, f"{volumeNode.GetName()} uncertainty")
-        attach(uncertainty, volumeNode, UNCERTAINTY)
-    if request.show3D:
-        node.CreateClosedSurfaceRepresentation()
     return node
 
 

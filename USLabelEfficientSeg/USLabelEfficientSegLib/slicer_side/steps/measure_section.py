@@ -15,17 +15,18 @@ from ...text.numbers import MILLILITRE, VolumeUnit
 from ..nodes import study_nodes
 from ..nodes.ellipse_markups import showEllipses
 from ..nodes.slice_views import labelling_view, showScan
+from ..nodes.study_nodes import inScene
 from ..nodes.uncertainty_view import UncertaintyView
 from ..processes import study_jobs
 from ..processes.dependencies import ensureDependencies
 from ..processes.job_bar import JobBar
-from ..processes.jobs import Job
+from ..processes.jobs import Job, Steps
 from ..results.dicom_results import cameAsDicom, exportDicom
 from ..results.image_measurements import imageMeasurements
 from ..results.image_table import imagesTableNode
 from ..results.organ_cards import OrganCards
 from ..results.result_reports import writeReport
-from ..results.results import computeVolumes, ofImage
+from ..results.results import measuring, ofImage
 from ..results.results_table import AnyRow, headings, rows_of, unit_of
 from ..results.unsure_slices import is_known, least_sure_place, show_least_sure
 from ..section import Section, allow, fill_table, on_click, reported, set_headings, tell
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from ..panel import Panel
     from ..results.image_results import ImageResults
 
-JOBS = ("segment", "report", "export-dicom", "compare", "calibrate")
+JOBS = ("segment", "measure", "report", "export-dicom", "compare", "calibrate")
 _MOST_ROWS = 20  # that are shown without scrolling
 _WIDEST_CAUTION = "components"  # the longest word of any; between words they are wrapped
 
@@ -58,7 +59,7 @@ class MeasureSection(Section):
         ui.volumesTable.connect("itemSelectionChanged()", self._on_selection)
         ui.volumesTable.connect("cellActivated(int,int)", self._on_activated)
         ui.uncertaintyCheckBox.connect("toggled(bool)", lambda shown: self.panel.refresh_soon())
-        self.signals.segmented.connect(lambda nodes: self._measure())
+        self.signals.segmented.connect(self._on_segmented)
         for button, action in (
             (ui.correctButton, self._correct),
             (ui.measureButton, self._measure),
@@ -87,8 +88,10 @@ class MeasureSection(Section):
         results = self.panel.scene.results
         self._show_cards(results)
         nothing = None if results or self._image_results() else _("There is no segmentation yet.")
-        allow(ui.measureButton, _("Measure all segmentations that this module has made."), nothing)
-        allow(ui.saveCsvButton, _("Save the table for a spreadsheet."), None if rows else _("There is no result yet."))
+        busy = self.panel.why_busy()
+        allow(ui.measureButton, _("Measure all segmentations that this module has made."), nothing or busy)
+        no_rows = None if rows else _("There is no result yet.")
+        allow(ui.saveCsvButton, _("Save the table for a spreadsheet."), no_rows or busy)
         allow(
             ui.reportButton,
             _(
@@ -275,16 +278,34 @@ class MeasureSection(Section):
 
     # What the user does
 
-    def _measure(self) -> None:
-        """Bring the table up to date with the segments as they are now."""
+    def _measuring(self, job: Job) -> Steps:
+        """Steps that bring the table up to date with the segments as they are now; they return how many there are."""
         parameters, images = self.panel.parameters, self._image_results()
-        if parameters is None:
-            return
+        if parameters is None:  # the scene is being closed
+            return 0
         if images is not None:
-            parameters.volumesTable = imagesTableNode(images.rows(), parameters.volumesTable)
-        else:
-            parameters.volumesTable = computeVolumes(self._measurable(), parameters.volumesTable)
-        self.panel.refresh()
+            rows = images.rows()
+            parameters.volumesTable = imagesTableNode(rows, parameters.volumesTable)
+            return len(rows)
+        nodes = self._measurable()
+        table = yield from measuring(nodes, parameters.volumesTable, job)
+        if self.panel.parameters is None or not inScene(table):  # the scene was closed meanwhile
+            return 0
+        self.panel.parameters.volumesTable = table
+        return len(nodes)
+
+    def _measure(self, silently: bool = False) -> None:
+        """Bring the table up to date; silently: what is told already stays."""
+
+        def done(job: Job) -> str:
+            told: str = self.ui.resultsStatus.text
+            return told if silently else _("Measured {count} segmentations.").format(count=job.result)
+
+        self.panel.run(Job(_("Measuring"), self._measuring, "measure"), self.ui.resultsStatus, done)
+
+    def _on_segmented(self, _nodes: Sequence[Any]) -> None:
+        if self.panel.parameters is not None and not self.panel.runner.busy:
+            self._measure(silently=True)
 
     def _measurable(self) -> list[Any]:
         """The results of volumes or, where there are no others or the study is of images, those of images."""
@@ -301,10 +322,16 @@ class MeasureSection(Section):
             self.save(Path(path))
 
     def save(self, path: Path) -> None:
-        """Save the table as CSV."""
-        self._measure()
-        slicer.util.saveNode(self.panel.parameters.volumesTable, str(path))
-        tell(self.ui.resultsStatus, _("Saved {path}.").format(path=path))
+        """Measure, and save the table as CSV."""
+
+        def steps(job: Job) -> Steps:
+            yield from self._measuring(job)
+            slicer.util.saveNode(self.panel.parameters.volumesTable, str(path))
+
+        def done(job: Job) -> str:
+            return _("Saved {path}.").format(path=path)
+
+        self.panel.run(Job(_("Saving the table"), steps, "measure"), self.ui.resultsStatus, done)
 
     def _report(self) -> None:
         session, pdf = self.panel.session, self.ui.pdfCheckBox.checked
@@ -312,7 +339,6 @@ class MeasureSection(Section):
         if output is None:
             return
         ensureDependencies()
-        self._measure()  # the report is of the segments as they are now, and so must the table be
         nodes = self._measurable()
         own = session is not None and any(
             node.GetAttribute(study_nodes.STUDY) == session.study.created for node in nodes
@@ -322,7 +348,12 @@ class MeasureSection(Section):
         images = self._image_results()
         write = writeReport if images is None else images.report
         given = (output, pdf) if images is not None else (nodes, output, logs, study, pdf)
-        job = Job(_("Writing the report"), lambda job: write(job, *given), "report")
+
+        def steps(job: Job) -> Steps:
+            yield from self._measuring(job)  # the report is of the segments as they are now, and so must the table be
+            return (yield from write(job, *given))
+
+        job = Job(_("Writing the report"), steps, "report")
 
         def done(job: Job) -> str:
             qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(job.result)))
@@ -358,10 +389,14 @@ class MeasureSection(Section):
         if not path:
             return
         ensureDependencies()
-        self._measure()
         nodes = [node for node in study_nodes.results() if cameAsDicom(study_nodes.volumeOf(node))]
         logs = self._logs()
-        job = Job(_("Exporting DICOM"), lambda job: exportDicom(job, nodes, Path(path), logs), "export-dicom")
+
+        def steps(job: Job) -> Steps:
+            yield from self._measuring(job)
+            return (yield from exportDicom(job, nodes, Path(path), logs))
+
+        job = Job(_("Exporting DICOM"), steps, "export-dicom")
 
         def done(job: Job) -> str:
             return _("{count} DICOM files in {path}.").format(count=len(job.result), path=path)
