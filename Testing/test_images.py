@@ -312,7 +312,7 @@ def test_a_sequence_of_frames_is_ticked_as_a_whole(panel, host, tmp_path):
     assert len(Study.open(tmp_path / "study").cases) == 30 and images_in_scene() == []
     assert panel.ui.dataStatus.text == "Study with 30 images, 0 of them labelled (0 %)."
     assert not panel.ui.studyButton.enabled and "loaded when you look at it" in panel.ui.studyButton.toolTip
-    assert panel.data.newcomers() == []
+    assert panel.data.newcomers(panel.data.ticked()) == []
 
 
 def test_a_clicked_image_is_loaded_upright_and_can_be_kept(panel, host, heads):
