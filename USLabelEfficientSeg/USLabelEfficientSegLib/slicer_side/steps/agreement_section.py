@@ -16,6 +16,7 @@ from ..processes.calibration_jobs import calibrate
 from ..processes.dependencies import ensureDependencies
 from ..processes.jobs import Job
 from ..results.agreement import BLAND_ALTMAN, agreementNodes, comparing
+from ..results.results import ofImage
 from ..section import Section, allow, fill_table, on_click, set_headings
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class AgreementSection(Section):
         fill_table(ui.agreementTable, rows)
         ui.agreementTable.visible = bool(rows)
         ticked = self._list.checked()
-        nothing = None if self.panel.scene.results else _("There is no segmentation yet.")
+        nothing = self._why_nothing()
         missing = None
         if not ticked and not ui.referenceFileEdit.currentPath:
             missing = _("Tick a segmentation by an expert, or choose a table of reference volumes.")
@@ -65,14 +66,28 @@ class AgreementSection(Section):
         if self.panel.session is None or self.panel.session.model is None:
             untrained = self.panel.why_no_study() or _("The study is not trained to the end yet; see step 3.")
         unticked = None if ticked else _("Tick the reference segmentations first.")
-        allow(ui.calibrateButton, tip, untrained or unticked or self.panel.why_busy())
+        allow(ui.calibrateButton, tip, self._why_images() or untrained or unticked or self.panel.why_busy())
+
+    def _why_nothing(self) -> str | None:
+        """Why there is nothing to compare with references, None when there is something."""
+        if not self.panel.scene.results:
+            return self._why_images() or _("There is no segmentation yet.")
+        if all(map(ofImage, self.panel.scene.results)):
+            return _only_volumes()
+        return None
+
+    def _why_images(self) -> str | None:
+        """Why references are of no use in a study of images."""
+        session = self.panel.session
+        return _only_volumes() if session is not None and session.isPlanar else None
 
     def _compare(self) -> None:
         from ...evaluation.reference_volumes import read_reference_volumes
 
         file = self.ui.referenceFileEdit.currentPath
         volumes_ml = read_reference_volumes(Path(file)) if file else {}
-        results, references = study_nodes.results(), self._list.checked()
+        results = [node for node in study_nodes.results() if not ofImage(node)]
+        references = self._list.checked()
         job = Job(_("Comparing"), lambda job: comparing(results, references, volumes_ml, job), "compare")
 
         def done(job: Job) -> str:
@@ -102,6 +117,10 @@ class AgreementSection(Section):
 
         job = Job(_("Calibration"), lambda job: calibrate(job, references, model, session.logs, device), "calibrate")
         self.panel.run(job, self.ui.resultsStatus, done)
+
+
+def _only_volumes() -> str:
+    return _("References are for volumes alone: 2-D images are neither compared nor calibrated here.")
 
 
 def _agreement_cells(table: Any) -> list[list[str]]:

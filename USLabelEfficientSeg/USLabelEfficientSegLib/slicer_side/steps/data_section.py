@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import date
 from functools import partial
-from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +30,12 @@ from ..processes.job_bar import JobBar
 from ..processes.jobs import Job, Steps
 from ..section import Section, allow, on_click, reported, silent, tell
 from ..session.images_choice import ImagesChoice
+from ..session.study_place import new_study_folder, why_no_place
 from ..session.study_session import StudySession
+from ..session.volume_folder import images_in, read
 from .organ_table import OrganTable
 
 if TYPE_CHECKING:
-    from ...imaging.scan import Scan
     from ..panel import Panel
 
 JOBS = ("create", "load", "add")
@@ -254,14 +253,14 @@ class DataSection(Section):
         notices: list[Notice] = []
 
         def steps(job: Job) -> Steps:
-            dimension, images, passed_over = yield from aside(lambda: _images_in(folder))
+            dimension, images, passed_over = yield from aside(lambda: images_in(folder))
             notices.extend(passed_over)
             if dimension == 2:
                 return len(images)
             loaded = []
             for number, (name, path) in enumerate(images.items()):
                 job.tell(_("loading"), number, len(images))
-                volume = yield from aside(partial(_read, path))
+                volume = yield from aside(partial(read, path))
                 loaded.append(nodeFromVoxels(name, volume.voxels, volume.geometry))
                 yield
             return loaded
@@ -372,35 +371,3 @@ class DataSection(Section):
             return self._overview(session)
 
         self.panel.run(Job(_("Adding volumes"), steps, "add"), self.ui.dataStatus, done)
-
-
-def _images_in(folder: Path) -> tuple[int, dict[str, Path], list[Notice]]:
-    """Whether a folder holds 2-D images or volumes, and which, by name; and what of vendors is passed over."""
-    from ...imaging.files import find_images
-    from ...imaging.scan_files import dimension_of_folder
-    from ...imaging.vendors import passed_over, vendors_among
-
-    dimension = dimension_of_folder(folder)
-    images = find_images(folder, dimension)
-    return dimension, images, passed_over(folder, vendors_among(folder.iterdir()), images)
-
-
-def _read(path: Path) -> Scan:
-    from ...imaging.files import read_volume
-
-    return read_volume(path)
-
-
-def why_no_place(folder: Path) -> str | None:
-    """Why a study cannot lie in a folder, None when it can."""
-    if folder.is_absolute():
-        return None
-    whole = Path(slicer.app.defaultScenePath) / folder
-    return _("Give the whole path of the study folder, for example {whole}.").format(whole=whole)
-
-
-def new_study_folder() -> Path:
-    """A folder that does not exist yet, named after today, where Slicer keeps the user's scenes."""
-    name = _("Ultrasound study {day}").format(day=f"{date.today():%Y-%m-%d}")
-    home, numbers = Path(slicer.app.defaultScenePath), chain([""], (f" {number}" for number in count(2)))
-    return next(folder for number in numbers if not (folder := home / f"{name}{number}").exists())
