@@ -27,6 +27,20 @@ def host():
     assert not slicer_host.errors
 
 
+@pytest.fixture
+def panel(host):
+    """The module's panel without a study, as the user finds it who comes from another module."""
+    import slicer
+    from random_user import MODULE, NAME
+
+    widget = host.load_module(MODULE)
+    slicer.util.selectModule("Data")
+    slicer.util.selectModule(NAME)
+    host.process_events(0.05)
+    yield widget.panel
+    slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(NAME)
+
+
 def pytest_terminal_summary(terminalreporter):
     """What the panel let Slicer's event loop wait for; only told, for a busy computer would fail any bound."""
     blocking = sys.modules.get("slicer_host.blocking")

@@ -11,17 +11,6 @@ from USLabelEfficientSegLib.errors import Cancelled, InputError
 
 
 @pytest.fixture
-def panel(host):
-    import slicer
-
-    widget = host.load_module(MODULE)
-    slicer.util.selectModule("Data")
-    slicer.util.selectModule(NAME)
-    yield widget.panel
-    slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(NAME)
-
-
-@pytest.fixture
 def section(panel):
     return panel.environment
 

@@ -4,26 +4,12 @@ import time
 
 import numpy as np
 import pytest
-from random_user import MODULE, NAME
 from simulated_heads import write_heads
 
 from USLabelEfficientSegLib.study.study import Study
 
 TINY = "divergence.image_size=32 divergence.steps=6 divergence.labelled_images=2 divergence.unlabelled_images=4"
 HEADS = 10
-
-
-@pytest.fixture
-def panel(host):
-    """The panel without a study."""
-    import slicer
-
-    widget = host.load_module(MODULE)
-    slicer.util.selectModule("Data")
-    slicer.util.selectModule(NAME)
-    host.process_events(0.05)
-    yield widget.panel
-    slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(NAME)
 
 
 def wait(panel, host, seconds=600):

@@ -1,20 +1,6 @@
 """Every job that takes time has a bar and Cancel: making, opening and growing a study, and the next slice."""
 
-import pytest
 from random_studies import make_study
-from random_user import MODULE, NAME
-
-
-@pytest.fixture
-def panel(host):
-    """The panel without a study."""
-    import slicer
-
-    widget = host.load_module(MODULE)
-    slicer.util.selectModule(NAME)
-    host.process_events(0.05)
-    yield widget.panel
-    slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(NAME)
 
 
 def until(host, condition):

@@ -3,22 +3,10 @@
 import numpy as np
 import pytest
 from random_studies import make_study
-from random_user import MODULE, NAME
 
 from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice
 from USLabelEfficientSegLib.study.coverage import in_percent
 from USLabelEfficientSegLib.study.study import Study
-
-
-@pytest.fixture
-def panel(host):
-    """The panel without a study."""
-    import slicer
-
-    widget = host.load_module(MODULE)
-    slicer.util.selectModule(NAME)
-    yield widget.panel
-    slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(NAME)
 
 
 def wait(panel, host):

@@ -3,24 +3,11 @@
 import re
 import xml.etree.ElementTree as ElementTree
 
-import pytest
 from random_studies import make_study
-from random_user import MODULE, NAME
+from random_user import MODULE
 
 ROOT = MODULE.parents[1]
 STEPS = ("dataStep", "labelStep", "trainStep", "resultsStep")
-
-
-@pytest.fixture
-def panel(host):
-    """The panel without a study."""
-    import slicer
-
-    widget = host.load_module(MODULE)
-    slicer.util.selectModule(NAME)
-    host.process_events(0.05)
-    yield widget.panel
-    slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(NAME)
 
 
 def opened(panel):
