@@ -11,6 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ...disk.study_layout import REPORT_NAME
+from ...errors import InputError
 from ...text.numbers import MILLILITRE, VolumeUnit
 from ..nodes import study_nodes
 from ..nodes.ellipse_markups import showEllipses
@@ -325,7 +326,8 @@ class MeasureSection(Section):
         """Measure, and save the table as CSV."""
 
         def steps(job: Job) -> Steps:
-            yield from self._measuring(job)
+            if not (yield from self._measuring(job)):  # the scene was closed meanwhile
+                raise InputError(_("The table"), "has no results any more", "segment and measure again")
             slicer.util.saveNode(self.panel.parameters.volumesTable, str(path))
 
         def done(job: Job) -> str:
