@@ -9,12 +9,18 @@ INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 demo: $(VENV)/.ready
 	$(BIN)/uslabelseg demo demo-study
 
-# The panel has a process of its own: what a test of files leaves running is none of it. Damaged files by the thousand tell
+# Two processes share the tests, a file at a time: its tests share what they make. torch has one thread in each, for threads
+# of two programs wait for each other by spinning.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+COVERED := $(PYTEST) --cov --cov-append --cov-report= --cov-fail-under=0
+
+# The panel has processes of its own: what a test of files leaves running is none of it. Damaged files by the thousand tell
 # nothing more about coverage, and would take a third longer with it.
 test: $(VENV)/.test lint
-	$(BIN)/coverage run -m pytest Testing/USLabelEfficientSegLib
-	$(BIN)/coverage run --append -m pytest Testing/slicer_host $(wildcard Testing/test_*.py)
-	$(BIN)/python -m pytest Testing/robustness
+	$(BIN)/coverage erase
+	$(COVERED) Testing/USLabelEfficientSegLib
+	$(COVERED) Testing/slicer_host $(wildcard Testing/test_*.py)
+	$(PYTEST) Testing/robustness
 	$(BIN)/coverage report
 
 lint: $(VENV)/.test
