@@ -28,7 +28,7 @@ def ball_volume(seed, labelled=()):
 
 
 def slices():
-    return slices_to_learn([ball_volume(0, (2,))[0], ball_volume(1)[0]], 2, 2, 32).images
+    return slices_to_learn([ball_volume(0, (2,))[0], ball_volume(1)[0]], 2, 2, 32)
 
 
 def train(folder, steps=60, *, seed=0, cancelled=None, **changes):
@@ -95,15 +95,22 @@ def test_what_a_pose_shows_beyond_the_slice_is_neutral_background(undisturbed):
 def test_mirror_images_are_drawn_only_where_they_are_plausible(undisturbed):
     """A column that is bright at one end stays on its side unless rows may be mirrored."""
     still = SliceNetworkSettings(batch_size=16, rotation_degrees=0, scale=0, stretch=0, shift=0, deformation=0)
-    images = slices()
-    images.grey[:] = 0
-    images.grey[:, :, :8] = 255
+    shown = slices()
+    shown.images.grey[:] = 0
+    shown.images.grey[:, :, :8] = 255
     draws = torch.Generator().manual_seed(0)
 
     fixed, mirrored = (
-        draw_batch(images, still, flips, False, draws).images[:, 0, 0, 5] > 3
-        for flips in ((False, True), (True, False))
+        draw_batch(shown, still, flips, False, draws).images[:, 0, 0, 5] > 3 for flips in ((False, True), (True, False))
     )
 
     assert bool(fixed.all())
     assert 0 < int(mirrored.sum()) < 16
+
+
+def test_that_every_volume_shows_every_organ_is_learnt_once_the_average_knows_something(tmp_path):
+    early = [state(train(tmp_path / f"early {presence}", 1, presence=presence)) for presence in (0.0, 0.5)]
+    late = [state(train(tmp_path / f"late {presence}", 8, presence=presence)) for presence in (0.0, 0.5)]
+
+    assert all(torch.equal(a, b) for a, b in zip(*early, strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(*late, strict=True))

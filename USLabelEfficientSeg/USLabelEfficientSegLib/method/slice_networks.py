@@ -94,7 +94,7 @@ def training_of(run: Run, training: SliceTraining) -> tuple[partial[nn.Module], 
     rows, columns = (axis in run.mirrored for axis in in_slice_axes(training.axis))
     train = partial(
         train_slice_network,
-        training.slices.images,
+        training.slices,
         run.settings.slice_network,
         steps=training.steps,
         flips=(rows, columns),

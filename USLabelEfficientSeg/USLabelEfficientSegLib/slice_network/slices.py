@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -91,25 +92,37 @@ def labelled_axes(targets: Iterable[SoftTarget], axes: Sequence[int] = (0, 1, 2)
 
 @dataclass(frozen=True)
 class AxisSlices:
-    """Slices along one axis, and whose the labelled ones are.
+    """Slices along one axis, and whose they are.
 
     Attributes:
-        images: the slices, some with labels.
-        owners: the volume's name of each labelled slice, in the order of `images.labelled`.
+        images: the slices, in the order of their volumes and along the axis; some with labels.
+        volumes: (N,) number of each slice's volume.
+        names: of the volumes.
     """
 
     images: TrainingImages
-    owners: tuple[str, ...]
+    volumes: Tensor
+    names: tuple[str, ...]
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """The volume's name of each labelled slice, in the order of `images.labelled`."""
+        return tuple(self.names[volume] for volume in self.volumes[self.images.labelled].tolist())
 
     def without_labels_of(self, names: Collection[str]) -> AxisSlices | None:
         """The same slices, those of some volumes without labels; None if no label is left."""
+        images = self.images
         kept = [row for row, owner in enumerate(self.owners) if owner not in names]
         if not kept:
             return None
-        images = self.images
         rows = torch.tensor(kept)
         fewer = replace(images, labelled=images.labelled[rows], target=images.target[rows], weight=images.weight[rows])
-        return AxisSlices(fewer, tuple(self.owners[row] for row in kept))
+        return replace(self, images=fewer)
+
+    def digest(self) -> str:
+        """Fingerprint of everything that training depends on."""
+        volumes = hashlib.sha256(self.volumes.numpy().tobytes()).hexdigest()[:16]
+        return f"{self.images.digest()}-{volumes}"
 
 
 def slices_to_learn(
@@ -130,7 +143,8 @@ def slices_to_learn(
     images: list[Tensor] = []
     targets: list[tuple[Tensor, Tensor] | None] = []
     sizes: list[tuple[float, float]] = []
-    owners: list[str] = []
+    owners: list[int] = []
+    names: list[str] = []
     rows, columns = in_slice_axes(axis)
     for volume in volumes:
         slices = volume.grey.movedim(axis, 0)
@@ -142,11 +156,12 @@ def slices_to_learn(
             images.append(slices[number].clone())
             targets.append(_target(volume.labels, axis, number) if labelled[number] else None)
             sizes.append((volume.spacing[rows], volume.spacing[columns]))
-            owners += [volume.name] * bool(labelled[number])
+            owners.append(len(names))
+        names.append(volume.name)
     prepared = prepare_soft_images(images, targets, sizes, image_size=size)
     # A canvas is neutral where a smaller slice does not reach.
     grey = torch.where(prepared.covered, prepared.grey, round(255 * NEUTRAL)).to(torch.uint8)
-    return AxisSlices(replace(prepared, grey=grey), tuple(owners))
+    return AxisSlices(replace(prepared, grey=grey), torch.tensor(owners), tuple(names))
 
 
 def _target(labels: SoftTarget | None, axis: int, number: int) -> tuple[Tensor, Tensor] | None:

@@ -1,10 +1,12 @@
 """Training of a 2-D network on a few labelled slices, and on all others what its own average says about them.
 
     loss = CE + Dice / 2 on labelled slices + r(t) (CE of sure pixels + Dice / 2) on unlabelled ones
+         + presence of every organ, see `presence`
 
 The moving average predicts a slice as it is (mean teacher, arXiv 1703.01780); the network must say the same of the
 slice in another pose and with disturbed intensities, where the average is sure (FixMatch, arXiv 2001.07685). What the
-few labelled slices do not show, other depths, gains and sizes, it learns from the others.
+few labelled slices do not show, other depths, gains and sizes, it learns from the others. All unlabelled slices of a
+step are of one volume.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ from ..training.schedules import warmup_cosine
 from ..training.threads import DrawnAhead, second_thread
 from .network import SliceUNet
 from .prediction import network_grey
-from .slices import NEUTRAL
+from .presence import absence, least_pixels, spread_slices
+from .slices import NEUTRAL, AxisSlices
 from .starter import load_starter, start_from
 
 AVERAGE_DECAY = 0.99
@@ -61,7 +64,7 @@ class Batch:
 
 
 def train_slice_network(
-    images: TrainingImages,
+    slices: AxisSlices,
     settings: SliceNetworkSettings,
     context: TrainingContext,
     *,
@@ -72,7 +75,7 @@ def train_slice_network(
     """Train one network.
 
     Args:
-        images: labelled and unlabelled slices, see `slices.slices_to_learn`.
+        slices: labelled and unlabelled ones, see `slices.slices_to_learn`.
         settings: batch, learning rate, poses.
         context: of the training.
         steps: of the training.
@@ -84,7 +87,7 @@ def train_slice_network(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(context.seed)
-        untrained = SliceUNet(images.classes, widths=settings.widths)
+        untrained = SliceUNet(slices.images.classes, widths=settings.widths)
     if settings.starter:
         start_from(load_starter(), untrained)
     device = context.device
@@ -92,14 +95,18 @@ def train_slice_network(
     average = copy.deepcopy(network).eval().requires_grad_(False)
     optimizer = adam_w([{"params": list(network.parameters())}], settings.learning_rate, settings.weight_decay)
 
+    pixels = least_pixels(slices.images)
+
     def draw(step: int) -> Batch:
-        return draw_batch(images, settings, flips, step >= _ALONE * steps, context.generator(step))
+        return draw_batch(slices, settings, flips, step >= _ALONE * steps, context.generator(step))
 
     def train_step(step: int, batch: Batch) -> dict[str, Tensor]:
         losses = {"labels": _supervised(network, batch, device)}
         if len(batch.others):
             ramp = min(1.0, (step / steps - _ALONE) / _RAMP)
-            losses["consistency"] = settings.consistency * ramp * _consistency(network, average, batch, device)
+            log_p, said = _of_others(network, average, batch, device)
+            losses["consistency"] = settings.consistency * ramp * _consistency(log_p, said)
+            losses["presence"] = settings.presence * absence(log_p, pixels)
         optimizer.zero_grad()
         torch.stack(list(losses.values())).sum().backward()
         nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
@@ -116,29 +123,29 @@ def train_slice_network(
             steps=steps,
             state=TrainingState({"network": network, "average": average}, optimizer),
             step_function=lambda step, _: train_step(step, ahead.take(step)),
-            settings={**settings.model_dump(mode="json"), "flips": list(flips), "images": images.digest()},
+            settings={**settings.model_dump(mode="json"), "flips": list(flips), "images": slices.digest()},
             learning_rate=lambda step: warmup_cosine(step, steps, settings.learning_rate, warmup=max(1, steps // 20)),
         )
     return average.eval()
 
 
 def draw_batch(
-    images: TrainingImages,
+    slices: AxisSlices,
     settings: SliceNetworkSettings,
     flips: tuple[bool, bool],
     with_others: bool,
     generator: torch.Generator,
 ) -> Batch:
-    """Random labelled and unlabelled slices, with replacement."""
+    """Random labelled slices, with replacement, and unlabelled ones spread over a volume."""
+    images = slices.images
     rows = torch.randint(len(images.labelled), (settings.batch_size,), generator=generator)
     grids = _poses(images, len(rows), settings, flips, generator)
     grey = images.grey[images.labelled[rows]].float() / 255
     known = images.weight[rows][:, None]
     moved = move(torch.cat([grey, images.target[rows] * known, known, torch.ones_like(grey)], dim=1), grids)
     beyond = 1 - moved[:, -1]
-    others = images.unlabelled
     count = settings.batch_size if with_others else 0
-    others = others[torch.randint(len(others), (count,), generator=generator)]
+    others = spread_slices(slices, count, generator)
     shown = images.grey[others].float() / 255
     other_grids = _poses(images, count, settings, flips, generator) if count else grids[:0]
     return Batch(
@@ -189,17 +196,21 @@ def _supervised(network: nn.Module, batch: Batch, device: torch.device) -> Tenso
     return entropy + _dice_loss(log_p.exp() * weight[:, None], target) / 2
 
 
-def _consistency(network: nn.Module, average: nn.Module, batch: Batch, device: torch.device) -> Tensor:
-    """Cross-entropy and Dice with what the average says of the slices as they are, sharpened."""
+def _of_others(network: nn.Module, average: nn.Module, batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Log-probabilities of the disturbed slices, and what the average says of them as they are, both (U, C, H, W)."""
     with torch.no_grad(), half_precision(device, on_cpu=True):
         said = average(batch.others.to(device)).float().softmax(dim=1)
     moved = move(said, batch.grids.to(device))
     moved[:, 0] += 1 - moved.sum(dim=1)  # beyond the slice is background
-    sharp = moved.square() / moved.square().sum(dim=1, keepdim=True).clamp_min(1e-6)
-    sure = (sharp.amax(dim=1, keepdim=True) > _SURE).float()
     with half_precision(device, on_cpu=True):
         logits = network(batch.disturbed.to(device))
-    log_p = logits.float().log_softmax(dim=1)
+    return logits.float().log_softmax(dim=1), moved
+
+
+def _consistency(log_p: Tensor, said: Tensor) -> Tensor:
+    """Cross-entropy and Dice with what the average says, sharpened."""
+    sharp = said.square() / said.square().sum(dim=1, keepdim=True).clamp_min(1e-6)
+    sure = (sharp.amax(dim=1, keepdim=True) > _SURE).float()
     entropy = -(sure * sharp * log_p).sum(dim=1).mean()
     return entropy + _dice_loss(log_p.exp(), sharp) / 2
 

@@ -106,6 +106,9 @@ class SliceNetworkSettings(Section):
     learning_rate: LearningRate = 3e-3
     weight_decay: WeightDecay = 1e-2
     consistency: float = Field(default=1.0, ge=0, le=100, description="weight of the loss on unlabelled slices")
+    presence: float = Field(
+        default=0.2, ge=0, le=100, description="weight of: every volume shows every organ; 0 where one may be absent"
+    )
     rotation_degrees: float = Field(default=20.0, ge=0, le=180, description="largest random rotation")
     scale: float = Field(default=0.2, ge=0, le=1, description="largest random magnification, log")
     stretch: float = Field(default=0.15, ge=0, le=1, description="largest random change of the aspect ratio, log")
@@ -121,11 +124,13 @@ class SliceNetworkSettings(Section):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_starter(self, dump: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
-        """JSON as it was before there were starter weights, if they are not used: earlier trainings continue."""
+    def _without_later_ones(self, dump: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        """JSON as it was before there were such settings, if they are not used: earlier trainings continue."""
         data: dict[str, Any] = dump(self)
         if info.mode == "json" and not self.starter:
             del data["starter"]
+        if info.mode == "json" and not self.presence:
+            del data["presence"]
         return data
 
 

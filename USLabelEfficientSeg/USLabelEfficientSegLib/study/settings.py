@@ -60,12 +60,12 @@ class Settings(Section):
     @model_validator(mode="before")
     @classmethod
     def _before_slice_networks(cls, data: Any) -> Any:
-        """A record without their settings is of a training without 2-D networks, or without starter weights."""
+        """A record without their settings is of a training without 2-D networks, or without what they got later."""
         if not (isinstance(data, dict) and isinstance(data.get("student"), dict)):
             return data
         networks = data.get("slice_network")
         if isinstance(networks, dict):
-            return {**data, "slice_network": {"starter": False, **networks}}
+            return {**data, "slice_network": {"starter": False, "presence": 0.0, **networks}}
         return {"slice_network": {"steps": 0}, **data}
 
     @model_serializer(mode="wrap")
