@@ -81,6 +81,7 @@ def test_an_organ_that_is_not_found_pulls_however_sure_the_network_is():
 
     absence(logits.log_softmax(dim=1), (4,)).backward()
 
+    assert logits.grad is not None
     assert float(-logits.grad[:, 1].sum()) == pytest.approx(1, abs=1e-2)
 
 

@@ -96,6 +96,8 @@ def train_slice_network(
     optimizer = adam_w([{"params": list(network.parameters())}], settings.learning_rate, settings.weight_decay)
 
     pixels = least_pixels(slices.images)
+    # Earlier networks asked for no presence, and knew no volumes: what they were made of is told as then.
+    made_of = slices.digest() if settings.presence else slices.images.digest()
 
     def draw(step: int) -> Batch:
         return draw_batch(slices, settings, flips, step >= _ALONE * steps, context.generator(step))
@@ -123,7 +125,7 @@ def train_slice_network(
             steps=steps,
             state=TrainingState({"network": network, "average": average}, optimizer),
             step_function=lambda step, _: train_step(step, ahead.take(step)),
-            settings={**settings.model_dump(mode="json"), "flips": list(flips), "images": slices.digest()},
+            settings={**settings.model_dump(mode="json"), "flips": list(flips), "images": made_of},
             learning_rate=lambda step: warmup_cosine(step, steps, settings.learning_rate, warmup=max(1, steps // 20)),
         )
     return average.eval()
