@@ -114,3 +114,15 @@ def test_that_every_volume_shows_every_organ_is_learnt_once_the_average_knows_so
 
     assert all(torch.equal(a, b) for a, b in zip(*early, strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(*late, strict=True))
+
+
+def test_networks_of_earlier_releases_are_told_from_others_as_then(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(training, "run_training", lambda *_, settings, **__: told.append(settings))
+
+    train(tmp_path, presence=0.0)
+    train(tmp_path, presence=0.2)
+
+    images = slices().images.digest()
+    assert "presence" not in told[0] and told[0]["images"] == images
+    assert told[1]["presence"] == 0.2 and told[1]["images"] != images
