@@ -44,7 +44,8 @@ errors: list[str] = []
 
 
 def start() -> None:
-    """Start the host, once a process: scene, application, views. Later calls do nothing."""
+    """Start the host, once a process: scene, application, views. Later calls only listen to exceptions again."""
+    sys.excepthook = _remember  # a command that ran in this process has put its own in place
     if hasattr(slicer, "app"):
         return
     from . import base_python, ui_files  # these need the module ctk
@@ -58,7 +59,6 @@ def start() -> None:
         base_python.install(sources)
     ui_files.install()
     sample_data.install()
-    sys.excepthook = _remember
 
 
 def load_module(path: Path | str) -> Any:

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import os
 import sys
 
 import pytest
@@ -72,6 +73,7 @@ def test_verbose_tells_where_the_log_is(call, logs, simulated, tmp_path):
 def test_completion_for_the_shell_is_shown():
     run = subprocess.run(
         [sys.executable, "-m", "USLabelEfficientSegLib.cli", "--show-completion", "bash"],
+        env={**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},  # whatever shell runs the tests
         capture_output=True,
         text=True,
         check=False,
