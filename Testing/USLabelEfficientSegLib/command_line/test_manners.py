@@ -1,9 +1,9 @@
 """What people expect of every command: how much it tells, its log, help, completion, and what comes next."""
 
+import os
 import re
 import shutil
 import subprocess
-import os
 import sys
 
 import pytest
