@@ -28,12 +28,21 @@ def host():
 
 
 @pytest.fixture
-def panel(host):
+def window_size():
+    """In which the panel is on the screen, (width, height); None: only in memory."""
+    return None
+
+
+@pytest.fixture
+def panel(host, window_size):
     """The module's panel without a study, as the user finds it who comes from another module."""
     import slicer
     from random_user import MODULE, NAME
 
     widget = host.load_module(MODULE)
+    if window_size is not None:
+        widget.parent.resize(*window_size)
+        widget.parent.show()
     slicer.util.selectModule("Data")
     slicer.util.selectModule(NAME)
     host.process_events(0.05)

@@ -5,25 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6 import QtCore, QtTest, QtWidgets
-from random_user import MODULE, NAME, make_study
+from random_user import NAME, make_study
 from slicer_host.hands import double_click_cell, press, type_text
 
 from USLabelEfficientSegLib.study.study import Study
 
 
 @pytest.fixture
-def panel(host):
-    """The panel without a study, on the screen."""
-    import slicer
-
-    widget = host.load_module(MODULE)
-    widget.parent.resize(480, 800)
-    widget.parent.show()
-    slicer.util.selectModule("Data")
-    slicer.util.selectModule(NAME)
-    host.process_events(0.05)
-    yield widget.panel
-    slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(NAME)
+def window_size():
+    return 480, 800
 
 
 def wait(panel, host):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from random_user import MODULE, NAME, make_study
+from random_user import make_study
 from slicer_host.hands import press, type_text
 
 from USLabelEfficientSegLib.errors import InputError
@@ -12,18 +12,8 @@ SHAPE = (20, 18, 16)
 
 
 @pytest.fixture
-def panel(host):
-    """The panel on the screen, in a user's main window."""
-    import slicer
-
-    widget = host.load_module(MODULE)
-    widget.parent.resize(480, 900)
-    widget.parent.show()
-    slicer.util.selectModule("Data")
-    slicer.util.selectModule(NAME)
-    host.process_events(0.05)
-    yield widget.panel
-    slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(NAME)
+def window_size():
+    return 480, 900
 
 
 @pytest.fixture

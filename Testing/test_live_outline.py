@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from random_user import MODULE, NAME, child_processes, make_study, make_study_of_images
+from random_user import child_processes, make_study, make_study_of_images
 from test_label_step import add_result, box, labelled, paint, painted, suggest
 
 from USLabelEfficientSegLib.annotation.sparse_labels import UNLABELLED
@@ -10,18 +10,8 @@ from USLabelEfficientSegLib.study.study import Study
 
 
 @pytest.fixture
-def panel(host):
-    """The panel on the screen, in a user's main window."""
-    import slicer
-
-    widget = host.load_module(MODULE)
-    widget.parent.resize(480, 900)
-    widget.parent.show()
-    slicer.util.selectModule("Data")
-    slicer.util.selectModule(NAME)
-    host.process_events(0.05)
-    yield widget.panel
-    slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(NAME)
+def window_size():
+    return 480, 900
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from test_label_step import SHAPE, add_result, box, painted
-from test_label_step import panel as panel
 from test_label_step import study as study
+from test_label_step import window_size as window_size
 
 
 @pytest.fixture

@@ -10,17 +10,15 @@ from ...errors import InputError
 from ..nodes import study_nodes
 from ..nodes.label_editor import LabelEditor
 from ..nodes.slice_views import labelling_view, show_labelling_view, shownSlice, showScan, showSlice, sliceName
-from ..processes import study_jobs
-from ..processes.dependencies import ensureDependencies
 from ..processes.job_bar import JobBar
-from ..processes.jobs import Job
 from ..section import Section, allow, fill_table, on_click, reported, set_headings, silent, tell
 from ..session.known_organs import Source, source_of
 from ..session.labels_overview import coverages, fraction_of, slice_rows, volume_rows
-from ..session.segmentations_as_labels import adopt_drawn, case_of_segmentation, take_segmentation
+from ..session.segmentations_as_labels import adopt_drawn
 from ..session.slice_suggestions import SuggestedSlice
 from ..session.study_session import StudySession
 from .live_outline import LiveOutline
+from .next_slice import NextSlice
 from .shortcuts import Shortcuts
 from .slice_buttons import SliceState, show_slice_buttons
 from .slice_work import Place, SliceWork
@@ -41,6 +39,7 @@ class LabelsSection(Section):
         self._case: str | None = None
         self._unsaved: set[str] = set()
         self._work = SliceWork()
+        self._next = NextSlice(panel, self._show_suggestion)
         self.outline = LiveOutline(panel, self._work, self._on_begun)
         set_headings(ui.labelTable, [_("Volume"), _("Labelled"), _("Share")])
         set_headings(ui.sliceTable, [_("Labelled slice"), _("Shows")])
@@ -63,13 +62,10 @@ class LabelsSection(Section):
             (ui.outlineSliceButton, self._begin),
             (ui.undoSliceButton, self._undo),
             (ui.removeSliceButton, self._remove),
-            (ui.takeSegmentationButton, self._take_segmentation),
         ):
             on_click(button, ui.labelsStatus, action)
         keys = {"N": ui.keepSliceButton, "O": ui.emptySliceButton, "M": ui.outlineSliceButton}
         self._shortcuts = Shortcuts({**keys, "Shift+N": ui.undoSliceButton})
-        ui.takeSlicesCombo.addItems([_("Slices with content"), _("All slices")])
-        ui.segmentationSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.panel.refresh_soon)
         ui.outlineCheckBox.connect("toggled(bool)", self._on_outline_wanted)
 
     # What is shown
@@ -110,22 +106,13 @@ class LabelsSection(Section):
         allow(
             self.ui.nextSliceButton,
             _("Show another slice that is worth labelling, and keep nothing of this one."),
-            no_study or self._why_no_suggestion(),
+            no_study or self._next.why_not(),
         )
         none_kept = None if self._work.undoable else _("No label was kept since the study was opened.")
         allow(self.ui.undoSliceButton, _("Take the label that was kept last back, and show its slice."), none_kept)
-        chosen = None if self.ui.segmentationSelector.currentNode() is not None else _("Choose a segmentation first.")
-        allow(
-            self.ui.takeSegmentationButton,
-            _("Make slices of this segmentation labels; it needs a segment for every organ, of the organ's name."),
-            no_study or self.panel.why_busy() or chosen,
-        )
         self._show_slice_buttons()
         self.bar.refresh()
         self.outline.refresh()
-
-    def _why_no_suggestion(self) -> str | None:
-        return _("A slice is being looked for.") if self.panel.logic.aside.busy else None
 
     def _show_labelled_slices(self) -> None:
         session, case = self.panel.session, self.case
@@ -140,7 +127,7 @@ class LabelsSection(Section):
         if reason is None and place is None:
             reason = _("The slice view shows no whole slice of this volume; press Next slice, or click a slice.")
         if session is None or reason is not None:
-            show_slice_buttons(self.ui, None, reason, no_study or self._why_no_suggestion())
+            show_slice_buttons(self.ui, None, reason, no_study or self._next.why_not())
             return
         assert place is not None
         labelled = session.isLabelled(place.case, place.axis, place.index)
@@ -284,32 +271,8 @@ class LabelsSection(Section):
             self.show_slice(case, labelled.axis, labelled.index)
 
     def _next_slice(self) -> None:
-        session = self.panel.session
-        assert session is not None
         self.save_now()
-        suggested = session.suggestions.next(self._is_labelled)
-        if suggested is not None:
-            self._show_suggestion(suggested)
-            return
-        ensureDependencies()
-        job = Job(_("Looking for the slice to label next"), lambda job: study_jobs.suggest(job, session), "suggest")
-
-        def done(job: Job) -> str:
-            if not self.panel.shown or self.panel.session is not session:
-                return _("Slices to label are found.")
-            suggested = session.suggestions.next(self._is_labelled)
-            if suggested is None:
-                return _("No slice is left to be labelled.")
-            self._show_suggestion(suggested)
-            return ""
-
-        self.panel.run(job, self.ui.labelsStatus, done, aside=True)
-
-    def _is_labelled(self, suggested: SuggestedSlice) -> bool:
-        session = self.panel.session
-        if session is None or not session.canShow(suggested.case):
-            return True
-        return session.isLabelled(suggested.case, suggested.axis, suggested.index)
+        self._next.show()
 
     def _show_suggestion(self, suggested: SuggestedSlice) -> None:
         session, place = self.panel.session, Place(suggested.case, suggested.axis, suggested.index)
@@ -371,7 +334,7 @@ class LabelsSection(Section):
 
     def _go_on(self) -> None:
         """Show the next slice, unless there is none to be had while something runs."""
-        if self._why_no_suggestion() is None:
+        if self._next.why_not() is None:
             self._next_slice()
 
     def _begin(self) -> None:
@@ -398,21 +361,6 @@ class LabelsSection(Section):
         session, place = self._here()
         session.labelling(place.case).remove(place.axis, place.index)
         self._save(place, _("Not labelled any more: {place}.").format(place=self._name(place)))
-
-    def _take_segmentation(self) -> None:
-        session, node = self.panel.session, self.ui.segmentationSelector.currentNode()
-        assert session is not None
-        case = case_of_segmentation(session, node, self.case)
-        all_slices = self.ui.takeSlicesCombo.currentIndex == 1
-        job = Job(_("Taking labels"), lambda job: take_segmentation(job, session, node, case, all_slices), "labels")
-
-        def done(job: Job) -> str:
-            session.saveLabels(case, self.panel.runner.busy)
-            if case == self.case:
-                self.outline.ask(case)
-            return _("{count} slices of {case} are labels now.").format(count=job.result, case=case)
-
-        self.panel.run(job, self.ui.labelsStatus, done)
 
     def _name(self, place: Place) -> str:
         session = self.panel.session

@@ -1,32 +1,25 @@
-"""Step 4, Results: organ volumes or areas as cards and table, where the model is least sure, CSV, report, DICOM."""
+"""Step 4, Results: organ volumes or areas as cards and table, and where the model is least sure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
-from ...disk.study_layout import REPORT_NAME
-from ...errors import InputError
 from ...text.numbers import MILLILITRE, VolumeUnit
 from ..nodes import study_nodes
 from ..nodes.ellipse_markups import showEllipses
 from ..nodes.slice_views import labelling_view, showScan
 from ..nodes.study_nodes import inScene
 from ..nodes.uncertainty_view import UncertaintyView
-from ..processes import study_jobs
-from ..processes.dependencies import ensureDependencies
 from ..processes.job_bar import JobBar
 from ..processes.jobs import Job, Steps
-from ..results.dicom_results import cameAsDicom, exportDicom
 from ..results.image_measurements import imageMeasurements
 from ..results.image_table import imagesTableNode
 from ..results.organ_cards import OrganCards
-from ..results.result_reports import writeReport
 from ..results.results import measuring, ofImage
 from ..results.results_table import AnyRow, headings, rows_of, unit_of
 from ..results.unsure_slices import is_known, least_sure_place, show_least_sure
@@ -42,7 +35,7 @@ _WIDEST_CAUTION = "components"  # the longest word of any; between words they ar
 
 
 class MeasureSection(Section):
-    """Shows what this module has found, and gives it away."""
+    """Shows what this module has found; `export_section` gives it away."""
 
     def __init__(self, panel: Panel) -> None:
         super().__init__(panel)
@@ -64,9 +57,6 @@ class MeasureSection(Section):
         for button, action in (
             (ui.correctButton, self._correct),
             (ui.measureButton, self._measure),
-            (ui.saveCsvButton, self._save),
-            (ui.reportButton, self._report),
-            (ui.dicomButton, self._export_dicom),
         ):
             on_click(button, ui.resultsStatus, action)
 
@@ -88,24 +78,16 @@ class MeasureSection(Section):
             self._fit_table()
         results = self.panel.scene.results
         self._show_cards(results)
-        nothing = None if results or self._image_results() else _("There is no segmentation yet.")
-        busy = self.panel.why_busy()
-        allow(ui.measureButton, _("Measure all segmentations that this module has made."), nothing or busy)
-        no_rows = None if rows else _("There is no result yet.")
-        allow(ui.saveCsvButton, _("Save the table for a spreadsheet."), no_rows or busy)
-        allow(
-            ui.reportButton,
-            _(
-                "Write what the table shows, with pictures, intervals and all settings, to one file. Organs that you "
-                "have corrected say so, and have no interval."
-            ),
-            nothing or self.panel.why_busy(),
-        )
+        tip = _("Measure all segmentations that this module has made.")
+        allow(ui.measureButton, tip, self.why_nothing() or self.panel.why_busy())
         tip = _("Correct the slice where the model is least sure of the chosen organ, in step 2 (double-click, Enter).")
         allow(ui.correctButton, tip, self._why_no_correction(results))
-        self._refresh_dicom(nothing, results)
         ui.uncertaintyLegend.visible = self._uncertainty.update(self.panel.parameters.uncertainty)
         self.bar.refresh()
+
+    def why_nothing(self) -> str | None:
+        """Why there is nothing to measure, None when there is something."""
+        return None if self.panel.scene.results or self.image_results() else _("There is no segmentation yet.")
 
     def show_progress(self) -> None:
         """How far the running work is; called many times a second."""
@@ -202,7 +184,7 @@ class MeasureSection(Section):
             self._look_at(row)
         self.panel.refresh()
 
-    def _image_results(self) -> ImageResults | None:
+    def image_results(self) -> ImageResults | None:
         """The results of the study's images, None if there are none."""
         session = self.panel.session
         return session.imageResults if session is not None and session.imageResults.any else None
@@ -214,7 +196,7 @@ class MeasureSection(Section):
         tell(self.ui.resultsStatus, _("The thin curve is the fitted ellipse."))
 
     def _look_at(self, row: AnyRow) -> None:
-        node, images = self._result(row.case, study_nodes.results()), self._image_results()
+        node, images = self._result(row.case, study_nodes.results()), self.image_results()
         if node is None and images is not None and (case := images.caseOf(row.case)) is not None:
             node = images.show(case)
         if node is not None and ofImage(node):
@@ -244,7 +226,7 @@ class MeasureSection(Section):
         row = self._chosen_row()
         if row is None:
             return _("Choose a row of the table first.")
-        node, images, session = self._result(row.case, results), self._image_results(), self.panel.session
+        node, images, session = self._result(row.case, results), self.image_results(), self.panel.session
         if node is None and (images is None or images.caseOf(row.case) is None):
             return _("This segmentation is no longer in the scene; measure again.")
         if session is None or (node is not None and session.caseOf(study_nodes.volumeOf(node)) is None):
@@ -267,7 +249,7 @@ class MeasureSection(Section):
         if row is None or reason is not None:
             tell(self.ui.resultsStatus, reason or "", bad=True)
             return
-        node, images = self._result(row.case, study_nodes.results()), self._image_results()
+        node, images = self._result(row.case, study_nodes.results()), self.image_results()
         if node is None and images is not None and (case := images.caseOf(row.case)) is not None:
             node = images.show(case)
         if ofImage(node):
@@ -279,16 +261,16 @@ class MeasureSection(Section):
 
     # What the user does
 
-    def _measuring(self, job: Job) -> Steps:
+    def measuring(self, job: Job) -> Steps:
         """Steps that bring the table up to date with the segments as they are now; they return how many there are."""
-        parameters, images = self.panel.parameters, self._image_results()
+        parameters, images = self.panel.parameters, self.image_results()
         if parameters is None:  # the scene is being closed
             return 0
         if images is not None:
             rows = images.rows()
             parameters.volumesTable = imagesTableNode(rows, parameters.volumesTable)
             return len(rows)
-        nodes = self._measurable()
+        nodes = self.measurable()
         table = yield from measuring(nodes, parameters.volumesTable, job)
         if self.panel.parameters is None or not inScene(table):  # the scene was closed meanwhile
             return 0
@@ -302,105 +284,15 @@ class MeasureSection(Section):
             told: str = self.ui.resultsStatus.text
             return told if silently else _("Measured {count} segmentations.").format(count=job.result)
 
-        self.panel.run(Job(_("Measuring"), self._measuring, "measure"), self.ui.resultsStatus, done)
+        self.panel.run(Job(_("Measuring"), self.measuring, "measure"), self.ui.resultsStatus, done)
 
     def _on_segmented(self, _nodes: Sequence[Any]) -> None:
         if self.panel.parameters is not None and not self.panel.runner.busy:
             self._measure(silently=True)
 
-    def _measurable(self) -> list[Any]:
+    def measurable(self) -> list[Any]:
         """The results of volumes or, where there are no others or the study is of images, those of images."""
         nodes, session = study_nodes.results(), self.panel.session
         images = [node for node in nodes if ofImage(node)]
         planar = session.isPlanar if session is not None else len(images) == len(nodes)
         return images if planar else [node for node in nodes if node not in images]
-
-    def _save(self) -> None:
-        path = qt.QFileDialog.getSaveFileName(
-            slicer.util.mainWindow(), _("Save organ volumes"), "volumes.csv", _("Tables (*.csv)")
-        )
-        if path:
-            self.save(Path(path))
-
-    def save(self, path: Path) -> None:
-        """Measure, and save the table as CSV."""
-
-        def steps(job: Job) -> Steps:
-            if not (yield from self._measuring(job)):  # the scene was closed meanwhile
-                raise InputError(_("The table"), "has no results any more", "segment and measure again")
-            slicer.util.saveNode(self.panel.parameters.volumesTable, str(path))
-
-        def done(job: Job) -> str:
-            return _("Saved {path}.").format(path=path)
-
-        self.panel.run(Job(_("Saving the table"), steps, "measure"), self.ui.resultsStatus, done)
-
-    def _report(self) -> None:
-        session, pdf = self.panel.session, self.ui.pdfCheckBox.checked
-        output = self._report_place()
-        if output is None:
-            return
-        ensureDependencies()
-        nodes = self._measurable()
-        own = session is not None and any(
-            node.GetAttribute(study_nodes.STUDY) == session.study.created for node in nodes
-        )
-        study = session.folder if session is not None and own and session.model is not None else None
-        logs = self._logs()
-        images = self._image_results()
-        write = writeReport if images is None else images.report
-        given = (output, pdf) if images is not None else (nodes, output, logs, study, pdf)
-
-        def steps(job: Job) -> Steps:
-            yield from self._measuring(job)  # the report is of the segments as they are now, and so must the table be
-            return (yield from write(job, *given))
-
-        job = Job(_("Writing the report"), steps, "report")
-
-        def done(job: Job) -> str:
-            qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(job.result)))
-            return _("Report: {path}").format(path=job.result)
-
-        self.panel.run(job, self.ui.resultsStatus, done)
-
-    def _report_place(self) -> Path | None:
-        """Beside the study, or where the user wants it if no study is open."""
-        if self.panel.session is not None:
-            return self.panel.session.folder / REPORT_NAME
-        path = qt.QFileDialog.getSaveFileName(
-            slicer.util.mainWindow(), _("Write report"), REPORT_NAME, _("Reports (*.html)")
-        )
-        return Path(path) if path else None
-
-    def _logs(self) -> Path:
-        session = self.panel.session
-        return session.logs if session is not None else study_jobs.logsOfNoStudy()
-
-    def _refresh_dicom(self, nothing: str | None, results: Sequence[Any]) -> None:
-        none_came = None
-        if not any(cameAsDicom(study_nodes.volumeOf(node)) for node in results):
-            none_came = _("No segmented volume was loaded from DICOM.")
-        allow(
-            self.ui.dicomButton,
-            _("Write segmentations (SEG) and measurements (SR) that belong to the DICOM images."),
-            nothing or none_came or self.panel.why_busy(),
-        )
-
-    def _export_dicom(self) -> None:
-        path = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Folder for the DICOM files"))
-        if not path:
-            return
-        ensureDependencies()
-        nodes = [node for node in study_nodes.results() if cameAsDicom(study_nodes.volumeOf(node))]
-        logs = self._logs()
-
-        def steps(job: Job) -> Steps:
-            yield from self._measuring(job)
-            return (yield from exportDicom(job, nodes, Path(path), logs))
-
-        job = Job(_("Exporting DICOM"), steps, "export-dicom")
-
-        def done(job: Job) -> str:
-            return _("{count} DICOM files in {path}.").format(count=len(job.result), path=path)
-
-        self.panel.run(job, self.ui.resultsStatus, done)
