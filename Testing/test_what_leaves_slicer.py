@@ -15,7 +15,7 @@ def test_dicom_is_exported_for_volumes_that_came_as_dicom(panel, host, tmp_path,
     import slicer
 
     from USLabelEfficientSegLib.slicer_side.processes.jobs import Job
-    from USLabelEfficientSegLib.slicer_side.steps import export_section
+    from USLabelEfficientSegLib.slicer_side.steps import exports
 
     assert not panel.ui.dicomButton.enabled and "DICOM" in panel.ui.dicomButton.toolTip
     slicer.util.getNode("scan 1").SetAttribute("DICOM.instanceUIDs", "1.2.1 1.2.2")
@@ -24,7 +24,7 @@ def test_dicom_is_exported_for_volumes_that_came_as_dicom(panel, host, tmp_path,
     monkeypatch.setattr(
         slicer, "dicomDatabase", SimpleNamespace(fileForInstance=lambda uid: str(tmp_path / uid)), raising=False
     )
-    monkeypatch.setattr(export_section, "ensureDependencies", lambda: None)
+    monkeypatch.setattr(exports, "ensureDependencies", lambda: None)
     monkeypatch.setattr(qt.QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "dicom"))
     seen: dict[str, Any] = {}
 
@@ -80,11 +80,11 @@ def test_images_that_left_the_dicom_database_are_told(panel, host, monkeypatch, 
     import qt
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.steps import export_section
+    from USLabelEfficientSegLib.slicer_side.steps import exports
 
     slicer.util.getNode("scan 1").SetAttribute("DICOM.instanceUIDs", "1.2.1")
     monkeypatch.setattr(slicer, "dicomDatabase", SimpleNamespace(fileForInstance=lambda uid: ""), raising=False)
-    monkeypatch.setattr(export_section, "ensureDependencies", lambda: None)
+    monkeypatch.setattr(exports, "ensureDependencies", lambda: None)
     monkeypatch.setattr(qt.QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "dicom"))
     panel.refresh()
     panel.ui.dicomButton.click()
@@ -100,10 +100,10 @@ def test_the_report_is_of_the_segments_as_they_are_now(measured_panel, host, mon
     import qt
     import slicer
 
-    from USLabelEfficientSegLib.slicer_side.steps import export_section
+    from USLabelEfficientSegLib.slicer_side.steps import exports
 
     panel, opened = measured_panel, []
-    monkeypatch.setattr(export_section, "ensureDependencies", lambda: None)
+    monkeypatch.setattr(exports, "ensureDependencies", lambda: None)
     monkeypatch.setattr(qt.QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
     monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", lambda *_: str(tmp_path / "report.html"))
     erase_a_slice(slicer.util.getNode("scan 2 segmentation"))  # after the table was filled

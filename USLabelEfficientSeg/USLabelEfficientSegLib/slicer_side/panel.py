@@ -23,11 +23,9 @@ from .signals import PanelSignals
 from .steps.agreement_section import AgreementSection
 from .steps.data_section import DataSection
 from .steps.environment_section import EnvironmentSection
-from .steps.export_section import ExportSection
 from .steps.labels_section import LabelsSection
 from .steps.measure_section import MeasureSection
 from .steps.segment_section import SegmentSection
-from .steps.segmentations_section import SegmentationsSection
 from .steps.steps import Step, StepByStep
 from .steps.train_section import TrainSection
 
@@ -61,16 +59,14 @@ class Panel:
         self._soon.connect("timeout()", self.refresh)
         self.data = DataSection(self)
         self.labels = LabelsSection(self)
-        self.segmentations = SegmentationsSection(self)
         self.train = TrainSection(self)
         self.segment = SegmentSection(self)
         self.measure = MeasureSection(self)
-        self.export = ExportSection(self)
         self.agreement = AgreementSection(self)
         self.environment = EnvironmentSection(self, environment)
         self.sections: list[Section] = [
-            self.data, self.labels, self.segmentations, self.train, self.segment, self.measure, self.export,
-            self.agreement, self.environment,
+            self.data, self.labels, self.train, self.segment, self.measure, self.agreement,
+            self.environment,
         ]  # fmt: skip
         self.steps = StepByStep(
             [

@@ -22,6 +22,7 @@ from .next_slice import NextSlice
 from .shortcuts import Shortcuts
 from .slice_buttons import SliceState, show_slice_buttons
 from .slice_work import Place, SliceWork
+from .taking_segmentations import TakingSegmentations
 from .timers import single_shot
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class LabelsSection(Section):
         self._case: str | None = None
         self._unsaved: set[str] = set()
         self._work = SliceWork()
+        self._taking = TakingSegmentations(panel, lambda: self.case, self._on_taken)
         self._next = NextSlice(panel, self._show_suggestion)
         self.outline = LiveOutline(panel, self._work, self._on_begun)
         set_headings(ui.labelTable, [_("Volume"), _("Labelled"), _("Share")])
@@ -110,6 +112,7 @@ class LabelsSection(Section):
         )
         none_kept = None if self._work.undoable else _("No label was kept since the study was opened.")
         allow(self.ui.undoSliceButton, _("Take the label that was kept last back, and show its slice."), none_kept)
+        self._taking.refresh()
         self._show_slice_buttons()
         self.bar.refresh()
         self.outline.refresh()
@@ -361,6 +364,10 @@ class LabelsSection(Section):
         session, place = self._here()
         session.labelling(place.case).remove(place.axis, place.index)
         self._save(place, _("Not labelled any more: {place}.").format(place=self._name(place)))
+
+    def _on_taken(self, case: str) -> None:
+        if case == self.case:
+            self.outline.ask(case)
 
     def _name(self, place: Place) -> str:
         session = self.panel.session

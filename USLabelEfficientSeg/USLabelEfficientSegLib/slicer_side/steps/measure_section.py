@@ -13,21 +13,20 @@ from ...text.numbers import MILLILITRE, VolumeUnit
 from ..nodes import study_nodes
 from ..nodes.ellipse_markups import showEllipses
 from ..nodes.slice_views import labelling_view, showScan
-from ..nodes.study_nodes import inScene
 from ..nodes.uncertainty_view import UncertaintyView
 from ..processes.job_bar import JobBar
-from ..processes.jobs import Job, Steps
+from ..processes.jobs import Job
 from ..results.image_measurements import imageMeasurements
-from ..results.image_table import imagesTableNode
 from ..results.organ_cards import OrganCards
-from ..results.results import measuring, ofImage
+from ..results.results import ofImage
 from ..results.results_table import AnyRow, headings, rows_of, unit_of
 from ..results.unsure_slices import is_known, least_sure_place, show_least_sure
 from ..section import Section, allow, fill_table, on_click, reported, set_headings, tell
+from .exports import Exports
+from .measured import Measured
 
 if TYPE_CHECKING:
     from ..panel import Panel
-    from ..results.image_results import ImageResults
 
 JOBS = ("segment", "measure", "report", "export-dicom", "compare", "calibrate")
 _MOST_ROWS = 20  # that are shown without scrolling
@@ -35,12 +34,14 @@ _WIDEST_CAUTION = "components"  # the longest word of any; between words they ar
 
 
 class MeasureSection(Section):
-    """Shows what this module has found; `export_section` gives it away."""
+    """Shows what this module has found; `exports` gives it away."""
 
     def __init__(self, panel: Panel) -> None:
         super().__init__(panel)
         ui = self.ui
         self.bar = JobBar(panel, ui.resultsJobRow, ui.resultsProgress, ui.cancelResultsButton, ui.resultsStatus, JOBS)
+        self._measured = Measured(panel)
+        self._exports = Exports(panel, self._measured)
         self._cards = OrganCards(ui.cardsContainer)
         self._uncertainty = UncertaintyView()
         self._rows: list[AnyRow] = []
@@ -79,15 +80,12 @@ class MeasureSection(Section):
         results = self.panel.scene.results
         self._show_cards(results)
         tip = _("Measure all segmentations that this module has made.")
-        allow(ui.measureButton, tip, self.why_nothing() or self.panel.why_busy())
+        allow(ui.measureButton, tip, self._measured.why_nothing() or self.panel.why_busy())
         tip = _("Correct the slice where the model is least sure of the chosen organ, in step 2 (double-click, Enter).")
         allow(ui.correctButton, tip, self._why_no_correction(results))
+        self._exports.refresh(self.done())
         ui.uncertaintyLegend.visible = self._uncertainty.update(self.panel.parameters.uncertainty)
         self.bar.refresh()
-
-    def why_nothing(self) -> str | None:
-        """Why there is nothing to measure, None when there is something."""
-        return None if self.panel.scene.results or self.image_results() else _("There is no segmentation yet.")
 
     def show_progress(self) -> None:
         """How far the running work is; called many times a second."""
@@ -184,11 +182,6 @@ class MeasureSection(Section):
             self._look_at(row)
         self.panel.refresh()
 
-    def image_results(self) -> ImageResults | None:
-        """The results of the study's images, None if there are none."""
-        session = self.panel.session
-        return session.imageResults if session is not None and session.imageResults.any else None
-
     def _look_at_image(self, node: Any) -> None:
         showEllipses(node, imageMeasurements(node))
         showScan(study_nodes.volumeOf(node))
@@ -196,7 +189,7 @@ class MeasureSection(Section):
         tell(self.ui.resultsStatus, _("The thin curve is the fitted ellipse."))
 
     def _look_at(self, row: AnyRow) -> None:
-        node, images = self._result(row.case, study_nodes.results()), self.image_results()
+        node, images = self._result(row.case, study_nodes.results()), self._measured.images()
         if node is None and images is not None and (case := images.caseOf(row.case)) is not None:
             node = images.show(case)
         if node is not None and ofImage(node):
@@ -226,7 +219,7 @@ class MeasureSection(Section):
         row = self._chosen_row()
         if row is None:
             return _("Choose a row of the table first.")
-        node, images, session = self._result(row.case, results), self.image_results(), self.panel.session
+        node, images, session = self._result(row.case, results), self._measured.images(), self.panel.session
         if node is None and (images is None or images.caseOf(row.case) is None):
             return _("This segmentation is no longer in the scene; measure again.")
         if session is None or (node is not None and session.caseOf(study_nodes.volumeOf(node)) is None):
@@ -249,7 +242,7 @@ class MeasureSection(Section):
         if row is None or reason is not None:
             tell(self.ui.resultsStatus, reason or "", bad=True)
             return
-        node, images = self._result(row.case, study_nodes.results()), self.image_results()
+        node, images = self._result(row.case, study_nodes.results()), self._measured.images()
         if node is None and images is not None and (case := images.caseOf(row.case)) is not None:
             node = images.show(case)
         if ofImage(node):
@@ -261,22 +254,6 @@ class MeasureSection(Section):
 
     # What the user does
 
-    def measuring(self, job: Job) -> Steps:
-        """Steps that bring the table up to date with the segments as they are now; they return how many there are."""
-        parameters, images = self.panel.parameters, self.image_results()
-        if parameters is None:  # the scene is being closed
-            return 0
-        if images is not None:
-            rows = images.rows()
-            parameters.volumesTable = imagesTableNode(rows, parameters.volumesTable)
-            return len(rows)
-        nodes = self.measurable()
-        table = yield from measuring(nodes, parameters.volumesTable, job)
-        if self.panel.parameters is None or not inScene(table):  # the scene was closed meanwhile
-            return 0
-        self.panel.parameters.volumesTable = table
-        return len(nodes)
-
     def _measure(self, silently: bool = False) -> None:
         """Bring the table up to date; silently: what is told already stays."""
 
@@ -284,15 +261,8 @@ class MeasureSection(Section):
             told: str = self.ui.resultsStatus.text
             return told if silently else _("Measured {count} segmentations.").format(count=job.result)
 
-        self.panel.run(Job(_("Measuring"), self.measuring, "measure"), self.ui.resultsStatus, done)
+        self.panel.run(Job(_("Measuring"), self._measured.measuring, "measure"), self.ui.resultsStatus, done)
 
     def _on_segmented(self, _nodes: Sequence[Any]) -> None:
         if self.panel.parameters is not None and not self.panel.runner.busy:
             self._measure(silently=True)
-
-    def measurable(self) -> list[Any]:
-        """The results of volumes or, where there are no others or the study is of images, those of images."""
-        nodes, session = study_nodes.results(), self.panel.session
-        images = [node for node in nodes if ofImage(node)]
-        planar = session.isPlanar if session is not None else len(images) == len(nodes)
-        return images if planar else [node for node in nodes if node not in images]

@@ -17,18 +17,24 @@ from ..processes.dependencies import ensureDependencies
 from ..processes.jobs import Job, Steps
 from ..results.dicom_results import cameAsDicom, exportDicom
 from ..results.result_reports import writeReport
-from ..section import Section, allow, on_click
+from ..section import allow, on_click
+from .measured import Measured
 
 if TYPE_CHECKING:
     from ..panel import Panel
 
 
-class ExportSection(Section):
-    """Files of the results. Each is of the segments as they are now: they are measured first."""
+class Exports:
+    """Files of the results. Each is of the segments as they are now: they are measured first.
 
-    def __init__(self, panel: Panel) -> None:
-        super().__init__(panel)
-        ui = self.ui
+    Args:
+        panel: of the section.
+        measured: the results.
+    """
+
+    def __init__(self, panel: Panel, measured: Measured) -> None:
+        self._panel, self._ui, self._measured = panel, panel.ui, measured
+        ui = self._ui
         for button, action in (
             (ui.saveCsvButton, self._save),
             (ui.reportButton, self._report),
@@ -36,12 +42,12 @@ class ExportSection(Section):
         ):
             on_click(button, ui.resultsStatus, action)
 
-    def refresh(self) -> None:
-        """What can be given away, and why not."""
-        ui, measure, busy = self.ui, self.panel.measure, self.panel.why_busy()
-        no_rows = None if measure.done() else _("There is no result yet.")
+    def refresh(self, any_rows: bool) -> None:
+        """What can be given away, and why not; `any_rows`: whether the table shows something."""
+        ui, busy = self._ui, self._panel.why_busy()
+        no_rows = None if any_rows else _("There is no result yet.")
         allow(ui.saveCsvButton, _("Save the table for a spreadsheet."), no_rows or busy)
-        nothing = measure.why_nothing()
+        nothing = self._measured.why_nothing()
         allow(
             ui.reportButton,
             _(
@@ -51,7 +57,7 @@ class ExportSection(Section):
             nothing or busy,
         )
         none_came = None
-        if not any(cameAsDicom(study_nodes.volumeOf(node)) for node in self.panel.scene.results):
+        if not any(cameAsDicom(study_nodes.volumeOf(node)) for node in self._panel.scene.results):
             none_came = _("No segmented volume was loaded from DICOM.")
         allow(
             ui.dicomButton,
@@ -70,35 +76,33 @@ class ExportSection(Section):
         """Measure, and save the table as CSV."""
 
         def steps(job: Job) -> Steps:
-            if not (yield from self.panel.measure.measuring(job)):  # the scene was closed meanwhile
+            if not (yield from self._measured.measuring(job)):  # the scene was closed meanwhile
                 raise InputError(_("The table"), "has no results any more", "segment and measure again")
-            slicer.util.saveNode(self.panel.parameters.volumesTable, str(path))
+            slicer.util.saveNode(self._panel.parameters.volumesTable, str(path))
 
         def done(job: Job) -> str:
             return _("Saved {path}.").format(path=path)
 
-        self.panel.run(Job(_("Saving the table"), steps, "measure"), self.ui.resultsStatus, done)
+        self._panel.run(Job(_("Saving the table"), steps, "measure"), self._ui.resultsStatus, done)
 
     def _report(self) -> None:
-        session, pdf = self.panel.session, self.ui.pdfCheckBox.checked
+        session, pdf = self._panel.session, self._ui.pdfCheckBox.checked
         output = self._report_place()
         if output is None:
             return
         ensureDependencies()
-        nodes = self.panel.measure.measurable()
+        nodes = self._measured.nodes()
         own = session is not None and any(
             node.GetAttribute(study_nodes.STUDY) == session.study.created for node in nodes
         )
         study = session.folder if session is not None and own and session.model is not None else None
         logs = self._logs()
-        images = self.panel.measure.image_results()
+        images = self._measured.images()
         write = writeReport if images is None else images.report
         given = (output, pdf) if images is not None else (nodes, output, logs, study, pdf)
 
         def steps(job: Job) -> Steps:
-            yield from self.panel.measure.measuring(
-                job
-            )  # the report is of the segments as they are now: so is the table
+            yield from self._measured.measuring(job)  # the report is of the segments as they are now: so is the table
             return (yield from write(job, *given))
 
         job = Job(_("Writing the report"), steps, "report")
@@ -107,19 +111,19 @@ class ExportSection(Section):
             qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(job.result)))
             return _("Report: {path}").format(path=job.result)
 
-        self.panel.run(job, self.ui.resultsStatus, done)
+        self._panel.run(job, self._ui.resultsStatus, done)
 
     def _report_place(self) -> Path | None:
         """Beside the study, or where the user wants it if no study is open."""
-        if self.panel.session is not None:
-            return self.panel.session.folder / REPORT_NAME
+        if self._panel.session is not None:
+            return self._panel.session.folder / REPORT_NAME
         path = qt.QFileDialog.getSaveFileName(
             slicer.util.mainWindow(), _("Write report"), REPORT_NAME, _("Reports (*.html)")
         )
         return Path(path) if path else None
 
     def _logs(self) -> Path:
-        session = self.panel.session
+        session = self._panel.session
         return session.logs if session is not None else study_jobs.logsOfNoStudy()
 
     def _export_dicom(self) -> None:
@@ -131,7 +135,7 @@ class ExportSection(Section):
         logs = self._logs()
 
         def steps(job: Job) -> Steps:
-            yield from self.panel.measure.measuring(job)
+            yield from self._measured.measuring(job)
             return (yield from exportDicom(job, nodes, Path(path), logs))
 
         job = Job(_("Exporting DICOM"), steps, "export-dicom")
@@ -139,4 +143,4 @@ class ExportSection(Section):
         def done(job: Job) -> str:
             return _("{count} DICOM files in {path}.").format(count=len(job.result), path=path)
 
-        self.panel.run(job, self.ui.resultsStatus, done)
+        self._panel.run(job, self._ui.resultsStatus, done)
