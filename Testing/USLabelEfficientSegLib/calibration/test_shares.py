@@ -53,6 +53,6 @@ def test_the_provenance_names_each_number():
     assert MEASURED.record() == {
         "slice_networks": 0.6,
         "held_out_slices": 12,
-        "log_losses": {"slice_networks": 0.1, "location_prior": 0.5},
+        "held_out_dice": {"slice_networks": 0.1, "location_prior": 0.5},
         "by_settings": False,
     }

@@ -1,84 +1,84 @@
-import math
-
-import numpy as np
 import pytest
 import torch
 
-from USLabelEfficientSegLib.calibration.stacking import (
-    HeldOutSlice,
-    chance_to_be_better,
-    log_losses,
-    stacked_weights,
-)
+from USLabelEfficientSegLib.calibration.stacking import HeldOutSlice, share_of_networks
+
+PIXELS = 400
+ORGAN = slice(100, 150)
 
 
-def held_out(*probabilities, pixels=400, seed=0):
-    """A slice of an organ and background; each candidate gives the true class such a probability."""
-    draws = torch.Generator().manual_seed(seed)
-    organ = (torch.rand(pixels, generator=draws) < 0.3).float()
-    target = torch.stack([1 - organ, organ])
-    votes = [target * p + (1 - target) * (1 - p) for p in probabilities]
-    return HeldOutSlice(torch.stack(votes), target)
+def says(where=ORGAN, sure=0.9):
+    """Probabilities (2, n) of background and of an organ in some pixels."""
+    organ = torch.full((PIXELS,), 1 - sure)
+    organ[where] = sure
+    return torch.stack([1 - organ, organ])
 
 
-def test_without_a_slice_all_candidates_weigh_alike():
-    assert stacked_weights([], 4) == (0.25,) * 4
+def held_out(networks, place, organ=ORGAN):
+    return HeldOutSlice(torch.stack([networks, place]), says(organ, sure=1.0))
 
 
-def test_a_candidate_that_finds_the_organ_has_nearly_all_votes_beside_one_that_is_wrong():
-    weights = stacked_weights([held_out(0.95, 0.2, seed=seed) for seed in range(4)], 2)
+NOTHING = says(slice(0), sure=0.99)
 
-    assert weights[0] > 0.95
-    assert sum(weights) == pytest.approx(1)
+
+def test_networks_that_find_the_organ_have_nearly_all_votes_beside_a_place_that_does_not():
+    share, dice = share_of_networks([held_out(says(), NOTHING)] * 8)
+
+    assert share > 0.75
+    assert dice == pytest.approx((1, 0))
+
+
+def test_a_place_that_finds_it_has_nearly_all_beside_networks_that_do_not():
+    share, dice = share_of_networks([held_out(NOTHING, says())] * 8)
+
+    assert share < 0.25
+    assert dice == pytest.approx((0, 1))
+
+
+def test_networks_that_are_too_sure_where_they_err_still_win_by_what_they_find():
+    """Their log-loss is the worse one: most pixels are background, of which the place is right."""
+    networks = says(slice(100, 180), sure=0.9999)
+    share, dice = share_of_networks([held_out(networks, says(slice(0), sure=0.95))] * 8)
+
+    assert share > 0.75
+    assert dice == pytest.approx((2 * 50 / 130, 0))
 
 
 def test_candidates_that_say_the_same_weigh_alike():
-    assert stacked_weights([held_out(0.8, 0.8)], 2) == pytest.approx((0.5, 0.5), abs=1e-3)
+    assert share_of_networks([held_out(says(), says())] * 5)[0] == pytest.approx(0.5)
 
 
-def test_few_slices_leave_the_weights_nearer_to_equal_ones():
-    one, many = (stacked_weights([held_out(0.8, 0.6, seed=n) for n in range(count)], 2) for count in (1, 12))
+def test_candidates_that_complete_each_other_are_both_heard():
+    """Each finds the organ, and is a little wrong in another place."""
+    networks, place = says(), says()
+    networks[:, 0:40] = torch.tensor([0.4, 0.6])[:, None]
+    place[:, 300:340] = torch.tensor([0.4, 0.6])[:, None]
+    share, dice = share_of_networks([held_out(networks, place)] * 6)
 
-    assert 0.5 < one[0] < many[0]
-
-
-def test_a_slice_counts_alike_however_many_pixels_it_has():
-    small, large = (
-        stacked_weights([held_out(0.9, 0.3, pixels=100), held_out(0.3, 0.9, pixels=pixels)], 2)
-        for pixels in (100, 10_000)
-    )
-
-    assert small == pytest.approx(large, abs=0.05)
+    assert 0.3 < share < 0.7
+    assert dice[0] == pytest.approx(dice[1]) and dice[0] < 0.8
 
 
-def test_the_log_loss_is_that_of_the_true_classes():
-    slices = [held_out(0.5, 0.8), held_out(0.5, 0.8, pixels=7)]
+def test_one_slice_says_less_than_many_of_the_same():
+    one, many = (share_of_networks([held_out(says(), NOTHING)] * count)[0] for count in (1, 12))
 
-    assert log_losses(slices, 0) == pytest.approx([math.log(2)] * 2)
-    assert log_losses(slices, 1) == pytest.approx([-math.log(0.8)] * 2)
-
-
-def test_a_certain_and_wrong_candidate_has_a_finite_loss():
-    assert log_losses([held_out(0.0)], 0) == pytest.approx([-math.log(1e-4)], rel=1e-3)
+    assert 0.5 < one < many
 
 
-@pytest.mark.parametrize(
-    ("losses", "of_other", "low", "high"),
-    [
-        ([0.1, 0.1, 0.12], [0.5, 0.6, 0.55], 0.99, 1),  # better on every slice
-        ([0.5, 0.6, 0.55], [0.1, 0.1, 0.12], 0, 0.01),
-        ([0.1, 0.5, 0.3, 0.2], [0.5, 0.1, 0.2, 0.3], 0.4, 0.6),  # as often as not
-        ([0.1, 0.1], [0.2, 0.2], 1, 1),  # always by the same
-        ([0.1], [0.2], 1, 1),
-        ([0.2], [0.2], 0.5, 0.5),
-    ],
-)
-def test_how_likely_a_candidate_is_better_follows_from_paired_losses(losses, of_other, low, high):
-    assert low <= chance_to_be_better(np.array(losses), np.array(of_other)) <= high
+def test_slices_that_disagree_leave_both_a_part():
+    slices = [held_out(says(), NOTHING), held_out(NOTHING, says())] * 2
+
+    assert 0.25 < share_of_networks(slices)[0] < 0.75
 
 
-def test_the_same_gain_says_more_with_more_slices():
-    gains = np.array([0.3, -0.1, 0.2])
-    few, many = (chance_to_be_better(np.zeros(len(g)), g) for g in (gains, np.tile(gains, 5)))
+def test_what_is_seen_in_a_slice_that_shows_no_organ_counts_against_a_candidate():
+    slices = [held_out(says(), says()), held_out(says(), NOTHING, organ=slice(0))] * 4
 
-    assert 0.5 < few < many
+    share, dice = share_of_networks(slices)
+
+    assert dice == pytest.approx((2 / 3, 1))
+    assert share < 0.4
+
+
+def test_without_any_organ_in_sight_both_weigh_alike():
+    assert share_of_networks([held_out(NOTHING, NOTHING, organ=slice(0))] * 3) == (pytest.approx(0.5), (1, 1))

@@ -49,7 +49,7 @@ def test_a_model_of_images_has_no_such_voters(tmp_path):
         {"networks": 1, "provenance": {"votes": {}}},
         {"networks": 1, "provenance": {"votes": [0.6, 12]}},
         {"networks": 1, "provenance": []},
-        {"networks": 1, "provenance": {"votes": {**SHARES.record(), "log_losses": [0.1, 0.5]}}},
+        {"networks": 1, "provenance": {"votes": {**SHARES.record(), "held_out_dice": [0.1, 0.5]}}},
     ],
 )
 def test_a_file_that_is_no_model_is_refused(model, description):

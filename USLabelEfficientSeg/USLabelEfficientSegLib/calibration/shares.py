@@ -22,13 +22,13 @@ class Shares:
     Attributes:
         slices: share of the 2-D networks in all votes; the location prior, and what starts from it, has the rest.
         held_out: how many slices tell so; 0: it is not measured.
-        losses: log-losses of the 2-D networks and of the prior on these slices.
+        dice: of the 2-D networks and of the prior alone on these slices; None where an earlier release has measured.
         by_settings: whether the settings want no location prior, so that there is nothing to measure.
     """
 
     slices: float = 0.0
     held_out: int = 0
-    losses: tuple[float, float] | None = None
+    dice: tuple[float, float] | None = None
     by_settings: bool = False
 
     @property
@@ -59,21 +59,21 @@ class Shares:
     def record(self) -> dict[str, Any]:
         """As the provenance of a model holds it."""
         names = ("slice_networks", "location_prior")
-        losses = None if self.losses is None else dict(zip(names, self.losses, strict=True))
+        dice = None if self.dice is None else dict(zip(names, self.dice, strict=True))
         return {
             "slice_networks": self.slices,
             "held_out_slices": self.held_out,
-            "log_losses": losses,
+            "held_out_dice": dice,
             "by_settings": self.by_settings,
         }
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> Shares:
         """What `record` has made. Raises `KeyError`, `TypeError` or `ValueError` for anything else."""
-        losses = record["log_losses"]
+        dice = record.get("held_out_dice")
         return cls(
             float(record["slice_networks"]),
             int(record["held_out_slices"]),
-            None if losses is None else (float(losses["slice_networks"]), float(losses["location_prior"])),
+            None if dice is None else (float(dice["slice_networks"]), float(dice["location_prior"])),
             bool(record["by_settings"]),
         )

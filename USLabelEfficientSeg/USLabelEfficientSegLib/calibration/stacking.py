@@ -1,13 +1,16 @@
-"""Stacked generalisation: how much candidates weigh in the result, by their predictions of slices left out.
+"""Stacked generalisation: what 2-D networks and location weigh in the result, by their predictions of slices left out.
 
-Candidates m have predicted labelled slices that had no part in their training. The weights w >= 0, sum 1, of their
-logarithmic pool maximise
+Both have predicted labelled slices that had no part in their training. Their logarithmic pool with share w,
 
-    sum_s n mean_{v in s} log softmax_c(sum_m w_m log p_m(c | v))[y_v]  +  (a - 1) sum_m log w_m,
+    y_w(v) = argmax_c  w log p_networks(c | v) + (1 - w) log p_place(c | v),
 
-the likelihood of the held-out slices s and a Dirichlet prior (Wolpert, "Stacked generalization", Neural Networks 1992;
-log pool: Genest & Zidek, Statistical Science 1986). Every slice counts alike, however large its organ, and as few
-independent voxels n, since neighbours tell the same. With few slices weights stay near equal ones.
+is judged by Dice over all held-out slices, mean over organs, for w = 0, 0.1, ..., 1. How sure a few slices make of the
+best share tells the Bayesian bootstrap (Rubin, Annals of Statistics 1981): the slices are weighed at random again and
+again, and the shares that win are averaged; whoever adds nothing to the other wins none. One slice more than there are
+says that both weigh alike.
+
+Dice, not likelihood (Wolpert, "Stacked generalization", Neural Networks 1992): most voxels are background, so that
+whoever never finds a small organ has a good likelihood, and networks that learnt for a short time are too sure.
 """
 
 from __future__ import annotations
@@ -18,21 +21,21 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import stats
 from torch import Tensor
 
-_INDEPENDENT = 100.0  # voxels that a slice counts as
-_CONCENTRATION = 1.5  # a
+_SHARES = np.linspace(0, 1, 11)
+_EQUAL = 0.5
+_DRAWS = 500
 _LEAST_PROBABILITY = 1e-4  # as in the pool itself
-_MOST_STEPS = 200
+_NOTHING = 0.005  # Dice that is not worth a second candidate
 
 
 @dataclass(frozen=True)
 class HeldOutSlice:
-    """A labelled slice, as candidates predict it that have not seen its volume's labels.
+    """A labelled slice, as the candidates predict it that have not seen its volume's labels.
 
     Attributes:
-        votes: (M, C, n) class probabilities of each candidate.
+        votes: (2, C, n) class probabilities of the networks and of the location prior.
         target: (C, n) class probabilities, background first.
     """
 
@@ -40,55 +43,45 @@ class HeldOutSlice:
     target: Tensor
 
 
-def stacked_weights(slices: Sequence[HeldOutSlice], candidates: int) -> tuple[float, ...]:
-    """The weights of the candidates; equal ones without any slice.
+def share_of_networks(slices: Sequence[HeldOutSlice]) -> tuple[float, tuple[float, float]]:
+    """The share of the 2-D networks in all votes, and the Dice of these and of the place alone.
 
     Args:
-        slices: held out.
-        candidates: how many there are, M.
+        slices: held out, at least one.
     """
-    if not slices:
-        return (1 / candidates,) * candidates
-    logarithms = [each.votes.double().clamp_min(_LEAST_PROBABILITY).log() for each in slices]
-    targets = [each.target.double() for each in slices]
-    scores = torch.zeros(candidates, dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([scores], max_iter=_MOST_STEPS, line_search_fn="strong_wolfe")
-
-    def negative_log_posterior() -> Tensor:
-        optimizer.zero_grad()
-        weights = scores.softmax(dim=0)
-        likelihood = torch.stack(
-            [
-                (target * torch.tensordot(weights, votes, dims=1).log_softmax(dim=0)).sum(dim=0).mean()
-                for votes, target in zip(logarithms, targets, strict=True)
-            ]
-        ).sum()
-        loss = -_INDEPENDENT * likelihood - (_CONCENTRATION - 1) * scores.log_softmax(dim=0).sum()
-        loss.backward()
-        return loss
-
-    with torch.enable_grad():
-        optimizer.step(negative_log_posterior)
-    weights: list[float] = scores.detach().softmax(dim=0).tolist()
-    return tuple(weights)
+    counts = np.stack([_counts(each) for each in slices])
+    weights = np.random.default_rng(0).dirichlet(np.ones(len(slices)), _DRAWS)
+    won = [_winner(_dice(counts, each)) for each in weights]
+    share = (len(slices) * float(np.mean(won)) + _EQUAL) / (len(slices) + 1)
+    alone = _dice(counts, np.full(len(slices), 1 / len(slices)))
+    return share, (float(alone[-1]), float(alone[0]))
 
 
-def log_losses(slices: Sequence[HeldOutSlice], candidate: int) -> NDArray[np.float64]:
-    """Mean negative log-likelihood of each held-out slice (n,) under one candidate."""
-    return np.array(
-        [
-            -float((each.target * each.votes[candidate].clamp_min(_LEAST_PROBABILITY).log()).sum(dim=0).mean())
-            for each in slices
-        ]
-    )
+def _winner(dice: NDArray[np.float64]) -> float:
+    """The share with the best Dice (shares,): of one candidate alone if the other adds nothing to it."""
+    best = _SHARES[dice >= dice.max() - _NOTHING]
+    alone = [share for share in (_SHARES[0], _SHARES[-1]) if share in best]
+    return float(alone[0] if len(alone) == 1 else best.mean())
 
 
-def chance_to_be_better(losses: NDArray[np.float64], of_other: NDArray[np.float64]) -> float:
-    """How likely a candidate is the better one also on other slices, by paired losses (n,): Student's t.
+def _counts(held_out: HeldOutSlice) -> NDArray[np.float64]:
+    """(shares, organs, 2) twice the overlap, and the summed sizes, of prediction and label; shares of the pixels."""
+    networks, place = held_out.votes.double().clamp_min(_LEAST_PROBABILITY).log()
+    target = held_out.target.double()
+    counts = []
+    for share in _SHARES:
+        said = (share * networks + (1 - share) * place).argmax(dim=0)
+        found = torch.zeros_like(target).scatter_(0, said[None], 1)
+        both = torch.stack([2 * (found * target).mean(dim=1), (found + target).mean(dim=1)], dim=1)
+        counts.append(both[1:])
+    return torch.stack(counts).numpy()
 
-    A handful of slices can favour either of two candidates by chance.
-    """
-    gain = of_other - losses
-    if len(gain) < 2 or not gain.std():
-        return float(np.sign(gain.sum()) + 1) / 2
-    return float(stats.t.cdf(gain.mean() / stats.sem(gain), len(gain) - 1))
+
+def _dice(counts: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Dice (shares,) of slices (n, shares, organs, 2) with weights (n,): mean over organs that anybody sees."""
+    overlap, sizes = np.moveaxis(np.tensordot(weights, counts, axes=1), -1, 0)
+    seen = sizes.max(axis=0) > 0
+    if not seen.any():
+        return np.ones(len(_SHARES))
+    overlap, sizes = overlap[:, seen], sizes[:, seen]
+    return np.divide(overlap, sizes, out=np.ones_like(sizes), where=sizes > 0).mean(axis=1)

@@ -2,7 +2,7 @@
 
 Trained on all labels, a network knows its labelled slices by heart; only slices that had no part in its training tell
 how it will do. So the labelled volumes are divided into folds; the 2-D networks and the location prior learn from the
-other folds, and `calibration.stacking` finds their weights.
+other folds, and `calibration.stacking` finds what they weigh.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from ..anatomy.alignment import align_group
 from ..anatomy.location_prior import LocationPrior, fit_location_prior
 from ..calibration.shares import BEATEN, ONE_OF_SEVERAL, ONLY_VOLUME, Shares
-from ..calibration.stacking import HeldOutSlice, chance_to_be_better, log_losses, stacked_weights
+from ..calibration.stacking import HeldOutSlice, share_of_networks
 from ..disk.study_layout import WEIGHTS_SUFFIX
 from ..imaging.normalisation import AnatomicalFrame, position_channels
 from ..segmentation.slice_voters import SliceVoter
@@ -48,11 +48,8 @@ def measured_shares(run: Run, trainings: Sequence[SliceTraining]) -> Shares:
                 held_out += held_out_slices(run, fine, voter, prior, frames[fine.name])
     if not held_out:
         return Shares(ONLY_VOLUME if len(run.volumes) == 1 else ONE_OF_SEVERAL)
-    weight, _ = stacked_weights(held_out, 2)
-    networks, place = log_losses(held_out, 0), log_losses(held_out, 1)
-    share = weight * chance_to_be_better(networks, place)
-    share = share if share >= BEATEN else 0.0
-    return Shares(share, len(held_out), (float(networks.mean()), float(place.mean())))
+    share, dice = share_of_networks(held_out)
+    return Shares(share if share >= BEATEN else 0.0, len(held_out), dice)
 
 
 def folds_of(run: Run) -> list[set[str]]:
