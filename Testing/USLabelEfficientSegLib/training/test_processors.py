@@ -84,8 +84,10 @@ def test_this_computer_tells_how_busy_it_is():
     after = usage_here()
 
     assert after is not None
-    assert after.busy - before.busy >= 0.2
-    assert after.all - before.all >= after.busy - before.busy
+    # In hundredths of a second, as the system counts: differences of large sums round.
+    busy, passed = round(100 * (after.busy - before.busy)), round(100 * (after.all - before.all))
+    assert busy >= 20
+    assert passed >= busy
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="of Linux")
