@@ -15,7 +15,8 @@ import torch
 from .disk.study_layout import FIRST_MODEL_NAME, MODEL_NAME
 from .method.calibrating import calibrated, scaled
 from .method.candidates import with_slice_networks
-from .method.opening import opened
+from .method.cleaning import model_of_cleaned
+from .method.opening import check_trainable, opened
 from .method.pseudo_labelling import pseudo_labelled, renewed
 from .method.run import Observer, Run, Stages, walk
 from .method.slice_teacher import SLICE_TEACHERS
@@ -87,6 +88,12 @@ def train(
         ('solid', 'fluid')
     """
     last = Stage(until)
+    check_trainable(study, settings, last)
+    if last is Stage.STUDENT and not (restart or from_teacher):
+        with study.lock():
+            model = model_of_cleaned(study, settings)
+        if isinstance(model, SegmentationModel):
+            return model
     with opened(
         study,
         settings,

@@ -1,4 +1,4 @@
-"""`uslabelseg study`: make a study and look at it."""
+"""`uslabelseg study`: make a study, look at it, clean it."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ import typer
 
 from ..errors import InputError
 from ..imaging.dimension import words_of
+from .cleaning import clean
 from .console import console, shell
 from .help_texts import EPILOG, first_sentence
 from .long_commands import long_command
@@ -296,5 +297,5 @@ def _overview(summary: dict) -> str:
     )
 
 
-for command in (create, add, label, show):
+for command in (create, add, label, show, clean):
     app.command(short_help=first_sentence(command), epilog=EPILOG)(command)

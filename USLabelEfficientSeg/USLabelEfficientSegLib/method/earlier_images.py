@@ -95,7 +95,10 @@ def set_aside_images(study: Study, settings: Settings) -> None:
         if model.exists():
             if pair.exists() and is_complete(pair):
                 replace_file(pair, folder / EARLIER_PAIR_NAME)
-            replace_file(model, folder / EARLIER_MODEL_NAME)
+            if (folder / EARLIER_PAIR_NAME).exists():
+                replace_file(model, folder / EARLIER_MODEL_NAME)
+            else:  # the study was cleaned: without the partner nothing can be learnt on
+                remove_file(model)
         remove_file(pair, missing_ok=True)
     if (folder / EARLIER_MODEL_NAME).exists():
         study.events.emit(Stage.CONTINUING, 1, 1)

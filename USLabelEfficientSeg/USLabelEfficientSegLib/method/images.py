@@ -40,6 +40,7 @@ from ..study.study import Study
 from ..training.context import TrainingContext
 from ..training.memory import computing_alike
 from ..training.seeds import step_seed
+from .cleaning import model_of_cleaned
 from .earlier_images import EarlierPair, continued_settings, set_aside_images
 from .pair_teacher import check_partner
 from .run import forget_run, stop_if
@@ -79,6 +80,9 @@ def train_images(
         check_every_organ_is_shown(study)
         if restart:
             forget_run(study)
+        done = model_of_cleaned(study, settings)
+        if isinstance(done, ImageModel):
+            return done
         earlier = open_images_run(study, settings, device)
         pair = train_networks(study, settings, device, cancelled, earlier)
         model = deployed_model(study, settings, pair, device, cancelled, earlier)

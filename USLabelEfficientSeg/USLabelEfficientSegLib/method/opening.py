@@ -41,8 +41,10 @@ def opened(
     without_examples: bool,
     processors: Processors | None,
 ) -> Iterator[Run]:
-    """The run of a training up to `until`, while the study is locked; for the rest see `pipeline.train`."""
-    check_trainable(study, settings, until)
+    """The run of a training up to `until`, while the study is locked; for the rest see `pipeline.train`.
+
+    What cannot be trained is refused before, see `check_trainable`.
+    """
     if observer is not None and devices > 1:
         raise ValueError("an observer cannot follow students that are trained in other processes")
     check_devices(device, devices, batch_sizes(settings, until))
