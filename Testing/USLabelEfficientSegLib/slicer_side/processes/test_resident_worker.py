@@ -193,8 +193,9 @@ def test_one_that_waits_behind_long_work_is_cancelled_without_harm_to_that(resid
     assert outcome(long).state == "done" and resident.pid == pid
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there a launcher takes its children with it")
-def test_what_the_launcher_has_started_ends_with_it_when_it_is_killed_from_outside(resident, tmp_path, monkeypatch):
+@pytest.fixture
+def without_launcher(resident, tmp_path, monkeypatch):
+    """Slicer's launcher was killed from outside, and nobody has looked since; the process that it has started."""
     launcher = tmp_path / "launcher"
     launcher.write_text(f"#!/bin/sh\n{sys.executable} -c 'import time; time.sleep(60)' &\necho $!\nwait\n")
     launcher.chmod(0o755)
@@ -204,13 +205,29 @@ def test_what_the_launcher_has_started_ends_with_it_when_it_is_killed_from_outsi
     until(lambda: answers.read_text().endswith("\n"))
     child = int(answers.read_text())
     os.kill(resident.pid, signal.SIGKILL)
-
     until(lambda: resident._process.poll() is not None)
     resident._answers.seek(0, 2)  # its number is no answer
-    resident.poll()
+    assert alive(child)
+    return child
 
-    until(lambda: not alive(child))
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a launcher takes its children with it")
+@pytest.mark.parametrize("what", ["poll", "end", "close"])
+def test_what_a_killed_launcher_has_started_ends_when_the_worker_is_polled_or_its_study_left(
+    resident, without_launcher, what
+):
+    getattr(resident, what)()
+
+    until(lambda: not alive(without_launcher))
     assert resident.pid is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a launcher takes its children with it")
+def test_and_when_another_is_started_in_its_place(resident, without_launcher):
+    resident.start()
+
+    until(lambda: not alive(without_launcher))
+    assert resident.pid is not None
 
 
 def test_one_that_is_closed_refuses_who_asks_late_and_starts_no_process(resident, slow):

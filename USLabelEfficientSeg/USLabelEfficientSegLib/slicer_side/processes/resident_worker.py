@@ -212,9 +212,6 @@ class ResidentWorker:
         process = self._process
         if process is None:
             return
-        if process.stdin is not None:
-            with suppress(OSError):
-                process.stdin.close()
         if process.poll() is None:
             end_by_force(process.pid)
             with suppress(subprocess.TimeoutExpired):
@@ -267,8 +264,6 @@ class ResidentWorker:
         """The worker was killed, or has failed: what was asked is asked once again."""
         log = self._file(".log")
         text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
-        if self.pid is not None and group_lives(self.pid):
-            end_by_force(self.pid)  # Slicer's launcher was ended from outside, and what it had started goes on
         self._forget_process()
         left, self._asked = self._asked, {}
         for asked in left.values():
@@ -285,9 +280,13 @@ class ResidentWorker:
             self._send(asked)
 
     def _forget_process(self) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            with suppress(OSError):
-                self._process.stdin.close()
+        """The process has ended; where Slicer's launcher was ended from outside, what it had started ends now."""
+        if self._process is not None:
+            if group_lives(self._process.pid):
+                end_by_force(self._process.pid)
+            if self._process.stdin is not None:
+                with suppress(OSError):
+                    self._process.stdin.close()
         if self._answers is not None:
             self._answers.close()
         self._process, self._answers, self._rest, self._unsent, self._hears = None, None, b"", [], False

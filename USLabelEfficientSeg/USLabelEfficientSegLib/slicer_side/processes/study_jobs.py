@@ -117,11 +117,11 @@ def createStudy(
             yield from job.work([*arguments, "--slice-axis", str(axis)], logsOfNoStudy())
         session = StudySession(folder, resident)
         session.setAppearance(organs)
+        session.prepare()
+        _remember(session, by_name, volumeNodes)
     except BaseException:
         resident.close()
         raise
-    session.prepare()
-    _remember(session, by_name, volumeNodes)
     return session
 
 
