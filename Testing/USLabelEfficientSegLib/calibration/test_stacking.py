@@ -21,11 +21,22 @@ def held_out(networks, place, organ=ORGAN):
 NOTHING = says(slice(0), sure=0.99)
 
 
-def test_networks_that_find_the_organ_have_nearly_all_votes_beside_a_place_that_does_not():
+def test_networks_that_find_the_organ_have_all_votes_beside_a_place_that_does_not():
     share, dice = share_of_networks([held_out(says(), NOTHING)] * 8)
 
-    assert share > 0.75
+    assert share == 1
     assert dice == pytest.approx((1, 0))
+
+
+def test_a_place_that_helps_in_a_few_slices_but_finds_little_alone_has_no_vote():
+    """What both say is better than the networks alone, and yet the place has less than half of their Dice."""
+    networks = says(slice(100, 180), sure=0.6)
+    place = says(slice(100, 110), sure=0.9)
+    place[:, 150:180] = torch.tensor([0.99, 0.01])[:, None]
+    share, (found, located) = share_of_networks([held_out(networks, place)] * 3)
+
+    assert located < found / 2
+    assert share == 1
 
 
 def test_a_place_that_finds_it_has_nearly_all_beside_networks_that_do_not():
@@ -60,7 +71,8 @@ def test_candidates_that_complete_each_other_are_both_heard():
 
 
 def test_one_slice_says_less_than_many_of_the_same():
-    one, many = (share_of_networks([held_out(says(), NOTHING)] * count)[0] for count in (1, 12))
+    half_of_it = says(slice(100, 125))
+    one, many = (share_of_networks([held_out(says(), half_of_it)] * count)[0] for count in (1, 12))
 
     assert 0.5 < one < many
 

@@ -7,7 +7,9 @@ Both have predicted labelled slices that had no part in their training. Their lo
 is judged by Dice over all held-out slices, mean over organs, for w = 0, 0.1, ..., 1. How sure a few slices make of the
 best share tells the Bayesian bootstrap (Rubin, Annals of Statistics 1981): the slices are weighed at random again and
 again, and the shares that win are averaged; whoever adds nothing to the other wins none. One slice more than there are
-says that both weigh alike.
+says that both weigh alike. Where the place alone has less than half of the networks' Dice it has no share at all: three
+or four slices that happen to agree with it are not worth it. The networks have no such bar: with all labels they will
+have learnt more, and the place will not.
 
 Dice, not likelihood (Wolpert, "Stacked generalization", Neural Networks 1992): most voxels are background, so that
 whoever never finds a small organ has a good likelihood, and networks that learnt for a short time are too sure.
@@ -28,6 +30,7 @@ _EQUAL = 0.5
 _DRAWS = 500
 _LEAST_PROBABILITY = 1e-4  # as in the pool itself
 _NOTHING = 0.005  # Dice that is not worth a second candidate
+_BEATEN = 0.5  # of the networks' Dice, that the place needs for a vote
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,13 @@ def share_of_networks(slices: Sequence[HeldOutSlice]) -> tuple[float, tuple[floa
     """
     counts = np.stack([_counts(each) for each in slices])
     weights = np.random.default_rng(0).dirichlet(np.ones(len(slices)), _DRAWS)
+    alone = _dice(counts, np.full(len(slices), 1 / len(slices)))
+    networks, place = float(alone[-1]), float(alone[0])
+    if place < _BEATEN * networks:
+        return 1.0, (networks, place)
     won = [_winner(_dice(counts, each)) for each in weights]
     share = (len(slices) * float(np.mean(won)) + _EQUAL) / (len(slices) + 1)
-    alone = _dice(counts, np.full(len(slices), 1 / len(slices)))
-    return share, (float(alone[-1]), float(alone[0]))
+    return share, (networks, place)
 
 
 def _winner(dice: NDArray[np.float64]) -> float:
