@@ -20,6 +20,7 @@ from USLabelEfficientSegLib.calibration.intervals import Calibration, calibratio
 from USLabelEfficientSegLib.demo import DemoDesign, simulate_folder
 from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
 from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, read_volume
+from USLabelEfficientSegLib.measurement.segmenting import volume_interval
 from USLabelEfficientSegLib.measurement.volumes import organ_volumes
 from USLabelEfficientSegLib.segmentation.inference import predict
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel, choose_device
@@ -38,29 +39,27 @@ def simulated(folder: Path, count: int) -> tuple[Path, Path]:
 
 
 def volumes_of(
-    model: SegmentationModel, images: Path, labels: Path, left_out: set[str]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Predicted and true volumes (n, organs) in ml."""
+    model: SegmentationModel, calibration: Calibration, images: Path, labels: Path, left_out: set[str]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Predicted and true volumes (n, organs) and the model's intervals (n, organs, 2) in ml; nan where it has none."""
     device, references = choose_device("auto"), find_images(labels)
-    predicted, true = [], []
+    predicted, true, intervals = [], [], []
     for name, path in find_images(images).items():
         if name not in left_out:
-            predicted.append(predict(model, read_volume(path), device).volumes_ml())
+            prediction = predict(model, read_volume(path), device)
+            predicted.append(prediction.volumes_ml())
             true.append([row.volume_ml for row in organ_volumes(read_label_map(references[name]), model.organs)])
-    return np.array(predicted), np.array(true)
+            found = [volume_interval(calibration, prediction, organ) for organ in range(len(model.organs))]
+            intervals.append([one or (np.nan, np.nan) for one in found])
+    return np.array(predicted), np.array(true), np.array(intervals)
 
 
 def covered(
-    calibration: Calibration, predicted: NDArray[np.float64], true: NDArray[np.float64]
+    intervals: NDArray[np.float64], predicted: NDArray[np.float64], true: NDArray[np.float64]
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Whether each interval (n, organs) holds the true volume, and its width as a share of the predicted volume."""
-    hits, widths = np.empty(true.shape, dtype=bool), np.empty(true.shape)
-    for case, organ in np.ndindex(*true.shape):
-        interval = calibration.interval("volume", organ, float(predicted[case, organ]))
-        assert interval is not None
-        hits[case, organ] = interval[0] <= true[case, organ] <= interval[1]
-        widths[case, organ] = (interval[1] - interval[0]) / predicted[case, organ]
-    return hits, widths
+    low, high = np.moveaxis(intervals, -1, 0)
+    return (low <= true) & (true <= high), (high - low) / predicted
 
 
 def show(name: str, organs: tuple[str, ...], hits: NDArray[np.bool_], widths: NDArray[np.float64]) -> None:
@@ -86,21 +85,21 @@ def main() -> None:
         images, labels = arguments.folders
     else:
         images, labels = simulated(arguments.folders[0], arguments.simulate)
-    predicted, true = volumes_of(model, images, labels, {case.name for case in study.cases})
+    left_out = {case.name for case in study.cases}
+    predicted, true, intervals = volumes_of(model, model.calibration, images, labels, left_out)
     errors = np.log(true / predicted)
     for organ, error in zip(model.organs, errors.T, strict=True):
         middle = f"median {np.exp(np.median(error)):.2f}"
         print(f"{organ}: true over predicted volume: {middle}, standard deviation of its logarithm {error.std():.2f}")
-    show("labelled slices", model.organs, *covered(model.calibration, predicted, true))
+    show("labelled slices", model.organs, *covered(intervals, predicted, true))
 
     rng = np.random.default_rng(0)
     hits, widths = [], []
     for _ in range(SPLITS):
         order = rng.permutation(len(true))
         first, second = order[: len(order) // 2 + 1], order[len(order) // 2 + 1 :]
-        hit, width = covered(
-            calibration_from_scans({"volume": errors[first]}, "volume"), predicted[second], true[second]
-        )
+        factors = np.array(calibration_from_scans({"volume": errors[first]}, "volume").factors["volume"])
+        hit, width = covered(factors * predicted[second][..., None], predicted[second], true[second])
         hits.append(hit)
         widths.append(width)
     show(f"conformal on {len(true) // 2 + 1}", model.organs, np.concatenate(hits), np.concatenate(widths))

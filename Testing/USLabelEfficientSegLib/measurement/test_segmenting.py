@@ -31,6 +31,21 @@ def test_a_segmentation_is_measured_with_the_intervals_and_warnings_of_its_model
     assert measure_files([tmp_path]) == result.rows
 
 
+def test_an_interval_by_offsets_follows_from_the_probabilities_of_the_case(trained_study, simulated, tmp_path):
+    calibration = Calibration(factors={"volume": (None, None)}, offsets=((-1.0, 2.0), None), method="a sentence.")
+    model = replace(load_model(trained_study), calibration=calibration)
+    images = dict(list(find_images(simulated / "images").items())[:1])
+
+    (result,) = segment_and_measure(model, images, tmp_path, CPU)
+
+    prediction = model.predict(read_volume(next(iter(images.values()))), CPU)
+    solid, fluid = of_kind(result.rows, OrganMeasurement)
+    assert solid.interval_ml == (prediction.volume_ml(0, -1.0), prediction.volume_ml(0, 2.0))
+    assert solid.interval_ml[0] < solid.volume_ml < solid.interval_ml[1]
+    assert solid.interval_method == "a sentence."
+    assert fluid.interval_ml is None and fluid.interval_method is None
+
+
 def test_an_image_unlike_those_of_the_study_is_flagged(trained_study, simulated, tmp_path):
     model = load_model(trained_study)
     name, path = next(iter(find_images(simulated / "images").items()))

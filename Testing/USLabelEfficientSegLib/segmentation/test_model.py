@@ -232,6 +232,13 @@ def test_calibration_and_statistics_are_kept(tmp_path):
     assert (loaded.calibration, loaded.statistics) == (calibration, statistics)
 
 
+def test_intervals_by_offsets_are_kept(tmp_path):
+    calibration = Calibration(factors={"volume": (None, None)}, offsets=((-3.0, 4.0), None), method="a sentence.")
+    replace(small_model(), calibration=calibration).save(tmp_path / "model.safetensors")
+
+    assert SegmentationModel.load(tmp_path / "model.safetensors").calibration == calibration
+
+
 def test_the_intervals_of_a_model_of_version_0_1_are_kept(saved):
     tensors, metadata = load_checkpoint(saved)
     calibration = {"factors": [[0.5, 2.0], None], "method": "a sentence."}
@@ -273,6 +280,7 @@ def test_a_model_of_the_first_format_is_read_without_them(saved):
         {"weights": [0.0, 0.0]},
         {"scaling": {"slopes": [1.0], "offsets": [0.0]}},
         {"calibration": {"factors": [], "method": ""}},
+        {"calibration": {"factors": {"volume": [None, None]}, "offsets": [[-1, 1]], "method": ""}},
     ],
     ids=str,
 )

@@ -1,9 +1,9 @@
 """90 % prediction intervals of a model's measurements: volumes, areas, circumferences.
 
-Sizes err by a factor, so an interval is a pair of factors for each quantity and organ. On completely labelled scans
-they come from split conformal prediction of log(true / measured), which is exact for any model (Vovk, Gammerman &
-Shafer, Algorithmic Learning in a Random World, 2005; Lei et al., JASA 2018). For intervals from labelled slices see
-`slice_intervals`.
+Sizes err by a factor, so an interval is a pair of factors for each quantity and organ; where 2-D networks decide alone
+it follows from the case's own probabilities, see `offset_intervals`. On completely labelled scans factors come from
+split conformal prediction of log(true / measured), which is exact for any model (Vovk, Gammerman & Shafer, Algorithmic
+Learning in a Random World, 2005; Lei et al., JASA 2018). For factors from labelled slices see `slice_intervals`.
 """
 
 from __future__ import annotations
@@ -31,12 +31,15 @@ class Calibration(BaseModel):
     Attributes:
         factors: by the name of the quantity, lower and upper factor of each organ; None where too little is known.
         method: one sentence for the reader of a report.
+        offsets: lower and upper offset of the logits of each organ, see `offset_intervals`; None where too little is
+            known. Empty where intervals are by factors.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     factors: dict[str, tuple[Factors | None, ...]]
     method: str
+    offsets: tuple[Factors | None, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -51,7 +54,7 @@ class Calibration(BaseModel):
         return data
 
     def interval(self, quantity: str, organ: int, value: float | None) -> Factors | None:
-        """Interval around a measured quantity of the organ with this index; None where too little is known."""
+        """Interval by factors around a quantity of the organ with this index; None where too little is known."""
         factors = self.factors[quantity][organ]
         return None if factors is None or not value or value <= 0 else (factors[0] * value, factors[1] * value)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from ..calibration.intervals import Calibration
 from ..disk.failures import Failures
 from ..disk.outputs import Outputs
 from ..imaging.checksums import image_checksum
@@ -21,6 +22,7 @@ from ..segmentation.result_files import LABEL_SUFFIXES
 from ..segmentation.segment_files import segment_files
 from ..segmentation.training_statistics import TrainingStatistics
 from .planar import measure_labels
+from .quantities import Interval
 from .record import AnyMeasurement, Maker, write_record_of
 from .volumetric import measure_predicted_volume
 
@@ -110,12 +112,25 @@ def measure_prediction(model: Model, prediction: Prediction, labels: LabelMap) -
         of_images = statistics if isinstance(statistics, ImageStatistics) else None
         features = prediction.features if isinstance(prediction, ImagePrediction) else None
         rows = measure_labels(labels, model.organs, prediction.probability, statistics=of_images, features=features)
-    return [_with_intervals(row, model) for row in rows]
+    return [_with_intervals(row, model, prediction) for row in rows]
 
 
-def _with_intervals(row: AnyMeasurement, model: Model) -> AnyMeasurement:
+def _with_intervals(row: AnyMeasurement, model: Model, prediction: Prediction) -> AnyMeasurement:
     calibration = model.calibration
     if calibration is None or not row.is_found:
         return row
+    if isinstance(prediction, VolumePrediction):
+        interval = volume_interval(calibration, prediction, row.label - 1)
+        return row.with_intervals({"volume": interval}, calibration.method)
     intervals = {one.name: calibration.interval(one.name, row.label - 1, one.value) for one in row.headline}
     return row.with_intervals(intervals, calibration.method)
+
+
+def volume_interval(calibration: Calibration, prediction: VolumePrediction, organ: int) -> Interval | None:
+    """The interval of an organ's volume in ml, by the index of the organ; None where too little is known."""
+    if not calibration.offsets:
+        return calibration.interval("volume", organ, prediction.volume_ml(organ))
+    if (offsets := calibration.offsets[organ]) is None:
+        return None
+    low, high = (prediction.volume_ml(organ, offset) for offset in offsets)
+    return low, high

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..anatomy.training_volumes import TrainingVolume
+from ..calibration.offset_intervals import calibration_by_offsets
 from ..calibration.probability_scaling import fit_scaling
 from ..calibration.slice_intervals import OwnVolumes, calibration_from_slices
 from ..calibration.slice_residuals import slice_residuals
@@ -21,6 +22,7 @@ from ..segmentation.intensity_features import IntensityFeatures
 from ..segmentation.model import SegmentationModel
 from ..segmentation.training_statistics import training_statistics
 from ..study.stages import Stage
+from ..study.study import Study
 from .run import Run
 
 _FEWEST_LABELLED = 3
@@ -35,7 +37,7 @@ def scaled(run: Run, model: SegmentationModel) -> SegmentationModel:
     """
     if not run.settings.probability_scaling:
         return model
-    if model.slices is not None and not model.networks:
+    if _of_slice_networks(model):
         return model
     labelled = [volume for volume in run.volumes if volume.labels is not None]
 
@@ -52,7 +54,8 @@ def predicted(run: Run, model: SegmentationModel, volume: TrainingVolume) -> Ten
 def calibrated(run: Run, model: SegmentationModel, *, told: bool = True) -> SegmentationModel:
     """The model with its volumes' calibration on the labelled slices, and with statistics of the study.
 
-    With fewer than three labelled volumes there is no calibration. It is told in events, unless it is not to be.
+    Where 2-D networks decide alone, intervals are by offsets; else by factors from the labelled slices, if these are of
+    three volumes. It is told in events, unless it is not to be.
     """
     axis = run.study.slice_axis
     others = tuple({1, 2, 3} - {axis + 1})
@@ -69,7 +72,9 @@ def calibrated(run: Run, model: SegmentationModel, *, told: bool = True) -> Segm
     volumes_ml = np.array(shares) * np.array(extents_ml)[:, None]
     labelled = [index for index, volume in enumerate(run.volumes) if volume.labels is not None]
     calibration = None
-    if len(labelled) >= _FEWEST_LABELLED:
+    if _of_slice_networks(model):
+        calibration = calibration_by_offsets(_slices_of_organs(run.study))
+    elif len(labelled) >= _FEWEST_LABELLED:
         targets = [volume.labels for volume in run.volumes if volume.labels is not None]
         beyond = _beyond_labels(run.volumes, profiles, axis)
         log_shares = np.log(np.array(shares)[labelled]).mean(axis=0)
@@ -81,6 +86,16 @@ def calibrated(run: Run, model: SegmentationModel, *, told: bool = True) -> Segm
         calibration = calibration_from_slices(slice_residuals(targets, positions, run.settings.seed), own)
     statistics = training_statistics(volumes_ml, geometries, features, model.max_voxels, model.orientation)
     return replace(model, calibration=calibration, statistics=statistics)
+
+
+def _of_slice_networks(model: SegmentationModel) -> bool:
+    return model.slices is not None and not model.networks
+
+
+def _slices_of_organs(study: Study) -> list[int]:
+    """How many labelled slices show each organ."""
+    counts = [case.labels.organ_slices for case in study.cases if case.labels is not None]
+    return np.sum(counts, axis=0).tolist()
 
 
 def _beyond_labels(

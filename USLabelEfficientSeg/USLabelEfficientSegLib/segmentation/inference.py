@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..anatomy.location_prior import LocationPrior
+from ..calibration.offset_intervals import expected_voxels
 from ..imaging.geometry import Geometry
 from ..imaging.intensities import normalised_grey
 from ..imaging.normalisation import POSITION_CHANNELS, image_channels, mirrored_positions, position_channels
@@ -90,8 +91,12 @@ class VolumePrediction:
 
     def volumes_ml(self) -> list[float]:
         """Expected volume of each organ: the sum of its probability, in millilitres."""
+        return [self.volume_ml(organ) for organ in range(len(self.probability) - 1)]
+
+    def volume_ml(self, organ: int, offset: float = 0.0) -> float:
+        """Expected volume of the organ with this index in ml, if all logits of its probability had this offset."""
         voxel_ml = self.geometry.voxel_volume_ml * np.prod(self.geometry.shape) / self.probability[0].size
-        return [float(p.sum(dtype=np.float64) * voxel_ml) for p in self.probability[1:]]
+        return float(expected_voxels(self.probability[1 + organ], offset) * voxel_ml)
 
 
 def predict(model: SegmentationModel, volume: Scan, device: torch.device) -> VolumePrediction:

@@ -83,6 +83,7 @@ class ModelDescription(_Description):
             "statistics": organs if self.statistics is None else len(self.statistics.volumes_ml),
             "scaling": organs if self.scaling is None else len(self.scaling.slopes) - 1,
             "offsets": organs if self.scaling is None else len(self.scaling.offsets) - 1,
+            "intervals": len(self.calibration.offsets) if self.calibration and self.calibration.offsets else organs,
         }
         _check_calibration(self.calibration, ("volume",), organs)
         for name, count in counts.items():
