@@ -10,6 +10,7 @@ from USLabelEfficientSegLib.measurement.flags import Flag
 from USLabelEfficientSegLib.measurement.measuring import measure_files, of_kind
 from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 from USLabelEfficientSegLib.measurement.segmenting import segment_and_measure
+from USLabelEfficientSegLib.segmentation.inference import VolumePrediction
 from USLabelEfficientSegLib.segmentation.loading import load_model
 
 CPU = torch.device("cpu")
@@ -39,6 +40,7 @@ def test_an_interval_by_offsets_follows_from_the_probabilities_of_the_case(train
     (result,) = segment_and_measure(model, images, tmp_path, CPU)
 
     prediction = model.predict(read_volume(next(iter(images.values()))), CPU)
+    assert isinstance(prediction, VolumePrediction)
     solid, fluid = of_kind(result.rows, OrganMeasurement)
     assert solid.interval_ml == (prediction.volume_ml(0, -1.0), prediction.volume_ml(0, 2.0))
     assert solid.interval_ml[0] < solid.volume_ml < solid.interval_ml[1]
