@@ -114,7 +114,9 @@ def test_other_settings_are_refused_as_ever_and_restart_trains_anew(trained, set
         train(trained, changed(settings, {"seed": 7}), CPU)
 
     train(trained, changed(settings, {"seed": 7}), CPU, restart=True)
-    assert read_settings(trained).seed == 7 and clean(trained).removed
+    trained_with = read_settings(trained)
+    assert trained_with is not None and trained_with.seed == 7
+    assert clean(trained).removed
 
 
 def test_a_training_that_runs_an_unfinished_and_a_damaged_one_are_refused(trained, study):
