@@ -1,11 +1,14 @@
 """90 % prediction intervals of volumes by offsets of logits, where 2-D networks decide alone.
 
-    V(b) = v sum_voxels sigmoid(logit p + b),    V_true in [V(b-), V(b+)],    v the volume of a voxel
+    V(b) = v sum_voxels sigmoid(logit p + b),    V_true in [V(m - h), V(m + h)],    m = b_labels + 1,    h = 3.3
 
-How much a volume changes with b tells how sure the networks are of it: a clear outline hardly moves, an organ that they
-see dimly grows a lot. Errors of volumes differ twentyfold between organs, the offsets that mend them do not (the idea
-of COMPASS, arXiv 2509.22240). So one pair of offsets serves all: it was chosen on simulated studies of organs of many
-kinds, on subjects that no other number of this project is from (docs/experiments.md).
+v is the volume of a voxel. How much a volume changes with b tells how sure the networks are of it: a clear outline
+hardly moves, an organ that they see dimly grows a lot. Errors of volumes differ twentyfold between organs, the offsets
+that mend them do not (the idea of COMPASS, arXiv 2509.22240).
+
+b_labels gives the labelled slices their true areas: networks draw thin and small organs too large everywhere. They know
+these slices by heart, and miss more of an organ elsewhere: hence the 1. It and h were chosen on simulated studies of
+organs of many kinds, of subjects that no other number of this project is from (docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -14,33 +17,54 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
-from .intervals import Calibration, Factors
+from .intervals import Calibration
 
-OFFSETS: Factors = (-4.7, 4.7)
 FEWEST_SLICES = 2  # that show the organ: networks that have seen it once may take anything for it
+BEYOND_LABELS = 1.0
+HALF_WIDTH = 3.3
+_FURTHEST = 4.0  # offset that labelled slices may ask for
 _NOTHING = 1e-5  # a probability that is 0 for all that is known, and that no offset makes an organ
 
 
-def calibration_by_offsets(slices: Sequence[int]) -> Calibration:
+def calibration_by_offsets(of_labels: Sequence[float | None]) -> Calibration:
     """Intervals of a model of 2-D networks.
 
     Args:
-        slices: labelled ones that show each organ.
+        of_labels: the offset that gives the labelled slices their areas, of each organ; None where too few show it.
     """
-    offsets = tuple(OFFSETS if count >= FEWEST_SLICES else None for count in slices)
+    offsets = tuple(
+        None if own is None else (own + BEYOND_LABELS - HALF_WIDTH, own + BEYOND_LABELS + HALF_WIDTH)
+        for own in of_labels
+    )
     method = (
-        "90 % prediction interval from how sure the networks are of the outline: the volumes with the log-odds of all "
-        f"voxels {-OFFSETS[0]:g} lower and {OFFSETS[1]:g} higher, offsets that held 90 % of the true volumes of "
-        "simulated organs of many kinds."
+        "90 % prediction interval from how sure the networks are of the outline: the volumes if the log-odds of all "
+        f"voxels were up to {HALF_WIDTH:g} lower or higher than what fits the labelled slices, as much as held 90 % of "
+        "the true volumes of simulated organs of many kinds."
     )
     return Calibration(factors={"volume": (None,) * len(offsets)}, offsets=offsets, method=method)
 
 
-def expected_voxels(probability: NDArray[np.float32], offset: float = 0.0) -> float:
-    """The sum of an organ's probabilities (I, J, K) with an offset of their logits."""
-    if not offset:
-        return float(probability.sum(dtype=np.float64))
-    possible = probability[probability > _NOTHING].astype(np.float64)
-    odds = possible * np.exp(offset)
-    return float((odds / (1 - possible + odds)).sum())
+def expected_size(
+    probability: NDArray[np.floating], offset: float = 0.0, weight: NDArray[np.floating] | None = None
+) -> float:
+    """The sum of an organ's probabilities, each times its weight if there are any, with an offset of their logits."""
+    possible = probability > _NOTHING
+    odds = probability[possible].astype(np.float64)
+    odds *= np.exp(offset)
+    shifted = odds / (1 - probability[possible] + odds)
+    return float(shifted.sum() if weight is None else (weight[possible] * shifted).sum())
+
+
+def offset_to_size(probability: NDArray[np.floating], weight: NDArray[np.floating], size: float) -> float:
+    """The offset of their logits at which weighted probabilities (n,) have this sum, at most 4 either way."""
+
+    def excess(offset: float) -> float:
+        return expected_size(probability, offset, weight) - size
+
+    if excess(-_FURTHEST) >= 0:
+        return -_FURTHEST
+    if excess(_FURTHEST) <= 0:
+        return _FURTHEST
+    return float(brentq(excess, -_FURTHEST, _FURTHEST, xtol=1e-3))

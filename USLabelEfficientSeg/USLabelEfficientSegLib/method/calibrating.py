@@ -7,22 +7,23 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ..anatomy.training_volumes import TrainingVolume
-from ..calibration.offset_intervals import calibration_by_offsets
+from ..calibration.offset_intervals import FEWEST_SLICES, calibration_by_offsets, offset_to_size
 from ..calibration.probability_scaling import fit_scaling
 from ..calibration.slice_intervals import OwnVolumes, calibration_from_slices
 from ..calibration.slice_residuals import slice_residuals
 from ..imaging.files import read_geometry
 from ..imaging.normalisation import position_channels
-from ..segmentation.inference import predict_inputs
+from ..segmentation.inference import agreed_in_turn, predict_inputs
 from ..segmentation.intensity_features import IntensityFeatures
 from ..segmentation.model import SegmentationModel
 from ..segmentation.training_statistics import training_statistics
 from ..study.stages import Stage
-from ..study.study import Study
+from .fine_volumes import fine_volumes
 from .run import Run
 
 _FEWEST_LABELLED = 3
@@ -37,7 +38,7 @@ def scaled(run: Run, model: SegmentationModel) -> SegmentationModel:
     """
     if not run.settings.probability_scaling:
         return model
-    if _of_slice_networks(model):
+    if model.slices is not None and not model.networks:
         return model
     labelled = [volume for volume in run.volumes if volume.labels is not None]
 
@@ -72,8 +73,8 @@ def calibrated(run: Run, model: SegmentationModel, *, told: bool = True) -> Segm
     volumes_ml = np.array(shares) * np.array(extents_ml)[:, None]
     labelled = [index for index, volume in enumerate(run.volumes) if volume.labels is not None]
     calibration = None
-    if _of_slice_networks(model):
-        calibration = calibration_by_offsets(_slices_of_organs(run.study))
+    if model.slices is not None and not model.networks and model.prior is None:
+        calibration = calibration_by_offsets(_offsets_of_labels(run, model))
     elif len(labelled) >= _FEWEST_LABELLED:
         targets = [volume.labels for volume in run.volumes if volume.labels is not None]
         beyond = _beyond_labels(run.volumes, profiles, axis)
@@ -88,14 +89,23 @@ def calibrated(run: Run, model: SegmentationModel, *, told: bool = True) -> Segm
     return replace(model, calibration=calibration, statistics=statistics)
 
 
-def _of_slice_networks(model: SegmentationModel) -> bool:
-    return model.slices is not None and not model.networks
-
-
-def _slices_of_organs(study: Study) -> list[int]:
-    """How many labelled slices show each organ."""
-    counts = [case.labels.organ_slices for case in study.cases if case.labels is not None]
-    return np.sum(counts, axis=0).tolist()
+def _offsets_of_labels(run: Run, model: SegmentationModel) -> list[float | None]:
+    """The offset that gives the labelled slices their true areas, of each organ; None where too few show it."""
+    assert model.slices is not None
+    records = {case.name: case.labels for case in run.study.cases if case.labels is not None}
+    counts = np.sum([record.organ_slices for record in records.values()], axis=0)
+    known: list[tuple[Tensor, Tensor, Tensor]] = []
+    for fine in fine_volumes(run, records):
+        assert fine.labels is not None
+        votes = model.slices.votes(fine, run.mirrored, run.computing.device)
+        probability = agreed_in_turn(votes, model.weights)[1:] * fine.sector
+        labelled = fine.labels.weight > 0
+        known.append((probability[:, labelled], fine.labels.weight[labelled], fine.labels.weighted[1:, labelled]))
+    probability, weight, weighted = (torch.cat(parts, dim=-1).numpy() for parts in zip(*known, strict=True))
+    return [
+        offset_to_size(found, weight, float(true.sum(dtype=np.float64))) if count >= FEWEST_SLICES else None
+        for found, true, count in zip(probability, weighted, counts, strict=True)
+    ]
 
 
 def _beyond_labels(

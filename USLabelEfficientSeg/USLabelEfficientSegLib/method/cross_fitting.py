@@ -24,9 +24,10 @@ from ..segmentation.slice_voters import SliceVoter
 from ..slice_network.prediction import predict_slices
 from ..slice_network.slices import FineVolume
 from ..study.stages import NumberedStage, Stage
+from .fine_volumes import fine_volumes
 from .plan import FOLDS, SHARE_OF_STEPS
 from .run import Run, stop_if
-from .slice_networks import SliceTraining, fine_volumes, offer_network, trained_network
+from .slice_networks import SliceTraining, offer_network, trained_network
 
 _MOST_PIXELS = 4_000  # of a slice: neighbours tell the same
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -14,13 +14,14 @@ from ..disk.study_layout import WEIGHTS_SUFFIX
 from ..imaging.resampling import resample_axes
 from ..pseudolabels.fusion import FusedPrediction, confidence
 from ..segmentation.slice_voters import SliceVoter, SliceVoters
-from ..slice_network.slices import AxisSlices, FineVolume, fine_volume, labelled_axes, slice_size, slices_to_learn
+from ..slice_network.slices import AxisSlices, labelled_axes, slice_size, slices_to_learn
 from ..slice_network.training import train_slice_network
 from ..study.stages import NumberedStage, Stage
 from ..teacher.slices import in_slice_axes
 from ..training.context import TrainingContext
+from .fine_volumes import fine_volumes
 from .pseudo_labelling import stored
-from .run import Run, stop_if
+from .run import Run
 
 _AS_LONG_AS = 5  # steps of a student is one of these networks: a process is worth its start earlier
 
@@ -44,15 +45,6 @@ class SliceTraining:
     stage: str
     file: str
     steps: int
-
-
-def fine_volumes(run: Run, names: Collection[str] | None = None) -> Iterator[FineVolume]:
-    """Volumes on the fine grid, with their labels, read one after the other; all, or those of some names."""
-    for case in run.study.cases:
-        if names is None or case.name in names:
-            stop_if(run.computing.cancelled, "reading stopped")
-            labels = run.study.read_labels(case.name)
-            yield fine_volume(run.study.read_scan(case.name), labels, run.settings.slice_network.max_voxels)
 
 
 def slice_trainings(run: Run) -> list[SliceTraining]:

@@ -20,9 +20,10 @@ from ..slice_network.slices import labelled_axes, slice_size, slices_to_learn
 from ..study.events import EventLog
 from ..study.settings import changed
 from ..training.context import TrainingContext
+from .fine_volumes import fine_volumes
 from .plan import labelled_slices
 from .run import Run
-from .slice_networks import SliceTraining, fine_volumes
+from .slice_networks import SliceTraining
 from .slice_networks import training_of as slice_training_of
 from .slice_teacher import SLICE_TEACHERS
 from .students import Member, training_of

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..anatomy.location_prior import LocationPrior
-from ..calibration.offset_intervals import expected_voxels
+from ..calibration.offset_intervals import expected_size
 from ..imaging.geometry import Geometry
 from ..imaging.intensities import normalised_grey
 from ..imaging.normalisation import POSITION_CHANNELS, image_channels, mirrored_positions, position_channels
@@ -95,8 +95,9 @@ class VolumePrediction:
 
     def volume_ml(self, organ: int, offset: float = 0.0) -> float:
         """Expected volume of the organ with this index in ml, if all logits of its probability had this offset."""
-        voxel_ml = self.geometry.voxel_volume_ml * np.prod(self.geometry.shape) / self.probability[0].size
-        return float(expected_voxels(self.probability[1 + organ], offset) * voxel_ml)
+        probability = self.probability[1 + organ]
+        voxel_ml = self.geometry.voxel_volume_ml * np.prod(self.geometry.shape) / probability.size
+        return float((expected_size(probability, offset) if offset else probability.sum(dtype=np.float64)) * voxel_ml)
 
 
 def predict(model: SegmentationModel, volume: Scan, device: torch.device) -> VolumePrediction:
