@@ -101,10 +101,10 @@ def _offsets_of_labels(run: Run, model: SegmentationModel) -> list[float | None]
         probability = agreed_in_turn(votes, model.weights)[1:] * fine.sector
         labelled = fine.labels.weight > 0
         known.append((probability[:, labelled], fine.labels.weight[labelled], fine.labels.weighted[1:, labelled]))
-    probability, weight, weighted = (torch.cat(parts, dim=-1).numpy() for parts in zip(*known, strict=True))
+    likely, weights, areas = (torch.cat(parts, dim=-1).numpy() for parts in zip(*known, strict=True))
     return [
-        offset_to_size(found, weight, float(true.sum(dtype=np.float64))) if count >= FEWEST_SLICES else None
-        for found, true, count in zip(probability, weighted, counts, strict=True)
+        offset_to_size(found, weights, float(true.sum(dtype=np.float64))) if count >= FEWEST_SLICES else None
+        for found, true, count in zip(likely, areas, counts, strict=True)
     ]
 
 
