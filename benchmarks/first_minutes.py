@@ -5,9 +5,11 @@ suggestions, the outline of a volume after a kept slice, and six small volumes s
 for a few steps; each as a person waits for it, in seconds, and beside it the same by a command in a process of its own.
 The outline is also measured in the panel: from **Keep and next** to the outline in the views and the next slice begun
 with it, and how long the event loop was held up at most meanwhile. At the end stand the memory of the worker and the
-processor that it uses while nobody asks.
+processor that it uses while nobody asks. The outline of a large volume is measured on its own, each time after a
+further slice was labelled.
 
     .venv/bin/python benchmarks/first_minutes.py --volumes 10 --repeats 7
+    OMP_NUM_THREADS=1 .venv/bin/python benchmarks/first_minutes.py --volumes 0 --large 256 --repeats 20
 """
 
 from __future__ import annotations
@@ -17,14 +19,19 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "Testing"))
 
 import slicer_host as host
+
+if TYPE_CHECKING:
+    from USLabelEfficientSegLib.study.study import Study
 
 MODULE = Path(__file__).parents[1] / "USLabelEfficientSeg" / "USLabelEfficientSeg.py"
 NAME = "USLabelEfficientSeg"
@@ -45,12 +52,16 @@ CLOCK = 100  # ticks of /proc a second
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--volumes", type=int, default=10, help="volumes of the study")
+    parser.add_argument("--volumes", type=int, default=10, help="volumes of the study; 0: none is made")
+    parser.add_argument("--large", type=int, default=0, help="voxels an axis of a large volume; 0: none is made")
     parser.add_argument("--repeats", type=int, default=7, help="of each measurement; medians are told")
     options = parser.parse_args()
     host.start()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        measure(Path(folder), options.volumes, options.repeats)
+        if options.volumes:
+            measure(Path(folder), options.volumes, options.repeats)
+        if options.large:
+            in_large_volume(Path(folder) / "large", options.large, options.repeats)
 
 
 def measure(folder: Path, volumes: int, repeats: int) -> None:
@@ -117,10 +128,61 @@ def measure(folder: Path, volumes: int, repeats: int) -> None:
     print_rest(session.resident.pid)
     session.close()
     shutil.rmtree(study / "run")
-    in_panel(study, case, repeats)
+    in_panel(study, case, repeats, from_slice=20)
 
 
-def in_panel(study: Path, case: str, repeats: int) -> None:
+def in_large_volume(folder: Path, voxels: int, repeats: int) -> None:
+    """Print how long the outline of a volume of so many voxels an axis takes, by the worker alone and in the panel."""
+    from USLabelEfficientSegLib.slicer_side.processes.resident_worker import ResidentWorker
+
+    study, truth = large_study(folder, voxels)
+    case = study.cases[0].name
+    resident = ResidentWorker(folder / "logs")
+    assert resident.ask("prepare", study=study.folder).wait(60) is not None
+    time.sleep(10)  # networks are loaded while nobody asks
+    labels, seconds = study.read_labels(case), []
+    assert labels is not None
+    for index in range(voxels // 2 - repeats, voxels // 2 + 1):
+        began = time.perf_counter()
+        asked = resident.ask("propagate", study=study.folder, volume=case, output=folder / "outline.nrrd")
+        assert asked.wait(60) is not None and asked.result["volumes_ml"]
+        seconds.append(time.perf_counter() - began)
+        labels.set_slice(1, index, truth[:, index])
+        with study.lock():
+            study.set_labels(case, labels)
+    resident.close()
+    later = seconds[1:]
+    print(f"outline of {voxels}^3 voxels by the worker: {seconds[0]:.2f} s the first time, then {spread(later)}")
+    in_panel(study.folder, case, repeats, from_slice=voxels // 2 - repeats)
+
+
+def large_study(folder: Path, voxels: int) -> tuple[Study, NDArray[np.uint8]]:
+    """A study of a simulated volume of so many voxels an axis, with two labelled slices, and all of its labels."""
+    from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
+    from USLabelEfficientSegLib.imaging.geometry import Geometry
+    from USLabelEfficientSegLib.imaging.resampling import resample_axes
+    from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
+    from USLabelEfficientSegLib.imaging.simulator import simulate_volume
+    from USLabelEfficientSegLib.study.study import Study
+
+    coarse = simulate_volume(0, shape=(96, 96, 96), spacing=(1.2, 1.2, 1.2))  # a fine one takes a minute
+    spacing = 1.2 * 96 / voxels
+    geometry = Geometry((voxels,) * 3, (spacing,) * 3, (0.0, 0.0, 0.0), np.eye(3))
+    grey = np.clip(np.rint(resample_axes(coarse.volume.voxels, geometry.shape)), 0, 255).astype(np.uint8)
+    nearest = np.arange(voxels) * 96 // voxels
+    truth = coarse.label_map.voxels[np.ix_(nearest, nearest, nearest)]
+    drawn = np.full_like(truth, 255)
+    middle = voxels // 2
+    drawn[:, :, middle], drawn[middle] = truth[:, :, middle], truth[middle]
+    for name in ("images", "labels"):
+        (folder / name).mkdir(parents=True)
+    write_volume(folder / "images" / "large.nrrd", Scan(grey, geometry, "large"))
+    write_label_map(folder / "labels" / "large.nrrd", LabelMap(drawn, geometry, "large"))
+    organs = ["organ A", "organ B"]
+    return Study.create(folder / "study", folder / "images", folder / "labels", organs=organs), truth
+
+
+def in_panel(study: Path, case: str, repeats: int, from_slice: int) -> None:
     """Print how long the panel takes from **Keep and next** to the outline, before there is a model."""
     import slicer
 
@@ -135,17 +197,17 @@ def in_panel(study: Path, case: str, repeats: int) -> None:
     wait(lambda: panel.labels.outline.busy)  # networks are loaded
     seconds, held = [], []
     for number in range(repeats):
-        place, after = ({"volume": case, "axis": 1 - first.axis % 2, "index": 20 + 2 * number + n} for n in (0, 1))
-        panel.labels.show_slice(case, place["axis"], place["index"])
-        session.suggestions.fill([{**after, "reason": ""}])
+        axis, index = 1 - first.axis % 2, from_slice + 2 * number
+        panel.labels.show_slice(case, axis, index)
+        session.suggestions.fill([{"volume": case, "axis": axis, "index": index + 1, "reason": ""}])
         wait(lambda: panel.labels.outline.busy)
         began = time.perf_counter()
         panel.ui.keepSliceButton.click()
         click = time.perf_counter() - began
         held.append(max(click, wait(lambda: panel.labels.outline.busy)))
         seconds.append(time.perf_counter() - began)
-        assert panel.ui.outlineLabel.text and session.isLabelled(case, place["axis"], place["index"])
-    print(f"Keep and next to the outline in the panel: {np.median(seconds):.2f} s, at most {max(seconds):.2f} s")
+        assert panel.ui.outlineLabel.text and session.isLabelled(case, axis, index)
+    print(f"Keep and next to the outline in the panel: {spread(seconds)}")
     print(f"event loop meanwhile: blocked for {1000 * max(held):.0f} ms at most")
     panel.close_study()
 
@@ -166,6 +228,11 @@ def wait(busy: Callable[[], bool]) -> float:
 def tell(what: str, seconds: float, before: float) -> None:
     """Print a line."""
     print(f"{what}: {seconds:.2f} s; by a process of its own {before:.2f} s, {before / seconds:.1f} times as long")
+
+
+def spread(seconds: Sequence[float]) -> str:
+    """Median and worst."""
+    return f"{np.median(seconds):.2f} s, at most {max(seconds):.2f} s"
 
 
 def median(action: Callable[[], None], repeats: int) -> float:

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+from USLabelEfficientSegLib.imaging import resampling
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.resampling import (
     axis_matrix,
@@ -55,6 +56,17 @@ def test_the_same_shape_changes_nothing() -> None:
     array = np.random.default_rng(0).random((2, 5, 4, 3), dtype=np.float32)
 
     np.testing.assert_array_equal(resample_axes(array, (5, 4, 3)), array)
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 3), (4, 9, 3), (9, 5, 12), (7, 7, 7)])
+def test_slices_that_are_resampled_together_have_the_bits_of_one_at_a_time(
+    shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    array = np.random.default_rng(0).random((2, 7, 8, 6), dtype=np.float32)
+    together = resample_axes(array, shape)
+    monkeypatch.setattr(resampling, "_AT_ONCE", 1)
+
+    np.testing.assert_array_equal(resample_axes(array, shape), together)
 
 
 def test_coarsening_keeps_the_volume_of_a_label() -> None:

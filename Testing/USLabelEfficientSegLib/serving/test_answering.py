@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ import torch
 
 from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.imaging.files import read_label_map
+from USLabelEfficientSegLib.imaging.files import read_label_map, write_volume
 from USLabelEfficientSegLib.method import suggesting
+from USLabelEfficientSegLib.prompting import outline as outline_module
 from USLabelEfficientSegLib.segmentation.loading import load_model
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.serving.answering import Answering
@@ -109,6 +110,40 @@ def test_labelled_slices_are_continued_through_the_volume(ask, study, simulated,
     assert 0.4 * truth_ml < result["volumes_ml"][shown[0]] < 2.5 * truth_ml
     known = labelled.voxels != 255
     assert (found.voxels[known] == labelled.voxels[known]).mean() > 0.98
+
+
+def test_the_volume_is_looked_at_once_for_many_outlines_and_again_when_its_file_is_another(
+    ask, study, tmp_path, monkeypatch
+):
+    name = next(case.name for case in study.cases if case.labels is not None)
+    looks: list[str] = []
+    resampled = outline_module.resample_axes
+
+    def counted(*arguments):
+        looks.append(name)
+        return resampled(*arguments)
+
+    monkeypatch.setattr(outline_module, "resample_axes", counted)
+
+    def ml():
+        return ask("propagate", study=study.folder, volume=name, output=tmp_path / "outline.nrrd")["volumes_ml"]
+
+    first = ml()
+    labels = study.read_labels(name)
+    shown = next(one for one in labels.labelled_slices() if labels.of_slice(one).any())
+    smaller = labels.of_slice(shown).copy()
+    organs = np.flatnonzero(smaller)
+    smaller.flat[organs[: len(organs) // 2]] = 0
+    labels.set_slice(shown.axis, shown.index, smaller)
+    leave_labels(study, name, labels)
+
+    assert ml() != first and looks == [name]
+
+    file = study.folder / study.case(name).image.file
+    scan = study.read_scan(name)
+    write_volume(file, replace(scan, voxels=scan.voxels[::-1].copy()))
+    ml()
+    assert looks == [name, name]
 
 
 def test_a_slice_of_the_outline_comes_on_the_grid_of_the_volume(ask, study, tmp_path):

@@ -153,7 +153,7 @@ def write_label_map(path: Path | str, label_map: LabelMap, metadata: Mapping[str
         >>> bool((read_label_map("copy.nrrd").voxels == label_map.voxels).all())
         True
     """
-    write_image(Path(path), label_map.voxels, label_map.geometry, metadata)
+    write_image(Path(path), label_map.voxels, label_map.geometry, metadata, runs=True)
 
 
 def write_map(path: Path | str, values: NDArray[np.float32], geometry: Geometry) -> None:

@@ -14,6 +14,7 @@ from scipy import sparse
 from .geometry import Geometry
 
 Shape = tuple[int, int, int]
+_AT_ONCE = 1 << 17  # voxels, which fit into the processor's cache
 Matrix = Any  # dense or sparse; SciPy's types are unknown to mypy
 
 
@@ -111,21 +112,37 @@ def _axis_operator(n_in: int, n_out: int) -> Matrix:
 
 
 def _apply(array: NDArray[np.generic], matrices: list[Matrix]) -> NDArray[np.float32]:
-    """Multiply each of the last three axes by its matrix; only one slice at a time is copied as float."""
+    """Multiply each of the last three axes by its matrix; only some slices at a time are copied as float."""
     n_i, (m_i, m_j, m_k) = array.shape[-3], (matrix.shape[0] for matrix in matrices)
     along_i, along_j, along_k = matrices
     volumes = array.reshape(-1, *array.shape[-3:])
     result = np.empty((len(volumes), m_i, m_j * m_k), dtype=np.float32)
+    together = max(1, _AT_ONCE // max(array.shape[-2] * array.shape[-1], 1))
     for volume, out in zip(volumes, result, strict=True):
         planes = np.empty((n_i, m_j, m_k), dtype=np.float32)
-        for plane, plane_out in zip(volume, planes, strict=True):
-            _multiply(along_j @ plane.astype(np.float32), along_k.T, plane_out)
-        _multiply(along_i, planes.reshape(n_i, -1), out)
+        for start in range(0, n_i, together):
+            part = volume[start : start + together].astype(np.float32)
+            planes[start : start + together] = _along_k(along_k, _along_j(along_j, part))
+        if isinstance(along_i, np.ndarray):
+            np.matmul(along_i, planes.reshape(n_i, -1), out=out)
+        else:
+            out[:] = along_i @ planes.reshape(n_i, -1)
     return result.reshape(*array.shape[:-3], m_i, m_j, m_k)
 
 
-def _multiply(left: Matrix, right: Matrix, out: NDArray[np.float32]) -> None:
-    if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
-        np.matmul(left, right, out=out)
-    else:
-        out[:] = left @ right
+def _along_j(matrix: Matrix, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Planes (I, J, K) with the middle axis multiplied."""
+    if isinstance(matrix, np.ndarray):
+        return np.matmul(matrix, planes)
+    count, n_j, n_k = planes.shape
+    product = matrix @ planes.transpose(1, 0, 2).reshape(n_j, -1)
+    return np.ascontiguousarray(product.reshape(-1, count, n_k).transpose(1, 0, 2))
+
+
+def _along_k(matrix: Matrix, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Planes (I, J, K) with the last axis multiplied."""
+    if isinstance(matrix, np.ndarray):
+        return np.matmul(planes, matrix.T)
+    count, n_j, n_k = planes.shape
+    product: NDArray[np.float32] = matrix @ planes.transpose(2, 0, 1).reshape(n_k, -1)
+    return product.reshape(-1, count, n_j).transpose(1, 2, 0)

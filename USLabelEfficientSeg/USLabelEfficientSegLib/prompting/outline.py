@@ -8,16 +8,38 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotation.sparse_labels import UNLABELLED
 from ..errors import InputError
 from ..imaging.geometry import Geometry
-from ..imaging.resampling import resample_slice, working_geometry
+from ..imaging.resampling import resample_axes, resample_slice, working_geometry
 from ..imaging.scan import LabelMap, Scan
+from ..imaging.sector import sector_mask
 from ..segmentation.decision import decide, dice_threshold
+from .coarse_drawing import coarse_signs
 from .network import PromptableNetwork
-from .propagation import check_grid, organ_probability
+from .propagation import check_grid, shared_probability
+from .starter import load_starter
+from .two_passes import organ_odds
 
 OUTLINE_VOXELS = 96  # along an axis of the grid of an outline: what is seen in a slice view while one paints
+
+
+@dataclass(frozen=True)
+class CoarseVolume:
+    """What an outline needs of a volume, whatever is drawn in it.
+
+    Attributes:
+        image: (i, j, k) grey values on the coarse grid.
+        sector: (i, j, k) which voxels carry image.
+        grid: the coarse one.
+        geometry: the volume's own grid.
+        name: of the volume.
+    """
+
+    image: NDArray[np.float32]
+    sector: NDArray[np.bool_]
+    grid: Geometry
+    geometry: Geometry
+    name: str
 
 
 @dataclass(frozen=True)
@@ -29,6 +51,7 @@ class Outline:
         volumes_ml: the sum of each organ's probability in millilitres, by name.
         probability: (C, i, j, k) on that grid, of the background and of the organs that are drawn anywhere.
         shown: the labels of these organs.
+        thresholds: of their probabilities, in labels.
         geometry: the volume's own grid.
     """
 
@@ -36,31 +59,38 @@ class Outline:
     volumes_ml: dict[str, float]
     probability: NDArray[np.float32]
     shown: tuple[int, ...]
+    thresholds: tuple[float, ...]
     geometry: Geometry
 
     def slice_labels(self, axis: int, index: int) -> NDArray[np.uint8]:
         """The labels of a slice, 2-D, across an array axis of the volume's own grid, smoother than the coarse ones."""
-        return _labels(self.probability, resample_slice(self.probability, self.geometry.shape, axis, index), self.shown)
+        probability = resample_slice(self.probability, self.geometry.shape, axis, index)
+        return _labels(probability, self.thresholds, self.shown)
+
+
+def coarse_volume(volume: Scan, max_voxels: int = OUTLINE_VOXELS) -> CoarseVolume:
+    """A volume as `outline` sees it, on a grid of at most so many voxels along an axis."""
+    grid = working_geometry(volume.geometry, max_voxels)
+    image = resample_axes(volume.voxels, grid.shape)
+    return CoarseVolume(image, sector_mask(image), grid, volume.geometry, volume.name)
 
 
 def outline(
-    volume: Scan,
+    volume: Scan | CoarseVolume,
     labels: LabelMap,
     organs: Sequence[str],
     *,
     network: PromptableNetwork | None = None,
-    max_voxels: int = OUTLINE_VOXELS,
 ) -> Outline:
     """The organs that labelled slices show, continued through the volume, on a coarse grid and by one look.
 
     Unlike `propagate` it leaves out organs that are drawn nowhere, for one labels them one after the other.
 
     Args:
-        volume: the image.
+        volume: the image; who asks again with other labels gives the same `coarse_volume` each time.
         labels: on its grid: 0 background, n the n-th organ, 255 where nothing was drawn.
         organs: names.
         network: what knows organs; by default with the starter weights.
-        max_voxels: along an axis of the grid.
 
     Raises:
         InputError: labels on another grid, or that show no organ.
@@ -68,31 +98,30 @@ def outline(
     Examples:
         >>> from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume
         >>> complete = read_label_map("labels/simulated_0000.nrrd")
-        >>> voxels = np.full_like(complete.voxels, UNLABELLED)
+        >>> voxels = np.full_like(complete.voxels, 255)
         >>> voxels[:, :, ::3] = complete.voxels[:, :, ::3]
         >>> labels = LabelMap(voxels, complete.geometry, complete.name)
         >>> sorted(outline(read_volume("images/simulated_0000.nrrd"), labels, ["solid", "fluid"]).volumes_ml)
         ['fluid', 'solid']
     """
-    check_grid(labels, volume)
+    seen = coarse_volume(volume) if isinstance(volume, Scan) else volume
+    check_grid(labels, seen.geometry, seen.name)
     shown = [label for label in range(1, len(organs) + 1) if (labels.voxels == label).any()]
     if not shown:
-        raise InputError(f"label of {volume.name}", "shows no organ", "draw an organ in a slice")
-    of_shown = np.zeros(UNLABELLED + 1, np.uint8)
-    of_shown[UNLABELLED] = UNLABELLED
-    of_shown[shown] = np.arange(1, len(shown) + 1)
-    drawn = LabelMap(of_shown[labels.voxels], labels.geometry, labels.name)
-    grid = working_geometry(volume.geometry, max_voxels)
-    _, probability, _ = organ_probability(volume, drawn, len(shown), grid, network=network, mirrors=1)
+        raise InputError(f"label of {seen.name}", "shows no organ", "draw an organ in a slice")
+    network = network or load_starter()
+    drawn = coarse_signs(labels.voxels, shown, seen.grid.shape)
+    odds = np.stack([organ_odds(network, seen.image, of_one) for of_one in drawn])
+    probability = shared_probability(odds, drawn, seen.sector)
     ml = {
-        organs[label - 1]: float(of_one.sum(dtype=np.float64)) * grid.voxel_volume_ml
+        organs[label - 1]: float(of_one.sum(dtype=np.float64)) * seen.grid.voxel_volume_ml
         for label, of_one in zip(shown, probability[1:], strict=True)
     }
-    found = LabelMap(_labels(probability, probability, shown), grid, volume.name)
-    return Outline(found, ml, probability, tuple(shown), volume.geometry)
+    thresholds = tuple(dice_threshold(of_one) for of_one in probability[1:])
+    found = LabelMap(_labels(probability, thresholds, shown), seen.grid, seen.name)
+    return Outline(found, ml, probability, tuple(shown), thresholds, seen.geometry)
 
 
-def _labels(whole: NDArray[np.float32], part: NDArray[np.float32], shown: Sequence[int]) -> NDArray[np.uint8]:
-    """The labels of a part (C, ...), by the thresholds that suit the whole (C, i, j, k)."""
-    found = decide(part, [dice_threshold(of_one) for of_one in whole[1:]])
-    return np.array([0, *shown], np.uint8)[found]
+def _labels(probability: NDArray[np.float32], thresholds: Sequence[float], shown: Sequence[int]) -> NDArray[np.uint8]:
+    """The labels (...) of probabilities (C, ...)."""
+    return np.array([0, *shown], np.uint8)[decide(probability, list(thresholds))]

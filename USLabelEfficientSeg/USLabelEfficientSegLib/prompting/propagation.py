@@ -99,7 +99,7 @@ def propagate(
         >>> np.unique(prediction.labels().voxels).tolist()
         [0, 1, 2]
     """
-    check_grid(labels, volume)
+    check_grid(labels, volume.geometry, volume.name)
     _check_drawn(labels, organs, volume.name)
     grid = working_geometry(volume.geometry, MOST_VOXELS)
     image, probability, sector = organ_probability(volume, labels, len(organs), grid, network=network, mirrors=mirrors)
@@ -131,14 +131,14 @@ def organ_probability(
     sector = sector_mask(image)
     drawn = [_drawn(labels.voxels, label, grid.shape) for label in range(1, organs + 1)]
     odds = np.stack([organ_odds(network, image, of_one, mirrors=mirrors) for of_one in drawn])
-    return image, _normalised(odds, np.stack(drawn), sector), sector
+    return image, shared_probability(odds, np.stack(drawn), sector), sector
 
 
-def check_grid(labels: LabelMap, volume: Scan) -> None:
-    """Raises `InputError` when labels lie on another grid than their image."""
-    if not labels.geometry.same_grid(volume.geometry):
-        problem = f"has another geometry than its image: it {labels.geometry.difference(volume.geometry)}"
-        raise InputError(f"label of {volume.name}", problem, "resample the label to the grid of the image")
+def check_grid(labels: LabelMap, geometry: Geometry, name: str) -> None:
+    """Raises `InputError` when labels lie on another grid than their image, the volume of that name."""
+    if not labels.geometry.same_grid(geometry):
+        problem = f"has another geometry than its image: it {labels.geometry.difference(geometry)}"
+        raise InputError(f"label of {name}", problem, "resample the label to the grid of the image")
 
 
 def _check_drawn(labels: LabelMap, organs: Sequence[str], name: str) -> None:
@@ -164,7 +164,7 @@ def _drawn(labels: NDArray[np.uint8], label: int, shape: tuple[int, int, int]) -
     return np.where(cover > 0, resample_axes(signs, shape) / np.maximum(cover, 1e-6), np.float32(0)).astype(np.float32)
 
 
-def _normalised(odds: Field, drawn: Field, sector: NDArray[np.bool_]) -> Field:
+def shared_probability(odds: Field, drawn: Field, sector: NDArray[np.bool_]) -> Field:
     """Class probabilities (C, i, j, k) of log-odds (C - 1, ...), each against the background."""
     highest = np.maximum(odds.max(axis=0), 0)
     weights = np.concatenate([np.exp(-highest)[None], np.exp(odds - highest)])

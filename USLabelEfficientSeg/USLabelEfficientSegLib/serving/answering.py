@@ -186,8 +186,8 @@ class Answering:
         self._device("cpu")
         from ..prompting.outline import outline
 
-        scan = self._kept.scan(study, asked.volume)
-        found = outline(scan, LabelMap(labels.voxels, labels.geometry, asked.volume), study.organs)
+        volume = self._kept.coarse(study, asked.volume)
+        found = outline(volume, LabelMap(labels.voxels, labels.geometry, asked.volume), study.organs)
         _write(asked.output, found.labels, study.organs)
         return {"file": str(asked.output), "volumes_ml": found.volumes_ml, **_slice_of(found, asked)}
 

@@ -15,9 +15,11 @@ from ..study.study import Study
 if TYPE_CHECKING:  # networks are loaded when one is asked for
     import torch
 
+    from ..prompting.outline import CoarseVolume
     from ..segmentation.protocols import Model, Prediction
 
 MOST_BYTES = 256 * 2**20  # of scans, and as much of predictions
+MOST_COARSE_BYTES = 8 * 2**20  # of coarse volumes: the last two
 Stamp = tuple[str, int, int, int]
 T = TypeVar("T")
 
@@ -51,6 +53,7 @@ class Kept:
         self._model: tuple[Hashable, Model] | None = None
         self._remembered: tuple[Hashable, Remembered] | None = None
         self._scans: Lately[Scan] = Lately(MOST_BYTES, lambda scan: scan.voxels.nbytes)
+        self._coarse: Lately[CoarseVolume] = Lately(MOST_COARSE_BYTES, lambda volume: volume.image.nbytes)
         self._predictions: Lately[Prediction] = Lately(MOST_BYTES, lambda made: made.probability.nbytes)
 
     def model(self, path: Path) -> Model:
@@ -65,12 +68,17 @@ class Kept:
 
     def scan(self, study: Study, name: str) -> Scan:
         """A scan of a study."""
-        file = study.folder / study.case(name).image.file
-        return self._scans.get((_stamp(file), name), lambda: study.read_scan(name))
+        return self._scans.get(_key(study, name), lambda: study.read_scan(name))
+
+    def coarse(self, study: Study, name: str) -> CoarseVolume:
+        """A volume of a study as its outline needs it."""
+        from ..prompting.outline import coarse_volume
+
+        return self._coarse.get(_key(study, name), lambda: coarse_volume(self.scan(study, name)))
 
     def prediction(self, study: Study, name: str, device: torch.device) -> Prediction:
         """What the study's model finds in one of its scans."""
-        key = _stamps_of_model(study.folder), _stamp(study.folder / study.case(name).image.file), name
+        key = _stamps_of_model(study.folder), *_key(study, name)
         model = self.model(study.folder)
         return self._predictions.get(key, lambda: model.predict(self.scan(study, name), device))
 
@@ -81,6 +89,11 @@ class Kept:
             found = Remembered(lambda scan: self.prediction(study, scan.name, device()).probability[1:])
             self._remembered = key, found
         return self._remembered[1]
+
+
+def _key(study: Study, name: str) -> tuple[Stamp | None, str]:
+    """Of a scan as its file is now."""
+    return _stamp(study.folder / study.case(name).image.file), name
 
 
 def _stamps_of_model(path: Path) -> tuple[Stamp | None, ...]:

@@ -32,6 +32,7 @@ class EnvironmentSection(Section):
 
     Attributes:
         notice: a label for the top of the panel: what must be done before anything else can be, else hidden.
+        missing: packages that were missing or too old when `look` was called last.
     """
 
     def __init__(self, panel: Panel, ui: Any) -> None:
@@ -40,7 +41,7 @@ class EnvironmentSection(Section):
         self.notice = qt.QLabel()
         self.notice.wordWrap = True
         self.notice.toolTip = _("What must be done before the module can be used.")
-        self._missing: list[str] = []
+        self.missing: list[str] = []
         self._logged = -1  # bytes of the log that is shown
         for button, action in (
             (ui.installButton, lambda: self.install()),
@@ -65,7 +66,7 @@ class EnvironmentSection(Section):
 
     def look(self) -> None:
         """Find out what is installed; it takes milliseconds, so not at every refresh."""
-        self._missing = dependencies.missingRequirements()
+        self.missing = dependencies.missingRequirements()
         python = other_python.chosen_python()
         needed = [nameOf(text) for text in dependencies.neededHere()]
         versions = {name: dependencies.installedVersion(name) for name in needed}
@@ -73,8 +74,8 @@ class EnvironmentSection(Section):
         lines = [_("Slicer's Python: {told}.").format(told=", ".join(told))] if told else []
         if python is not None:
             lines = [_("Another Python computes: {python}").format(python=python)]
-        if self._missing:
-            names = ", ".join(nameOf(text) for text in self._missing)
+        if self.missing:
+            names = ", ".join(nameOf(text) for text in self.missing)
             lines.append(_("Missing or too old in Slicer's Python: {names}.").format(names=names))
         self.ui.environmentText.text = "\n".join(lines)
         self.ui.environmentText.toolTip = "\n".join(f"{name} {versions[name] or _('missing')}" for name in needed)
@@ -88,10 +89,10 @@ class EnvironmentSection(Section):
     def refresh(self) -> None:
         """Show what can be done."""
         busy, hindrance, ui = self.panel.why_busy(), dependencies.whyNotInstallable(), self.ui
-        nothing = None if self._missing else _("Nothing is missing.")
+        nothing = None if self.missing else _("Nothing is missing.")
         tip = _("Download and install what is missing. Slicer stays usable meanwhile.")
         allow(ui.installButton, tip, nothing or hindrance or busy)
-        first = _("Press Install first.") if self._missing else None
+        first = _("Press Install first.") if self.missing else None
         tip = _("Renew the installed packages; PyTorch and what Slicer brings stay as they are.")
         allow(ui.updateButton, tip, hindrance or first or busy)
         tip = _("Show versions, device and speed of the Python that is used; takes some seconds.")
@@ -122,15 +123,15 @@ class EnvironmentSection(Section):
 
     def _show_notice(self) -> None:
         unsupported = dependencies.whyUnsupported()
-        names = ", ".join(nameOf(text) for text in self._missing)
+        names = ", ".join(nameOf(text) for text in self.missing)
         if unsupported is not None:
             tell(self.notice, f"{unsupported[0].upper()}{unsupported[1:]}.", bad=True)
-        elif self._missing:
+        elif self.missing:
             text = _("Python packages are missing ({names}): {remedy}.").format(
                 names=names, remedy=self.how_to_install()
             )
             tell(self.notice, text)
-        self.notice.visible = unsupported is not None or bool(self._missing)
+        self.notice.visible = unsupported is not None or bool(self.missing)
 
     def _reveal(self) -> None:
         """Open the section, and what it lies in."""

@@ -11,7 +11,6 @@ from slicer.i18n import tr as _
 
 from ...text.numbers import volume_unit
 from ..nodes.outline_nodes import removeOutlines, showOutline
-from ..processes.dependencies import missingRequirements
 from ..processes.jobs import Job, JobRunner
 from ..section import reported, tell
 from ..session.known_organs import KnownOrgans, Source, known_organs, source_of
@@ -98,7 +97,8 @@ class LiveOutline:
         self._runner.stop()
         self.refresh()
         wish = self._wish
-        source = None if wish is None or missingRequirements() else source_of(wish.session, wish.case)
+        missing = self._panel.environment.missing
+        source = None if wish is None or missing else source_of(wish.session, wish.case)
         if wish is None or source is None:
             self.forget()
             return
