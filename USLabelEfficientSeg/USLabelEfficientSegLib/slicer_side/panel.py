@@ -203,12 +203,14 @@ class Panel:
         """The panel is destroyed: end the running job, keep all drawings."""
         self._soon.stop()
         self.parameters = None
-        self.leave()
-        self.environment.close()
-        for runner in (self.runner, self.logic.aside):
-            runner.stop()
-            runner.listeners.remove(self._on_progress)
-        self.logic.session = None
+        try:
+            self.leave()
+            self.environment.close()
+            for runner in (self.runner, self.logic.aside):
+                runner.stop()
+                runner.listeners.remove(self._on_progress)
+        finally:
+            self.logic.session = None  # with which its worker ends, whatever has failed
 
     def _on_progress(self) -> None:
         if self.parameters is not None:

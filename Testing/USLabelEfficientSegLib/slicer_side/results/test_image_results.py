@@ -144,6 +144,26 @@ def test_looking_through_all_results_keeps_the_scene_small(results, session):
     assert len(results.rows()) == 12
 
 
+def test_images_in_the_scene_are_measured_one_a_step_and_one_removed_meanwhile_is_left_to_its_file(results, session):
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.processes.jobs import Job
+
+    for case in ("head_0", "head_1", "head_2"):
+        results.show(case)
+    before = results.rows()
+    job = Job("", results.measuring, "measure")
+
+    assert job.step() and job.progress == 0
+    slicer.mrmlScene.RemoveNode(results.nodes("head_2")[0])
+    steps = 1
+    while job.step():
+        steps += 1
+
+    assert steps == 2 and job.progress == pytest.approx(1 / 12)
+    assert [row.case for row in job.result] == [row.case for row in before]
+
+
 def test_a_corrected_result_is_measured_anew_with_its_ellipse_and_is_never_lost(results, session):
     from USLabelEfficientSegLib.slicer_side.nodes.ellipse_markups import ellipsesOf
 

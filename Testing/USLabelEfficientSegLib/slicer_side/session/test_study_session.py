@@ -120,6 +120,29 @@ def test_colours_and_terminology_stay_with_the_study(session):
     assert second.name == "organ B" and second.colour != first.colour
 
 
+def test_colours_are_read_once_until_they_are_changed_or_the_study_is_read_again(session, monkeypatch):
+    from USLabelEfficientSegLib.disk import json_files
+    from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import Organ
+
+    read, reads = json_files.read_json, []
+
+    def counted(path):
+        reads.append(path.name)
+        return read(path)
+
+    monkeypatch.setattr(json_files, "read_json", counted)
+    session.refresh()
+    reads.clear()
+
+    assert session.organs() == session.organs() and reads == ["organs.json"]
+    session.setAppearance([Organ("organ B", (0.5, 0.25, 1.0), "a~b~c~d")])
+    assert session.organs()[1].colour == (0.5, 0.25, 1.0) and reads == ["organs.json"] * 2
+    (session.folder / "organs.json").write_text('{"organ B": {"colour": [1, 0, 0], "terminology": ""}}')
+    assert session.organs()[1].colour == (0.5, 0.25, 1.0)
+    session.refresh()
+    assert session.organs()[1].colour == (1, 0, 0)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"organ A": 5}', '{"organ A": {"colour": [1], "terminology": ""}}'])
 def test_damaged_colours_are_chosen_anew(session, text):
     (session.folder / "organs.json").write_text(text)

@@ -221,6 +221,15 @@ class Job:
             raise WorkError(outcome.sentence)
 
 
+def finished(steps: Steps) -> Any:
+    """Do all steps at once; returns what they return."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
 class WorkError(InputError):
     """A worker failed; its own sentence tells cause and remedy."""
 

@@ -7,13 +7,14 @@ A study has hundreds of images. Their segmentations and measurements are files i
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import slicer
+from slicer.i18n import tr as _
 
 from ...disk.study_layout import IMAGES, RECORD_SUFFIX
 from ...errors import InputError
@@ -22,11 +23,11 @@ from ...segmentation.segments import segment_metadata
 from ..nodes.ellipse_markups import removeEllipses, showEllipses
 from ..nodes.segmentation_nodes import Organ, labelMapFromSegmentation, organsNamed, segmentationFromLabelMap
 from ..nodes.slice_views import showScan
-from ..nodes.study_nodes import RESULT, UNCERTAINTY, attach, isShown, madeFor, results, showOnly, volumeOf
+from ..nodes.study_nodes import RESULT, UNCERTAINTY, attach, inScene, isShown, madeFor, results, showOnly, volumeOf
 from ..nodes.tables_and_plots import uncertaintyNode
 from ..nodes.volume_nodes import geometryOfNode, isImage
 from ..processes.aside import aside
-from ..processes.jobs import Job, Steps, WorkError
+from ..processes.jobs import Job, Steps, WorkError, finished
 from ..processes.temporary_folders import temporaryFolder
 from ..processes.worker import Worker
 from .image_measurements import imageMeasurements, isEdited, keepMeasuredImage
@@ -163,22 +164,39 @@ class ImageResults:
                 yield
         return len(self._rows)
 
-    def rows(self) -> list[PlanarMeasurement]:
-        """The measurement of every organ of every image with a result, in the order of the images.
+    def measuring(self, job: Job | None = None) -> Generator[None, None, list[PlanarMeasurement]]:
+        """Steps that measure every organ of every image with a result, an image in the scene each.
 
         Of an image with a segmentation node in the scene they are that node's: an edited organ is measured anew, and
-        its ellipse is drawn anew. Images that are not of the study come last.
+        its ellipse is drawn anew. Images that are not of the study come last; what is removed meanwhile is left out.
+
+        Args:
+            job: that is told how far it is.
+
+        Returns:
+            The measurements in the order of the images.
         """
         found: list[PlanarMeasurement] = []
-        for case in self._session.cases():
+        cases = self._session.cases()
+        for number, case in enumerate(cases):
             nodes = self.nodes(case)
             found += self._rows.get(case, []) if not nodes else []
             for node in nodes:
                 found += _measured(node)
+            if nodes:
+                if job is not None:
+                    job.tell(_("measuring"), number, len(cases))
+                yield
         for node in results():
-            if isImage(volumeOf(node)) and self._session.caseOf(volumeOf(node)) is None:
+            if inScene(node) and isImage(volumeOf(node)) and self._session.caseOf(volumeOf(node)) is None:
                 found += _measured(node)
+                yield
         return found
+
+    def rows(self) -> list[PlanarMeasurement]:
+        """The same at once."""
+        measured: list[PlanarMeasurement] = finished(self.measuring())
+        return measured
 
     def nodes(self, case: str) -> list[MrmlNode]:
         """The segmentation nodes of an image's results that are in the scene."""

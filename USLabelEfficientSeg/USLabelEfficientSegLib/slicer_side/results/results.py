@@ -15,10 +15,11 @@ from ...errors import InputError
 from ..nodes.ellipse_markups import showEllipses
 from ..nodes.segmentation_nodes import Organ, organMasks, organsNamed, segmentationFromLabelMap
 from ..nodes.study_nodes import RESULT, STUDY, UNCERTAINTY, attach, inScene, isShown, madeFor, volumeOf
+from ..nodes.surfaces import makeSurfaces
 from ..nodes.tables_and_plots import uncertaintyNode, volumesTableNode
 from ..nodes.volume_nodes import geometryOfNode, isImage, worldGeometry
 from ..processes.aside import aside
-from ..processes.jobs import Job, Steps, WorkError
+from ..processes.jobs import Job, Steps, WorkError, finished
 from ..processes.resident_worker import Asked, ResidentWorker
 from ..processes.study_jobs import stage
 from ..processes.temporary_folders import temporaryFolder
@@ -159,15 +160,6 @@ def measuring(
     return imagesTableNode(rows, tableNode) if images else volumesTableNode(rows, tableNode)
 
 
-def finished(steps: Steps) -> Any:
-    """Do all steps at once; returns what they return."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
-
-
 def ofImage(segmentationNode: MrmlNode) -> bool:
     """Whether a segmentation belongs to a 2-D image of the scene."""
     volume_node = volumeOf(segmentationNode)
@@ -237,8 +229,8 @@ def _result(file: Path, volumeNode: MrmlNode, request: SegmentationRequest) -> G
             uncertainty = uncertaintyNode(values, volumeNode, f"{volumeNode.GetName()} uncertainty")
             attach(uncertainty, volumeNode, UNCERTAINTY)
         yield
-    if request.show3D and inScene(node):
-        node.CreateClosedSurfaceRepresentation()
+    if request.show3D:
+        yield from makeSurfaces(node)
     return node
 
 

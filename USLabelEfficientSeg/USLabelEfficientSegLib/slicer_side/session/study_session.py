@@ -76,6 +76,7 @@ class StudySession:
         self.imageResults = ImageResults(self)
         self.training = TrainingRecord(lambda: self._study)
         self._shown: dict[str, dict[LabelledSlice, list[str]]] = {}
+        self._appearance: dict[str, Any] | None = None  # as it was read since the last `refresh`
         self.refresh()
 
     def prepare(self) -> None:
@@ -97,6 +98,7 @@ class StudySession:
         from ...study.study import Study
 
         self._study = Study.open(self.folder)
+        self._appearance = None
 
     @property
     def isPlanar(self) -> bool:
@@ -139,11 +141,13 @@ class StudySession:
         """Colours and terminology by organ, as far as they were kept and the file is not damaged."""
         from ...disk.json_files import read_json
 
-        try:
-            stored = read_json(self.folder / APPEARANCE_NAME)
-            return {name: look for name, look in stored.items() if _is_look(look)}
-        except (OSError, ValueError, AttributeError):
-            return {}
+        if self._appearance is None:
+            try:
+                stored = read_json(self.folder / APPEARANCE_NAME)
+                self._appearance = {name: look for name, look in stored.items() if _is_look(look)}
+            except (OSError, ValueError, AttributeError):
+                self._appearance = {}
+        return self._appearance
 
     def setAppearance(self, organs: Sequence[Organ]) -> None:
         """Keep colours and terminology of organs with the study."""
@@ -151,6 +155,7 @@ class StudySession:
 
         looks = {organ.name: {"colour": list(organ.colour), "terminology": organ.terminology} for organ in organs}
         atomic_write_json(self.folder / APPEARANCE_NAME, looks)
+        self._appearance = None
 
     # Volumes
 

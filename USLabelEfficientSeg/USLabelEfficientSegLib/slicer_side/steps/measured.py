@@ -45,8 +45,10 @@ class Measured:
         if parameters is None:  # the scene is being closed
             return 0
         if images is not None:
-            rows = images.rows()
-            parameters.volumesTable = imagesTableNode(rows, parameters.volumesTable)
+            rows = yield from images.measuring(job)
+            if self._panel.parameters is None:  # the scene was closed meanwhile
+                return 0
+            self._panel.parameters.volumesTable = imagesTableNode(rows, self._panel.parameters.volumesTable)
             return len(rows)
         nodes = self.nodes()
         table = yield from measuring(nodes, parameters.volumesTable, job)
