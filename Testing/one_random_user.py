@@ -9,10 +9,11 @@ import json
 import sys
 import traceback
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 
 import slicer_host as host
-from slicer_host import circumstances
+from slicer_host import blocking, circumstances
 from slicer_host.not_bundled import NOT_BUNDLED
 
 
@@ -27,7 +28,7 @@ def main() -> None:
 
 
 def act(seed: int, actions: int, folder: Path) -> dict[str, object]:
-    """What a user has done, the exception that left a slot, processes and observers that were left behind."""
+    """What a user has done, exceptions that left a slot, what was left behind, and which slots took longest."""
     from random_user import RandomUser, child_processes, observers
 
     before, exception = observers(), ""
@@ -37,11 +38,13 @@ def act(seed: int, actions: int, folder: Path) -> dict[str, object]:
     except Exception:
         exception = traceback.format_exc()
     user.close()
+    exception = exception or "".join(host.errors)
     return {
         "done": user.done,
         "exception": exception,
         "orphans": len(child_processes()),
         "leaked": observers() - before,
+        "blocked": [asdict(slot) for slot in blocking.longest[:5]],
     }
 
 

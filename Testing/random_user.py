@@ -36,6 +36,7 @@ KEPT = {"changesEdit", "deviceCombo"}  # the tiny training would become a real o
 KEYS = ("N", "O", "M", "Shift+N", "F2", "Return", "Escape", "Tab", "Space", "Ctrl+Z", "Down", "Delete")
 WORDS = ("", "prostate", "é ü 前列腺", "a,b", "<b>&amp;</b>", "organ 1", " ", "../..", "9" * 300)
 _PR_SET_CHILD_SUBREAPER = 36
+_PF_EXITING = 0x4
 MOST_NODES = 60  # frames of a sequence, again and again, would only make the test slow
 
 
@@ -345,18 +346,25 @@ def _adopt_orphans() -> None:
 
 
 def child_processes() -> list[int]:
-    """Processes that were started here, or left behind by such, and are still running (Linux)."""
+    """Processes that were started here, or left behind by such, and neither have ended nor are just ending (Linux)."""
     if sys.platform != "linux":
         raise RuntimeError("child processes are counted in /proc, which only Linux has")
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+            state, parent, *fields = stat.read_text().rpartition(")")[2].split()
+            ending = state == "Z" or int(fields[4]) & _PF_EXITING or _is_killed(stat.parent)
         except OSError:  # it has just ended
             continue
-        if int(parent) == os.getpid() and state != "Z":
+        if int(parent) == os.getpid() and not ending:
             found.append(int(stat.parent.name))
     return found
+
+
+def _is_killed(process: Path) -> bool:
+    """Whether a process was killed, and only has had no processor since."""
+    pending = [line.split()[1] for line in (process / "status").read_text().splitlines() if "Pnd:" in line]
+    return any(int(signals, 16) >> (signal.SIGKILL - 1) & 1 for signals in pending)
 
 
 def observers() -> int:

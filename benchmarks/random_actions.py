@@ -1,5 +1,7 @@
 """A user who does anything at any time, again and again: exceptions, orphan processes and leaked observers counted.
 
+The slots that have blocked the event loop longest are told at the end, with their own processor time.
+
 Each user has a process of its own, so that a crash is counted, too; every fifth works in a Slicer where the packages
 that it does not bundle are missing.
 
@@ -22,6 +24,7 @@ from random_user import make_studies
 
 ONE_USER = Path(__file__).parents[1] / "Testing" / "one_random_user.py"
 WITHOUT_PACKAGES = 5  # every so many users
+SLOTS_TOLD = 8
 
 
 def main() -> None:
@@ -34,6 +37,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     crashes = exceptions = orphans = leaked = 0
     done: Counter[str] = Counter()
+    blocked: list[dict] = []
     started = time.monotonic()
     for seed in range(options.from_seed, options.from_seed + options.seeds):
         found = one_user(seed, options.actions)
@@ -46,8 +50,12 @@ def main() -> None:
         orphans += found["orphans"]
         leaked += found["leaked"]
         done.update(found["done"])
+        blocked += found["blocked"]
     print(f"{options.seeds} users, {sum(done.values())} actions in {time.monotonic() - started:.0f} s")
     print(f"crashes {crashes}, exceptions {exceptions}, orphan processes {orphans}, leaked observers {leaked}")
+    for slot in sorted(blocked, key=lambda slot: -slot["seconds"])[:SLOTS_TOLD]:
+        times = f"{1000 * slot['seconds']:.0f} ms ({1000 * slot['own_seconds']:.0f} ms of its own)"
+        print(f"event loop blocked {times}: {slot['slot']}")
     print("actions:", ", ".join(f"{name} {count}" for name, count in done.most_common()))
 
 
