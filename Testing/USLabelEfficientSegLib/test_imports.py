@@ -30,7 +30,7 @@ LIGHT = [
 # function that is called once the packages are there. Neither loads torch: networks run in a process of their own.
 PANEL_AT_ONCE = [
     "errors", "annotation.organ_codes", "annotation.sparse_labels", "disk.lock", "disk.study_layout", "disk.suffixes",
-    "imaging.organ_colours", "imaging.geometry", "imaging.planes", "imaging.scan",
+    "imaging.organ_colours", "imaging.geometry", "imaging.memory_order", "imaging.planes", "imaging.scan",
     "measurement.flags", "measurement.organ", "measurement.quantities", "measurement.volumes", "segmentation.segments",
     "study.coverage", "study.events", "study.stages", "study.total_progress", "study.training_time", "text.assignments",
     "text.durations", "text.numbers", "training.processors",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vtk.util import numpy_support
 
 from ...imaging.geometry import Geometry
+from ...imaging.memory_order import reordered
 from .volume_nodes import RAS_FROM_LPS
 
 MrmlNode = Any
@@ -92,6 +93,6 @@ def _voxels(image: OrientedImage) -> NDArray[np.integer]:
 
 
 def _set_voxels(image: OrientedImage, voxels: NDArray[np.uint8]) -> None:
-    scalars = numpy_support.numpy_to_vtk(voxels.ravel(order="F"), deep=True)
+    scalars = numpy_support.numpy_to_vtk(reordered(voxels, "F").ravel(order="F"), deep=True)
     scalars.SetName("ImageScalars")
     image.GetPointData().SetScalars(scalars)

@@ -87,8 +87,8 @@ def segmentationFromLabelMap(
     node.CreateDefaultDisplayNodes()
     node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
     placeBeside(node, volumeNode)
-    known = np.where((labelMap > 0) & (labelMap <= len(organs)), labelMap, 0)
-    setSegments(node, volume_image(volumeNode, known.astype(np.uint8)), organs)
+    known = labelMap if labelMap.max() <= len(organs) else labelMap * (labelMap <= len(organs))
+    setSegments(node, volume_image(volumeNode, known.astype(np.uint8, copy=False)), organs)
     return node
 
 

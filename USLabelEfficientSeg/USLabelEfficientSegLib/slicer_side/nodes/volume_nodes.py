@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ...disk.suffixes import PICTURE_SUFFIXES
 from ...errors import InputError
 from ...imaging.geometry import Geometry
+from ...imaging.memory_order import reordered
 from ...imaging.scan import Scan
 
 MrmlNode = Any  # Slicer's classes carry no type information
@@ -112,7 +113,7 @@ def nodeFromVoxels(
     node.SetSpacing(geometry.spacing)
     node.SetOrigin(RAS_FROM_LPS @ np.array(geometry.origin))
     node.SetIJKToRASDirections(RAS_FROM_LPS @ geometry.direction)
-    slicer.util.updateVolumeFromArray(node, voxels.T)
+    slicer.util.updateVolumeFromArray(node, reordered(voxels, "F").T)
     node.CreateDefaultDisplayNodes()
     if referenceNode is not None:
         placeBeside(node, referenceNode)
@@ -137,7 +138,8 @@ def _voxels(volumeNode: MrmlNode) -> NDArray[np.generic]:
             raise InputError(volumeNode.GetName(), f"has {array.shape[3]} values a voxel", "give a grey or RGB volume")
         grey = array[..., :3].astype(np.float32) @ _LUMINANCE
         array = np.rint(grey).astype(array.dtype) if array.dtype.kind in "iu" else grey
-    return np.array(array.T, order="C")
+    voxels = reordered(array.T, "C")
+    return voxels.copy() if np.may_share_memory(voxels, array) else voxels
 
 
 def _check_pixel_size(volumeNode: MrmlNode) -> None:

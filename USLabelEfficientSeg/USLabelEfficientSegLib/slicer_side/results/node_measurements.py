@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...imaging.memory_order import reordered
 from ...measurement.flags import Flag
 from ...measurement.organ import OrganMeasurement
 from ...measurement.quantities import in_words_of_today
@@ -122,4 +123,4 @@ def _scaled(measured: dict[str, Any], factor: float) -> OrganMeasurement:
 
 def digest(mask: NDArray[np.bool_]) -> str:
     """Checksum of a mask, whatever the order of its voxels in memory."""
-    return hashlib.sha256(np.packbits(mask.ravel(order="F")).tobytes()).hexdigest()
+    return hashlib.sha256(np.packbits(reordered(mask, "F").ravel(order="F")).tobytes()).hexdigest()

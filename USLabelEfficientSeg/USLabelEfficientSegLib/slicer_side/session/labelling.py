@@ -104,7 +104,7 @@ def labellingFromLabels(
 
     Of a dense label the slices of the study's slice axis are marked.
     """
-    painted = np.where(labels.voxels == UNLABELLED, 0, labels.voxels).astype(np.uint8)
+    painted = labels.voxels * (labels.voxels != UNLABELLED)
     node = segmentationFromLabelMap(painted, volumeNode, organs, f"{volumeNode.GetName()} labels")
     labelling = LabelledSlices(node, volumeNode)
     labelling._store(set(labels.labelled_slices(sliceAxis if labels.is_dense else None)))
