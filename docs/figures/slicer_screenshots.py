@@ -8,11 +8,12 @@ Run as `python docs/figures/slicer_screenshots.py` with the library installed.
 
 from __future__ import annotations
 
-import os
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ from USLabelEfficientSegLib.study.stages import Stage  # noqa: E402
 
 SCREENSHOTS = ROOT / "Resources" / "Screenshots"
 MODULE = ROOT / "USLabelEfficientSeg" / "USLabelEfficientSeg.py"
+STUDIES = Path(tempfile.gettempdir()) / "studies"
 STEPS = ("data", "label", "train", "results")
 PATIENCE_S = 3600
 # A small study needs less training than the preset gives.
@@ -48,6 +50,16 @@ SETTINGS = (
 )
 PAINTED_SLICES = 4
 WATCHED_CASE = 5  # the volume that is looked at while training runs
+
+
+@contextmanager
+def empty_studies() -> Iterator[None]:
+    """A folder for studies, whose name can be read in pictures; it is removed at the end."""
+    STUDIES.mkdir()
+    try:
+        yield
+    finally:
+        shutil.rmtree(STUDIES, ignore_errors=True)
 
 
 class Tour:
@@ -102,6 +114,10 @@ class Tour:
         host.process_events(0.2)
         host.render_window(self.widget, SCREENSHOTS / f"{name}.png")
 
+    def panel_picture(self, name: str) -> None:
+        """Write NAME.png of the whole panel as it is open now, however high it is."""
+        host.render_panel(self.widget, SCREENSHOTS / f"{name}.png")
+
 
 @cache
 def truth_of(volume_node: Any) -> np.ndarray:
@@ -145,7 +161,7 @@ def opened(tour: Tour) -> None:
 def data(tour: Tour) -> None:
     """Load six volumes and make a study of them."""
     tour.click("exampleButton")
-    tour.ui.studyFolderEdit.currentPath = "prostate study"
+    tour.ui.studyFolderEdit.currentPath = str(STUDIES / "prostate study")
     tour.click("studyButton")
     volume_node = slicer.util.getNode("simulated_0000")
     labelled = tour.panel.session.labelling("simulated_0000").items()[-1]  # the example comes with labels
@@ -193,6 +209,7 @@ def results(tour: Tour) -> None:
     """What training leaves: organ volumes, a row clicked, and where the model is not sure."""
     click_row(tour)
     tour.picture("segmentation", "results")
+    tour.panel_picture("results")
     tour.ui.uncertaintyCheckBox.checked = True
     host.process_events(0.3)
     tour.picture("segment", "results")
@@ -225,11 +242,9 @@ def main() -> None:
     """Click through a study and take the pictures."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     tour = Tour()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)  # pictures show the name of the study, not where this computer keeps it
+    with empty_studies():
         for step in (opened, data, labels, train, results, correct):
             step(tour)
-        os.chdir(ROOT)
 
 
 if __name__ == "__main__":
