@@ -14,7 +14,7 @@ ROOT = Path(USLabelEfficientSegLib.__file__).parent
 ORDER = [
     "errors", "text", "disk", "imaging", "annotation", "study", "anatomy", "training", "teacher", "divergence",
     "pseudolabels", "student", "slice_network", "calibration", "segmentation", "prompting", "measurement", "evaluation",
-    "method", "pipeline", "report", "benchmark", "dicom_export", "demo", "serving", "command_line", "cli",
+    "method", "pipeline", "report", "benchmark", "dicom_export", "exchange", "demo", "serving", "command_line", "cli",
     "slicer_side",
 ]  # fmt: skip
 HEAVY = ("torch", "monai")

@@ -21,7 +21,7 @@ from .targets import SoftTarget
 
 TERMS = 10
 _PENALTY = 1e-6  # on squared coefficients, beside a mean log-likelihood
-_LARGEST = 10.0  # log-odds: no place is ruled out, and a whole volume of small chances adds up to nothing
+LARGEST = 10.0  # log-odds: no place is ruled out, and a whole volume of small chances adds up to nothing
 _ITERATIONS = 200
 _MOST_VOXELS = 200_000
 
@@ -41,7 +41,7 @@ class LocationPrior(nn.Module):
     def forward(self, position: Tensor) -> Tensor:
         """Log-odds (B, organs + 1, ...), 0 for the background first, of positions (B, 3, ...) in [-1, 1]."""
         log_odds = torch.einsum("ct,bt...->bc...", self.coefficients, _quadratic_terms(position))
-        organs = log_odds.clamp(-_LARGEST, _LARGEST)
+        organs = log_odds.clamp(-LARGEST, LARGEST)
         return torch.cat([torch.zeros_like(organs[:, :1]), organs], dim=1)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import InputError
 from ..imaging.dimension import words_of
 from .console import console, shell
 from .long_commands import long_command
@@ -37,7 +38,7 @@ def calibrate(
     """
     console.getting_ready()
 
-    from ..disk.kinds import check_order
+    from ..disk.kinds import check_order, is_bundle
     from ..imaging.files import find_images
     from ..imaging.pixel_sizes import read_pixel_sizes
     from ..method.held_out_calibration import calibrated_on_scans
@@ -46,6 +47,9 @@ def calibrate(
     from ..training.memory import tune_memory
 
     check_order("calibrate", model, [images, references])
+    if is_bundle(model):
+        problem = "is a bundle, whose card tells how its intervals are calibrated"
+        raise InputError(model, problem, "calibrate the study that it was exported from, and export it again")
     where, sizes = choose_device(device), read_pixel_sizes(pixel_sizes, pixel_size)
     was = checksum_of_model(model)
     trained = load_model(model)

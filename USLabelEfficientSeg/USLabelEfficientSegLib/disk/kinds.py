@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import InputError
-from .study_layout import MANIFEST_NAME, WEIGHTS_SUFFIX
+from .study_layout import BUNDLE_METADATA, BUNDLE_MODEL, MANIFEST_NAME, WEIGHTS_SUFFIX
 from .suffixes import PICTURE_SUFFIXES, READ_SUFFIXES, suffix_of
 
 Kind = Literal["a study", "a model", "an image"]
@@ -15,11 +15,27 @@ def kind_of(path: Path) -> Kind | None:
     """What a path is, by its name and its manifest; None for anything else, such as a folder of images."""
     if (path / MANIFEST_NAME).is_file():
         return "a study"
+    if is_bundle(path):
+        return "a model"
     if not path.is_file():
         return None
     if path.suffix.lower() == WEIGHTS_SUFFIX:
         return "a model"
     return "an image" if suffix_of(path) in (*READ_SUFFIXES, *PICTURE_SUFFIXES, ".dcm") else None
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether a path is the folder of a MONAI bundle, of this or another program."""
+    return (path / BUNDLE_METADATA).is_file() and not (path / MANIFEST_NAME).exists()
+
+
+def bundled_model(bundle: Path) -> Path:
+    """The model file of a MONAI bundle. Raises `InputError` for a bundle of another program."""
+    file = bundle / BUNDLE_MODEL
+    if not file.is_file():
+        problem = "is a MONAI bundle of another program"
+        raise InputError(bundle, problem, "give one that `uslabelseg export-model` has made")
+    return file
 
 
 def check_model(path: Path) -> None:

@@ -35,6 +35,11 @@ PSEUDO_LABELS = "pseudo_labels"  # folder
 # Beside a segmentation.
 RECORD_SUFFIX = "_measurements.json"
 
+# In a MONAI bundle.
+BUNDLE_METADATA, BUNDLE_RUN = "configs/metadata.json", "configs/inference.json"
+BUNDLE_MODEL = "models/model.safetensors"
+BUNDLE_CARD = "docs/README.md"
+
 
 def run_file(study: Path, name: str) -> Path:
     """A file in the run folder of a study."""

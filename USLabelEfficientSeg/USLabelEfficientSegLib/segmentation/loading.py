@@ -1,11 +1,11 @@
-"""The trained model of a study folder or of a model file, of volumes or of 2-D images."""
+"""The trained model of a study folder, a model file or a MONAI bundle, of volumes or of 2-D images."""
 
 from __future__ import annotations
 
 import warnings
 from pathlib import Path
 
-from ..disk.kinds import check_model
+from ..disk.kinds import bundled_model, check_model, is_bundle
 from ..disk.study_layout import FIRST_MODEL_NAME, MODEL_NAME
 from ..errors import InputError, Notice
 from ..imaging.dimension import Dimension
@@ -19,10 +19,10 @@ TrainedModel = SegmentationModel | ImageModel
 
 
 def load_model(path: Path, *, first: bool = False) -> TrainedModel:
-    """The model of a study folder or of a model file.
+    """The model of a study folder, of a model file, or of a bundle of this program.
 
     Args:
-        path: the folder or the file.
+        path: a folder or the file.
         first: of a training that has not ended the first model will do; a `Notice` tells of it.
 
     Raises:
@@ -32,6 +32,8 @@ def load_model(path: Path, *, first: bool = False) -> TrainedModel:
         >>> load_model(Path("my-study")).organs
         ('solid', 'fluid')
     """
+    if is_bundle(path):
+        path = bundled_model(path)
     if not path.is_dir():
         check_model(path)
         return _load(path)
@@ -60,6 +62,8 @@ def model_dimension(path: Path) -> Dimension:
     Raises:
         InputError: no study, or a file that is missing or damaged.
     """
+    if is_bundle(path):
+        path = bundled_model(path)
     if path.is_dir():
         return Study.open(path).dimension
     check_model(path)

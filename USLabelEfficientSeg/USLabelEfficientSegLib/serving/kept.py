@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from ..disk.kinds import bundled_model, is_bundle
 from ..disk.study_layout import FIRST_MODEL_NAME, MODEL_NAME
 from ..imaging.scan import Scan
 from ..method.suggesting import Remembered
@@ -97,6 +98,8 @@ def _key(study: Study, name: str) -> tuple[Stamp | None, str]:
 
 
 def _stamps_of_model(path: Path) -> tuple[Stamp | None, ...]:
+    if is_bundle(path):
+        path = bundled_model(path)
     if not path.is_dir():
         return (_stamp(path),)
     run = Study.open(path).run_folder
