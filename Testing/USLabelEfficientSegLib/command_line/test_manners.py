@@ -91,8 +91,9 @@ def test_the_list_of_commands_tells_whole_sentences(call):
 def test_the_help_of_every_command_tells_where_exit_codes_and_log_are_told(call):
     commands = [info.callback for info in app.registered_commands if info.callback is not None]
     names: list[tuple[str, ...]] = [(command.__name__.replace("_", "-"),) for command in commands]
-    names += [("study", name) for name in ("create", "add", "label", "show", "clean")] + [("starter", "train")]
-    assert len(names) == 22
+    of_studies = ("create", "add", "label", "show", "clean", "export-nnunet")
+    names += [("study", name) for name in of_studies] + [("starter", "train")]
+    assert len(names) == 23
     for name in names:
         code, out, _ = call(*name, "--help")
         assert code == 0 and out.rstrip().endswith("uslabelseg --help"), name

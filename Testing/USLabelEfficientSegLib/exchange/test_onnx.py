@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from types import ModuleType
+from typing import cast
 
 import numpy as np
 import pytest
@@ -127,7 +128,7 @@ def test_a_network_of_images_reads_any_size(tmp_path, in_float32):
     image = Scan(pixels, Geometry((64, 50, 1), (0.5, 0.6, 1.0), (0.0, 0.0, 0.0), np.eye(3)), "a")
     expected = model.predict(image, CPU).probability
     with torch.no_grad():
-        found = replace(model, network=graph).predict(image, CPU).probability
+        found = replace(model, network=cast(UNeXt, graph)).predict(image, CPU).probability
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 

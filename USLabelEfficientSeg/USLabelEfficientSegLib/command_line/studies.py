@@ -12,6 +12,7 @@ from .cleaning import clean
 from .console import console, shell
 from .help_texts import EPILOG, first_sentence
 from .long_commands import long_command
+from .nnunet import export_nnunet, sources
 from .options import OrganNames, PixelSize, PixelTable, StudyFolder, parse_organs
 
 if TYPE_CHECKING:
@@ -19,19 +20,14 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None, help="Make a study from a folder of ultrasound images, and look at it.")
 
-Images = Annotated[
-    Path,
-    typer.Option(
-        metavar="DIR", help="Volumes or 2-D images: NRRD, NIfTI, MetaImage, GIPL, DICOM; PNG, JPEG, BMP, TIFF.",
-        show_default=False,
-    ),
-]  # fmt: skip
+_IMAGES = "Volumes or 2-D images: NRRD, NIfTI, MetaImage, GIPL, DICOM; PNG, JPEG, BMP, TIFF."
+Images = Annotated[Path, typer.Option(metavar="DIR", help=_IMAGES, show_default=False)]
 
 
 @long_command
 def create(
     study: StudyFolder,
-    images: Images,
+    images: Annotated[Path | None, typer.Option(metavar="DIR", help=_IMAGES, show_default=False)] = None,
     labels: Annotated[
         Path | None,
         typer.Option(
@@ -60,6 +56,14 @@ def create(
     ] = None,
     pixel_sizes: PixelTable = None,
     pixel_size: PixelSize = None,
+    nnunet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DATASET",
+            help="Instead of images and labels: a raw data set of nnU-Net v2; its ignore label is 255 here.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Make a study of the volumes or 2-D images in a folder.
 
@@ -75,6 +79,7 @@ def create(
       uslabelseg study create my-study --images volumes --labels labels --organs "liver,kidney"
       uslabelseg study create trial --images volumes --labels labels --label-fraction 0.005 --seed 1
       uslabelseg study create heads --images png --labels masks --pixel-sizes sizes.csv --organs head
+      uslabelseg study create their-study --nnunet nnUNet_raw/Dataset101_Prostate
     """
     from ..imaging.pixel_sizes import read_pixel_sizes
     from ..study.building import remove_leftovers
@@ -82,18 +87,19 @@ def create(
 
     for left in remove_leftovers(study):
         console.say(f"Removed {left}: copies of images that a killed `study create` had left.")
-    made = Study.create(
-        study,
-        images,
-        labels,
-        organs=parse_organs(organs),
-        slice_axis=slice_axis,
-        label_fraction=label_fraction,
-        seed=seed,
-        dimension=None if dimension is None else 2 if dimension == "2" else 3,
-        pixel_sizes=read_pixel_sizes(pixel_sizes, pixel_size),
-        orientation=orientation,
-    )
+    with sources(images, labels, parse_organs(organs), nnunet) as (of_images, of_labels, names):
+        made = Study.create(
+            study,
+            of_images,
+            of_labels,
+            organs=names,
+            slice_axis=slice_axis,
+            label_fraction=label_fraction,
+            seed=seed,
+            dimension=None if dimension is None else 2 if dimension == "2" else 3,
+            pixel_sizes=read_pixel_sizes(pixel_sizes, pixel_size),
+            orientation=orientation,
+        )
     summary = made.summary()
     console.say(f"Made {study}: {_overview(summary)}.")
     _tell_unseen(summary)
@@ -297,5 +303,5 @@ def _overview(summary: dict) -> str:
     )
 
 
-for command in (create, add, label, show, clean):
+for command in (create, add, label, show, clean, export_nnunet):
     app.command(short_help=first_sentence(command), epilog=EPILOG)(command)

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 from ..disk.kinds import kind_of
+from ..disk.new_folder import new_folder, refuse_existing
 from ..segmentation.loading import load_model
 from ..study.study import Study
 from .facts import facts_of
 from .model_card import model_card
 from .monai_bundle import BUNDLE_USE, write_bundle
-from .new_folder import new_folder, refuse_existing
 from .onnx_folder import write_onnx_folder
 from .onnx_use import onnx_use
 

@@ -1,9 +1,7 @@
 """nnU-Net v2 as a rival: its data set is written, its commands are told, its predictions are read; it is no dependency.
 
 Isensee et al., "nnU-Net: a self-configuring method for deep learning-based biomedical image segmentation", Nature
-Methods 2021. Unlabelled voxels get its ignore label, the highest value (Gotkowski et al., arXiv 2403.12834);
-volumes without any label cannot take part. Format:
-https://github.com/MIC-DKFZ/nnUNet/blob/master/documentation/dataset_format.md and ignore_label.md there.
+Methods 2021. Unlabelled voxels get its ignore label (`study.nnunet`); volumes without any label cannot take part.
 """
 
 from __future__ import annotations
@@ -12,18 +10,13 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
-from ...annotation.sparse_labels import UNLABELLED
-from ...disk.files import atomic_write_json, atomic_write_text
+from ...disk.files import atomic_write_text
 from ...disk.names import safe_stems
-from ...imaging.files import read_volume, write_label_map, write_volume
-from ...imaging.scan import LabelMap
+from ...study.nnunet import SUFFIX, write_dataset
 from ...study.study import Study
 
 NUMBER = 901  # of the data set, in the range that nnU-Net leaves to users
 DATASET = f"Dataset{NUMBER}_Ultrasound"
-SUFFIX = ".nii.gz"
 SCRIPT = "commands.sh"
 
 
@@ -39,31 +32,7 @@ def export(folder: Path, study: Study, held_out: Mapping[str, Path]) -> Path:
         The script with the commands to run where nnU-Net v2 is installed.
     """
     dataset = folder / "raw" / DATASET
-    for name in ("imagesTr", "labelsTr", "imagesTs"):
-        (dataset / name).mkdir(parents=True, exist_ok=True)
-    ignored = len(study.organs) + 1
-    labelled = [case for case in study.cases if case.labels is not None]
-    for case, stem in zip(labelled, safe_stems(case.name for case in labelled), strict=True):
-        labels = study.read_labels(case.name)
-        assert labels is not None
-        write_volume(dataset / "imagesTr" / f"{stem}_0000{SUFFIX}", study.read_scan(case.name))
-        voxels = np.where(labels.voxels == UNLABELLED, np.uint8(ignored), labels.voxels)
-        write_label_map(dataset / "labelsTr" / f"{stem}{SUFFIX}", LabelMap(voxels, labels.geometry, case.name))
-    for stem, path in zip(safe_stems(held_out), held_out.values(), strict=True):
-        write_volume(dataset / "imagesTs" / f"{stem}_0000{SUFFIX}", read_volume(path))
-    atomic_write_json(
-        dataset / "dataset.json",
-        {
-            "channel_names": {"0": "ultrasound"},
-            "labels": {
-                "background": 0,
-                **{organ: value for value, organ in enumerate(study.organs, start=1)},
-                "ignore": ignored,
-            },
-            "numTraining": len(labelled),
-            "file_ending": SUFFIX,
-        },
-    )
+    write_dataset(dataset, study, held_out)
     script = folder / SCRIPT
     atomic_write_text(script, commands(folder))
     return script

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..disk.files import sync_folder, writing
-from ..disk.in_use import remove_tree, rename
-from ..disk.outputs import refuse_study
 from ..errors import InputError
+from .files import sync_folder, writing
+from .in_use import remove_tree, rename
+from .outputs import refuse_study
 
 
 def refuse_existing(folder: Path) -> None:
