@@ -115,7 +115,7 @@ def test_the_card_tells_data_intervals_and_cautions(bundle, trained_study):
     study, model = Study.open(trained_study), load_model(trained_study)
 
     slices = sum(len(case.labels.slices) for case in study.cases if case.labels)
-    assert f"{slices} slices were labelled" in card and "It has learnt from 3 ultrasound volumes" in card
+    assert f"Labelled: {slices} slices, " in card and "It has learnt from 3 ultrasound volumes" in card
     assert model.calibration is not None and model.calibration.method in card
     for heading in ("Intended use", "What it was trained on", "How good it is", "Cautions", "Licence", "How to use it"):
         assert f"\n## {heading}\n" in card

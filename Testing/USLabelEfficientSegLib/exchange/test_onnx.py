@@ -111,7 +111,7 @@ def test_each_graph_has_its_description_and_the_model_a_page(exported, model):
     assert of_slices["checked"]["largest difference from the network"] <= of_slices["checked"]["allowed"] == 1e-4
     assert json.loads((exported / "volume_1.json").read_text())["weight"] == 0.3
     page = (exported / "README.md").read_text()
-    assert "## How to use it" in page and "- 1 2-D network on slices" in page and "imaging.sector.sector_mask" in page
+    assert "## How to use it" in page and "- one 2-D network on slices" in page and "imaging.sector.sector_mask" in page
     assert {path.suffix for path in exported.iterdir()} == {".onnx", ".json", ".md"}
 
 

@@ -15,6 +15,8 @@ from ..segmentation.loading import TrainedModel
 from ..study.provenance import images_added, labels_changed
 from ..study.study import Study
 
+_OTHER_HOSPITALS = "Its Dice is that on labelled slices of the same study, not on scans of other hospitals."
+
 
 @dataclass(frozen=True)
 class Expected:
@@ -61,17 +63,18 @@ def facts_of(model: TrainedModel, study: Study | None = None) -> Facts:
     planar = isinstance(model, ImageModel)
     scans = "images" if planar else "volumes"
     shares = None if planar else _shares(model.provenance)
+    expected = () if shares is None else _expected(shares)
     return Facts(
         scans=scans,
         networks=_networks(model),
         learnt_from=_learnt_from(model.provenance, scans, study),
-        expected=() if shares is None else _expected(shares),
+        expected=expected,
         shares=None if shares is None else f"{shares.told()}.",
         intervals=f"It gives no intervals: `uslabelseg calibrate` makes them from labelled {scans} held out."
         if model.calibration is None
         else model.calibration.method,
         usual=_usual(model),
-        cautions=_cautions(scans, model.provenance),
+        cautions=_cautions(scans, model.provenance, expected),
     )
 
 
@@ -116,7 +119,7 @@ def _learnt_from(provenance: dict[str, Any], scans: str, study: Study | None) ->
         slices = sum(len(case.labels.slices) for case in study.cases if case.labels is not None)
         of_all = 100 * study.label_fraction()
         if not study.is_planar:
-            told.append(f"{_counted(slices, 'slice')} were labelled, {of_all:.2g} % of all along the labelled axis.")
+            told.append(f"Labelled: {_counted(slices, 'slice')}, {of_all:.2g} % of all along the labelled axis.")
     settings = _section(provenance, "settings")
     if "preset" in settings:
         told.append(f"Settings: preset {settings['preset']}, method {settings.get('method', 'cross-dimensional')}.")
@@ -136,7 +139,7 @@ def _usual(model: TrainedModel) -> tuple[str, ...]:
         f"extent of {_ranges(statistics.extent_mm)} mm",
     ]
     for organ, (low, high) in zip(model.organs, statistics.volumes_ml, strict=True):
-        known.append(f"{organ}: {low:.3g} to {high:.3g} ml, as the model measures them")
+        known.append(f"{organ}: {_ranges([(low, high)])} ml, as the model measures them")
     if model.orientation == "as-stored" and statistics.axes:
         known.append(
             f"array axes towards {' or '.join(statistics.axes)} of the patient; others are segmented less well"
@@ -145,10 +148,11 @@ def _usual(model: TrainedModel) -> tuple[str, ...]:
 
 
 def _ranges(values: Sequence[tuple[float, float]]) -> str:
-    return ", ".join(f"{low:.3g} to {high:.3g}" for low, high in values)
+    ends = [(f"{low:.3g}", f"{high:.3g}") for low, high in values]
+    return ", ".join(low if low == high else f"{low} to {high}" for low, high in ends)
 
 
-def _cautions(scans: str, provenance: dict[str, Any]) -> tuple[str, ...]:
+def _cautions(scans: str, provenance: dict[str, Any], expected: Sequence[Expected]) -> tuple[str, ...]:
     sure = _section(_section(provenance, "settings"), "slice_network").get("presence") not in (None, 0)
     everywhere = ("It expects every organ in every scan, and may invent one that is not there.",) if sure else ()
     return (
@@ -157,7 +161,7 @@ def _cautions(scans: str, provenance: dict[str, Any]) -> tuple[str, ...]:
         f"promised: "
         "compare with labels of your own first (`uslabelseg evaluate`).",
         *everywhere,
-        "The Dice above, where there is one, is that of labelled slices of the same study, not of other hospitals.",
+        *((_OTHER_HOSPITALS,) if expected else ()),
     )
 
 
@@ -168,4 +172,4 @@ def _section(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
+    return f"one {noun}" if count == 1 else f"{count} {noun}s"

@@ -21,10 +21,10 @@ def model_card(model: TrainedModel, facts: Facts, licence: str, use: str) -> str
         licence: under which it is given to others.
         use: a section on how this very export is used.
     """
-    organs = ", ".join(model.organs)
+    organs = " and ".join(model.organs)
     return "\n".join(
         [
-            f"# {organs} in {model.dimension}-D ultrasound",
+            f"# {organs[0].upper()}{organs[1:]} in {model.dimension}-D ultrasound",
             "",
             f"A model that outlines {organs} in ultrasound {facts.scans} and measures their {_measured(model)}. "
             f"Made by US Label-Efficient Segmentation {__version__}.",
