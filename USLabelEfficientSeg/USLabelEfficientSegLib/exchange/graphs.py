@@ -185,7 +185,7 @@ class _WholeCells(nn.Module):
         for module in self.student.modules():
             for fast, plain in ((FastConv3d, nn.Conv3d), (FastConvTranspose3d, nn.ConvTranspose3d)):
                 if type(module) is fast:
-                    module.__class__ = plain  # type: ignore[assignment] - the other way than training went
+                    module.__class__ = plain  # type: ignore[assignment]  # the way back
 
     def forward(self, volume: Tensor) -> Tensor:
         """Logits of (B, channels, I, J, K), sizes whole multiples of the cells."""
