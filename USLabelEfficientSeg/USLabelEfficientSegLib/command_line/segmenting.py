@@ -10,6 +10,7 @@ import typer
 from ..text.counting import counted_of
 from ..text.durations import duration
 from .console import console, shell
+from .drawings import corrected_by
 from .long_commands import Overwrite, end_batch, long_command, outputs_of, told_failures
 from .options import DeviceName, PixelSize, PixelTable
 from .result_lines import result_line, result_text
@@ -59,6 +60,15 @@ def segment(
     ],
     images: Images,
     output: Results,
+    prompts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Label maps of some of the volumes, of the same names, with what you have drawn there: 0 background, "
+            "1, 2, ... organs, 255 elsewhere. They correct the model.",
+            show_default=False,
+        ),
+    ] = None,
     probability: Probability = False,
     uncertainty: Uncertainty = False,
     label_format: LabelFormat = "nrrd",
@@ -79,6 +89,10 @@ def segment(
     Earlier results of the same names are replaced, unless they were corrected or are of another program: see
     --overwrite. If an image cannot be segmented, the others are done all the same, and the exit code is 2.
 
+    Where the model is wrong, draw a slice or some strokes in the volume itself and give them with --prompts: the
+    outline follows your drawing all through the volume. Such a volume has no interval. Volumes without a drawing are
+    segmented as ever.
+
     With the model of a study of 2-D images, areas and the circumferences of the fitted ellipses are measured. PNG,
     JPEG and other files without pixel size need --pixel-sizes or --pixel-size.
 
@@ -86,6 +100,7 @@ def segment(
     Examples:
       uslabelseg segment my-study patient7.nii.gz --output segmentations
       uslabelseg segment my-study new-volumes --output segmentations --probability --uncertainty
+      uslabelseg segment my-study patient7.nii.gz --prompts drawn --output corrected
       uslabelseg segment heads new-png --pixel-sizes sizes.csv --output segmentations
     """
     console.getting_ready()
@@ -107,12 +122,12 @@ def segment(
     trained = load_model(model, first=True)
     tune_memory()
     segment_scans(
-        trained,
+        trained if prompts is None else corrected_by(prompts, trained, found),
         found,
         output,
         where,
         processors,
-        outputs_of(overwrite, [model, *images]),
+        outputs_of(overwrite, [model, *images, *([] if prompts is None else [prompts])]),
         pixel_sizes=sizes,
         probability=probability,
         uncertainty=uncertainty,

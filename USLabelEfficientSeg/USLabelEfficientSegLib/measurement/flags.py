@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ class Flag(StrEnum):
     UNUSUAL_SPACING = "unusual_spacing"
     EDITED = "edited"
     OTHER_AXES = "other_axes"
+    CORRECTED = "corrected"
     FEW_SLICES = "few_slices"
     OTHER_MODEL = "other_model"
     UNKNOWN_MODEL = "unknown_model"
@@ -48,6 +49,8 @@ VOLUME_SENTENCES = {
     "The volume is that of the outline, and there is no interval.",
     Flag.OTHER_AXES: "The axes of the image run in other directions than in the training, where the model learnt "
     "the organs; store the image in their order, or train with `study create --orientation anatomical`.",
+    Flag.CORRECTED: "The model's outline was corrected by what was drawn in this volume; its volume is that of the "
+    "corrected outline, and there is no interval.",
     Flag.FEW_SLICES: "The organ was filled in from a drawing, without training, and its volume may be a quarter off; "
     "draw slices across each other, and check the contours before using the volume.",
     Flag.OTHER_MODEL: "The segmentation was not made by this study's model: the study's settings and checksums do not "
@@ -55,6 +58,8 @@ VOLUME_SENTENCES = {
     Flag.UNKNOWN_MODEL: "The model that made the segmentation is unknown: the study's settings and checksums may not "
     "apply to it.",
 }
+
+_OF_BOTH = (Flag.OTHER_AXES, Flag.CORRECTED, Flag.FEW_SLICES, Flag.OTHER_MODEL, Flag.UNKNOWN_MODEL)
 
 #: What they mean for an organ in a 2-D image.
 IMAGE_SENTENCES = {
@@ -69,19 +74,33 @@ IMAGE_SENTENCES = {
     "pixel size is right.",
     Flag.EDITED: "The outline is not the model's own: it was drawn, edited, moved or exchanged. "
     "The area is that of the outline, and there are no intervals.",
-    **{flag: flag.sentence for flag in (Flag.OTHER_AXES, Flag.FEW_SLICES, Flag.OTHER_MODEL, Flag.UNKNOWN_MODEL)},
+    **{flag: flag.sentence for flag in _OF_BOTH},
 }
 
 
 def sentence_of(flag: Flag, rows: Iterable[Measurement]) -> str:
-    """The meaning of a flag of some measurements; for axes also their directions."""
+    """The meaning of a flag of some measurements; also the directions of axes, and in how many slices was drawn."""
     flagged = [row for row in rows if flag in row.flags]
     sentence = flagged[0].sentences[flag] if flagged else flag.sentence
+    told = _DETAILS[flag](flagged) if flag in _DETAILS else ""
+    return f"{sentence.removesuffix('.')} ({told})." if told else sentence
+
+
+def _directions(flagged: Sequence[Measurement]) -> str:
     pairs = {row.axes for row in flagged if row.axes is not None}
-    if flag != Flag.OTHER_AXES or not pairs:
-        return sentence
-    told = "; ".join(f"its axes run {own}, those of the training {known}" for own, known in sorted(pairs))
-    return f"{sentence.removesuffix('.')} ({told})."
+    return "; ".join(f"its axes run {own}, those of the training {known}" for own, known in sorted(pairs))
+
+
+def _drawn(flagged: Sequence[Measurement]) -> str:
+    counts = sorted({row.drawn_slices for row in flagged if row.drawn_slices is not None})
+    return "" if not counts else f"drawn slices: {', '.join(map(str, counts))}"
+
+
+_DETAILS: dict[Flag, Callable[[Sequence[Measurement]], str]] = {
+    Flag.OTHER_AXES: _directions,
+    Flag.CORRECTED: _drawn,
+    Flag.FEW_SLICES: _drawn,
+}
 
 
 def ordered(flags: Iterable[Flag]) -> tuple[Flag, ...]:

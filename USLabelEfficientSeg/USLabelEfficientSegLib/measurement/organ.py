@@ -29,6 +29,8 @@ class OrganMeasurement(OrganVolume):
         interval_method: one sentence on how that interval was made; None where there is none.
         flags: reasons for caution, in the order of `Flag`.
         axes: directions of the axes of image and training, such as ("L-P-S", "R-A-S"), if they differ.
+        drawn_slices: in how many slices of the volume somebody had drawn before it was segmented; None where the
+            drawing had no part in it.
     """
 
     label: int
@@ -42,6 +44,7 @@ class OrganMeasurement(OrganVolume):
     interval_method: str | None = None
     flags: tuple[Flag, ...] = ()
     axes: tuple[str, str] | None = None
+    drawn_slices: int | None = None
     sentences: ClassVar[Mapping[Flag, str]] = VOLUME_SENTENCES
 
     def with_intervals(self, intervals: Mapping[str, Interval | None], method: str) -> "OrganMeasurement":

@@ -102,6 +102,11 @@ class PlanarMeasurement:
         return None
 
     @property
+    def drawn_slices(self) -> None:
+        """Drawings correct volumes alone."""
+        return None
+
+    @property
     def circumference_mm(self) -> float:
         """Of the fitted ellipse, 0 of an absent organ."""
         return 0.0 if self.ellipse is None else self.ellipse.circumference_mm

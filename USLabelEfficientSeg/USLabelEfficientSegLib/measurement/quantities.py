@@ -87,6 +87,10 @@ class Measurement(Protocol):
     def axes(self) -> tuple[str, str] | None:
         """The directions of the axes of image and training, if they differ."""
 
+    @property
+    def drawn_slices(self) -> int | None:
+        """In how many slices somebody had drawn before; None where no drawing had a part in it."""
+
 
 def interval_name(row: Measurement, quantity: Quantity) -> str:
     """What the interval of a quantity to report is called in tables and JSON; the only one needs no name."""

@@ -5,8 +5,8 @@
 
 The checksum covers all the rest: an edited or damaged file is not read. Segmenting writes such a file
 `NAME_measurements.json` beside each segmentation NAME. Its origin holds checksums: of the voxels of each organ, of the
-image and of the model. An organ's measurement, interval and probabilities count only for these voxels in their place;
-for an edited organ the outline counts.
+image, of the model, and of what a user had drawn in the image if that had a part in it. An organ's measurement,
+interval and probabilities count only for these voxels in their place; for an edited organ the outline counts.
 
 Each entry of `measurements` holds the fields of `OrganMeasurement` or `PlanarMeasurement` under their own names, units
 in the names, flags by their values, absent values as null.
@@ -46,10 +46,11 @@ _PROBLEM, _REMEDY = "holds no measurements of this program", "measure the segmen
 
 @dataclass(frozen=True)
 class Maker:
-    """The image and the model of a segmentation, as far as they are known."""
+    """The image and the model of a segmentation, as far as they are known, and what was drawn in the image before."""
 
     image: VoxelChecksum | None = None
     model_sha256: str | None = None
+    drawing_sha256: str | None = None  # None: nothing was drawn
 
 
 UNKNOWN = Maker()

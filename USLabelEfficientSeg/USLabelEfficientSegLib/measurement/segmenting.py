@@ -14,6 +14,7 @@ from ..disk.outputs import Outputs
 from ..imaging.checksums import image_checksum
 from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
 from ..imaging.scan import LabelMap, Scan
+from ..prompting.drawn_prediction import DrawnPrediction
 from ..segmentation.image_model import ImagePrediction
 from ..segmentation.image_statistics import ImageStatistics
 from ..segmentation.inference import VolumePrediction
@@ -24,7 +25,7 @@ from ..segmentation.training_statistics import TrainingStatistics
 from .planar import measure_labels
 from .quantities import Interval
 from .record import AnyMeasurement, Maker, write_record_of
-from .volumetric import measure_predicted_volume
+from .volumetric import drawn_rows, measure_predicted_volume
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def segment_and_measure(
 
     def record(file: Path, scan: Scan, prediction: Prediction, labels: LabelMap) -> None:
         rows[:] = measure_prediction(model, prediction, labels)
-        write_record_of(file, rows, labels, Maker(image_checksum(scan), digest))
+        drawn = prediction.drawing_digest() if isinstance(prediction, DrawnPrediction) else None
+        write_record_of(file, rows, labels, Maker(image_checksum(scan), digest, drawn))
 
     results = segment_files(
         model,
@@ -108,6 +110,8 @@ def measure_prediction(model: Model, prediction: Prediction, labels: LabelMap) -
     if isinstance(prediction, VolumePrediction):
         known = statistics if isinstance(statistics, TrainingStatistics) else None
         rows = measure_predicted_volume(prediction, labels, model.organs, known, is_rough=model.is_rough)
+        if isinstance(prediction, DrawnPrediction):  # intervals are those of what the model finds by itself
+            return drawn_rows(rows, prediction.slices, is_rough=model.is_rough)
     else:
         of_images = statistics if isinstance(statistics, ImageStatistics) else None
         features = prediction.features if isinstance(prediction, ImagePrediction) else None

@@ -108,6 +108,18 @@ def measure_predicted_volume(
     return [_flagged(row, {Flag.FEW_SLICES}) for row in measured] if is_rough else measured
 
 
+def drawn_rows(rows: Sequence[OrganMeasurement], slices: int, *, is_rough: bool) -> list[OrganMeasurement]:
+    """The measurements of a volume in which somebody had drawn before it was segmented.
+
+    Args:
+        rows: without intervals.
+        slices: in which somebody had drawn.
+        is_rough: whether there was nothing but the drawing, so that no model was corrected.
+    """
+    cautions: set[Flag] = set() if is_rough else {Flag.CORRECTED}
+    return [_flagged(replace(row, drawn_slices=slices), cautions) for row in rows]
+
+
 def _measure(
     label_map: LabelMap,
     rows: Sequence[OrganVolume],

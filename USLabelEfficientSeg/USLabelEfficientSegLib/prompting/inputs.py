@@ -39,7 +39,12 @@ def network_inputs(image: Field, prompts: Prompts, prior: Field | None = None) -
     if prior is None:
         opinion = has_opinion = np.zeros_like(normalised)
     else:
-        odds = np.log(np.clip(prior, 1e-3, 1 - 1e-3)) - np.log1p(-np.clip(prior, 1e-3, 1 - 1e-3))
-        opinion, has_opinion = np.clip(odds / _CERTAIN, -1, 1), np.ones_like(normalised)
+        opinion, has_opinion = np.clip(log_odds(prior) / _CERTAIN, -1, 1), np.ones_like(normalised)
     channels = [normalised, prompts.drawn, prompts.told, opinion, has_opinion]
     return torch.from_numpy(np.stack(channels).astype(np.float32))
+
+
+def log_odds(probability: Field) -> Field:
+    """Of probabilities (...), which are taken for 0.001 to 0.999."""
+    bounded = np.clip(probability, 1e-3, 1 - 1e-3)
+    return np.asarray(np.log(bounded) - np.log1p(-bounded), dtype=np.float32)

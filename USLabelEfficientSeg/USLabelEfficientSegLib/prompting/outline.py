@@ -15,8 +15,9 @@ from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
 from ..segmentation.decision import decide, dice_threshold
 from .coarse_drawing import coarse_signs
+from .drawing import check_grid
 from .network import PromptableNetwork
-from .propagation import check_grid, shared_probability
+from .organs import shared_probability
 from .starter import load_starter
 from .two_passes import organ_odds
 

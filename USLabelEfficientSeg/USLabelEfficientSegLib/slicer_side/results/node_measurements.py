@@ -77,7 +77,7 @@ def makerOf(segmentationNode: MrmlNode) -> Maker:
     if image is not None:
         first, i, j, k = (tuple(point) for point in image["corners_lps_mm"])
         image = VoxelChecksum(image["sha256"], tuple(image["shape"]), (first, i, j, k))
-    return Maker(image, kept["model_sha256"])
+    return Maker(image, kept["model_sha256"], kept.get("drawing_sha256"))
 
 
 def measuredOf(

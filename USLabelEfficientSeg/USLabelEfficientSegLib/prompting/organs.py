@@ -1,0 +1,69 @@
+"""All organs of a volume on a working grid: the network is asked for one after another, then they share the voxels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..imaging.geometry import Geometry
+from ..imaging.resampling import resample_axes
+from ..imaging.scan import LabelMap, Scan
+from ..imaging.sector import sector_mask
+from .drawing import drawn_share, signs_of
+from .network import PromptableNetwork
+from .opinions import pooled_odds
+from .starter import load_starter
+from .two_passes import MOST_MIRRORS, organ_odds
+
+Field = NDArray[np.float32]
+
+
+def organ_probability(
+    volume: Scan,
+    labels: LabelMap,
+    organs: int,
+    grid: Geometry,
+    *,
+    opinion: Field | None = None,
+    network: PromptableNetwork | None = None,
+    mirrors: int = MOST_MIRRORS,
+) -> tuple[Field, Field, NDArray[np.bool_]]:
+    """The image on a working grid (i, j, k), its class probabilities (C, i, j, k), and the sector.
+
+    Args:
+        volume: the image.
+        labels: on the image's grid, of so many `organs`.
+        organs: how many there are.
+        grid: of the image's extent, see `imaging.resampling`.
+        opinion: a model's class probabilities (C, ...) of the image's extent, see `opinions`; without one every organ
+            has to be drawn.
+        network: what knows organs; by default with the starter weights.
+        mirrors: of how many mirror images the result is the mean.
+    """
+    network = network or load_starter()
+    image = resample_axes(volume.voxels, grid.shape)
+    sector = sector_mask(image)
+    drawn = [signs_of(labels.voxels, label, grid.shape) for label in range(1, organs + 1)]
+    if opinion is None:
+        odds = [organ_odds(network, image, of_one, mirrors=mirrors) for of_one in drawn]
+    else:
+        slices = drawn_share(labels.voxels)
+        priors = (resample_axes(of_one, grid.shape) for of_one in opinion[1:])
+        odds = [
+            pooled_odds(network, image, of_one, prior, slices, mirrors=mirrors)
+            for of_one, prior in zip(drawn, priors, strict=True)
+        ]
+    return image, shared_probability(np.stack(odds), np.stack(drawn), sector), sector
+
+
+def shared_probability(odds: Field, drawn: Field, sector: NDArray[np.bool_]) -> Field:
+    """Class probabilities (C, i, j, k) of log-odds (C - 1, ...), each against the background."""
+    highest = np.maximum(odds.max(axis=0), 0)
+    weights = np.concatenate([np.exp(-highest)[None], np.exp(odds - highest)])
+    probability = weights / weights.sum(axis=0)
+    probability[1:] *= sector
+    told = np.abs(drawn).max(axis=0) > 0
+    probability[1:] = np.where(told, np.maximum(drawn, 0), probability[1:])
+    probability[1:] /= np.maximum(probability[1:].sum(axis=0), 1)
+    probability[0] = 1 - probability[1:].sum(axis=0)
+    return np.asarray(probability, dtype=np.float32)
