@@ -122,7 +122,7 @@ def taught_slices(run: Run) -> Stages:
 def new_model(run: Run) -> Stages:
     """From volumes, and labels of a few of their slices, to a model; a stage that is done is yielded."""
     run = with_slice_networks(run)
-    if not run.shares.location_helps:
+    if not run.shares.students_help:
         return finished_model(run, Students())
     offer_supervised_students(run)
     if run.slices is not None:
@@ -143,7 +143,7 @@ def new_model(run: Run) -> Stages:
 def continued_model(run: Run, before: Students) -> Stages:
     """One more round instead: an earlier model teaches, and its students learn on, each kind in its own way."""
     run = with_slice_networks(run)
-    if not run.shares.location_helps:
+    if not run.shares.students_help:
         return finished_model(run, Students())
     offer_supervised_students(run)
     teacher = SLICE_TEACHERS[run.settings.method](run)

@@ -12,6 +12,11 @@ def test_a_beaten_location_is_not_used(share, helps):
     assert Shares(share, 5, (0.1, 0.5)).location_helps is helps
 
 
+@pytest.mark.parametrize(("share", "help_"), [(0.0, True), (0.4, True), (0.5, False), (1.0, False)])
+def test_students_learn_where_the_place_leads(share, help_):
+    assert Shares(share, 5, (0.1, 0.5)).students_help is help_
+
+
 @pytest.mark.parametrize(
     ("shares", "told"),
     [

@@ -50,14 +50,26 @@ def weighed(monkeypatch, share):
     monkeypatch.setattr(candidates, "measured_shares", lambda run, trainings: Shares(share, 4, (0.1, 0.2)))
 
 
-def test_where_location_helps_students_and_2d_networks_vote(study, with_networks, monkeypatch):
+def test_where_2d_networks_lead_the_place_votes_with_them_and_there_are_no_students(study, with_networks, monkeypatch):
     weighed(monkeypatch, 0.6)
+    model = train(study, with_networks, CPU)
+
+    assert model is not None and model.slices is not None and model.prior is not None
+    assert (model.networks, model.weights) == ((), pytest.approx((0.6, 0.4)))
+    assert model.template is not None
+    done = stages(study)
+    assert "teacher" not in done and list(done)[-1] == "finished"
+    assert model.calibration is not None and model.calibration.offsets == ()
+
+
+def test_where_location_leads_students_and_2d_networks_vote(study, with_networks, monkeypatch):
+    weighed(monkeypatch, 0.4)
     model = train(study, with_networks, CPU)
 
     assert model is not None and model.slices is not None and model.prior is not None
     assert len(model.networks) == 2
     assert sum(model.weights) == pytest.approx(1)
-    assert model.weights[2] == pytest.approx(0.6)
+    assert model.weights[2] == pytest.approx(0.4)
 
 
 def test_where_location_says_little_2d_networks_are_the_model(study, with_networks, monkeypatch):
@@ -80,11 +92,11 @@ def test_where_location_says_little_2d_networks_are_the_model(study, with_networ
 
 
 def test_the_provenance_holds_what_was_measured(study, with_networks, monkeypatch):
-    weighed(monkeypatch, 0.6)
+    weighed(monkeypatch, 0.4)
     train(study, with_networks, CPU)
     voters = read_voters(study.run_folder / MODEL_NAME)
 
-    assert voters == Voters(2, 1, Shares(0.6, 4, (0.1, 0.2)))
+    assert voters == Voters(2, 1, Shares(0.4, 4, (0.1, 0.2)))
 
 
 def test_it_holds_that_2d_networks_were_tried_and_not_used(study, with_networks, monkeypatch):
@@ -201,7 +213,7 @@ def test_a_network_learns_along_every_labelled_axis(tmp_path, simulated, with_ne
 
 
 def test_a_training_that_is_stopped_ends_with_the_same_model(study, with_networks, tmp_path, monkeypatch):
-    weighed(monkeypatch, 0.6)
+    weighed(monkeypatch, 0.4)
     other = Study.open(study.folder)
     whole = train(other, with_networks, CPU)
     asked = iter(range(10_000))
@@ -239,13 +251,13 @@ def test_with_more_labels_2d_networks_learn_anew(tmp_path, simulated, with_netwo
 
 
 def test_students_of_an_earlier_model_are_forgotten_with_it(study, with_networks, monkeypatch):
-    weighed(monkeypatch, 0.6)
+    weighed(monkeypatch, 0.4)
     train(study, with_networks, CPU)
     label_another_slice(study)
     weighed(monkeypatch, 0.97)
     train(Study.open(study.folder), with_networks, CPU)
     label_another_slice(study)
-    weighed(monkeypatch, 0.6)
+    weighed(monkeypatch, 0.4)
     last = train(Study.open(study.folder), with_networks, CPU)
 
     assert last is not None and len(last.networks) == 2
@@ -254,7 +266,7 @@ def test_students_of_an_earlier_model_are_forgotten_with_it(study, with_networks
 
 
 def test_from_the_teacher_2d_networks_learn_anew_and_so_do_students(study, with_networks, monkeypatch):
-    weighed(monkeypatch, 0.6)
+    weighed(monkeypatch, 0.4)
     first = train(study, with_networks, CPU)
     again = train(study, with_networks, CPU, from_teacher=True)
 
@@ -275,7 +287,7 @@ def test_votes_are_kept_and_not_made_again(study, with_networks, monkeypatch):
 
 
 def test_a_first_model_can_be_used_while_the_training_goes_on(study, with_networks, monkeypatch, simulated):
-    weighed(monkeypatch, 0.6)
+    weighed(monkeypatch, 0.4)
     asked = iter(range(10_000))
     with pytest.raises(Cancelled):
         train(study, with_networks, CPU, cancelled=lambda: next(asked) >= 12 and study_has_first_model(study))
@@ -287,7 +299,7 @@ def test_a_first_model_can_be_used_while_the_training_goes_on(study, with_networ
     train(study, with_networks, CPU)
 
     assert isinstance(first, SegmentationModel)
-    assert (first.networks, first.weights) == ((), pytest.approx((0.6, 0.4)))
+    assert (first.networks, first.weights) == ((), pytest.approx((0.4, 0.6)))
     scan = read_volume(next((simulated / "images").iterdir()))
     assert first.predict(scan, CPU).labels().voxels.shape == scan.voxels.shape
     last = load_model(study.folder, first=True)

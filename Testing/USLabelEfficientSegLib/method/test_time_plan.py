@@ -176,7 +176,7 @@ def test_a_time_survives_its_record():
 def test_a_training_that_is_stopped_has_the_same_steps_on_a_computer_that_became_slower(
     study, short, computer, monkeypatch
 ):
-    monkeypatch.setattr(candidates, "measured_shares", lambda run, trainings: Shares(0.6, 4, (0.1, 0.2)))
+    monkeypatch.setattr(candidates, "measured_shares", lambda run, trainings: Shares(0.4, 4, (0.1, 0.2)))
     timed = changed(short, {"minutes": 500})
     computer(SERVER)
     asked = iter(range(10_000))
@@ -192,7 +192,7 @@ def test_a_training_that_is_stopped_has_the_same_steps_on_a_computer_that_became
 
 
 def test_its_weights_are_those_of_a_training_with_these_steps(study, short, computer, monkeypatch, tmp_path, untrained):
-    monkeypatch.setattr(candidates, "measured_shares", lambda run, trainings: Shares(0.6, 4, (0.1, 0.2)))
+    monkeypatch.setattr(candidates, "measured_shares", lambda run, trainings: Shares(0.4, 4, (0.1, 0.2)))
     shutil.copytree(untrained, tmp_path / "other")
     other = Study.open(tmp_path / "other")
     computer(SERVER)
@@ -217,7 +217,7 @@ def test_2d_networks_that_are_the_whole_model_have_the_time_of_the_students(stud
 
 
 def test_new_labels_have_a_plan_of_their_own_but_the_teacher_keeps_its_steps(study, short, computer, monkeypatch):
-    monkeypatch.setattr(candidates, "measured_shares", lambda run, trainings: Shares(0.6, 4, (0.1, 0.2)))
+    monkeypatch.setattr(candidates, "measured_shares", lambda run, trainings: Shares(0.4, 4, (0.1, 0.2)))
     timed = changed(short, {"minutes": 500})
     computer(SERVER)
     train(study, timed, CPU)

@@ -7,9 +7,11 @@ Both have predicted labelled slices that had no part in their training. Their lo
 is judged by Dice over all held-out slices, mean over organs, for w = 0, 0.1, ..., 1. How sure a few slices make of the
 best share tells the Bayesian bootstrap (Rubin, Annals of Statistics 1981): the slices are weighed at random again and
 again, and the shares that win are averaged; whoever adds nothing to the other wins none. One slice more than there are
-says that both weigh alike. Where the place alone has less than half of the networks' Dice it has no share at all: three
-or four slices that happen to agree with it are not worth it. The networks have no such bar: with all labels they will
-have learnt more, and the place will not.
+says that both weigh alike.
+
+Three or four slices that show an organ say little, and networks that learn from all labels will find more than these
+did, the place will not. So the place has no share if it finds less than half of what the networks find, and the
+networks have at least half of the votes if they find half of what the place finds (docs/experiments.md).
 
 Dice, not likelihood (Wolpert, "Stacked generalization", Neural Networks 1992): most voxels are background, so that
 whoever never finds a small organ has a good likelihood, and networks that learnt for a short time are too sure.
@@ -30,7 +32,7 @@ _EQUAL = 0.5
 _DRAWS = 500
 _LEAST_PROBABILITY = 1e-4  # as in the pool itself
 _NOTHING = 0.005  # Dice that is not worth a second candidate
-_BEATEN = 0.5  # of the networks' Dice, that the place needs for a vote
+_BEATEN = 0.5  # of the other's Dice: who finds less is no match
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def share_of_networks(slices: Sequence[HeldOutSlice]) -> tuple[float, tuple[floa
         return 1.0, (networks, place)
     won = [_winner(_dice(counts, each)) for each in weights]
     share = (len(slices) * float(np.mean(won)) + _EQUAL) / (len(slices) + 1)
-    return share, (networks, place)
+    return share if networks < _BEATEN * place else max(share, _EQUAL), (networks, place)
 
 
 def _winner(dice: NDArray[np.float64]) -> float:

@@ -22,7 +22,7 @@ def with_slice_networks(run: Run) -> Run:
     run.study.events.emit(Stage.CROSS_FITTING, 1, 1, message=weighed.shares.told())
     if not weighed.shares.slices:
         return weighed
-    if run.alone is not None and not weighed.shares.location_helps:
+    if run.alone is not None and not weighed.shares.students_help:
         weighed = replace(weighed, settings=run.alone)
         trainings = [replace(training, steps=run.alone.slice_network.steps) for training in trainings]
     for training in trainings[1:]:
