@@ -10,8 +10,9 @@ from USLabelEfficientSegLib.calibration.offset_intervals import HALF_WIDTH
 from USLabelEfficientSegLib.calibration.shares import Shares
 from USLabelEfficientSegLib.disk.study_layout import EARLIER_MODEL_NAME, FIRST_MODEL_NAME, MODEL_NAME
 from USLabelEfficientSegLib.errors import Cancelled, InputError, Notice
-from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, write_label_map
-from USLabelEfficientSegLib.imaging.scan import LabelMap
+from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume, write_label_map, write_volume
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.method import candidates
 from USLabelEfficientSegLib.method.cross_fitting import folds_of
 from USLabelEfficientSegLib.method.opening import open_run
@@ -184,7 +185,29 @@ def test_in_a_study_of_one_volume_location_and_2d_networks_vote_alike(tmp_path, 
     model = train(study, with_networks, CPU)
 
     assert model is not None and model.prior is not None
-    assert model.weights[2] == pytest.approx(0.5)
+    assert (model.networks, model.weights) == ((), pytest.approx((0.5, 0.5)))
+
+
+def test_networks_learn_along_the_axis_that_was_labelled_however_many_slices_of_it_were(tmp_path, with_networks):
+    """On the coarse working grid a third of the slices of one axis reach into every voxel of the others."""
+    geometry = Geometry((48, 48, 32), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
+    rng = np.random.default_rng(0)
+    dense = np.zeros(geometry.shape, np.uint8)
+    dense[10:30, 12:34, 5:25] = 1
+    sparse = np.full(geometry.shape, UNLABELLED, np.uint8)
+    sparse[..., ::3] = dense[..., ::3]
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    for name in ("a", "b"):
+        grey = (80 + 60 * dense + rng.normal(0, 10, geometry.shape)).astype(np.float32)
+        write_volume(tmp_path / "images" / f"{name}.nrrd", Scan(grey, geometry, name))
+        write_label_map(tmp_path / "labels" / f"{name}.nrrd", LabelMap(sparse, geometry, name))
+    study = Study.create(tmp_path / "study", tmp_path / "images", tmp_path / "labels", organs=("organ",))
+    with study.lock():
+        run = open_run(study, changed(with_networks, {"working_grid.max_voxels": 32}), Computing(CPU))
+
+    assert all(bool(v.labels.labelled_along(0).any()) for v in run.volumes if v.labels is not None)
+    assert [training.axis for training in slice_trainings(run)] == [2]
 
 
 def test_every_fold_leaves_out_a_volume_that_shows_an_organ(tmp_path, simulated, with_networks):

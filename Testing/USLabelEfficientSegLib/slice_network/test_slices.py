@@ -9,7 +9,6 @@ from USLabelEfficientSegLib.slice_network.slices import (
     NEUTRAL,
     SPREAD,
     fine_volume,
-    labelled_axes,
     slice_grey,
     slice_size,
     slices_to_learn,
@@ -63,14 +62,6 @@ def test_gain_and_offset_change_nothing_and_outside_the_sector_all_is_neutral():
 
 def test_a_volume_of_one_grey_value_is_neutral():
     assert torch.all(slice_grey(torch.full((4, 4, 4), 9.0), torch.ones(4, 4, 4, dtype=torch.bool)) == NEUTRAL)
-
-
-@pytest.mark.parametrize("axis", [0, 1, 2])
-def test_axes_with_labelled_slices_are_found(axis):
-    target = fine(axis=axis, numbers=(3,)).labels
-    assert target is not None
-
-    assert labelled_axes([target]) == (axis,)
 
 
 def test_small_slices_are_magnified_and_large_ones_are_not():

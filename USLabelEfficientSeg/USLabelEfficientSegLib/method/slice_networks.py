@@ -14,8 +14,9 @@ from ..disk.study_layout import WEIGHTS_SUFFIX
 from ..imaging.resampling import resample_axes
 from ..pseudolabels.fusion import FusedPrediction, confidence
 from ..segmentation.slice_voters import SliceVoter, SliceVoters
-from ..slice_network.slices import AxisSlices, labelled_axes, slice_size, slices_to_learn
+from ..slice_network.slices import AxisSlices, slice_size, slices_to_learn
 from ..slice_network.training import train_slice_network
+from ..study.coverage import labelled_axes
 from ..study.stages import NumberedStage, Stage
 from ..teacher.slices import in_slice_axes
 from ..training.context import TrainingContext
@@ -50,11 +51,11 @@ class SliceTraining:
 def slice_trainings(run: Run) -> list[SliceTraining]:
     """The final networks, one along each axis that has labelled slices; none if the settings want none."""
     settings = run.settings.slice_network
-    targets = [volume.labels for volume in run.volumes if volume.labels is not None]
-    if not settings.steps or not targets:
+    if not settings.steps:
         return []
     trainings = []
-    for number, axis in enumerate(labelled_axes(targets), start=1):
+    # As labelled: on the coarse grid many slices of one axis label all others, too.
+    for number, axis in enumerate(sorted(labelled_axes(run.study)), start=1):
         size = slice_size(fine_volumes(run), axis, settings.max_voxels)
         slices = slices_to_learn(fine_volumes(run), axis, len(run.volumes), size)
         stage = str(NumberedStage(Stage.SLICE_NETWORK, member=number))

@@ -16,7 +16,8 @@ from ..anatomy.training_volumes import TrainingVolume
 from ..errors import Cancelled
 from ..segmentation.slice_voters import SliceVoter, SliceVoters
 from ..slice_network.network import SliceUNet
-from ..slice_network.slices import labelled_axes, slice_size, slices_to_learn
+from ..slice_network.slices import slice_size, slices_to_learn
+from ..study.coverage import labelled_axes
 from ..study.events import EventLog
 from ..study.settings import changed
 from ..training.context import TrainingContext
@@ -64,7 +65,7 @@ def measured_speeds(run: Run, teacher_is_trained: bool) -> Speeds:
     settings = changed(run.settings, few)
     run = replace(run, settings=settings, plan=run.learnt.plan(settings, labelled_slices(run.study)))
     labelled = [volume for volume in run.volumes if volume.labels is not None]
-    axes = labelled_axes(volume.labels for volume in labelled if volume.labels is not None)
+    axes = sorted(labelled_axes(run.study))
     of_slices = [_of_slices(run, axis) for axis in axes] if settings.slice_network.steps else []
     teacher = SLICE_TEACHERS[settings.method](run)
     return Speeds(
@@ -106,8 +107,8 @@ def _of_reading(run: Run, name: str) -> float:
 def _of_slices(run: Run, axis: int) -> tuple[float, float]:
     """Seconds of a step, and of the votes on a volume, of a 2-D network along an axis."""
     settings = run.settings.slice_network
-    known = {each.name: each.labels for each in run.volumes if each.labels is not None}
-    volume = next(fine_volumes(run, [next(name for name in known if axis in labelled_axes([known[name]]))]))
+    known = {case.name: dict(case.labels.slices) for case in run.study.cases if case.labels is not None}
+    volume = next(fine_volumes(run, [next(name for name, slices in known.items() if axis in slices)]))
     size = slice_size([volume], axis, settings.max_voxels)
     slices = slices_to_learn([volume], axis, 1, size)
     # A whole training, however short, has its share of steps with unlabelled slices.

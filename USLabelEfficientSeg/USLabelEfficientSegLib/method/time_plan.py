@@ -21,7 +21,7 @@ from ..disk.files import atomic_write_json
 from ..disk.json_files import read_json
 from ..disk.study_layout import TEACHER_NAME, TIME_PLAN_NAME
 from ..errors import InputError
-from ..slice_network.slices import labelled_axes
+from ..study.coverage import labelled_axes
 from ..study.provenance import digest, image_checksums, label_checksums
 from ..study.settings import Settings, changed
 from ..study.stages import Stage
@@ -106,8 +106,7 @@ class Work:
     @classmethod
     def of(cls, run: Run) -> Work:
         """That of a run."""
-        targets = [volume.labels for volume in run.volumes if volume.labels is not None]
-        axes = len(labelled_axes(targets)) if run.settings.slice_network.steps else 0
+        axes = len(labelled_axes(run.study)) if run.settings.slice_network.steps else 0
         folds = len(folds_of(run)) if axes and run.settings.location_prior else 0
         return cls(len(run.volumes), axes, folds, labelled_slices(run.study), run.learnt.model is not None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 import torch
@@ -82,12 +82,6 @@ def slice_size(volumes: Iterable[FineVolume], axis: int, max_voxels: int) -> int
         extents = [volume.shape[side] * volume.spacing[side] for side in (rows, columns)]
         largest = max(largest, max(extents) / min(volume.spacing[rows], volume.spacing[columns]))
     return min(max_voxels, round(_ENLARGED * largest))
-
-
-def labelled_axes(targets: Iterable[SoftTarget], axes: Sequence[int] = (0, 1, 2)) -> tuple[int, ...]:
-    """The axes along which some slice is labelled."""
-    known = list(targets)
-    return tuple(axis for axis in axes if any(bool(target.labelled_along(axis).any()) for target in known))
 
 
 @dataclass(frozen=True)
