@@ -188,26 +188,40 @@ def test_in_a_study_of_one_volume_location_and_2d_networks_vote_alike(tmp_path, 
     assert (model.networks, model.weights) == ((), pytest.approx((0.5, 0.5)))
 
 
-def test_networks_learn_along_the_axis_that_was_labelled_however_many_slices_of_it_were(tmp_path, with_networks):
-    """On the coarse working grid a third of the slices of one axis reach into every voxel of the others."""
+def study_of_boxes(folder, chosen):
+    """Two volumes of 48 x 48 x 32 voxels with a box, labelled in some slices along k."""
     geometry = Geometry((48, 48, 32), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
     rng = np.random.default_rng(0)
     dense = np.zeros(geometry.shape, np.uint8)
     dense[10:30, 12:34, 5:25] = 1
     sparse = np.full(geometry.shape, UNLABELLED, np.uint8)
-    sparse[..., ::3] = dense[..., ::3]
-    for folder in ("images", "labels"):
-        (tmp_path / folder).mkdir()
+    sparse[..., chosen] = dense[..., chosen]
+    for name in ("images", "labels"):
+        (folder / name).mkdir()
     for name in ("a", "b"):
         grey = (80 + 60 * dense + rng.normal(0, 10, geometry.shape)).astype(np.float32)
-        write_volume(tmp_path / "images" / f"{name}.nrrd", Scan(grey, geometry, name))
-        write_label_map(tmp_path / "labels" / f"{name}.nrrd", LabelMap(sparse, geometry, name))
-    study = Study.create(tmp_path / "study", tmp_path / "images", tmp_path / "labels", organs=("organ",))
+        write_volume(folder / "images" / f"{name}.nrrd", Scan(grey, geometry, name))
+        write_label_map(folder / "labels" / f"{name}.nrrd", LabelMap(sparse, geometry, name))
+    return Study.create(folder / "study", folder / "images", folder / "labels", organs=("organ",))
+
+
+def test_networks_learn_along_the_axis_that_was_labelled_however_many_slices_of_it_were(tmp_path, with_networks):
+    """On the coarse working grid a third of the slices of one axis reach into every voxel of the others."""
+    study = study_of_boxes(tmp_path, slice(None, None, 3))
     with study.lock():
         run = open_run(study, changed(with_networks, {"working_grid.max_voxels": 32}), Computing(CPU))
 
     assert all(bool(v.labels.labelled_along(0).any()) for v in run.volumes if v.labels is not None)
     assert [training.axis for training in slice_trainings(run)] == [2]
+
+
+def test_a_slice_that_fills_half_of_a_coarse_voxel_shows_its_organ_all_the_same(tmp_path, with_networks):
+    study = study_of_boxes(tmp_path, [10])
+    with study.lock():
+        run = open_run(study, changed(with_networks, {"working_grid.max_voxels": 16}), Computing(CPU))
+
+    assert not any(bool((v.labels.weighted[1:] > 0.5).any()) for v in run.volumes if v.labels is not None)
+    assert sorted(map(sorted, folds_of(run))) == [["a"], ["b"]]
 
 
 def test_every_fold_leaves_out_a_volume_that_shows_an_organ(tmp_path, simulated, with_networks):

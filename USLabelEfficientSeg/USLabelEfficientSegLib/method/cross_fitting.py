@@ -55,12 +55,13 @@ def measured_shares(run: Run, trainings: Sequence[SliceTraining]) -> Shares:
 
 def folds_of(run: Run) -> list[set[str]]:
     """The labelled volumes in up to three parts of about as many that show an organ; none if fewer than two do."""
-    labelled = [volume for volume in run.volumes if volume.labels is not None]
-    showing = [volume.name for volume in labelled if bool((volume.labels.weighted[1:] > 0.5).any())]  # type: ignore[union-attr]
+    # As labelled: a slice fills less than half of a voxel of the coarse grid.
+    labelled = {case.name: case.labels for case in run.study.cases if case.labels is not None}
+    showing = [name for name, record in labelled.items() if any(record.organ_slices)]
     count = min(FOLDS, len(showing))
     if count < 2:
         return []
-    rest = [volume.name for volume in labelled if volume.name not in showing]
+    rest = [name for name in labelled if name not in showing]
     draws = np.random.default_rng(run.settings.seed)
     ordered = [*draws.permutation(showing).tolist(), *draws.permutation(rest).tolist()]
     return [set(ordered[number::count]) for number in range(count)]
