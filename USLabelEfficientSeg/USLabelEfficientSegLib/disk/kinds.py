@@ -34,7 +34,8 @@ def bundled_model(bundle: Path) -> Path:
     file = bundle / BUNDLE_MODEL
     if not file.is_file():
         problem = "is a MONAI bundle of another program"
-        raise InputError(bundle, problem, "give one that `uslabelseg export-model` has made")
+        remedy, in_panel = "give one that `uslabelseg export-model` has made", "give a bundle of this program"
+        raise InputError(bundle, problem, remedy, in_panel=in_panel)
     return file
 
 

@@ -37,7 +37,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
             yield hidden
             refuse_existing(folder)
             if folder.exists():
-                folder.rmdir()
+                remove_tree(folder)
             rename(hidden, folder)
             sync_folder(folder.parent)
     finally:

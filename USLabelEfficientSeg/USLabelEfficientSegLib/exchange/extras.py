@@ -23,4 +23,5 @@ def imported(name: str, purpose: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] != name.split(".")[0]:
             raise
-        raise InputError(purpose, f"needs {name}", "pip install us-label-efficient-seg[exchange]") from None
+        remedy = "pip install us-label-efficient-seg[exchange]"
+        raise InputError(purpose, f"needs {name}", remedy, in_panel=f"install {name}") from None

@@ -107,6 +107,7 @@ def _student(model: SegmentationModel, number: int) -> Graph:
             "the model",
             "has the published 3-D network, which is not exported as a graph",
             "export it with --format monai-bundle",
+            in_panel="export it as a MONAI bundle",
         )
     i, j, k = (prod(steps) for steps in zip(*network.strides, strict=True))
     return Graph(

@@ -89,7 +89,12 @@ def write_graph(graph: Graph, path: Path) -> float:
             worst = max(worst, _difference(expected, exported(values)))
     if not worst <= TOLERANCE:  # NaN, too
         problem = f"gives values that differ by {worst:.2g} from those of the network that it was made from"
-        raise InputError(path.name, problem, "update torch, onnx and onnxruntime, or export with --format monai-bundle")
+        raise InputError(
+            path.name,
+            problem,
+            "update torch, onnx and onnxruntime, or export with --format monai-bundle",
+            in_panel="update torch, onnx and onnxruntime, or export it as a MONAI bundle",
+        )
     return worst
 
 

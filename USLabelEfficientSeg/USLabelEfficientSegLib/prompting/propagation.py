@@ -86,6 +86,8 @@ def propagate(
         InputError: labels on another grid, everything or nothing labelled, an organ without a drawing.
 
     Examples:
+        >>> import numpy as np
+        >>> from USLabelEfficientSegLib.annotation.sparse_labels import UNLABELLED
         >>> from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume
         >>> complete = read_label_map("labels/simulated_0000.nrrd")
         >>> voxels = np.full_like(complete.voxels, UNLABELLED)
