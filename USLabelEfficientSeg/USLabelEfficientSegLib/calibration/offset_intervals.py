@@ -40,8 +40,9 @@ def calibration_by_offsets(of_labels: Sequence[float | None]) -> Calibration:
     )
     method = (
         "90 % prediction interval from how sure the networks are of the outline: the volumes if the log-odds of all "
-        f"voxels were up to {HALF_WIDTH:g} lower or higher than what fits the labelled slices, as much as held 90 % of "
-        "the true volumes of simulated organs of many kinds."
+        f"voxels were from {HALF_WIDTH - BEYOND_LABELS:.1f} lower to {HALF_WIDTH + BEYOND_LABELS:.1f} higher than what "
+        "fits the labelled slices. That range held 93 % of the true volumes in studies of several organs, in one study "
+        "60 %."
     )
     return Calibration(factors={"volume": (None,) * len(offsets)}, offsets=offsets, method=method)
 

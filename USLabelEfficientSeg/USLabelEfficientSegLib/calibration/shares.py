@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 BEATEN = 0.25  # a candidate with a smaller share of the votes is not used
-_LED = 0.5  # share of the 2-D networks, from which on 3-D students add nothing to them and the place
+LED = 0.5  # share of the 2-D networks, from which on no 3-D students are trained
 # Share of the 2-D networks where one volume shows organs: it cannot tell where others have them, but where it has them
 # itself.
 ONE_OF_SEVERAL, ONLY_VOLUME = 1.0, 0.5
@@ -39,8 +39,8 @@ class Shares:
 
     @property
     def students_help(self) -> bool:
-        """Whether 3-D students, which start from the location prior, are worth their time."""
-        return self.slices < _LED
+        """Whether 3-D students are trained, which start from the location prior."""
+        return self.slices < LED
 
     def told(self) -> str:
         """What decides, and why, in one sentence for people."""

@@ -27,6 +27,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .shares import LED
+
 _SHARES = np.linspace(0, 1, 11)
 _EQUAL = 0.5
 _DRAWS = 500
@@ -62,7 +64,7 @@ def share_of_networks(slices: Sequence[HeldOutSlice]) -> tuple[float, tuple[floa
         return 1.0, (networks, place)
     won = [_winner(_dice(counts, each)) for each in weights]
     share = (len(slices) * float(np.mean(won)) + _EQUAL) / (len(slices) + 1)
-    return share if networks < _BEATEN * place else max(share, _EQUAL), (networks, place)
+    return share if networks < _BEATEN * place else max(share, LED), (networks, place)
 
 
 def _winner(dice: NDArray[np.float64]) -> float:
