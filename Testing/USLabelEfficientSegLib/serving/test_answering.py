@@ -12,11 +12,15 @@ import numpy as np
 import pytest
 import torch
 
+from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
+from USLabelEfficientSegLib.calibration.intervals import Calibration
 from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import read_label_map, write_volume
 from USLabelEfficientSegLib.method import suggesting
+from USLabelEfficientSegLib.prompting import opinions as opinions_module
 from USLabelEfficientSegLib.prompting import outline as outline_module
+from USLabelEfficientSegLib.prompting.correction import corrected
 from USLabelEfficientSegLib.segmentation.loading import load_model
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.serving.answering import Answering
@@ -170,6 +174,84 @@ def test_a_prediction_comes_as_a_coarse_outline_and_a_slice_of_it_as_it_is(ask, 
     np.testing.assert_array_equal(np.load(result["slice"]), voxels[:, :, 3])
     assert result["volumes_ml"] == whole["volumes_ml"]
     assert max(read_label_map(result["file"]).voxels.shape) <= 96
+
+
+def one_slice_drawn(study, simulated, index=8):
+    """A volume of the study and what it truly shows; one slice of it is labelled, in the inbox."""
+    name = study.cases[0].name
+    study.remove_labels(name)
+    truth = read_label_map(simulated / "labels" / f"{name}.nrrd")
+    labels = SparseLabels.unlabelled(truth.geometry, study.organs)
+    labels.voxels[:, :, index] = truth.voxels[:, :, index]
+    leave_labels(study, name, labels)
+    return name, truth, labels
+
+
+def test_labelled_slices_correct_the_models_outline_as_prompts_correct_segmentations(ask, trained, simulated, tmp_path):
+    name, truth, labels = one_slice_drawn(trained, simulated)
+    asked = {"study": trained.folder, "volume": name, "output": tmp_path / "found.nrrd", "coarse": True}
+    by_itself = read_label_map(ask("predict", **asked)["file"]).voxels
+    result = ask("predict", **asked, corrected=True, slice=[2, 8])
+    found = read_label_map(result["file"]).voxels
+    volume, model = trained.read_scan(name), load_model(trained.folder)
+    assert isinstance(model, SegmentationModel)
+    drawing = replace(truth, voxels=labels.voxels, segments={})
+    expected = corrected(model.predict(volume, CPU), volume, drawing, trained.organs, mirrors=1)
+
+    # The volume is as coarse as an outline, so that it has the same grid as the segmentation.
+    np.testing.assert_array_equal(found, expected.labels().voxels)
+    assert list(result["volumes_ml"].values()) == pytest.approx(expected.volumes_ml(), rel=1e-3)
+    assert list(result["volumes_ml"]) == list(trained.organs) and "intervals_ml" not in result
+    assert np.array_equal(np.load(result["slice"]), truth.voxels[:, :, 8])
+    beside = np.r_[5:8, 9:12]  # slices that were not drawn
+    wrong = [np.count_nonzero((found_here != truth.voxels)[:, :, beside]) for found_here in (by_itself, found)]
+    assert wrong[1] < wrong[0]
+
+
+def test_without_a_labelled_slice_the_outline_is_the_models_with_its_intervals(ask, trained, tmp_path):
+    name = trained.cases[0].name
+    trained.remove_labels(name)
+    model = load_model(trained.folder)
+    assert isinstance(model, SegmentationModel)
+    calibration = Calibration(factors={"volume": ((0.5, 2.0), None)}, method="By hand.")
+    replace(model, calibration=calibration).save(trained.run_folder / MODEL_NAME)
+    asked = {"study": trained.folder, "volume": name, "output": tmp_path / "found.nrrd", "coarse": True}
+    result = ask("predict", **asked, corrected=True)
+
+    assert result == ask("predict", **asked)
+    first = trained.organs[0]
+    assert result["intervals_ml"] == {
+        first: pytest.approx([0.5 * result["volumes_ml"][first], 2 * result["volumes_ml"][first]])
+    }
+    with pytest.raises(InputError, match="ask for a coarse one"):
+        ask("predict", **{**asked, "coarse": False}, corrected=True)
+
+
+def test_a_model_is_asked_once_for_many_strokes_and_a_new_one_again(ask, trained, simulated, tmp_path, monkeypatch):
+    name, truth, _ = one_slice_drawn(trained, simulated)
+    asked = {"study": trained.folder, "volume": name, "output": tmp_path / "found.nrrd", "coarse": True}
+    opinions: list[np.ndarray] = []
+    opinion_on = opinions_module.opinion_on
+
+    def noted(network, image, prior, *, mirrors):
+        opinions.append(prior)
+        return opinion_on(network, image, prior, mirrors=mirrors)
+
+    monkeypatch.setattr(outline_module, "opinion_on", noted)
+    first = ask("predict", **asked, corrected=True)["volumes_ml"]
+    another = SparseLabels.unlabelled(truth.geometry, trained.organs)
+    another.voxels[:, :, [5, 8]] = truth.voxels[:, :, [5, 8]]
+    leave_labels(trained, name, another)
+    second = ask("predict", **asked, corrected=True)["volumes_ml"]
+    assert first != second and len(opinions) == len(trained.organs)
+
+    model = load_model(trained.folder)
+    assert isinstance(model, SegmentationModel)
+    for network in model.networks:
+        network.load_state_dict({key: torch.zeros_like(value) for key, value in network.state_dict().items()})
+    model.save(trained.run_folder / MODEL_NAME)
+    third = ask("predict", **asked, corrected=True)["volumes_ml"]
+    assert third != second and len(opinions) == 2 * len(trained.organs)
 
 
 def test_a_volume_without_labels_cannot_be_continued(ask, study, tmp_path):

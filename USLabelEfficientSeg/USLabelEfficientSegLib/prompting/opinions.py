@@ -14,6 +14,8 @@ numbers were chosen on five sets of volumes; around them the results hardly chan
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,26 +31,43 @@ _CERTAIN = 4.0  # log-odds beyond which nobody is punished
 _KNOWS_NOTHING = float(np.log(2))  # cross entropy of one half
 
 
+@dataclass(frozen=True)
+class Opinion:
+    """What was thought of an organ before anybody drew; whoever draws again and again need have it only once.
+
+    Attributes:
+        prior: (I, J, K) probability of the organ by the model.
+        before: (I, J, K) log-odds of it by the network, which knows the prior and no drawing.
+    """
+
+    prior: Field
+    before: Field
+
+
+def opinion_on(network: PromptableNetwork, image: Field, prior: Field, *, mirrors: int) -> Opinion:
+    """The opinion on an organ of an image (I, J, K), of which a model gives the probability; see `pooled_odds`."""
+    return Opinion(prior, organ_odds(network, image, np.zeros_like(image), prior, mirrors=mirrors))
+
+
 def pooled_odds(
-    network: PromptableNetwork, image: Field, drawn: Field, prior: Field, slices: float, *, mirrors: int
+    network: PromptableNetwork, image: Field, drawn: Field, opinion: Opinion, slices: float, *, mirrors: int
 ) -> Field:
     """Log-odds (I, J, K) of an organ from a drawing and a model's opinion.
 
     Args:
         network: trained, in evaluation mode.
         image: (I, J, K) grey values.
-        drawn: (I, J, K) 1 where the organ was drawn, -1 where something else, 0 where nothing.
-        prior: (I, J, K) probability of the organ by the model.
+        drawn: (I, J, K) 1 where the organ was drawn, -1 where something else, 0 where nothing; something is drawn.
+        opinion: on the organ.
         slices: how many were drawn, strokes in part; see `drawing.drawn_share`.
         mirrors: number of mirror images, 1 to 8, to average over.
     """
-    model = log_odds(prior)
+    model = log_odds(opinion.prior)
     is_shown = bool((drawn > 0).any())
-    before = organ_odds(network, image, np.zeros_like(drawn), prior, mirrors=mirrors)
     of_model = _cross_entropy(model, drawn)
-    of_network = _cross_entropy(before, drawn) / (_SEES_MORE if is_shown else 1)
+    of_network = _cross_entropy(opinion.before, drawn) / (_SEES_MORE if is_shown else 1)
     share = _share((of_model / of_network) ** _SHARPNESS)
-    odds = share * organ_odds(network, image, drawn, prior, mirrors=mirrors) + (1 - share) * model
+    odds = share * organ_odds(network, image, drawn, opinion.prior, mirrors=mirrors) + (1 - share) * model
     if is_shown:
         loss = min(share * of_network + (1 - share) * of_model, _KNOWS_NOTHING)
         share = _share(slices * loss / _DRAWING_ALONE)

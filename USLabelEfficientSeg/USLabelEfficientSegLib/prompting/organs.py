@@ -11,7 +11,7 @@ from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
 from .drawing import drawn_share, signs_of
 from .network import PromptableNetwork
-from .opinions import pooled_odds
+from .opinions import opinion_on, pooled_odds
 from .starter import load_starter
 from .two_passes import MOST_MIRRORS, organ_odds
 
@@ -50,7 +50,9 @@ def organ_probability(
         slices = drawn_share(labels.voxels)
         priors = (resample_axes(of_one, grid.shape) for of_one in opinion[1:])
         odds = [
-            pooled_odds(network, image, of_one, prior, slices, mirrors=mirrors)
+            pooled_odds(
+                network, image, of_one, opinion_on(network, image, prior, mirrors=mirrors), slices, mirrors=mirrors
+            )
             for of_one, prior in zip(drawn, priors, strict=True)
         ]
     return image, shared_probability(np.stack(odds), np.stack(drawn), sector), sector

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..annotation.sparse_labels import UNLABELLED
 from ..errors import InputError
 from ..imaging.geometry import Geometry
 from ..imaging.resampling import resample_axes, resample_slice, working_geometry
@@ -15,8 +16,9 @@ from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
 from ..segmentation.decision import decide, dice_threshold
 from .coarse_drawing import coarse_signs
-from .drawing import check_grid
+from .drawing import check_grid, drawn_share
 from .network import PromptableNetwork
+from .opinions import Opinion, opinion_on, pooled_odds
 from .organs import shared_probability
 from .starter import load_starter
 from .two_passes import organ_odds
@@ -50,8 +52,8 @@ class Outline:
     Attributes:
         labels: on a coarse grid of the volume's extent: 0 background, n the n-th organ.
         volumes_ml: the sum of each organ's probability in millilitres, by name.
-        probability: (C, i, j, k) on that grid, of the background and of the organs that are drawn anywhere.
-        shown: the labels of these organs.
+        probability: (C, i, j, k) on that grid, of the background and of the organs that are known of.
+        shown: the labels of these organs: those drawn anywhere, or all if a model has an opinion on them.
         thresholds: of their probabilities, in labels.
         geometry: the volume's own grid.
     """
@@ -76,25 +78,43 @@ def coarse_volume(volume: Scan, max_voxels: int = OUTLINE_VOXELS) -> CoarseVolum
     return CoarseVolume(image, sector_mask(image), grid, volume.geometry, volume.name)
 
 
+def coarse_opinions(
+    volume: CoarseVolume, probability: NDArray[np.float32], network: PromptableNetwork | None = None
+) -> tuple[Opinion, ...]:
+    """What is thought of each organ of a volume before somebody draws in it; it is the same for all drawings.
+
+    Args:
+        volume: the image.
+        probability: (C, ...) of the volume's extent by a model, background first.
+        network: what knows organs; by default with the starter weights.
+    """
+    network = network or load_starter()
+    priors = (resample_axes(of_one, volume.grid.shape) for of_one in probability[1:])
+    return tuple(opinion_on(network, volume.image, prior, mirrors=1) for prior in priors)
+
+
 def outline(
     volume: Scan | CoarseVolume,
     labels: LabelMap,
     organs: Sequence[str],
     *,
+    opinions: Sequence[Opinion] | None = None,
     network: PromptableNetwork | None = None,
 ) -> Outline:
     """The organs that labelled slices show, continued through the volume, on a coarse grid and by one look.
 
-    Unlike `propagate` it leaves out organs that are drawn nowhere, for one labels them one after the other.
+    Unlike `propagate` it leaves out organs that are drawn nowhere, for one labels them one after the other. With a
+    model's opinions it is, on this grid, what `correction.corrected` finds.
 
     Args:
         volume: the image; who asks again with other labels gives the same `coarse_volume` each time.
         labels: on its grid: 0 background, n the n-th organ, 255 where nothing was drawn.
         organs: names.
+        opinions: of a model on every organ, see `coarse_opinions`.
         network: what knows organs; by default with the starter weights.
 
     Raises:
-        InputError: labels on another grid, or that show no organ.
+        InputError: labels on another grid, or that show no organ; with opinions, in which nothing is drawn.
 
     Examples:
         >>> from USLabelEfficientSegLib.imaging.files import read_label_map, read_volume
@@ -107,13 +127,21 @@ def outline(
     """
     seen = coarse_volume(volume) if isinstance(volume, Scan) else volume
     check_grid(labels, seen.geometry, seen.name)
-    shown = [label for label in range(1, len(organs) + 1) if (labels.voxels == label).any()]
-    if not shown:
+    known = range(1, len(organs) + 1)
+    shown = list(known) if opinions is not None else [label for label in known if (labels.voxels == label).any()]
+    if not (shown and (labels.voxels != UNLABELLED).any()):
         raise InputError(f"label of {seen.name}", "shows no organ", "draw an organ in a slice")
     network = network or load_starter()
     drawn = coarse_signs(labels.voxels, shown, seen.grid.shape)
-    odds = np.stack([organ_odds(network, seen.image, of_one) for of_one in drawn])
-    probability = shared_probability(odds, drawn, seen.sector)
+    if opinions is None:
+        odds = [organ_odds(network, seen.image, of_one) for of_one in drawn]
+    else:
+        slices = drawn_share(labels.voxels)
+        odds = [
+            pooled_odds(network, seen.image, of_one, opinion, slices, mirrors=1)
+            for of_one, opinion in zip(drawn, opinions, strict=True)
+        ]
+    probability = shared_probability(np.stack(odds), drawn, seen.sector)
     ml = {
         organs[label - 1]: float(of_one.sum(dtype=np.float64)) * seen.grid.voxel_volume_ml
         for label, of_one in zip(shown, probability[1:], strict=True)

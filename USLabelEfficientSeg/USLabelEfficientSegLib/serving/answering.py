@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..annotation.sparse_labels import UNLABELLED
 from ..disk.failures import Failures
 from ..disk.files import writing
 from ..disk.outputs import Outputs
@@ -29,8 +30,10 @@ if TYPE_CHECKING:  # networks are loaded by the first request that asks one
     import torch
 
     from ..annotation.sparse_labels import SparseLabels
+    from ..prompting.opinions import Opinion
     from ..prompting.outline import Outline
     from ..segmentation.inference import VolumePrediction
+    from ..segmentation.protocols import Model
     from ..training.processors import Processors
 
 Record = Callable[[Mapping[str, Any]], object]
@@ -60,9 +63,10 @@ class OfScan(OfStudy):
 
 
 class Predict(OfScan):
-    """Of a volume also on a coarse grid, as an outline for the views."""
+    """Of a volume also on a coarse grid, as an outline for the views, and that corrected by its labelled slices."""
 
     coarse: bool = False
+    corrected: bool = False
 
 
 class Suggest(OfStudy):
@@ -162,8 +166,13 @@ class Answering:
     def _predict(self, arguments: Mapping[str, Any], record: Record) -> Result:
         """What the study's model finds in one of its scans, on the scan's own grid."""
         asked = _checked(Predict, arguments)
+        if asked.corrected and not asked.coarse:
+            raise InputError("corrected prediction", "is not had on the volume's own grid", "ask for a coarse one")
         study = Study.open(asked.study)
         device = self._device(asked.device)
+        drawn = _labels_of(study, asked.volume) if asked.corrected else None
+        if drawn is not None:
+            return self._outlined(study, asked, drawn, self._kept.opinions(study, asked.volume, device))
         from ..prompting.outline import OUTLINE_VOXELS
         from ..segmentation.inference import VolumePrediction
 
@@ -174,20 +183,31 @@ class Answering:
         labels = prediction.coarse_labels(OUTLINE_VOXELS) if asked.coarse else prediction.labels()
         _write(asked.output, labels, study.organs)
         ml = dict(zip(study.organs, prediction.volumes_ml(), strict=True))
-        return {"file": str(asked.output), "volumes_ml": ml, **_slice_of(prediction, asked)}
+        intervals = _intervals_ml(self._kept.model(study.folder), prediction)
+        return {
+            "file": str(asked.output),
+            "volumes_ml": ml,
+            "intervals_ml": intervals,
+            **_slice_of(prediction, asked),
+        }
 
     def _propagate(self, arguments: Mapping[str, Any], record: Record) -> Result:
         """The organs that the labelled slices of a scan show, continued through it, on a coarse grid."""
         asked = _checked(OfScan, arguments)
         study = Study.open(asked.study)
-        labels = left_labels(study, asked.volume) or study.read_labels(asked.volume)
+        labels = _labels_of(study, asked.volume)
         if labels is None:
             raise InputError(asked.volume, "has no labelled slice", "label a slice of it")
         self._device("cpu")
+        return self._outlined(study, asked, labels)
+
+    def _outlined(
+        self, study: Study, asked: OfScan, labels: SparseLabels, opinions: Sequence[Opinion] | None = None
+    ) -> Result:
         from ..prompting.outline import outline
 
-        volume = self._kept.coarse(study, asked.volume)
-        found = outline(volume, LabelMap(labels.voxels, labels.geometry, asked.volume), study.organs)
+        volume, drawn = self._kept.coarse(study, asked.volume), LabelMap(labels.voxels, labels.geometry, asked.volume)
+        found = outline(volume, drawn, study.organs, opinions=opinions)
         _write(asked.output, found.labels, study.organs)
         return {"file": str(asked.output), "volumes_ml": found.volumes_ml, **_slice_of(found, asked)}
 
@@ -244,6 +264,23 @@ def _checked(kind: type[A], arguments: Mapping[str, Any]) -> A:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
         raise InputError(f"argument {name}", f"is wrong ({first['msg']})", "ask as the documentation has it") from error
+
+
+def _labels_of(study: Study, name: str) -> SparseLabels | None:
+    """The labels of a volume as they are now, also those that wait in the inbox; None where nothing is labelled."""
+    labels = left_labels(study, name) or study.read_labels(name)
+    return None if labels is None or (labels.voxels == UNLABELLED).all() else labels
+
+
+def _intervals_ml(model: Model, prediction: VolumePrediction) -> dict[str, list[float]]:
+    """The prediction interval of each organ that has one, by its name."""
+    from ..measurement.segmenting import volume_interval
+
+    calibration = model.calibration
+    if calibration is None:
+        return {}
+    found = {organ: volume_interval(calibration, prediction, index) for index, organ in enumerate(model.organs)}
+    return {organ: list(interval) for organ, interval in found.items() if interval is not None}
 
 
 def _places_of(labels: SparseLabels) -> list[tuple[int, int]]:

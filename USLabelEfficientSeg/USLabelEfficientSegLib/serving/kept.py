@@ -16,11 +16,13 @@ from ..study.study import Study
 if TYPE_CHECKING:  # networks are loaded when one is asked for
     import torch
 
+    from ..prompting.opinions import Opinion
     from ..prompting.outline import CoarseVolume
     from ..segmentation.protocols import Model, Prediction
 
 MOST_BYTES = 256 * 2**20  # of scans, and as much of predictions
 MOST_COARSE_BYTES = 8 * 2**20  # of coarse volumes: the last two
+MOST_OPINION_BYTES = 32 * 2**20  # of a model's opinions on them
 Stamp = tuple[str, int, int, int]
 T = TypeVar("T")
 
@@ -55,6 +57,7 @@ class Kept:
         self._remembered: tuple[Hashable, Remembered] | None = None
         self._scans: Lately[Scan] = Lately(MOST_BYTES, lambda scan: scan.voxels.nbytes)
         self._coarse: Lately[CoarseVolume] = Lately(MOST_COARSE_BYTES, lambda volume: volume.image.nbytes)
+        self._opinions: Lately[tuple[Opinion, ...]] = Lately(MOST_OPINION_BYTES, _bytes_of_opinions)
         self._predictions: Lately[Prediction] = Lately(MOST_BYTES, lambda made: made.probability.nbytes)
 
     def model(self, path: Path) -> Model:
@@ -83,6 +86,15 @@ class Kept:
         model = self.model(study.folder)
         return self._predictions.get(key, lambda: model.predict(self.scan(study, name), device))
 
+    def opinions(self, study: Study, name: str, device: torch.device) -> tuple[Opinion, ...]:
+        """What the study's model, as it is now, makes the network think of a volume before somebody draws in it."""
+        from ..prompting.outline import coarse_opinions
+
+        def made() -> tuple[Opinion, ...]:
+            return coarse_opinions(self.coarse(study, name), self.prediction(study, name, device).probability)
+
+        return self._opinions.get((_stamps_of_model(study.folder), *_key(study, name)), made)
+
     def remembered(self, study: Study, device: Callable[[], torch.device]) -> Remembered:
         """What suggestions remember of a study, as it is trained now."""
         key = study.created, tuple(case.name for case in study.cases), _stamps_of_model(study.folder)
@@ -90,6 +102,10 @@ class Kept:
             found = Remembered(lambda scan: self.prediction(study, scan.name, device()).probability[1:])
             self._remembered = key, found
         return self._remembered[1]
+
+
+def _bytes_of_opinions(opinions: tuple[Opinion, ...]) -> int:
+    return sum(opinion.prior.nbytes + opinion.before.nbytes for opinion in opinions)
 
 
 def _key(study: Study, name: str) -> tuple[Stamp | None, str]:

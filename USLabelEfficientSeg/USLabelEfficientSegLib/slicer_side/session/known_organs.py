@@ -1,9 +1,9 @@
-"""What is known of a volume's organs while its slices are labelled: of the model, or of the labelled slices."""
+"""What is known of a volume's organs while its slices are labelled: by the model, by the labelled slices, by both."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Source = Literal["model", "labels"]
 _REQUESTS: dict[Source, tuple[str, dict[str, Any]]] = {
-    "model": ("predict", {"coarse": True}),
+    "model": ("predict", {"coarse": True, "corrected": True}),
     "labels": ("propagate", {}),
 }
 
@@ -34,15 +34,17 @@ class KnownOrgans:
         labels: on a coarse grid.
         volumes_ml: by organ.
         slice: of the slice that was asked for: its labels on the volume's own grid; None if none was.
+        intervals_ml: 90 % prediction intervals of the model alone, by organ as far as there are any.
     """
 
     labels: LabelMap
     volumes_ml: Mapping[str, float]
     slice: NDArray[np.uint8] | None
+    intervals_ml: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def source_of(session: StudySession, case: str) -> Source | None:
-    """What the organs of a volume are known by: the model, before there is one its labelled slices; or nothing as yet.
+    """What a volume's organs are known by: the model, corrected by labelled slices, or these alone; or nothing as yet.
 
     Of a study of 2-D images always nothing: an image is its only slice.
     """
@@ -80,4 +82,5 @@ def _read(result: Mapping[str, Any]) -> KnownOrgans:
 
     labels = read_labels(Path(result["file"]))
     found = np.load(result["slice"], allow_pickle=False) if "slice" in result else None
-    return KnownOrgans(labels, result["volumes_ml"], found)
+    intervals = {organ: (low, high) for organ, (low, high) in result.get("intervals_ml", {}).items()}
+    return KnownOrgans(labels, result["volumes_ml"], found, intervals)

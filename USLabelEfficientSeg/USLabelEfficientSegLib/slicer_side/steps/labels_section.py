@@ -194,7 +194,9 @@ class LabelsSection(Section):
             if session is None or case is None:
                 raise InputError(volumeNode.GetName(), "is not a volume of an open study", "add it in step 1 first")
             self.show_slice(case, axis, index)
-            self._begin_if_possible(Place(case, axis, index))
+            place = Place(case, axis, index)
+            if not self._begin_if_possible(place):
+                self.outline.ask(case, begin=place)
             self.editor.setActiveEffectByName("Paint")
             self.ui.labelStep.collapsed = False
 
@@ -313,10 +315,13 @@ class LabelsSection(Section):
         self._show_slice_buttons()
 
     def _begin_if_possible(self, place: Place) -> bool:
-        """Paint a slice as the latest result has it, if there is one and nothing is drawn there; returns whether."""
+        """Paint a slice as the latest result has it, if there is one and nothing is drawn there; returns whether.
+
+        Not where a slice of the volume is labelled: there the outline knows more than the result.
+        """
         session = self.panel.session
         assert session is not None
-        begun = self._work.begin(session, place)
+        begun = not self.outline.is_corrected(place.case) and self._work.begin(session, place)
         self._show_slice_buttons()
         return begun
 

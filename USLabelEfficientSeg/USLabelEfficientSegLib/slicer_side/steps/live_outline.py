@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from slicer.i18n import tr as _
 
-from ...text.numbers import volume_unit
+from ...text.numbers import VolumeUnit, volume_unit
 from ..nodes.outline_nodes import removeOutlines, showOutline
 from ..processes.jobs import Job, JobRunner
 from ..section import reported, tell
@@ -53,6 +53,16 @@ class LiveOutline:
     def busy(self) -> bool:
         """Whether an answer is on its way."""
         return bool(self._soon.active) or self._runner.busy
+
+    def is_corrected(self, case: str) -> bool:
+        """Whether the outline of a volume is the model's, corrected by labelled slices."""
+        session = self._panel.session
+        return (
+            session is not None
+            and self._panel.ui.outlineCheckBox.checked
+            and source_of(session, case) == "model"
+            and bool(session.labelling(case).items())
+        )
 
     def ask(self, case: str, begin: Place | None = None) -> None:
         """Show what is known of a volume now.
@@ -118,19 +128,30 @@ class LiveOutline:
         known: KnownOrgans = job.result
         session = wish.session
         showOutline(session.node(wish.case), known.labels, session.organs())
-        self.tell(_sentence(known.volumes_ml, source, len(session.labelling(wish.case).items())))
+        self.tell(_sentence(known, source, len(session.labelling(wish.case).items())))
         if wish.place is not None and known.slice is not None:
             with reported(self._panel.ui.labelsStatus):
                 if self._work.begin_with(session, wish.place, known.slice):
                     self._begun(wish.place, source)
 
 
-def _sentence(volumes_ml: Mapping[str, float], source: Source, slices: int) -> str:
-    unit = volume_unit(volumes_ml.values())
-    organs = ", ".join(f"{organ} {unit.text(ml)} {unit.name}" for organ, ml in volumes_ml.items())
-    if source == "model":
-        return _("While you paint, about: {organs} (light line, by the model).").format(organs=organs)
-    if slices == 1:
-        return _("While you paint, about: {organs} (light line, from 1 labelled slice).").format(organs=organs)
-    text = _("While you paint, about: {organs} (light line, from {count} labelled slices).")
+def _sentence(known: KnownOrgans, source: Source, slices: int) -> str:
+    unit = volume_unit(known.volumes_ml.values())
+    intervals = known.intervals_ml
+    organs = ", ".join(_volume(organ, ml, unit, intervals.get(organ)) for organ, ml in known.volumes_ml.items())
+    if source == "labels" and slices != 1:
+        text = _("While you paint, about: {organs} (light line, from {count} labelled slices).")
+    elif source == "labels":
+        text = _("While you paint, about: {organs} (light line, from 1 labelled slice).")
+    elif slices == 0:
+        text = _("While you paint, about: {organs} (light line, by the model).")
+    elif slices == 1:
+        text = _("While you paint, about: {organs} (light line, by the model and 1 labelled slice).")
+    else:
+        text = _("While you paint, about: {organs} (light line, by the model and {count} labelled slices).")
     return text.format(organs=organs, count=slices)
+
+
+def _volume(organ: str, ml: float, unit: VolumeUnit, interval: tuple[float, float] | None) -> str:
+    text = f"{organ} {unit.text(ml)} {unit.name}"
+    return text if interval is None else f"{text} [{unit.interval(interval)}]"
