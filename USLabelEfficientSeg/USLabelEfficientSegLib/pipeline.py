@@ -59,8 +59,8 @@ def train(
         restart: forget what earlier runs left.
         from_teacher: forget what earlier runs have learnt from labels, instead of continuing from their model.
         cancelled: asked after every step; the stage saves its state and raises `Cancelled`.
-        observer: called after every step of a student with the stage, its finished share, and a function that gives the
-            present model; it must not change the model. Only with one device.
+        observer: called after every step of a student or final 2-D network with the stage, its finished share, and a
+            function that gives the present model; it must not change the model. Only with one device.
         without_examples: train even if no labelled slice shows some organ, which then cannot be learnt.
         processors: tells how many processes there may be: independent students learn side by side on a CPU, with a
             thread each. None: all is done in this process. The weights are the same. An observer cannot follow other
@@ -127,7 +127,6 @@ def new_model(run: Run) -> Stages:
     offer_supervised_students(run)
     if run.slices is not None:
         saved(run, Students(), FIRST_MODEL_NAME, told=False)  # the training does not end with it
-        run.study.events.emit(Stage.SLICE_VOTES, 1, 1, message="a first model can be used while the training goes on")
     teacher = SLICE_TEACHERS[run.settings.method](run)
     yield from teacher.learn()  # 1: all slices, without labels; 2: the labelled ones
     volumes = pseudo_labelled(run, teacher)  # 3: predictions of slices; 4: refined in 3-D

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from ..segmentation.slice_voters import SliceVoter, SliceVoters
 from ..study.stages import Stage
 from .cross_fitting import measured_shares
+from .present_model import observed
 from .run import Run
-from .slice_networks import offer_network, slice_trainings, slice_voters, with_slice_votes
+from .slice_networks import SliceTraining, offer_network, slice_trainings, trained_network, with_slice_votes
 
 
 def with_slice_networks(run: Run) -> Run:
@@ -30,3 +33,13 @@ def with_slice_networks(run: Run) -> Run:
     voters = slice_voters(weighed, trainings)
     voted = replace(weighed, slices=voters)
     return replace(voted, volumes=with_slice_votes(voted, voters))
+
+
+def slice_voters(run: Run, trainings: Sequence[SliceTraining]) -> SliceVoters:
+    """The trained networks."""
+    voters: list[SliceVoter] = []
+    for each in trainings:
+        network = trained_network(run, each, observed(run, each, tuple(voters)))
+        voters.append(SliceVoter(network, each.axis, each.size))
+    settings = run.settings.slice_network
+    return SliceVoters(tuple(voters), settings.max_voxels, settings.widths)

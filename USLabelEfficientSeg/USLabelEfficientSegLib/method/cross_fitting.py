@@ -26,6 +26,7 @@ from ..slice_network.slices import FineVolume
 from ..study.stages import NumberedStage, Stage
 from .fine_volumes import fine_volumes
 from .plan import FOLDS, SHARE_OF_STEPS
+from .present_model import watched
 from .run import Run, stop_if
 from .slice_networks import SliceTraining, offer_network, trained_network
 
@@ -42,7 +43,7 @@ def measured_shares(run: Run, trainings: Sequence[SliceTraining]) -> Shares:
         offer_network(run, training)
     held_out: list[HeldOutSlice] = []
     for fold, part in zip(folds, parts, strict=True):
-        voters = [SliceVoter(trained_network(run, each), each.axis, each.size) for each in part]
+        voters = [SliceVoter(trained_network(run, each, watched(run, each)), each.axis, each.size) for each in part]
         prior, frames = prior_without(run, fold)
         for fine in fine_volumes(run, fold):
             for voter in voters:

@@ -43,7 +43,7 @@ class Computing:
         device: where networks are trained.
         devices: how many train the ViT, and each student, together.
         beside: trains offered stages in other processes, and knows whether the user has asked to stop.
-        observer: told about students after every step, see `pipeline.train`.
+        observer: told about networks after every step, see `pipeline.train`.
     """
 
     device: torch.device

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -63,18 +63,11 @@ def slice_trainings(run: Run) -> list[SliceTraining]:
     return trainings
 
 
-def slice_voters(run: Run, trainings: Sequence[SliceTraining]) -> SliceVoters:
-    """The trained networks."""
-    voters = [SliceVoter(trained_network(run, each), each.axis, each.size) for each in trainings]
-    settings = run.settings.slice_network
-    return SliceVoters(tuple(voters), settings.max_voxels, settings.widths)
-
-
-def trained_network(run: Run, training: SliceTraining) -> nn.Module:
-    """The network of a training, here or by another process that took it up."""
+def trained_network(run: Run, training: SliceTraining, after_step: Callable[[int, nn.Module], None]) -> nn.Module:
+    """The network of a training, here or by another process that took it up; that one nobody observes."""
     train, context = training_of(run, training)
     run.computing.beside.settle(context.checkpoint_path)
-    return train(context)
+    return train(context, after_step=after_step)
 
 
 def offer_network(run: Run, training: SliceTraining) -> None:

@@ -8,10 +8,10 @@ told, and the training goes on.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..anatomy.training_volumes import TrainingVolume
 from ..disk.links import refuse_link
@@ -82,13 +82,14 @@ class LivePreview:
 
 
 class PreviewOfVolumes:
-    """What students find in the volumes of their training, on the working grid.
+    """What networks find in the volumes of their training, on the working grid.
 
     Args:
         study: of the volumes.
         volumes: by name, on the working grid.
-        model_of: makes a student a model.
-        device: where the student is.
+        model_of: makes a network a model.
+        device: where the network is.
+        votes: of the model's 2-D networks on a volume's working grid; those that the volume brings by default.
     """
 
     def __init__(
@@ -97,14 +98,17 @@ class PreviewOfVolumes:
         volumes: Mapping[str, TrainingVolume],
         model_of: Callable[[nn.Module], SegmentationModel],
         device: torch.device,
+        votes: Callable[[TrainingVolume, SegmentationModel], Sequence[Tensor]] = lambda volume, _: volume.slice_votes,
     ) -> None:
         self._study, self._volumes, self._model_of, self._device = study, volumes, model_of, device
+        self._votes = votes
         self._grids: dict[str, Geometry] = {}
 
-    def __call__(self, name: str, student: nn.Module) -> LabelMap:
-        """The label map of a volume by a student."""
-        volume, model = self._volumes[name], self._model_of(student)
-        predicted = predict_inputs(model, volume.inputs, volume.sector, self._device, volume.slice_votes)
+    def __call__(self, name: str, network: nn.Module) -> LabelMap:
+        """The label map of a volume by a network."""
+        volume, model = self._volumes[name], self._model_of(network)
+        votes = self._votes(volume, model)
+        predicted = predict_inputs(model, volume.inputs, volume.sector, self._device, votes)
         probability = predicted.probability.numpy()
         voxels = decide(probability, [dice_threshold(organ) for organ in probability[1:]])
         if volume.name not in self._grids:
