@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint docs figures clean
+.PHONY: demo test lint docs figures dist dependencies container clean
 
 demo: $(VENV)/.ready
 	$(BIN)/uslabelseg demo demo-study
@@ -36,6 +36,19 @@ figures: $(VENV)/.ready
 	$(BIN)/python docs/figures/simulated_slices.py
 	$(BIN)/python docs/figures/use.py
 
+# The source distribution, and the wheel that is built from it.
+dist: $(VENV)/.test
+	$(BIN)/python -m build --no-isolation --outdir dist
+
+# docs/licences.md and constraints.txt, from what is installed: the newest versions that are allowed, if $(VENV) is new.
+dependencies: $(VENV)/.test
+	$(BIN)/python release/dependencies.py
+
+CONTAINER ?= $(shell command -v docker || command -v podman)
+container:
+	@test -n "$(CONTAINER)" || { echo "make container needs docker or podman: install one of them"; exit 1; }
+	$(CONTAINER) build --tag uslabelseg .
+
 # torch comes first and pinned: left to itself, pip would take a build with gigabytes of CUDA packages.
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -50,4 +63,4 @@ $(VENV)/.test $(VENV)/.docs: $(VENV)/.%: $(VENV)/.ready
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo-study site .coverage .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo-study site dist build .coverage .pytest_cache .mypy_cache .ruff_cache

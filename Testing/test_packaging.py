@@ -179,6 +179,17 @@ function(slicerMacroBuildScriptedModule)
   endforeach()
   list(LENGTH MY_SCRIPTS count)
   message(STATUS "module ${MY_NAME} of ${count} scripts")
+  # Slicer (with CTK) copies at build time, each file to its place below, and installs the folder.
+  set(place lib/Slicer-5.12/qt-scripted-modules)
+  set(copies)
+  foreach(file ${MY_SCRIPTS} ${MY_RESOURCES})
+    set(copy ${CMAKE_BINARY_DIR}/${place}/${file})
+    add_custom_command(
+      OUTPUT ${copy} DEPENDS ${file} COMMAND ${CMAKE_COMMAND} -E copy ${CMAKE_CURRENT_SOURCE_DIR}/${file} ${copy})
+    list(APPEND copies ${copy})
+  endforeach()
+  add_custom_target(Copy${MY_NAME} ALL DEPENDS ${copies})
+  install(DIRECTORY ${CMAKE_BINARY_DIR}/${place}/ DESTINATION ${place} COMPONENT RuntimeLibraries)
 endfunction()
 function(slicer_add_python_unittest)
   cmake_parse_arguments(MY "" "SCRIPT" "" ${ARGN})
@@ -220,6 +231,40 @@ def test_the_project_configures_up_to_what_only_slicer_has(tmp_path):
     assert f"module {NAME} of {len(packaged_files(python=True))} scripts" in done.stdout
     assert f"test {NAME}.py" in done.stdout
     assert "test MrmlExchangeTest.py" in done.stdout
+
+
+OPENING = """
+import sys
+sys.modules.update(dict.fromkeys({blocked!r}))
+import slicer_host
+slicer_host.start()
+import slicer
+widget = slicer_host.load_module({module!r})
+slicer.util.selectModule("USLabelEfficientSeg")
+import USLabelEfficientSegLib
+assert widget.ui.studyButton.text and not slicer_host.errors, slicer_host.errors
+print(USLabelEfficientSegLib.__file__)
+"""
+
+
+def test_the_built_and_installed_folder_is_the_module_and_opens(tmp_path):
+    """What Slicer packs: nothing of the repository but that folder is in reach."""
+    assert configured(tmp_path, "5.12").returncode == 0
+    build, package = tmp_path / "build", tmp_path / "package"
+    for words in (["--build", build, "--parallel", "2"], ["--install", build, "--prefix", package]):
+        done = subprocess.run(["cmake", *words], capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr
+    place = package / "lib" / "Slicer-5.12" / "qt-scripted-modules"
+
+    files = {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()}
+    assert files == packaged_files(python=True) | packaged_files(python=False)
+    opened = subprocess.run(
+        [sys.executable, "-c", OPENING.format(blocked=NOT_BUNDLED, module=str(place / f"{NAME}.py"))],
+        capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "Testing"), "USLABELSEG_STATE": str(tmp_path / "state")},
+    )  # fmt: skip
+    assert opened.returncode == 0, opened.stderr
+    assert Path(opened.stdout.split()[-1]).is_relative_to(place)
 
 
 def test_every_self_test_is_registered_with_ctest():
