@@ -12,18 +12,18 @@ import USLabelEfficientSegLib
 ROOT = Path(USLabelEfficientSegLib.__file__).parent
 # Each folder imports those before it. The method is on `pipeline`; only what follows that sees it.
 ORDER = [
-    "errors", "text", "disk", "imaging", "annotation", "study", "anatomy", "training", "teacher", "divergence",
-    "pseudolabels", "student", "slice_network", "calibration", "segmentation", "prompting", "measurement", "evaluation",
-    "method", "pipeline", "report", "benchmark", "dicom_export", "exchange", "demo", "serving", "command_line", "cli",
-    "slicer_side",
+    "errors", "text", "disk", "cohort", "imaging", "annotation", "study", "anatomy", "training", "teacher",
+    "divergence", "pseudolabels", "student", "slice_network", "calibration", "segmentation", "prompting",
+    "measurement", "evaluation", "method", "pipeline", "report", "benchmark", "dicom_export", "exchange", "demo",
+    "serving", "command_line", "cli", "slicer_side",
 ]  # fmt: skip
-HEAVY = ("torch", "monai")
+HEAVY = ("torch", "monai", "distributed", "pyarrow")
 LIGHT = [
     "imaging.files", "imaging.dicom", "imaging.sector", "imaging.resampling", "imaging.simulator",
     "annotation.label_files", "annotation.organ_names", "annotation.segments",
     "annotation.protocol", "annotation.sparse_labels", "annotation.suggestion", "annotation.usable_slices",
     "study.study", "study.settings", "study.manifest", "study.events", "study.stages", "study.provenance",
-    "disk.files", "disk.lock", "disk.names", "disk.outputs", "training.checkpoint_header", "cli",
+    "disk.files", "disk.lock", "disk.names", "disk.outputs", "training.checkpoint_header", "cli", "cohort.running",
 ]  # fmt: skip
 
 # What the panel opens with, on a Slicer in which nothing is installed as yet; and what it may load after that, in a

@@ -180,3 +180,23 @@ def test_without_highdicom_the_way_to_get_it_is_told(folders, capfd, monkeypatch
 
     assert code == 2 and "needs highdicom; pip install us-label-efficient-seg[dicom]" in output.err
     assert not (folders / "dicom").exists()
+
+
+def test_a_cohort_is_exported_once_and_what_failed_is_listed(folders, capfd):
+    cut = next((folders / "found").glob("b.nrrd"))
+    whole = cut.read_bytes()
+    cut.write_bytes(whole[:-20])
+    given = (
+        "export-dicom", folders / "found", "--images", folders / "images", "--output", folders / "dicom",
+        "--organs", ",".join(ORGANS), "--workers", "1",
+    )  # fmt: skip
+
+    code, output = run(capfd, *given)
+    assert code == 2 and "1 of 2 failed" in output.err
+    assert sorted(path.name for path in (folders / "dicom").glob("*.dcm")) == ["a_SEG.dcm", "a_SR.dcm"]
+
+    cut.write_bytes(whole)
+    code, output = run(capfd, *given)
+    assert code == 0 and "1 of 2 are done already." in output.out
+    lines = (folders / "dicom" / "exported.csv").read_text().splitlines()
+    assert lines[0] == "case,segmentation,measurements" and [line[0] for line in lines[1:]] == ["a", "b"]

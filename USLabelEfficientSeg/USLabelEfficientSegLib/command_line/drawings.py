@@ -20,19 +20,27 @@ def corrected_by(folder: Path, model: "TrainedModel", images: Mapping[str, Path]
             or is of an organ that the model lacks.
     """
     from ..annotation.label_files import read_volume_labels
-    from ..imaging.files import find_images
     from ..prompting.correction import CorrectedModel
     from ..prompting.drawing import check_drawn
     from ..segmentation.model import SegmentationModel
 
-    if not isinstance(model, SegmentationModel):
+    files = drawing_files(folder, model, images)
+    assert isinstance(model, SegmentationModel)
+    drawings = {name: read_volume_labels(path, model.organs) for name, path in files.items()}
+    for name, drawing in drawings.items():
+        check_drawn(drawing, model.organs, name)
+    return CorrectedModel(model, drawings)
+
+
+def drawing_files(folder: Path, model: "TrainedModel", images: Mapping[str, Path]) -> dict[str, Path]:
+    """The files of such drawings by the name of their image, unread. Raises `InputError` as `corrected_by` does."""
+    from ..imaging.files import find_images
+
+    if model.dimension == 2:
         raise InputError("--prompts", "are for volumes, and this model is of 2-D images", "leave them out")
     files = find_images(folder, labels=True)
     strangers = [printable(name) for name in files if name not in images]
     if strangers:
         problem = f"holds a drawing of {', '.join(strangers)}, which is none of the images"
         raise InputError(folder, problem, "give drawings the names of their images, or segment those images, too")
-    drawings = {name: read_volume_labels(path, model.organs) for name, path in files.items()}
-    for name, drawing in drawings.items():
-        check_drawn(drawing, model.organs, name)
-    return CorrectedModel(model, drawings)
+    return files

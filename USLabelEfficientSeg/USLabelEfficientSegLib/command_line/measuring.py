@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError
+from .cohorts import ClusterAddress, Workers, where_of
 from .console import console
 from .long_commands import Overwrite, end_batch, end_if_none_is_left, long_command, outputs_of, told_failures
 from .options import OrganNames, PixelSize, PixelTable, parse_organs
@@ -37,6 +38,8 @@ def measure(
     ] = None,
     pixel_sizes: PixelTable = None,
     pixel_size: PixelSize = None,
+    workers: Workers = None,
+    cluster: ClusterAddress = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Measure the volume of every organ in millilitres, its shape and place, and reasons for caution.
@@ -49,6 +52,7 @@ def measure(
     \b
     Examples:
       uslabelseg measure segmentations --output volumes.csv
+      uslabelseg measure segmentations --output volumes.csv --workers 8
       uslabelseg measure head-segmentations --output areas.csv
     """
     from ..imaging.pixel_sizes import read_pixel_sizes
@@ -60,8 +64,18 @@ def measure(
 
     sizes = read_pixel_sizes(pixel_sizes, pixel_size)
     outputs = outputs_of(overwrite, [*segmentations, images, model, pixel_sizes], output, texts=True)
-    refuse_pixel_sizes_of_volumes(sizes, dimension_of_files(segmentations))
+    dimension = dimension_of_files(segmentations)
+    refuse_pixel_sizes_of_volumes(sizes, dimension)
     names, known = parse_organs(organs), None if model is None else _model(model)
+    if (cohort := where_of(workers, cluster)) is not None:
+        from .cohort_measuring import Measuring, measure_cohort
+
+        digest = "" if known is None else known.digest()
+        named = names or (None if known is None else known.organs)
+        work = Measuring(dimension, named and tuple(named), images is not None, model, digest, pixel_sizes, pixel_size)
+        measure_cohort(cohort, work, segmentations, images, output, outputs)
+        console.next(next_report(segmentations, images))
+        return
     failures = told_failures()
     rows = measure_files(
         segmentations,

@@ -64,12 +64,12 @@ def shown_counts() -> Iterator[None]:
     listener: Listener | None = None
     began = 0.0
 
-    def told(doing: str, done: int, of: int) -> None:
+    def told(doing: str, done: int, of: int, message: str | None = None) -> None:
         nonlocal listener, began
         if listener is None:
             listener, began = display.enter_context(shown_progress(brief=True)), time.monotonic()
         left = (time.monotonic() - began) / done * (of - done) if done else None
-        listener(Event(doing, done, of, left))
+        listener(Event(doing, done, of, left, message=message))
         if done >= of:
             display.close()
             listener = None
@@ -78,8 +78,9 @@ def shown_counts() -> Iterator[None]:
         yield
 
 
-def _print_count(doing: str, done: int, of: int) -> None:
-    print(json.dumps({"progress": {"doing": doing, "done": done, "of": of}}), file=sys.stderr, flush=True)
+def _print_count(doing: str, done: int, of: int, message: str | None = None) -> None:
+    more = {} if message is None else {"message": message}
+    print(json.dumps({"progress": {"doing": doing, "done": done, "of": of, **more}}), file=sys.stderr, flush=True)
 
 
 @contextmanager

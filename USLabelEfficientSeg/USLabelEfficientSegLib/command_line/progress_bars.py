@@ -71,7 +71,7 @@ class ProgressBars:
         if event.stage == Stage.FINISHED:
             return
         left = f"{duration(event.seconds_left)} left" if event.seconds_left and event.step < event.of else ""
-        self._show(stage_title(event.stage), event.step, event.of, left, ", ".join(losses_in(event)))
+        self._show(stage_title(event.stage), event.step, event.of, left, ", ".join(losses_in(event)), self._word(event))
         self._total(event)
         if self._total.known:
             seconds = self._total.seconds_left
@@ -84,9 +84,15 @@ class ProgressBars:
             self._shown_at = now
             self._progress.refresh()
 
-    def _show(self, name: str, done: float, of: float, left: str, note: str = "") -> None:
+    @staticmethod
+    def _word(event: Event) -> str:
+        """What stands behind the title of counted work, such as how many files have failed."""
+        return f" ({event.message})" if event.message is not None and event.numbered is None else ""
+
+    def _show(self, name: str, done: float, of: float, left: str, note: str = "", word: str = "") -> None:
         if name not in self._tasks:
             self._tasks[name] = self._progress.add_task(printable(name), total=of, left="", note="")
             if name != TOTAL and TOTAL in self._tasks:  # the last line is that of all
                 self._progress.remove_task(self._tasks.pop(TOTAL))
-        self._progress.update(self._tasks[name], completed=done, total=of, left=left, note=note)
+        title = printable(f"{name}{word}")
+        self._progress.update(self._tasks[name], description=title, completed=done, total=of, left=left, note=note)

@@ -1,5 +1,6 @@
 """`uslabelseg propagate`."""
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from ..errors import InputError
 from ..text.display import printable
+from .cohorts import ClusterAddress, Workers, where_of
 from .console import console, shell
 from .long_commands import Overwrite, long_command, outputs_of
 from .options import DeviceName, OrganNames, parse_organs
@@ -47,6 +49,8 @@ def propagate(
     ] = None,
     device: DeviceName = "auto",
     as_json: AsJson = False,
+    workers: Workers = None,
+    cluster: ClusterAddress = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Fill in the organs of volumes in which one to three slices are labelled: no study, no training.
@@ -61,34 +65,51 @@ def propagate(
     """
     console.getting_ready()
 
+    from ..imaging.files import find_images
     from ..imaging.scan_files import images_by_name
     from ..segmentation.model import choose_device
     from ..training.memory import tune_memory
 
-    where = choose_device(device)
     console.results_elsewhere = as_json
-    processors = idle_processors(where)
     found = images_by_name(images)
+    outputs = outputs_of(overwrite, [labels, *images])
+    if (cohort := where_of(workers, cluster, as_json)) is not None:
+        from .cohort_segmenting import Propagating, Results, organs_drawn, propagate_cohort
+
+        files = find_images(labels, labels=True)
+        results = Results(output, probability, uncertainty, f".{label_format}")
+        names = organs_drawn(files, parse_organs(organs))
+        work = Propagating(names, results, device, *([] if weights is None else [weights.absolute()]))
+        propagate_cohort(cohort, _labelled(found, files, labels), work, files, outputs)
+        return
+    where = choose_device(device)
+    processors = idle_processors(where)
     propagation = _of_labels(labels, parse_organs(organs), weights)
-    without = [name for name in found if name not in propagation.labels]
-    if len(without) == len(found):
-        raise InputError(labels, "has no label of the name of an image", "give labels the names of their images")
-    if without:
-        console.say(f"Passed over, without labels: {', '.join(map(printable, without))}")
+    labelled = _labelled(found, propagation.labels, labels)
     tune_memory()
     segment_scans(
         propagation,
-        {name: path for name, path in found.items() if name in propagation.labels},
+        labelled,
         output,
         where,
         processors,
-        outputs_of(overwrite, [labels, *images]),
+        outputs,
         probability=probability,
         uncertainty=uncertainty,
         label_format=label_format,
         as_json=as_json,
     )
     console.next(f"uslabelseg report {shell(output)} --images IMAGES --output report.html")
+
+
+def _labelled(images: Mapping[str, Path], labels: Collection[str], folder: Path) -> dict[str, Path]:
+    """The images that have labels; the others are told. Raises `InputError` if there are none."""
+    without = [name for name in images if name not in labels]
+    if len(without) == len(images):
+        raise InputError(folder, "has no label of the name of an image", "give labels the names of their images")
+    if without:
+        console.say(f"Passed over, without labels: {', '.join(map(printable, without))}")
+    return {name: path for name, path in images.items() if name in labels}
 
 
 def _of_labels(folder: Path, organs: list[str] | None, weights: Path | None) -> "Propagation":

@@ -10,6 +10,7 @@ import typer
 from ..disk.failures import Failures
 from ..errors import InputError
 from ..text.counting import counted
+from .cohorts import ClusterAddress, Workers, where_of
 from .console import console
 from .long_commands import Overwrite, end_batch, end_if_none_is_left, long_command, outputs_of, told_failures
 from .options import DeviceName, OrganNames, parse_organs
@@ -24,6 +25,7 @@ Images = Annotated[
     Path | None,
     typer.Option(metavar="DIR|FILE", help="Images of the segmentations, of the same names.", show_default=False),
 ]
+_TO_ARCHIVE = "Next: send these files to the archive, with the images that they belong to."
 
 
 @long_command
@@ -150,6 +152,8 @@ def export_dicom(
     ],
     output: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the DICOM files.", show_default=False)],
     organs: OrganNames = None,
+    workers: Workers = None,
+    cluster: ClusterAddress = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write segmentations and measurements as DICOM objects that belong to the images.
@@ -164,28 +168,32 @@ def export_dicom(
       uslabelseg segment my-study dicom-volumes --output segmentations --probability
       uslabelseg export-dicom segmentations --images dicom-volumes --output dicom
     """
-    from ..measurement.organ import OrganMeasurement
-    from ..measurement.planar import PlanarMeasurement
-    from ..report.cases_of_files import cases_of_files, open_segmentations
+    from ..cohort.tasks import Task
+    from ..report.cases_of_files import open_segmentations
 
     try:
-        from ..dicom_export.export import export_case
+        from ..dicom_export.work import Exporting
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] != "highdicom":
             raise
         raise InputError("DICOM export", "needs highdicom", "pip install us-label-efficient-seg[dicom]") from None
+    if (cohort := where_of(workers, cluster)) is not None:
+        from .cohort_measuring import export_cohort
+
+        files = open_segmentations(segmentations, images, organs=parse_organs(organs))
+        work = Exporting(files.kind.dimension, tuple(files.organs), output)
+        export_cohort(cohort, work, files.segmentations, files.images, outputs_of(overwrite, [segmentations, images]))
+        console.say(_TO_ARCHIVE)
+        return
     failures = told_failures()
     files = open_segmentations(segmentations, images, organs=parse_organs(organs), failures=failures)
     end_if_none_is_left(failures)
-    kinds = ("SEG", "SR")
-    objects = {name: [output / f"{name}_{kind}.dcm" for kind in kinds] for name in files.segmentations}
-    outputs = outputs_of(overwrite, [segmentations, images], *(file for pair in objects.values() for file in pair))
+    work = Exporting(files.kind.dimension, tuple(files.organs), output)
+    objects = [file for name in files.segmentations for file in work.objects(name)]
+    outputs = outputs_of(overwrite, [segmentations, images], *objects)
     for name, path in counted(files.segmentations.items(), "writing DICOM"):
         with failures.of_one(path):
-            (case,) = cases_of_files(replace(files, segmentations={name: path}), {name: name})
-            rows = [row for row in case.rows if isinstance(row, OrganMeasurement | PlanarMeasurement)]
-            with outputs.written(*objects[name]) as temporary:
-                export_case(files.images[name], case.label_map, rows, temporary[0].parent)
-            console.say(f"{objects[name][0]} and {objects[name][1].name}")
+            segmentation, measurements = work.export(Task(name, path, (files.images[name],)), outputs)
+            console.say(f"{segmentation} and {measurements.name}")
     end_batch(failures)
-    console.say("Next: send these files to the archive, with the images that they belong to.")
+    console.say(_TO_ARCHIVE)

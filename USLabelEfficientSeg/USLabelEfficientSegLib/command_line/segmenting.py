@@ -9,6 +9,7 @@ import typer
 
 from ..text.counting import counted_of
 from ..text.durations import duration
+from .cohorts import ClusterAddress, Workers, where_of
 from .console import console, shell
 from .drawings import corrected_by
 from .long_commands import Overwrite, end_batch, long_command, outputs_of, told_failures
@@ -76,6 +77,8 @@ def segment(
     as_json: AsJson = False,
     pixel_sizes: PixelTable = None,
     pixel_size: PixelSize = None,
+    workers: Workers = None,
+    cluster: ClusterAddress = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Find the organs in ultrasound volumes or 2-D images.
@@ -93,6 +96,9 @@ def segment(
     outline follows your drawing all through the volume. Such a volume has no interval. Volumes without a drawing are
     segmented as ever.
 
+    With thousands of volumes, use --workers or --cluster: measurements.csv in DIR grows, and the same command goes on
+    where it was stopped.
+
     With the model of a study of 2-D images, areas and the circumferences of the fitted ellipses are measured. PNG,
     JPEG and other files without pixel size need --pixel-sizes or --pixel-size.
 
@@ -101,6 +107,7 @@ def segment(
       uslabelseg segment my-study patient7.nii.gz --output segmentations
       uslabelseg segment my-study new-volumes --output segmentations --probability --uncertainty
       uslabelseg segment my-study patient7.nii.gz --prompts drawn --output corrected
+      uslabelseg segment my-study cohort --output segmentations --workers 8
       uslabelseg segment heads new-png --pixel-sizes sizes.csv --output segmentations
     """
     console.getting_ready()
@@ -113,12 +120,20 @@ def segment(
     from ..training.memory import tune_memory
 
     check_order("segment", model, images)
-    where, sizes = choose_device(device), read_pixel_sizes(pixel_sizes, pixel_size)
+    sizes = read_pixel_sizes(pixel_sizes, pixel_size)
     console.results_elsewhere = as_json
     dimension = model_dimension(model)
     refuse_pixel_sizes_of_volumes(sizes, dimension)
-    processors = idle_processors(where)
     found = images_by_name(images, dimension)
+    outputs = outputs_of(overwrite, [model, *images, prompts])
+    if (cohort := where_of(workers, cluster, as_json)) is not None:
+        from .cohort_segmenting import Results, segment_cohort
+
+        results = Results(output, probability, uncertainty, f".{label_format}")
+        segment_cohort(cohort, model, found, prompts, results, outputs, device, pixel_sizes, pixel_size)
+        return
+    where = choose_device(device)
+    processors = idle_processors(where)
     trained = load_model(model, first=True)
     tune_memory()
     segment_scans(
@@ -127,7 +142,7 @@ def segment(
         output,
         where,
         processors,
-        outputs_of(overwrite, [model, *images, *([] if prompts is None else [prompts])]),
+        outputs,
         pixel_sizes=sizes,
         probability=probability,
         uncertainty=uncertainty,

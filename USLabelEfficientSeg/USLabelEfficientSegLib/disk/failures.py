@@ -97,7 +97,7 @@ class Failures:
     def _take(self, file: Path, error: Exception) -> None:
         if not isinstance(error, InputError):
             self._log(error)
-        self._tell(_sentence(file, error))
+        self._tell(sentence_on(file, error))
 
 
 def _said(file: Path, error: Exception) -> str:
@@ -112,7 +112,8 @@ def _about(file: Path, error: InputError) -> InputError:
     return InputError(subject, error.problem, error.remedy)
 
 
-def _sentence(file: Path, error: Exception) -> str:
+def sentence_on(file: Path, error: Exception) -> str:
+    """What went wrong with a file, in one sentence that names it."""
     if isinstance(error, InputError):
         return str(error if file.name in str(error) else _about(file, error))
     if isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error):

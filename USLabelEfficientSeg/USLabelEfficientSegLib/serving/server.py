@@ -106,7 +106,7 @@ class Server:
         if request.id in self._unwanted:
             return {"end": "cancelled"}
         try:
-            with heard(lambda doing, done, of: self._answers.progress(request.id, doing, done, of)):
+            with heard(lambda doing, done, of, message=None: self._answers.progress(request.id, doing, done, of)):
                 record = partial(self._answers.record, request.id)
                 return {"end": "done", "result": self._answer(request.verb, request.arguments, record)}
         except Exception as error:

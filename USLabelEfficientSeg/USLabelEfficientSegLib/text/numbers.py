@@ -61,3 +61,8 @@ def three_digits(value: float | None, *, signed: bool = False, least_decimals: i
 def for_programs(value: float | None) -> str:
     """A number for a table that programs read; empty for what is unknown."""
     return "" if value is None or not math.isfinite(value) else f"{value:.8g}"
+
+
+def cell_for_programs(cell: str | float | None) -> str:
+    """A cell of a table that programs read; counts and texts as they are."""
+    return for_programs(cell) if isinstance(cell, float) or cell is None else str(cell)
