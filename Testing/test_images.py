@@ -89,7 +89,7 @@ def idle(panel, host):
 
 def test_from_a_folder_of_images_to_a_model_by_clicks(panel, host, heads, tmp_path):
     ui, masks = panel.ui, tmp_path / "data" / "masks"
-    assert not ui.trainButton.enabled and not ui.methodCombo.enabled and not ui.minutesSpin.enabled
+    assert not ui.trainButton.enabled and not ui.methodCombo.enabled and ui.minutesSpin.enabled
     ui.changesEdit.text = TINY
 
     labelled = label_heads(panel, host, masks, 4)

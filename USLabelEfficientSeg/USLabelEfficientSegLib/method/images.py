@@ -9,8 +9,10 @@ images the networks learn on (`earlier_images`).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -42,8 +44,10 @@ from ..training.memory import computing_alike
 from ..training.seeds import step_seed
 from .cleaning import model_of_cleaned
 from .earlier_images import EarlierPair, continued_settings, set_aside_images
+from .image_time import in_time
 from .pair_teacher import check_partner
 from .run import forget_run, stop_if
+from .speeds import TRIED_STEPS, seconds_a_step
 
 METHOD = "information-divergence"
 
@@ -76,6 +80,7 @@ def train_images(
             disk.
     """
     check_trainable(study, settings)
+    started = time.monotonic()
     with study.lock():
         check_every_organ_is_shown(study)
         if restart:
@@ -84,8 +89,10 @@ def train_images(
         if isinstance(done, ImageModel):
             return done
         earlier = open_images_run(study, settings, device)
-        pair = train_networks(study, settings, device, cancelled, earlier)
-        model = deployed_model(study, settings, pair, device, cancelled, earlier)
+        images = training_images(study, settings.divergence, cancelled)
+        planned = settings_in_time(study, settings, device, images, earlier, started)
+        pair = train_networks(study, planned, device, images, cancelled, earlier)
+        model = deployed_model(study, planned, pair, device, cancelled, earlier)
         model.save(study.run_folder / MODEL_NAME)
         study.events.emit(Stage.FINISHED, 1, 1, seconds_left=0.0)
         return model
@@ -100,9 +107,6 @@ def check_trainable(study: Study, settings: Settings) -> None:
         raise InputError(
             f"method {settings.method}", problem, f"choose --method {METHOD}", in_panel="choose the method IDL"
         )
-    if settings.minutes is not None:
-        problem = f"is for volumes, and {study.folder} is a study of 2-D images"
-        raise InputError("A time in minutes", problem, "set divergence.steps instead")
     if all(case.labels is None for case in study.cases):
         raise InputError(study.folder, "has no labelled image", "make the study with labels of some images")
 
@@ -117,23 +121,40 @@ def open_images_run(study: Study, settings: Settings, device: torch.device) -> E
     return earlier
 
 
+def settings_in_time(
+    study: Study,
+    settings: Settings,
+    device: torch.device,
+    images: TrainingImages,
+    earlier: EarlierPair | None,
+    since: float,
+) -> Settings:
+    """The settings with the steps that fit into their time, see `image_time`."""
+    due = settings.divergence if earlier is None else continued_settings(settings.divergence)
+    untrained = UNeXt(images.classes).to(device).eval()
+
+    def step() -> float:
+        few = due.model_copy(update={"steps": TRIED_STEPS, "unlabelled_start": 0.0})
+        start = None if earlier is None else earlier.networks
+        return seconds_a_step(partial(train_pair, images, few, start=start), context_of(study, settings, device))
+
+    def measure() -> object:
+        model = image_model(study, settings, untrained)
+        return model.predict(study.read_scan(study.cases[0].name), device).labels()
+
+    return in_time(study, settings, due.steps, step, measure, since)
+
+
 def train_networks(
     study: Study,
     settings: Settings,
     device: torch.device,
+    images: TrainingImages,
     cancelled: Callable[[], bool] | None,
     earlier: EarlierPair | None = None,
 ) -> NetworkPair:
     """UNeXt and its partner learn from labelled images and from each other, or learn on; see `divergence.training`."""
-    images = training_images(study, settings.divergence, cancelled)
-    context = TrainingContext(
-        stage=Stage.DIVERGENCE,
-        checkpoint_path=study.run_folder / PAIR_NAME,
-        seed=settings.seed,
-        events=study.events,
-        device=device,
-        cancelled=cancelled,
-    )
+    context = context_of(study, settings, device, cancelled)
     if earlier is None:
         preview = preview_of(study, settings, settings.divergence.steps, device)
         return train_pair(images, settings.divergence, context, after_step=preview)
@@ -143,6 +164,20 @@ def train_networks(
     continued = continued_settings(settings.divergence)
     preview = preview_of(study, settings, continued.steps, device)
     return train_pair(images, continued, context, start=earlier.networks, after_step=preview)
+
+
+def context_of(
+    study: Study, settings: Settings, device: torch.device, cancelled: Callable[[], bool] | None = None
+) -> TrainingContext:
+    """Of the training of the pair."""
+    return TrainingContext(
+        stage=Stage.DIVERGENCE,
+        checkpoint_path=study.run_folder / PAIR_NAME,
+        seed=settings.seed,
+        events=study.events,
+        device=device,
+        cancelled=cancelled,
+    )
 
 
 def preview_of(study: Study, settings: Settings, steps: int, device: torch.device) -> LivePreview:
@@ -182,22 +217,13 @@ def deployed_model(
     earlier: EarlierPair | None = None,
 ) -> ImageModel:
     """UNeXt with its provenance, and with statistics to warn of unusual images."""
-    model = ImageModel(
-        network=pair.unext,
-        organs=study.organs,
-        image_size=settings.divergence.image_size,
-        mirrored=settings.divergence.flip,
-        zooms=ZOOMS,
-        zoom_margins=MARGINS,
-        provenance=without_names(
-            {
-                "settings": settings.model_dump(mode="json"),
-                "images": image_checksums(study),
-                "labels": label_checksums(study),
-                **({} if earlier is None else {"continued_from": earlier.record}),
-            }
-        ),
-    )
+    made_from = {
+        "settings": settings.model_dump(mode="json"),
+        "images": image_checksums(study),
+        "labels": label_checksums(study),
+        **({} if earlier is None else {"continued_from": earlier.record}),
+    }
+    model = replace(image_model(study, settings, pair.unext), provenance=without_names(made_from))
     areas: list[NDArray[np.floating]] = []
     sides: list[float] = []
     features: list[IntensityFeatures] = []
@@ -216,3 +242,15 @@ def deployed_model(
     intensities = UsualIntensities.of(features)
     statistics = ImageStatistics(areas_mm2=ranges, pixel_mm=(min(sides), max(sides)), intensities=intensities)
     return replace(model, statistics=statistics)
+
+
+def image_model(study: Study, settings: Settings, network: UNeXt) -> ImageModel:
+    """A network as it is deployed, with all its views."""
+    return ImageModel(
+        network=network,
+        organs=study.organs,
+        image_size=settings.divergence.image_size,
+        mirrored=settings.divergence.flip,
+        zooms=ZOOMS,
+        zoom_margins=MARGINS,
+    )

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -32,6 +32,7 @@ from .plan import SHARE_OF_STEPS, labelled_slices
 from .run import Run
 from .speeds import Speeds, measured_speeds
 
+P = TypeVar("P", bound=BaseModel)
 FEWEST, MOST = 0.1, 10.0  # times the steps of the settings
 _SCALED = (
     "slice_head.steps",
@@ -139,7 +140,7 @@ def trained_settings(study: Study, settings: Settings, *, students: bool) -> Set
     Raises:
         InputError: the plan is damaged.
     """
-    plan = None if settings.minutes is None else _stored(study.run_folder / TIME_PLAN_NAME)
+    plan = None if settings.minutes is None else kept_plan(study.run_folder / TIME_PLAN_NAME, TimePlan)
     return settings if plan is None else planned(settings, plan, students=students)
 
 
@@ -152,7 +153,7 @@ def planned(settings: Settings, plan: TimePlan, *, students: bool) -> Settings:
 def time_plan(run: Run) -> TimePlan:
     """The plan in the run folder, or a new one for new labels or volumes, which is then kept there."""
     path = run.folder / TIME_PLAN_NAME
-    stored = _stored(path)
+    stored = kept_plan(path, TimePlan)
     settings = run.settings.model_dump(mode="json")
     images = digest([settings, image_checksums(run.study)])
     labels = digest([label_checksums(run.study), None if run.learnt.model is None else run.learnt.model.sha256])
@@ -281,10 +282,14 @@ def _times(steps: int, factor: float) -> int:
     return min(_MOST_STEPS, math.ceil(factor * steps))
 
 
-def _stored(path: Path) -> TimePlan | None:
-    """The plan in a file. Raises `InputError` for a damaged one: with other steps nothing could be resumed."""
+def kept_plan(path: Path, kind: type[P]) -> P | None:
+    """The plan in a file, None if there is none.
+
+    Raises:
+        InputError: it is damaged, and with other steps nothing could be resumed.
+    """
     try:
-        return TimePlan.model_validate(read_json(path))
+        return kind.model_validate(read_json(path))
     except FileNotFoundError:
         return None
     except (ValueError, OSError) as error:

@@ -14,6 +14,7 @@ from ..disk.study_layout import MODEL_NAME
 from ..errors import InputError
 from ..imaging.scan import LabelMap
 from ..measurement.segmenting import measure_prediction
+from ..method.image_time import trained_image_settings
 from ..method.time_plan import trained_settings
 from ..segmentation.loading import load_model
 from ..segmentation.model_header import read_voters
@@ -71,7 +72,11 @@ def with_training(content: ReportContent, study: Study) -> ReportContent:
     students = voters is None or voters.students > 0
     used = {}
     if settings is not None:
-        used = settings_used(trained_settings(study, settings, students=students), study.dimension, students)
+        planar = study.dimension == 2
+        made_with = (
+            trained_image_settings(study, settings) if planar else trained_settings(study, settings, students=students)
+        )
+        used = settings_used(made_with, study.dimension, students)
     given = {} if settings is None or settings.minutes is None else {"training time given": f"{settings.minutes:g} min"}
     return replace(
         content,

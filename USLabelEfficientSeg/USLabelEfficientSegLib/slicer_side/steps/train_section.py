@@ -106,9 +106,8 @@ class TrainSection(Section):
         self.progress.show_stages(running=job is not None)
 
     def _show_only_method(self) -> None:
-        """Images are trained by one method, for as many steps as the preset has."""
-        for control in (self.ui.methodCombo, self.ui.minutesSpin):
-            control.enabled = False
+        """Images are trained by one method."""
+        self.ui.methodCombo.enabled = False
 
     def _look_at_training(self) -> None:
         """Find out whether training would begin, go on or be repeated, and what stands in its way."""
@@ -190,9 +189,8 @@ class TrainSection(Section):
         return found
 
     def _minutes(self) -> int:
-        """The time that training may take; 0: as long as the preset needs, and so it is with images."""
-        session = self.panel.session
-        return 0 if session is not None and session.isPlanar else int(self.panel.parameters.minutes)
+        """The time that training may take; 0: as long as the preset needs."""
+        return int(self.panel.parameters.minutes)
 
     def leave(self) -> None:
         """Training goes on while the user is elsewhere."""
@@ -207,6 +205,8 @@ class TrainSection(Section):
         """How long training takes, as far as it was measured."""
         parameters, session = self.panel.parameters, self.panel.session
         if session is not None and session.isPlanar:
+            if parameters.minutes:
+                return _limit(parameters.minutes)
             return _("How long it takes shows in the first seconds: it depends on the steps, not on the images.")
         if session is None:
             volumes, slices = max(sum(node is not None for node in parameters.volumes), 1), 0
@@ -227,9 +227,7 @@ class TrainSection(Section):
         if parameters.device != "cpu":
             text += " " + _("With a graphics card it is faster; how much was not measured.")
         if parameters.minutes:
-            text = _("At most about {time}: this computer is measured first.").format(
-                time=duration(60 * parameters.minutes)
-            )
+            text = _limit(parameters.minutes)
         return text
 
     def _same_settings(self, session: StudySession) -> bool:
@@ -367,3 +365,7 @@ class TrainSection(Section):
         log = self._log()
         text = log.read_text(encoding="utf-8", errors="replace")
         slicer.util.infoDisplay(str(log), windowTitle=_("Log"), detailedText=text)
+
+
+def _limit(minutes: int) -> str:
+    return _("At most about {time}: this computer is measured first.").format(time=duration(60 * minutes))
