@@ -15,7 +15,7 @@ ORDER = [
     "errors", "text", "disk", "cohort", "imaging", "annotation", "study", "anatomy", "training", "teacher",
     "divergence", "pseudolabels", "student", "slice_network", "calibration", "segmentation", "prompting",
     "measurement", "evaluation", "method", "pipeline", "report", "benchmark", "dicom_export", "exchange", "demo",
-    "serving", "command_line", "cli", "slicer_side",
+    "serving", "remote", "command_line", "cli", "slicer_side",
 ]  # fmt: skip
 HEAVY = ("torch", "monai", "distributed", "pyarrow")
 LIGHT = [

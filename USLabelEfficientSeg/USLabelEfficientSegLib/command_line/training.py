@@ -16,6 +16,7 @@ from .interruption import Interruption
 from .long_commands import long_command
 from .options import Changes, DeviceName, StudyFolder, parse_changes
 from .progress import Plan, shown_progress
+from .remote_training import RemoteCommand, RemoteFolder, train_there
 from .studies import tell_next, tell_stray, tell_what_decides
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 @long_command
 def train(
+    context: typer.Context,
     study: StudyFolder,
     method: Annotated[
         MethodName | None,
@@ -92,6 +94,8 @@ def train(
     ] = None,
     changes: Changes = None,
     events: Annotated[bool, typer.Option("--events", help="Print progress as lines of JSON for programs.")] = False,
+    remote: RemoteFolder = None,
+    remote_command: RemoteCommand = "uslabelseg",
 ) -> None:
     """Train a network for the organs of a study, from all its volumes and its few labelled slices.
 
@@ -109,6 +113,9 @@ def train(
     Its measurements have no intervals until `calibrate` gets labelled images that are not in the study: those in it
     would make the model look too good.
 
+    With --remote the training runs on another computer, and goes on there when the connection breaks or this computer
+    is switched off: the same command follows it again. Ctrl-C stops it there.
+
     \b
     Examples:
       uslabelseg train my-study
@@ -117,6 +124,7 @@ def train(
       uslabelseg train my-study --preset full --device cuda --devices 4
       uslabelseg train my-study --method information-divergence
       uslabelseg train my-study --restart --seed 1 --set student.steps=400
+      uslabelseg train my-study --preset standard --device cuda --remote eva@server:/data/my-study
     """
     from ..study import provenance
     from ..study.settings import changed
@@ -126,6 +134,10 @@ def train(
     from ..training.processors import Processors
 
     console.results_elsewhere = events
+    if remote is not None:
+        train_there(study, remote, remote_command, context, as_json=events)
+        _tell_model_of(study)
+        return
     opened, until = Study.open(study), Stage(stage)
     stored = provenance.read_settings(opened) if preset is None else None
     chosen = parse_changes(changes)
@@ -284,6 +296,15 @@ def _tell_time(study: "Study", settings: "Settings", where: str) -> None:
         f"On {where}. It takes about {duration(estimate.least)} on one core of a server's processor"
         f"{longer if estimate.most > estimate.least else ''}; less where other cores are idle."
     )
+
+
+def _tell_model_of(folder: Path) -> None:
+    """Tell the model that has come from elsewhere, or what comes next if there is none yet."""
+    from ..disk.study_layout import MODEL_NAME
+    from ..study.study import Study
+
+    opened = Study.open(folder)
+    (_tell_model if (opened.run_folder / MODEL_NAME).exists() else tell_next)(opened)
 
 
 def _tell_model(study: "Study") -> None:
