@@ -78,6 +78,7 @@ def test_slice_networks_are_part_of_what_makes_a_model(saved):
         replace(slices, voters=(first, replace(second, axis=1))),
         replace(slices, voters=(first, replace(second, size=40))),
         replace(slices, max_voxels=33),
+        replace(slices, adaptation=0.5),
         other_weights,
     ]
 
@@ -111,10 +112,31 @@ def test_a_former_model_has_none(saved):
     assert SegmentationModel.load(saved).slices is None
 
 
+def test_a_former_model_does_not_adapt_and_a_new_one_does_as_it_was_told(saved):
+    model = trained_model()
+    assert model.slices is not None
+    replace(model, slices=replace(model.slices, adaptation=0.75)).save(saved)
+    loaded = SegmentationModel.load(saved)
+    assert loaded.slices is not None and loaded.slices.adaptation == 0.75
+    volume = blocks(Geometry((40, 33, 21), (0.5, 0.5, 0.5), (9.0, -4.0, 2.0), np.eye(3)))
+    own = predict(loaded, volume, CPU).probability
+    tensors, metadata = load_checkpoint(saved)
+    del metadata["model"]["slices"]["adaptation"]
+    save_checkpoint(saved, tensors, {"model": {**metadata["model"], "format": 8}})
+    former = SegmentationModel.load(saved)
+
+    assert former.slices is not None and former.slices.adaptation == 0
+    assert np.array_equal(predict(former, volume, CPU).probability, predict(model, volume, CPU).probability)
+    assert not np.allclose(own, predict(model, volume, CPU).probability)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"voters": []},
+        {"adaptation": -0.1},
+        {"adaptation": 1.5},
+        {"adaptation": None},
         {"voters": None},
         {"voters": [{"axis": 3, "size": 32}, {"axis": 0, "size": 32}]},
         {"voters": [{"axis": True, "size": 32}, {"axis": 0, "size": 32}]},

@@ -27,8 +27,22 @@ def onnx_use(model: TrainedModel) -> str:
             "",
             "The graphs compute in float32. `uslabelseg segment` computes 2-D networks in bfloat16 on processors "
             "and graphics cards that have it: outlines may then differ in single voxels.",
+            *_levels(model),
         ]
     )
+
+
+def _levels(model: TrainedModel) -> list[str]:
+    """What graphs cannot do, if the model does it."""
+    if isinstance(model, ImageModel) or model.slices is None or not model.slices.adaptation:
+        return []
+    return [
+        "",
+        "The graphs of 2-D networks hold the levels (batch normalisation) of the training. `uslabelseg segment` draws "
+        f"them by {model.slices.adaptation:g} towards those of the volume's own slices "
+        "(`slice_network.adaptation`), which graphs cannot: outlines differ, most where volumes are unlike those of "
+        "the training. A model that was trained with `--set slice_network.adaptation=0` is the same as its graphs.",
+    ]
 
 
 def _of_volumes(model: SegmentationModel) -> list[str]:

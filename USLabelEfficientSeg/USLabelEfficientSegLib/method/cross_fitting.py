@@ -21,6 +21,7 @@ from ..calibration.stacking import HeldOutSlice, share_of_networks
 from ..disk.study_layout import WEIGHTS_SUFFIX
 from ..imaging.normalisation import AnatomicalFrame, position_channels
 from ..segmentation.slice_voters import SliceVoter
+from ..slice_network.adaptation import adapted
 from ..slice_network.prediction import predict_slices
 from ..slice_network.slices import FineVolume
 from ..study.stages import NumberedStage, Stage
@@ -110,8 +111,10 @@ def held_out_slices(
     numbers = torch.nonzero(fine.labels.labelled_along(axis))[:, 0]
     if not len(numbers):
         return []
+    share = run.settings.slice_network.adaptation
+    network = adapted(voter.network, fine.grey, fine.spacing, axis, voter.size, share=share)
     predicted = predict_slices(
-        voter.network, fine.grey, fine.spacing, axis, voter.size, mirrored_axes=run.mirrored, numbers=numbers
+        network, fine.grey, fine.spacing, axis, voter.size, mirrored_axes=run.mirrored, numbers=numbers
     )
     places = position_channels(fine.shape, frame).index_select(axis + 1, numbers)
     located = prior(places[None])[0].softmax(dim=0)

@@ -114,7 +114,7 @@ def _of_slices(run: Run, axis: int) -> tuple[float, float]:
     # A whole training, however short, has its share of steps with unlabelled slices.
     step = seconds_a_step(*slice_training_of(run, SliceTraining(axis, size, slices, _NAME, _NAME, TRIED_STEPS)))
     network = SliceUNet(slices.images.classes, widths=settings.widths)
-    voters = SliceVoters((SliceVoter(network, axis, size),), settings.max_voxels, settings.widths)
+    voters = SliceVoters((SliceVoter(network, axis, size),), settings.max_voxels, settings.widths, settings.adaptation)
     started = time.perf_counter()
     next(voters.votes(volume, run.mirrored, run.computing.device))
     return step, time.perf_counter() - started

@@ -52,6 +52,7 @@ class SliceVotersDescription(BaseModel):
     voters: tuple[SliceVoterDescription, ...] = Field(min_length=1, max_length=64)
     max_voxels: Annotated[int, Field(strict=True, ge=32, le=1024)]
     widths: tuple[Annotated[Count, Field(le=4096)], ...] = Field(min_length=2, max_length=6)
+    adaptation: float = Field(default=0.0, ge=0, le=1)
 
 
 class ModelDescription(_Description):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ..slice_network.adaptation import adapted
 from ..slice_network.network import WIDTHS, SliceUNet
 from ..slice_network.prediction import agreed_with_neighbours, predict_slices
 from ..slice_network.slices import FineVolume
@@ -39,11 +40,13 @@ class SliceVoters:
         voters: at least one; several may look along the same axis.
         max_voxels: most voxels along an axis of the fine grid, see `fine_volume`.
         widths: channels of the levels of each network.
+        adaptation: share of a volume's own slices in the networks' levels, see `slice_network.adaptation`.
     """
 
     voters: tuple[SliceVoter, ...]
     max_voxels: int
     widths: tuple[int, ...] = WIDTHS
+    adaptation: float = 0.0
 
     def votes(self, volume: FineVolume, mirrored_axes: Sequence[int], device: torch.device) -> Iterator[Tensor]:
         """Class probabilities (C, I, J, K) that each network gives a volume, float32 on the CPU, one after the other.
@@ -56,8 +59,9 @@ class SliceVoters:
         for voter in self.voters:
             # Channels last, as they were trained: faster, and a loaded model rounds like the one that was saved.
             network = voter.network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+            own = adapted(network, volume.grey, volume.spacing, voter.axis, voter.size, share=self.adaptation)
             alone = predict_slices(
-                network, volume.grey, volume.spacing, voter.axis, voter.size, mirrored_axes=mirrored_axes
+                own, volume.grey, volume.spacing, voter.axis, voter.size, mirrored_axes=mirrored_axes
             )
             yield agreed_with_neighbours(alone, voter.axis)
 
@@ -72,7 +76,9 @@ class SliceVoters:
     def description(self) -> SliceVotersDescription:
         """What a model's file tells of them beside the weights."""
         voters = tuple(SliceVoterDescription(axis=voter.axis, size=voter.size) for voter in self.voters)
-        return SliceVotersDescription(voters=voters, max_voxels=self.max_voxels, widths=self.widths)
+        return SliceVotersDescription(
+            voters=voters, max_voxels=self.max_voxels, widths=self.widths, adaptation=self.adaptation
+        )
 
 
 def loaded_slice_voters(
@@ -96,4 +102,4 @@ def loaded_slice_voters(
         network = SliceUNet(classes, widths=description.widths)
         network.load_state_dict(weights)
         voters.append(SliceVoter(network.eval(), voter.axis, voter.size))
-    return SliceVoters(tuple(voters), description.max_voxels, description.widths)
+    return SliceVoters(tuple(voters), description.max_voxels, description.widths, description.adaptation)

@@ -109,6 +109,9 @@ class SliceNetworkSettings(Section):
     presence: float = Field(
         default=0.2, ge=0, le=100, description="weight of: every volume shows every organ; 0 where one may be absent"
     )
+    adaptation: float = Field(
+        default=0.8, ge=0, le=1, description="share of a volume's own slices in the levels that it is seen with"
+    )
     rotation_degrees: float = Field(default=20.0, ge=0, le=180, description="largest random rotation")
     scale: float = Field(default=0.2, ge=0, le=1, description="largest random magnification, log")
     stretch: float = Field(default=0.15, ge=0, le=1, description="largest random change of the aspect ratio, log")
@@ -131,6 +134,8 @@ class SliceNetworkSettings(Section):
             del data["starter"]
         if info.mode == "json" and not self.presence:
             del data["presence"]
+        if info.mode == "json" and not self.adaptation:
+            del data["adaptation"]
         return data
 
 
