@@ -304,6 +304,7 @@ def test_a_sequence_of_frames_is_ticked_as_a_whole(panel, host, tmp_path):
 def test_a_clicked_image_is_loaded_upright_and_can_be_kept(panel, host, heads):
     ui = panel.ui
     assert ui.labelTable.rowCount == HEADS and ui.labelTable.item(3, 0).text() == "head_3"
+    assert ui.labelTable.horizontalHeaderItem(0).text() == "Image"
     ui.labelTable.selectRow(3)
     host.process_events(0.1)
 

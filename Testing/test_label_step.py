@@ -74,7 +74,7 @@ def box():
 
 def test_keep_and_next_keeps_what_is_painted_and_shows_the_next_slice_in_one_go(panel, study, host):
     ui = panel.ui
-    assert ui.keepSliceButton.text == "Next slice (N)"
+    assert ui.keepSliceButton.text == "Next slice (N)" and ui.labelTable.horizontalHeaderItem(0).text() == "Volume"
     ui.keepSliceButton.click()
     host.process_events(0.1)
     assert panel.labels.shown_slice() == (2, 3) and ui.keepSliceButton.text == "Keep and next (N)"

@@ -3,31 +3,60 @@
 import numpy as np
 import pytest
 
+from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice
 from USLabelEfficientSegLib.imaging.resampling import resample_axes
-from USLabelEfficientSegLib.prompting.coarse_drawing import coarse_signs
+from USLabelEfficientSegLib.prompting.coarse_drawing import coarse_drawing, drawing_of_slices
+
+FINE = (12, 8, 6)
+SHAPES = [(6, 4, 3), (5, 8, 4), (12, 8, 6), (1, 1, 1)]
 
 
-@pytest.fixture
-def drawn():
-    """Two slices across each other with organs 1 and 2, nothing elsewhere."""
-    voxels = np.full((12, 8, 6), 255, np.uint8)
-    voxels[:, :, 3] = np.random.default_rng(0).integers(0, 3, (12, 8))
-    voxels[5] = np.random.default_rng(1).integers(0, 3, (8, 6))
+def random_slices(*places):
+    """Labels of slices, as (axis, index), in an order that is none of their axes."""
+    rng = np.random.default_rng(0)
+    return {
+        LabelledSlice(axis, index): rng.integers(0, 3, np.delete(FINE, axis)).astype(np.uint8) for axis, index in places
+    }
+
+
+def in_volume(slices):
+    voxels = np.full(FINE, 255, np.uint8)
+    for one, labels in sorted(slices.items()):
+        np.moveaxis(voxels, one.axis, 0)[one.index] = labels
     return voxels
 
 
-@pytest.mark.parametrize("shape", [(6, 4, 3), (5, 8, 4), (12, 8, 6), (1, 1, 1)])
-def test_it_is_the_mean_of_what_was_drawn_in_each_coarse_voxel(drawn, shape):
+@pytest.mark.parametrize("shape", SHAPES)
+def test_it_is_the_mean_of_what_was_drawn_in_each_coarse_voxel(shape):
+    drawn = in_volume(random_slices((2, 3), (0, 5)))
     told = drawn != 255
     cover = resample_axes(told.astype(np.float32), shape)
-    for label, signs in zip((2, 1), coarse_signs(drawn, (2, 1), shape), strict=True):
+    for label, signs in enumerate(coarse_drawing(drawn, 2, shape).signs, start=1):
         mean = resample_axes(np.where(told, np.where(drawn == label, 1, -1), 0), shape) / np.maximum(cover, 1e-6)
         np.testing.assert_allclose(signs, np.where(cover > 0, mean, 0), atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    "places",
+    [[(1, 4)], [(2, 5), (2, 0), (2, 1)], [(0, 3), (1, 2), (1, 7), (2, 0), (0, 4), (2, 3)], [(0, i) for i in range(12)]],
+)
+def test_slices_alone_tell_the_same_as_the_volume_that_holds_them(shape, places):
+    slices = random_slices(*places)
+    expected = coarse_drawing(in_volume(slices), 2, shape)
+
+    found = drawing_of_slices(slices, 2, FINE, shape)
+
+    np.testing.assert_allclose(found.signs, expected.signs, atol=1e-5)
+    assert found.shown == expected.shown == (1, 2)
+    assert len(places) == 12 or found.slices == expected.slices == len(places)
 
 
 def test_an_organ_that_fills_what_was_drawn_of_a_voxel_is_one_there_however_little_that_is():
     voxels = np.full((10, 1, 1), 255, np.uint8)
     voxels[:, 0, 0] = [1, 255, 255, 255, 255, 255, 0, 255, 1, 0]
 
-    assert coarse_signs(voxels, (1,), (2, 1, 1)).ravel().tolist() == pytest.approx([1, -1 / 3])
-    assert coarse_signs(voxels, (2,), (2, 1, 1)).ravel().tolist() == [-1, -1]
+    drawing = coarse_drawing(voxels, 2, (2, 1, 1))
+
+    assert drawing.signs[0].ravel().tolist() == pytest.approx([1, -1 / 3])
+    assert drawing.signs[1].ravel().tolist() == [-1, -1] and drawing.shown == (1,)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from USLabelEfficientSegLib.annotation.slice_labels_file import write_slice_labels
 from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
 from USLabelEfficientSegLib.calibration.intervals import Calibration
 from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
@@ -225,6 +226,24 @@ def test_without_a_labelled_slice_the_outline_is_the_models_with_its_intervals(a
     }
     with pytest.raises(InputError, match="ask for a coarse one"):
         ask("predict", **{**asked, "coarse": False}, corrected=True)
+
+
+def test_slices_of_a_file_count_in_place_of_those_that_the_study_holds(ask, study, tmp_path):
+    name = next(case.name for case in study.cases if case.labels is not None)
+    labels = study.read_labels(name)
+    asked = {"study": study.folder, "volume": name, "output": tmp_path / "outline.nrrd"}
+    of_study = ask("propagate", **asked)
+    expected = read_label_map(of_study["file"]).voxels
+    write_slice_labels(tmp_path / "all.npz", {one: labels.of_slice(one) for one in labels.labelled_slices()})
+    write_slice_labels(tmp_path / "none.npz", {})
+    study.remove_labels(name)
+
+    of_file = ask("propagate", **asked, labels=tmp_path / "all.npz")
+
+    np.testing.assert_array_equal(read_label_map(of_file["file"]).voxels, expected)
+    assert of_file["volumes_ml"] == pytest.approx(of_study["volumes_ml"], rel=1e-4)
+    with pytest.raises(InputError, match="has no labelled slice"):
+        ask("propagate", **asked, labels=tmp_path / "none.npz")
 
 
 def test_a_model_is_asked_once_for_many_strokes_and_a_new_one_again(ask, trained, simulated, tmp_path, monkeypatch):

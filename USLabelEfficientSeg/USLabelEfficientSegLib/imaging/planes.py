@@ -9,6 +9,7 @@ scan stored in the space of its probe, they name the planes of the probe.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,7 +30,13 @@ def plane_name(direction: ArrayLike, axis: int) -> str:
         direction: 3x3, its columns point along the array axes in the patient, of any length and sign; LPS or RAS.
         axis: 0, 1 or 2.
     """
-    normals = _normals(np.asarray(direction, dtype=np.float64))
+    return _plane_name(np.asarray(direction, dtype=np.float64).tobytes(), axis)
+
+
+@lru_cache(maxsize=64)
+def _plane_name(direction: bytes, axis: int) -> str:
+    """Tables of labelled slices ask it again and again of the same volumes."""
+    normals = _normals(np.frombuffer(direction).reshape(3, 3))
     plane = int(normals[:, axis].argmax())
     rivals = [normals[row, axis] for row in range(3) if row != plane]
     rivals += [normals[plane, column] for column in range(3) if column != axis]

@@ -100,9 +100,14 @@ def resample_slice(array: NDArray[np.generic], shape_out: Shape, axis: int, inde
     Returns:
         (C, the other two axes in their order) float32.
     """
-    first, second = (n for other, n in enumerate(shape_out) if other != axis)
     turned = np.moveaxis(array, axis + 1, -1)
-    return resample_slab(turned, (first, second, shape_out[axis]), index, index + 1)[..., 0]
+    first, second = (n for other, n in enumerate(shape_out) if other != axis)
+    across = axis_matrix(turned.shape[-1], shape_out[axis])[index : index + 1]
+    near = np.flatnonzero(across)  # of the slices, the few that it lies between
+    along = [_axis_operator(n, m) for n, m in zip(turned.shape[-3:-1], (first, second), strict=True)]
+    shrinks = shape_out[axis] < turned.shape[-1]
+    row = sparse.csr_array(across[:, near]) if shrinks else across[:, near]
+    return _apply(turned[..., near], [*along, row])[..., 0]
 
 
 def _axis_operator(n_in: int, n_out: int) -> Matrix:

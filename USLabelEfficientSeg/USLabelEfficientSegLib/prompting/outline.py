@@ -8,15 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotation.sparse_labels import UNLABELLED
 from ..errors import InputError
 from ..imaging.geometry import Geometry
 from ..imaging.resampling import resample_axes, resample_slice, working_geometry
 from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
 from ..segmentation.decision import decide, dice_threshold
-from .coarse_drawing import coarse_signs
-from .drawing import check_grid, drawn_share
+from .coarse_drawing import CoarseDrawing, coarse_drawing
+from .drawing import check_grid
 from .network import PromptableNetwork
 from .opinions import Opinion, opinion_on, pooled_odds
 from .organs import shared_probability
@@ -95,7 +94,7 @@ def coarse_opinions(
 
 def outline(
     volume: Scan | CoarseVolume,
-    labels: LabelMap,
+    labels: LabelMap | CoarseDrawing,
     organs: Sequence[str],
     *,
     opinions: Sequence[Opinion] | None = None,
@@ -108,7 +107,7 @@ def outline(
 
     Args:
         volume: the image; who asks again with other labels gives the same `coarse_volume` each time.
-        labels: on its grid: 0 background, n the n-th organ, 255 where nothing was drawn.
+        labels: on its grid: 0 background, n the n-th organ, 255 where nothing was drawn; or on its coarse grid.
         organs: names.
         opinions: of a model on every organ, see `coarse_opinions`.
         network: what knows organs; by default with the starter weights.
@@ -126,19 +125,21 @@ def outline(
         ['fluid', 'solid']
     """
     seen = coarse_volume(volume) if isinstance(volume, Scan) else volume
-    check_grid(labels, seen.geometry, seen.name)
-    known = range(1, len(organs) + 1)
-    shown = list(known) if opinions is not None else [label for label in known if (labels.voxels == label).any()]
-    if not (shown and (labels.voxels != UNLABELLED).any()):
+    if isinstance(labels, LabelMap):
+        check_grid(labels, seen.geometry, seen.name)
+        drawing = coarse_drawing(labels.voxels, len(organs), seen.grid.shape)
+    else:
+        drawing = labels
+    shown = drawing.shown if opinions is None else tuple(range(1, len(organs) + 1))
+    if not (shown and drawing.slices):
         raise InputError(f"label of {seen.name}", "shows no organ", "draw an organ in a slice")
     network = network or load_starter()
-    drawn = coarse_signs(labels.voxels, shown, seen.grid.shape)
+    drawn = drawing.signs[[label - 1 for label in shown]]
     if opinions is None:
         odds = [organ_odds(network, seen.image, of_one) for of_one in drawn]
     else:
-        slices = drawn_share(labels.voxels)
         odds = [
-            pooled_odds(network, seen.image, of_one, opinion, slices, mirrors=1)
+            pooled_odds(network, seen.image, of_one, opinion, drawing.slices, mirrors=1)
             for of_one, opinion in zip(drawn, opinions, strict=True)
         ]
     probability = shared_probability(np.stack(odds), drawn, seen.sector)
@@ -148,7 +149,7 @@ def outline(
     }
     thresholds = tuple(dice_threshold(of_one) for of_one in probability[1:])
     found = LabelMap(_labels(probability, thresholds, shown), seen.grid, seen.name)
-    return Outline(found, ml, probability, tuple(shown), thresholds, seen.geometry)
+    return Outline(found, ml, probability, shown, thresholds, seen.geometry)
 
 
 def _labels(probability: NDArray[np.float32], thresholds: Sequence[float], shown: Sequence[int]) -> NDArray[np.uint8]:

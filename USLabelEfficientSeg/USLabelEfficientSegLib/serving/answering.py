@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..annotation.slice_labels_file import read_slice_labels
 from ..annotation.sparse_labels import UNLABELLED
 from ..disk.failures import Failures
 from ..disk.files import writing
@@ -30,6 +31,7 @@ if TYPE_CHECKING:  # networks are loaded by the first request that asks one
     import torch
 
     from ..annotation.sparse_labels import SparseLabels
+    from ..prompting.coarse_drawing import CoarseDrawing
     from ..prompting.opinions import Opinion
     from ..prompting.outline import Outline
     from ..segmentation.inference import VolumePrediction
@@ -55,10 +57,14 @@ class OfStudy(Arguments):
 
 
 class OfScan(OfStudy):
-    """A scan of a study by name, the file for the answer, and a slice (axis, index) that is wanted by itself, too."""
+    """A scan of a study by name, the file for the answer, and a slice (axis, index) that is wanted by itself, too.
+
+    `labels` is a file of the slices of a volume that are labelled now, by default those that the study holds.
+    """
 
     volume: str
     output: Path
+    labels: Path | None = None
     slice: tuple[Annotated[int, Field(ge=0, le=2)], Annotated[int, Field(ge=0)]] | None = None
 
 
@@ -170,7 +176,7 @@ class Answering:
             raise InputError("corrected prediction", "is not had on the volume's own grid", "ask for a coarse one")
         study = Study.open(asked.study)
         device = self._device(asked.device)
-        drawn = _labels_of(study, asked.volume) if asked.corrected else None
+        drawn = self._drawn(study, asked) if asked.corrected else None
         if drawn is not None:
             return self._outlined(study, asked, drawn, self._kept.opinions(study, asked.volume, device))
         from ..prompting.outline import OUTLINE_VOXELS
@@ -195,19 +201,33 @@ class Answering:
         """The organs that the labelled slices of a scan show, continued through it, on a coarse grid."""
         asked = _checked(OfScan, arguments)
         study = Study.open(asked.study)
-        labels = _labels_of(study, asked.volume)
-        if labels is None:
-            raise InputError(asked.volume, "has no labelled slice", "label a slice of it")
         self._device("cpu")
-        return self._outlined(study, asked, labels)
+        drawn = self._drawn(study, asked)
+        if drawn is None:
+            raise InputError(asked.volume, "has no labelled slice", "label a slice of it")
+        return self._outlined(study, asked, drawn)
+
+    def _drawn(self, study: Study, asked: OfScan) -> LabelMap | CoarseDrawing | None:
+        """The labels of a volume as they are now; None where nothing is labelled."""
+        if asked.labels is None:
+            labels = left_labels(study, asked.volume) or study.read_labels(asked.volume)
+            if labels is None or (labels.voxels == UNLABELLED).all():
+                return None
+            return LabelMap(labels.voxels, labels.geometry, asked.volume)
+        from ..prompting.coarse_drawing import drawing_of_slices
+
+        volume = self._kept.coarse(study, asked.volume)
+        slices = read_slice_labels(asked.labels, volume.geometry.shape, study.organs)
+        if not slices:
+            return None
+        return drawing_of_slices(slices, len(study.organs), volume.geometry.shape, volume.grid.shape)
 
     def _outlined(
-        self, study: Study, asked: OfScan, labels: SparseLabels, opinions: Sequence[Opinion] | None = None
+        self, study: Study, asked: OfScan, drawn: LabelMap | CoarseDrawing, opinions: Sequence[Opinion] | None = None
     ) -> Result:
         from ..prompting.outline import outline
 
-        volume, drawn = self._kept.coarse(study, asked.volume), LabelMap(labels.voxels, labels.geometry, asked.volume)
-        found = outline(volume, drawn, study.organs, opinions=opinions)
+        found = outline(self._kept.coarse(study, asked.volume), drawn, study.organs, opinions=opinions)
         _write(asked.output, found.labels, study.organs)
         return {"file": str(asked.output), "volumes_ml": found.volumes_ml, **_slice_of(found, asked)}
 
@@ -264,12 +284,6 @@ def _checked(kind: type[A], arguments: Mapping[str, Any]) -> A:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
         raise InputError(f"argument {name}", f"is wrong ({first['msg']})", "ask as the documentation has it") from error
-
-
-def _labels_of(study: Study, name: str) -> SparseLabels | None:
-    """The labels of a volume as they are now, also those that wait in the inbox; None where nothing is labelled."""
-    labels = left_labels(study, name) or study.read_labels(name)
-    return None if labels is None or (labels.voxels == UNLABELLED).all() else labels
 
 
 def _intervals_ml(model: Model, prediction: VolumePrediction) -> dict[str, list[float]]:

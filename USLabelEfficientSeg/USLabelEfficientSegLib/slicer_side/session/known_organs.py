@@ -16,6 +16,7 @@ from ..processes.jobs import Job, Steps
 from ..processes.temporary_folders import temporaryFolder
 
 if TYPE_CHECKING:
+    from ...annotation.sparse_labels import LabelledSlice
     from ...imaging.scan import LabelMap
     from .study_session import StudySession
 
@@ -70,11 +71,19 @@ def known_organs(
     request, arguments = _REQUESTS[source]
     if place is not None:
         arguments = {**arguments, "slice": list(place)}
+    slices = session.labelling(case).sliceLabels(session.organs())  # the study may not hold them yet
     with temporaryFolder() as folder:
-        output = Path(folder) / "outline.nrrd"
-        asked = {"study": session.folder, "volume": case, "output": output, **arguments}
+        output, labels = Path(folder) / "outline.nrrd", Path(folder) / "labels.npz"
+        yield from aside(partial(_write, labels, slices))
+        asked = {"study": session.folder, "volume": case, "labels": labels, "output": output, **arguments}
         result = yield from job.ask(session.resident, request, **asked)
         return (yield from aside(partial(_read, result)))
+
+
+def _write(path: Path, slices: Mapping[LabelledSlice, NDArray[np.uint8]]) -> None:
+    from ...annotation.slice_labels_file import write_slice_labels
+
+    write_slice_labels(path, slices)
 
 
 def _read(result: Mapping[str, Any]) -> KnownOrgans:

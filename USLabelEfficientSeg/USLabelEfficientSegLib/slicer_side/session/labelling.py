@@ -7,13 +7,14 @@ labelled, too, and a slice just begun is not.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...annotation.sparse_labels import UNLABELLED, LabelledSlice, SparseLabels
+from ...imaging.geometry import Geometry
 from ..nodes.segmentation_nodes import Organ, check_disjoint, organSlices, segmentationFromLabelMap, setSliceLabels
 from ..nodes.slice_views import check_slice, sliceName
 from ..nodes.volume_nodes import geometryOfNode
@@ -79,22 +80,36 @@ class LabelledSlices:
         Raises:
             InputError: an organ without a segment, or organs that overlap in a labelled slice.
         """
-        geometry, items = geometryOfNode(self.volumeNode), self.items()
-        # In the order in which files keep voxels: turning a large volume around takes longer than writing it.
-        voxels = np.full(geometry.shape, UNLABELLED, dtype=np.uint8, order="F")
-        labels = SparseLabels(voxels, geometry, tuple(organ.name for organ in organs))
+        geometry, names = geometryOfNode(self.volumeNode), [organ.name for organ in organs]
+        return labelsOf(self.sliceLabels(organs), geometry, names)
+
+    def sliceLabels(self, organs: Sequence[Organ]) -> dict[LabelledSlice, NDArray[np.uint8]]:
+        """The labels of each labelled slice, 2-D; raises as `sparseLabels`."""
+        items = self.items()
         slices = organSlices(self.segmentationNode, self.volumeNode, organs, [(s.axis, s.index) for s in items])
+        found = {}
         for s, shown in zip(items, slices, strict=True):
-            where = tuple(s.index if axis == s.axis else slice(None) for axis in range(3))
             check_disjoint(f"{self.volumeNode.GetName()}, {sliceName(self.volumeNode, s.axis, s.index)}", shown)
-            labels.voxels[where] = 0
+            shape = np.delete(self.volumeNode.GetImageData().GetDimensions(), s.axis)
+            found[s] = np.zeros(shape, dtype=np.uint8)
             for label, mask in enumerate(shown.values(), start=1):
-                labels.voxels[where][mask] = label
-        return labels
+                found[s][mask] = label
+        return found
 
     def _store(self, slices: set[LabelledSlice]) -> None:
         text = json.dumps([[s.axis, s.index] for s in sorted(slices)])
         self.segmentationNode.SetAttribute(ATTRIBUTE, text)
+
+
+def labelsOf(
+    slices: Mapping[LabelledSlice, NDArray[np.uint8]], geometry: Geometry, organs: Sequence[str]
+) -> SparseLabels:
+    """The labels of a volume of which these slices are labelled."""
+    # In the order in which files keep voxels: turning a large volume around takes longer than writing it.
+    voxels = np.full(geometry.shape, UNLABELLED, dtype=np.uint8, order="F")
+    for s, labels in slices.items():
+        voxels[tuple(s.index if axis == s.axis else slice(None) for axis in range(3))] = labels
+    return SparseLabels(voxels, geometry, tuple(organs))
 
 
 def labellingFromLabels(

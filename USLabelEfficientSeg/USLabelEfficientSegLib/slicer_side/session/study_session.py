@@ -7,9 +7,10 @@ when it ends.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,16 +29,20 @@ from ...disk.study_layout import (
 from ...errors import InputError
 from ..nodes.segmentation_nodes import Organ
 from ..nodes.study_nodes import CASE, LABELS, STUDY, attach, bind, casesShown, inScene, madeFor, volumeNodeOf
-from ..nodes.volume_nodes import nodeFromVoxels
+from ..nodes.volume_nodes import geometryOfNode, nodeFromVoxels
 from ..processes.aside import aside
 from ..processes.jobs import Job, Steps
 from ..processes.resident_worker import ResidentWorker
 from ..results.image_results import ImageResults
+from .label_saving import LabelSaving, write_labels
 from .loaded_images import LOADED, LoadedImages
 from .slice_suggestions import Suggestions
 from .training_record import TrainingRecord
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ...annotation.sparse_labels import LabelledSlice, SparseLabels
     from ...disk.lock import Holder
     from ...imaging.scan import Scan
@@ -45,6 +50,7 @@ if TYPE_CHECKING:
     from .labelling import LabelledSlices
 
 MrmlNode = Any
+_LARGE = 2**21  # voxels of labels that are not written in a moment
 
 
 class StudySession:
@@ -62,6 +68,7 @@ class StudySession:
 
     Attributes:
         resident: answers at once what the study is asked; it is ended by `close`.
+        saving: labels on their way into the folder.
         training: what is known of its training.
 
     Raises:
@@ -74,6 +81,7 @@ class StudySession:
         self.suggestions = Suggestions()
         self._images = LoadedImages()
         self.imageResults = ImageResults(self)
+        self.saving = LabelSaving()
         self.training = TrainingRecord(lambda: self._study)
         self._shown: dict[str, dict[LabelledSlice, list[str]]] = {}
         self._appearance: dict[str, Any] | None = None  # as it was read since the last `refresh`
@@ -85,8 +93,9 @@ class StudySession:
             self.resident.ask("prepare", study=self.folder)
 
     def close(self) -> None:
-        """The study is left: its worker ends."""
+        """The study is left: its worker ends, and its labels are on disk."""
         self.resident.close()
+        self.saving.settle()
 
     @property
     def study(self) -> Study:
@@ -296,39 +305,56 @@ class StudySession:
         """The labelled slices of a case and the organs that each showed when it was saved last."""
         labelling = self.labelling(case)
         if case not in self._shown:
-            self._remember(case, labelling.sparseLabels(self.organs()))
+            self._remember(case, labelling.sliceLabels(self.organs()))
         return [(labelled, self._shown[case].get(labelled, [])) for labelled in labelling.items()]
 
-    def _remember(self, case: str, labels: SparseLabels) -> None:
+    def _remember(self, case: str, slices: Mapping[LabelledSlice, NDArray[np.uint8]]) -> None:
         """Which organs the labelled slices show."""
         from ...annotation.sparse_labels import classes_in
 
-        self._shown[case] = {}
-        for labelled in self.labelling(case).items():
-            classes = classes_in(labels.of_slice(labelled)[None])
-            self._shown[case][labelled] = [labels.organs[value - 1] for value in classes]
+        organs = self._study.organs
+        self._shown[case] = {
+            labelled: [organs[value - 1] for value in classes_in(labels[None])] for labelled, labels in slices.items()
+        }
 
     def saveLabels(self, case: str, studyIsBusy: bool) -> None:
-        """Store the labels of a case in the study folder at once; while it is trained, in its inbox.
+        """Store the labels of a case in the study folder; while it is trained, in its inbox.
 
         Raises:
-            InputError: organs overlap in a labelled slice, the folder cannot be written, or another program is
-                writing the study: then the labels are in the inbox.
+            InputError: organs overlap in a labelled slice, or as `settle` does.
         """
-        from ...study.inbox import leave_labels, put_labels
+        self.saveLabelsBeside(case, studyIsBusy)
+        self.settle()
 
-        labels = self.labelling(case).sparseLabels(self.organs())
-        self._remember(case, labels)
-        if studyIsBusy:
-            leave_labels(self._study, case, labels)
-            return
-        self.refresh()
+    def saveLabelsBeside(self, case: str, studyIsBusy: bool) -> None:
+        """Begin to store the labels of a case beside Slicer's event loop; `settle` tells whether that went well.
+
+        Raises:
+            InputError: organs overlap in a labelled slice.
+        """
+        from .labelling import labelsOf
+
+        labelling, organs = self.labelling(case), self.organs()
+        slices = labelling.sliceLabels(organs)
+        self._remember(case, slices)
+        geometry = geometryOfNode(labelling.volumeNode)
+
+        def write() -> None:
+            write_labels(self.folder, case, labelsOf(slices, geometry, [organ.name for organ in organs]), studyIsBusy)
+
+        self.saving.save(case, write, wait=prod(geometry.shape) < _LARGE)
+
+    def settle(self) -> None:
+        """Wait until all labels are on disk, and read the study again.
+
+        Raises:
+            InputError: the folder cannot be written, or another program is writing the study: then the labels are in
+                the inbox.
+        """
         try:
-            with self._study.lock():
-                put_labels(self._study, case, labels)
-        except InputError:
-            leave_labels(self._study, case, labels)
-            raise
+            self.saving.settle()
+        finally:
+            self.refresh()
 
     def takeLabels(self) -> None:
         """Take over what was left in the inbox while the study was trained.
@@ -338,6 +364,7 @@ class StudySession:
         """
         from ...study.inbox import take_labels
 
+        self.saving.wait()  # who has begun to save is told what failed
         self.refresh()
         with self._study.lock():
             take_labels(self._study)

@@ -22,13 +22,12 @@ from .next_slice import NextSlice
 from .shortcuts import Shortcuts
 from .slice_buttons import SliceState, show_slice_buttons
 from .slice_work import Place, SliceWork
+from .stroke_saving import StrokeSaving
 from .taking_segmentations import TakingSegmentations
 from .timers import single_shot
 
 if TYPE_CHECKING:
     from ..panel import Panel
-
-SECONDS_TO_SAVE = 1.0  # after the last stroke of the brush
 
 
 class LabelsSection(Section):
@@ -38,22 +37,21 @@ class LabelsSection(Section):
         super().__init__(panel)
         ui = self.ui
         self._case: str | None = None
-        self._unsaved: set[str] = set()
         self._work = SliceWork()
+        self.saving = StrokeSaving(panel, self._on_saving)
         self._taking = TakingSegmentations(panel, lambda: self.case, self._on_taken)
         self._next = NextSlice(panel, self._show_suggestion)
         self.outline = LiveOutline(panel, self._work, self._on_begun)
-        set_headings(ui.labelTable, [_("Volume"), _("Labelled"), _("Share")])
+        set_headings(ui.labelTable, _headings(planar=False))
         set_headings(ui.sliceTable, [_("Labelled slice"), _("Shows")])
         self.editing = LabelEditor(ui.editorContainer, self.slice_node, self._on_drawn, self._on_slice_moved)
         self.bar = JobBar(
             panel, ui.labelsJobRow, ui.labelsProgress, ui.cancelLabelsButton, ui.labelsStatus, ("suggest",)
         )
-        self._save_timer = single_shot(int(1000 * SECONDS_TO_SAVE), self.save_now)
         self._slice_timer = single_shot(30, self._show_slice_buttons)
         self.signals.study_created.connect(self.adopt_drawn_labels)
         self.signals.study_closed.connect(self._on_study_closed)
-        self.signals.labels_needed.connect(self.save_now)
+        self.signals.labels_needed.connect(self.saving.finish)
         self.signals.correction_wanted.connect(self.correct)
         ui.labelTable.connect("itemSelectionChanged()", self._on_volume_chosen)
         ui.sliceTable.connect("cellClicked(int,int)", self._on_slice_chosen)
@@ -96,6 +94,7 @@ class LabelsSection(Section):
         """Show the volumes with their labelled slices, and what can be done with the slice that is shown."""
         session = self.panel.session
         covered = [] if session is None else coverages(session)
+        self.ui.labelTable.setHorizontalHeaderLabels(_headings(session is not None and session.isPlanar))
         fill_table(self.ui.labelTable, volume_rows(covered))
         with silent(self.ui.labelTable):
             if session is not None and self.case is not None:
@@ -155,7 +154,7 @@ class LabelsSection(Section):
         """Show a volume in the slice views and its labels in the editor."""
         session = self.panel.session
         assert session is not None
-        self.save_now()
+        self.saving.begin()
         show_labelling_view()
         labels = session.labelling(case)
         self._choose(case)
@@ -204,18 +203,8 @@ class LabelsSection(Section):
         """The node of the slice view in which slices are shown and labelled."""
         return labelling_view().mrmlSliceNode()
 
-    def save_now(self) -> None:
-        """Save all strokes since the last time."""
-        self._save_timer.stop()
-        session, unsaved = self.panel.session, self._unsaved
-        self._unsaved = set()
-        with reported(self.ui.labelsStatus):
-            for case in unsaved:
-                if session is not None and session.volumeNode(case) is not None:
-                    session.saveLabels(case, self.panel.runner.busy)
-        if unsaved and self.panel.parameters is not None:
-            self.panel.refresh_soon()
-        place = self._shown_place() if self.case in unsaved else None
+    def _on_saving(self, cases: set[str]) -> None:
+        session, place = self.panel.session, self._shown_place() if self.case in cases else None
         if session is not None and place is not None and session.isLabelled(place.case, place.axis, place.index):
             self.outline.ask(place.case)  # a label was corrected
 
@@ -228,7 +217,7 @@ class LabelsSection(Section):
 
     def leave(self) -> None:
         """Save, let the editor go, and observe nothing any more."""
-        self.save_now()
+        self.saving.finish()
         self._slice_timer.stop()
         self.outline.forget()
         self._shortcuts.remove()
@@ -276,7 +265,7 @@ class LabelsSection(Section):
             self.show_slice(case, labelled.axis, labelled.index)
 
     def _next_slice(self) -> None:
-        self.save_now()
+        self.saving.begin()
         self._next.show()
 
     def _show_suggestion(self, suggested: SuggestedSlice) -> None:
@@ -386,17 +375,21 @@ class LabelsSection(Section):
         return session, place
 
     def _save(self, place: Place, sentence: str) -> None:
-        self._unsaved.add(place.case)
         tell(self.ui.labelsStatus, sentence)
-        self.save_now()
+        self.saving.note(place.case)
+        self.saving.begin()
         self.outline.ask(place.case)
         self.panel.refresh()
 
     def _on_drawn(self, *_arguments: Any) -> None:
         self.outline.leave_slices_alone()
         if self._case is not None:
-            self._unsaved.add(self._case)
-            self._save_timer.start()
+            self.saving.note_stroke(self._case)
 
     def _on_slice_moved(self, *_arguments: Any) -> None:
         self._slice_timer.start()
+
+
+def _headings(planar: bool) -> list[str]:
+    """Of the table of what is labelled."""
+    return [_("Image") if planar else _("Volume"), _("Labelled"), _("Share")]

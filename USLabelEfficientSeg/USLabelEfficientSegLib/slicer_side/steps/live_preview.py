@@ -39,7 +39,7 @@ def show_preview(session: StudySession, file: str) -> MrmlNode | None:
     node.SetSaveWithScene(False)
     display = node.GetDisplayNode()
     display.SetVisibility2DFill(False)
-    display.SetSliceIntersectionThickness(2)
+    display.SetSliceIntersectionThickness(1)  # thin and dark beside the outline while one paints
     return node
 
 

@@ -1,0 +1,94 @@
+"""A kept slice of a large volume is written while the user goes on, and nothing that was kept is lost."""
+
+import threading
+
+import numpy as np
+import pytest
+from test_label_step import labelled, paint, suggest, wait
+from test_label_step import study as study
+from test_label_step import window_size as window_size
+
+from USLabelEfficientSegLib.errors import InputError
+
+
+@pytest.fixture
+def writing(monkeypatch):
+    """Every volume counts as a large one, and labels are written when `go_on` is set."""
+    from USLabelEfficientSegLib.slicer_side.session import study_session
+
+    write, go_on = study_session.write_labels, threading.Event()
+
+    def later(*arguments):
+        assert threading.current_thread() is not threading.main_thread()
+        assert go_on.wait(20)
+        write(*arguments)
+
+    monkeypatch.setattr(study_session, "_LARGE", 0)
+    monkeypatch.setattr(study_session, "write_labels", later)
+    yield go_on
+    go_on.set()
+
+
+def keep(panel, count):
+    """Paint and keep the slices that are suggested; returns their labels by (axis, index)."""
+    suggest(panel, [(2, 3 + number) for number in range(count)])
+    panel.ui.keepSliceButton.click()
+    kept = {}
+    for number in range(count):
+        labels = np.zeros((20, 18), np.uint8)
+        labels[3:8, 4 + number : 9] = 1
+        paint(panel, 2, 3 + number, labels)
+        panel.ui.keepSliceButton.click()
+        kept[2, 3 + number] = labels
+    return kept
+
+
+def test_the_panel_goes_on_while_a_kept_slice_is_written(panel, study, host, writing):
+    before = labelled(study)
+    (place,) = keep(panel, 1)
+
+    assert panel.session.saving.busy and place not in labelled(study) and labelled(study).keys() == before.keys()
+    assert panel.session.isLabelled(panel.session.cases()[0], *place)
+    writing.set()
+    while panel.session.saving.busy:
+        host.process_events(0.02)
+    wait(panel, host)
+    assert place in labelled(study)
+    assert panel.session.study.cases[0].labels.slices  # as on disk
+
+
+@pytest.mark.parametrize("how", ["close", "scene", "leave", "unload", "train"])
+def test_all_kept_slices_are_on_disk_before_anything_else_is_done_with_the_study(panel, study, host, writing, how):
+    import slicer
+    from random_user import NAME
+
+    kept = keep(panel, 3)
+    threading.Timer(0.2, writing.set).start()
+    if how == "close":
+        panel.close_study()
+    elif how == "scene":
+        host.clear_scene()
+    elif how == "leave":
+        slicer.util.selectModule("Data")
+    elif how == "unload":
+        slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(NAME)
+    else:
+        panel.signals.labels_needed.emit()
+
+    stored = labelled(study)
+    for place, labels in kept.items():
+        np.testing.assert_array_equal(stored[place], labels)
+
+
+def test_what_cannot_be_written_is_told_when_that_is_known(panel, study, host, monkeypatch):
+    from USLabelEfficientSegLib.slicer_side.session import study_session
+
+    def fails(*arguments):
+        raise InputError("study", "cannot be written", "make room on its disk")
+
+    monkeypatch.setattr(study_session, "_LARGE", 0)
+    monkeypatch.setattr(study_session, "write_labels", fails)
+    keep(panel, 1)
+    while panel.labels.saving._runner.busy:
+        host.process_events(0.02)
+    assert panel.ui.labelsStatus.text == "study: cannot be written; make room on its disk."
