@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from USLabelEfficientSegLib.imaging.files import read_label_map, write_label_map
+from USLabelEfficientSegLib.text.numbers import three_digits
 
 
 @pytest.fixture
@@ -118,3 +119,24 @@ def test_drawings_are_continued_in_a_cohort_as_in_volumes_alone(call, simulated,
     found, expected = (tmp_path / name / "simulated_0001.nrrd" for name in ("out", "alone"))
     assert found.read_bytes() == expected.read_bytes()
     assert [row["flags"].split()[-1] for row in rows_of(tmp_path / "out" / "measurements.csv")] == ["few_slices"] * 2
+
+
+def test_a_report_that_workers_have_read_is_that_of_the_cohort_and_leaves_no_journal(call, alone, images, tmp_path):
+    (alone / "simulated_0001.nrrd").write_bytes(b"cut")
+    (tmp_path / "page").mkdir()
+    page = tmp_path / "page" / "report.html"
+
+    code, _, err = call("report", alone, "--images", images, "--output", page, "--workers", 2)
+
+    assert code == 2 and "1 of 3 failed and are not in the report" in err
+    assert [path.name for path in page.parent.iterdir()] == ["report.html"]
+    text = page.read_text(encoding="utf-8")
+    assert "Could not be read" in text and "Case 001 to Case 003" in text and "simulated_0" not in text
+    assert call("measure", alone / "simulated_0000.nrrd", "--output", tmp_path / "one.csv")[0] == 0
+    assert three_digits(float(rows_of(tmp_path / "one.csv")[0]["volume_ml"])) in text
+
+
+def test_a_study_is_not_reported_by_workers(refused, trained_study, tmp_path):
+    sentence = refused("report", trained_study, "--output", tmp_path / "report.html", "--workers", 2)
+
+    assert "--workers and --cluster: are for segmentations in files with their images" in sentence

@@ -45,6 +45,7 @@ class _Place:
     """Where the last line on a task is, and what it says but for the rows."""
 
     offset: int
+    length: int
     stamp: Stamp
     failed: bool
 
@@ -107,13 +108,17 @@ class Journal:
         line = _line(entry | ({"failure": outcome.failure} if failed else {}))
         offset = self._end
         self._write(line)
-        self._places[task.name] = _Place(offset, stamp, failed)
+        self._places[task.name] = _Place(offset, len(line), stamp, failed)
 
     def entries(self) -> Iterator[Entry]:
         """The last line of every task, in the order of their names, one at a time."""
         for name in sorted(self._places):
-            line = self._line_at(self._places[name].offset)
+            line = parse_json(self._bytes(self._places[name]))
             yield Entry(line["name"], line["file"], line["rows"], line.get("failure"))
+
+    def remove(self) -> None:
+        """Remove it on leaving: nothing will be added to it."""
+        self._places.clear()
 
     def _write(self, line: bytes) -> None:
         with writing(self._table):
@@ -138,7 +143,7 @@ class Journal:
         for offset, line in lines:
             try:
                 entry = parse_json(line)
-                self._places[entry["name"]] = _Place(offset, entry["stamp"], "failure" in entry)
+                self._places[entry["name"]] = _Place(offset, len(line), entry["stamp"], "failure" in entry)
             except (ValueError, KeyError, TypeError):  # damaged: its task is done again
                 continue
         os.ftruncate(self._descriptor, self._end)
@@ -171,11 +176,12 @@ class Journal:
         os.lseek(self._descriptor, offset, os.SEEK_SET)
         return os.read(self._descriptor, _CHUNK)
 
-    def _line_at(self, offset: int) -> Any:
+    def _bytes(self, place: _Place) -> bytes:
+        os.lseek(self._descriptor, place.offset, os.SEEK_SET)
         line = b""
-        while b"\n" not in line:
-            line += self._chunk(offset + len(line))
-        return parse_json(line[: line.index(b"\n")])
+        while len(line) < place.length and (more := os.read(self._descriptor, place.length - len(line))):
+            line += more
+        return line
 
 
 def _line(value: Mapping[str, Any]) -> bytes:

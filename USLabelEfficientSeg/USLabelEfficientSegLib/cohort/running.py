@@ -56,7 +56,7 @@ def run_tasks(
     tasks: Sequence[Task],
     mapper: Mapper,
     journal: Journal,
-    tables: Tables,
+    tables: Tables | None,
     *,
     doing: str,
     tell: Callable[[Task, Outcome], object] = lambda task, outcome: None,
@@ -67,7 +67,7 @@ def run_tasks(
         tasks: those that are missing.
         mapper: does them.
         journal: keeps what is done.
-        tables: written from it.
+        tables: written from it; None: there are none.
         doing: the name of the work, for people.
         tell: receives each task that was done.
     """
@@ -81,7 +81,9 @@ def run_tasks(
             journal.append(task, outcome)
             failed += outcome.failure is not None
             tell(task, outcome)
-            tables.write_if_due(journal)
+            if tables is not None:
+                tables.write_if_due(journal)
     finally:
-        tables.write(journal)
+        if tables is not None:
+            tables.write(journal)
     return failed

@@ -72,6 +72,7 @@ class Tables:
             atomic_write_csv(failures, chain([("case", "file", "problem")], failed))
             if parquet:
                 _write_parquet(parquet[0], is_text, _rows(journal))
+        self._outputs = Outputs()  # which tells nobody that they are replaced again
 
 
 def _rows(journal: Journal) -> Iterator[Row]:

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 from ..disk.failures import sentence_on
 from ..errors import InputError, Notice
 
-Cell = str | int | float | None
-Row = Mapping[str, Cell]  # by heading; None: not known
+Cell = str | int | float | None  # None: not known
+Row = Mapping[str, Any]  # JSON values; of a table cells by heading
 
 
 @dataclass(frozen=True)

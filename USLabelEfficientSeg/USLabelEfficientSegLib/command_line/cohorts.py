@@ -10,9 +10,10 @@ from ..errors import ExitCode, InputError
 from .console import console
 
 if TYPE_CHECKING:
+    from ..cohort.journal import Journal
     from ..cohort.running import Where
     from ..cohort.tables import Tables
-    from ..cohort.tasks import Outcome, Task, Work
+    from ..cohort.tasks import Mapper, Outcome, Task, Work
 
 TABLE_NAME = "measurements.csv"
 
@@ -77,22 +78,38 @@ def run_cohort(
         claim: checks that the results of the missing tasks may be written.
     """
     from ..cohort.journal import Journal
-    from ..cohort.running import missing_of, run_tasks
+    from ..disk.outputs import remove_leftovers
 
     with where.opened(work, inputs, output) as mapper, Journal(tables.table, done_how) as journal:
-        missing = missing_of(tasks, journal)
-        claim(missing)
-        if len(missing) < len(tasks):
-            console.say(f"{len(tasks) - len(missing)} of {len(tasks)} are done already.")
-        try:
-            failed = run_tasks(missing, mapper, journal, tables, doing=doing, tell=_told)
-        except KeyboardInterrupt:
-            console.say(f"Stopped: {tables.table} is whole, and the same command does what is missing.")
-            raise
+        failed = do_missing(tasks, mapper, journal, tables, doing=doing, claim=claim)
+    remove_leftovers(output)
     console.say(f"{tables.table}: {len(tasks) - failed} of {len(tasks)}")
     if failed:
         console.error(f"{failed} of {len(tasks)} failed; {tables.failures} tells why")
         raise typer.Exit(ExitCode.BAD_INPUT)
+
+
+def do_missing(
+    tasks: Sequence["Task"],
+    mapper: "Mapper",
+    journal: "Journal",
+    tables: "Tables | None",
+    *,
+    doing: str,
+    claim: Callable[[Sequence["Task"]], object] = lambda missing: None,
+) -> int:
+    """Do what is missing of a cohort; returns how many failed. The arguments are those of `run_cohort`."""
+    from ..cohort.running import missing_of, run_tasks
+
+    missing = missing_of(tasks, journal)
+    claim(missing)
+    if len(missing) < len(tasks):
+        console.say(f"{len(tasks) - len(missing)} of {len(tasks)} are done already.")
+    try:
+        return run_tasks(missing, mapper, journal, tables, doing=doing, tell=_told)
+    except KeyboardInterrupt:
+        console.say("Stopped; the same command does what is missing.")
+        raise
 
 
 def places_of(tasks: Sequence["Task"]) -> list[Path]:

@@ -67,6 +67,8 @@ def report(
     organs: OrganNames = None,
     show_names: ShowNames = False,
     device: DeviceName = "auto",
+    workers: Workers = None,
+    cluster: ClusterAddress = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a report: organ volumes with intervals and quality flags, pictures, agreement, changes, provenance.
@@ -76,6 +78,9 @@ def report(
     The report is one file that any browser shows without a network. It numbers the cases in the order of their names
     and holds no names or dates of scans, unless --show-names is given. For 2-D images it shows areas, fitted ellipses
     and their circumferences.
+
+    More than 200 cases, or those that are read with --workers or --cluster, get the report of a cohort: summary,
+    distributions, outliers first with pictures, and pages of all cases to unfold.
 
     \b
     Examples:
@@ -91,6 +96,13 @@ def report(
     results = _results(source, output, pdf=pdf)
     failures = told_failures()
     outputs = outputs_of(overwrite, [source, images, references, visits, study], *results, texts=True)
+    if (cohort := where_of(workers, cluster)) is not None:
+        from .cohort_reporting import report_cohort
+
+        named = parse_organs(organs)
+        report_cohort(cohort, source, images, results, outputs, references, visits, study, named, show_names=show_names)
+        console.say(f"Next: look at {output} in a browser.")
+        return
     content = open_report(
         source,
         images=images,
@@ -180,7 +192,7 @@ def export_dicom(
     if (cohort := where_of(workers, cluster)) is not None:
         from .cohort_measuring import export_cohort
 
-        files = open_segmentations(segmentations, images, organs=parse_organs(organs))
+        files = open_segmentations(segmentations, images, organs=parse_organs(organs), of_cohort=True)
         work = Exporting(files.kind.dimension, tuple(files.organs), output)
         export_cohort(cohort, work, files.segmentations, files.images, outputs_of(overwrite, [segmentations, images]))
         console.say(_TO_ARCHIVE)

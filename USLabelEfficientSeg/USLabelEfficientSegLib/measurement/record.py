@@ -87,6 +87,16 @@ class Record:
         return {label for label, (then, current) in enumerate(pairs, start=1) if then.same(current)}
 
 
+def fields_of(rows: Sequence[AnyMeasurement]) -> list[dict[str, Any]]:
+    """Measurements as JSON values."""
+    return [asdict(row) for row in rows]
+
+
+def read_fields(fields: Sequence[Mapping[str, Any]]) -> list[AnyMeasurement]:
+    """The measurements in such values. Raises `ValueError` where they are none."""
+    return [*_ROWS.validate_json(json.dumps(fields), strict=True)]
+
+
 def write_measurements(path: Path, rows: Sequence[AnyMeasurement]) -> None:
     """Write measurements as JSON, atomically. Raises `InputError` as `atomic_write_json` does."""
     atomic_write_json(path, _content(rows, {}))

@@ -133,6 +133,15 @@ class CaseCard:
     picture: Picture | None = None
 
 
+@dataclass(frozen=True)
+class Folded:
+    """A table that a click unfolds on a screen; on paper it is left out, and the screen's page named instead."""
+
+    kind: ClassVar[str] = "folded"
+    title: str
+    table: Table
+
+
 LINES = ("line", "dashed line")
 UNCERTAINTY = "uncertainty"
 
@@ -162,7 +171,20 @@ class Citations:
     items: Sequence[str]
 
 
-Block = Paragraph | Heading | Tiles | Table | Pairs | Picture | PictureRow | SliceRow | CaseCard | Legend | Citations
+Block = (
+    Paragraph
+    | Heading
+    | Tiles
+    | Table
+    | Pairs
+    | Picture
+    | PictureRow
+    | SliceRow
+    | CaseCard
+    | Folded
+    | Legend
+    | Citations
+)
 
 
 @dataclass(frozen=True)
@@ -184,6 +206,7 @@ class Document:
         notice: what it must not be used for.
         reading: how to read it, in a few sentences.
         sections: its parts.
+        cases: how many it tells of.
     """
 
     title: str
@@ -192,11 +215,7 @@ class Document:
     notice: str
     reading: Sequence[str]
     sections: Sequence[Section]
-
-    @property
-    def cases(self) -> int:
-        """How many cases it shows."""
-        return sum(isinstance(block, CaseCard) for section in self.sections for block in section.blocks)
+    cases: int = 0
 
     def texts(self) -> list[str]:
         """Every text of the report, for choosing fonts that have its characters."""
@@ -216,15 +235,16 @@ def _texts(block: Block) -> list[str]:
             return [*block.headings, *(cell for row in block.rows for cell in row)]
         case Pairs() | Tiles():
             return [*block.entries, *block.entries.values()]
-        case Picture():
-            return [block.caption]
-        case PictureRow():
-            return [picture.caption for picture in block.pictures]
+        case Picture() | PictureRow():
+            pictures = [block] if isinstance(block, Picture) else block.pictures
+            return [picture.caption for picture in pictures]
         case SliceRow():
             return [block.caption, *(picture.title for picture in block.slices)]
         case CaseCard():
             inside: list[Block] = [block.table, *block.rows, *([block.picture] if block.picture else [])]
             return [block.name, *block.cautions, *(text for part in inside for text in _texts(part))]
+        case Folded():
+            return [block.title]
         case Legend():
             marks = [entry.mark for entry in block.entries if entry.mark not in (*LINES, UNCERTAINTY)]
             return [entry.text for entry in block.entries] + marks

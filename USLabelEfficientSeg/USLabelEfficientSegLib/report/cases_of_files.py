@@ -89,9 +89,23 @@ def content_of(
     files: SegmentationFiles, title: str, *, show_names: bool, failures: Failures | None = None
 ) -> ReportContent:
     """What a report of the opened files shows under a title."""
-    cases = cases_of_files(files, case_labels(list(files.segmentations), show_names), failures)
-    provenance = {"library version": __version__}
-    return ReportContent(title, files.kind, files.organs, cases, files.visits, show_names, provenance=provenance)
+    labels = case_labels(list(files.segmentations), show_names)
+    names = {label: name for name, label in labels.items()}
+
+    def again(label: str) -> ReportCase:
+        return _case(files, names[label], files.segmentations[names[label]], label)
+
+    return ReportContent(
+        title,
+        files.kind,
+        files.organs,
+        cases_of_files(files, labels, failures),
+        files.visits,
+        show_names,
+        provenance={"library version": __version__},
+        count=len(files.segmentations),
+        again=again,
+    )
 
 
 def open_segmentations(
@@ -103,6 +117,7 @@ def open_segmentations(
     visits: Path | None = None,
     study: Path | None = None,
     failures: Failures | None = None,
+    of_cohort: bool = False,
 ) -> SegmentationFiles:
     """Find the files of a report.
 
@@ -114,6 +129,7 @@ def open_segmentations(
         visits: CSV of repeated scans (see `read_visits`).
         study: that of the model which has made them.
         failures: takes up the fault of one segmentation, so that the others are reported.
+        of_cohort: the segmentations are not read: the first one that can be read tells the organs of all.
 
     Raises:
         InputError: no segmentations, one without an image, different organs, no reference of any case, a visit of
@@ -130,14 +146,15 @@ def open_segmentations(
     check_visits(scans, found)
     model = None if study is None else _model(study, kind)
     of_model = None if model is None else model.organs
-    names = list(organs or of_model or organs_of_files(found.values(), [maps[name] for name in found if name in maps]))
+    names = list(organs or of_model or _organs(found, maps, of_cohort))
     files = SegmentationFiles(kind, found, of_name, names, maps, visits=scans)
     if references is not None:
         files = replace(files, reference_values=spelt(values, names, references))
     if model is None or study is None:
         return files
     digest = model.digest()
-    check_model((read_record_of(path) for path in found.values()), digest, study)
+    if not of_cohort:  # of which each is flagged
+        check_model((read_record_of(path) for path in found.values()), digest, study)
     return replace(files, model_sha256=digest, statistics=model.statistics)
 
 
@@ -201,6 +218,26 @@ def _checksum(image: Path) -> str:
         return sha256_of(image)
     checksums = "".join(sha256_of(file) for file in sorted(image.iterdir()) if file.is_file())
     return hashlib.sha256(checksums.encode()).hexdigest()
+
+
+def _organs(segmentations: Mapping[str, Path], references: Mapping[str, Path], of_cohort: bool) -> list[str]:
+    """The organs of all segmentations; of a cohort those of the first one that can be read.
+
+    Raises:
+        InputError: they differ; of a cohort the error of the last one if none can be read.
+    """
+    if not of_cohort:
+        return organs_of_files(
+            segmentations.values(), [references[name] for name in segmentations if name in references]
+        )
+    last: InputError | None = None
+    for path in segmentations.values():
+        try:
+            return organs_of_files([path])
+        except InputError as error:
+            last = error
+    assert last is not None
+    raise last
 
 
 def _readable(segmentations: Mapping[str, Path], failures: Failures) -> dict[str, Path]:

@@ -59,8 +59,18 @@ def content_of_study(
     check_visits(scans, names)
     tune_memory()
     kind = KINDS[study.dimension]
-    cases = _cases(study, model, device, case_labels(names, show_names), failures or Failures())
-    content = ReportContent(kind.of_study, kind, study.organs, cases, scans, show_names)
+    labels = case_labels(names, show_names)
+    of_label = {labels[case.name]: case for case in study.cases}
+    content = ReportContent(
+        kind.of_study,
+        kind,
+        study.organs,
+        _cases(study, model, device, labels, failures or Failures()),
+        scans,
+        show_names,
+        count=len(names),
+        again=lambda label: _case(study, of_label[label], model, device, label),
+    )
     return with_training(content, study)
 
 

@@ -1,6 +1,6 @@
 """The content of a report of volumes or of 2-D images: segmented cases, and facts about their model."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,7 @@ from .blocks import Table
 from .kinds import Kind
 from .visits import Visit
 
+MOST_PICTURED = 200  # cases; a report of more is that of a cohort
 TrueValues = Mapping[str, Mapping[str, float]]  # by organ and name of the quantity
 
 
@@ -91,6 +92,10 @@ class ReportContent:
         settings: settings of the run by name, as text.
         provenance: versions, seed, checksums of weights and data by name, as text.
         voters: who votes in the model; None: unknown, or a model of 2-D images.
+        count: how many cases there are, as far as it is known.
+        again: reads one of them once more, by its label; only then the report can be that of a cohort.
+        summaries: the cases of a cohort that were read elsewhere; None: they are read now.
+        failed: how many could not be read there.
     """
 
     title: str
@@ -104,6 +109,15 @@ class ReportContent:
     settings: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
     voters: Voters | None = None
+    count: int = 0
+    again: Callable[[str], ReportCase] | None = None
+    summaries: Iterable[CaseSummary] | None = None
+    failed: int = 0
+
+    @property
+    def is_cohort(self) -> bool:
+        """Whether there are too many cases to show pictures of each."""
+        return self.again is not None and (self.summaries is not None or self.count > MOST_PICTURED)
 
 
 def case_labels(names: Sequence[str], show_names: bool) -> dict[str, str]:

@@ -1,11 +1,9 @@
 """A report of volumes or of 2-D images: every case is read once and drawn, then the sections are put together."""
 
-from collections.abc import Sequence
-from datetime import date
-
-from .. import __version__
 from .blocks import CaseCard, Document
+from .cohort_document import cohort_document
 from .content import CaseSummary, ReportContent
+from .frame import framed
 from .sections.agreement import agreement_section
 from .sections.at_a_glance import at_a_glance_section
 from .sections.background import (
@@ -20,19 +18,9 @@ from .sections.cases import case_card, cases_section
 from .sections.metrics import metrics_section
 from .sections.repeated_scans import repeated_scans_section
 
-_NOTICE = (
-    "For research use only. This is not a medical device. Its results must not be used for diagnosis or treatment; "
-    "check every outline against the images."
-)
 _LOOK_FIRST = (
     "Look first at the cases marked ⚠: each caution says what to check in the image before its number is used."
 )
-_INTERVALS = "The intervals are 90 % prediction intervals: of 10 such intervals about 9 hold the true value."
-_NO_INTERVALS = (
-    "No prediction intervals are given: the model was not calibrated, or the segmentations are not (or no longer) its "
-    "own."
-)
-_BOUND = "≥ marks an organ that is cut by the edge of the image: it is at least as large as given."
 
 
 def report_document(content: ReportContent) -> Document:
@@ -41,6 +29,11 @@ def report_document(content: ReportContent) -> Document:
     Raises:
         InputError: a case cannot be read, or a visit does not fit the cases.
     """
+    return cohort_document(content) if content.is_cohort else _document(content)
+
+
+def _document(content: ReportContent) -> Document:
+    """With pictures of every case."""
     kind, organs = content.kind, content.organs
     cases: list[CaseSummary] = []
     cards: dict[str, CaseCard] = {}
@@ -62,18 +55,4 @@ def report_document(content: ReportContent) -> Document:
         settings_section(content.settings),
         provenance_section(content.provenance, cases),
     ]
-    made = f"{date.today().isoformat()}, uslabelseg {__version__}"
-    shown = [section for section in sections if section.blocks]
-    return Document(content.title, kind.subject, made, _NOTICE, _reading(content, cases), shown)
-
-
-def _reading(content: ReportContent, cases: Sequence[CaseSummary]) -> list[str]:
-    """How to read the report, in about three sentences."""
-    known = any(one.interval for case in cases for row in case.rows for one in row.headline)
-    numbers = [content.kind.advice, _INTERVALS if known else _NO_INTERVALS, _BOUND]
-    fitted = f", thin ones the {content.kind.fitted}s" if content.kind.fitted else ""
-    dashed = ", dashed white lines the reference" if any(case.has_reference for case in cases) else ""
-    lines = f"Lines in an organ's colour are the outlines that were measured{fitted}{dashed}."
-    if any(case.has_uncertainty for case in cases):
-        lines += " The uncertainty map is bright where the model is unsure."
-    return [_LOOK_FIRST, " ".join(filter(None, numbers)), lines]
+    return framed(content, _LOOK_FIRST, cases, sections)

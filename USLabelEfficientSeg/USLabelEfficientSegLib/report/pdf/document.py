@@ -13,6 +13,7 @@ from ..blocks import (
     CaseCard,
     Citations,
     Document,
+    Folded,
     Heading,
     Legend,
     LegendEntry,
@@ -97,14 +98,14 @@ class _Writer(Pages):
                 self.cells(block)
             case Pairs():
                 self.pairs(list(block.entries.items()))
-            case Picture():
-                self._pictures([block])
-            case PictureRow():
-                self._pictures(block.pictures)
+            case Picture() | PictureRow():
+                self._pictures([block] if isinstance(block, Picture) else block.pictures)
             case SliceRow():
                 self._slices(block, _ROW_HEIGHT)
             case CaseCard():
                 self._case(block)
+            case Folded():
+                return  # it is on the page for screens
             case Legend():
                 self._legend(block.entries)
 

@@ -1,6 +1,6 @@
 """Charts of what was measured: with its intervals, against references, and over repeated scans of a subject."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from .chart_style import DOTS_PER_INCH, INK, QUIET, marker, name_style, name_tex
 
 _WIDTH_INCH, _PANELS = 7.2, 2
 NAMED_LINES = 8  # more names would cover each other
+MOST_BARS = 500  # of intervals in a chart; more would cover each other
 _MOST_PANELS = 8  # of a page
 
 
@@ -51,7 +52,7 @@ def values_png(cases: Sequence[Sequence[Point]], organs: Sequence[str], heading:
         heading: what the values are, with their unit.
     """
     labels = sorted({point.label for case in cases for point in case})
-    grid, figure = _panels(len(labels), height=2.2)
+    grid, figure = panels(len(labels), height=2.2)
     for axes, label in zip(grid, labels, strict=True):
         name = organs[label - 1]
         points = [(n, p) for n, case in enumerate(cases, start=1) for p in case if p.label == label]
@@ -98,7 +99,7 @@ def bland_altman_png(
         unit: of the points.
     """
     labels = sorted({point.label for point in points})
-    grid, figure = _panels(len(labels), height=2.9)
+    grid, figure = panels(len(labels), height=2.9)
     for axes, label in zip(grid, labels, strict=True):
         name, of_organ = organs[label - 1], [point for point in points if point.label == label]
         pairs = np.array([(p.measured, p.true or 0.0) for p in of_organ])
@@ -151,13 +152,13 @@ def _chart(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def on_pages(points: Sequence[Point]) -> list[list[int]]:
-    """The labels of the points, in parts whose panels have room on a page."""
-    labels = sorted({point.label for point in points})
+def on_pages(found: Iterable[int]) -> list[list[int]]:
+    """Labels, each once and in order, in parts whose panels have room on a page."""
+    labels = sorted(set(found))
     return [labels[start : start + _MOST_PANELS] for start in range(0, len(labels), _MOST_PANELS)]
 
 
-def _panels(count: int, *, height: float) -> tuple[list[Axes], Figure]:
+def panels(count: int, *, height: float) -> tuple[list[Axes], Figure]:
     """Plain axes for so many charts, in rows of two; a single one is as wide as both."""
     columns = min(count, _PANELS)
     rows = -(-count // columns)
@@ -174,7 +175,7 @@ def _draw(axes: Axes, places: Sequence[tuple[float, float]], points: Sequence[Po
     """Markers of one organ at their places, and wide bars in its colour for the intervals of those that have one."""
     colour = organ_colour(points[0].label)
     for (x, _), point in zip(places, points, strict=True):
-        if point.interval is not None:
+        if point.interval is not None and len(points) <= MOST_BARS:
             axes.plot([x, x], point.interval, color=colour, alpha=0.45, linewidth=5, solid_capstyle="butt", zorder=2)
     axes.scatter(
         [x for x, _ in places],

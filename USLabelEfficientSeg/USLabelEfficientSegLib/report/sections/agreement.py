@@ -10,7 +10,7 @@ from ...imaging.organ_colours import organ_colour
 from ..blocks import TEXT_MM, Block, Heading, Legend, LegendEntry, Paragraph, Picture, Section, Table, number
 from ..content import CaseSummary
 from ..pictures.chart_style import marker_character
-from ..pictures.value_charts import Line, Point, bland_altman_png, on_pages, scatter_png
+from ..pictures.value_charts import MOST_BARS, Line, Point, bland_altman_png, on_pages, scatter_png
 from ..tables import Scale, known_value, scale_of
 
 _CHART_MM = 87.0
@@ -37,10 +37,11 @@ class _Compared:
         return [point for points in self.points.values() for point in points]
 
 
-def agreement_section(cases: Sequence[CaseSummary], organs: Sequence[str]) -> Section:
+def agreement_section(cases: Sequence[CaseSummary], organs: Sequence[str], *, every_case: bool = True) -> Section:
     """Agreement of all cases with their references; empty without any.
 
-    An organ with fewer than three of them has no statistics, which the section says.
+    An organ with fewer than three of them has no statistics, which the section says. Unless `every_case` is to be told,
+    there are only the means of the overlaps.
     """
     quantities = next((row.headline for case in cases for row in case.rows), ())
     compared = [_compared(cases, organs, position) for position in range(len(quantities))]
@@ -49,7 +50,7 @@ def agreement_section(cases: Sequence[CaseSummary], organs: Sequence[str]) -> Se
     for one in compared:
         blocks += [Heading(one.scale.title)] if len(quantities) > 1 else []
         blocks += _blocks(one)
-    return Section("Agreement with references", [*blocks, *_overlaps(cases, organs)])
+    return Section("Agreement with references", [*blocks, *_overlaps(cases, organs, every_case)])
 
 
 def _compared(cases: Sequence[CaseSummary], organs: Sequence[str], position: int) -> _Compared:
@@ -130,7 +131,7 @@ def _bland_altman(compared: _Compared) -> list[Picture]:
         if organ in compared.statistics
     }
     pictures = []
-    for labels in on_pages(compared.all):
+    for labels in on_pages(point.label for point in compared.all):
         shown = [point for point in compared.all if point.label in labels]
         told = [f"{organs[label - 1]}: {_told(lines[label], unit)}" for label in labels if label in lines]
         description = f"Bland-Altman plot of {len(shown)} measurements. {'; '.join(told)}".rstrip() + "."
@@ -150,7 +151,8 @@ def _told(lines: Sequence[Line], unit: str) -> str:
 
 def _scatter(compared: _Compared) -> Picture:
     points, scale = compared.all, compared.scale
-    bars = " Wide bars are prediction intervals." if any(point.interval for point in points) else ""
+    drawn = any(point.interval for point in points) and len(points) <= MOST_BARS
+    bars = " Wide bars are prediction intervals." if drawn else ""
     caption = f"Measured against reference {scale.name}. On the dashed line both are equal.{bars}"
     correlations = {organ: number(found.absolute.value, 3) for organ, found in compared.statistics.items()}
     told = "; ".join(f"{organ}: ICC(2,1) {correlation}" for organ, correlation in correlations.items())
@@ -158,13 +160,13 @@ def _scatter(compared: _Compared) -> Picture:
     return Picture(scatter_png(points, scale.name, scale.unit), caption, description, _CHART_MM)
 
 
-def _overlaps(cases: Sequence[CaseSummary], organs: Sequence[str]) -> list[Table]:
+def _overlaps(cases: Sequence[CaseSummary], organs: Sequence[str], every_case: bool) -> list[Table]:
     """The Dice of every organ in every case that has a reference, and their means."""
     compared = [case for case in cases if case.dice]
     shown = [organ for organ in organs if any(organ in case.dice for case in compared)]
     if not shown:
         return []
-    rows = [[case.label, *(number(case.dice.get(organ), 3) for organ in shown)] for case in compared]
+    rows = [[case.label, *(number(case.dice.get(organ), 3) for organ in shown)] for case in compared if every_case]
     if len(compared) > 1:
         of_organ = {organ: [case.dice[organ] for case in compared if organ in case.dice] for organ in shown}
         rows.append(["Mean", *(number(float(np.mean(of_organ[organ])), 3) for organ in shown)])

@@ -63,5 +63,8 @@ def _charts(organs: Sequence[str], cases: Sequence[CaseSummary], position: int) 
     truth = " Hollow diamonds are the references." if any(point.true is not None for point in flat) else ""
     caption = f"{scale.title} of every organ by case, in the order of the table.{bars}{truth}"
     described = f"{scale.title} of the organs of {len(cases)} cases in {scale.unit}; the table has the numbers."
-    parts = [[[point for point in case if point.label in labels] for case in points] for labels in on_pages(flat)]
+    parts = [
+        [[point for point in case if point.label in labels] for case in points]
+        for labels in on_pages(point.label for point in flat)
+    ]
     return [Picture(values_png(part, organs, scale.heading()), caption, described, TEXT_MM) for part in parts]

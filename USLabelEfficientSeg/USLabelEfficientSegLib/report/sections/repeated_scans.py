@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from ...measurement.quantities import Quantity
-from ..blocks import Block, Heading, Paragraph, Picture, PictureRow, Section, number
+from ..blocks import Block, Heading, Paragraph, Picture, PictureRow, Section, Table, number
 from ..content import CaseSummary
 from ..pictures.value_charts import NAMED_LINES, Point, repeats_png
 from ..tables import Scale, scale_of, table_of
@@ -56,6 +58,36 @@ def repeated_scans_section(cases: Sequence[CaseSummary], visits: Sequence[Visit]
         charts = _charts(of_quantity, numbers)
         blocks += [PictureRow(charts[n : n + 2]) for n in range(0, len(charts), 2)]
     return Section("Repeated scans", blocks)
+
+
+def change_statistics_section(cases: Sequence[CaseSummary], visits: Sequence[Visit]) -> Section:
+    """Statistics of the changes of each quantity in a cohort; empty without any. Raises `InputError` as above."""
+    found = changes([row for case in cases for row in case.rows], visits)
+    groups: dict[tuple[str, str], list[Change]] = {}
+    for change in found:
+        groups.setdefault((change.organ, change.before.name), []).append(change)
+    rows = []
+    for (organ, quantity), group in groups.items():
+        percents = [change.percent for change in group if change.percent is not None]
+        low, median, high = np.percentile(percents, (5, 50, 95)).tolist() if percents else (None, None, None)
+        judged = [change.exceeds_error for change in group if change.exceeds_error is not None]
+        exceeding = f"{sum(judged)} of {len(judged)}" if judged else number(None)
+        of_all = [number(value, 1, signed=True) for value in (median, low, high)]
+        rows.append([organ, quantity.replace("_", " "), str(len(group)), *of_all, exceeding])
+    if not rows:
+        return Section("Repeated scans", [])
+    known = _WITH_INTERVALS if any(change.interval for change in found) else _WITHOUT_INTERVALS
+    headings = (
+        "Organ",
+        "Quantity",
+        "Changes",
+        "Median, %",
+        "5th percentile, %",
+        "95th percentile, %",
+        "Exceed the error",
+    )
+    table = Table(headings, rows, (0, 1, 6), "Changes between the scans of a subject")
+    return Section("Repeated scans", [Paragraph(f"{_CHANGE} {known}"), table])
 
 
 def _headings(scale: Scale) -> list[str]:
