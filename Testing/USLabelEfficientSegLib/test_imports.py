@@ -25,6 +25,7 @@ LIGHT = [
     "annotation.usable_slices",
     "study.study", "study.settings", "study.manifest", "study.events", "study.stages", "study.provenance",
     "disk.files", "disk.lock", "disk.names", "disk.outputs", "training.checkpoint_header", "cli", "cohort.running",
+    "measurement.works", "command_line.cohort_segmenting",
 ]  # fmt: skip
 
 # What the panel opens with, on a Slicer in which nothing is installed as yet; and what it may load after that, in a

@@ -12,7 +12,7 @@ from ..imaging.resampling import resample_axes
 from ..imaging.scan import Scan
 from ..text.counting import counted
 from .image_choice import appearance, choose_images
-from .suggestion import Candidate, Place, choose_slices
+from .suggestion import Place, choose_slices
 from .usable_slices import usable_slices
 
 _LEAST_SHARE = 0.05  # of the mean over a volume: the model may be wrong
@@ -46,6 +46,27 @@ class UnlabelledScan:
     labelled: Sequence[Place] = ()
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """A volume that is looked through when its turn comes."""
+
+    scan: UnlabelledScan
+    known: MutableMapping[str, Worth]
+    look: Callable[[Scan], Worth]
+
+    @property
+    def labelled(self) -> Sequence[Place]:
+        """Slices that are labelled already."""
+        return self.scan.labelled
+
+    @property
+    def worth(self) -> Worth:
+        """Of its slices."""
+        if self.scan.name not in self.known:
+            self.known[self.scan.name] = self.look(self.scan.read())
+        return self.known[self.scan.name]
+
+
 def suggest_slices(
     volumes: Sequence[UnlabelledScan],
     count: int,
@@ -74,10 +95,7 @@ def suggest_slices(
         InputError: no slice left, or a count below 1.
     """
     known = {} if remembered is None else remembered
-    for volume in counted(volumes, "looking through volumes"):
-        if volume.name not in known:
-            known[volume.name] = slice_worth(volume.read(), slice_axis, organs)
-    candidates = [Candidate(known[volume.name], volume.labelled) for volume in volumes]
+    candidates = [_Seen(volume, known, lambda scan: slice_worth(scan, slice_axis, organs)) for volume in volumes]
     middle = "no model yet: a cut through the middle of" if organs is None else "a cut through what the model finds in"
     drawn = "this volume" if of_one else "a volume drawn at random"
     reason = f"{middle} {drawn}, along the axis with the fewest labels"

@@ -11,36 +11,48 @@ organs. Cuts are spread around the middle by multiples of the golden ratio, whic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..text.counting import counted_of
 
 _GOLDEN = (5**0.5 - 1) / 2
 _MIDDLE = 0.4  # share of the worth, around its middle, that slices are taken from
 Place = tuple[int, int]  # axis and index
 
 
+class Choosable(Protocol):
+    """A volume to choose slices of."""
+
+    @property
+    def worth(self) -> dict[int, NDArray[np.floating]]:
+        """For each slice axis that may be labelled (n,) the worth of its slices, 0 where a slice is not usable."""
+
+    @property
+    def labelled(self) -> Sequence[Place]:
+        """Slices that are labelled already, as (axis, index)."""
+
+
 @dataclass(frozen=True)
 class Candidate:
-    """A volume to choose slices of.
-
-    Attributes:
-        worth: for each slice axis that may be labelled (n,) the worth of its slices, 0 where a slice is not usable.
-        labelled: slices that are labelled already, as (axis, index).
-    """
+    """A volume whose slices are known, see `Choosable`."""
 
     worth: dict[int, NDArray[np.floating]]
     labelled: Sequence[Place]
 
 
-def choose_slices(volumes: Sequence[Candidate], count: int, *, seed: int = 0) -> list[tuple[int, Place]]:
+def choose_slices(volumes: Sequence[Choosable], count: int, *, seed: int = 0) -> list[tuple[int, Place]]:
     """Choose slices to label as (volume, (axis, index)), the first first; fewer if there are not so many.
 
-    Called again after some of them are labelled, it goes on where it was: axes and places continue their turns.
+    Called again after some of them are labelled, it goes on where it was: axes and places continue their turns. Only
+    volumes whose turn it is are asked for the worth of their slices.
 
     Args:
         volumes: what to choose from.
@@ -52,28 +64,32 @@ def choose_slices(volumes: Sequence[Candidate], count: int, *, seed: int = 0) ->
     """
     if count < 1:
         raise InputError(f"count {count}", "is not at least 1", "ask for one slice or more")
-    taken = [set(volume.labelled) for volume in volumes]
-    axes = sorted({axis for volume in volumes for axis in volume.worth})
-    order = np.random.default_rng(seed).permutation(len(volumes))
-    chosen: list[tuple[int, Place]] = []
-    while len(chosen) < count:
-        free = [_free(volume, places) for volume, places in zip(volumes, taken, strict=True)]
-        left = [int(number) for number in order if free[number]]
-        if not left:
-            break
-        number = min(left, key=lambda n: len(taken[n]))  # of those the first in the random order
-        turns = {axis: sum(axis == a for places in taken for a, _ in places) for axis in axes}
-        axis = min(free[number], key=lambda a: (turns[a], a))
-        share = 0.5 + _MIDDLE * ((0.5 + turns[axis] * _GOLDEN) % 1 - 0.5)
-        place = axis, _with_worth_before(free[number][axis], volumes[number].worth[axis], share)
-        taken[number].add(place)
-        chosen.append((number, place))
+    found = islice(_choices(volumes, seed), count)
+    chosen = list(counted_of(found, count, "looking through volumes"))
     if not chosen:
         raise InputError("suggestion", "has no slice left: all that show something are labelled", "train with them")
     return chosen
 
 
-def _free(volume: Candidate, taken: set[Place]) -> dict[int, NDArray[np.integer]]:
+def _choices(volumes: Sequence[Choosable], seed: int) -> Iterator[tuple[int, Place]]:
+    """Slices as long as there are any."""
+    taken = [set(volume.labelled) for volume in volumes]
+    order = np.random.default_rng(seed).permutation(len(volumes)).tolist()
+    while True:
+        turn = sorted(order, key=lambda n: len(taken[n]))  # of those with as many the first in the random order
+        left = ((n, free) for n in turn if (free := _free(volumes[n], taken[n])))
+        number, free = next(left, (-1, {}))
+        if not free:
+            return
+        turns = Counter(axis for places in taken for axis, _ in places)
+        axis = min(free, key=lambda a: (turns[a], a))
+        share = 0.5 + _MIDDLE * ((0.5 + turns[axis] * _GOLDEN) % 1 - 0.5)
+        place = axis, _with_worth_before(free[axis], volumes[number].worth[axis], share)
+        taken[number].add(place)
+        yield number, place
+
+
+def _free(volume: Choosable, taken: set[Place]) -> dict[int, NDArray[np.integer]]:
     """Usable unlabelled slices of each axis that has any."""
     free: dict[int, NDArray[np.integer]] = {}
     for axis, worth in volume.worth.items():

@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..measurement.record import record_of
 from ..measurement.segmentation_files import case_of, given_files, images_in
 from ..measurement.works import Measuring
+from ..segmentation.model_files import model_file
 from .cohorts import places_of, run_cohort
 
 if TYPE_CHECKING:
@@ -35,11 +36,12 @@ def measure_cohort(
     """
     files = {case_of(file): file for file in given_files(segmentations)}
     found = {} if images is None else images_in(images, segmentations)
-    work = replace(work, model=None if work.model is None else work.model.absolute())
+    if work.model is not None:
+        work = replace(work, model=work.model.absolute(), sha256=sha256_of(model_file(work.model, first=True)))
     done_how = {
         "command": "measure",
         "organs": work.organs and list(work.organs),
-        "model": work.digest,
+        "model": work.sha256,
         "images": work.with_image,
         "pixel_size": work.pixel_size,
         "pixel_sizes": None if work.pixel_table is None else sha256_of(work.pixel_table),

@@ -12,7 +12,7 @@ from ..cohort.tasks import Task
 from ..disk.files import sha256_of
 from ..disk.outputs import Outputs
 from ..measurement.works import Propagating, Results, Segmenting
-from ..segmentation.loading import load_model
+from ..segmentation.model_files import model_dimension, model_file
 from ..segmentation.result_files import result_files
 from ..study.organs import study_organs
 from ..text.counting import counted
@@ -33,12 +33,12 @@ def segment_cohort(
     pixel_size: float | None,
 ) -> None:
     """Segment what is missing of a cohort; the arguments are those of `segment`."""
-    trained = load_model(model, first=True)
-    drawings = {} if prompts is None else drawing_files(prompts, trained, images)
-    work = Segmenting(model.absolute(), trained.digest(), _absolute(results), device, pixel_table, pixel_size)
+    drawings = {} if prompts is None else drawing_files(prompts, model_dimension(model), images)
+    sha256 = sha256_of(model_file(model, first=True))
+    work = Segmenting(model.absolute(), sha256, _absolute(results), device, pixel_table, pixel_size)
     done_how = {
         "command": "segment",
-        "model": work.digest,
+        "model": work.sha256,
         "pixel_size": pixel_size,
         "pixel_sizes": None if pixel_table is None else sha256_of(pixel_table),
     }
@@ -59,7 +59,11 @@ def propagate_cohort(
         outputs: what may be replaced.
     """
     work = replace(work, results=_absolute(work.results))
-    done_how = {"command": "propagate", "weights": sha256_of(work.weights), "organs": list(work.organs)}
+    done_how = {
+        "command": "propagate",
+        "weights": work.weights and sha256_of(work.weights),
+        "organs": list(work.organs),
+    }
     _run(where, work, _tasks(images, labels, work.results), done_how, outputs, [])
 
 

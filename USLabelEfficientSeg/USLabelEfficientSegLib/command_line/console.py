@@ -22,6 +22,7 @@ from ..errors import Cancelled
 from ..text.display import printable
 
 _LOGS_KEPT = 100
+_FRAMED_ROWS = 500  # of a table; longer ones would take seconds to be framed
 
 
 class Console:
@@ -94,14 +95,18 @@ class Console:
         """Print a table; its cells are plain text, whatever they look like."""
         if self.quiet:
             return
+        cells = [[printable(cell) for cell in row] for row in rows]
+        if len(cells) > _FRAMED_ROWS:
+            print(_columns([list(headings), *cells]), file=self.stream, flush=True)
+            return
         from rich.table import Table
         from rich.text import Text
 
         from .terminal import Terminal
 
         table = Table(*headings)
-        for row in rows:
-            table.add_row(*(Text(printable(cell)) for cell in row))
+        for row in cells:
+            table.add_row(*map(Text, row))
         Terminal(file=self.stream).print(table)
 
     def open_log(self, command: str) -> None:
@@ -133,6 +138,13 @@ class Console:
             self.open_log("fault")
         self.log("".join(traceback.format_exception(error)))
         return self.log_file
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> str:
+    """Lines of left-aligned columns, two spaces apart."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def shell(path: Path) -> str:

@@ -8,6 +8,7 @@ from ..errors import InputError
 from ..text.display import printable
 
 if TYPE_CHECKING:
+    from ..imaging.dimension import Dimension
     from ..prompting.correction import CorrectedModel
     from ..segmentation.loading import TrainedModel
 
@@ -24,7 +25,7 @@ def corrected_by(folder: Path, model: "TrainedModel", images: Mapping[str, Path]
     from ..prompting.drawing import check_drawn
     from ..segmentation.model import SegmentationModel
 
-    files = drawing_files(folder, model, images)
+    files = drawing_files(folder, model.dimension, images)
     assert isinstance(model, SegmentationModel)
     drawings = {name: read_volume_labels(path, model.organs) for name, path in files.items()}
     for name, drawing in drawings.items():
@@ -32,11 +33,15 @@ def corrected_by(folder: Path, model: "TrainedModel", images: Mapping[str, Path]
     return CorrectedModel(model, drawings)
 
 
-def drawing_files(folder: Path, model: "TrainedModel", images: Mapping[str, Path]) -> dict[str, Path]:
-    """The files of such drawings by the name of their image, unread. Raises `InputError` as `corrected_by` does."""
+def drawing_files(folder: Path, dimension: "Dimension", images: Mapping[str, Path]) -> dict[str, Path]:
+    """The files of such drawings by the name of their image, unread, for a model of so many dimensions.
+
+    Raises:
+        InputError: as `corrected_by` does.
+    """
     from ..imaging.files import find_images
 
-    if model.dimension == 2:
+    if dimension == 2:
         raise InputError("--prompts", "are for volumes, and this model is of 2-D images", "leave them out")
     files = find_images(folder, labels=True)
     strangers = [printable(name) for name in files if name not in images]

@@ -57,25 +57,26 @@ def measure(
     """
     from ..imaging.pixel_sizes import read_pixel_sizes
     from ..imaging.scan_files import dimension_of_files
-    from ..measurement.measuring import measure_files
-    from ..measurement.record import write_measurements
-    from ..measurement.segmentation_files import images_in
-    from ..measurement.tables import write_measurements_csv
 
     sizes = read_pixel_sizes(pixel_sizes, pixel_size)
     outputs = outputs_of(overwrite, [*segmentations, images, model, pixel_sizes], output, texts=True)
     dimension = dimension_of_files(segmentations)
     refuse_pixel_sizes_of_volumes(sizes, dimension)
-    names, known = parse_organs(organs), None if model is None else _model(model)
+    names = parse_organs(organs)
     if (cohort := where_of(workers, cluster)) is not None:
         from .cohort_measuring import Measuring, measure_cohort
 
-        digest = "" if known is None else known.digest()
-        named = names or (None if known is None else known.organs)
-        work = Measuring(dimension, named and tuple(named), images is not None, model, digest, pixel_sizes, pixel_size)
+        named = tuple(names) if names else None
+        work = Measuring(dimension, named, images is not None, model, "", pixel_sizes, pixel_size)
         measure_cohort(cohort, work, segmentations, images, output, outputs)
         console.next(next_report(segmentations, images))
         return
+    from ..measurement.measuring import measure_files
+    from ..measurement.record import write_measurements
+    from ..measurement.segmentation_files import images_in
+    from ..measurement.tables import write_measurements_csv
+
+    known = None if model is None else _model(model)
     failures = told_failures()
     rows = measure_files(
         segmentations,

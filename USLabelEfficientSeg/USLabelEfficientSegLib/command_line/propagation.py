@@ -67,8 +67,6 @@ def propagate(
 
     from ..imaging.files import find_images
     from ..imaging.scan_files import images_by_name
-    from ..segmentation.model import choose_device
-    from ..training.memory import tune_memory
 
     console.results_elsewhere = as_json
     found = images_by_name(images)
@@ -79,9 +77,12 @@ def propagate(
         files = find_images(labels, labels=True)
         results = Results(output, probability, uncertainty, f".{label_format}")
         names = organs_drawn(files, parse_organs(organs))
-        work = Propagating(names, results, device, *([] if weights is None else [weights.absolute()]))
+        work = Propagating(names, results, device, weights and weights.absolute())
         propagate_cohort(cohort, _labelled(found, files, labels), work, files, outputs)
         return
+    from ..segmentation.model import choose_device
+    from ..training.memory import tune_memory
+
     where = choose_device(device)
     processors = idle_processors(where)
     propagation = _of_labels(labels, parse_organs(organs), weights)

@@ -115,9 +115,7 @@ def segment(
     from ..disk.kinds import check_order
     from ..imaging.pixel_sizes import read_pixel_sizes
     from ..imaging.scan_files import images_by_name
-    from ..segmentation.loading import load_model, model_dimension
-    from ..segmentation.model import choose_device
-    from ..training.memory import tune_memory
+    from ..segmentation.model_files import model_dimension
 
     check_order("segment", model, images)
     sizes = read_pixel_sizes(pixel_sizes, pixel_size)
@@ -132,6 +130,10 @@ def segment(
         results = Results(output, probability, uncertainty, f".{label_format}")
         segment_cohort(cohort, model, found, prompts, results, outputs, device, pixel_sizes, pixel_size)
         return
+    from ..segmentation.loading import load_model
+    from ..segmentation.model import choose_device
+    from ..training.memory import tune_memory
+
     where = choose_device(device)
     processors = idle_processors(where)
     trained = load_model(model, first=True)

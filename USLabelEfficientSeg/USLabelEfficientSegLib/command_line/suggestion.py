@@ -3,13 +3,16 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .console import console, shell
 from .long_commands import Overwrite, long_command, outputs_of
 from .options import DeviceName, StudyFolder
+
+if TYPE_CHECKING:
+    import torch
 
 
 @long_command
@@ -54,14 +57,13 @@ def suggest(
     """
     console.getting_ready()
 
+    from ..method.suggesting import is_trained
     from ..method.suggesting import suggest as suggest_places
-    from ..segmentation.model import choose_device
     from ..study.study import Study
-    from ..training.memory import tune_memory
     from .slices import suggested_slice
 
-    opened, where = Study.open(study), choose_device(device)
-    tune_memory()
+    opened = Study.open(study)
+    where = _device(device) if device != "auto" or is_trained(opened) else None  # no model is asked
     console.results_elsewhere = as_json
     suggestions = suggest_places(opened, count, volume=volume, seed=seed, device=where)
     if write is not None:
@@ -90,3 +92,12 @@ def suggest(
         console.say(f"Wrote the volumes, label maps and pictures of these slices to {write}.")
         console.say(f"Paint the label maps in {write / 'labels'}, all of a slice with 0 for background.")
     console.next(f"uslabelseg study label {shell(opened.folder)} --labels {shell(write)}")
+
+
+def _device(name: str) -> "torch.device":
+    """Where a model is asked."""
+    from ..segmentation.model import choose_device
+    from ..training.memory import tune_memory
+
+    tune_memory()
+    return choose_device(name)

@@ -57,6 +57,8 @@ class Outputs:
         texts: bool = False,
     ) -> None:
         self.replaced: list[Path] = []
+        self._replaced: set[Path] = set()  # the same
+        self._cleared: set[Path] = set()  # folders of leftovers, once: they may hold very many results
         self._overwrite = overwrite
         self._inputs = {os.path.realpath(path) for path in inputs}
         self._tell = tell
@@ -72,8 +74,9 @@ class Outputs:
         known = len(self.replaced)
         for path in paths:
             self._check(path)
-        for folder in {place_of(path).parent for path in paths if not is_stream(path)}:
+        for folder in {place_of(path).parent for path in paths if not is_stream(path)} - self._cleared:
             remove_leftovers(folder)
+            self._cleared.add(folder)
         if self._tell is not None and self.replaced[known:]:
             self._tell(_told(self.replaced[known:]))
 
@@ -96,7 +99,8 @@ class Outputs:
             raise InputError(
                 path, problem, "choose another name, or replace it with --overwrite", in_panel="choose another name"
             )
-        if path not in self.replaced:
+        if path not in self._replaced:
+            self._replaced.add(path)
             self.replaced.append(path)
 
     def _reads(self, place: Path) -> bool:

@@ -1,6 +1,7 @@
 """Segmenting and measuring as the work of a cohort: what travels to a worker, and is loaded there once.
 
-Numbers are those of the same commands without workers, bit for bit: each task computes with one thread.
+Numbers are those of the same commands without workers, bit for bit: each task computes with one thread. Networks are
+imported by workers alone.
 """
 
 from __future__ import annotations
@@ -8,29 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..annotation.label_files import read_volume_labels
-from ..annotation.segments import numbered
 from ..cohort.tasks import Row, Task
+from ..disk.files import sha256_of
 from ..disk.outputs import Outputs
 from ..errors import InputError
 from ..imaging.dimension import Dimension
 from ..imaging.pixel_sizes import PixelSizes, read_pixel_sizes
-from ..prompting.correction import CorrectedModel
-from ..prompting.drawing import check_drawn
-from ..prompting.network import PromptableNetwork
-from ..prompting.propagation import Propagation
-from ..prompting.starter import STARTER, load_starter
-from ..segmentation.loading import TrainedModel, load_model
-from ..segmentation.model import SegmentationModel, choose_device
-from ..segmentation.protocols import Model
+from ..segmentation.model_files import model_file
 from ..segmentation.result_files import LABEL_SUFFIXES
-from ..training.memory import computing_alike, tune_memory
-from .measuring import measure_files
-from .planar import PlanarMeasurement
-from .segmentation_files import case_of
-from .segmenting import segment_and_measure
-from .tables import table_row
+
+if TYPE_CHECKING:  # whoever hands out the tasks needs no networks, and stays small
+    from ..prompting.correction import CorrectedModel
+    from ..prompting.network import PromptableNetwork
+    from ..segmentation.loading import TrainedModel
+    from ..segmentation.protocols import Model
 
 
 @dataclass(frozen=True)
@@ -60,7 +54,7 @@ class Segmenting:
 
     Args:
         model: path of a study or model.
-        digest: of the model, which must be the same for every worker.
+        sha256: of its file, which must be the same for every worker.
         results: what is written; whoever makes the tasks has checked that it may be.
         device: name of the device on the worker.
         pixel_table: of 2-D images.
@@ -68,7 +62,7 @@ class Segmenting:
     """
 
     model: Path
-    digest: str
+    sha256: str
     results: Results
     device: str = "auto"
     pixel_table: Path | None = None
@@ -76,14 +70,13 @@ class Segmenting:
 
     def prepare(self) -> None:
         """Load the model. Raises `InputError` for another model than the one meant, or no such device."""
-        tune_memory()
-        choose_device(self.device)
-        _model(self.model, self.digest)
+        _prepare(self.device)
+        _model(self.model, self.sha256)
         _sizes(self.pixel_table, self.pixel_size)
 
     def __call__(self, task: Task) -> list[Row]:
         """The measurements of a scan, whose files are written. Raises `InputError`."""
-        model = _model(self.model, self.digest)
+        model = _model(self.model, self.sha256)
         drawn = _corrected(model, task) if task.inputs else model
         return _segmented(drawn, task, self.results, self.device, _sizes(self.pixel_table, self.pixel_size))
 
@@ -96,28 +89,32 @@ class Propagating:
         organs: their names.
         results: what is written; whoever makes the tasks has checked that it may be.
         device: name of the device on the worker.
-        weights: file of the network's weights.
+        weights: file of the network's weights; None: those of the program.
     """
 
     organs: tuple[str, ...]
     results: Results
     device: str = "auto"
-    weights: Path = STARTER
+    weights: Path | None = None
 
     def prepare(self) -> None:
         """Load the network. Raises `InputError` for damaged weights, or no such device."""
-        tune_memory()
-        choose_device(self.device)
+        _prepare(self.device)
         self._network()
 
     def __call__(self, task: Task) -> list[Row]:
         """The measurements of a volume, whose files are written. Raises `InputError`."""
+        from ..annotation.label_files import read_volume_labels
+        from ..prompting.propagation import Propagation
+
         labels = read_volume_labels(task.inputs[0], self.organs)
         propagation = Propagation({task.name: labels}, self.organs, self._network())
         return _segmented(propagation, task, self.results, self.device, PixelSizes())
 
     def _network(self) -> PromptableNetwork:
-        return load_starter() if self.weights == STARTER else load_starter(self.weights)
+        from ..prompting.starter import load_starter
+
+        return load_starter() if self.weights is None else load_starter(self.weights)
 
 
 @dataclass(frozen=True)
@@ -126,10 +123,10 @@ class Measuring:
 
     Args:
         dimension: of the images; areas and volumes are no columns of one table.
-        organs: their names; None: as each file names them, and a file without names is refused.
+        organs: their names; None: those of the model, or as each file names them, and one without names is refused.
         with_image: the images are at hand.
         model: path of a model that tells of organs unlike those it knows; None: nothing is told.
-        digest: of that model.
+        sha256: of the file of that model.
         pixel_table: of 2-D images.
         pixel_size: of 2-D images that are not in it.
     """
@@ -138,34 +135,61 @@ class Measuring:
     organs: tuple[str, ...] | None = None
     with_image: bool = False
     model: Path | None = None
-    digest: str = ""
+    sha256: str = ""
     pixel_table: Path | None = None
     pixel_size: float | None = None
 
     def prepare(self) -> None:
-        """Load the model, if any. Raises `InputError` for another one than meant."""
-        tune_memory()
-        if self.model is not None:
-            _model(self.model, self.digest)
+        """Load the model, if any. Raises `InputError` for another one than meant, or one that knows no images."""
+        _prepare("cpu")
+        if self.model is not None and _model(self.model, self.sha256).statistics is None:
+            problem = "knows nothing of the images that it was trained on"
+            raise InputError(self.model, problem, "train it with this version")
         _sizes(self.pixel_table, self.pixel_size)
 
     def __call__(self, task: Task) -> list[Row]:
         """The measurements of a segmentation. Raises `InputError`."""
+        from ..annotation.segments import numbered
+        from ..training.memory import computing_alike
+        from .measuring import measure_files
+        from .planar import PlanarMeasurement
+        from .segmentation_files import case_of
+        from .tables import table_row
+
         images = {case_of(task.file): task.inputs[-1]} if self.with_image else None
-        statistics = None if self.model is None else _model(self.model, self.digest).statistics
-        sizes = _sizes(self.pixel_table, self.pixel_size)
+        known = None if self.model is None else _model(self.model, self.sha256)
+        organs = self.organs or (None if known is None else known.organs)
         with computing_alike():
-            rows = measure_files([task.file], self.organs, images=images, statistics=statistics, sizes=sizes)
+            rows = measure_files(
+                [task.file],
+                organs,
+                images=images,
+                statistics=None if known is None else known.statistics,
+                sizes=_sizes(self.pixel_table, self.pixel_size),
+            )
         if isinstance(rows[0], PlanarMeasurement) != (self.dimension == 2):
             kinds = ("a volume", "2-D images") if self.dimension == 2 else ("a 2-D image", "volumes")
             raise InputError(task.file, f"is of {kinds[0]}, and the others are of {kinds[1]}", "measure it by itself")
-        if self.organs is None and all(row.organ == numbered(row.label) for row in rows):
+        if organs is None and all(row.organ == numbered(row.label) for row in rows):
             problem = "does not name its organs, and the others may have more of them"
             raise InputError(task.file, problem, "name them with --organs", in_panel="name them")
         return [table_row(row) for row in rows]
 
 
+def _prepare(device: str) -> None:
+    from ..segmentation.model import choose_device
+    from ..training.memory import tune_memory
+
+    tune_memory()
+    choose_device(device)
+
+
 def _segmented(model: Model, task: Task, results: Results, device: str, sizes: PixelSizes) -> list[Row]:
+    from ..segmentation.model import choose_device
+    from ..training.memory import computing_alike
+    from .segmenting import segment_and_measure
+    from .tables import table_row
+
     with computing_alike():
         (result,) = segment_and_measure(
             model,
@@ -175,13 +199,18 @@ def _segmented(model: Model, task: Task, results: Results, device: str, sizes: P
             pixel_sizes=sizes,
             probability=results.probability,
             uncertainty=results.uncertainty,
-            outputs=Outputs(overwrite=True),
+            outputs=_outputs(),
             suffix=results.suffix,
         )
     return [table_row(row) for row in result.rows]
 
 
 def _corrected(model: TrainedModel, task: Task) -> CorrectedModel:
+    from ..annotation.label_files import read_volume_labels
+    from ..prompting.correction import CorrectedModel
+    from ..prompting.drawing import check_drawn
+    from ..segmentation.model import SegmentationModel
+
     assert isinstance(model, SegmentationModel)  # whoever makes the tasks has refused others
     drawing = read_volume_labels(task.inputs[0], model.organs)
     check_drawn(drawing, model.organs, task.name)
@@ -189,11 +218,18 @@ def _corrected(model: TrainedModel, task: Task) -> CorrectedModel:
 
 
 @lru_cache(maxsize=1)
-def _model(path: Path, digest: str) -> TrainedModel:
-    model = load_model(path, first=True)
-    if model.digest() != digest:
-        raise InputError(path, "is another model than when the command was started", "start it again")
-    return model
+def _model(path: Path, sha256: str) -> TrainedModel:
+    from ..segmentation.loading import load_model
+
+    if sha256_of(model_file(path, first=True)) != sha256:
+        raise InputError(path, "has another model than when the command was started", "start it again")
+    return load_model(path, first=True)
+
+
+@lru_cache(maxsize=1)
+def _outputs() -> Outputs:
+    """May replace everything: whoever makes the tasks has checked it."""
+    return Outputs(overwrite=True)
 
 
 _sizes = lru_cache(maxsize=1)(read_pixel_sizes)

@@ -23,8 +23,9 @@ from ..training.checkpoint import load_checkpoint, save_checkpoint
 from .decision import decide, dice_threshold, uncertainty_of
 from .image_statistics import ImageStatistics
 from .intensity_features import IntensityFeatures, image_features
-from .model_description import IMAGE_MODEL, ImageModelDescription, check_weights
+from .model_description import ImageModelDescription, check_weights
 from .model_digest import checksum_of
+from .model_files import IMAGE_MODEL
 from .pieces import tidied
 from .zoomed_refinement import refine_zoomed
 

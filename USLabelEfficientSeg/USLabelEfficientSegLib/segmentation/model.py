@@ -21,8 +21,9 @@ from ..imaging.orientation import Orientation
 from ..imaging.scan import Scan
 from ..student.build import StudentDesign
 from ..training.checkpoint import load_checkpoint, save_checkpoint
-from .model_description import IMAGE_MODEL, ModelDescription, check_weights, loaded_students
+from .model_description import ModelDescription, check_weights, loaded_students
 from .model_digest import checksum_of
+from .model_files import IMAGE_MODEL
 from .slice_voters import SliceVoters, loaded_slice_voters
 from .training_statistics import TrainingStatistics
 

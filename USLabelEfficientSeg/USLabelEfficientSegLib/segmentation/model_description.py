@@ -16,7 +16,6 @@ from ..student.build import StudentDesign, build_student
 from .image_statistics import ImageStatistics
 from .training_statistics import TrainingStatistics
 
-IMAGE_MODEL = "image_model"  # what describes a model of 2-D images in the metadata of its file
 Count = Annotated[int, Field(strict=True, ge=1)]
 Organs = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=255)], ...], Field(min_length=1, max_length=254)]
 
