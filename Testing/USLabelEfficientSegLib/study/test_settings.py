@@ -92,6 +92,17 @@ def test_a_training_stored_without_2d_networks_has_none_and_keeps_its_record() -
     assert settings.model_dump(mode="json") == stored
 
 
+@pytest.mark.parametrize("later", [["adaptation"], ["adaptation", "presence"], ["adaptation", "presence", "starter"]])
+def test_a_training_stored_before_2d_networks_had_all_they_have_goes_on_without(later: list[str]) -> None:
+    stored = preset("quick").model_dump(mode="json")
+    for name in later:
+        del stored["slice_network"][name]
+    settings = Settings.model_validate(stored)
+
+    assert {name: getattr(settings.slice_network, name) for name in later} == {name: 0 for name in later}
+    assert settings.model_dump(mode="json") == stored
+
+
 @pytest.mark.parametrize("radians", [0.0, 0.013, 0.2, 0.3, 1.5])
 def test_a_training_stored_with_radians_has_the_same_settings_in_degrees_and_the_same_record(radians: float) -> None:
     stored = preset("quick").model_dump(mode="json")
