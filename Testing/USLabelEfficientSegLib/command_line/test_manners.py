@@ -137,20 +137,20 @@ def test_results_are_to_be_measured_and_reported_from_where_they_are(call, simul
 
 
 @pytest.mark.parametrize(
-    ("doing", "arguments"),
+    ("doing", "arguments", "files"),
     [
-        ("Checking", ("study", "create", "{new}", "--images", "{images}")),
-        ("Copying", ("study", "create", "{new}", "--images", "{images}")),
-        ("Looking through volumes", ("suggest", "{study}", "--count", "2")),
-        ("Segmenting", ("segment", "{study}", "{images}", "--output", "{new}")),
-        ("Segmenting", ("report", "{study}", "--output", "{new}.html")),
-        ("Cases for the report", ("report", "{labels}", "--images", "{images}", "--output", "{new}.html")),
-        ("Measuring", ("measure", "{labels}", "--output", "{new}.csv")),
-        ("Comparing", ("evaluate", "{labels}", "{labels}", "--output", "{new}.csv")),
+        ("Checking", ("study", "create", "{new}", "--images", "{images}"), 3),
+        ("Copying", ("study", "create", "{new}", "--images", "{images}"), 3),
+        ("Looking through volumes", ("suggest", "{study}", "--count", "2"), 2),
+        ("Segmenting", ("segment", "{study}", "{images}", "--output", "{new}"), 3),
+        ("Segmenting", ("report", "{study}", "--output", "{new}.html"), 3),
+        ("Cases for the report", ("report", "{labels}", "--images", "{images}", "--output", "{new}.html"), 3),
+        ("Measuring", ("measure", "{labels}", "--output", "{new}.csv"), 3),
+        ("Comparing", ("evaluate", "{labels}", "{labels}", "--output", "{new}.csv"), 3),
     ],
 )
 def test_no_command_is_silent_while_it_goes_through_files(
-    call, monkeypatch, simulated, trained_study, tmp_path, doing, arguments
+    call, monkeypatch, simulated, trained_study, tmp_path, doing, arguments, files
 ):
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
     places = {"new": tmp_path / "new", "study": trained_study}
@@ -160,7 +160,7 @@ def test_no_command_is_silent_while_it_goes_through_files(
 
     assert code == 0, err
     told = [line.split(",")[0] for line in out.splitlines() if line.startswith(f"{doing.capitalize()}: ")]
-    assert told == [f"{doing.capitalize()}: {done} of 3" for done in range(4)]
+    assert told == [f"{doing.capitalize()}: {done} of {files}" for done in range(files + 1)]
 
 
 def test_calibration_tells_how_far_it_is(call, monkeypatch, simulated, trained_study, tmp_path):
