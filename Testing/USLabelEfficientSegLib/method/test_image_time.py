@@ -39,9 +39,10 @@ TINY = changed(
 def study(tmp_path):
     write_heads(tmp_path / "heads", 5)
     folder = tmp_path / "heads"
-    sizes = read_pixel_sizes(folder / "sizes.csv")
-    kinds = {"organs": ["head"], "label_fraction": 0.4, "pixel_sizes": sizes}
-    return Study.create(tmp_path / "study", folder / "images", folder / "masks", **kinds)
+    sizes, images = read_pixel_sizes(folder / "sizes.csv"), folder / "images"
+    return Study.create(
+        tmp_path / "study", images, folder / "masks", organs=["head"], label_fraction=0.4, pixel_sizes=sizes
+    )
 
 
 @pytest.fixture
@@ -50,7 +51,11 @@ def computer(monkeypatch):
     asked = []
 
     def with_step(seconds):
-        monkeypatch.setattr(images, "seconds_a_step", lambda train, context: asked.append(seconds) or seconds)
+        def measured(train, context):
+            asked.append(seconds)
+            return seconds
+
+        monkeypatch.setattr(images, "seconds_a_step", measured)
         return asked
 
     return with_step
