@@ -133,6 +133,8 @@ def measure(folder: Path, volumes: int, repeats: int) -> None:
 
 def in_large_volume(folder: Path, voxels: int, repeats: int) -> None:
     """Print how long the outline of a volume of so many voxels an axis takes, by the worker alone and in the panel."""
+    from USLabelEfficientSegLib.annotation.slice_labels_file import write_slice_labels
+    from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice
     from USLabelEfficientSegLib.slicer_side.processes.resident_worker import ResidentWorker
 
     study, truth = large_study(folder, voxels)
@@ -142,14 +144,15 @@ def in_large_volume(folder: Path, voxels: int, repeats: int) -> None:
     time.sleep(10)  # networks are loaded while nobody asks
     labels, seconds = study.read_labels(case), []
     assert labels is not None
+    slices = {one: labels.of_slice(one) for one in labels.labelled_slices()}
     for index in range(voxels // 2 - repeats, voxels // 2 + 1):
         began = time.perf_counter()
-        asked = resident.ask("propagate", study=study.folder, volume=case, output=folder / "outline.nrrd")
+        write_slice_labels(folder / "labels.npz", slices)
+        files = {"labels": folder / "labels.npz", "output": folder / "outline.nrrd"}
+        asked = resident.ask("propagate", study=study.folder, volume=case, **files)
         assert asked.wait(60) is not None and asked.result["volumes_ml"]
         seconds.append(time.perf_counter() - began)
-        labels.set_slice(1, index, truth[:, index])
-        with study.lock():
-            study.set_labels(case, labels)
+        slices[LabelledSlice(1, index)] = truth[:, index]
     resident.close()
     later = seconds[1:]
     print(f"outline of {voxels}^3 voxels by the worker: {seconds[0]:.2f} s the first time, then {spread(later)}")
