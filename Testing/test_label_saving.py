@@ -92,3 +92,13 @@ def test_what_cannot_be_written_is_told_when_that_is_known(panel, study, host, m
     while panel.labels.saving._runner.busy:
         host.process_events(0.02)
     assert panel.ui.labelsStatus.text == "study: cannot be written; make room on its disk."
+
+
+def test_who_leaves_a_study_whose_folder_is_gone_and_has_drawn_nothing_is_told_nothing(panel, study, host):
+    import shutil
+
+    import slicer
+
+    shutil.rmtree(study)
+    slicer.util.selectModule("Data")
+    assert panel.ui.labelsStatus.text == ""

@@ -62,9 +62,7 @@ class StrokeSaving:
     def finish(self) -> None:
         """Save all changes, and return when they are on disk."""
         self.begin()
-        self._runner.stop()
-        if self._panel.session is not None:
-            self._settle(self._panel.session)
+        self._runner.stop()  # whose end waits for what is being written
 
     def _watch(self, session: StudySession) -> None:
         def steps(job: Job) -> Steps:
