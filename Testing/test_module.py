@@ -169,11 +169,9 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     story.until(story.idle)
     assert ui.trainButton.text == "Train with the new labels"
     ui.anewCheckBox.checked = True
-    host.process_events(0.05)
-    assert "starts anew" in ui.estimateLabel.text
+    story.until(lambda: "starts anew" in ui.estimateLabel.text)
     ui.anewCheckBox.checked = False
-    host.process_events(0.05)
-    assert "continues from the current model" in ui.estimateLabel.text
+    story.until(lambda: "continues from the current model" in ui.estimateLabel.text)
     before = (folder / "run" / "model.safetensors").read_bytes()
     story.click("trainButton")
     story.until(story.idle)
