@@ -173,16 +173,17 @@ class SshServer:
         import asyncssh
 
         async def answer(process):
-            inner = await asyncio.create_subprocess_shell(
-                process.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            )
-            await process.redirect(stdin=inner.stdin, stdout=inner.stdout, stderr=inner.stderr)
-            process.exit(await inner.wait())
+            nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
+            inner = await asyncio.create_subprocess_shell(process.command, stdin=nothing, stdout=pipe, stderr=pipe)
+            output, errors = await inner.communicate()
+            process.stdout.write(output)
+            process.stderr.write(errors)
+            process.exit(inner.returncode)
 
         async def serve():
             await asyncssh.listen(
                 "127.0.0.1", port, server_host_keys=[str(self.folder / "host")], sftp_factory=True,
-                authorized_client_keys=str(self.folder / "authorized"), process_factory=answer,
+                authorized_client_keys=str(self.folder / "authorized"), process_factory=answer, encoding=None,
             )  # fmt: skip
 
         loop = asyncio.new_event_loop()

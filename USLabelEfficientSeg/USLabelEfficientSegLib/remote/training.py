@@ -29,6 +29,7 @@ from .place import Job, Place
 SECONDS_BETWEEN_LOOKS = 1.0
 _LOOKS_WITHOUT_NEWS = 10  # before it is asked whether the process lives
 _SECONDS_TO_HEAR = 0.1  # that the user asks to stop
+_SECONDS_TO_START = 300.0  # a Python on a slow network drive takes its time
 _PATIENCE = 5.0  # a pause that is longer ends the work if the user has asked to stop
 _EVENTS = f"{RUN}/{EVENTS_NAME}"
 _SENTENCE = "uslabelseg: error: "
@@ -97,7 +98,7 @@ def train_remotely(
 def check_version(connection: Connection, program: str) -> None:
     """Refuse another version of the program than this one, for the results would be others. Raises `InputError`."""
     host = connection.address.host
-    answer = connection.insist(lambda: connection.run(f"{program} --version"))
+    answer = connection.insist(lambda: connection.run(f"{program} --version", _SECONDS_TO_START))
     words = answer.output.split()
     if answer.code != 0 or words[:1] != ["uslabelseg"] or len(words) != 2:
         raise InputError(

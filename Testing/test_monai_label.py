@@ -1,0 +1,143 @@
+"""The app of MONAI Label, asked over its server's REST interface.
+
+MONAI Label needs an environment of its own: MONAI_LABEL_PYTHON names its Python, else these tests are skipped.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from USLabelEfficientSegLib.imaging.files import read_label_map, write_label_map, write_volume
+from USLabelEfficientSegLib.imaging.simulator import simulate_volume
+from USLabelEfficientSegLib.study.study import Study
+
+ROOT = Path(__file__).parents[1]
+PYTHON = os.environ.get("MONAI_LABEL_PYTHON")
+TINY = (
+    "working_grid.max_voxels=32 teacher.slice_size=32 teacher.steps=2 teacher.batch_size=2 teacher.local_crops=1 "
+    "slice_head.steps=2 slice_head.views=1 pseudo_labels.views=1 slice_network.steps=0 student.window=32 "
+    "student.widths=[8,8,8] student.steps=2 student.label_steps=2 student.label_steps_from=1 student.members=1 "
+    "student.rounds=1"
+)
+
+pytestmark = pytest.mark.skipif(PYTHON is None, reason="MONAI_LABEL_PYTHON names no Python with monailabel")
+
+
+class Server:
+    """A client of the server at a port."""
+
+    def __init__(self, port):
+        self._url = f"http://127.0.0.1:{port}"
+
+    def ask(self, method, path, value=None, files=None):
+        """The JSON, or the bytes, with which the server answers."""
+        body, headers = None, {}
+        if value is not None:
+            body, headers = json.dumps(value).encode(), {"Content-Type": "application/json"}
+        if files is not None:
+            edge = uuid.uuid4().hex
+            parts = [
+                f'--{edge}\r\nContent-Disposition: form-data; name="{name}"; filename="{file.name}"\r\n\r\n'.encode()
+                + file.read_bytes()
+                for name, file in files.items()
+            ]
+            body = b"\r\n".join([*parts, f"--{edge}--\r\n".encode()])
+            headers = {"Content-Type": f"multipart/form-data; boundary={edge}"}
+        request = urllib.request.Request(self._url + path, body, headers, method=method)
+        with urllib.request.urlopen(request, timeout=300) as answer:
+            data = answer.read()
+            return json.loads(data) if "json" in answer.headers.get_content_type() else data
+
+
+def wait_for(condition, process):
+    end = time.monotonic() + 240
+    while True:
+        with contextlib.suppress(OSError, urllib.error.URLError):
+            if found := condition():
+                return found
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.3)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Three volumes, a study of them without labels, and labels of two slices of one, as a client sends them."""
+    folder = tmp_path_factory.mktemp("monai label")
+    for name in ("images", "drawn"):
+        (folder / name).mkdir()
+    for seed in range(3):
+        case = simulate_volume(seed, shape=(24, 24, 16), spacing=(3.3, 3.3, 4.0))
+        write_volume(folder / "images" / f"{case.volume.name}.nrrd", case.volume)
+    shown = case.label_map.voxels
+    slices = [int((shown == organ).sum(axis=(0, 1)).argmax()) for organ in (1, 2)]
+    voxels = np.zeros_like(shown)
+    voxels[..., slices] = shown[..., slices]
+    write_label_map(folder / "drawn" / f"{case.volume.name}.nrrd", replace(case.label_map, voxels=voxels))
+    Study.create(folder / "study", folder / "images", organs=["solid", "fluid"])
+    program = folder / "uslabelseg"
+    words = f'PYTHONPATH="{ROOT / "USLabelEfficientSeg"}" exec "{sys.executable}" -m USLabelEfficientSegLib.cli "$@"'
+    program.write_text(f"#!/bin/sh\n{words}\n")
+    program.chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(folder):
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    app = shutil.copytree(ROOT / "monai_label", folder / "app")  # the server writes beside its app
+    words = ["--app", app, "--studies", folder / "images", "--host", "127.0.0.1", "--port", port]
+    conf = ["--conf", "study", folder / "study", "--conf", "program", folder / "uslabelseg"]
+    command = [PYTHON, "-m", "monailabel.main", "start_server", *words, *conf, "--conf", "device", "cpu"]
+    environment = {**os.environ, "MONAI_LABEL_DATASTORE_FILE_EXT": '["*.nrrd"]'}
+    environment.pop("PYTHONPATH", None)
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([str(word) for word in command], stdout=log, stderr=log, env=environment)
+    try:
+        server = Server(port)
+        wait_for(lambda: server.ask("GET", "/info/"), process)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def test_a_client_labels_trains_and_segments(server, folder):
+    info = server.ask("GET", "/info/")
+    assert info["labels"] == ["solid", "fluid"]
+    assert list(info["models"]) == list(info["trainers"]) == ["organs"] and list(info["strategies"]) == ["suggest"]
+
+    found = server.ask("POST", "/activelearning/suggest", {})
+    assert found["id"].startswith("simulated_") and found["axis"] == 2 and 0 <= found["slice"] < 16
+
+    (drawn,) = (folder / "drawn").iterdir()
+    server.ask("PUT", f"/datastore/label?image={drawn.stem}", files={"label": drawn})
+    server.ask("POST", "/train/organs?run_sync=true", {"preset": "quick", "settings": TINY})
+    study = Study.open(folder / "study")
+    labels = study.read_labels(drawn.stem)
+    assert labels is not None
+    marked = read_label_map(drawn).voxels
+    shown = np.flatnonzero(marked.any(axis=(0, 1))).tolist()
+    assert [one.index for one in labels.labelled_slices(2)] == shown
+    assert (labels.voxels[labels.voxels != 255] == marked[labels.voxels != 255]).all()
+    assert (study.run_folder / "model.safetensors").exists()
+
+    answer = server.ask("POST", "/infer/organs?image=simulated_0000&output=image", {})
+    (folder / "answer.nrrd").write_bytes(answer)
+    segmentation = read_label_map(folder / "answer.nrrd")
+    assert segmentation.geometry.same_grid(study.read_scan("simulated_0000").geometry)
+    assert set(np.unique(segmentation.voxels)) <= {0, 1, 2}
