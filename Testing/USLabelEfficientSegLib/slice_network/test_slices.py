@@ -71,6 +71,31 @@ def test_small_slices_are_magnified_and_large_ones_are_not():
     assert slice_size([large], 2, 160) == 160
 
 
+def walled(thickness, side=60):
+    """A volume whose one labelled slice along k shows a square wall of so many pixels."""
+    of = scan(shape=(side, side, 4), spacing=(1.0, 1.0, 2.0))
+    voxels = np.full((side, side, 4), UNLABELLED, np.uint8)
+    voxels[..., 1] = 0
+    voxels[10:-10, 10:-10, 1] = 1
+    voxels[10 + thickness : -10 - thickness, 10 + thickness : -10 - thickness, 1] = 0
+    return fine_volume(of, SparseLabels(voxels, of.geometry, ("wall",)), 160)
+
+
+def test_slices_of_thin_organs_are_magnified_more():
+    sizes = [slice_size([fine(), walled(thickness)], 2, 160) for thickness in (15, 6, 4, 2)]
+
+    assert sizes[0] == 90  # 60 pixels by one and a half
+    assert sizes[0] < sizes[1] < sizes[2] < sizes[3] == 150
+    assert slice_size([walled(2)], 2, 48) == 80  # the largest size grows with it
+
+
+def test_the_thinnest_organ_decides_and_slices_without_organs_do_not():
+    thin, thick = walled(4), walled(15)
+
+    assert slice_size([thick, fine(numbers=(3,)), thin], 2, 160) == slice_size([thin, thick], 2, 160)
+    assert slice_size([fine(1, shape=(60, 60, 4), spacing=(1.0, 1.0, 2.0))], 2, 160) == 90
+
+
 def test_labelled_slices_carry_their_labels_and_their_volume():
     slices = slices_to_learn([fine(0), fine(1, numbers=(3, 7))], 2, 2, 36)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from statistics import median
 
 import torch
 from torch import Tensor
@@ -16,9 +18,11 @@ from ..imaging.resampling import resample_axes, working_geometry
 from ..imaging.scan import Scan
 from ..imaging.sector import sector_mask
 from ..teacher.slices import in_slice_axes
+from .organ_widths import organ_widths
 
 MOST_SLICES = 1_500  # kept of all volumes: more teach nothing new, and memory is bounded
-_ENLARGED = 1.5  # small slices are magnified by as much: the network halves them at once
+_ENLARGED, _MOST_ENLARGED = 1.5, 2.5  # slices are magnified by at least as much: the network halves them at once
+_WIDTH = 14.0  # pixels across the thinnest organ, as the network is to see it
 
 
 NEUTRAL, SPREAD = 0.4, 0.15  # of grey values: where the mean of a volume lies, and its standard deviation
@@ -75,13 +79,22 @@ def slice_grey(voxels: Tensor, sector: Tensor) -> Tensor:
 
 
 def slice_size(volumes: Iterable[FineVolume], axis: int, max_voxels: int) -> int:
-    """Pixels of the longer side of slices along `axis` as the network sees them, at most `max_voxels`."""
+    """Pixels of the longer side of slices along `axis` as the network sees them.
+
+    Slices are magnified 1.5 times, but become no longer than `max_voxels`; both by as much more, up to 2.5 / 1.5, as
+    the thinnest organ on the labelled slices asks for.
+    """
     rows, columns = in_slice_axes(axis)
-    largest = 0.0
+    largest, widths = 0.0, defaultdict[int, list[float]](list)
     for volume in volumes:
         extents = [volume.shape[side] * volume.spacing[side] for side in (rows, columns)]
         largest = max(largest, max(extents) / min(volume.spacing[rows], volume.spacing[columns]))
-    return min(max_voxels, round(_ENLARGED * largest))
+        if volume.labels is not None:
+            for organ, of_one in enumerate(organ_widths(volume.labels, volume.spacing, axis)):
+                widths[organ] += of_one
+    thinnest = min((median(of_one) for of_one in widths.values() if of_one), default=_WIDTH)
+    enlarged = min(_MOST_ENLARGED, max(_ENLARGED, _WIDTH / thinnest))
+    return min(round(max_voxels * enlarged / _ENLARGED), round(enlarged * largest))
 
 
 @dataclass(frozen=True)
