@@ -11,9 +11,8 @@ from USLabelEfficientSegLib.slice_network.organ_widths import organ_widths
 def target(masks, axis=2, size=96):
     """A volume with one slice along an axis for each mask of organ 1; the last slice is not labelled."""
     organ = np.stack([*masks, np.zeros((size, size), bool)], axis=axis)
-    weight = np.moveaxis(np.ones(organ.shape, np.float32), axis, 0)
-    weight[-1] = 0
-    weight = torch.from_numpy(np.moveaxis(weight, 0, axis).copy())
+    weight = torch.ones(organ.shape)
+    weight.movedim(axis, 0)[-1] = 0
     probability = torch.from_numpy(np.stack([~organ, organ, np.zeros_like(organ)]).astype(np.float32))
     return SoftTarget(probability * weight, weight)
 
