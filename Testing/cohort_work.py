@@ -40,6 +40,21 @@ class Doubling:
         return [{"case": task.name, "half": half, "twice": 2.0 * int(text)} for half in ("left", "right")]
 
 
+@dataclass(frozen=True)
+class DyingOnce:
+    """The first worker that prepares dies of it."""
+
+    died: Path
+
+    def prepare(self) -> None:
+        if not self.died.exists():
+            self.died.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def __call__(self, task: Task) -> list[Row]:
+        return [{"case": task.name}]
+
+
 def make_tasks(folder: Path, texts: dict[str, str]) -> list[Task]:
     """A file for each text, under its name."""
     folder.mkdir(exist_ok=True)

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cohort_work import Doubling, make_tasks
+from cohort_work import Doubling, DyingOnce, make_tasks
 
 from USLabelEfficientSegLib.cohort import cluster as module
 from USLabelEfficientSegLib.cohort.cluster import Cluster
@@ -80,6 +80,18 @@ def test_work_that_a_worker_cannot_prepare_is_refused(address, tmp_path):
     assert refused(address, tmp_path, Doubling(tmp_path / "log", refused="is gone")) == (
         "the model: is gone; train it."
     )
+
+
+def test_a_worker_that_dies_while_it_is_asked_is_not_waited_for(tmp_path):
+    distributed = pytest.importorskip("distributed", reason="needs the extra `cluster`")
+    tasks = make_tasks(tmp_path / "in", {"a": "1"})
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+    ) as made:
+        work = DyingOnce(tmp_path / "died")
+        with Cluster(made.scheduler_address, work, [tmp_path], tmp_path / "out") as mapper:
+            ((_, outcome),) = mapper(tasks)
+    assert outcome.rows == ({"case": "a"},)
 
 
 def test_a_cluster_that_is_not_there_is_refused(tmp_path, monkeypatch):

@@ -25,6 +25,7 @@ from .tasks import Outcome, Task, Work, attempt
 
 _SECONDS_TO_CONNECT = 10
 _SECONDS_BETWEEN_LOOKS = 10.0
+_SECONDS_BETWEEN_ANSWERS = 0.05
 _TASKS_A_THREAD = 2  # in the works: one that is done, one that waits at the worker
 _REMEDY = "start `dask scheduler` and `dask worker`, and give the scheduler's address"
 
@@ -132,12 +133,22 @@ class Cluster:
                 worker: self._client.submit(_look, self._work, seen, token, workers=[worker], pure=False)
                 for worker in versions
             }
-            for worker, check in checks.items():
-                unseen = check.result()
+            for worker, unseen in self._answers(checks):
                 if unseen is not None:
                     place = self._output if unseen == token else unseen
                     problem = f"does not see {place} as it is here, or may not write there"
                     raise _refused(worker, problem, "put all files on a disk that this computer and the workers share")
+
+    def _answers(self, checks: dict[str, Any]) -> Iterator[tuple[str, Path | None]]:
+        """What each worker answers; one that dies before it does is passed over, for another comes in its place."""
+        waiting = dict(checks)
+        while waiting:
+            there = self._client.nthreads()
+            for worker in [worker for worker in waiting if waiting[worker].done() or worker not in there]:
+                check = waiting.pop(worker)
+                if check.done():
+                    yield worker, check.result()
+            time.sleep(_SECONDS_BETWEEN_ANSWERS)
 
 
 @contextmanager
