@@ -358,10 +358,11 @@ def test_the_command_writes_answers_only(study):
     command = [sys.executable, "-m", "USLabelEfficientSegLib.cli", "serve"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None and process.stdout is not None
-        request = {"id": 1, "request": "suggest", "study": str(study.folder), "count": 2}
+        count = 2
+        request = {"id": 1, "request": "suggest", "study": str(study.folder), "count": count}
         process.stdin.write(json.dumps(request) + "\n")
         process.stdin.flush()
-        told = [json.loads(process.stdout.readline()) for _ in range(2 + len(study.cases) + 1)]
+        told = [json.loads(process.stdout.readline()) for _ in range(2 + count + 1)]
         process.stdin.close()
         rest = process.stdout.read()
 
