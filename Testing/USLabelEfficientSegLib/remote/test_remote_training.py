@@ -1,115 +1,21 @@
 """A study is trained by way of an SSH server on the loopback address, whose connections are cut."""
 
-import getpass
 import json
 import os
-import shutil
 import signal
 import subprocess
 import threading
 import time
-from pathlib import PurePosixPath
 
 import pytest
-from ssh_server import ssh_server
+from remote_jobs import A_LOOK, event, jobs
 from trained_studies import assert_same_weights, label_another_slice
 
-from USLabelEfficientSegLib import __version__
 from USLabelEfficientSegLib.errors import Cancelled, InputError
-from USLabelEfficientSegLib.remote import connection as connections
 from USLabelEfficientSegLib.remote import training as remote_training
-from USLabelEfficientSegLib.remote.address import Address
-from USLabelEfficientSegLib.remote.training import Request, train_remotely
+from USLabelEfficientSegLib.remote.training import train_remotely
 from USLabelEfficientSegLib.study.events import Event, read_events
 from USLabelEfficientSegLib.study.study import Study
-
-A_LOOK = 0.05
-
-
-@pytest.fixture(scope="module")
-def running_server(tmp_path_factory):
-    with ssh_server(tmp_path_factory.mktemp("server")) as server:
-        yield server
-
-
-@pytest.fixture
-def server(running_server, monkeypatch):
-    """The server, and this user as one whom it knows; attempts to connect again come at once."""
-    monkeypatch.setenv("HOME", str(running_server.home))
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    monkeypatch.setattr(connections, "PAUSES", (0.01,))
-    proxy = running_server.proxy
-    proxy.budgets, proxy.cuts, proxy.closed = [], 0, False
-    running_server.known(proxy.port)
-    return running_server
-
-
-@pytest.fixture
-def there(tmp_path):
-    return tmp_path / "other computer" / "study"
-
-
-@pytest.fixture(scope="session")
-def options(tiny_changes):
-    return [word for name, value in tiny_changes.items() for word in ("--set", f"{name}={json.dumps(value)}")]
-
-
-@pytest.fixture
-def request_(server, there, options):
-    return Request(Address.parse(server.address(there)), f"'{server.program}'", options)
-
-
-@pytest.fixture(scope="module")
-def trained_here(tmp_path_factory, untrained, options):
-    """The same study, trained by the same command on this computer."""
-    from USLabelEfficientSegLib.cli import main
-
-    folder = shutil.copytree(untrained, tmp_path_factory.mktemp("here") / "study")
-    with pytest.raises(SystemExit) as stop:
-        main(["train", str(folder), *options])
-    assert stop.value.code == 0
-    return Study.open(folder)
-
-
-def event(step, of=4):
-    return json.dumps(
-        {"stage": "student", "step": step, "of": of, "seconds_left": None, "losses": {}, "preview": None,
-         "message": None, "time": 1.0 + step}
-    )  # fmt: skip
-
-
-@pytest.fixture
-def program(tmp_path, server):
-    """Makes a program for the other computer that knows its version and trains as a test wants."""
-
-    def make(training, version=f"uslabelseg {__version__}"):
-        path = tmp_path / "program"
-        told = f"{{ echo '{version}'; exit; }}"
-        path.write_text(f'#!/bin/sh\n[ "$1" = --version ] && {told}\ncd "$2" && mkdir -p run\n{training}\n')
-        path.chmod(0o755)
-        return f"'{path}'"
-
-    return make
-
-
-@pytest.fixture
-def ask(study, there, server, program):
-    """Train by such a program; returns what was told and the events that were shown."""
-
-    def run(training="true", listen=None, tell=None, **changes):
-        told: list[str] = []
-        shown: list[Event] = []
-        study.events.listen(listen or shown.append)
-        words = {"program": program(training)} if "program" not in changes else {}
-        request = Request(Address.parse(server.address(there)), **words, **changes)
-        train_remotely(study, request, tell=tell or told.append, seconds_between_looks=A_LOOK)
-        return told, shown
-
-    return run
-
-
-def jobs(there):
-    return sorted((there / "logs" / "remote").iterdir())
 
 
 def test_weights_are_those_of_a_training_here_though_the_connection_is_cut_five_times(
@@ -291,111 +197,6 @@ def test_the_end_of_a_computer_is_noticed_and_the_same_command_goes_on(study, th
     assert [one.step for one in read_events(study.events.path)] == [1, 2]
 
 
-def test_others_who_train_there_are_left_in_peace(study, there, ask):
-    ask()
-    (there / "lock").write_text(json.dumps({"pid": os.getpid(), "host": "server"}))
-
-    with pytest.raises(InputError, match=f"is being written there by process {os.getpid()} on server; wait for it"):
-        ask()
-
-
-def test_a_training_with_other_options_is_not_followed(study, there, ask):
-    ask()
-    (job,) = jobs(there)
-    (job / "exit").unlink()
-    sleeper = subprocess.Popen(["sh", "-c", "sleep 300; true", str(there)])
-    try:
-        (job / "process").write_text(str(sleeper.pid))
-        with pytest.raises(InputError, match=r"is being trained there with other options: .* --quiet; wait for it"):
-            ask(options=["--seed", "1"])
-    finally:
-        sleeper.kill()
-        sleeper.wait()
-
-
-@pytest.mark.parametrize(
-    ("version", "sentence"),
-    [
-        ("uslabelseg 0.0.1", rf"0\.1: has version 0\.0\.1, not {__version__} as here; install the same version"),
-        ("bash 5", r"127\.0\.0\.1: has no program .*; install it there, or tell where it is with --remote-command"),
-    ],
-)
-def test_another_program_or_version_there_is_refused(there, ask, program, version, sentence):
-    with pytest.raises(InputError, match=sentence):
-        ask(program=program("true", version))
-    assert not there.exists()
-
-
-def test_a_computer_without_the_program_is_refused(there, ask):
-    with pytest.raises(InputError, match="has no program no-such-program; install it there"):
-        ask(program="no-such-program")
-
-
-@pytest.mark.parametrize("content", ["something", "study.json"])
-def test_a_folder_that_holds_something_else_is_refused_and_stays(there, ask, content):
-    there.mkdir(parents=True)
-    (there / content).write_text('{"created": "another time"}')
-
-    with pytest.raises(InputError, match=r"holds (something else \(something\)|another study); choose a new or empty"):
-        ask()
-    assert [path.name for path in there.iterdir()] == [content]
-
-
-def test_a_place_where_no_folder_can_be_is_refused(study, server, program):
-    request = Request(Address.parse(server.address("/dev/null/study")), program("true"))
-
-    with pytest.raises(InputError, match=r"127\.0\.0\.1:/dev/null/study: cannot be made \(.*Not a directory\); choose"):
-        train_remotely(study, request)
-
-
-def test_a_computer_that_does_not_answer_is_refused(server, ask):
-    server.proxy.closed = True
-
-    with pytest.raises(InputError, match=r"127\.0\.0\.1: cannot be reached \(.+\); check its name and the network"):
-        ask()
-
-
-def test_a_name_that_no_computer_has_is_refused(study, server):
-    with pytest.raises(InputError, match=r"nowhere\.invalid: cannot be reached"):
-        train_remotely(study, Request(Address.parse("nowhere.invalid:study")))
-
-
-def test_a_computer_that_is_not_known_is_refused_with_its_fingerprint(server, there, ask):
-    (server.home / ".ssh" / "known_hosts").unlink()
-
-    with pytest.raises(InputError, match=r"is not known here; its key is SHA256:\S+; if .* make it known: ssh -p \d+ "):
-        ask()
-    assert not there.exists() and not (server.home / ".ssh" / "known_hosts").exists()
-
-
-def test_a_computer_with_another_key_than_before_is_refused(server, ask):
-    server.known(server.proxy.port, (server.home / ".ssh" / "id_ed25519.pub").read_text())
-
-    with pytest.raises(InputError, match="shows another key than the one that is known of it; ask who looks after it"):
-        ask()
-
-
-def test_a_user_who_is_not_let_in_is_told_how(server, ask, tmp_path, monkeypatch):
-    stranger = tmp_path / "stranger" / ".ssh"
-    stranger.mkdir(parents=True)
-    shutil.copy(server.home / ".ssh" / "known_hosts", stranger)
-    monkeypatch.setenv("HOME", str(stranger.parent))
-
-    with pytest.raises(InputError, match=r"is not let in.*; .*ssh-copy-id"):
-        ask()
-
-
-def test_the_settings_of_ssh_are_followed(study, server, there, program):
-    settings = f"Host gpu\n  HostName 127.0.0.1\n  Port {server.proxy.port}\n  User {getpass.getuser()}\n"
-    (server.home / ".ssh" / "config").write_text(settings)
-    try:
-        train_remotely(study, Request(Address.parse(f"gpu:{there}"), program("echo ok > run/ok")))
-    finally:
-        (server.home / ".ssh" / "config").unlink()
-
-    assert (study.run_folder / "ok").read_text() == "ok\n"
-
-
 def test_the_command_trains_there_with_the_options_that_were_given(study, server, there, program, call):
     trained = program(f"echo \"$@\" > words; echo '{event(4)}' >> run/events.jsonl")
     place = "--remote", server.address(there), "--remote-command", trained
@@ -418,15 +219,3 @@ def test_files_of_this_computer_are_no_options_there(study, server, there, call,
 
     sentence = "--teacher-weights: names a file of this computer; leave it out, or train on this computer."
     assert (code, err) == (2, f"uslabelseg: error: {sentence}\n")
-
-
-@pytest.mark.parametrize("text", ["", "server", "server:", "/folder", "ssh://server", "a b:/c", "a:/b/../c", "s:/"])
-def test_what_is_no_address_is_refused(text):
-    with pytest.raises(InputError):
-        Address.parse(text)
-
-
-def test_addresses_are_read_as_scp_and_ssh_write_them():
-    assert Address.parse("server:~/study") == Address.parse("server:study")
-    assert Address.parse("ssh://eva@server:22/a b") == Address("server", PurePosixPath("/a b"), "eva", 22)
-    assert Address.parse("eva@[::1]:/study") == Address("::1", PurePosixPath("/study"), "eva")
