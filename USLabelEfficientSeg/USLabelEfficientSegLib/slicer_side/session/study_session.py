@@ -7,7 +7,7 @@ when it ends.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from math import prod
@@ -36,13 +36,11 @@ from ..processes.resident_worker import ResidentWorker
 from ..results.image_results import ImageResults
 from .label_saving import LabelSaving, write_labels
 from .loaded_images import LOADED, LoadedImages
+from .shown_organs import ShownOrgans
 from .slice_suggestions import Suggestions
 from .training_record import TrainingRecord
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ...annotation.sparse_labels import LabelledSlice, SparseLabels
     from ...disk.lock import Holder
     from ...imaging.scan import Scan
@@ -83,7 +81,7 @@ class StudySession:
         self.imageResults = ImageResults(self)
         self.saving = LabelSaving()
         self.training = TrainingRecord(lambda: self._study)
-        self._shown: dict[str, dict[LabelledSlice, list[str]]] = {}
+        self._shown = ShownOrgans()
         self._appearance: dict[str, Any] | None = None  # as it was read since the last `refresh`
         self.refresh()
 
@@ -220,7 +218,7 @@ class StudySession:
             nodes = {one: found for one in self.cases() if (found := self.volumeNode(one)) is not None}
             ours = {one: found for one, found in nodes.items() if found.GetAttribute(LOADED) is not None}
             for gone in self._images.makeRoom(self._study, ours, self.organs()):
-                self._shown.pop(gone, None)
+                self._shown.forget(gone)
             self.imageResults.bring(case)
         return node
 
@@ -304,18 +302,10 @@ class StudySession:
     def labelledSlices(self, case: str) -> list[tuple[LabelledSlice, list[str]]]:
         """The labelled slices of a case and the organs that each showed when it was saved last."""
         labelling = self.labelling(case)
-        if case not in self._shown:
-            self._remember(case, labelling.sliceLabels(self.organs()))
-        return [(labelled, self._shown[case].get(labelled, [])) for labelled in labelling.items()]
-
-    def _remember(self, case: str, slices: Mapping[LabelledSlice, NDArray[np.uint8]]) -> None:
-        """Which organs the labelled slices show."""
-        from ...annotation.sparse_labels import classes_in
-
-        organs = self._study.organs
-        self._shown[case] = {
-            labelled: [organs[value - 1] for value in classes_in(labels[None])] for labelled, labels in slices.items()
-        }
+        if self._shown.of(case) is None:
+            self._shown.remember(case, labelling.sliceLabels(self.organs()), self._study.organs)
+        shown = self._shown.of(case) or {}
+        return [(labelled, shown.get(labelled, [])) for labelled in labelling.items()]
 
     def saveLabels(self, case: str, studyIsBusy: bool) -> None:
         """Store the labels of a case in the study folder; while it is trained, in its inbox.
@@ -336,7 +326,7 @@ class StudySession:
 
         labelling, organs = self.labelling(case), self.organs()
         slices = labelling.sliceLabels(organs)
-        self._remember(case, slices)
+        self._shown.remember(case, slices, self._study.organs)
         geometry = geometryOfNode(labelling.volumeNode)
 
         def write() -> None:
