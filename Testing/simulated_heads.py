@@ -5,6 +5,15 @@ import SimpleITK
 
 SHAPE = (48, 64)  # rows, columns
 
+TINY_TRAINING = {
+    "method": "information-divergence",
+    "divergence.image_size": 32,
+    "divergence.steps": 4,
+    "divergence.labelled_images": 2,
+    "divergence.unlabelled_images": 4,
+    "divergence.interpolation_start": 0.0,
+}  # changes of settings with which networks learn heads in a moment, and badly
+
 
 def write_heads(folder, count=8, seed=0, prefix="head", shape=SHAPE):
     """Write `images/NAME.png`, black and white `masks/NAME.png` and `sizes.csv`; returns mm per pixel by name."""

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from simulated_heads import write_heads
+from simulated_heads import TINY_TRAINING, write_heads
 
 from USLabelEfficientSegLib.disk.study_layout import EARLIER_MODEL_NAME, PAIR_NAME, TIME_PLAN_NAME
 from USLabelEfficientSegLib.errors import Cancelled, InputError
@@ -23,16 +23,7 @@ from USLabelEfficientSegLib.study.study import Study
 from USLabelEfficientSegLib.training.checkpoint_header import read_metadata
 
 CPU = torch.device("cpu")
-TINY = changed(
-    Settings(),
-    {
-        "method": "information-divergence",
-        "divergence.image_size": 32,
-        "divergence.steps": 4,
-        "divergence.labelled_images": 2,
-        "divergence.unlabelled_images": 4,
-    },
-)
+TINY = changed(Settings(), TINY_TRAINING)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 import torch
-from simulated_heads import write_heads
+from simulated_heads import TINY_TRAINING, write_heads
 
 from USLabelEfficientSegLib.annotation.label_files import read_labels
 from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
@@ -25,17 +25,7 @@ from USLabelEfficientSegLib.study.watching import PREVIEW, watch_volume
 from USLabelEfficientSegLib.training.checkpoint import load_checkpoint
 
 CPU = torch.device("cpu")
-TINY = changed(
-    Settings(),
-    {
-        "method": "information-divergence",
-        "divergence.image_size": 32,
-        "divergence.steps": 4,
-        "divergence.labelled_images": 2,
-        "divergence.unlabelled_images": 4,
-        "divergence.interpolation_start": 0.0,
-    },
-)
+TINY = changed(Settings(), TINY_TRAINING)
 LONGER = changed(TINY, {"divergence.steps": 9})
 
 
