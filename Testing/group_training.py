@@ -1,7 +1,9 @@
 """What the processes of `test_several_devices.py` do; in a file that they can import."""
 
 import copy
+import os
 import random
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from USLabelEfficientSegLib.training.loop import TrainingState, run_training
 STEPS = 6
 
 
-def train(context, *, fails_at=None):
+def train(context, *, fails_at=None, killed_at=None):
     """A network with dropout, its moving average and every kind of randomness; with one device it is only loaded."""
     device, group = context.device, context.group
     torch.manual_seed(1)
@@ -30,6 +32,8 @@ def train(context, *, fails_at=None):
     def step_function(step, generator):
         if step == fails_at and group.rank == 1:
             raise RuntimeError("the card fell off the bus\nand more lines")
+        if step == killed_at and group.rank == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
         inputs = torch.randn(group.share(8), 5, generator=generator) * random.uniform(0.5, 2.0)
         optimizer.zero_grad()
         loss = (network(inputs) - inputs.sum(dim=1, keepdim=True)).square().mean()
@@ -58,8 +62,6 @@ def compare(context):
     kept = {f"toy {name}": tensor for name, tensor in average.state_dict().items()}
     kept |= masked_gradients(group) | dino_weights(group) | gradients_of_one_share(group)
     save_checkpoint(context.checkpoint_path.parent / f"{group.rank} of {group.size}.safetensors", kept, {})
-    # All end together: once the first has ended, the others are no longer waited for.
-    group.average([torch.zeros(1)])
 
 
 def masked_gradients(group):

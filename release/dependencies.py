@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = ("dicom", "cluster", "gpus", "exchange", "remote")
+EXTRAS = ("dicom", "cluster", "exchange", "remote")
 LONGEST = 60  # characters of a licence's name; what is longer is its text
 PAGE = """# Licences of what it depends on
 

@@ -1,22 +1,23 @@
-import importlib.util
 import json
 import multiprocessing
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from group_training import STEPS, compare, path_of, train
+from torch.multiprocessing import ProcessExitedException
 from training_contexts import CPU, context_in
 
 from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
 from USLabelEfficientSegLib.errors import Cancelled, InputError
-from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.study.events import Event, read_events
 from USLabelEfficientSegLib.study.provenance import read_starts
 from USLabelEfficientSegLib.study.study import Study
@@ -24,15 +25,11 @@ from USLabelEfficientSegLib.training import several_devices
 from USLabelEfficientSegLib.training.checkpoint import load_checkpoint
 from USLabelEfficientSegLib.training.checkpoint_header import read_metadata
 from USLabelEfficientSegLib.training.group import ALONE
-from USLabelEfficientSegLib.training.processes import cause
-from USLabelEfficientSegLib.training.several_devices import PACKAGE, check_devices, device_name, on_devices
+from USLabelEfficientSegLib.training.several_devices import _cause, check_devices, device_name, on_devices
 
 LONGEST = 300.0  # seconds; on a quiet computer a group starts and ends within ten
 
-several_processes = pytest.mark.skipif(
-    importlib.util.find_spec(PACKAGE) is None or (os.cpu_count() or 1) < 2,
-    reason="needs lightning-fabric and two processors",
-)
+several_processes = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two processors")
 
 
 def in_time():
@@ -124,31 +121,52 @@ def test_listeners_hear_what_the_first_process_tells(compared):
     assert [event.step for event in heard][-2:] == [STEPS, STEPS]
     assert heard[-2].losses["square"] > 0 and heard[-1].message == "already trained"
     assert read_events(folder / "events.jsonl")[1:] == heard
-    assert PACKAGE not in sys.modules
 
 
-def test_one_device_trains_here_and_without_the_package(tmp_path, monkeypatch):
+def test_one_device_trains_here(tmp_path, monkeypatch):
     monkeypatch.setattr(several_devices, "_train_together", None)
-    monkeypatch.setitem(sys.modules, PACKAGE, None)
 
     on_devices(1, train, context_in(tmp_path))
 
     assert read_metadata(tmp_path / "toy.safetensors")["complete"]
 
 
-def test_a_killed_process_is_named_with_its_signal():
-    report, other_end = multiprocessing.Pipe()
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=os.kill, args=(os.getpid(), 0), name="process 2 of 2")
-    process.start()
-    process.kill()
-    process.join(60)
-    other_end.close()
+@several_processes
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that kills")
+def test_a_killed_process_is_named_with_its_signal_and_leaves_no_other(tmp_path, capfd):
+    with pytest.raises(InputError) as failure:
+        toy(tmp_path, killed_at=2)
 
-    error = cause(process, report, asked_to_stop=False)
+    ended = (
+        "process 2 of 2: was ended by signal 9 while it trained; the same command continues from the last checkpoint."
+    )
+    assert str(failure.value) == ended
+    assert not multiprocessing.active_children()
+    assert capfd.readouterr().err == ""
 
-    assert re.match(r"process 2 of 2: was ended by signal \d+ while it trained; the same command continues", str(error))
-    assert isinstance(cause(process, report, asked_to_stop=True), Cancelled)
+
+@pytest.mark.parametrize(
+    ("said", "stopping", "kind", "sentence"),
+    [
+        (
+            [(0, InputError("disk", "is full", "free some"))],
+            False,
+            InputError,
+            "process 2 of 2: was ended by signal 15",
+        ),
+        ([(0, InputError("a", "b", "c")), (1, Cancelled("toy stopped"))], False, Cancelled, "^toy stopped$"),
+        ([], True, Cancelled, "before its first step; the same command continues it"),
+    ],
+)
+def test_the_cause_is_the_process_that_ended_first(said, stopping, kind, sentence):
+    told = multiprocessing.get_context("spawn").SimpleQueue()
+    for rank, error in said:
+        told.put((rank, error))
+    ended = ProcessExitedException("", error_index=1, error_pid=0, exit_code=-15)
+
+    error = _cause("process 2 of 2", ended, told, stopping)
+
+    assert isinstance(error, kind) and re.search(sentence, str(error))
 
 
 @pytest.mark.parametrize(
@@ -166,12 +184,10 @@ def test_devices_that_cannot_be_used_together_are_refused(device, count, batches
         check_devices(torch.device(device), count, batches)
 
 
-def test_a_missing_package_is_named(monkeypatch):
+def test_a_torch_that_cannot_join_processes_is_refused(monkeypatch):
     monkeypatch.setattr(several_devices.os, "cpu_count", lambda: 8)
-    monkeypatch.setattr(several_devices.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(
-        InputError, match=r"needs .* lightning-fabric, .*; install it with `pip install lightning-fabric`"
-    ):
+    monkeypatch.setattr(several_devices.distributed, "is_available", lambda: False)
+    with pytest.raises(InputError, match=r"--devices 2: needs torch.distributed, .*; install torch from pypi.org"):
         check_devices(CPU, 2, {"student.batch_size": 4})
     check_devices(CPU, 1, {"student.batch_size": 3})
 
@@ -190,22 +206,78 @@ def test_alone_a_group_changes_nothing():
     assert ALONE.stream("teacher") == "teacher"
 
 
+@pytest.fixture(scope="module")
+def study_to_train(tmp_path_factory, simulated):
+    """A study's folder, to be copied."""
+    folder = tmp_path_factory.mktemp("to train") / "study"
+    Study.create(folder, simulated / "images", simulated / "labels", label_fraction=0.2)
+    return folder
+
+
+class Command:
+    """`uslabelseg train FOLDER` by two processes on the CPU."""
+
+    def __init__(self, folder, changes):
+        changes = {**changes, "student.batch_size": 2, "teacher.steps": 40, "teacher.batch_size": 2}
+        options = [part for name, value in changes.items() for part in ("--set", f"{name}={json.dumps(value)}")]
+        words = ["train", str(folder), "--device", "cpu", "--devices", "2", *options]
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "USLabelEfficientSegLib.cli", *words],
+            cwd=Path(several_devices.__file__).parents[2],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def members(self):
+        """Its processes, once one of them has trained the teacher for a step or more."""
+        events = self.folder / "run" / "events.jsonl"
+        end = time.monotonic() + LONGEST
+        while not (events.exists() and any(event.stage == "teacher" and event.step for event in read_events(events))):
+            assert self.process.poll() is None and time.monotonic() < end
+            time.sleep(0.01)
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def end(self):
+        """Its exit code and what it printed."""
+        out, err = self.process.communicate(timeout=LONGEST)
+        return self.process.returncode, out, err
+
+
 @several_processes
-def test_volumes_are_trained_by_two_processes_from_the_command_line(tmp_path, simulated, tiny_changes):
-    study = Study.create(tmp_path / "study", simulated / "images", simulated / "labels", label_fraction=0.2)
-    changes = {**tiny_changes, "student.batch_size": 2}
-    options = [part for name, value in changes.items() for part in ("--set", f"{name}={json.dumps(value)}")]
-    command = ["train", str(study.folder), "--device", "cpu", "--devices", "2", *options]
+def test_a_training_of_volumes_that_is_stopped_and_continued_by_two_processes_gives_the_same_weights(
+    tmp_path, study_to_train, tiny_changes
+):
+    undisturbed, stopped = (Path(shutil.copytree(study_to_train, tmp_path / name)) for name in ("one", "two"))
 
-    done = subprocess.run(
-        [sys.executable, "-m", "USLabelEfficientSegLib.cli", *command],
-        cwd=Path(several_devices.__file__).parents[2],
-        capture_output=True,
-        text=True,
-        timeout=LONGEST,
-    )
+    code, told, errors = Command(undisturbed, tiny_changes).end()
+    command = Command(stopped, tiny_changes)
+    members = command.members()
+    command.process.terminate()
+    stop_code, _, stop_errors = command.end()
+    saved = read_metadata(Study.open(stopped).run_folder / "teacher.safetensors")
+    continued = Command(stopped, tiny_changes).end()
 
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "On 2 x cpu" in done.stdout and "Learning in 3-D, round 1: 3 of 3" in done.stdout
-    assert [start["device"] for start in read_starts(study)] == ["2 x cpu"]
-    assert SegmentationModel.load(study.run_folder / MODEL_NAME).organs == study.organs
+    assert (code, errors) == (0, "")
+    assert "On 2 x cpu" in told and "Learning in 3-D, round 1: 3 of 3" in told
+    assert [start["device"] for start in read_starts(Study.open(stopped))] == ["2 x cpu"] * 2
+    assert stop_code == 130 and "Traceback" not in stop_errors
+    assert len(members) >= 2 and not any(member.is_running() for member in members)
+    assert 0 < saved["step"] < 40 and not saved["complete"]
+    assert (continued[0], continued[2]) == (0, "")
+    first, second = (load_checkpoint(Study.open(one).run_folder / MODEL_NAME)[0] for one in (undisturbed, stopped))
+    assert first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+@several_processes
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that kills")
+def test_a_killed_command_leaves_no_process_behind(tmp_path, study_to_train, tiny_changes):
+    command = Command(Path(shutil.copytree(study_to_train, tmp_path / "study")), tiny_changes)
+    members = command.members()
+
+    command.process.kill()
+    command.end()
+
+    _, alive = psutil.wait_procs(members, timeout=30)
+    assert len(members) >= 2 and not alive

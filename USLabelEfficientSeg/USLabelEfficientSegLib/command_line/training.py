@@ -56,8 +56,7 @@ def train(
             "--devices",
             metavar="N",
             min=1,
-            help="Train on so many graphics cards together (with --device cpu: in processes), which share each batch; "
-            "needs lightning-fabric.",
+            help="Train on so many graphics cards together (with --device cpu: in processes), which share each batch.",
         ),
     ] = 1,
     process_count: Annotated[

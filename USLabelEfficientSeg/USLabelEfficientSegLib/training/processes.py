@@ -10,9 +10,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable
-from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 import numpy as np
 from torch import Tensor
@@ -29,8 +27,8 @@ def pickled(value: Any) -> bytes:
     return buffer.getvalue()
 
 
-def work_for_parent(name: str, report: Connection, work: Callable[[], None]) -> None:
-    """In the new process: do `work`, tell of an error, and end. It ends at once when its parent does.
+def work_for_parent(name: str, tell: Callable[[Exception], object], work: Callable[[], None]) -> NoReturn:
+    """In the new process: do `work`, tell of an error, and end at once, also when the parent ends.
 
     Signals are left to the parent, which gets them, too, and knows what to do.
     """
@@ -38,41 +36,24 @@ def work_for_parent(name: str, report: Connection, work: Callable[[], None]) -> 
         if hasattr(signal, wish):
             signal.signal(getattr(signal, wish), signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    code = 1
     try:
         work()
+        code = 0
     except (Cancelled, InputError) as error:
-        end(report, error)
+        tell(error)
     except Exception as error:
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         told = InputError(name, f"failed while it trained ({what})", REMEDY)
         told.add_note(traceback.format_exc())
-        end(report, told)
+        tell(told)
+    os._exit(code)  # torch takes time to end, and could wait for a failed process
 
 
-def end(report: Connection, error: Exception | None = None) -> NoReturn:
-    """End this process at once: torch takes time to end, and could wait for a failed process."""
-    if error is not None:
-        report.send(error)
-    os._exit(0 if error is None else 1)
-
-
-def cause(process: SpawnProcess, report: Connection, asked_to_stop: bool) -> Exception:
-    """Why a process has failed: its message, or how it ended without one."""
-    try:
-        error = report.recv()
-    except (EOFError, ConnectionError):
-        if asked_to_stop:  # by a signal that ended the process before it could ignore it
-            return Cancelled("training stopped before its first step; the same command continues it")
-        return ended_without_a_word(process)
-    assert isinstance(error, Exception)
-    return error
-
-
-def ended_without_a_word(process: SpawnProcess) -> InputError:
+def ended_without_a_word(name: str, code: int) -> InputError:
     """How a process ended that had no time to say why."""
-    code = cast(int, process.exitcode)
     way = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
-    return InputError(process.name, f"{way} while it trained", REMEDY)
+    return InputError(name, f"{way} while it trained", REMEDY)
 
 
 def _end_with_parent() -> None:

@@ -1,43 +1,42 @@
-"""One training on several devices: a process each, joined by lightning-fabric and watched by this process.
+"""One training on several devices: a process each, which torch.multiprocessing starts and torch.distributed joins.
 
 The processes train in step (`training.group`), and the first writes the stage's checkpoint. This process trains
-nothing: it passes on events and the wish to stop, ends all processes when one fails, and in the end loads the stage's
-result like that of any complete stage. lightning-fabric is imported only in the processes.
+nothing: it passes on events and the wish to stop, and in the end loads the stage's result like that of any complete
+stage. When a process fails, torch.multiprocessing, on which torchrun is built as well, ends the others.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import multiprocessing
 import os
 import pickle
-import socket
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+import tempfile
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from multiprocessing import connection
-from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
+from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Event as Flag
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
+from torch import multiprocessing as launcher
 
-from ..errors import InputError
+from ..errors import Cancelled, InputError
 from ..study.events import EventReader
 from .context import TrainingContext
 from .group import Group
 from .loop import is_complete
 from .memory import tune_memory
-from .processes import cause, end, pickled, work_for_parent
+from .processes import ended_without_a_word, pickled, work_for_parent
 
-PACKAGE = "lightning_fabric"
 LONGEST_WAIT = timedelta(minutes=10)  # of one process for another: a step and a checkpoint take seconds
+_WORK, _DONE = "work", "done"
 _SECONDS_BETWEEN_LOOKS = 0.2
+_SECONDS_TO_BE_SEEN = 0.5  # of a failure, before those that miss the process fail as well
 
 T = TypeVar("T")
 
@@ -51,8 +50,8 @@ def check_devices(device: torch.device, count: int, batch_sizes: Mapping[str, in
         batch_sizes: by the name of their setting.
 
     Raises:
-        InputError: fewer devices here, one named device for several, a batch that cannot be shared equally, or no
-            lightning-fabric.
+        InputError: fewer devices here, one named device for several, a batch that cannot be shared equally, or a torch
+            whose processes cannot be joined.
     """
     if count == 1:
         return
@@ -68,14 +67,9 @@ def check_devices(device: torch.device, count: int, batch_sizes: Mapping[str, in
             remedy = f"give e.g. --set {name}={count * -(-size // count)}"
             problem = f"cannot be shared equally by {count} devices"
             raise InputError(f"{name} {size}", problem, remedy, in_panel="choose one device")
-    if importlib.util.find_spec(PACKAGE) is None:
-        problem = "needs the Python package lightning-fabric, which is not installed"
-        raise InputError(
-            f"--devices {count}",
-            problem,
-            "install it with `pip install lightning-fabric`",
-            in_panel="choose one device",
-        )
+    if not distributed.is_available():
+        problem = "needs torch.distributed, which this build of torch leaves out"
+        raise InputError(f"--devices {count}", problem, "install torch from pypi.org", in_panel="choose one device")
 
 
 def device_name(device: torch.device, count: int) -> str:
@@ -103,93 +97,90 @@ def on_devices(count: int, train: Callable[..., T], context: TrainingContext, **
 
 
 def _train_together(count: int, train: Callable[..., Any], context: TrainingContext) -> None:
-    events, cancelled = context.events, context.cancelled
-    told = EventReader(events.path)
-    told.new_events()
+    logging.getLogger(launcher.spawn.__module__).setLevel(logging.ERROR)  # it would tell whom it ends
+    events = EventReader(context.events.path)
+    events.new_events()
     spawn = multiprocessing.get_context("spawn")
-    stop, port = spawn.Event(), _free_port()
-    processes: list[SpawnProcess] = []
-    reports: list[Connection] = []
-    try:
-        for rank in range(count):
-            report, other_end = spawn.Pipe()
-            arguments = rank, count, port, context.device.type, stop, other_end
-            process = spawn.Process(target=_member, name=_name(rank, count), args=arguments)
-            process.start()
-            processes.append(process)
-            reports.append(report)
-            other_end.close()  # or the end of the process would not end the connection
-        _send(reports, pickled((train, context.elsewhere())))
-        running = list(zip(processes, reports, strict=True))
-        while processes[0].exitcode != 0:
-            if cancelled is not None and cancelled():
-                stop.set()
-            ended = connection.wait([process.sentinel for process, _ in running], timeout=_SECONDS_BETWEEN_LOOKS)
-            for event in told.new_events():
-                events.pass_on(event)
-            # The cause is the process that ended first: others fail only when they miss it.
-            for process, report in [each for each in running if each[0].sentinel in ended]:
+    stop, told = spawn.Event(), spawn.SimpleQueue()
+
+    def asked_to_stop() -> bool:
+        return context.cancelled is not None and context.cancelled()
+
+    def pass_on() -> None:
+        for event in events.new_events():
+            context.events.pass_on(event)
+
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        (Path(folder) / _WORK).write_bytes(pickled((train, context.elsewhere())))
+        members = launcher.spawn(_member, (count, folder, context.device.type, stop, told), nprocs=count, join=False)
+        try:
+            while not members.join(_SECONDS_BETWEEN_LOOKS, grace_period=0):
+                if asked_to_stop():
+                    stop.set()
+                pass_on()
+        except launcher.ProcessExitedException as ended:
+            raise _cause(_name(ended.error_index, count), ended, told, asked_to_stop()) from None
+        finally:
+            for process in members.processes:
+                process.kill()
                 process.join()
-                if process.exitcode:
-                    raise cause(process, report, asked_to_stop=cancelled is not None and cancelled())
-                running.remove((process, report))
-    finally:
-        for process in processes:
-            process.kill()
-        for process, report in zip(processes, reports, strict=True):
-            process.join()
-            report.close()
-    for event in told.new_events():
-        events.pass_on(event)
+    pass_on()
 
 
-def _send(reports: Sequence[Connection], work: bytes) -> None:
-    for report in reports:
-        with suppress(ConnectionError):  # its process has ended, which will be seen
-            report.send_bytes(work)
+def _cause(
+    name: str, ended: launcher.ProcessExitedException, told: SimpleQueue[tuple[int, Exception]], asked_to_stop: bool
+) -> Exception:
+    """Why the process that ended first has failed: its message, or how it ended without one."""
+    while not told.empty():
+        rank, error = told.get()
+        if rank == ended.error_index:
+            return error
+    if asked_to_stop:  # by a signal that ended the process before it could ignore it
+        return Cancelled("training stopped before its first step; the same command continues it")
+    return ended_without_a_word(name, ended.exit_code)
 
 
-def _member(rank: int, size: int, port: int, kind: str, stop: Flag, report: Connection) -> None:
+def _member(
+    rank: int, size: int, folder: str, kind: str, stop: Flag, told: SimpleQueue[tuple[int, Exception]]
+) -> NoReturn:
     """A process of the group: train, and tell of a failure."""
 
     def work() -> None:
-        train, context = pickle.loads(report.recv_bytes())
-        device, mean = _join(rank, size, port, kind)
+        tune_memory()
+        train, context = pickle.loads((Path(folder) / _WORK).read_bytes())
+        store = distributed.FileStore(str(Path(folder) / "store"), size)
+        device = _join(rank, size, kind, store)
         cancelled = stop.is_set if rank == 0 else None
-        train(replace(context, device=device, group=Group(rank, size, mean), cancelled=cancelled))
+        try:
+            train(replace(context, device=device, group=Group(rank, size, _mean), cancelled=cancelled))
+        except (Cancelled, InputError):
+            raise
+        except Exception:
+            time.sleep(_SECONDS_TO_BE_SEEN)
+            raise
+        if rank == 0:
+            store.set(_DONE, "")
+        store.wait([_DONE], LONGEST_WAIT)  # until then the first process may read what this one sent
 
-    work_for_parent(_name(rank, size), report, work)
-    if rank > 0:
-        threading.Event().wait()  # the first process may not have read all that this one sent; both are ended after it
-    end(report)
+    work_for_parent(_name(rank, size), lambda error: told.put((rank, error)), work)
 
 
 def _name(rank: int, size: int) -> str:
     return f"process {rank + 1} of {size}"
 
 
-def _join(rank: int, size: int, port: int, kind: str) -> tuple[torch.device, Callable[[Tensor], Tensor]]:
-    """Join the group: the device of this process, and the mean over all."""
-    os.environ.update(LOCAL_RANK=f"{rank}", NODE_RANK="0", MASTER_ADDR="127.0.0.1", MASTER_PORT=f"{port}")
-    from lightning_fabric import Fabric
-    from lightning_fabric.plugins.environments import LightningEnvironment
-    from lightning_fabric.strategies import DDPStrategy
-
-    logging.getLogger(PACKAGE).setLevel(logging.WARNING)
-    tune_memory()
-    strategy = DDPStrategy(timeout=LONGEST_WAIT)
-    fabric = Fabric(accelerator=kind, devices=size, strategy=strategy, plugins=[LightningEnvironment()])
-    fabric.launch()
-
-    def mean(tensor: Tensor) -> Tensor:
-        result = fabric.all_reduce(tensor, reduce_op="mean")
-        assert isinstance(result, Tensor)
-        return result
-
-    return fabric.device, mean
+def _join(rank: int, size: int, kind: str, store: distributed.Store) -> torch.device:
+    """Join the group; the device of this process."""
+    cards = kind == "cuda"
+    device = torch.device(kind, rank) if cards else torch.device(kind)
+    if cards:
+        torch.cuda.set_device(device)
+    backend = "nccl" if cards and distributed.is_nccl_available() else "gloo"
+    distributed.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=LONGEST_WAIT)
+    return device
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+def _mean(tensor: Tensor) -> Tensor:
+    """Of a tensor over all processes; gloo knows no mean."""
+    distributed.all_reduce(tensor)
+    return tensor.div_(distributed.get_world_size())

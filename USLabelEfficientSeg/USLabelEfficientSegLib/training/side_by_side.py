@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
@@ -30,7 +30,7 @@ from ..study.events import EventLog
 from .context import TrainingContext
 from .loop import is_complete
 from .memory import tune_memory
-from .processes import end, ended_without_a_word, pickled, work_for_parent
+from .processes import ended_without_a_word, pickled, work_for_parent
 from .processors import Processors
 
 FEWEST_STEPS = 200  # for which a process is worth its start
@@ -210,14 +210,14 @@ class SideBySide:
         worker.report.close()
         self._spent += worker.seconds
         del self._running[worker.offer.context.checkpoint_path]
-        if worker.process.exitcode == 0:
+        if (code := worker.process.exitcode) == 0:
             return
         if error is not None and not isinstance(error, Cancelled):
             raise error
         self._waiting[worker.offer.context.checkpoint_path] = worker.offer  # for this process, if for no other
-        if error is None and not worker.stopping:  # for want of memory, perhaps
+        if error is None and code is not None and not worker.stopping:  # for want of memory, perhaps
             self._processors = None
-            told = f"{ended_without_a_word(worker.process).problem}; it goes on without a process of its own"
+            told = f"{ended_without_a_word(worker.process.name, code).problem}; it goes on without a process of its own"
             self._events.emit(worker.offer.context.stage, worker.step, worker.of, message=told)
 
     def _stop(self) -> None:
@@ -247,7 +247,7 @@ class _Told(EventLog):
         self._report.send(({"stage": stage, "step": step, "of": of, **more}, time.process_time()))
 
 
-def _train_beside(name: str, report: Connection) -> None:
+def _train_beside(name: str, report: Connection) -> NoReturn:
     """In the new process: train until the end, or until the other one says anything."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # those of libraries are for programmers
@@ -258,5 +258,4 @@ def _train_beside(name: str, report: Connection) -> None:
         tune_memory()
         train(replace(context, events=_Told(report), device=torch.device("cpu"), cancelled=report.poll))
 
-    work_for_parent(name, report, work)
-    end(report)
+    work_for_parent(name, report.send, work)
