@@ -42,9 +42,7 @@ def record_of(folder, name):
     return json.loads((folder / f"{name}_measurements.json").read_text())
 
 
-def test_the_drawn_slice_is_the_result_there_and_tells_so_without_an_interval(
-    call, model, simulated, prompts, tmp_path
-):
+def test_the_drawn_slice_is_the_result_there_and_tells_so(call, model, simulated, prompts, tmp_path):
     images = [simulated / "images" / f"{name}.nrrd" for name in (DRAWN, OTHER)]
     call("segment", model, *images, "--output", tmp_path / "plain")
 
@@ -57,7 +55,10 @@ def test_the_drawn_slice_is_the_result_there_and_tells_so_without_an_interval(
     assert "corrected by what was drawn" in out and "drawn slices: 1" in out
     record, plain = (record_of(tmp_path / folder, DRAWN) for folder in ("out", "plain"))
     assert all("corrected" in row["flags"] and row["drawn_slices"] == 1 for row in record["measurements"])
-    assert all(row["interval_ml"] is None and row["from_probabilities"] for row in record["measurements"])
+    for row in record["measurements"]:
+        low, high = row["interval_ml"]
+        assert low < row["volume_ml"] < high and row["from_probabilities"]
+        assert "drawing in this very volume" in row["interval_method"]
     assert any(row["interval_ml"] for row in plain["measurements"])
     assert record["origin"]["maker"]["model_sha256"] == plain["origin"]["maker"]["model_sha256"]
     assert record["origin"]["maker"]["drawing_sha256"] and not plain["origin"]["maker"]["drawing_sha256"]

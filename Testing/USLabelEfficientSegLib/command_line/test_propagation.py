@@ -52,7 +52,7 @@ def test_volumes_with_labels_are_filled_in_and_measured_with_a_caution(folder, t
     assert found.segments == {1: "liver"}
     assert "Passed over, without labels: b" in told and "caution, a, liver" in told
     row = json.loads((tmp_path / "out" / "a_measurements.json").read_text())["measurements"][0]
-    assert "few_slices" in row["flags"] and row["interval_ml"] is None and row["volume_ml"] > 0
+    assert "few_slices" in row["flags"] and row["interval_ml"][0] < row["volume_ml"] < row["interval_ml"][1]
 
 
 def test_labels_that_fit_no_image_are_refused_and_nothing_is_written(folder, tmp_path, capsys):

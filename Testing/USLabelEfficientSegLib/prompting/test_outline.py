@@ -52,6 +52,9 @@ def test_a_volume_that_was_looked_at_before_gives_the_same_outline(case):
 
     np.testing.assert_array_equal(before.probability, again.probability)
     assert before.volumes_ml == again.volumes_ml
+    assert before.intervals_ml == again.intervals_ml
+    for organ, (low, high) in before.intervals_ml.items():
+        assert low < before.volumes_ml[organ] < high
 
 
 def test_an_organ_that_fills_no_coarse_voxel_is_outlined_all_the_same(case):

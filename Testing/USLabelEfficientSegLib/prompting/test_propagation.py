@@ -50,6 +50,35 @@ def test_one_slice_gives_most_of_an_organ_and_three_across_each_other_nearly_all
     assert three.volumes_ml()[0] == pytest.approx(truth_ml, rel=0.15)
 
 
+def test_the_interval_holds_the_volume_and_narrows_with_slices_across_each_other(case):
+    volume, labels = case
+    truth_ml = np.count_nonzero(labels.voxels) * labels.geometry.voxel_volume_ml
+
+    widths = []
+    for axes in ((2,), (1, 2), (0, 1, 2)):
+        found = propagate(volume, kept(labels, *axes), ORGANS, mirrors=1)
+        low, high = found.intervals_ml()[0]
+        assert low < truth_ml < high and low < found.volumes_ml()[0] < high
+        widths.append((high - low) / truth_ml)
+
+    assert widths == sorted(widths, reverse=True) and widths[-1] < 0.5
+
+
+def test_an_organ_ends_soon_after_the_outermost_of_parallel_slices_that_span_it(case):
+    volume, labels = case
+    shown = np.flatnonzero(labels.voxels.any(axis=(0, 1)))
+    voxels = np.full_like(labels.voxels, 255)
+    places = [int(np.quantile(shown, share)) for share in (1 / 8, 3 / 8, 5 / 8, 7 / 8)]
+    voxels[:, :, places] = labels.voxels[:, :, places]
+
+    found = propagate(volume, replace(labels, voxels=voxels), ORGANS, mirrors=1)
+
+    truth_ml = np.count_nonzero(labels.voxels) * labels.geometry.voxel_volume_ml
+    assert found.volumes_ml()[0] == pytest.approx(truth_ml, rel=0.12) and dice(found, labels) > 0.9
+    found_in = np.flatnonzero((found.labels().voxels == 1).any(axis=(0, 1)))
+    assert shown[0] - 3 <= found_in[0] and found_in[-1] <= shown[-1] + 3
+
+
 def test_strokes_will_do(case):
     volume, labels = case
     slices = kept(labels, 0, 2).voxels

@@ -202,7 +202,8 @@ def test_labelled_slices_correct_the_models_outline_as_prompts_correct_segmentat
     # The volume is as coarse as an outline, so that it has the same grid as the segmentation.
     np.testing.assert_array_equal(found, expected.labels().voxels)
     assert list(result["volumes_ml"].values()) == pytest.approx(expected.volumes_ml(), rel=1e-3)
-    assert list(result["volumes_ml"]) == list(trained.organs) and "intervals_ml" not in result
+    assert list(result["volumes_ml"]) == list(trained.organs) == list(result["intervals_ml"])
+    assert result["intervals_ml"][trained.organs[0]] == pytest.approx(expected.intervals_ml()[0], rel=1e-3)
     assert np.array_equal(np.load(result["slice"]), truth.voxels[:, :, 8])
     beside = np.r_[5:8, 9:12]  # slices that were not drawn
     wrong = [np.count_nonzero((found_here != truth.voxels)[:, :, beside]) for found_here in (by_itself, found)]

@@ -93,7 +93,7 @@ def segment(
     --overwrite. If an image cannot be segmented, the others are done all the same, and the exit code is 2.
 
     Where the model is wrong, draw a slice or some strokes in the volume itself and give them with --prompts: the
-    outline follows your drawing all through the volume. Such a volume has no interval. Volumes without a drawing are
+    outline follows your drawing all through the volume. Its interval narrows as you draw. Volumes without a drawing are
     segmented as ever.
 
     With thousands of volumes, use --workers or --cluster: measurements.csv in DIR grows, and the same command goes on

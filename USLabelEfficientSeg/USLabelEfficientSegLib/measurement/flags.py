@@ -49,10 +49,10 @@ VOLUME_SENTENCES = {
     "The volume is that of the outline, and there is no interval.",
     Flag.OTHER_AXES: "The axes of the image run in other directions than in the training, where the model learnt "
     "the organs; store the image in their order, or train with `study create --orientation anatomical`.",
-    Flag.CORRECTED: "The model's outline was corrected by what was drawn in this volume; its volume is that of the "
-    "corrected outline, and there is no interval.",
-    Flag.FEW_SLICES: "The organ was filled in from a drawing, without training, and its volume may be a quarter off; "
-    "draw slices across each other, and check the contours before using the volume.",
+    Flag.CORRECTED: "The model's outline was corrected by what was drawn in this volume; its volume and "
+    "interval are those of the corrected outline.",
+    Flag.FEW_SLICES: "The organ was filled in from a drawing, without training; check the contours before using the "
+    "volume, and draw slices across each other: they narrow its interval.",
     Flag.OTHER_MODEL: "The segmentation was not made by this study's model: the study's settings and checksums do not "
     "tell how it was made.",
     Flag.UNKNOWN_MODEL: "The model that made the segmentation is unknown: the study's settings and checksums may not "

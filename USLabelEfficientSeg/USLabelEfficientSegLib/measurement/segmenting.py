@@ -14,6 +14,7 @@ from ..disk.outputs import Outputs
 from ..imaging.checksums import image_checksum
 from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
 from ..imaging.scan import LabelMap, Scan
+from ..prompting.drawn_intervals import METHOD as DRAWN_METHOD
 from ..prompting.drawn_prediction import DrawnPrediction
 from ..segmentation.image_model import ImagePrediction
 from ..segmentation.image_statistics import ImageStatistics
@@ -110,8 +111,10 @@ def measure_prediction(model: Model, prediction: Prediction, labels: LabelMap) -
     if isinstance(prediction, VolumePrediction):
         known = statistics if isinstance(statistics, TrainingStatistics) else None
         rows = measure_predicted_volume(prediction, labels, model.organs, known, is_rough=model.is_rough)
-        if isinstance(prediction, DrawnPrediction):  # intervals are those of what the model finds by itself
-            return drawn_rows(rows, prediction.slices, is_rough=model.is_rough)
+        if isinstance(prediction, DrawnPrediction):  # the model's intervals are of what it finds by itself
+            drawn = drawn_rows(rows, prediction.slices, is_rough=model.is_rough)
+            pairs = zip(drawn, prediction.intervals_ml(), strict=True)
+            return [row.with_intervals({"volume": one}, DRAWN_METHOD) if row.is_found else row for row, one in pairs]
     else:
         of_images = statistics if isinstance(statistics, ImageStatistics) else None
         features = prediction.features if isinstance(prediction, ImagePrediction) else None

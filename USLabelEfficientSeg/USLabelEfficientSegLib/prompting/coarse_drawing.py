@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..annotation.sparse_labels import UNLABELLED, LabelledSlice
 from ..imaging.resampling import Shape, axis_matrix
-from .drawing import drawn_share
+from .drawing import Drawn, drawn_in, how_much
 
 _LEAST = 1e-6  # of a coarse voxel: less is a rounding error at its edge
 
@@ -23,12 +23,12 @@ class CoarseDrawing:
         signs: (organs, i, j, k) of what was drawn in each coarse voxel: 1 an organ, -1 something else, their mean, 0
             nothing.
         shown: the labels of the organs that are drawn anywhere.
-        slices: how many were drawn, see `drawing.drawn_share`.
+        drawn: how much of the volume.
     """
 
     signs: NDArray[np.float32]
     shown: tuple[int, ...]
-    slices: float
+    drawn: Drawn
 
 
 def coarse_drawing(voxels: NDArray[np.uint8], organs: int, shape: Shape) -> CoarseDrawing:
@@ -40,7 +40,7 @@ def coarse_drawing(voxels: NDArray[np.uint8], organs: int, shape: Shape) -> Coar
         shape: of the coarse grid, nowhere finer than that of the voxels.
     """
     shares = np.stack([_coarse(mask, shape) for mask in _masks(voxels, organs)])
-    return CoarseDrawing(_signs(shares), _shown(shares), drawn_share(voxels))
+    return CoarseDrawing(_signs(shares), _shown(shares), how_much(voxels, organs))
 
 
 def drawing_of_slices(
@@ -72,7 +72,17 @@ def drawing_of_slices(
             for way, size in enumerate(rest, start=1):
                 coarse = _coarser(coarse, way, size)
             np.moveaxis(share, axis, 0)[near] += np.asarray(coarse, np.float32)
-    return CoarseDrawing(_signs(shares), _shown(shares), float(len(slices)))
+    return CoarseDrawing(_signs(shares), _shown(shares), _drawn(slices, organs))
+
+
+def _drawn(slices: Mapping[LabelledSlice, NDArray[np.uint8]], organs: int) -> Drawn:
+    planes = []
+    for axis in range(3):
+        of_axis = {one.index: labels for one, labels in slices.items() if one.axis == axis}
+        indices = sorted(of_axis)
+        labels = np.stack([of_axis[index] for index in indices]) if indices else np.zeros((0, 1, 1), np.uint8)
+        planes.append((np.array(indices, np.intp), labels))
+    return drawn_in(planes, 0.0, organs)
 
 
 def _masks(labels: NDArray[np.uint8], organs: int) -> list[NDArray[np.bool_]]:

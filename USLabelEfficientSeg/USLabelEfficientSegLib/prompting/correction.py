@@ -19,6 +19,7 @@ from ..segmentation.inference import VolumePrediction
 from ..segmentation.model import SegmentationModel
 from ..segmentation.training_statistics import TrainingStatistics
 from .drawing import check_drawn, check_grid
+from .drawn_intervals import WITH_MODEL
 from .drawn_prediction import DrawnPrediction
 from .network import PromptableNetwork
 from .organs import organ_probability
@@ -127,4 +128,12 @@ def corrected(
     _, probability, sector = organ_probability(
         volume, drawing, len(organs), grid, opinion=prediction.probability, network=network, mirrors=mirrors
     )
-    return DrawnPrediction(probability, volume.geometry, volume.name, sector, prediction.features, drawn=drawing.voxels)
+    return DrawnPrediction(
+        probability,
+        volume.geometry,
+        volume.name,
+        sector,
+        prediction.features,
+        drawn=drawing.voxels,
+        rules=WITH_MODEL,
+    )

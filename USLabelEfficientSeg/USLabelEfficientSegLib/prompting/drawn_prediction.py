@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ..annotation.sparse_labels import UNLABELLED
 from ..segmentation.inference import VolumePrediction
-from .drawing import drawn_slices
+from .drawing import drawn_slices, how_much
+from .drawn_intervals import Rules, bounds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,14 +21,23 @@ class DrawnPrediction(VolumePrediction):
 
     Attributes:
         drawn: (I, J, K) labels on the volume's own grid, 255 where nothing was drawn.
+        rules: of the intervals of what was filled in.
     """
 
     drawn: NDArray[np.uint8]
+    rules: Rules
 
     @property
     def slices(self) -> int:
         """In how many slices somebody has drawn."""
         return drawn_slices(self.drawn)
+
+    def intervals_ml(self) -> list[tuple[float, float]]:
+        """90 % prediction interval of each organ's volume in millilitres, see `drawn_intervals`."""
+        voxel_ml = self.geometry.voxel_volume_ml * np.prod(self.geometry.shape) / self.probability[0].size
+        told = how_much(self.drawn, len(self.probability) - 1).told
+        pairs = (bounds(of_one, its, self.rules) for of_one, its in zip(self.probability[1:], told, strict=True))
+        return [(float(low * voxel_ml), float(high * voxel_ml)) for low, high in pairs]
 
     def drawing_digest(self) -> str:
         """A checksum, in hexadecimal, of what was drawn and where."""

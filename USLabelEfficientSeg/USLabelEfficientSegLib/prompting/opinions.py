@@ -50,7 +50,14 @@ def opinion_on(network: PromptableNetwork, image: Field, prior: Field, *, mirror
 
 
 def pooled_odds(
-    network: PromptableNetwork, image: Field, drawn: Field, opinion: Opinion, slices: float, *, mirrors: int
+    network: PromptableNetwork,
+    image: Field,
+    drawn: Field,
+    opinion: Opinion,
+    slices: float,
+    beyond: Field,
+    *,
+    mirrors: int,
 ) -> Field:
     """Log-odds (I, J, K) of an organ from a drawing and a model's opinion.
 
@@ -59,7 +66,8 @@ def pooled_odds(
         image: (I, J, K) grey values.
         drawn: (I, J, K) 1 where the organ was drawn, -1 where something else, 0 where nothing; something is drawn.
         opinion: on the organ.
-        slices: how many were drawn, strokes in part; see `drawing.drawn_share`.
+        slices: how many were drawn, strokes in part; see `drawing.Drawn`.
+        beyond: added to the answer to the drawing alone; see `open_ends`.
         mirrors: number of mirror images, 1 to 8, to average over.
     """
     model = log_odds(opinion.prior)
@@ -71,7 +79,7 @@ def pooled_odds(
     if is_shown:
         loss = min(share * of_network + (1 - share) * of_model, _KNOWS_NOTHING)
         share = _share(slices * loss / _DRAWING_ALONE)
-        odds = share * organ_odds(network, image, drawn, mirrors=mirrors) + (1 - share) * odds
+        odds = share * (organ_odds(network, image, drawn, mirrors=mirrors) + beyond) + (1 - share) * odds
     return np.asarray(odds, dtype=np.float32)
 
 

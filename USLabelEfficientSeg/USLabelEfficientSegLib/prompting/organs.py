@@ -9,8 +9,9 @@ from ..imaging.geometry import Geometry
 from ..imaging.resampling import resample_axes
 from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
-from .drawing import drawn_share, signs_of
+from .drawing import how_much, signs_of
 from .network import PromptableNetwork
+from .open_ends import beyond_ends
 from .opinions import opinion_on, pooled_odds
 from .starter import load_starter
 from .two_passes import MOST_MIRRORS, organ_odds
@@ -43,18 +44,19 @@ def organ_probability(
     network = network or load_starter()
     image = resample_axes(volume.voxels, grid.shape)
     sector = sector_mask(image)
+    amount = how_much(labels.voxels, organs)
     drawn = [signs_of(labels.voxels, label, grid.shape) for label in range(1, organs + 1)]
+    beyond = [beyond_ends(ends, volume.geometry, grid.shape) for ends in amount.ends]
     if opinion is None:
-        odds = [organ_odds(network, image, of_one, mirrors=mirrors) for of_one in drawn]
-    else:
-        slices = drawn_share(labels.voxels)
-        priors = (resample_axes(of_one, grid.shape) for of_one in opinion[1:])
         odds = [
-            pooled_odds(
-                network, image, of_one, opinion_on(network, image, prior, mirrors=mirrors), slices, mirrors=mirrors
-            )
-            for of_one, prior in zip(drawn, priors, strict=True)
+            organ_odds(network, image, of_one, mirrors=mirrors) + moved
+            for of_one, moved in zip(drawn, beyond, strict=True)
         ]
+    else:
+        odds = []
+        for of_one, prior, moved in zip(drawn, opinion[1:], beyond, strict=True):
+            thought = opinion_on(network, image, resample_axes(prior, grid.shape), mirrors=mirrors)
+            odds.append(pooled_odds(network, image, of_one, thought, amount.slices, moved, mirrors=mirrors))
     return image, shared_probability(np.stack(odds), np.stack(drawn), sector), sector
 
 

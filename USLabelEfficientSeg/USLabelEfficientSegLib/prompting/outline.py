@@ -16,7 +16,9 @@ from ..imaging.sector import sector_mask
 from ..segmentation.decision import decide, dice_threshold
 from .coarse_drawing import CoarseDrawing, coarse_drawing
 from .drawing import check_grid
+from .drawn_intervals import ALONE, WITH_MODEL, bounds
 from .network import PromptableNetwork
+from .open_ends import beyond_ends
 from .opinions import Opinion, opinion_on, pooled_odds
 from .organs import shared_probability
 from .starter import load_starter
@@ -51,6 +53,7 @@ class Outline:
     Attributes:
         labels: on a coarse grid of the volume's extent: 0 background, n the n-th organ.
         volumes_ml: the sum of each organ's probability in millilitres, by name.
+        intervals_ml: 90 % prediction intervals of them, by name; see `drawn_intervals`.
         probability: (C, i, j, k) on that grid, of the background and of the organs that are known of.
         shown: the labels of these organs: those drawn anywhere, or all if a model has an opinion on them.
         thresholds: of their probabilities, in labels.
@@ -59,6 +62,7 @@ class Outline:
 
     labels: LabelMap
     volumes_ml: dict[str, float]
+    intervals_ml: dict[str, tuple[float, float]]
     probability: NDArray[np.float32]
     shown: tuple[int, ...]
     thresholds: tuple[float, ...]
@@ -131,25 +135,31 @@ def outline(
     else:
         drawing = labels
     shown = drawing.shown if opinions is None else tuple(range(1, len(organs) + 1))
-    if not (shown and drawing.slices):
+    if not (shown and drawing.drawn.slices):
         raise InputError(f"label of {seen.name}", "shows no organ", "draw an organ in a slice")
     network = network or load_starter()
-    drawn = drawing.signs[[label - 1 for label in shown]]
+    drawn, how = drawing.signs[[label - 1 for label in shown]], drawing.drawn
+    beyond = [beyond_ends(how.ends[label - 1], seen.geometry, seen.grid.shape) for label in shown]
     if opinions is None:
-        odds = [organ_odds(network, seen.image, of_one) for of_one in drawn]
+        odds = [organ_odds(network, seen.image, of_one) + moved for of_one, moved in zip(drawn, beyond, strict=True)]
     else:
         odds = [
-            pooled_odds(network, seen.image, of_one, opinion, drawing.slices, mirrors=1)
-            for of_one, opinion in zip(drawn, opinions, strict=True)
+            pooled_odds(network, seen.image, of_one, opinion, how.slices, moved, mirrors=1)
+            for of_one, opinion, moved in zip(drawn, opinions, beyond, strict=True)
         ]
     probability = shared_probability(np.stack(odds), drawn, seen.sector)
+    names, voxel_ml = [organs[label - 1] for label in shown], seen.grid.voxel_volume_ml
     ml = {
-        organs[label - 1]: float(of_one.sum(dtype=np.float64)) * seen.grid.voxel_volume_ml
-        for label, of_one in zip(shown, probability[1:], strict=True)
+        name: float(of_one.sum(dtype=np.float64)) * voxel_ml
+        for name, of_one in zip(names, probability[1:], strict=True)
     }
+    intervals = {}
+    for name, label, of_one in zip(names, shown, probability[1:], strict=True):
+        low, high = bounds(of_one, how.told[label - 1], ALONE if opinions is None else WITH_MODEL)
+        intervals[name] = (low * voxel_ml, high * voxel_ml)
     thresholds = tuple(dice_threshold(of_one) for of_one in probability[1:])
     found = LabelMap(_labels(probability, thresholds, shown), seen.grid, seen.name)
-    return Outline(found, ml, probability, shown, thresholds, seen.geometry)
+    return Outline(found, ml, intervals, probability, shown, thresholds, seen.geometry)
 
 
 def _labels(probability: NDArray[np.float32], thresholds: Sequence[float], shown: Sequence[int]) -> NDArray[np.uint8]:

@@ -19,6 +19,7 @@ from ..imaging.resampling import working_geometry
 from ..imaging.scan import LabelMap, Scan
 from ..segmentation.intensity_features import IntensityFeatures
 from .drawing import check_drawn, check_every_organ, check_grid
+from .drawn_intervals import ALONE
 from .drawn_prediction import DrawnPrediction
 from .network import PromptableNetwork
 from .organs import organ_probability
@@ -103,4 +104,6 @@ def propagate(
     grid = working_geometry(volume.geometry, MOST_VOXELS)
     image, probability, sector = organ_probability(volume, labels, len(organs), grid, network=network, mirrors=mirrors)
     features = IntensityFeatures(normalised_grey(image, sector), sector)
-    return DrawnPrediction(probability, volume.geometry, volume.name, sector, features, drawn=labels.voxels)
+    return DrawnPrediction(
+        probability, volume.geometry, volume.name, sector, features, drawn=labels.voxels, rules=ALONE
+    )

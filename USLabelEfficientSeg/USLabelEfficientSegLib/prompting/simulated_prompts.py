@@ -24,7 +24,7 @@ def draw_prompts(rng: np.random.Generator, organ: Mask, *, has_prior: bool) -> P
         axis = parallel if parallel is not None else int(order[number % 3])
         _tell_slice(rng, organ, axis, drawn, told)
     if rng.random() < (0.8 if count == 0 else 0.15):
-        _tell_strokes(rng, organ, told, int(rng.integers(1, 14)))
+        draw_strokes(rng, organ, told, int(rng.integers(1, 14)))
     if rng.random() < (0.4 if count == 0 else 0.08):
         _tell_clicks(rng, organ, told, int(rng.integers(1, 6)))
     if rng.random() < 0.12:
@@ -72,8 +72,8 @@ def _tell_slice(rng: np.random.Generator, organ: Mask, axis: int, drawn: Field, 
     np.moveaxis(told, axis, 0)[slab] = True
 
 
-def _tell_strokes(rng: np.random.Generator, organ: Mask, told: Mask, count: int) -> None:
-    """Lines in slices, inside the organ and around it."""
+def draw_strokes(rng: np.random.Generator, organ: Mask, told: Mask, count: int) -> None:
+    """Lines in slices, inside an organ (I, J, K) and around it; sets `told` where they run."""
     near = ndimage.binary_dilation(organ, iterations=int(rng.integers(2, 9))) & ~organ
     inside = np.argwhere(organ)
     outside = np.argwhere(near if near.any() else ~organ)

@@ -229,7 +229,11 @@ class Answering:
 
         found = outline(self._kept.coarse(study, asked.volume), drawn, study.organs, opinions=opinions)
         _write(asked.output, found.labels, study.organs)
-        return {"file": str(asked.output), "volumes_ml": found.volumes_ml, **_slice_of(found, asked)}
+        ml = {
+            "volumes_ml": found.volumes_ml,
+            "intervals_ml": {name: list(one) for name, one in found.intervals_ml.items()},
+        }
+        return {"file": str(asked.output), **ml, **_slice_of(found, asked)}
 
     def _segment(self, arguments: Mapping[str, Any], record: Record) -> Result:
         """Segment and measure images into a folder; each file is told when it is complete."""

@@ -35,7 +35,7 @@ class KnownOrgans:
         labels: on a coarse grid.
         volumes_ml: by organ.
         slice: of the slice that was asked for: its labels on the volume's own grid; None if none was.
-        intervals_ml: 90 % prediction intervals of the model alone, by organ as far as there are any.
+        intervals_ml: 90 % prediction intervals, by organ as far as there are any.
     """
 
     labels: LabelMap

@@ -1,0 +1,36 @@
+"""The interval of a volume in which somebody has drawn."""
+
+import numpy as np
+import pytest
+
+from USLabelEfficientSegLib.prompting.drawing import Told
+from USLabelEfficientSegLib.prompting.drawn_intervals import ALONE, WITH_MODEL, bounds, doubt_of
+
+
+@pytest.fixture
+def probability():
+    """A ball with a soft boundary."""
+    place = np.stack(np.meshgrid(*[np.arange(24) - 11.5] * 3, indexing="ij"))
+    return (1 / (1 + np.exp(np.linalg.norm(place, axis=0) - 7))).astype(np.float32)
+
+
+@pytest.mark.parametrize("rules", [ALONE, WITH_MODEL])
+def test_the_more_a_drawing_tells_of_the_extent_the_narrower_is_the_interval(probability, rules):
+    widths = []
+    for told in (Told.ONE_SLICE, Told.EXTENT, Told.THREE_AXES):
+        low, high = bounds(probability, told, rules)
+        assert 0 < low < probability.sum() < high
+        widths.append(high - low)
+
+    assert widths == sorted(widths, reverse=True)
+
+
+def test_what_was_drawn_is_certain(probability):
+    drawn = np.round(probability)
+
+    assert bounds(drawn, Told.ONE_SLICE, ALONE) == pytest.approx((drawn.sum(), drawn.sum()))
+
+
+def test_doubt_is_the_share_that_may_be_otherwise():
+    assert doubt_of(np.array([1.0, 0.0, 0.5, 0.5])) == pytest.approx(0.25)
+    assert doubt_of(np.zeros(4)) == 0
