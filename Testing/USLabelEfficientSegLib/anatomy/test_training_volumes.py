@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from USLabelEfficientSegLib.anatomy.training_volumes import prepare_volume
+from USLabelEfficientSegLib.anatomy.kept import InMemory
+from USLabelEfficientSegLib.anatomy.training_volumes import Proposal, prepare_volume
 from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import Scan
@@ -83,7 +84,7 @@ def test_pseudo_labels_never_override_true_labels(case):
     assert volume.labels is not None
     wrong = 1 - volume.labels.probability
 
-    taught = volume.taught(wrong, torch.ones(volume.shape), None)
+    taught = volume.taught(InMemory(Proposal(wrong, torch.ones(volume.shape))), None)
 
     assert taught.pseudo is not None
     labelled = volume.labels.weight > 0
@@ -100,7 +101,7 @@ def test_a_partly_labelled_voxel_is_shared_between_label_and_pseudo_label(case):
     labels = SparseLabels(case.label_map.voxels, geometry, ORGANS).keep_slices(2, [10])
     volume = prepare_volume(Scan(case.volume.voxels, geometry, "thin"), labels, 20)
 
-    taught = volume.taught(torch.ones(3, *volume.shape) / 3, torch.full(volume.shape, 0.8), None)
+    taught = volume.taught(InMemory(Proposal(torch.ones(3, *volume.shape) / 3, torch.full(volume.shape, 0.8))), None)
 
     assert taught.pseudo is not None and volume.labels is not None
     both = (taught.pseudo.weight + 0.8 * volume.labels.weight)[volume.sector]
@@ -110,7 +111,7 @@ def test_a_partly_labelled_voxel_is_shared_between_label_and_pseudo_label(case):
 def test_nothing_is_taught_outside_the_sector(case):
     volume = prepare_volume(case.volume, None, 36)
 
-    taught = volume.taught(torch.ones(3, *volume.shape) / 3, torch.ones(volume.shape), None)
+    taught = volume.taught(InMemory(Proposal(torch.ones(3, *volume.shape) / 3, torch.ones(volume.shape))), None)
 
     assert taught.pseudo is not None
     assert torch.equal(taught.pseudo.weight, volume.sector.float())
@@ -120,7 +121,7 @@ def test_nothing_is_taught_outside_the_sector(case):
 def test_pseudo_labels_can_be_trusted_equally_whatever_their_uncertainty(case):
     volume = prepare_volume(case.volume, sparse(case, 9), 64)
     weight = torch.rand(volume.shape, generator=torch.Generator().manual_seed(0)).clamp_min(0.1)
-    taught = volume.taught(torch.full((3, *volume.shape), 1 / 3), weight, None)
+    taught = volume.taught(InMemory(Proposal(torch.full((3, *volume.shape), 1 / 3), weight)), None)
 
     equal = taught.equally_trusted()
 

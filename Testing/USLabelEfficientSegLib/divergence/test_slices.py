@@ -17,7 +17,7 @@ def volume(name, labelled_slice=None):
         organ = torch.zeros(SHAPE)
         organ[4:12, 5:15, labelled_slice] = 1
         labels = SoftTarget(torch.stack([weight - organ, organ]), weight)
-    return TrainingVolume(
+    return TrainingVolume.of(
         name,
         (1.0, 1.0, 2.0),
         torch.rand(SHAPE, generator=torch.Generator().manual_seed(len(name))),

@@ -5,8 +5,9 @@ import pytest
 import torch
 from training_contexts import context_in
 
+from USLabelEfficientSegLib.anatomy.kept import InMemory
 from USLabelEfficientSegLib.anatomy.targets import SoftTarget
-from USLabelEfficientSegLib.anatomy.training_volumes import TrainingVolume
+from USLabelEfficientSegLib.anatomy.training_volumes import Proposal, TrainingVolume
 from USLabelEfficientSegLib.errors import Cancelled, InputError
 from USLabelEfficientSegLib.imaging.normalisation import position_channels
 from USLabelEfficientSegLib.student import training
@@ -30,7 +31,7 @@ def ball_volume(seed=0, shape=SHAPE, features=False):
     weight = torch.zeros(shape)
     weight[:, :, shape[2] // 2] = 1
     classes = torch.stack([~mask, mask]).float()
-    volume = TrainingVolume(
+    volume = TrainingVolume.of(
         name=f"ball {seed}",
         spacing=(1.0, 1.0, 1.0),
         grey=(grey / 4 + 0.5).clamp(0, 1),
@@ -39,7 +40,8 @@ def ball_volume(seed=0, shape=SHAPE, features=False):
         labels=SoftTarget(classes * weight, weight),
     )
     maps = np.random.default_rng(seed).normal(size=(shape[2], 6, 4, 4)).astype(np.float16) if features else None
-    return volume.taught(classes, torch.full(shape, 0.5), maps), mask
+    proposal = InMemory(Proposal(classes, torch.full(shape, 0.5)))
+    return volume.taught(proposal, None if maps is None else InMemory(maps)), mask
 
 
 def train(folder, volumes, *, cancelled=None, seed=0, identity="data", **changes):
@@ -129,8 +131,8 @@ def test_an_unlabelled_volume_with_nothing_but_its_outside_in_view_stops_nothing
     """Windows may fall outside the sector, where no pseudo-label counts."""
     labelled, _ = ball_volume()
     outside = torch.zeros(SHAPE, dtype=torch.bool)
-    dark = TrainingVolume("dark", (1.0, 1.0, 1.0), torch.zeros(SHAPE), torch.zeros(2, *SHAPE).half(), outside, None)
-    empty = dark.taught(torch.ones(2, *SHAPE) / 2, torch.ones(SHAPE), None)
+    dark = TrainingVolume.of("dark", (1.0, 1.0, 1.0), torch.zeros(SHAPE), torch.zeros(2, *SHAPE).half(), outside, None)
+    empty = dark.taught(InMemory(Proposal(torch.ones(2, *SHAPE) / 2, torch.ones(SHAPE))), None)
 
     train(tmp_path, [labelled, empty], steps=6, correlation_weight=0.0)
 
@@ -151,9 +153,9 @@ def test_labels_and_correlation_weigh_as_the_settings_say(tmp_path):
 @pytest.mark.parametrize("seed", range(4))
 def test_image_and_targets_of_a_sample_move_together_while_position_stays(seed):
     volume, mask = ball_volume()
-    clear = TrainingVolume(
+    clear = TrainingVolume.of(
         "clear", (1.0, 1.0, 1.0), volume.grey, 4 * torch.stack([mask, mask]).half(), volume.sector, None
-    ).taught(torch.stack([~mask, mask]).float(), torch.ones(SHAPE), None)
+    ).taught(InMemory(Proposal(torch.stack([~mask, mask]).float(), torch.ones(SHAPE))), None)
     pose = PoseRange(rotation=0.4, scale=0.2, shift=0.1, deformation=0.05, mirrored_axes=(0, 1, 2))
 
     sample = draw_sample(clear, pose, 64, torch.Generator().manual_seed(seed))

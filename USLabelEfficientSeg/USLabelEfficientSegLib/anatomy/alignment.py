@@ -10,8 +10,9 @@ where the first guess of the location expects an organ.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -23,7 +24,9 @@ from torch import Tensor
 from ..errors import InputError
 from ..imaging.normalisation import AnatomicalFrame, position_channels
 from ..imaging.resampling import resample_axes
+from .kept import Again, InMemory, Source
 from .location_prior import LocationPrior
+from .sums import SumInTurn
 
 _GRID = (40, 40, 40)  # on which edges are found, whatever the shape of a volume
 _COARSE = (20, 20, 20)  # on which they are compared
@@ -32,6 +35,7 @@ _CLIP = 3.0
 _WINDOW_SCALE = 2.0  # in voxels of the coarse grid
 _STEPS, _LEARNING_RATE = 40, 0.015
 _SHIFT, _LOG_SCALE, _PENALTY = 0.12, 0.15, 0.02  # expected sizes of shift and log magnification, and their weight
+AT_ONCE = 64  # volumes that are moved together: two megabytes each
 
 
 @dataclass(frozen=True)
@@ -55,36 +59,48 @@ class Template:
         """Align one more volume (I, J, K). Raises `InputError` if the template, which may come from a file, is none."""
         if not self.is_valid():
             raise InputError("the model", "holds no template that volumes can be aligned to", "train its study anew")
-        pose = _aligned(edge_map(grey)[None], self.window, lambda moved: self.edges[None])
+        edges = InMemory(Edges(edge_map(grey)[None]))
+        pose = _aligned([edges], 1, self.window, lambda moved, total: self.edges[None])
         return _frame(pose[0])
 
 
+@dataclass(frozen=True)
+class Edges:
+    """Edge maps (N, 3, i, j, k) of some volumes."""
+
+    edges: Tensor
+
+
 def align_group(
-    greys: list[Tensor], expected: LocationPrior, progress: Callable[[int, int], None]
+    greys: Sequence[Tensor], expected: LocationPrior, progress: Callable[[int, int], None]
 ) -> tuple[list[AnatomicalFrame], Template]:
     """Align volumes with each other.
 
     Args:
-        greys: (I, J, K) intensities in [0, 1], shapes may differ.
+        greys: (I, J, K) intensities in [0, 1], shapes may differ; a sequence may read them when it is asked for one.
         expected: where organs lie before any alignment.
         progress: called with each step and the number of steps.
 
     Returns:
         The frame of each volume, on average the identity, and the template for volumes to come.
     """
-    edges = torch.stack([edge_map(grey) for grey in greys])
     organ = 1 - expected(position_channels(_COARSE)[None]).softmax(dim=1)[0, 0]
     window = torch.from_numpy(gaussian_filter(organ.numpy(), _WINDOW_SCALE))
     window = window / window.max()
     if len(greys) == 1:
-        return [AnatomicalFrame()], Template(edges[0], window)
+        return [AnatomicalFrame()], Template(edge_map(greys[0]), window)
+    parts = [Again(partial(_edges_of, greys[first : first + AT_ONCE])) for first in range(0, len(greys), AT_ONCE)]
 
-    def mean_of_others(moved: Tensor) -> Tensor:
-        return (moved.sum(dim=0, keepdim=True) - moved) / (len(moved) - 1)
+    def mean_of_others(moved: Tensor, total: Tensor) -> Tensor:
+        return (total - moved) / (len(greys) - 1)
 
-    pose = _aligned(edges, window, mean_of_others, centred=True, progress=progress)
-    template = Template(_move(edges, pose).mean(dim=0), window)
+    pose = _aligned(parts, len(greys), window, mean_of_others, centred=True, progress=progress)
+    template = Template(_sum_of_moved(parts, pose).mean(), window)
     return [_frame(one) for one in pose], template
+
+
+def _edges_of(greys: Sequence[Tensor]) -> Edges:
+    return Edges(torch.stack([edge_map(grey) for grey in greys]))
 
 
 def edge_map(grey: Tensor) -> Tensor:
@@ -104,21 +120,24 @@ def resample_to(grey: Tensor, shape: tuple[int, int, int]) -> NDArray[np.float32
 
 
 def _aligned(
-    edges: Tensor,
+    parts: Sequence[Source[Edges]],
+    count: int,
     window: Tensor,
-    target_of: Callable[[Tensor], Tensor],
+    target_of: Callable[[Tensor, Tensor], Tensor],
     centred: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Tensor:
     """Poses (N, 2, 3), shift and log scale: maximise the correlation of edge maps (N, 3, i, j, k) with their target.
 
     Args:
-        edges, window: see `Template`.
-        target_of: of the moved edge maps; held fixed within a step.
+        parts: the edge maps of all volumes, some at a time.
+        count: N, of the volumes.
+        window: see `Template`.
+        target_of: of some moved edge maps (n, 3, i, j, k), given the sum of all (3, i, j, k); held fixed within a step.
         centred: keep the mean pose at the identity; otherwise a group could drift away.
         progress: see `align_group`.
     """
-    pose = torch.zeros(len(edges), 2, 3, requires_grad=True)
+    pose = torch.zeros(count, 2, 3, requires_grad=True)
     expected = torch.tensor([_SHIFT, _LOG_SCALE])[:, None]
     optimizer = torch.optim.Adam([pose], _LEARNING_RATE)
 
@@ -127,15 +146,39 @@ def _aligned(
 
     with torch.enable_grad():
         for step in range(_STEPS):
-            moved = _move(edges, gauged())
-            similarity = _correlation(moved, target_of(moved.detach()), window)
-            loss = -similarity.mean(dim=1).sum() + _PENALTY * (pose / expected).square().sum()
+            poses = gauged()
+            slope = _slope_of_similarity(parts, poses.detach(), window, target_of)
             optimizer.zero_grad()
-            loss.backward()
+            ((poses * slope).sum() + _PENALTY * (pose / expected).square().sum()).backward()
             optimizer.step()
             if progress is not None:
                 progress(step + 1, _STEPS)
     return gauged().detach()
+
+
+def _slope_of_similarity(
+    parts: Sequence[Source[Edges]], poses: Tensor, window: Tensor, target_of: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
+    """How fast minus the similarity of all volumes with their targets grows with each pose (N, 2, 3)."""
+    poses = poses.requires_grad_()
+    of_parts = poses.split(AT_ONCE)
+    total = None if len(parts) == 1 else _sum_of_moved(parts, poses.detach()).total()
+    for part, some in zip(parts, of_parts, strict=True):
+        moved = _move(part().edges, some)
+        fixed = moved.detach()
+        target = target_of(fixed, fixed.sum(dim=0) if total is None else total)
+        (-_correlation(moved, target, window).mean(dim=1).sum()).backward()
+    assert poses.grad is not None
+    return poses.grad
+
+
+def _sum_of_moved(parts: Sequence[Source[Edges]], poses: Tensor) -> SumInTurn:
+    total = SumInTurn(len(poses))
+    with torch.no_grad():
+        for part, some in zip(parts, poses.split(AT_ONCE), strict=True):
+            for moved in _move(part().edges, some):
+                total.add(moved)
+    return total
 
 
 def _move(edges: Tensor, pose: Tensor) -> Tensor:

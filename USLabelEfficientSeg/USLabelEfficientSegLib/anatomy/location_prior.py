@@ -46,19 +46,23 @@ class LocationPrior(nn.Module):
 
 
 def fit_location_prior(targets: Sequence[SoftTarget], positions: Sequence[Tensor]) -> LocationPrior:
-    """Fit the prior to labelled volumes with their voxels' positions (3, I, J, K). Raises `ValueError` without any."""
+    """Fit the prior to labelled volumes with their voxels' positions (3, I, J, K). Raises `ValueError` without any.
+
+    The sequences may make targets and positions when they are asked for one; none is kept.
+    """
     if not targets:
         raise ValueError("a location prior needs labels")
+    voxels = [int((target.weight > 0).sum()) for target in targets]
+    every = -(-sum(voxels) // _MOST_VOXELS)  # neighbours tell the same: a part of them suffices
     places, labels, weights = [], [], []
-    for target, position in zip(targets, positions, strict=True):
-        labelled = target.weight > 0
-        places.append(position[:, labelled].T.double())
-        labels.append(target.probability[:, labelled].T.double())
-        weights.append(target.weight[labelled].double())
-    terms = _quadratic_terms(torch.cat(places))
-    label, weight = torch.cat(labels), torch.cat(weights)
-    every = -(-len(weight) // _MOST_VOXELS)  # neighbours tell the same: a part of them suffices
-    terms, label, weight = terms[::every], label[::every], weight[::every]
+    before = 0  # labelled voxels of the volumes so far
+    for target, position, count in zip(targets, positions, voxels, strict=True):
+        labelled, first = target.weight > 0, -before % every
+        places.append(position[:, labelled].T.double()[first::every])
+        labels.append(target.probability[:, labelled].T.double()[first::every])
+        weights.append(target.weight[labelled].double()[first::every])
+        before += count
+    terms, label, weight = _quadratic_terms(torch.cat(places)), torch.cat(labels), torch.cat(weights)
 
     coefficients = torch.zeros(label.shape[1] - 1, TERMS, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([coefficients], max_iter=_ITERATIONS, line_search_fn="strong_wolfe")

@@ -10,7 +10,7 @@ around a = 1 and b = 0. Its gradient in b vanishes if expected and labelled area
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -41,11 +41,11 @@ class ProbabilityScaling(BaseModel):
         return (slopes * probability.clamp_min(_LEAST_PROBABILITY).log() + offsets).softmax(dim=0)
 
 
-def fit_scaling(probabilities: Sequence[Tensor], targets: Sequence[SoftTarget]) -> ProbabilityScaling:
+def fit_scaling(probabilities: Iterable[Tensor], targets: Sequence[SoftTarget]) -> ProbabilityScaling:
     """The scaling under which labelled voxels are most likely.
 
     Args:
-        probabilities: class probabilities (C, I, J, K) of labelled volumes.
+        probabilities: class probabilities (C, I, J, K) of labelled volumes; none is kept.
         targets: their labels on the same grids.
     """
     log_probability, weighted = [], []

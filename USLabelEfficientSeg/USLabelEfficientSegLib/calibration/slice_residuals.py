@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..anatomy.kept import OnDemand
 from ..anatomy.location_prior import LocationPrior, fit_location_prior
 from ..anatomy.targets import SoftTarget
 
@@ -49,7 +50,7 @@ def slice_residuals(
     """Leave labelled volumes out in turn, up to 15 times, and compare the location prior of the others with them.
 
     Args:
-        targets: sparse labels of the labelled volumes on their working grids, at least two.
+        targets: sparse labels of the labelled volumes on their working grids, at least two; read one after the other.
         positions: (3, I, J, K) of their voxels; no label may have had a part in them.
         seed: of the folds.
 
@@ -62,7 +63,7 @@ def slice_residuals(
     log_shares: list[list[float]] = [[] for _ in organs]
     for fold in folds:
         others = [index for index in range(len(targets)) if index not in fold]
-        prior = fit_location_prior([targets[n] for n in others], [positions[n] for n in others])
+        prior = fit_location_prior(OnDemand(others, targets.__getitem__), OnDemand(others, positions.__getitem__))
         shares = []
         for index, target in enumerate(targets):
             expected = _expected(prior, positions[index])

@@ -31,6 +31,7 @@ EARLIER_TEACHER_NAME = "continued_from_teacher.safetensors"
 EARLIER_PAIR_NAME = "continued_from_divergence.safetensors"
 FEATURES = "features"  # folder: of the teacher
 PSEUDO_LABELS = "pseudo_labels"  # folder
+VOLUMES = "volumes"  # folder: on the working grid, while a training runs
 
 # Beside a segmentation.
 RECORD_SUFFIX = "_measurements.json"

@@ -24,10 +24,11 @@ def training_slices(volumes: Sequence[TrainingVolume], axis: int, image_size: in
         slices = volume.grey.movedim(axis, 0)
         images.extend(slices)
         pixel_sizes.extend([pixel_size(volume, axis)] * len(slices))
-        if volume.labels is None:
+        labels = volume.labels
+        if labels is None:
             targets.extend([None] * len(slices))
             continue
-        weighted, weight = volume.labels.weighted.movedim(axis + 1, 0), volume.labels.weight.movedim(axis, 0)
+        weighted, weight = labels.weighted.movedim(axis + 1, 0), labels.weight.movedim(axis, 0)
         targets.extend((w, known) if known.any() else None for w, known in zip(weighted, weight, strict=True))
     return prepare_soft_images(images, targets, pixel_sizes, image_size=image_size)
 

@@ -42,7 +42,7 @@ def aligned(run: Run) -> Run:
             frames.append(template.frame_of(volume.grey))
     else:
         assert run.location_prior is not None
-        frames, template = align_group([volume.grey for volume in run.volumes], run.location_prior, progress)
+        frames, template = align_group(run.greys, run.location_prior, progress)
     record = {"run": run.identity, "frames": [[frame.shift, frame.scale] for frame in frames]}
     save_checkpoint(path, {"edges": template.edges, "window": template.window}, record)
     return _in_frames(run, frames, template)

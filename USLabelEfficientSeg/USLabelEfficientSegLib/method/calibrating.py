@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..anatomy.kept import OnDemand
 from ..anatomy.training_volumes import TrainingVolume
 from ..calibration.offset_intervals import FEWEST_SLICES, calibration_by_offsets, offset_to_size
 from ..calibration.probability_scaling import fit_scaling
@@ -24,7 +25,7 @@ from ..segmentation.model import SegmentationModel
 from ..segmentation.training_statistics import training_statistics
 from ..study.stages import Stage
 from .fine_volumes import fine_volumes
-from .run import Run
+from .run import Run, labels_of
 
 _FEWEST_LABELLED = 3
 _LEAST_SHARE = 1e-6
@@ -40,11 +41,8 @@ def scaled(run: Run, model: SegmentationModel) -> SegmentationModel:
         return model
     if model.slices is not None and not model.networks:
         return model
-    labelled = [volume for volume in run.volumes if volume.labels is not None]
-
-    probabilities = run.each_volume("scaling", partial(predicted, run, model), volumes=labelled, told=False)
-    targets = [volume.labels for volume in labelled if volume.labels is not None]
-    return replace(model, scaling=fit_scaling(probabilities, targets))
+    probabilities = run.in_turn("scaling", partial(predicted, run, model), volumes=run.labelled, told=False)
+    return replace(model, scaling=fit_scaling(probabilities, labels_of(run.labelled)))
 
 
 def predicted(run: Run, model: SegmentationModel, volume: TrainingVolume) -> Tensor:
@@ -71,20 +69,20 @@ def calibrated(run: Run, model: SegmentationModel, *, told: bool = True) -> Segm
     geometries = [read_geometry(run.study.folder / case.image.file) for case in run.study.cases]
     extents_ml = [geometry.voxel_volume_ml * np.prod(geometry.shape) for geometry in geometries]
     volumes_ml = np.array(shares) * np.array(extents_ml)[:, None]
-    labelled = [index for index, volume in enumerate(run.volumes) if volume.labels is not None]
+    labelled = [index for index, volume in enumerate(run.volumes) if volume.is_labelled]
     calibration = None
     if model.slices is not None and not model.networks and model.prior is None:
         calibration = calibration_by_offsets(_offsets_of_labels(run, model))
     elif len(labelled) >= _FEWEST_LABELLED:
-        targets = [volume.labels for volume in run.volumes if volume.labels is not None]
         beyond = _beyond_labels(run.volumes, profiles, axis)
         log_shares = np.log(np.array(shares)[labelled]).mean(axis=0)
         own = [
             OwnVolumes(float(variance), float(log_share), float(share))
             for variance, log_share, share in zip(np.log(volumes_ml).var(axis=0), log_shares, beyond, strict=True)
         ]
-        positions = [position_channels(volume.shape) for volume in run.volumes if volume.labels is not None]
-        calibration = calibration_from_slices(slice_residuals(targets, positions, run.settings.seed), own)
+        positions = OnDemand(run.labelled, lambda volume: position_channels(volume.shape))
+        residuals = slice_residuals(labels_of(run.labelled), positions, run.settings.seed)
+        calibration = calibration_from_slices(residuals, own)
     statistics = training_statistics(volumes_ml, geometries, features, model.max_voxels, model.orientation)
     return replace(model, calibration=calibration, statistics=statistics)
 
@@ -113,12 +111,12 @@ def _beyond_labels(
 ) -> NDArray[np.float64]:
     """Share of each organ that is predicted beyond the outermost labelled slices, in the anatomy's frame."""
     others = tuple({0, 1, 2} - {axis})
-    places = [volume.position[axis].movedim(axis, 0)[:, 0, 0].numpy() for volume in volumes]
+    places = [volume.position[axis].movedim(axis, 0)[:, 0, 0].numpy().copy() for volume in volumes]  # not the whole
     labelled = np.concatenate(
         [
-            place[(volume.labels.weight > 0).numpy().any(axis=others)]
+            place[(volume.truth().weight > 0).numpy().any(axis=others)]
             for volume, place in zip(volumes, places, strict=True)
-            if volume.labels is not None
+            if volume.truth is not None
         ]
     )
     # A place is a slice's centre: half a slice more on either side.

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from ..anatomy.alignment import align_group
+from ..anatomy.kept import OnDemand
 from ..anatomy.location_prior import LocationPrior, fit_location_prior
 from ..calibration.shares import BEATEN, ONE_OF_SEVERAL, ONLY_VOLUME, Shares
 from ..calibration.stacking import HeldOutSlice, share_of_networks
@@ -28,7 +29,7 @@ from ..study.stages import NumberedStage, Stage
 from .fine_volumes import fine_volumes
 from .plan import FOLDS, SHARE_OF_STEPS
 from .present_model import watched
-from .run import Run, stop_if
+from .run import Run, labels_of, stop_if
 from .slice_networks import SliceTraining, offer_network, trained_network
 
 _MOST_PIXELS = 4_000  # of a slice: neighbours tell the same
@@ -84,19 +85,19 @@ def fold_trainings(run: Run, trainings: Sequence[SliceTraining], number: int, fo
 
 def prior_without(run: Run, fold: set[str]) -> tuple[LocationPrior, dict[str, AnatomicalFrame]]:
     """The location prior of the labels outside of a fold, and the frames that it is told of: lined up without them."""
-    others = [volume for volume in run.volumes if volume.labels is not None and volume.name not in fold]
-    targets = [volume.labels for volume in others if volume.labels is not None]
+    others = [volume for volume in run.labelled if volume.name not in fold]
+    targets = labels_of(others)
     frames = {volume.name: AnatomicalFrame() for volume in run.volumes}
-    prior = fit_location_prior(targets, [position_channels(volume.shape) for volume in others])
+    prior = fit_location_prior(targets, OnDemand(others, lambda volume: position_channels(volume.shape)))
     if not run.settings.alignment:
         return prior, frames
 
     def progress(step: int, steps: int) -> None:
         stop_if(run.computing.cancelled, f"alignment stopped after {step - 1} of {steps} steps")
 
-    aligned, _ = align_group([volume.grey for volume in run.volumes], prior, progress)
+    aligned, _ = align_group(run.greys, prior, progress)
     frames = {volume.name: frame for volume, frame in zip(run.volumes, aligned, strict=True)}
-    positions = [position_channels(volume.shape, frames[volume.name]) for volume in others]
+    positions = OnDemand(others, lambda volume: position_channels(volume.shape, frames[volume.name]))
     return fit_location_prior(targets, positions), frames
 
 

@@ -7,7 +7,12 @@ from contextlib import contextmanager
 
 import torch
 
+from ..anatomy.kept import LATEST, OnDemand
 from ..anatomy.training_volumes import prepare_volume
+from ..disk.files import writing
+from ..disk.in_use import remove_tree
+from ..disk.names import safe_stems
+from ..disk.study_layout import VOLUMES
 from ..errors import InputError
 from ..student.symmetry import mirror_axes
 from ..study.coverage import check_every_organ_is_shown
@@ -49,7 +54,11 @@ def opened(
         raise ValueError("an observer cannot follow students that are trained in other processes")
     check_devices(device, devices, batch_sizes(settings, until))
     alone = device.type != "cpu" or devices > 1 or observer is not None or torch.get_num_threads() > 1
-    with study.lock(), SideBySide(study.events, None if alone else processors, cancelled) as beside:
+    with (
+        study.lock(),
+        volumes_on_disk(study),
+        SideBySide(study.events, None if alone else processors, cancelled) as beside,
+    ):
         if until not in SLICE_TEACHERS[settings.method].without_labels and not without_examples:
             check_every_organ_is_shown(study)
         if restart:
@@ -62,6 +71,19 @@ def opened(
             problem = "is no part of a training that continues from a model"
             raise InputError(f"stage {until.option}", problem, remedy, in_panel="tick Start anew")
         yield run
+
+
+@contextmanager
+def volumes_on_disk(study: Study) -> Iterator[None]:
+    """A place for what does not fit into memory, while a training runs."""
+    folder = study.run_folder / VOLUMES
+    try:
+        yield
+    finally:
+        LATEST.clear()
+        if folder.exists():
+            with writing(folder):
+                remove_tree(folder)
 
 
 def check_trainable(study: Study, settings: Settings, until: Stage) -> None:
@@ -104,11 +126,15 @@ def open_run(study: Study, settings: Settings, computing: Computing, from_teache
     set_aside(study, settings, from_teacher)
     learnt, where = Learnt.of(study), device_name(computing.device, computing.devices)
     start_run(study, settings, where, continued_from=None if learnt.model is None else learnt.model.record)
-    volumes = []
+    volumes, stems = [], safe_stems(case.name for case in study.cases)
     for number, case in enumerate(study.cases, start=1):
         stop_if(computing.cancelled, f"reading stopped after {number - 1} of {len(study.cases)} volumes")
         labels = study.read_labels(case.name)
-        volumes.append(prepare_volume(study.read_scan(case.name), labels, settings.working_grid.max_voxels))
+        volume = prepare_volume(study.read_scan(case.name), labels, settings.working_grid.max_voxels)
+        volumes.append(volume.on_disk(study.run_folder / VOLUMES, stems[number - 1]))
         study.events.emit(Stage.READING_VOLUMES, number, len(study.cases))
-    mirrored, plan = mirror_axes([volume.grey for volume in volumes]), learnt.plan(settings, labelled_slices(study))
+    mirrored, plan = (
+        mirror_axes(OnDemand(volumes, lambda volume: volume.grey)),
+        learnt.plan(settings, labelled_slices(study)),
+    )
     return in_time(Run(study, settings, volumes, mirrored, computing, learnt, plan))

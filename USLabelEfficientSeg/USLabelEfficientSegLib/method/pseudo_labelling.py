@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
-from ..anatomy.training_volumes import TrainingVolume
-from ..disk.names import safe_stems
+from ..anatomy.kept import Source
+from ..anatomy.training_volumes import Proposal, TrainingVolume
 from ..disk.study_layout import PSEUDO_LABELS, WEIGHTS_SUFFIX
 from ..pseudolabels.fusion import FusedPrediction
-from ..pseudolabels.storage import stored_prediction
+from ..pseudolabels.storage import proposal_in, stored_prediction
 from ..pseudolabels.teacher_labels import teacher_pseudo_label
 from ..segmentation.inference import predict_inputs
 from ..study.provenance import digest
@@ -34,8 +35,7 @@ def pseudo_labelled(run: Run, teacher: SliceTeacher) -> list[TrainingVolume]:
                 volume.known,
             )
 
-        prediction = stored(run, teacher.pseudo_label_folder, volume, predict)
-        return volume.taught(prediction.probability, prediction.weight, teacher.features(volume))
+        return volume.taught(stored(run, teacher.pseudo_label_folder, volume, predict), teacher.features(volume))
 
     return run.each_volume(Stage.PSEUDO_LABELS, taught)
 
@@ -48,14 +48,14 @@ def renewed(run: Run, teacher: SliceTeacher, students: Students, round_number: i
         def predict() -> FusedPrediction:
             return predict_inputs(model, volume.inputs, volume.sector, run.computing.device, volume.slice_votes)
 
-        prediction = stored(run, f"round_{round_name(round_number)}", volume, predict)
-        return volume.taught(prediction.probability, prediction.weight, teacher.features(volume))
+        proposal = stored(run, f"round_{round_name(round_number)}", volume, predict)
+        return volume.taught(proposal, teacher.features(volume))
 
     return run.each_volume(str(NumberedStage(Stage.PSEUDO_LABELS, round_number)), taught)
 
 
-def stored(run: Run, folder: str, volume: TrainingVolume, make: Callable[[], FusedPrediction]) -> FusedPrediction:
-    """A pseudo-label of a volume, made unless the run folder holds it for this run and this very volume.
+def stored(run: Run, folder: str, volume: TrainingVolume, make: Callable[[], FusedPrediction]) -> Source[Proposal]:
+    """A source of a pseudo-label of a volume, made unless the run folder holds it for this run and this very volume.
 
     Args:
         run: of the volume.
@@ -64,9 +64,7 @@ def stored(run: Run, folder: str, volume: TrainingVolume, make: Callable[[], Fus
         make: predicts it.
     """
     case = run.study.case(volume.name)
-    names = [each.name for each in run.study.cases]
-    # A name of its own for each case, also where upper and lower case are the same to a disk; the file tells whose.
-    stem = dict(zip(names, safe_stems(names), strict=True))[case.name]
-    path = run.folder / PSEUDO_LABELS / folder / f"{stem}{WEIGHTS_SUFFIX}"
+    path = run.folder / PSEUDO_LABELS / folder / f"{run.stems[case.name]}{WEIGHTS_SUFFIX}"
     shape = (len(run.study.organs) + 1, *volume.shape)
-    return stored_prediction(path, digest([run.identity, case.name, case.image.sha256]), make, shape)
+    stored_prediction(path, digest([run.identity, case.name, case.image.sha256]), make, shape)
+    return partial(proposal_in, path)

@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 from ..anatomy.alignment import Template
+from ..anatomy.kept import OnDemand
 from ..anatomy.location_prior import LocationPrior, fit_location_prior
+from ..anatomy.targets import SoftTarget
 from ..anatomy.training_volumes import TrainingVolume
 from ..calibration.shares import Shares
 from ..disk.files import writing
 from ..disk.in_use import remove_tree
+from ..disk.names import safe_stems
 from ..errors import Cancelled
 from ..segmentation.model import SegmentationModel
 from ..segmentation.slice_voters import SliceVoters
@@ -102,8 +106,23 @@ class Run:
         """Where the labelled slices show the organs; None if the settings want none, or if it says nothing here."""
         if not self.settings.location_prior or not self.shares.location_helps:
             return None
-        labelled = [(volume.labels, volume.position) for volume in self.volumes if volume.labels is not None]
-        return fit_location_prior([target for target, _ in labelled], [position for _, position in labelled])
+        return fit_location_prior(labels_of(self.labelled), OnDemand(self.labelled, lambda volume: volume.position))
+
+    @property
+    def labelled(self) -> list[TrainingVolume]:
+        """The volumes with labels."""
+        return [volume for volume in self.volumes if volume.is_labelled]
+
+    @property
+    def greys(self) -> Sequence[Tensor]:
+        """Intensities (I, J, K) in [0, 1] of each volume, read when they are asked for."""
+        return OnDemand(self.volumes, lambda volume: volume.grey)
+
+    @cached_property
+    def stems(self) -> dict[str, str]:
+        """Names of files for the cases, each of its own also where upper and lower case are the same to a disk."""
+        names = [case.name for case in self.study.cases]
+        return dict(zip(names, safe_stems(names), strict=True))
 
     def context(self, stage: str, file: str) -> TrainingContext:
         """Of the training of a network, by its name in events and that of its checkpoint in the run folder."""
@@ -128,23 +147,44 @@ class Run:
         volumes: Sequence[TrainingVolume] | None = None,
         told: bool = True,
     ) -> list[T]:
-        """`make` of all volumes, or of those given, as many at once as processors are idle.
+        """`make` of all volumes, or of those given, see `in_turn`."""
+        return list(self.in_turn(stage, make, volumes=volumes, told=told))
+
+    def in_turn(
+        self,
+        stage: str,
+        make: Callable[[TrainingVolume], T],
+        *,
+        volumes: Sequence[TrainingVolume] | None = None,
+        told: bool = True,
+    ) -> Iterator[T]:
+        """`make` of all volumes, or of those given, one after the other, as many at once as processors are idle.
 
         Told in events, unless they are not to be; can be cancelled between volumes.
         """
         chosen = self.volumes if volumes is None else volumes
-        made: list[T] = []
+        made = 0
 
         def each() -> Iterator[TrainingVolume]:
             for volume in chosen:
-                stop_if(self.computing.cancelled, f"{stage} stopped after {len(made)} of {len(chosen)} volumes")
+                stop_if(self.computing.cancelled, f"{stage} stopped after {made} of {len(chosen)} volumes")
                 yield volume
 
         for one in in_threads(self.computing.beside.idle, make, each()):
-            made.append(one)
+            made += 1
             if told:
-                self.study.events.emit(stage, len(made), len(chosen))
-        return made
+                self.study.events.emit(stage, made, len(chosen))
+            yield one
+
+
+def labels_of(volumes: Sequence[TrainingVolume]) -> Sequence[SoftTarget]:
+    """The labels of labelled volumes, read when they are asked for."""
+
+    def labels(volume: TrainingVolume) -> SoftTarget:
+        assert volume.truth is not None
+        return volume.truth()
+
+    return OnDemand(volumes, labels)
 
 
 def forget_run(study: Study) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 import torch
 from torch import nn
 
+from ..anatomy.kept import Again
 from ..anatomy.training_volumes import TrainingVolume
 from ..disk.study_layout import WEIGHTS_SUFFIX
 from ..imaging.resampling import resample_axes
@@ -103,7 +104,7 @@ def with_slice_votes(run: Run, voters: SliceVoters) -> list[TrainingVolume]:
                 none = torch.zeros(volume.shape)
                 return FusedPrediction(probability, none, confidence(none))
 
-            votes.append(stored(run, f"slices_{voter.axis}", volume, predict).probability)
-        return replace(volume, slice_votes=tuple(votes))
+            votes.append(Again(stored(run, f"slices_{voter.axis}", volume, predict)))
+        return replace(volume, votes=tuple(votes))
 
     return run.each_volume(Stage.SLICE_VOTES, voted)

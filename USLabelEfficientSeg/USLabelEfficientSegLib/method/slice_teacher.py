@@ -11,6 +11,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..anatomy.kept import Source
 from ..anatomy.training_volumes import TrainingVolume
 from ..pseudolabels.views import SlicePredictor
 from ..study.settings import Settings
@@ -56,8 +57,8 @@ class SliceTeacher(Protocol):
     def predictors(self, volume: TrainingVolume) -> Sequence[SlicePredictor]:
         """Networks on the volume's slices; their mean is its pseudo-label before the refinement in 3-D."""
 
-    def features(self, volume: TrainingVolume) -> NDArray[np.float16] | None:
-        """(n, C, h, w) of its n slices, for students to imitate; None: the teacher has no such features."""
+    def features(self, volume: TrainingVolume) -> Source[NDArray[np.float16]] | None:
+        """A source of (n, C, h, w) of its n slices, for students to imitate; None: the teacher has no such features."""
 
 
 SLICE_TEACHERS: Mapping[str, type[SliceTeacher]] = {

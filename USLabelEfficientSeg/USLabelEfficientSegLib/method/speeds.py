@@ -64,16 +64,15 @@ def measured_speeds(run: Run, teacher_is_trained: bool) -> Speeds:
     few = {name: TRIED_STEPS for name in ("teacher.steps", "divergence.slice_steps", "student.steps")}
     settings = changed(run.settings, few)
     run = replace(run, settings=settings, plan=run.learnt.plan(settings, labelled_slices(run.study)))
-    labelled = [volume for volume in run.volumes if volume.labels is not None]
     axes = sorted(labelled_axes(run.study))
     of_slices = [_of_slices(run, axis) for axis in axes] if settings.slice_network.steps else []
     teacher = SLICE_TEACHERS[settings.method](run)
     return Speeds(
-        reading=_of_reading(run, labelled[0].name),
+        reading=_of_reading(run, run.labelled[0].name),
         slice_step=sum(step for step, _ in of_slices),
         slice_vote=sum(vote for _, vote in of_slices),
         teacher_step=0.0 if teacher_is_trained else seconds_a_step(*teacher.first_training()),
-        student_step=_of_students(run, labelled),
+        student_step=_of_students(run, run.labelled),
     )
 
 

@@ -106,7 +106,7 @@ def supervised_members(run: Run, before: Students | None) -> list[Member]:
     return [
         Member(
             stage=str(NumberedStage(Stage.SUPERVISED, member=member)),
-            volumes=[volume for volume in run.volumes if volume.labels is not None],
+            volumes=run.labelled,
             settings=settings.model_copy(update={"pseudo_label_weight": 0.0}),
             file=f"student_labels_{member}{WEIGHTS_SUFFIX}",
             draws=(Stage.SUPERVISED, member),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..anatomy.kept import Source
 from ..anatomy.training_volumes import TrainingVolume
 from ..disk.study_layout import FEATURES, SLICE_HEAD_NAME, TEACHER_NAME
 from ..pseudolabels.views import SlicePredictor
@@ -86,9 +87,9 @@ class ViTTeacher:
 
         return [predict]
 
-    def features(self, volume: TrainingVolume) -> NDArray[np.float16]:
-        """The ViT's features of all slices along the slice axis, computed once and kept in the run folder."""
-        return self.cache.features(volume.grey, volume.spacing, self.run.study.slice_axis)
+    def features(self, volume: TrainingVolume) -> Source[NDArray[np.float16]]:
+        """A source of the ViT's features of all slices along the slice axis; see `FeatureCache.source`."""
+        return self.cache.source(volume, self.run.study.slice_axis)
 
 
 def pretrained_vit(run: Run) -> VisionTransformer:
@@ -100,7 +101,7 @@ def vit_training(run: Run) -> tuple[partial[VisionTransformer], TrainingContext]
     """The ViT's training and its context."""
     settings = run.plan.teacher
     source = SliceSource(
-        [volume.grey for volume in run.volumes],
+        run.greys,
         [volume.spacing for volume in run.volumes],
         settings.slice_size,
         axes=(0, 1, 2) if settings.axes == "all" else (run.study.slice_axis,),
@@ -122,8 +123,7 @@ def trained_head(run: Run, vit: VisionTransformer) -> SliceHead:
             ViewRanges(rotation_degrees=settings.rotation_degrees, shift=settings.shift),
             run.generator(f"views of {volume.name} along {axis}"),
         )
-        for volume in run.volumes
-        if volume.labels is not None
+        for volume in run.labelled
         for axis in range(3)
         if len(slices := labelled_slices(volume, axis))
     ]

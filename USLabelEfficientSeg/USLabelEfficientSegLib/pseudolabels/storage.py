@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..anatomy.training_volumes import Proposal
 from ..errors import InputError, Notice
 from ..training.checkpoint import load_checkpoint, save_checkpoint
 from .fusion import FusedPrediction
@@ -39,6 +40,16 @@ def stored_prediction(
         }
         save_checkpoint(path, tensors, {"identity": identity})
     return FusedPrediction(**{name: tensor.to(torch.float32) for name, tensor in tensors.items()})
+
+
+def proposal_in(path: Path) -> Proposal:
+    """Probabilities and weights of a file that `stored_prediction` left.
+
+    Raises:
+        InputError: it was changed or removed since.
+    """
+    tensors, _ = load_checkpoint(path)
+    return Proposal(tensors["probability"].to(torch.float32), tensors["weight"].to(torch.float32))
 
 
 def _stored(path: Path, identity: str, shape: Sequence[int] | None) -> dict[str, Tensor] | None:

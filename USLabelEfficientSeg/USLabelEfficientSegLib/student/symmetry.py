@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..anatomy.sums import SumInTurn
+
 SIMILARITY = 0.98
 _GRID = (24, 24, 24)
 
@@ -20,11 +22,14 @@ def mirror_axes(volumes: Sequence[Tensor], similarity: float = SIMILARITY) -> tu
     with its mirror image is at least `similarity`.
 
     Args:
-        volumes: (I, J, K) each, of any size.
+        volumes: (I, J, K) each, of any size; none is kept.
         similarity: smallest correlation coefficient.
     """
-    coarse = [F.interpolate(volume[None, None].float(), size=_GRID, mode="trilinear")[0, 0] for volume in volumes]
-    mean = torch.stack([volume / volume.mean().clamp_min(1e-6) for volume in coarse]).mean(dim=0)
+    total = SumInTurn(len(volumes))
+    for volume in volumes:
+        coarse = F.interpolate(volume[None, None].float(), size=_GRID, mode="trilinear")[0, 0]
+        total.add(coarse / coarse.mean().clamp_min(1e-6))
+    mean = total.mean()
     return tuple(
         axis
         for axis in range(3)

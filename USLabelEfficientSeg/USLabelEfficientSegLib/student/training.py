@@ -85,8 +85,8 @@ def train_student(
     average = copy.deepcopy(network).requires_grad_(False)
     optimizer = adam_w([{"params": list(network.parameters())}], settings.learning_rate, settings.weight_decay)
     pose = PoseRange(settings.rotation_radians, settings.scale, settings.shift, settings.deformation, mirrored_axes)
-    labelled = [volume for volume in volumes if volume.labels is not None]
-    taught = [volume for volume in volumes if volume.pseudo is not None or volume.features is not None]
+    labelled = [volume for volume in volumes if volume.is_labelled]
+    taught = [volume for volume in volumes if volume.proposed is not None or volume.seen is not None]
 
     def losses_of(sample: Sample, generator: torch.Generator) -> dict[str, Tensor]:
         inputs = sample.inputs.to(device, memory_format=memory_format)
@@ -96,8 +96,8 @@ def train_student(
             name: soft_cross_entropy(logits.float(), weighted.to(device), weight.to(device))
             for name, (weighted, weight) in sample.targets.items()
         }
-        if sample.volume.features is not None and settings.correlation_weight > 0:
-            maps = torch.tensor(sample.volume.features).float()  # a copy: the file is read-only
+        if sample.volume.seen is not None and settings.correlation_weight > 0:
+            maps = torch.tensor(sample.volume.seen()).float()  # a copy: the file is read-only
             losses["correlation"] = _correlation(
                 maps,
                 features.float(),

@@ -1,6 +1,7 @@
 """Features of slices: the frozen ViT runs once over every slice, and its patch tokens are kept on disk.
 
-The ViT does not change after pretraining: slice head, pseudo-labels and distillation share one computation.
+The ViT does not change after pretraining. Of thousands of volumes only some have room on the disk: a student sees most
+of these once or never, and their features are computed when it does.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import hashlib
 import io
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..anatomy.kept import Source
+from ..anatomy.training_volumes import TrainingVolume
 from ..disk.files import atomic_write_bytes
 from ..errors import Notice
 from .slices import in_slice_axes, network_shape, resize_slices, slices_along
@@ -23,6 +27,7 @@ from .vit import VisionTransformer
 
 _CHUNK = 1 << 20  # bytes
 TOKENS_AT_ONCE = 8192  # bounds memory: 32 slices of 16 x 16 patches, 8 of 32 x 32
+MOST_BYTES = 2 * 2**30  # of all files of a cache
 
 
 @torch.inference_mode()
@@ -65,6 +70,24 @@ class FeatureCache:
         self.vit = vit.eval()
         self.slice_size = slice_size
         self.weights_key = weights_digest(vit)
+        self._bytes = 0  # of its files
+
+    def source(self, volume: TrainingVolume, axis: int) -> Source[NDArray[np.float16]]:
+        """A source of the features of a volume's slices along `axis`: from a file while there is room, else computed.
+
+        Raises:
+            InputError: see `features`.
+        """
+        if self._bytes > MOST_BYTES:
+            return partial(self._encoded, volume, axis)
+        self.features(volume.grey, volume.spacing, axis)
+        path = self.path(volume.grey, volume.spacing, axis)
+        self._bytes += path.stat().st_size
+        return partial(np.load, path, mmap_mode="r")
+
+    def _encoded(self, volume: TrainingVolume, axis: int) -> NDArray[np.float16]:
+        pixel_size = [volume.spacing[side] for side in in_slice_axes(axis)]
+        return encode_slices(self.vit, slices_along(volume.grey, axis), pixel_size, self.slice_size).numpy()
 
     def features(self, volume: Tensor, spacing: Sequence[float], axis: int) -> NDArray[np.float16]:
         """Features (n, C, h, w) of the n slices of a volume (I, J, K), grey in [0, 1], along `axis`.
@@ -80,7 +103,7 @@ class FeatureCache:
         Raises:
             InputError: the disk is full or the folder cannot be written.
         """
-        path = self.folder / f"{self.key(volume, spacing, axis)}.npy"
+        path = self.path(volume, spacing, axis)
         stored = _stored(path, volume.shape[axis])
         if stored is None:
             pixel_size = [spacing[side] for side in in_slice_axes(axis)]
@@ -91,6 +114,10 @@ class FeatureCache:
             atomic_write_bytes(path, data + hashlib.sha256(data).digest())
             stored = np.load(path, mmap_mode="r")
         return stored
+
+    def path(self, volume: Tensor, spacing: Sequence[float], axis: int) -> Path:
+        """Of the file with the features of a volume."""
+        return self.folder / f"{self.key(volume, spacing, axis)}.npy"
 
     def key(self, volume: Tensor, spacing: Sequence[float], axis: int) -> str:
         """Hash of weights, voxels, spacing, slice size and axis."""

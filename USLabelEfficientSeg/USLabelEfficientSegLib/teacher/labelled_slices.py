@@ -80,14 +80,15 @@ class HeadSamples:
 
 def labelled_slices(volume: TrainingVolume, axis: int) -> LabelledSlices:
     """The slices of a volume that are labelled along `axis`, perhaps none. Raises `ValueError` without labels."""
-    if volume.labels is None:
+    labels = volume.labels
+    if labels is None:
         raise ValueError(f"{volume.name} has no labels")
-    weight = volume.labels.weight.movedim(axis, 0)
-    chosen = volume.labels.labelled_along(axis)
+    weight = labels.weight.movedim(axis, 0)
+    chosen = labels.labelled_along(axis)
     rows, columns = in_slice_axes(axis)
     return LabelledSlices(
         images=volume.grey.movedim(axis, 0)[chosen],
-        target=volume.labels.probability.movedim(axis + 1, 0)[chosen],
+        target=labels.probability.movedim(axis + 1, 0)[chosen],
         weight=weight[chosen],
         boxes=slice_boxes(len(weight), axis, volume.frame)[chosen],
         pixel_size=(volume.spacing[rows], volume.spacing[columns]),

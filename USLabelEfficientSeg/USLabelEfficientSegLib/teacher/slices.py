@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -62,7 +63,7 @@ class SliceSource:
     """Random slices of unlabelled volumes, every slice equally likely.
 
     Args:
-        volumes: (I, J, K) each, grey in [0, 1].
+        volumes: (I, J, K) each, grey in [0, 1]; a sequence may read them when it is asked for one.
         spacings: voxel size in mm of each volume, per axis.
         slice_size: side of the canvas in pixels; the longer side of every slice fills it.
         axes: slice axes to draw from.
@@ -78,28 +79,29 @@ class SliceSource:
         axes: Sequence[int] = (0, 1, 2),
         depth_axis: int | None = None,
     ) -> None:
-        # A byte a voxel: pretraining keeps every volume in memory.
-        self.volumes = [(volume.clamp(0, 1) * 255).round().to(torch.uint8) for volume in volumes]
+        self.volumes = volumes
         self.spacings = [tuple(spacing) for spacing in spacings]
         self.slice_size = slice_size
         self.axes = tuple(axes)
         self.depth_axis = depth_axis
-        self.slices = [
-            (number, axis, index)
-            for number, volume in enumerate(volumes)
-            for axis in self.axes
-            for index in range(volume.shape[axis])
-        ]
+        counts = [[volume.shape[axis] for axis in self.axes] for volume in volumes]
+        self._ends = np.cumsum(np.array(counts, dtype=np.int64))  # of each axis of each volume, in all slices
 
     def __len__(self) -> int:
-        return len(self.slices)
+        return int(self._ends[-1])
+
+    def _slice(self, number: int) -> tuple[int, int, int]:
+        """Volume, axis and index of a slice by its number among all."""
+        part = int(np.searchsorted(self._ends, number, side="right"))
+        volume, axis = divmod(part, len(self.axes))
+        return volume, self.axes[axis], number - (int(self._ends[part - 1]) if part else 0)
 
     def digest(self) -> str:
         """Fingerprint of all that `draw` depends on besides the generator."""
         digest = hashlib.sha256(f"{self.slice_size} {self.depth_axis} {self.axes} {self.spacings}".encode())
         for volume in self.volumes:
             digest.update(f"{tuple(volume.shape)}".encode())
-            digest.update(volume.contiguous().numpy().data)
+            digest.update(_in_bytes(volume).contiguous().numpy().data)
         return digest.hexdigest()[:16]
 
     def draw(self, count: int, generator: torch.Generator) -> SliceBatch:
@@ -108,9 +110,9 @@ class SliceSource:
         images = torch.zeros(count, 1, size, size)
         extent = torch.zeros(count, 2)
         flippable = torch.zeros(count, 2, dtype=torch.bool)
-        for row, choice in enumerate(torch.randint(len(self.slices), (count,), generator=generator).tolist()):
-            number, axis, index = self.slices[choice]
-            pixels = self.volumes[number].select(axis, index).float() / 255
+        for row, choice in enumerate(torch.randint(len(self), (count,), generator=generator).tolist()):
+            number, axis, index = self._slice(choice)
+            pixels = _in_bytes(self.volumes[number].select(axis, index)).float() / 255
             axes = in_slice_axes(axis)
             shape = network_shape(pixels.shape, [self.spacings[number][side] for side in axes], size, 1)
             images[row, :, : shape[0], : shape[1]] = resize_slices(pixels[None], shape)
@@ -118,3 +120,8 @@ class SliceSource:
             if self.depth_axis is not None:
                 flippable[row] = torch.tensor([side != self.depth_axis for side in axes])
         return SliceBatch(images, extent, flippable)
+
+
+def _in_bytes(grey: Tensor) -> Tensor:
+    """Grey in [0, 1] with a byte a voxel, as teachers have ever seen it."""
+    return (grey.clamp(0, 1) * 255).round().to(torch.uint8)

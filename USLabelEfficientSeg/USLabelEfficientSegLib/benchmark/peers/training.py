@@ -77,7 +77,7 @@ class Task:
     @property
     def labelled(self) -> list[TrainingVolume]:
         """The volumes that hold a label."""
-        return [volume for volume in self.volumes if volume.labels is not None]
+        return [volume for volume in self.volumes if volume.is_labelled]
 
     @property
     def pose(self) -> PoseRange:
@@ -190,7 +190,7 @@ def train_peer(
     Raises:
         ValueError: the task holds no label.
     """
-    if all(volume.labels is None for volume in task.volumes):
+    if not any(volume.is_labelled for volume in task.volumes):
         raise ValueError("a rival needs labels")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
