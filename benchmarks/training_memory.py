@@ -12,6 +12,7 @@ differ from the preset.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -45,7 +46,10 @@ _TINY = {
     "teacher.batch_size": 2,
     "slice_head.views": 1,
     "pseudo_labels.views": 1,
-    "slice_network.max_voxels": 64,
+    "slice_network.max_voxels": 48,
+    "slice_network.widths": [8, 16],
+    "slice_network.starter": False,
+    "student.widths": [4, 8],
     "student.rounds": 2,
 }
 _SECONDS_BETWEEN_LOOKS = 0.05
@@ -152,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             folder = (given.keep or Path(temporary)) / str(volumes)
             folder.mkdir(parents=True)
             study = make_study(folder, volumes, (i, j, k))
-            found = measure(study, [*(f"{name}={value}" for name, value in few.items()), *given.changes])
+            found = measure(study, [*(f"{name}={json.dumps(value)}" for name, value in few.items()), *given.changes])
             print(f"{volumes} volumes, {found.images:.1f} MB: {found.memory:.0f} MB of memory, {found.seconds:.0f} s")
             print(f"    run/: at most {found.most:.1f} MB, after training {found.after:.1f} MB,", end=" ")
             print(f"cleaned {found.cleaned:.1f} MB, of which the model {found.model:.1f} MB", flush=True)

@@ -1,8 +1,8 @@
 """`uslabelseg train`."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,13 +11,14 @@ import typer
 from ..errors import Cancelled, ExitCode, InputError
 from ..study.settings import MethodName
 from ..text.durations import duration
-from .console import console, shell
+from .console import console
 from .interruption import Interruption
 from .long_commands import long_command
 from .options import Changes, DeviceName, StudyFolder, parse_changes
 from .progress import Plan, shown_progress
 from .remote_training import RemoteCommand, RemoteFolder, train_there
-from .studies import tell_next, tell_stray, tell_what_decides
+from .studies import tell_next, tell_stray
+from .training_told import tell_model, tell_model_of, tell_time, tell_what
 
 if TYPE_CHECKING:
     from ..study.settings import Settings
@@ -135,7 +136,7 @@ def train(
     console.results_elsewhere = events
     if remote is not None:
         train_there(study, remote, remote_command, context, as_json=events)
-        _tell_model_of(study)
+        tell_model_of(study)
         return
     opened, until = Study.open(study), Stage(stage)
     stored = provenance.read_settings(opened) if preset is None else None
@@ -148,26 +149,26 @@ def train(
     if minutes is not None:
         chosen["minutes"] = minutes
     if opened.dimension == 2:
-        given = {
+        of_volumes = {
             "--stage": until is not Stage.STUDENT,
             "--from-teacher": from_teacher,
-            "--teacher-weights": teacher_weights,
+            "--teacher-weights": teacher_weights is not None,
             "--devices": device_count > 1,
         }
-        for option, value in given.items():
-            if value:
-                raise InputError(option, f"is for volumes, and {study} is a study of 2-D images", "leave it out")
+        _refuse(study, of_volumes)
         chosen.setdefault("method", "information-divergence")
     settings = changed(stored or preset_settings(preset or "quick"), chosen)
     tell_stray(opened)
     if opened.dimension == 2:
         _train_images(opened, settings, device, restart=restart, as_json=events)
         return
-    _tell_what(opened, settings)  # before anything that takes seconds to load
+    tell_what(opened, settings)  # before anything that takes seconds to load
     console.getting_ready()
 
+    from ..method.cleaning import tidy
     from ..method.opening import check_trainable
     from ..method.planned_stages import planned_stages
+    from ..method.shown_slices import shown_pixels
     from ..pipeline import train as train_study
     from ..segmentation.model import choose_device
     from ..training.memory import tune_memory
@@ -177,8 +178,10 @@ def train(
     where = choose_device(device)
     tune_memory()
     anew = [name for name, on in (("--restart", restart), ("--from-teacher", from_teacher)) if on]
-    plan = planned_stages(opened, settings, until)
-    with _training(opened, settings, device_name(where, device_count), anew, plan, as_json=events) as interruption:
+    pixels = shown_pixels(opened, settings.slice_network.max_voxels)
+    plan = planned_stages(opened, settings, until, pixels)
+    described = device_name(where, device_count)
+    with _training(opened, settings, described, anew, plan, pixels.values(), as_json=events) as interruption:
         train_study(
             opened,
             settings,
@@ -191,9 +194,18 @@ def train(
             processors=Processors(process_count),
         )
     if until is Stage.STUDENT:
-        _tell_model(opened)
+        with suppress(InputError):  # of a file that somebody looks at; it can go later
+            tidy(opened)
+        tell_model(opened)
     else:
         tell_next(opened)
+
+
+def _refuse(study: Path, of_volumes: Mapping[str, bool]) -> None:
+    """Refuse options that are given to a study of 2-D images, which are for volumes."""
+    for option, is_given in of_volumes.items():
+        if is_given:
+            raise InputError(option, f"is for volumes, and {study} is a study of 2-D images", "leave it out")
 
 
 def _public_weights(teacher: Path | None, transformer: Path | None) -> dict[str, Any]:
@@ -216,7 +228,7 @@ def _public_weights(teacher: Path | None, transformer: Path | None) -> dict[str,
 
 
 def _train_images(study: "Study", settings: "Settings", device: str, *, restart: bool, as_json: bool) -> None:
-    _tell_what(study, settings)
+    tell_what(study, settings)
     console.getting_ready()
 
     from ..method.images import check_trainable, train_images
@@ -230,7 +242,7 @@ def _train_images(study: "Study", settings: "Settings", device: str, *, restart:
     anew, plan = ["--restart"] if restart else [], planned_stages(study, settings)
     with _training(study, settings, str(where), anew, plan, as_json=as_json) as interruption:
         train_images(study, settings, where, restart=restart, cancelled=interruption)
-    _tell_model(study)
+    tell_model(study)
 
 
 @contextmanager
@@ -240,12 +252,13 @@ def _training(
     where: str,
     given: Sequence[str],
     plan: Plan,
+    slice_pixels: Collection[float] = (),
     *,
     as_json: bool,
 ) -> Iterator[Interruption]:
     """Tell how long it takes and took, show progress, and stop on Ctrl-C."""
     if settings.minutes is None:
-        _tell_time(study, settings, where)
+        tell_time(study, settings, where, slice_pixels)
     else:
         console.say(f"On {where}, in about {settings.minutes:g} min; the speed of this computer is measured.")
     started = time.monotonic()
@@ -262,53 +275,3 @@ def _training(
         console.say(f"Done in {duration(seconds)}.")
     else:
         console.say(f"Done in {seconds / 60:.2g} min; the whole training was given {settings.minutes:g} min.")
-
-
-def _tell_what(study: "Study", settings: "Settings") -> None:
-    method = f"method {settings.method}, " if study.dimension == 2 else ""
-    console.say(f"Training {study.folder}: {method}preset {settings.preset}, seed {settings.seed}.")
-
-
-def _tell_time(study: "Study", settings: "Settings", where: str) -> None:
-    """An estimate if there is an honest one: for the preset quick, unchanged, on a processor."""
-    from ..disk.study_layout import MODEL_NAME
-    from ..study.coverage import labelled_axes, volumes_with_organs
-    from ..study.settings import preset
-    from ..study.training_time import seconds_on_processor
-
-    slices = sum(len(case.labels.slices) for case in study.cases if case.labels is not None)
-    unchanged = settings == preset(settings.preset).model_copy(update={"seed": settings.seed})
-    anew = not (study.run_folder / MODEL_NAME).exists()
-    known = study.dimension == 3 and anew and unchanged and where == "cpu"
-    estimate = seconds_on_processor(
-        settings.preset,
-        len(study.cases),
-        slices,
-        axes=len(labelled_axes(study)),
-        labelled_volumes=volumes_with_organs(study),
-    )
-    if estimate is None or not known:
-        console.say(f"On {where}. How long it takes, shows once its first steps are measured.")
-        return
-    longer = f", or {duration(estimate.most)} where it helps to know where organs lie"
-    console.say(
-        f"On {where}. It takes about {duration(estimate.least)} on one core of a server's processor"
-        f"{longer if estimate.most > estimate.least else ''}; less where other cores are idle."
-    )
-
-
-def _tell_model_of(folder: Path) -> None:
-    """Tell the model that has come from elsewhere, or what comes next if there is none yet."""
-    from ..disk.study_layout import MODEL_NAME
-    from ..study.study import Study
-
-    opened = Study.open(folder)
-    (_tell_model if (opened.run_folder / MODEL_NAME).exists() else tell_next)(opened)
-
-
-def _tell_model(study: "Study") -> None:
-    from ..disk.study_layout import MODEL_NAME
-
-    tell_what_decides(study)
-    console.say(f"Model: {study.run_folder / MODEL_NAME}")
-    console.next(f"uslabelseg segment {shell(study.folder)} IMAGE... --output segmentations")

@@ -16,7 +16,7 @@ from ..study.coverage import labelled_axes, volumes_with_organs
 from ..study.settings import MethodName, Settings
 from ..study.stages import CONTINUED, NumberedStage, Stage
 from ..study.study import Study
-from ..study.training_time import SECONDS_A_SLICE_STEP, SECONDS_A_SLICE_VOTE
+from ..study.training_time import SECONDS_A_SLICE_STEP, SECONDS_A_SLICE_VOTE, share_of_usual
 from .plan import FOLDS, SHARE_OF_STEPS, labelled_slices, training_plan
 
 _READING, _ALIGNING, _PROPOSING, _CALIBRATING = 0.4, 0.4, 0.3, 0.1  # a volume
@@ -24,13 +24,19 @@ _STUDENT_STEP, _VIT_STEP, _HEAD_STEP, _PAIR_STEP = 0.033, 0.15, 0.03, 0.3
 _CONTINUED_IMAGES = 1 / 3  # of the steps of networks that learn on
 
 
-def planned_stages(study: Study, settings: Settings, until: Stage = Stage.STUDENT) -> list[tuple[NumberedStage, float]]:
+def planned_stages(
+    study: Study,
+    settings: Settings,
+    until: Stage = Stage.STUDENT,
+    slice_pixels: Mapping[int, float] | None = None,
+) -> list[tuple[NumberedStage, float]]:
     """Stages in their order with seconds, up to and including `until`.
 
     Args:
         study: its volumes, labelled slices, and whether it has a model that the training continues from.
         settings: of the training.
         until: the last stage, as of `uslabelseg train --stage`.
+        slice_pixels: of a slice along each labelled axis, see `shown_slices`; as usual where it is not told.
     """
     count = len(study.cases)
     if study.dimension == 2:
@@ -51,7 +57,7 @@ def planned_stages(study: Study, settings: Settings, until: Stage = Stage.STUDEN
         return [*reading[:1], *teacher[:1]]
     if until is Stage.SLICE_HEAD:
         return [*reading, *teacher]
-    on_slices = _slice_networks(study, settings)
+    on_slices = _slice_networks(study, settings, slice_pixels or {})
     if on_slices and not _location_may_help(study, settings):
         return [*reading, *on_slices, (NumberedStage(Stage.CALIBRATION), _CALIBRATING * count)]
     before = [*reading, *on_slices, *teacher]
@@ -75,19 +81,26 @@ _TEACHER_SECONDS: Mapping[MethodName, Callable[[Settings], dict[Stage, float]]] 
 }  # a further `SliceTeacher` has a line here, too
 
 
-def _slice_networks(study: Study, settings: Settings) -> list[tuple[NumberedStage, float]]:
+def _slice_networks(
+    study: Study, settings: Settings, slice_pixels: Mapping[int, float]
+) -> list[tuple[NumberedStage, float]]:
     """2-D networks that learn without some labels to tell what works, those that learn from all, and their votes."""
-    steps, axes = settings.slice_network.steps, len(labelled_axes(study))
-    if not steps or not axes:
+    steps = settings.slice_network.steps
+    if not steps or not labelled_axes(study):
         return []
+    shares = [share_of_usual(slice_pixels.get(axis)) for axis in sorted(labelled_axes(study))]
 
-    def networks(stage: Stage, number: int, steps: float) -> list[tuple[NumberedStage, float]]:
-        return [(NumberedStage(stage, member=member), steps * SECONDS_A_SLICE_STEP) for member in range(1, number + 1)]
+    def networks(stage: Stage, folds: int, steps: float) -> list[tuple[NumberedStage, float]]:
+        each = shares * folds
+        return [
+            (NumberedStage(stage, member=member), steps * SECONDS_A_SLICE_STEP * share)
+            for member, share in enumerate(each, start=1)
+        ]
 
     return [
-        *networks(Stage.CROSS_FITTING, _folds(study, settings) * axes, SHARE_OF_STEPS * steps),
-        *networks(Stage.SLICE_NETWORK, axes, steps),
-        (NumberedStage(Stage.SLICE_VOTES), SECONDS_A_SLICE_VOTE * axes * len(study.cases)),
+        *networks(Stage.CROSS_FITTING, _folds(study, settings), SHARE_OF_STEPS * steps),
+        *networks(Stage.SLICE_NETWORK, 1, steps),
+        (NumberedStage(Stage.SLICE_VOTES), SECONDS_A_SLICE_VOTE * sum(shares) * len(study.cases)),
     ]
 
 

@@ -18,13 +18,10 @@ from ..imaging.resampling import resample_axes, working_geometry
 from ..imaging.scan import Scan
 from ..imaging.sector import sector_mask
 from ..teacher.slices import in_slice_axes
+from .magnification import WIDTH, shown_side
 from .organ_widths import organ_widths
 
 MOST_SLICES = 1_500  # kept of all volumes: more teach nothing new, and memory is bounded
-_ENLARGED, _MOST_ENLARGED = 1.5, 2.5  # slices are magnified by at least as much: the network halves them at once
-_WIDTH = 14.0  # pixels across the thinnest organ, as the network is to see it
-
-
 NEUTRAL, SPREAD = 0.4, 0.15  # of grey values: where the mean of a volume lies, and its standard deviation
 
 
@@ -79,11 +76,7 @@ def slice_grey(voxels: Tensor, sector: Tensor) -> Tensor:
 
 
 def slice_size(volumes: Iterable[FineVolume], axis: int, max_voxels: int) -> int:
-    """Pixels of the longer side of slices along `axis` as the network sees them.
-
-    Slices are magnified 1.5 times, but become no longer than `max_voxels`; both by as much more, up to 2.5 / 1.5, as
-    the thinnest organ on the labelled slices asks for.
-    """
+    """Pixels of the longer side of slices along `axis` as the network sees them, see `shown_side`."""
     rows, columns = in_slice_axes(axis)
     largest, widths = 0.0, defaultdict[int, list[float]](list)
     for volume in volumes:
@@ -92,9 +85,8 @@ def slice_size(volumes: Iterable[FineVolume], axis: int, max_voxels: int) -> int
         if volume.labels is not None:
             for organ, of_one in enumerate(organ_widths(volume.labels, volume.spacing, axis)):
                 widths[organ] += of_one
-    thinnest = min((median(of_one) for of_one in widths.values() if of_one), default=_WIDTH)
-    enlarged = min(_MOST_ENLARGED, max(_ENLARGED, _WIDTH / thinnest))
-    return min(round(max_voxels * enlarged / _ENLARGED), round(enlarged * largest))
+    thinnest = min((median(of_one) for of_one in widths.values() if of_one), default=WIDTH)
+    return shown_side(largest, thinnest, max_voxels)
 
 
 @dataclass(frozen=True)
@@ -155,9 +147,12 @@ def slices_to_learn(
     rows, columns = in_slice_axes(axis)
     for volume in volumes:
         slices = volume.grey.movedim(axis, 0)
-        every = max(1, -(-len(slices) * count // most))
         chosen = torch.zeros(len(slices), dtype=torch.bool)
-        chosen[every // 2 :: every] = True
+        every = max(1, -(-len(slices) * count // most))
+        if every // 2 < len(slices):
+            chosen[every // 2 :: every] = True
+        elif len(names) % -(-count // most) == 0:  # of thousands of volumes not each has a share
+            chosen[len(slices) // 2] = True
         labelled = torch.zeros_like(chosen) if volume.labels is None else volume.labels.labelled_along(axis)
         for number in torch.nonzero(chosen | labelled)[:, 0].tolist():
             images.append(slices[number].clone())

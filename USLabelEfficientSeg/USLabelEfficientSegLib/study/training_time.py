@@ -21,6 +21,7 @@ _ROUNDS, _FEWEST_STEPS, _MOST_STEPS, _STEPS_A_SLICE = 4, 150, 400, 20
 _MOST_LABEL_STEPS, _LABEL_STEPS_A_SLICE, _FEWEST_SLICES_ALONE = 12_000, 800, 8
 # Likewise of its 2-D networks, and of those that learn without some labels to tell what works.
 SECONDS_A_SLICE_STEP, SECONDS_A_SLICE_VOTE = 0.19, 1.0
+_PIXELS = 160 * 160  # of a slice, in these
 _SLICE_STEPS, _FOLDS, _SHARE_OF_STEPS = 800, 3, 0.25
 _SECONDS_A_VOLUME_ALIGNED = 0.4  # without the labels that are left out
 
@@ -45,6 +46,7 @@ def seconds_on_processor(
     *,
     axes: int = 1,
     labelled_volumes: int = _FOLDS,
+    slice_pixels: float | None = None,
 ) -> Estimate | None:
     """Estimated duration of a training without graphics card; None where nothing was measured.
 
@@ -58,16 +60,22 @@ def seconds_on_processor(
         continued: what learns on, None if nothing does.
         axes: along how many axes slices are labelled: each has a 2-D network of its own.
         labelled_volumes: that show an organ; a single one cannot tell where organs lie in others, if there are any.
+        slice_pixels: of a slice as 2-D networks see it, the mean of the axes, see `method.shown_slices`; None: usual.
     """
     if preset != "quick":
         return None
     folds = min(_FOLDS, labelled_volumes) if labelled_volumes > 1 else 0
     steps = _SLICE_STEPS * (1 + _SHARE_OF_STEPS * folds)
-    on_slices = axes * (SECONDS_A_SLICE_STEP * steps + SECONDS_A_SLICE_VOTE * volumes)
+    on_slices = axes * (SECONDS_A_SLICE_STEP * steps + SECONDS_A_SLICE_VOTE * volumes) * share_of_usual(slice_pixels)
     on_slices += folds * _SECONDS_A_VOLUME_ALIGNED * volumes if axes else 0.0
     least = _FIXED_SECONDS_ALONE + _SECONDS_A_VOLUME_ALONE * volumes + on_slices
     with_students = on_slices + _seconds_of_students(volumes, labelled_slices, continued)
     return Estimate(least, with_students if folds or volumes == 1 else least)
+
+
+def share_of_usual(slice_pixels: float | None) -> float:
+    """How much longer than measured 2-D networks take on slices of so many pixels; None: as long."""
+    return 1.0 if slice_pixels is None else slice_pixels / _PIXELS
 
 
 def _seconds_of_students(volumes: int, labelled_slices: int, continued: Continued | None) -> float:
