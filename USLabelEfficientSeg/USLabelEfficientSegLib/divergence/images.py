@@ -1,9 +1,9 @@
-"""Two-dimensional images and their labels for training: on one canvas, kept in memory."""
+"""Two-dimensional images and their labels for training: on one canvas, in memory or made when they are asked for."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,45 @@ GREY_PERCENTILES = (0.5, 99.5)
 
 
 @dataclass(frozen=True)
+class OnCanvas:
+    """Images (N, 1, H, W) on a canvas that are made when they are asked for: of thousands of volumes.
+
+    Attributes:
+        images: (h, w) each, grey in [0, 1].
+        shapes: rows and columns of each on the canvas.
+        canvas: H and W.
+        draw: one of them, see `_grey_on_canvas`.
+    """
+
+    images: Sequence[Tensor]
+    shapes: Sequence[Size]
+    canvas: Size
+    draw: Callable[[Sequence[Tensor], int, Size, Size], Tensor]
+
+    @property
+    def shape(self) -> torch.Size:
+        """(N, 1, H, W)."""
+        return torch.Size((len(self.images), 1, *self.canvas))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, numbers: Tensor) -> Tensor:
+        rows = [self.draw(self.images, number, self.shapes[number], self.canvas) for number in numbers.tolist()]
+        return torch.stack(rows)
+
+    def all(self) -> Tensor:
+        """All of them, in memory."""
+        rows = _in_turn(self)
+        first = next(rows)
+        every = first.new_empty(self.shape)
+        every[:1] = first
+        for number, row in enumerate(rows, start=1):
+            every[number] = row[0]
+        return every
+
+
+@dataclass(frozen=True)
 class TrainingImages:
     """Images on a common canvas, upper-left corner aligned, and the soft targets of the labelled ones.
 
@@ -33,8 +72,8 @@ class TrainingImages:
         weight: (L, H, W) weight of each pixel, 0 where unlabelled.
     """
 
-    grey: Tensor
-    covered: Tensor
+    grey: Tensor | OnCanvas
+    covered: Tensor | OnCanvas
     labelled: Tensor
     target: Tensor
     weight: Tensor
@@ -55,7 +94,8 @@ class TrainingImages:
         """Fingerprint of everything that training depends on."""
         digest = hashlib.sha256(f"{tuple(self.grey.shape)} {tuple(self.target.shape)}".encode())
         for tensor in (self.grey, self.covered, self.labelled, self.target, self.weight):
-            digest.update(tensor.contiguous().numpy().data)
+            for part in tensor.split(1) if isinstance(tensor, Tensor) else _in_turn(tensor):
+                digest.update(part.contiguous().numpy().data)
         return digest.hexdigest()[:16]
 
 
@@ -89,8 +129,12 @@ def prepare_soft_images(
     pixel_sizes: Sequence[Sequence[float]],
     *,
     image_size: int,
+    in_memory: bool = True,
 ) -> TrainingImages:
-    """Like `prepare_images`, with soft labels: class probabilities (C, h, w) times weight, and the weight (h, w)."""
+    """Like `prepare_images`, with soft labels: class probabilities (C, h, w) times weight, and the weight (h, w).
+
+    Images that are not to be in memory are taken from their sequence when they are asked for.
+    """
     if not len(images) == len(targets) == len(pixel_sizes):
         raise ValueError(f"{len(images)} images, {len(targets)} labels, {len(pixel_sizes)} pixel sizes")
     known = [(number, target) for number, target in enumerate(targets) if target is not None]
@@ -99,13 +143,7 @@ def prepare_soft_images(
     shapes = [canvas_shape(image.shape, size, image_size) for image, size in zip(images, pixel_sizes, strict=True)]
     canvas = (max(rows for rows, _ in shapes), max(columns for _, columns in shapes))
 
-    grey = torch.zeros(len(images), 1, *canvas, dtype=torch.uint8)
-    covered = torch.zeros(len(images), 1, *canvas, dtype=torch.bool)
-    for number, (image, (rows, columns)) in enumerate(zip(images, shapes, strict=True)):
-        resized = resize_slices(image[None].float().clamp(0, 1), (rows, columns))
-        grey[number, :, :rows, :columns] = (resized * 255).round().to(torch.uint8)
-        covered[number, :, :rows, :columns] = True
-
+    grey, covered = (OnCanvas(images, shapes, canvas, draw) for draw in (_grey_on_canvas, _covered_of_canvas))
     placed = []
     for number, (weighted, weight) in known:
         both = resize_slices(torch.cat([weighted, weight[None]]).float(), shapes[number])
@@ -113,12 +151,34 @@ def prepare_soft_images(
     stacked = torch.stack(placed)
     weights = stacked[:, -1]
     return TrainingImages(
-        grey=grey,
-        covered=covered,
+        grey=grey.all() if in_memory else grey,
+        covered=covered.all() if in_memory else covered,
         labelled=torch.tensor([number for number, _ in known]),
         target=stacked[:, :-1] / weights[:, None].clamp(min=1e-6),
         weight=weights,
     )
+
+
+def _grey_on_canvas(images: Sequence[Tensor], number: int, shape: Size, canvas: Size) -> Tensor:
+    """An image (1, H, W) on its canvas, uint8."""
+    resized = resize_slices(images[number][None].float().clamp(0, 1), shape)
+    return _placed((resized * 255).round().to(torch.uint8), canvas)
+
+
+def _covered_of_canvas(images: Sequence[Tensor], number: int, shape: Size, canvas: Size) -> Tensor:
+    """Where a canvas (1, H, W) holds an image, bool."""
+    return _placed(torch.ones(1, *shape, dtype=torch.bool), canvas)
+
+
+def _placed(image: Tensor, canvas: Size) -> Tensor:
+    placed = image.new_zeros(1, *canvas)
+    placed[:, : image.shape[1], : image.shape[2]] = image
+    return placed
+
+
+def _in_turn(images: OnCanvas) -> Iterator[Tensor]:
+    for number in range(len(images)):
+        yield images[torch.tensor([number])]
 
 
 def canvas_shape(shape: Sequence[int], pixel_size: Sequence[float], image_size: int) -> Size:

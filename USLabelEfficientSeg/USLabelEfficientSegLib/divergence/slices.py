@@ -6,31 +6,34 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from ..anatomy.kept import OnDemand
 from ..anatomy.training_volumes import TrainingVolume
 from ..teacher.slices import in_slice_axes
 from .images import TrainingImages, prepare_soft_images
 from .prediction import predict_images
 
 
-def training_slices(volumes: Sequence[TrainingVolume], axis: int, image_size: int) -> TrainingImages:
+def training_slices(
+    volumes: Sequence[TrainingVolume], axis: int, image_size: int, *, in_memory: bool = True
+) -> TrainingImages:
     """Every slice of the volumes along `axis`; slices with labels carry their soft targets.
 
-    Raises `ValueError` when no volume has labels.
+    Slices that are not to be in memory are taken from their volumes when they are asked for. Raises `ValueError` when
+    no volume has labels.
     """
-    images: list[Tensor] = []
+    places = [(volume, number) for volume in volumes for number in range(volume.shape[axis])]
     targets: list[tuple[Tensor, Tensor] | None] = []
-    pixel_sizes: list[tuple[float, float]] = []
     for volume in volumes:
-        slices = volume.grey.movedim(axis, 0)
-        images.extend(slices)
-        pixel_sizes.extend([pixel_size(volume, axis)] * len(slices))
         labels = volume.labels
         if labels is None:
-            targets.extend([None] * len(slices))
+            targets.extend([None] * volume.shape[axis])
             continue
         weighted, weight = labels.weighted.movedim(axis + 1, 0), labels.weight.movedim(axis, 0)
-        targets.extend((w, known) if known.any() else None for w, known in zip(weighted, weight, strict=True))
-    return prepare_soft_images(images, targets, pixel_sizes, image_size=image_size)
+        both = zip(weighted, weight, strict=True)
+        targets.extend((w.clone(), known.clone()) if known.any() else None for w, known in both)
+    images = OnDemand(places, lambda place: place[0].grey.select(axis, place[1]))
+    pixel_sizes = [pixel_size(volume, axis) for volume, _ in places]
+    return prepare_soft_images(images, targets, pixel_sizes, image_size=image_size, in_memory=in_memory)
 
 
 class SliceNetwork:

@@ -57,7 +57,7 @@ class PairTeacher:
     def first_training(self) -> tuple[partial[NetworkPair], TrainingContext]:
         """That of both networks, in one round: the students' follow."""
         run = self.run
-        slices = training_slices(run.volumes, run.study.slice_axis, self.slice_size)
+        slices = training_slices(run.volumes, run.study.slice_axis, self.slice_size, in_memory=False)
         steps = run.settings.divergence.slice_steps
         settings = run.settings.divergence.model_copy(update={"rounds": 1, "steps": steps})
         return partial(train_pair, slices, settings), run.context(Stage.DIVERGENCE, PAIR_NAME)
