@@ -3,8 +3,10 @@ import torch
 
 from USLabelEfficientSegLib.anatomy.targets import SoftTarget
 from USLabelEfficientSegLib.anatomy.training_volumes import TrainingVolume
+from USLabelEfficientSegLib.divergence.batches import draw_batch
 from USLabelEfficientSegLib.divergence.pair import NetworkPair
 from USLabelEfficientSegLib.divergence.slices import SliceNetwork, pixel_size, training_slices
+from USLabelEfficientSegLib.study.setting_sections import DivergenceSettings
 
 SHAPE = (16, 20, 6)
 
@@ -61,3 +63,15 @@ def test_network_predicts_slices_at_their_own_pixels():
     assert pixel_size(volume("first"), 0) == (1.0, 2.0)
     assert probability.shape == (3, 2, 20, 6)
     torch.testing.assert_close(probability.sum(dim=1), torch.ones(3, 20, 6))
+
+
+def test_slices_that_are_not_in_memory_are_drawn_as_those_that_are():
+    volumes = [volume("first"), volume("second", labelled_slice=2)]
+    kept, drawn = (training_slices(volumes, 2, 40, in_memory=in_memory) for in_memory in (True, False))
+
+    assert drawn.digest() == kept.digest()
+    assert not isinstance(drawn.grey, torch.Tensor) and drawn.grey.shape == kept.grey.shape
+    batches = [
+        draw_batch(images, DivergenceSettings(), (2, 4), torch.Generator().manual_seed(0)) for images in (kept, drawn)
+    ]
+    assert all(torch.equal(tensor, getattr(batches[1], name)) for name, tensor in vars(batches[0]).items())

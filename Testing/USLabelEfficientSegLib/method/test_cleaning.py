@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 from simulated_heads import write_heads
-from trained_studies import CPU, label_another_slice, stages, weights
+from trained_studies import CPU, assert_same_weights, label_another_slice, stages, weights
 
-from USLabelEfficientSegLib.disk.study_layout import EARLIER_MODEL_NAME, MODEL_NAME
+from USLabelEfficientSegLib.disk.study_layout import EARLIER_MODEL_NAME, MODEL_NAME, TEACHER_NAME
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.pixel_sizes import read_pixel_sizes
-from USLabelEfficientSegLib.method.cleaning import clean
+from USLabelEfficientSegLib.method.cleaning import clean, tidy
 from USLabelEfficientSegLib.method.images import train_images
 from USLabelEfficientSegLib.method.suggesting import suggest
 from USLabelEfficientSegLib.pipeline import train
@@ -187,3 +187,49 @@ def test_the_command_tells_how_much_and_what_comes_next(call, trained_study, tmp
     assert call("study", "show", study)[0] == 0
     code, _, err = call("segment", study, study / "images", "--output", tmp_path / "segmented")
     assert code == 0 and len(list((tmp_path / "segmented").glob("*.nrrd"))) == 3, err
+
+
+def test_after_tidying_the_teacher_stays_and_training_without_news_is_done_at_once(trained, settings):
+    model, digest = (trained.run_folder / MODEL_NAME).read_bytes(), load_model(trained.folder).digest()
+    tidy(trained)
+    left = {path.name for path in trained.run_folder.iterdir()}
+    events = len(read_events(trained.events.path))
+
+    again = train(trained, settings, CPU)
+
+    assert left == {MODEL_NAME, TEACHER_NAME, "run.json", "events.jsonl"}
+    assert stages(trained, events) == {"finished": True}
+    assert again is not None and again.digest() == digest
+    assert (trained.run_folder / MODEL_NAME).read_bytes() == model
+    assert set(clean(trained).removed) == {"checkpoints"}
+
+
+def test_after_tidying_another_label_needs_no_new_teacher(trained, settings):
+    tidy(trained)
+    teacher = (trained.run_folder / TEACHER_NAME).read_bytes()
+    label_another_slice(trained)
+    events = len(read_events(trained.events.path))
+
+    train(trained, settings, CPU)
+
+    assert stages(trained, events)["student continued.1"]
+    assert (trained.run_folder / TEACHER_NAME).read_bytes() == teacher
+
+
+def test_a_study_without_a_model_is_not_tidied(trained):
+    (trained.run_folder / MODEL_NAME).unlink()
+    before = files(trained.folder)
+
+    tidy(trained)
+
+    assert files(trained.folder) == before
+
+
+def test_the_command_that_trains_leaves_model_and_teacher(study, call, tiny_changes, trained_study):
+    changes = [word for name, value in tiny_changes.items() for word in ("--set", f"{name}={value}")]
+
+    code, _, err = call("train", study.folder, "--device", "cpu", *changes)
+
+    assert code == 0, err
+    assert {path.name for path in study.run_folder.iterdir()} == {MODEL_NAME, TEACHER_NAME, "run.json", "events.jsonl"}
+    assert_same_weights(study, Study.open(trained_study))

@@ -129,3 +129,11 @@ def test_smaller_slices_are_neutral_beyond_their_border():
 
     assert len(beyond)
     assert torch.all(beyond == round(255 * NEUTRAL))
+
+
+def test_of_thousands_of_volumes_not_each_has_a_share_and_some_still_have_one():
+    slices = slices_to_learn([fine(seed, numbers=(3,) if seed == 1 else None) for seed in range(10)], 2, 10, 36, most=4)
+
+    unlabelled = slices.volumes[slices.images.unlabelled].tolist()
+    assert unlabelled == [0, 3, 6, 9]
+    assert slices.owners == ("scan 1",)

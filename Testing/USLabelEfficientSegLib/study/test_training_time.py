@@ -84,3 +84,11 @@ def test_the_estimate_knows_the_steps_of_the_preset() -> None:
 
     assert more == most
     assert most == pytest.approx(51.2 + 0.033 * (settings.rounds * settings.steps + settings.label_steps))
+
+
+def test_larger_slices_take_longer_in_proportion_to_their_pixels() -> None:
+    usual, twice = (estimate("quick", 10, 4, slice_pixels=pixels) for pixels in (160 * 160, 2 * 160 * 160))
+    steps = preset("quick").slice_network.steps * (1 + FOLDS * SHARE_OF_STEPS)
+
+    assert usual == estimate("quick", 10, 4)
+    assert twice.least - usual.least == pytest.approx(SECONDS_A_SLICE_STEP * steps + SECONDS_A_SLICE_VOTE * 10)

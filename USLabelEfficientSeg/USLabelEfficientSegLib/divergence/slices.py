@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from torch import Tensor, nn
 
@@ -31,9 +32,15 @@ def training_slices(
         weighted, weight = labels.weighted.movedim(axis + 1, 0), labels.weight.movedim(axis, 0)
         both = zip(weighted, weight, strict=True)
         targets.extend((w.clone(), known.clone()) if known.any() else None for w, known in both)
-    images = OnDemand(places, lambda place: place[0].grey.select(axis, place[1]))
+    images = OnDemand(places, partial(_slice, axis))
     pixel_sizes = [pixel_size(volume, axis) for volume, _ in places]
     return prepare_soft_images(images, targets, pixel_sizes, image_size=image_size, in_memory=in_memory)
+
+
+def _slice(axis: int, place: tuple[TrainingVolume, int]) -> Tensor:
+    """A slice (h, w) of a volume along an axis, by its number."""
+    volume, number = place
+    return volume.grey.select(axis, number)
 
 
 class SliceNetwork:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
@@ -116,7 +117,7 @@ class Run:
     @property
     def greys(self) -> Sequence[Tensor]:
         """Intensities (I, J, K) in [0, 1] of each volume, read when they are asked for."""
-        return OnDemand(self.volumes, lambda volume: volume.grey)
+        return OnDemand(self.volumes, attrgetter("grey"))  # which another process can call, too
 
     @cached_property
     def stems(self) -> dict[str, str]:
