@@ -107,6 +107,7 @@ def measured(way: str, seconds: float) -> list[float]:
     """Mean milliseconds of a step of a student under each load."""
     import torch
 
+    from USLabelEfficientSegLib.anatomy.kept import InMemory
     from USLabelEfficientSegLib.anatomy.targets import SoftTarget
     from USLabelEfficientSegLib.anatomy.training_volumes import prepare_volume
     from USLabelEfficientSegLib.errors import Cancelled
@@ -136,7 +137,7 @@ def measured(way: str, seconds: float) -> list[float]:
     phases = Phases(seconds)
     with tempfile.TemporaryDirectory() as temporary, suppress(Cancelled):
         training.train_student(
-            [replace(volume, labels=target)],
+            [replace(volume, truth=InMemory(target))],
             design,
             settings.student.model_copy(update={"steps": 1_000_000, "pseudo_label_weight": 0.0}),
             TrainingContext(
