@@ -7,6 +7,8 @@ import sys
 import pytest
 
 from USLabelEfficientSegLib import pipeline
+from USLabelEfficientSegLib.method.shown_slices import shown_pixels
+from USLabelEfficientSegLib.study.settings import preset
 from USLabelEfficientSegLib.study.study import Study
 from USLabelEfficientSegLib.study.training_time import seconds_on_processor
 from USLabelEfficientSegLib.text.durations import duration
@@ -60,7 +62,8 @@ def test_how_long_it_takes_is_told_before_it_starts_where_that_is_known(study, c
     _, changed, _ = call("train", study.folder, "--device", "cpu", "--set", "student.steps=7")
 
     slices = sum(len(case.labels.slices) for case in study.cases)
-    estimate = seconds_on_processor("quick", 3, slices, axes=1)
+    (pixels,) = shown_pixels(study, preset("quick").slice_network.max_voxels).values()
+    estimate = seconds_on_processor("quick", 3, slices, axes=1, slice_pixels=pixels)
     assert estimate is not None
     least, most = map(duration, estimate)
     assert f"On cpu. It takes about {least} on one core of a server's processor, or {most} where it helps" in unchanged
