@@ -16,7 +16,7 @@ from USLabelEfficientSegLib.teacher import features
 @pytest.fixture
 def without_room(monkeypatch):
     """Nothing stays in memory, volumes are aligned two at a time, and features of one volume alone are on the disk."""
-    monkeypatch.setattr(kept.LATEST, "most_bytes", 0)
+    monkeypatch.setattr(kept, "LATEST", kept.Latest(0, fewest=0))
     monkeypatch.setattr(alignment, "AT_ONCE", 2)
     monkeypatch.setattr(features, "MOST_BYTES", 0)
 
@@ -36,7 +36,7 @@ def test_2d_networks_and_their_votes_are_the_same_without_room(study, settings, 
     train(study, settings, CPU)
     before = weights(study)
     votes = list((study.run_folder / PSEUDO_LABELS).glob("slices_*/*"))
-    monkeypatch.setattr(kept.LATEST, "most_bytes", 0)
+    monkeypatch.setattr(kept, "LATEST", kept.Latest(0, fewest=0))
     monkeypatch.setattr(alignment, "AT_ONCE", 1)
 
     train(study, settings, CPU, restart=True)

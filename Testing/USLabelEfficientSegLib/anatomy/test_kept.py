@@ -22,7 +22,7 @@ def target(number: int) -> SoftTarget:
 @pytest.fixture
 def latest(monkeypatch: pytest.MonkeyPatch) -> Latest:
     """The latest values of a test alone: room for two targets."""
-    latest = Latest(2 * sum(part.nbytes for part in (target(0).weighted, target(0).weight)))
+    latest = Latest(2 * sum(part.nbytes for part in (target(0).weighted, target(0).weight)), fewest=0)
     monkeypatch.setattr(kept_module, "LATEST", latest)
     return latest
 
@@ -57,6 +57,16 @@ def test_a_value_without_room_is_made_each_time_and_drives_nothing_out(latest: L
 
     assert large() is not large()
     assert small() is first
+
+
+def test_a_few_values_have_room_however_large_they_are(latest: Latest) -> None:
+    latest.fewest = 2
+    one, two, three = (Again(lambda: SoftTarget(torch.zeros(1000), torch.zeros(1))) for _ in range(3))
+    first, second = one(), two()
+
+    assert one() is first and two() is second
+    three()
+    assert one() is not first
 
 
 @pytest.mark.parametrize("room", [0, 10_000])

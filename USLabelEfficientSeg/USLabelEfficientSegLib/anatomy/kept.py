@@ -27,17 +27,20 @@ T = TypeVar("T")
 R = TypeVar("R")
 Source = Callable[[], T]
 MOST_BYTES = 256 * 2**20  # of the latest values of all sources
+FEWEST = 8  # values that have room, however large they are
 
 
 class Latest:
     """The latest values of all sources, shared by threads.
 
     Args:
-        most_bytes: of their tensors, together; a larger one is never among them.
+        most_bytes: of their tensors, together.
+        fewest: values for which there is room in any case.
     """
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, most_bytes: int = MOST_BYTES, fewest: int = FEWEST) -> None:
         self.most_bytes = most_bytes
+        self.fewest = fewest
         self._values: OrderedDict[str, tuple[Any, int]] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -53,13 +56,14 @@ class Latest:
     def put(self, key: str, value: Any) -> None:
         """Add a value, at the cost of those that nobody has asked for longest."""
         size = sum(part.nbytes for part in vars(value).values() if isinstance(part, Tensor))
+        room = max(self.most_bytes, self.fewest * size)
         with self._lock:
             self._drop(key)
-            if size > self.most_bytes:
+            if size > room:
                 return
             self._values[key] = value, size
             self._bytes += size
-            while self._bytes > self.most_bytes:
+            while self._bytes > room:
                 self._drop(next(iter(self._values)))
 
     def clear(self) -> None:
