@@ -26,7 +26,7 @@ from ..errors import InputError
 T = TypeVar("T")
 R = TypeVar("R")
 Source = Callable[[], T]
-MOST_BYTES = 256 * 2**20  # of the latest values of all sources
+MOST_BYTES = 192 * 2**20  # of the latest values of all sources
 FEWEST = 8  # values that have room, however large they are
 
 
