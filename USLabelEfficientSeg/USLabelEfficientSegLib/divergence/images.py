@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -72,8 +73,8 @@ class TrainingImages:
         weight: (L, H, W) weight of each pixel, 0 where unlabelled.
     """
 
-    grey: Tensor | OnCanvas
-    covered: Tensor | OnCanvas
+    grey: Tensor
+    covered: Tensor
     labelled: Tensor
     target: Tensor
     weight: Tensor
@@ -94,7 +95,7 @@ class TrainingImages:
         """Fingerprint of everything that training depends on."""
         digest = hashlib.sha256(f"{tuple(self.grey.shape)} {tuple(self.target.shape)}".encode())
         for tensor in (self.grey, self.covered, self.labelled, self.target, self.weight):
-            for part in tensor.split(1) if isinstance(tensor, Tensor) else _in_turn(tensor):
+            for part in _in_turn(tensor) if isinstance(tensor, OnCanvas) else [tensor]:
                 digest.update(part.contiguous().numpy().data)
         return digest.hexdigest()[:16]
 
@@ -151,8 +152,9 @@ def prepare_soft_images(
     stacked = torch.stack(placed)
     weights = stacked[:, -1]
     return TrainingImages(
-        grey=grey.all() if in_memory else grey,
-        covered=covered.all() if in_memory else covered,
+        # As far as batches and fingerprints go, what is drawn when it is asked for is a tensor.
+        grey=grey.all() if in_memory else cast("Tensor", grey),
+        covered=covered.all() if in_memory else cast("Tensor", covered),
         labelled=torch.tensor([number for number, _ in known]),
         target=stacked[:, :-1] / weights[:, None].clamp(min=1e-6),
         weight=weights,

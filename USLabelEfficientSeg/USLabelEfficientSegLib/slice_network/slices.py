@@ -162,7 +162,6 @@ def slices_to_learn(
         names.append(volume.name)
     prepared = prepare_soft_images(images, targets, sizes, image_size=size)
     # A canvas is neutral where a smaller slice does not reach.
-    assert isinstance(prepared.covered, Tensor) and isinstance(prepared.grey, Tensor)
     grey = torch.where(prepared.covered, prepared.grey, round(255 * NEUTRAL)).to(torch.uint8)
     return AxisSlices(replace(prepared, grey=grey), torch.tensor(owners), tuple(names))
 
