@@ -5,7 +5,7 @@ import pytest
 from random_user import child_processes, make_study, make_study_of_images
 from test_label_step import add_result, box, labelled, paint, painted, suggest
 
-from USLabelEfficientSegLib.annotation.sparse_labels import UNLABELLED
+from USLabelEfficientSegLib.annotation.sparse_labels import UNLABELLED, LabelledSlice
 from USLabelEfficientSegLib.study.study import Study
 
 
@@ -163,6 +163,73 @@ def test_what_the_user_draws_before_the_answer_is_not_painted_over(panel, study,
     paint(panel, place[0], place[1], 0 * own, case)  # erased again: it stays the user's
     host.process_events(0.1)
     assert not painted(panel, place[0], place[1], case).any()
+
+
+def asked_for(monkeypatch):
+    """The labels that the worker is told from now on, by slice, newest last."""
+    from USLabelEfficientSegLib.slicer_side.session import known_organs
+
+    told, write = [], known_organs._write
+    monkeypatch.setattr(known_organs, "_write", lambda path, slices: (told.append(slices), write(path, slices)))
+    return told
+
+
+def test_the_first_stroke_in_a_volume_is_continued_before_anything_is_kept(panel, study, host):
+    _, other = with_labels(panel)
+    name = panel.session.cases()[other]
+    panel.labels.show_slice(name, 2, 8)
+    answered(panel, host)
+    assert not outlines()
+    paint(panel, 2, 8, box()[:, :, 8], other)
+    answered(panel, host)
+
+    assert "light line, from what you have drawn in this slice" in panel.ui.outlineLabel.text and outlines()
+    assert labelled(study, other) == {}
+
+    paint(panel, 2, 8, 0 * box()[:, :, 8], other)  # erased again
+    answered(panel, host)
+    assert not outlines() and panel.ui.outlineLabel.text == ""
+
+
+def test_of_a_slice_that_was_begun_only_what_the_user_changes_is_told(panel, study, host, monkeypatch):
+    case, _ = with_labels(panel)
+    place = without_labels(study, case)[6]
+    suggest(panel, [place], case)
+    panel.ui.keepSliceButton.click()
+    answered(panel, host)
+    begun, told = painted(panel, place[0], place[1], case), asked_for(monkeypatch)
+    assert begun.any()
+
+    drawn = begun.copy()
+    drawn[0, 0], drawn[np.nonzero(begun)[0][0], np.nonzero(begun)[1][0]] = 2, 0
+    paint(panel, place[0], place[1], drawn, case)
+    answered(panel, host)
+
+    (slices,) = told
+    found = slices[LabelledSlice(*place)]
+    np.testing.assert_array_equal(found[drawn != begun], drawn[drawn != begun])
+    assert set(np.unique(found[(drawn == begun) & (drawn > 0)])) == {UNLABELLED}  # an outline is nobody's word
+    assert not found[-3:, -3:].any()  # far from it there is background
+    assert len(slices) == 1 + len(labelled(study, case)) and "and what you have drawn" in panel.ui.outlineLabel.text
+
+
+def test_a_label_that_is_corrected_is_outlined_before_it_is_saved(panel, study, host, monkeypatch):
+    case, _ = with_labels(panel)
+    place, before = next(iter(labelled(study, case).items()))
+    panel.labels.show_slice(panel.session.cases()[case], *place)
+    answered(panel, host)
+    told = asked_for(monkeypatch)
+    monkeypatch.setattr(panel.labels.saving, "begin", lambda: None)
+
+    corrected = before.copy()
+    corrected[:3, :3] = 2
+    paint(panel, place[0], place[1], corrected, case)
+    answered(panel, host)
+
+    (slices,) = told
+    np.testing.assert_array_equal(slices[LabelledSlice(*place)], corrected)
+    np.testing.assert_array_equal(labelled(study, case)[place], before)
+    assert "what you have drawn" not in panel.ui.outlineLabel.text
 
 
 def test_a_result_is_preferred_and_the_worker_need_not_be_asked_for_the_slice(panel, study, host):

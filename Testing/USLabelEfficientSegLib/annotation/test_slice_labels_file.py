@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from USLabelEfficientSegLib.annotation.slice_labels_file import read_slice_labels, write_slice_labels
-from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice
+from USLabelEfficientSegLib.annotation.sparse_labels import UNLABELLED, LabelledSlice
 from USLabelEfficientSegLib.errors import InputError
 
 SHAPE = (4, 5, 6)
@@ -19,6 +19,15 @@ def test_slices_of_all_axes_come_back(tmp_path):
     assert list(found) == list(across)
     for one, labels in across.items():
         np.testing.assert_array_equal(found[one], labels)
+
+
+def test_a_slice_that_is_drawn_in_part_comes_back(tmp_path):
+    strokes = np.full((5, 6), UNLABELLED, np.uint8)
+    strokes[2, 1:4], strokes[0, 0] = 1, 0
+    write_slice_labels(tmp_path / "slices.npz", {LabelledSlice(0, 3): strokes})
+
+    (found,) = read_slice_labels(tmp_path / "slices.npz", SHAPE, ORGANS).values()
+    np.testing.assert_array_equal(found, strokes)
 
 
 def test_a_volume_without_a_labelled_slice_has_a_file_all_the_same(tmp_path):

@@ -53,6 +53,25 @@ def test_slices_alone_tell_the_same_as_the_volume_that_holds_them(shape, places)
     assert found.drawn.slices == len(places)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("in_part", [(0, 3), (1, 2), (2, 0)])
+def test_strokes_in_a_slice_leave_the_rest_of_it_open_and_what_crosses_it_counts(shape, in_part):
+    slices = random_slices((0, 3), (1, 2), (1, 7), (2, 0), (2, 3))
+    strokes = slices[LabelledSlice(*in_part)]
+    strokes[np.random.default_rng(1).random(strokes.shape) < 0.8] = 255
+    voxels = np.full(FINE, 255, np.uint8)
+    for one, labels in sorted(slices.items()):
+        there = np.moveaxis(voxels, one.axis, 0)[one.index]
+        there[labels != 255] = labels[labels != 255]
+    expected = coarse_drawing(voxels, 2, shape)
+
+    found = drawing_of_slices(slices, 2, FINE, shape)
+
+    np.testing.assert_allclose(found.signs, expected.signs, atol=1e-5)
+    assert found.shown == expected.shown == (1, 2) and 4 < found.drawn.slices < 5
+    assert found.drawn.slices == pytest.approx(expected.drawn.slices) and found.drawn.told == expected.drawn.told
+
+
 def test_an_organ_that_fills_what_was_drawn_of_a_voxel_is_one_there_however_little_that_is():
     voxels = np.full((10, 1, 1), 255, np.uint8)
     voxels[:, 0, 0] = [1, 255, 255, 255, 255, 255, 0, 255, 1, 0]

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from USLabelEfficientSegLib.annotation.slice_labels_file import write_slice_labels
-from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
+from USLabelEfficientSegLib.annotation.sparse_labels import UNLABELLED, LabelledSlice, SparseLabels
 from USLabelEfficientSegLib.calibration.intervals import Calibration
 from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
 from USLabelEfficientSegLib.errors import InputError
@@ -245,6 +245,22 @@ def test_slices_of_a_file_count_in_place_of_those_that_the_study_holds(ask, stud
     assert of_file["volumes_ml"] == pytest.approx(of_study["volumes_ml"], rel=1e-4)
     with pytest.raises(InputError, match="has no labelled slice"):
         ask("propagate", **asked, labels=tmp_path / "none.npz")
+
+
+def test_strokes_alone_are_continued_through_a_volume(ask, study, simulated, tmp_path):
+    name = study.cases[0].name
+    truth = read_label_map(simulated / "labels" / f"{name}.nrrd").voxels
+    middle = truth.shape[2] // 2
+    strokes = np.where(truth[:, :, middle] == 1, 1, UNLABELLED).astype(np.uint8)
+    strokes[::2] = UNLABELLED
+    write_slice_labels(tmp_path / "strokes.npz", {LabelledSlice(2, middle): strokes})
+    asked = {"study": study.folder, "volume": name, "output": tmp_path / "outline.nrrd"}
+
+    found = ask("propagate", **asked, labels=tmp_path / "strokes.npz")
+
+    assert list(found["volumes_ml"]) == [study.organs[0]]
+    outline = read_label_map(found["file"]).voxels
+    assert (outline[:, :, middle] == 1).sum() > 1.2 * (strokes == 1).sum()  # between the lines that were drawn
 
 
 def test_a_model_is_asked_once_for_many_strokes_and_a_new_one_again(ask, trained, simulated, tmp_path, monkeypatch):

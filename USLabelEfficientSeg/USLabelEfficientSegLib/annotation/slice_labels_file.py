@@ -1,4 +1,4 @@
-"""The labelled slices of a volume in a small file of numpy, for who need not wait for a file of the whole volume."""
+"""The labelled slices of a volume, and strokes, in a small file: nobody waits for a file of the whole volume."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..disk.files import writing
 from ..errors import InputError
-from .sparse_labels import LabelledSlice
+from .sparse_labels import UNLABELLED, LabelledSlice
 
 _PLACES, _LABELS = "places", "labels_{}"
 
@@ -22,7 +22,7 @@ def write_slice_labels(path: Path, slices: Mapping[LabelledSlice, NDArray[np.uin
 
     Args:
         path: of the file, with the suffix `.npz`.
-        slices: 0 background, n the n-th organ.
+        slices: 0 background, n the n-th organ, 255 where nothing was drawn in a slice that is drawn in part.
     """
     arrays: dict[str, Any] = {_LABELS.format(number): one for number, one in enumerate(slices.values())}
     arrays[_PLACES] = np.array([(one.axis, one.index) for one in slices], dtype=np.int64).reshape(-1, 2)
@@ -49,7 +49,8 @@ def read_slice_labels(
             for number, (axis, index) in enumerate(stored[_PLACES].tolist()):
                 labels = stored[_LABELS.format(number)]
                 fits = axis in (0, 1, 2) and 0 <= index < shape[axis] and labels.dtype == np.uint8
-                if not fits or labels.shape != shape[:axis] + shape[axis + 1 :] or labels.max() > len(organs):
+                known = fits and bool(((labels <= len(organs)) | (labels == UNLABELLED)).all())
+                if not known or labels.shape != shape[:axis] + shape[axis + 1 :]:
                     raise ValueError(f"slice {index} across axis {axis} does not fit")
                 slices[LabelledSlice(axis, index)] = labels
     except (OSError, EOFError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:

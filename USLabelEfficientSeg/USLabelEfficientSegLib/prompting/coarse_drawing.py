@@ -46,25 +46,27 @@ def coarse_drawing(voxels: NDArray[np.uint8], organs: int, shape: Shape) -> Coar
 def drawing_of_slices(
     slices: Mapping[LabelledSlice, NDArray[np.uint8]], organs: int, fine: Shape, shape: Shape
 ) -> CoarseDrawing:
-    """The same of whole slices, which takes a fraction of the time.
+    """The same of single slices, which takes a fraction of the time.
 
     Args:
-        slices: labels of each, 2-D, its axes the other two array axes; where slices cross, those of later axes count.
+        slices: labels of each, 2-D, its axes the other two array axes; 255 where nothing was drawn in it. Where slices
+            cross, what was drawn in those of later axes counts.
         organs: how many there are.
         fine: shape of the volume.
         shape: of the coarse grid.
     """
     shares = np.zeros((1 + organs, *shape), np.float32)
-    later: list[list[int]] = [[], [], []]  # the slices of each axis whose voxels are told already
-    for axis in (2, 1, 0):
+    for axis in range(3):
         of_axis = {one.index: labels for one, labels in slices.items() if one.axis == axis}
         if not of_axis:
             continue
-        planes = np.stack([of_axis[index] for index in sorted(of_axis)]).copy()
-        for other in range(axis + 1, 3):
-            np.moveaxis(planes, other, 1)[:, later[other]] = UNLABELLED
-        later[axis] = sorted(of_axis)
-        weights = axis_matrix(fine[axis], shape[axis])[:, later[axis]]
+        indices = sorted(of_axis)
+        planes = np.stack([of_axis[index] for index in indices])
+        for later, labels in slices.items():
+            if later.axis > axis:
+                crossing = np.moveaxis(labels, axis, 0)[indices]
+                np.moveaxis(planes, later.axis, 1)[:, later.index][crossing != UNLABELLED] = UNLABELLED
+        weights = axis_matrix(fine[axis], shape[axis])[:, indices]
         near = np.flatnonzero(weights.any(axis=1))  # coarse slices that are reached
         rest = (shape[0], shape[1], shape[2])[:axis] + shape[axis + 1 :]
         for mask, share in zip(_masks(planes, organs), shares, strict=True):
@@ -72,17 +74,25 @@ def drawing_of_slices(
             for way, size in enumerate(rest, start=1):
                 coarse = _coarser(coarse, way, size)
             np.moveaxis(share, axis, 0)[near] += np.asarray(coarse, np.float32)
-    return CoarseDrawing(_signs(shares), _shown(shares), _drawn(slices, organs))
+    return CoarseDrawing(_signs(shares), _shown(shares), _drawn(slices, organs, fine))
 
 
-def _drawn(slices: Mapping[LabelledSlice, NDArray[np.uint8]], organs: int) -> Drawn:
-    planes = []
+def _drawn(slices: Mapping[LabelledSlice, NDArray[np.uint8]], organs: int, fine: Shape) -> Drawn:
+    """How much was drawn; strokes of slices that cross count in each."""
+    whole = {one: labels for one, labels in slices.items() if (labels != UNLABELLED).all()}
+    planes, strokes = [], 0
     for axis in range(3):
-        of_axis = {one.index: labels for one, labels in slices.items() if one.axis == axis}
+        of_axis = {one.index: labels for one, labels in whole.items() if one.axis == axis}
         indices = sorted(of_axis)
-        labels = np.stack([of_axis[index] for index in indices]) if indices else np.zeros((0, 1, 1), np.uint8)
-        planes.append((np.array(indices, np.intp), labels))
-    return drawn_in(planes, 0.0, organs)
+        stacked = np.stack([of_axis[index] for index in indices]) if indices else np.zeros((0, 1, 1), np.uint8)
+        planes.append((np.array(indices, np.intp), stacked))
+    for one in slices.keys() - whole.keys():
+        drawn = slices[one] != UNLABELLED
+        for crossing in whole:
+            if crossing.axis != one.axis:
+                np.moveaxis(drawn, crossing.axis - (crossing.axis > one.axis), 0)[crossing.index] = False
+        strokes += int(np.count_nonzero(drawn))
+    return drawn_in(planes, strokes * min(fine) / float(np.prod(fine)), organs)
 
 
 def _masks(labels: NDArray[np.uint8], organs: int) -> list[NDArray[np.bool_]]:

@@ -59,7 +59,7 @@ class OfStudy(Arguments):
 class OfScan(OfStudy):
     """A scan of a study by name, the file for the answer, and a slice (axis, index) that is wanted by itself, too.
 
-    `labels` is a file of the slices of a volume that are labelled now, by default those that the study holds.
+    `labels` is a file of the slices of a volume that are labelled now, or drawn in part; by default the study's.
     """
 
     volume: str

@@ -20,6 +20,7 @@ from .scene_now import SceneNow
 from .section import Section, reported, tell
 from .session.study_session import StudySession
 from .signals import PanelSignals
+from .steps.advice import show_advice
 from .steps.agreement_section import AgreementSection
 from .steps.data_section import DataSection
 from .steps.environment_section import EnvironmentSection
@@ -135,6 +136,7 @@ class Panel:
             for section in self.sections:
                 section.refresh()
             self.steps.refresh()
+            show_advice(self)
         finally:
             self._refreshing, self._scene = False, None
 

@@ -83,3 +83,84 @@ def test_one_that_is_removed_meanwhile_ends_the_steps(two_balls):
     slicer.mrmlScene.RemoveNode(node)
 
     assert list(steps) == []
+
+
+@pytest.fixture
+def large_egg(host):
+    """Makes segmentations of an egg of 150 voxels on a grid of a matrix, with a second organ in a corner."""
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import organsNamed, segmentationFromLabelMap
+
+    labels = np.zeros((160, 120, 60), np.uint8)
+    i, j, k = np.ogrid[tuple(slice(n) for n in labels.shape)]
+    labels[((i - 80) / 75) ** 2 + ((j - 60) / 40) ** 2 + ((k - 30) / 20) ** 2 < 1] = 1
+    labels[:3, :4, :5] = 2
+
+    def make(matrix):
+        volume = slicer.util.addVolumeFromArray(np.zeros(labels.shape[::-1], np.uint8))
+        volume.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(matrix))
+        return segmentationFromLabelMap(labels, volume, organsNamed(["egg", "corner"]), "large")
+
+    return make
+
+
+def turned(mirror):
+    """Indices to mm: oblique, and mirrored or not."""
+    matrix = np.eye(4)
+    c, s = np.cos(0.4), np.sin(0.4)
+    matrix[:3, :3] = np.array([[c, -s, 0], [s, c, 0], [0, 0, mirror]]) * (0.5, 0.8, 1.5)
+    matrix[:3, 3] = 10, -20, 30
+    return matrix
+
+
+def enclosed_ml(surface):
+    """By the theorem of Gauss: negative where the surface looks inwards."""
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    corners = points(surface)[vtk_to_numpy(surface.GetPolys().GetConnectivityArray()).reshape(-1, 3)].astype(float)
+    a, b, c = corners.transpose(1, 0, 2)
+    return float((a * np.cross(b, c)).sum() / 6000)
+
+
+@pytest.mark.parametrize("mirror", [1, -1])
+def test_the_surface_of_a_large_organ_lies_where_slicers_own_does_with_half_of_its_points(large_egg, mirror):
+    from USLabelEfficientSegLib.slicer_side.nodes.surfaces import makeSurfaces
+
+    node, slicers_own = large_egg(turned(mirror)), large_egg(turned(mirror))
+    slicers_own.CreateClosedSurfaceRepresentation()
+    list(makeSurfaces(node))
+
+    egg, expected = (one.GetSegmentation().GetNthSegment(0).GetRepresentation(SURFACE) for one in (node, slicers_own))
+    np.testing.assert_allclose(egg.GetBounds(), expected.GetBounds(), atol=0.5)
+    assert egg.GetNumberOfPoints() < 0.5 * expected.GetNumberOfPoints()
+    truth = 4 / 3 * np.pi * 75 * 40 * 20 * 0.5 * 0.8 * 1.5 / 1000
+    assert enclosed_ml(egg) == pytest.approx(truth, rel=0.01)
+    assert abs(enclosed_ml(expected)) == pytest.approx(truth, rel=0.02)  # of a mirror image it looks inwards
+    corner, own = (one.GetSegmentation().GetNthSegment(1).GetRepresentation(SURFACE) for one in (node, slicers_own))
+    np.testing.assert_array_equal(points(corner), points(own))
+
+
+def test_a_surface_of_a_large_organ_is_made_in_one_step_and_no_other_with_it(large_egg, monkeypatch):
+    from USLabelEfficientSegLib.slicer_side.nodes import surfaces as module
+
+    made, contour = [], module._contour
+    monkeypatch.setattr(module, "_contour", lambda *given: (made.append(1), contour(*given))[1])
+    node = large_egg(turned(1))
+    node.GetSegmentation().GetNthSegment(1).SetLabelValue(1)  # both show the egg
+    counts = [len(made) for _step in module.makeSurfaces(node)]
+    assert counts[-1] == 2 and max(np.diff([0, *counts])) == 1
+
+
+def test_surfaces_of_organs_that_are_changed_meanwhile_are_made_again_step_by_step(large_egg, monkeypatch):
+    from USLabelEfficientSegLib.slicer_side.nodes import surfaces as module
+
+    made, contour = [], module._contour
+    monkeypatch.setattr(module, "_contour", lambda *given: (made.append(1), contour(*given))[1])
+    node = large_egg(turned(1))
+    steps = module.makeSurfaces(node)
+    while not made:
+        next(steps)
+    node.GetSegmentation().GetNthSegment(0).GetRepresentation("Binary labelmap").Modified()
+    list(steps)
+    assert len(made) == 2 and node.GetSegmentation().ContainsRepresentation(SURFACE)

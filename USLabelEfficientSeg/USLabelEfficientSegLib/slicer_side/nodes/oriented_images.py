@@ -69,7 +69,7 @@ def labels_on(
     resampled = slicer.vtkOrientedImageData()
     if not tools.ResampleOrientedImageToReferenceOrientedImage(image, reference, resampled, False, False, transform):
         raise RuntimeError("a segment could not be read")
-    return _voxels(resampled)
+    return voxelsOf(resampled)
 
 
 def _cut(image: OrientedImage, reference: OrientedImage) -> NDArray[np.integer]:
@@ -82,11 +82,11 @@ def _cut(image: OrientedImage, reference: OrientedImage) -> NDArray[np.integer]:
             tuple(slice(a, b) for a, b in zip(first - one[:, 0], last - one[:, 0] + 1, strict=True))
             for one in (here, there)
         )
-        labels[target] = _voxels(image)[source]
+        labels[target] = voxelsOf(image)[source]
     return labels
 
 
-def _voxels(image: OrientedImage) -> NDArray[np.integer]:
+def voxelsOf(image: OrientedImage) -> NDArray[np.integer]:
     """A view of an image's voxels (I, J, K)."""
     voxels = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
     return np.asarray(voxels.reshape(image.GetDimensions(), order="F"))

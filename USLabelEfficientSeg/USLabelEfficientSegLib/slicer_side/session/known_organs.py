@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ...annotation.sparse_labels import UNLABELLED
 from ..processes.aside import aside
 from ..processes.jobs import Job, Steps
 from ..processes.temporary_folders import temporaryFolder
@@ -25,6 +26,7 @@ _REQUESTS: dict[Source, tuple[str, dict[str, Any]]] = {
     "model": ("predict", {"coarse": True, "corrected": True}),
     "labels": ("propagate", {}),
 }
+Strokes = Mapping["LabelledSlice", NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -44,20 +46,31 @@ class KnownOrgans:
     intervals_ml: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
-def source_of(session: StudySession, case: str) -> Source | None:
+def source_of(session: StudySession, case: str, strokes: Strokes | None = None) -> Source | None:
     """What a volume's organs are known by: the model, corrected by labelled slices, or these alone; or nothing as yet.
 
     Of a study of 2-D images always nothing: an image is its only slice.
+
+    Args:
+        session: of the study.
+        case: name of the volume.
+        strokes: what is drawn in slices that are not labelled: 0 background, n the n-th organ, 255 elsewhere.
     """
     if session.isPlanar:
         return None
     if session.model is not None:
         return "model"
-    return "labels" if any(organs for _slice, organs in session.labelledSlices(case)) else None
+    drawn = any(((labels > 0) & (labels != UNLABELLED)).any() for labels in (strokes or {}).values())
+    return "labels" if drawn or any(organs for _slice, organs in session.labelledSlices(case)) else None
 
 
 def known_organs(
-    job: Job, session: StudySession, case: str, source: Source, place: tuple[int, int] | None = None
+    job: Job,
+    session: StudySession,
+    case: str,
+    source: Source,
+    place: tuple[int, int] | None = None,
+    strokes: Strokes | None = None,
 ) -> Steps:
     """Steps that ask the study's resident worker; they return `KnownOrgans`.
 
@@ -67,11 +80,12 @@ def known_organs(
         case: name of the volume.
         source: see `source_of`.
         place: axis and index of a slice that is wanted by itself.
+        strokes: see `source_of`.
     """
     request, arguments = _REQUESTS[source]
     if place is not None:
         arguments = {**arguments, "slice": list(place)}
-    slices = session.labelling(case).sliceLabels(session.organs())  # the study may not hold them yet
+    slices = {**session.labelling(case).sliceLabels(session.organs()), **(strokes or {})}  # more than the study holds
     with temporaryFolder() as folder:
         output, labels = Path(folder) / "outline.nrrd", Path(folder) / "labels.npz"
         yield from aside(partial(_write, labels, slices))

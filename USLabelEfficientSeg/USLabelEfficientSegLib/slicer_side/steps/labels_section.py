@@ -38,7 +38,7 @@ class LabelsSection(Section):
         ui = self.ui
         self._case: str | None = None
         self._work = SliceWork()
-        self.saving = StrokeSaving(panel, self._on_saving)
+        self.saving = StrokeSaving(panel)
         self._taking = TakingSegmentations(panel, lambda: self.case, self._on_taken)
         self._next = NextSlice(panel, self._show_suggestion)
         self.outline = LiveOutline(panel, self._work, self._on_begun)
@@ -49,6 +49,7 @@ class LabelsSection(Section):
             panel, ui.labelsJobRow, ui.labelsProgress, ui.cancelLabelsButton, ui.labelsStatus, ("suggest",)
         )
         self._slice_timer = single_shot(30, self._show_slice_buttons)
+        self._drawn_timer = single_shot(0, self._look_at_drawing)  # once for all organs that a stroke changes
         self.signals.study_created.connect(self.adopt_drawn_labels)
         self.signals.study_closed.connect(self._on_study_closed)
         self.signals.labels_needed.connect(self.saving.finish)
@@ -203,11 +204,6 @@ class LabelsSection(Section):
         """The node of the slice view in which slices are shown and labelled."""
         return labelling_view().mrmlSliceNode()
 
-    def _on_saving(self, cases: set[str]) -> None:
-        session, place = self.panel.session, self._shown_place() if self.case in cases else None
-        if session is not None and place is not None and session.isLabelled(place.case, place.axis, place.index):
-            self.outline.ask(place.case)  # a label was corrected
-
     def adopt_drawn_labels(self) -> None:
         """Labels that were drawn on the volumes before the study was made become labels of the study."""
         session = self.panel.session
@@ -219,6 +215,7 @@ class LabelsSection(Section):
         """Save, let the editor go, and observe nothing any more."""
         self.saving.finish()
         self._slice_timer.stop()
+        self._drawn_timer.stop()
         self.outline.forget()
         self._shortcuts.remove()
         self.editing.leave()
@@ -385,6 +382,12 @@ class LabelsSection(Section):
         self.outline.leave_slices_alone()
         if self._case is not None:
             self.saving.note_stroke(self._case)
+            self._drawn_timer.start()
+
+    def _look_at_drawing(self) -> None:
+        place = self._shown_place()
+        if place is not None:
+            self.outline.ask_drawn(place)
 
     def _on_slice_moved(self, *_arguments: Any) -> None:
         self._slice_timer.start()

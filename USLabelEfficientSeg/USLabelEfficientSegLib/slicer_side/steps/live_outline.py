@@ -1,24 +1,32 @@
-"""The organs of the volume that is being labelled, shown while the user paints, and slices that begin with them."""
+"""The organs of the volume that is being labelled, shown while the user paints, and slices that begin with them.
+
+What is drawn in a slice that is not kept yet counts, too: see `annotation.strokes`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
 from slicer.i18n import tr as _
 
+from ...annotation.sparse_labels import LabelledSlice
+from ...errors import InputError
 from ...text.numbers import VolumeUnit, volume_unit
 from ..nodes.outline_nodes import removeOutlines, showOutline
 from ..processes.jobs import Job, JobRunner
 from ..section import reported, tell
-from ..session.known_organs import KnownOrgans, Source, known_organs, source_of
+from ..session.known_organs import KnownOrgans, Source, Strokes, known_organs, source_of
 from ..session.study_session import StudySession
 from .slice_work import Place, SliceWork
 from .timers import single_shot
 
 if TYPE_CHECKING:
+    from ...imaging.scan import LabelMap
     from ..panel import Panel
 
 _MILLISECONDS = 10  # between looks at the worker: it answers within 300
@@ -26,11 +34,12 @@ _MILLISECONDS = 10  # between looks at the worker: it answers within 300
 
 @dataclass(frozen=True)
 class _Wish:
-    """What is to be known of a volume, and the slice that is to begin with it."""
+    """What is to be known of a volume, the slice that is to begin with it, and what is drawn beside labelled slices."""
 
     session: StudySession
     case: str
     place: Place | None
+    strokes: Strokes = field(default_factory=dict)
 
 
 class LiveOutline:
@@ -45,6 +54,7 @@ class LiveOutline:
     def __init__(self, panel: Panel, work: SliceWork, begun: Callable[[Place, Source], None]) -> None:
         self._panel, self._work, self._begun = panel, work, begun
         self._wish: _Wish | None = None
+        self._before: LabelMap | None = None  # the outline of the wish's volume before the latest strokes
         self._runner = JobRunner(_MILLISECONDS)
         self._soon = single_shot(0, self._ask)  # the last wish of several at once
         self.tell("")
@@ -80,9 +90,25 @@ class LiveOutline:
         self._soon.start()
 
     def leave_slices_alone(self) -> None:
-        """The user has drawn: no slice is begun with an answer that is on its way."""
+        """Something was drawn: no slice is begun with an answer that is on its way."""
         if self._wish is not None:
             self._wish = replace(self._wish, place=None)
+
+    def ask_drawn(self, place: Place) -> None:
+        """Show what is known of a volume now that something was drawn in a slice, kept or not."""
+        session, former = self._panel.session, {} if self._wish is None else self._wish.strokes
+        if session is None:
+            return
+        try:
+            drawn = self._work.strokes(session, place, self._expected(place))
+        except InputError as error:
+            self._fail(str(error))
+            return
+        strokes = {} if drawn is None else {LabelledSlice(place.axis, place.index): drawn}
+        if strokes or former or session.isLabelled(place.case, place.axis, place.index):
+            self.ask(place.case)
+            if self._wish is not None:
+                self._wish = replace(self._wish, strokes=strokes)
 
     def refresh(self) -> None:
         """Nothing is shown of a volume that is gone, or of a study that was left."""
@@ -93,7 +119,7 @@ class LiveOutline:
     def forget(self) -> None:
         """Show nothing, and ask for nothing."""
         self._soon.stop()
-        self._wish = None
+        self._wish = self._before = None
         self._runner.stop()
         removeOutlines()
         self.tell("")
@@ -108,12 +134,17 @@ class LiveOutline:
         self.refresh()
         wish = self._wish
         missing = self._panel.environment.missing
-        source = None if wish is None or missing else source_of(wish.session, wish.case)
-        if wish is None or source is None:
+        if wish is None or missing:
+            self.forget()
+            return
+        source = source_of(wish.session, wish.case, wish.strokes)
+        if source is None:
             self.forget()
             return
         place = None if wish.place is None else (wish.place.axis, wish.place.index)
-        steps = partial(known_organs, session=wish.session, case=wish.case, source=source, place=place)
+        steps = partial(
+            known_organs, session=wish.session, case=wish.case, source=source, place=place, strokes=wish.strokes
+        )
         self._runner.start(Job(_("Outline"), steps, "outline"), partial(self._ended, source))
 
     def _ended(self, source: Source, job: Job) -> None:
@@ -122,34 +153,47 @@ class LiveOutline:
         if wish is None or job.state == "cancelled":
             return
         if job.state == "failed":
-            removeOutlines()
-            self.tell(_("No outline while you paint: {sentence}").format(sentence=job.sentence))
+            self._fail(job.sentence)
             return
         known: KnownOrgans = job.result
         session = wish.session
+        if not wish.strokes:
+            self._before = known.labels
         showOutline(session.node(wish.case), known.labels, session.organs())
-        self.tell(_sentence(known, source, len(session.labelling(wish.case).items())))
+        self.tell(_sentence(known, source, len(session.labelling(wish.case).items()), bool(wish.strokes)))
         if wish.place is not None and known.slice is not None:
             with reported(self._panel.ui.labelsStatus):
                 if self._work.begin_with(session, wish.place, known.slice):
                     self._begun(wish.place, source)
 
+    def _expected(self, place: Place) -> NDArray[np.uint8] | None:
+        """The labels of a slice in the outline before the latest strokes, on its coarse grid."""
+        if self._before is None or self._wish is None or self._wish.case != place.case:
+            return None
+        voxels, shape = self._before.voxels, self._wish.session.node(place.case).GetImageData().GetDimensions()
+        return voxels.take(place.index * voxels.shape[place.axis] // shape[place.axis], axis=place.axis)
 
-def _sentence(known: KnownOrgans, source: Source, slices: int) -> str:
+    def _fail(self, sentence: str) -> None:
+        removeOutlines()
+        self.tell(_("No outline while you paint: {sentence}").format(sentence=sentence))
+
+
+def _sentence(known: KnownOrgans, source: Source, slices: int, strokes: bool) -> str:
     unit = volume_unit(known.volumes_ml.values())
     intervals = known.intervals_ml
     organs = ", ".join(_volume(organ, ml, unit, intervals.get(organ)) for organ, ml in known.volumes_ml.items())
-    if source == "labels" and slices != 1:
-        text = _("While you paint, about: {organs} (light line, from {count} labelled slices).")
-    elif source == "labels":
-        text = _("While you paint, about: {organs} (light line, from 1 labelled slice).")
-    elif slices == 0:
-        text = _("While you paint, about: {organs} (light line, by the model).")
-    elif slices == 1:
-        text = _("While you paint, about: {organs} (light line, by the model and 1 labelled slice).")
+    known_by = [_("the model")] if source == "model" else []
+    if slices:
+        known_by.append(_("1 labelled slice") if slices == 1 else _("{count} labelled slices").format(count=slices))
+    if strokes:
+        known_by.append(_("what you have drawn in this slice"))
+    *first, last = known_by
+    told = _("{some} and {last}").format(some=", ".join(first), last=last) if first else last
+    if source == "model":
+        text = _("While you paint, about: {organs} (light line, by {told}).")
     else:
-        text = _("While you paint, about: {organs} (light line, by the model and {count} labelled slices).")
-    return text.format(organs=organs, count=slices)
+        text = _("While you paint, about: {organs} (light line, from {told}).")
+    return text.format(organs=organs, told=told)
 
 
 def _volume(organ: str, ml: float, unit: VolumeUnit, interval: tuple[float, float] | None) -> str:

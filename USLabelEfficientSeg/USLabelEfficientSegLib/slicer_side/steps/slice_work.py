@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...annotation.strokes import told_by_strokes
 from ..nodes import study_nodes
 from ..nodes.segmentation_nodes import labelsOfSlice
 from ..session.study_session import StudySession
@@ -106,6 +107,24 @@ class SliceWork:
             and not _is_labelled(session, place)
             and np.array_equal(_painted(session, place), begun)
         )
+
+    def strokes(
+        self, session: StudySession, place: Place, outline: NDArray[np.uint8] | None
+    ) -> NDArray[np.uint8] | None:
+        """What the user has drawn so far in a slice that is not labelled tells of it; None if nothing was drawn.
+
+        Args:
+            session: of the study.
+            place: the slice.
+            outline: labels that were expected in it, on any grid; None: nothing was.
+
+        Raises:
+            InputError: organs overlap in the slice.
+        """
+        if _is_labelled(session, place):
+            return None
+        painted = _painted(session, place)
+        return told_by_strokes(painted, self._begun.get(place, np.zeros_like(painted)), outline)
 
     def empty(self, session: StudySession, place: Place) -> None:
         """Take away what a slice was begun with."""

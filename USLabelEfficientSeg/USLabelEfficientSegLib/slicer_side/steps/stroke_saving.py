@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from slicer.i18n import tr as _
@@ -24,11 +23,10 @@ class StrokeSaving:
 
     Args:
         panel: of the section.
-        saving: called with the volumes whose labels are being saved.
     """
 
-    def __init__(self, panel: Panel, saving: Callable[[set[str]], None]) -> None:
-        self._panel, self._saving = panel, saving
+    def __init__(self, panel: Panel) -> None:
+        self._panel = panel
         self._unsaved: set[str] = set()
         self._timer = single_shot(int(1000 * SECONDS_TO_SAVE), self.begin)
         self._runner = JobRunner(_MILLISECONDS)
@@ -57,7 +55,6 @@ class StrokeSaving:
             self._watch(session)
         else:
             self._settle(session)
-        self._saving(unsaved)
 
     def finish(self) -> None:
         """Save all changes, and return when they are on disk."""
