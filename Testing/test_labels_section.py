@@ -53,7 +53,7 @@ def test_a_suggested_slice_of_any_direction_is_shown_named_and_counted(panel, ho
     assert ui.labelFractionLabel.text == (
         f"{before + 1} of {slices} slices are labelled: {share}."
         if axis == 2
-        else f"{before + 1} slices are labelled: {share} of all, where they cross counted once."
+        else f"{before + 1} slices are labelled: {share} of all."
     )
     assert int(ui.labelTable.item(0, 1).text()) == count + 1
     texts = [[ui.sliceTable.item(row, column).text() for column in range(2)] for row in range(ui.sliceTable.rowCount)]

@@ -219,7 +219,7 @@ def test_a_label_that_is_corrected_is_outlined_before_it_is_saved(panel, study, 
     panel.labels.show_slice(panel.session.cases()[case], *place)
     answered(panel, host)
     told = asked_for(monkeypatch)
-    monkeypatch.setattr(panel.labels.saving, "begin", lambda: None)
+    monkeypatch.setattr(panel.labels.saving, "note_stroke", lambda case: None)
 
     corrected = before.copy()
     corrected[:3, :3] = 2

@@ -57,10 +57,11 @@ def measure_as_model(node, **more):
     """Let a result be one that a model has measured."""
     from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import organMasks, organsNamed
     from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import volumeOf
-    from USLabelEfficientSegLib.slicer_side.results.node_measurements import keepMeasured
+    from USLabelEfficientSegLib.slicer_side.results.node_measurements import digest, keepMeasured
 
     masks = organMasks(node, volumeOf(node), organsNamed(["liver"]))
-    keepMeasured(node, [measured("liver", masks["liver"].sum() * 0.027, **more)], masks, 0.027)
+    rows, digests = [measured("liver", masks["liver"].sum() * 0.027, **more)], {"liver": digest(masks["liver"])}
+    keepMeasured(node, rows, digests, 0.027)
 
 
 def erase_a_slice(node):

@@ -115,9 +115,7 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     story.click("keepSliceButton")
     share = in_percent(Study.open(folder).label_fraction())
     assert ui.labelFractionLabel.text == (
-        f"5 of 240 slices are labelled: {share}."
-        if shown[0] == 2
-        else f"5 slices are labelled: {share} of all, where they cross counted once."
+        f"5 of 240 slices are labelled: {share}." if shown[0] == 2 else f"5 slices are labelled: {share} of all."
     )
 
     # Train, cancel, resume

@@ -21,8 +21,8 @@ HEAVY = ("torch", "monai", "distributed", "pyarrow")
 LIGHT = [
     "imaging.files", "imaging.dicom", "imaging.sector", "imaging.resampling", "imaging.simulator",
     "annotation.label_files", "annotation.organ_names", "annotation.segments",
-    "annotation.protocol", "annotation.slice_labels_file", "annotation.sparse_labels", "annotation.suggestion",
-    "annotation.usable_slices",
+    "annotation.protocol", "annotation.slice_labels_file", "annotation.sparse_labels", "annotation.strokes",
+    "annotation.suggestion", "annotation.usable_slices",
     "study.study", "study.settings", "study.manifest", "study.events", "study.stages", "study.provenance",
     "disk.files", "disk.lock", "disk.names", "disk.outputs", "training.checkpoint_header", "cli", "cohort.running",
     "measurement.works", "command_line.cohort_segmenting",
@@ -38,8 +38,8 @@ PANEL_AT_ONCE = [
     "text.durations", "text.numbers", "training.processors",
 ]  # fmt: skip
 PANEL_LATER = [
-    "annotation.label_files", "annotation.slice_labels_file",
-    "imaging.image_files", "imaging.pixel_sizes", "imaging.scan_files",
+    "annotation.label_files", "annotation.slice_labels_file", "annotation.strokes",
+    "imaging.image_files", "imaging.pixel_sizes", "imaging.resampling", "imaging.scan_files",
     "measurement.planar", "measurement.record", "measurement.segmentation_files",
     "disk.files", "disk.json_files", "disk.names", "disk.outputs", "evaluation.agreement", "evaluation.metrics",
     "measurement.measuring", "method.planned_stages",

@@ -90,7 +90,8 @@ class Tour:
 
     def idle(self) -> bool:
         """Whether no job runs, nor what the resident worker does beside."""
-        return not self.panel.runner.busy and not self.panel.logic.aside.busy
+        outlining = self.panel.labels.outline.busy
+        return not (self.panel.runner.busy or self.panel.logic.aside.busy or outlining)
 
     def in_the_middle_of(self, stage: Stage) -> bool:
         """Whether half of a training stage is done."""
@@ -179,6 +180,8 @@ def labels(tour: Tour) -> None:
             continue
         painted += 1
         if painted == PAINTED_SLICES:
+            host.process_events(0.2)
+            tour.wait(tour.idle)  # the outline of what was painted
             tour.picture("labels", "label")
         tour.click("keepSliceButton")
 

@@ -96,9 +96,9 @@ def suggest_slices(
     """
     known = {} if remembered is None else remembered
     candidates = [_Seen(volume, known, lambda scan: slice_worth(scan, slice_axis, organs)) for volume in volumes]
-    middle = "no model yet: a cut through the middle of" if organs is None else "a cut through what the model finds in"
-    drawn = "this volume" if of_one else "a volume drawn at random"
-    reason = f"{middle} {drawn}, along the axis with the fewest labels"
+    middle = "no model yet: the middle of" if organs is None else "the middle of what the model finds in"
+    drawn = "this volume" if of_one else "a volume chosen at random"
+    reason = f"{middle} {drawn}, in the direction with the fewest labels"
     chosen = choose_slices(candidates, count, seed=seed)
     return [Suggestion(volumes[number].name, *place, reason) for number, place in chosen]
 

@@ -20,7 +20,7 @@ from .scene_now import SceneNow
 from .section import Section, reported, tell
 from .session.study_session import StudySession
 from .signals import PanelSignals
-from .steps.advice import show_advice
+from .steps.advice import Situation, advice
 from .steps.agreement_section import AgreementSection
 from .steps.data_section import DataSection
 from .steps.environment_section import EnvironmentSection
@@ -136,9 +136,28 @@ class Panel:
             for section in self.sections:
                 section.refresh()
             self.steps.refresh()
-            show_advice(self)
+            self._advise()
         finally:
             self._refreshing, self._scene = False, None
+
+    def _advise(self) -> None:
+        """Say what to do next; the line is there only where it says something."""
+        data, label = self.data, self.ui.nextLabel
+        now = Situation(
+            session=self.session,
+            job=self.runner.job,
+            complete=not self.environment.missing,
+            folder=data.folder(),
+            offered=bool(data.offered()),
+            ticked=bool(data.ticked()) or data.images.folder is not None,
+            named=bool(self.parameters.organs),
+            labelling=self.labels.case is not None,
+            training="" if self.train.why_not else self.train.offer,
+            results=self.measure.done(),
+        )
+        sentence = advice(now)
+        label.text = _("Next: {sentence}").format(sentence=sentence) if sentence else ""
+        label.visible = bool(sentence)
 
     @property
     def scene(self) -> SceneNow:

@@ -15,7 +15,6 @@ import vtk
 from numpy.typing import NDArray
 from vtk.util import numpy_support
 
-from ...imaging.resampling import resample_axes
 from ..processes.aside import aside
 from .oriented_images import voxelsOf
 from .study_nodes import inScene
@@ -85,6 +84,8 @@ def _coarse(mask: NDArray[np.bool_]) -> Coarse | None:
 
     None for an organ that is small in voxels.
     """
+    from ...imaging.resampling import resample_axes
+
     sides = []
     for axis in range(3):
         shown = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))

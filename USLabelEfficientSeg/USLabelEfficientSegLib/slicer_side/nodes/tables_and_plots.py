@@ -116,7 +116,7 @@ def uncertaintyNode(values: NDArray[np.generic], volumeNode: MrmlNode, name: str
         volumeNode: whose transforms and place in the subject hierarchy the new node shares.
         name: of the node.
     """
-    node = nodeFromVoxels(name, values.astype(np.float32), geometryOfNode(volumeNode), volumeNode)
+    node = nodeFromVoxels(name, values.astype(np.float32, copy=False), geometryOfNode(volumeNode), volumeNode)
     display = node.GetDisplayNode()
     colours = slicer.modules.colors.logic().GetColorTableNodeID(slicer.vtkMRMLColorTableNode.Iron)
     display.SetAndObserveColorNodeID(colours)

@@ -45,7 +45,7 @@ class ResultVolume(OrganVolume):
 def keepMeasured(
     segmentationNode: MrmlNode,
     rows: Sequence[OrganMeasurement],
-    masks: Mapping[str, NDArray[np.bool_]],
+    digests: Mapping[str, str],
     voxelMl: float,
     maker: Maker | None = None,
 ) -> None:
@@ -53,12 +53,12 @@ def keepMeasured(
 
     Args:
         rows: an organ each.
-        masks: (I, J, K) of each organ as the model has made it.
+        digests: of the mask of each organ as the model has made it, see `digest`.
         voxelMl: volume of a voxel in ml that the rows were measured with.
         maker: of the result, if it is known.
     """
     kept = {
-        row.organ: {"voxels_sha256": digest(masks[row.organ]), "voxel_ml": voxelMl, "measured": asdict(row)}
+        row.organ: {"voxels_sha256": digests[row.organ], "voxel_ml": voxelMl, "measured": asdict(row)}
         for row in rows
     }
     segmentationNode.SetAttribute(MEASURED, json.dumps(kept))

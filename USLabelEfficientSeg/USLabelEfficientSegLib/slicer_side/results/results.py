@@ -8,10 +8,12 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
 from ...errors import InputError
+from ...imaging.memory_order import reordered
 from ..nodes.ellipse_markups import showEllipses
 from ..nodes.segmentation_nodes import Organ, organMasks, organsNamed, segmentationFromLabelMap
 from ..nodes.study_nodes import RESULT, STUDY, UNCERTAINTY, attach, inScene, isShown, madeFor, volumeOf
@@ -27,7 +29,7 @@ from ..processes.worker import Worker
 from .image_measurements import imageMeasurements
 from .image_results import imageResult, removeImageResults
 from .image_table import imagesTableNode
-from .node_measurements import EDITED, ResultVolume, keepMeasured, measuredAsMade, measuredOf
+from .node_measurements import EDITED, ResultVolume, digest, keepMeasured, measuredAsMade, measuredOf
 
 if TYPE_CHECKING:
     from ...imaging.scan import LabelMap
@@ -220,11 +222,13 @@ def _result(file: Path, volumeNode: MrmlNode, request: SegmentationRequest) -> G
     label_map = yield from aside(lambda: read_label_map(file))
     if not inScene(volumeNode):
         return None
-    node = _segmentation(file, label_map, volumeNode, request)
+    node = yield from _segmentation(file, label_map, volumeNode, request)
+    if node is None:
+        return None
     yield
     if request.uncertainty:
         beside = file.with_name(f"{file.name.removesuffix('.nrrd')}_uncertainty.nrrd")
-        values = (yield from aside(lambda: read_volume(beside))).voxels
+        values = yield from aside(lambda: reordered(read_volume(beside).voxels.astype(np.float32), "F"))
         if inScene(volumeNode):
             uncertainty = uncertaintyNode(values, volumeNode, f"{volumeNode.GetName()} uncertainty")
             attach(uncertainty, volumeNode, UNCERTAINTY)
@@ -234,8 +238,10 @@ def _result(file: Path, volumeNode: MrmlNode, request: SegmentationRequest) -> G
     return node
 
 
-def _segmentation(file: Path, label_map: LabelMap, volumeNode: MrmlNode, request: SegmentationRequest) -> MrmlNode:
-    """The segmentation node of a result with its measurements."""
+def _segmentation(
+    file: Path, label_map: LabelMap, volumeNode: MrmlNode, request: SegmentationRequest
+) -> Generator[None, None, MrmlNode | None]:
+    """Steps that make the segmentation node of a result with its measurements; None for a volume that was removed."""
     from ...measurement.measuring import of_kind, read_measurements_of
     from ...measurement.organ import OrganMeasurement
     from ...measurement.record import read_record_of
@@ -246,6 +252,9 @@ def _segmentation(file: Path, label_map: LabelMap, volumeNode: MrmlNode, request
     rows = of_kind(measured, OrganMeasurement)
     if not label_map.geometry.same_grid(geometryOfNode(volumeNode)):
         raise InputError(volumeNode.GetName(), "was changed while it was segmented", "segment it again")
+    digests = yield from aside(lambda: {row.organ: digest(label_map.voxels == row.label) for row in rows})
+    if not inScene(volumeNode):
+        return None
     looks = {organ.name: organ for organ in request.organs}
     organs = [looks.get(organ.name, organ) for organ in organsNamed([row.organ for row in rows])]
     if request.replace:
@@ -255,8 +264,7 @@ def _segmentation(file: Path, label_map: LabelMap, volumeNode: MrmlNode, request
     if request.study:
         node.SetAttribute(STUDY, request.study)
     node.SetDisplayVisibility(isShown(volumeNode))  # several volumes lie in the same place
-    masks = {row.organ: label_map.voxels == row.label for row in rows}
-    keepMeasured(node, rows, masks, label_map.geometry.voxel_volume_ml, record.origin.maker)
+    keepMeasured(node, rows, digests, label_map.geometry.voxel_volume_ml, record.origin.maker)
     return node
 
 

@@ -48,8 +48,8 @@ def fraction_of(covered: Sequence[Coverage], planar: bool) -> str:
         text = _("{labelled} of {images} images are labelled: {share}.")
         return text.format(labelled=labelled, images=slices, share=in_percent(counted / slices))
     text = _("{labelled} of {slices} slices are labelled: {share}.")
-    if counted < labelled:  # 8 of 240 would not be that share
-        text = _("{labelled} slices are labelled: {share} of all, where they cross counted once.")
+    if counted < labelled:  # slices that cross count once where they do: 8 of 240 would not be that share
+        text = _("{labelled} slices are labelled: {share} of all.")
     return text.format(labelled=labelled, slices=slices, share=in_percent(counted / slices))
 
 

@@ -2,69 +2,90 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slicer.i18n import tr as _
 
 from ...disk.study_layout import MANIFEST_NAME
 from ...study.coverage import labelled_counts
+from ..processes.jobs import Job
 from ..session.study_place import why_no_place
 
 if TYPE_CHECKING:
-    from ..panel import Panel
     from ..session.study_session import StudySession
 
 FEWEST = 4  # labelled slices, or images, from which a training tells something
 _GOOD = 15  # from which overlap and volumes are markedly better, see the page of results
 
 
-def advice(panel: Panel) -> str:
-    """The sentence for the state of the panel; empty where packages are missing, which is told elsewhere."""
-    job, session = panel.runner.job, panel.session
-    if panel.environment.missing:
+@dataclass(frozen=True)
+class Situation:
+    """Where the user is.
+
+    Attributes:
+        session: the open study.
+        job: that is running, or the last one.
+        complete: whether all packages are there; it is told elsewhere what to do if they are not.
+        folder: that is given for the study.
+        offered: whether the scene holds volumes or images.
+        ticked: whether any of them are to belong to the study.
+        named: whether organs have names of the user's.
+        labelling: whether a volume is shown to be labelled.
+        training: what the button of a training says that can be started now; "" for none.
+        results: whether there are any.
+    """
+
+    session: StudySession | None
+    job: Job | None
+    complete: bool
+    folder: Path | None
+    offered: bool
+    ticked: bool
+    named: bool
+    labelling: bool
+    training: str
+    results: bool
+
+
+def advice(now: Situation) -> str:
+    """The sentence for a situation; empty where packages are missing."""
+    if not now.complete:
         return ""
-    if job is not None and job.running:
-        if job.kind == "train" and session is not None:
+    if now.job is not None and now.job.running:
+        if now.job.kind == "train" and now.session is not None:
             return _("Training goes on by itself; meanwhile you can label more in step 2.")
-        return _("{what}: please wait, or press Cancel.").format(what=job.title)
-    if session is None:
-        return _to_a_study(panel)
-    if session.missing():
+        return _("{what}: please wait, or press Cancel.").format(what=now.job.title)
+    if now.session is None:
+        return _to_a_study(now)
+    if now.session.missing():
         return _("Press Load its volumes in step 1.")
-    return _to_a_model(panel, session) or _with_a_model(panel, session)
+    return _to_a_model(now, now.session) or _with_a_model(now, now.session)
 
 
-def show_advice(panel: Panel) -> None:
-    """Bring the line up to date; it is there only where it says something."""
-    sentence, label = advice(panel), panel.ui.nextLabel
-    label.text = _("Next: {sentence}").format(sentence=sentence) if sentence else ""
-    label.visible = bool(sentence)
-
-
-def _to_a_study(panel: Panel) -> str:
-    data = panel.data
-    folder, ticked = data.folder(), data.ticked() or data.images.folder is not None
-    if folder is not None and (folder / MANIFEST_NAME).is_file():
+def _to_a_study(now: Situation) -> str:
+    if now.folder is not None and (now.folder / MANIFEST_NAME).is_file():
         return _("Press Open study.")
-    if not ticked and panel.measure.done():
+    if not now.ticked and now.results:
         return _to_look()
-    if not ticked and not data.offered():
+    if not now.ticked and not now.offered:
         return _("Add ultrasound volumes with Add folder or From DICOM; or press Load example to try it.")
-    if not ticked:
+    if not now.ticked:
         return _("Tick the volumes that belong to your study.")
-    if folder is None or why_no_place(folder) is not None:
+    if now.folder is None or why_no_place(now.folder) is not None:
         return _("Choose a folder in which the study is kept.")
-    if not panel.parameters.organs:
+    if not now.named:
         return _("Double-click the word organ to name yours, then press Create study.")
     return _("Press Create study.")
 
 
-def _to_a_model(panel: Panel, session: StudySession) -> str:
+def _to_a_model(now: Situation, session: StudySession) -> str:
     """As long as there is none; then nothing."""
     slices = labelled_counts(session.study)[1]
     if session.model is not None:
         return ""
-    if panel.labels.case is None and slices < FEWEST:
+    if not now.labelling and slices < FEWEST:
         return _("Press Next slice in step 2.")
     if slices == 0:
         return _(
@@ -80,12 +101,10 @@ def _to_a_model(panel: Panel, session: StudySession) -> str:
     return _("Press Train in step 3.")
 
 
-def _with_a_model(panel: Panel, session: StudySession) -> str:
-    if panel.train.why_not is None and session.training.news():
-        return _("You have labelled or added more: press {button} in step 3.").format(button=panel.train.offer)
-    if not panel.measure.done():
-        return _("Segment volumes in step 4, under Segment other volumes.")
-    return _to_look()
+def _with_a_model(now: Situation, session: StudySession) -> str:
+    if now.training and session.training.news():
+        return _("You have labelled or added more: press {button} in step 3.").format(button=now.training)
+    return _to_look() if now.results else _("Segment volumes in step 4, under Segment other volumes.")
 
 
 def _to_look() -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...annotation.strokes import told_by_strokes
 from ..nodes import study_nodes
 from ..nodes.segmentation_nodes import labelsOfSlice
 from ..session.study_session import StudySession
@@ -121,6 +120,8 @@ class SliceWork:
         Raises:
             InputError: organs overlap in the slice.
         """
+        from ...annotation.strokes import told_by_strokes
+
         if _is_labelled(session, place):
             return None
         painted = _painted(session, place)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import slicer
@@ -219,13 +218,11 @@ class TrainSection(Section):
         if estimate is None:
             text = _("This preset is meant for a graphics card; a processor would take days (not measured).")
         else:
-            text = _("About {time} on one core of a processor; this computer has {threads} threads.").format(
-                time=duration(estimate.least), threads=os.cpu_count()
-            )
+            text = _("Takes about {time} on an ordinary computer.").format(time=duration(estimate.least))
             if estimate.most > estimate.least:
-                text += " " + _("Where it helps to know where organs lie: {time}.").format(time=duration(estimate.most))
-        if parameters.device != "cpu":
-            text += " " + _("With a graphics card it is faster; how much was not measured.")
+                text = _("Takes about {least}, or {most} if organs must be found by their place.").format(
+                    least=duration(estimate.least), most=duration(estimate.most)
+                )
         if parameters.minutes:
             text = _limit(parameters.minutes)
         return text
