@@ -170,7 +170,12 @@ def asked_for(monkeypatch):
     from USLabelEfficientSegLib.slicer_side.session import known_organs
 
     told, write = [], known_organs._write
-    monkeypatch.setattr(known_organs, "_write", lambda path, slices: (told.append(slices), write(path, slices)))
+
+    def noted(path, slices):
+        told.append(slices)
+        write(path, slices)
+
+    monkeypatch.setattr(known_organs, "_write", noted)
     return told
 
 

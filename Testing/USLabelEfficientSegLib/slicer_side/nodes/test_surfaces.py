@@ -141,11 +141,24 @@ def test_the_surface_of_a_large_organ_lies_where_slicers_own_does_with_half_of_i
     np.testing.assert_array_equal(points(corner), points(own))
 
 
-def test_a_surface_of_a_large_organ_is_made_in_one_step_and_no_other_with_it(large_egg, monkeypatch):
+def contours(monkeypatch):
+    """The surfaces that are made from now on of large organs."""
     from USLabelEfficientSegLib.slicer_side.nodes import surfaces as module
 
     made, contour = [], module._contour
-    monkeypatch.setattr(module, "_contour", lambda *given: (made.append(1), contour(*given))[1])
+
+    def noted(*given):
+        made.append(contour(*given))
+        return made[-1]
+
+    monkeypatch.setattr(module, "_contour", noted)
+    return made
+
+
+def test_a_surface_of_a_large_organ_is_made_in_one_step_and_no_other_with_it(large_egg, monkeypatch):
+    from USLabelEfficientSegLib.slicer_side.nodes import surfaces as module
+
+    made = contours(monkeypatch)
     node = large_egg(turned(1))
     node.GetSegmentation().GetNthSegment(1).SetLabelValue(1)  # both show the egg
     counts = [len(made) for _step in module.makeSurfaces(node)]
@@ -155,8 +168,7 @@ def test_a_surface_of_a_large_organ_is_made_in_one_step_and_no_other_with_it(lar
 def test_surfaces_of_organs_that_are_changed_meanwhile_are_made_again_step_by_step(large_egg, monkeypatch):
     from USLabelEfficientSegLib.slicer_side.nodes import surfaces as module
 
-    made, contour = [], module._contour
-    monkeypatch.setattr(module, "_contour", lambda *given: (made.append(1), contour(*given))[1])
+    made = contours(monkeypatch)
     node = large_egg(turned(1))
     steps = module.makeSurfaces(node)
     while not made:

@@ -58,8 +58,7 @@ def keepMeasured(
         maker: of the result, if it is known.
     """
     kept = {
-        row.organ: {"voxels_sha256": digests[row.organ], "voxel_ml": voxelMl, "measured": asdict(row)}
-        for row in rows
+        row.organ: {"voxels_sha256": digests[row.organ], "voxel_ml": voxelMl, "measured": asdict(row)} for row in rows
     }
     segmentationNode.SetAttribute(MEASURED, json.dumps(kept))
     segmentationNode.SetAttribute(MAKER, None if maker is None else json.dumps(asdict(maker)))
