@@ -201,7 +201,7 @@ def train(tour: Tour) -> None:
     volume_node = slicer.util.getNode(f"simulated_{WATCHED_CASE:04d}")
     tour.show(volume_node, middle_of(volume_node))
     tour.ui.changesEdit.text = SETTINGS
-    tour.click("trainButton", until=lambda: tour.in_the_middle_of(Stage.SUPERVISED))
+    tour.click("trainButton", until=lambda: tour.in_the_middle_of(Stage.SLICE_NETWORK))
     tour.picture("train", "train")
     tour.click("cancelTrainButton")
     tour.picture("cancelled", "train")
