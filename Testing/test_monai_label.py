@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
 
 from USLabelEfficientSegLib.imaging.files import read_label_map, write_label_map, write_volume
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
@@ -33,7 +34,65 @@ TINY = (
     "student.rounds=1"
 )
 
-pytestmark = pytest.mark.skipif(PYTHON is None, reason="MONAI_LABEL_PYTHON names no Python with monailabel")
+needs_server = pytest.mark.skipif(PYTHON is None, reason="MONAI_LABEL_PYTHON names no Python with monailabel")
+sys.path.append(str(ROOT / "monai_label"))  # as the server does
+
+from painted_slices import painted_slices, write_sparse  # noqa: E402
+
+
+def cross(*places, shape=(20, 24, 16)):
+    """An ellipsoid of which only some slices are painted."""
+    i, j, k = (np.linspace(-1, 1, n) for n in shape)
+    organ = i[:, None, None] ** 2 + j[:, None] ** 2 + k**2 < 0.6
+    painted = np.zeros_like(organ)
+    for axis, index in places:
+        where = (slice(None),) * axis + (index,)
+        painted[where] = organ[where]
+    return painted
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        [(2, 8)],
+        [(2, 4), (2, 8), (2, 9)],
+        [(0, 10)],
+        [(0, 10), (1, 12)],
+        [(0, 9), (2, 7), (2, 8)],
+        [(2, k) for k in range(16)],
+    ],
+)
+def test_painted_slices_of_every_axis_are_found(places):
+    shown = [place for place in places if cross(place).any()]
+
+    assert sorted(painted_slices(cross(*places), axis=2)) == sorted(shown)
+
+
+def test_a_client_s_label_map_becomes_sparse_labels(folder, tmp_path):
+    (drawn,) = (folder / "drawn").iterdir()
+    given = read_label_map(drawn)
+    across = np.zeros_like(given.voxels)
+    index = int((given.voxels == 1).sum(axis=(1, 2)).argmax())
+    across[index] = simulate_volume(2, shape=(24, 24, 16), spacing=(3.3, 3.3, 4.0)).label_map.voxels[index]
+    write_label_map(tmp_path / "across.nrrd", replace(given, voxels=across))
+
+    write_sparse(tmp_path / "across.nrrd", tmp_path / "sparse.nrrd", axis=2)
+
+    sparse = read_label_map(tmp_path / "sparse.nrrd")
+    assert sparse.geometry.same_grid(given.geometry)
+    assert (sparse.voxels[index] == across[index]).all() and across[index].any()
+    assert (np.delete(sparse.voxels, index, axis=0) == 255).all()
+
+
+@pytest.mark.parametrize("value", [0.5, 255, -1])
+def test_what_is_no_label_map_is_refused_in_a_sentence(tmp_path, value):
+    voxels = np.zeros((4, 4, 4), np.float32)
+    voxels[1] = value
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(voxels), str(tmp_path / "odd.nrrd"))
+
+    with pytest.raises(ValueError, match=r"odd.nrrd: is no label map of a volume; save whole numbers"):
+        write_sparse(tmp_path / "odd.nrrd", tmp_path / "sparse.nrrd", axis=2)
+    assert not (tmp_path / "sparse.nrrd").exists()
 
 
 class Server:
@@ -116,6 +175,7 @@ def server(folder):
         process.wait(20)
 
 
+@needs_server
 def test_a_client_labels_trains_and_segments(server, folder):
     info = server.ask("GET", "/info/")
     assert info["labels"] == ["solid", "fluid"]
@@ -126,7 +186,7 @@ def test_a_client_labels_trains_and_segments(server, folder):
 
     (drawn,) = (folder / "drawn").iterdir()
     server.ask("PUT", f"/datastore/label?image={drawn.stem}", files={"label": drawn})
-    server.ask("POST", "/train/organs?run_sync=true", {"preset": "quick", "settings": TINY})
+    trained = server.ask("POST", "/train/organs?run_sync=true", {"preset": "quick", "settings": TINY})
     study = Study.open(folder / "study")
     labels = study.read_labels(drawn.stem)
     assert labels is not None
@@ -135,6 +195,10 @@ def test_a_client_labels_trains_and_segments(server, folder):
     assert [one.index for one in labels.labelled_slices(2)] == shown
     assert (labels.voxels[labels.voxels != 255] == marked[labels.voxels != 255]).all()
     assert (study.run_folder / "model.safetensors").exists()
+    (line,) = trained["labels"][:1]
+    assert line.startswith(f"{drawn.stem}: labelled axial, slice")
+    again = server.ask("POST", "/train/organs?run_sync=true", {"preset": "quick", "settings": TINY})
+    assert again["labels"] == ["no slice is new"]
 
     answer = server.ask("POST", "/infer/organs?image=simulated_0000&output=image", {})
     (folder / "answer.nrrd").write_bytes(answer)

@@ -14,18 +14,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import SimpleITK
 from monailabel.interfaces.app import MONAILabelApp
 from monailabel.interfaces.datastore import Datastore
 from monailabel.interfaces.exception import MONAILabelError, MONAILabelException
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 from monailabel.interfaces.tasks.strategy import Strategy
 from monailabel.interfaces.tasks.train import TrainTask
+from painted_slices import write_sparse
 
 MODEL, STRATEGY = "organs", "suggest"
-UNLABELLED = 255
 ERROR = "uslabelseg: error: "
+NOTHING_NEW = "that the study does not have"
 SUGGESTIONS = 20  # looked through for one of a volume that the server has
 
 
@@ -114,18 +113,32 @@ class Training(TrainTask):
         return {"preset": ["quick", "standard", "full"], "settings": ""}
 
     def __call__(self, request: dict[str, Any], datastore: Datastore) -> dict[str, Any]:
-        """Train; returns what the study then tells of its training."""
+        """Train; returns which slices the study has taken, and what it then tells of its training."""
         with tempfile.TemporaryDirectory() as folder:
             for pair in datastore.datalist():
                 name = datastore_name(pair["image"])
-                write_sparse(Path(pair["label"]), Path(folder) / f"{name}.nrrd", self._axis)
-            if any(Path(folder).iterdir()):
-                self._commands.run("study", "label", self._commands.study, "--labels", folder)
+                try:
+                    write_sparse(Path(pair["label"]), Path(folder) / f"{name}.nrrd", self._axis)
+                except ValueError as error:
+                    raise MONAILabelException(MONAILabelError.APP_ERROR, str(error)) from error
+            taken = self._take(folder)
         preset = request.get("preset", "quick")
         changes = [f"--set={change}" for change in str(request.get("settings", "")).split()]
         words = ["--preset", preset if isinstance(preset, str) else preset[0], *changes, "--quiet"]
         self._commands.run("train", self._commands.study, *words, device=True)
-        return {"training": self._commands.summary()["training"]}
+        return {"training": self._commands.summary()["training"], "labels": taken}
+
+    def _take(self, folder: str) -> list[str]:
+        """Give the study the label maps in a folder; a line on each of which it has taken slices."""
+        if not any(Path(folder).iterdir()):
+            return []
+        try:
+            told = self._commands.run("study", "label", self._commands.study, "--labels", folder)
+        except MONAILabelException as error:
+            if NOTHING_NEW not in error.msg:
+                raise
+            return ["no slice is new"]
+        return told.splitlines()
 
 
 class USLabelEfficientSegApp(MONAILabelApp):
@@ -164,20 +177,3 @@ class USLabelEfficientSegApp(MONAILabelApp):
 def datastore_name(path: str) -> str:
     """The name of a volume, which its file has in the study as well."""
     return Path(path).name.removesuffix(".gz").rpartition(".")[0]
-
-
-def write_sparse(source: Path, target: Path, axis: int) -> None:
-    """Write a client's label map as sparse labels: slices without any organ are unlabelled, for clients know no 255.
-
-    Args:
-        source: 0 background, n the n-th organ.
-        target: the same with 255 on all slices across `axis` that show no organ.
-        axis: array axis of the study, 2 for the third axis of the file.
-    """
-    image = SimpleITK.ReadImage(str(source))
-    voxels = SimpleITK.GetArrayFromImage(image)
-    across = np.moveaxis(voxels, voxels.ndim - 1 - axis, 0)  # the array has the axes of the file in reverse
-    sparse = np.where(across.any(axis=(1, 2), keepdims=True), across, UNLABELLED).astype(np.uint8)
-    written = SimpleITK.GetImageFromArray(np.ascontiguousarray(np.moveaxis(sparse, 0, voxels.ndim - 1 - axis)))
-    written.CopyInformation(image)
-    SimpleITK.WriteImage(written, str(target), useCompression=True)
