@@ -122,7 +122,7 @@ class Server:
 
 
 def wait_for(condition, process):
-    end = time.monotonic() + 240
+    end = time.monotonic() + 600
     while True:
         with contextlib.suppress(OSError, urllib.error.URLError):
             if found := condition():

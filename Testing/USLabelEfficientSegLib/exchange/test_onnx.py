@@ -18,6 +18,7 @@ from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.exchange import onnx_network
 from USLabelEfficientSegLib.exchange.exporting import export_model
 from USLabelEfficientSegLib.exchange.graphs import graphs_of
+from USLabelEfficientSegLib.exchange.onnx_model import model_of_graphs
 from USLabelEfficientSegLib.exchange.onnx_network import OnnxNetwork
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import Scan
@@ -77,24 +78,37 @@ def in_float32(monkeypatch):
     monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: False)
 
 
-def by_graphs(model, folder):
-    """The model with graphs in place of its networks."""
-    networks = [OnnxNetwork(folder / f"{one.name}.onnx", one.cells, one.fewest_cells) for one in graphs_of(model)]
-    students = len(model.networks)
-    voters = tuple(replace(v, network=n) for v, n in zip(model.slices.voters, networks[students:], strict=True))
-    return replace(model, networks=tuple(networks[:students]), slices=replace(model.slices, voters=voters))
-
-
 @needs_packages
 def test_a_segmentation_by_graphs_is_that_of_the_model(exported, model, in_float32):
     for seed, shape in ((0, (24, 24, 16)), (1, (21, 30, 17))):
         volume = simulate_volume(seed, shape=shape, spacing=(3.3, 3.3, 4.0)).volume
 
-        expected, found = model.predict(volume, CPU), by_graphs(model, exported).predict(volume, CPU)
+        expected, found = model.predict(volume, CPU), model_of_graphs(model, exported).predict(volume, CPU)
 
         assert len(np.unique(expected.labels().voxels)) > 1
         assert (expected.labels().voxels != found.labels().voxels).mean() <= 1e-4
         assert found.volumes_ml() == pytest.approx(expected.volumes_ml(), rel=1e-3)
+
+
+@needs_packages
+def test_graphs_adapt_to_a_volume_as_the_model_does(tmp_path, model, in_float32):
+    alone = replace(model, networks=(), prior=None, weights=(), slices=replace(model.slices, adaptation=0.0))
+    model = replace(alone, slices=replace(alone.slices, adaptation=0.8))
+    model.save(tmp_path / "model.safetensors")
+    export_model(tmp_path / "model.safetensors", tmp_path / "graphs", "onnx")
+    volume = simulate_volume(0, shape=(24, 24, 27), spacing=(3.3, 3.3, 4.0)).volume
+
+    expected = model.predict(volume, CPU).probability
+    found = model_of_graphs(model, tmp_path / "graphs").predict(volume, CPU).probability
+
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert np.abs(alone.predict(volume, CPU).probability - expected).max() > 0.01
+    told = json.loads((tmp_path / "graphs" / "slices_1.json").read_text())
+    measured = json.loads((tmp_path / "graphs" / "levels_1.json").read_text())
+    assert told["second input"]["name"] == measured["output"]["name"] == "levels"
+    assert (measured["most slices"], measured["slices at once"]) == (24, 8)
+    assert measured["checked"]["largest difference from the network"] <= 1e-4
+    assert "run `levels_N.onnx` on 8 of them at a time" in (tmp_path / "graphs" / "README.md").read_text()
 
 
 @needs_packages

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -16,13 +17,16 @@ from ..segmentation.image_model import ImageModel
 from ..segmentation.loading import TrainedModel
 from ..segmentation.model import SegmentationModel
 from ..segmentation.slice_voters import SliceVoter
+from ..slice_network.adaptation import AT_ONCE, MOST_SLICES
 from ..slice_network.network import SliceUNet
 from ..slice_network.slices import NEUTRAL, SPREAD
 from ..student.convolution import FastConv3d, FastConvTranspose3d
 from ..student.network import UNetStudent
 from ..teacher.slices import in_slice_axes
 from ..teacher.vit import IMAGENET_MEAN, IMAGENET_STD
+from .levels import MeasuredLevels, ToldLevels, TrainedLevels
 
+LOGITS = "logits"  # the output of all graphs but those of levels
 _IMAGE_SIZE = (96, 72)  # at which UNeXt is traced and checked; it reads any size
 
 
@@ -38,6 +42,8 @@ class Graph:
         cells: pixels or voxels of a cell along each axis of the image: sizes are whole multiples.
         fewest_cells: together, along the axis that has the most.
         description: of input, output and place in the model, as JSON values.
+        more_inputs: of the traced network and the network alike, examples by name; their sizes are fixed.
+        levels: the graph that measures what a volume's levels are, for one that is told them.
     """
 
     name: str
@@ -48,6 +54,13 @@ class Graph:
     description: dict[str, Any]
     fewest_cells: int = 1
     examples: tuple[tuple[int, ...], ...] = field(default=())
+    more_inputs: Mapping[str, Tensor] = field(default_factory=dict)
+    levels: Graph | None = None
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether it gives values for each pixel or voxel."""
+        return bool(self.description["output"]["name"] == LOGITS)
 
     @property
     def reads_any_size(self) -> bool:
@@ -72,7 +85,7 @@ def _slice_voter(voter: SliceVoter, number: int, before: int, model: Segmentatio
     network = voter.network
     assert isinstance(network, SliceUNet)
     rows, columns = in_slice_axes(voter.axis)
-    return Graph(
+    graph = Graph(
         name=f"slices_{number + 1}",
         network=network.eval(),
         traced=network.eval(),
@@ -97,6 +110,35 @@ def _slice_voter(voter: SliceVoter, number: int, before: int, model: Segmentatio
             },
             "output": _output("batch, class, rows, columns"),
         },
+    )
+    share = 0.0 if model.slices is None else model.slices.adaptation
+    return _told_levels(graph, network, share, f"levels_{number + 1}") if share else graph
+
+
+def _told_levels(graph: Graph, network: SliceUNet, share: float, name: str) -> Graph:
+    """The graph of a network that adapts to volumes, with the one that measures their levels."""
+    told = ToldLevels(network, share)
+    use = f"the mean of what {name}.onnx gives of the volume's slices"
+    return replace(
+        graph,
+        network=told,
+        traced=told,
+        more_inputs={"levels": told.of_training.clone()},
+        description={**graph.description, "second input": {"name": "levels", "values": use}},
+        levels=replace(
+            graph,
+            name=name,
+            network=TrainedLevels(network),
+            traced=MeasuredLevels(network),
+            description={
+                "kind": "levels of a volume's slices",
+                "most slices": MOST_SLICES,
+                "which": "evenly spread along the axis, the first and the last among them",
+                "slices at once": AT_ONCE,
+                "input": graph.description["input"],
+                "output": {"name": "levels", "values": "to be averaged over the runs, each run counts alike"},
+            },
+        ),
     )
 
 
@@ -174,7 +216,7 @@ def _padding(*cells: int) -> str:
 
 
 def _output(layout: str) -> dict[str, Any]:
-    return {"name": "logits", "layout": layout, "values": "logits of the classes, background first: softmax them"}
+    return {"name": LOGITS, "layout": layout, "values": "logits of the classes, background first: softmax them"}
 
 
 class _WholeCells(nn.Module):

@@ -36,7 +36,7 @@ def write_onnx_folder(model: TrainedModel, folder: Path, card: str) -> list[str]
         InputError: a package is missing, a network cannot be a graph, or a graph differs from its network.
     """
     graphs, told = graphs_of(model), []
-    for graph in graphs:
+    for graph in [*graphs, *(one.levels for one in graphs if one.levels is not None)]:
         difference = write_graph(graph, folder / f"{graph.name}.onnx")
         checked = {"largest difference from the network": difference, "allowed": TOLERANCE}
         atomic_write_json(folder / f"{graph.name}.json", {**graph.description, "checked": checked})

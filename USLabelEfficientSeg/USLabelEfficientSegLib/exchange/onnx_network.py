@@ -31,28 +31,32 @@ class OnnxNetwork(nn.Module):
         path: of the graph.
         cells: see `Graph`.
         fewest_cells: see `Graph`.
+        dense: whether it gives a value for each pixel, which are cropped to those of the image.
 
     Raises:
         InputError: onnxruntime is not installed.
     """
 
-    def __init__(self, path: Path, cells: tuple[int, ...], fewest_cells: int = 1) -> None:
+    def __init__(self, path: Path, cells: tuple[int, ...], fewest_cells: int = 1, *, dense: bool = True) -> None:
         super().__init__()
         runtime = imported("onnxruntime", "an ONNX graph")
         self.session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        self.cells, self.fewest_cells = cells, fewest_cells
+        self.cells, self.fewest_cells, self.dense = cells, fewest_cells, dense
         self.place = nn.Parameter(torch.empty(0), requires_grad=False)  # callers ask where a network is
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits (B, classes, ...) of (B, channels, ...), on the CPU in float32."""
+    def forward(self, images: Tensor, *more: Tensor) -> Tensor:
+        """Logits (B, classes, ...) of (B, channels, ...), on the CPU in float32; `more` are its further inputs."""
         sizes = images.shape[2:]
         missing = [-n % cell for n, cell in zip(sizes, self.cells, strict=True)]
         if all(n <= (self.fewest_cells - 1) * cell for n, cell in zip(sizes, self.cells, strict=True)):
             missing[0] += self.cells[0]
         padding = [amount for n in reversed(missing) for amount in (0, n)]
         padded = F.pad(images, padding, mode="replicate") if any(missing) else images
-        values = {self.session.get_inputs()[0].name: padded.float().contiguous().numpy()}
-        logits = torch.from_numpy(self.session.run(None, values)[0])
+        names = [one.name for one in self.session.get_inputs()]
+        given = [one.float().contiguous().numpy() for one in (padded, *more)]
+        logits = torch.from_numpy(self.session.run(None, dict(zip(names, given, strict=True)))[0])
+        if not self.dense:
+            return logits
         inside: list[Any] = [..., *(slice(n) for n in sizes)]
         return logits[tuple(inside)]
 
@@ -67,26 +71,28 @@ def write_graph(graph: Graph, path: Path) -> float:
         imported(package, _SUBJECT)
     if not hasattr(torch.export.Dim, "DYNAMIC"):
         raise InputError(_SUBJECT, "needs torch 2.6 or later", "update torch")
+    more = tuple(graph.more_inputs.values())
     with torch.inference_mode(False), _silent():
         torch.onnx.export(
-            graph.traced,
-            (example_of(graph, graph.examples[0], 0),),
+            graph.traced.eval(),
+            (example_of(graph, graph.examples[0], 0), *more),
             path,
             dynamo=True,
-            dynamic_shapes=(_dynamic(graph),),
-            input_names=[graph.description["input"]["name"]],
-            output_names=["logits"],
+            dynamic_shapes=(_dynamic(graph), *(None for _ in more)),
+            input_names=[graph.description["input"]["name"], *graph.more_inputs],
+            output_names=[graph.description["output"]["name"]],
             opset_version=OPSET,
             external_data=False,
             verbose=False,
         )
-    exported = OnnxNetwork(path, graph.cells, graph.fewest_cells)
+    exported = OnnxNetwork(path, graph.cells, graph.fewest_cells, dense=graph.is_dense)
     worst = 0.0
     with torch.no_grad():
         for seed, shape in enumerate(graph.examples, start=1):
             values = example_of(graph, shape, seed)
-            expected = graph.network(values)
-            worst = max(worst, _difference(expected, exported(values)))
+            others = [torch.rand_like(one) + 0.5 for one in more]
+            expected = graph.network(values, *others)
+            worst = max(worst, _difference(expected, exported(values, *others)))
     if not worst <= TOLERANCE:  # NaN, too
         problem = f"gives values that differ by {worst:.2g} from those of the network that it was made from"
         raise InputError(

@@ -6,6 +6,8 @@ from ..imaging.normalisation import IMAGE_CHANNELS
 from ..segmentation.image_model import ImageModel
 from ..segmentation.loading import TrainedModel
 from ..segmentation.model import SegmentationModel
+from ..segmentation.slice_voters import SliceVoters
+from ..slice_network.adaptation import AT_ONCE, MOST_SLICES
 from ..slice_network.slices import NEUTRAL, SPREAD
 
 _PACKAGE = "USLabelEfficientSegLib"
@@ -27,22 +29,8 @@ def onnx_use(model: TrainedModel) -> str:
             "",
             "The graphs compute in float32. `uslabelseg segment` computes 2-D networks in bfloat16 on processors "
             "and graphics cards that have it: outlines may then differ in single voxels.",
-            *_levels(model),
         ]
     )
-
-
-def _levels(model: TrainedModel) -> list[str]:
-    """What graphs cannot do, if the model does it."""
-    if isinstance(model, ImageModel) or model.slices is None or not model.slices.adaptation:
-        return []
-    return [
-        "",
-        "The graphs of 2-D networks hold the levels (batch normalisation) of the training. `uslabelseg segment` draws "
-        f"them by {model.slices.adaptation:g} towards those of the volume's own slices "
-        "(`slice_network.adaptation`), which graphs cannot: outlines differ, most where volumes are unlike those of "
-        "the training. A model that was trained with `--set slice_network.adaptation=0` is the same as its graphs.",
-    ]
 
 
 def _of_volumes(model: SegmentationModel) -> list[str]:
@@ -53,7 +41,7 @@ def _of_volumes(model: SegmentationModel) -> list[str]:
             "(`imaging.orientation.reordering`); undo it with the result."
         )
     if model.slices is not None:
-        steps += _before_slices(model.slices.max_voxels)
+        steps += _before_slices(model.slices)
     if model.networks or model.prior is not None:
         steps += _before_volumes(model)
     steps += [
@@ -74,14 +62,21 @@ def _of_volumes(model: SegmentationModel) -> list[str]:
     return steps
 
 
-def _before_slices(max_voxels: int) -> list[str]:
+def _before_slices(voters: SliceVoters) -> list[str]:
+    levels = (
+        "Measure the levels of the volume for each `slices_N.onnx`: take the slices across its axis that its "
+        f"`levels_N.json` tells (at most {MOST_SLICES}), resize, normalise and pad them as in the next step, run "
+        f"`levels_N.onnx` on {AT_ONCE} of them at a time, and take the mean of what the runs give; it is the second "
+        "input of `slices_N.onnx` (`slice_network.adaptation`)."
+    )
     return [
-        f"Resample the volume to the fine grid, of at most {max_voxels} voxels an axis, with its corners in place "
-        "(`imaging.resampling.working_geometry` and `resample_axes`): coarser by overlap, the spacing of coarse "
+        f"Resample the volume to the fine grid, of at most {voters.max_voxels} voxels an axis, with its corners in "
+        "place (`imaging.resampling.working_geometry` and `resample_axes`): coarser by overlap, the spacing of coarse "
         "axes stays.",
         "Find the sector, the voxels that carry image (`imaging.sector.sector_mask`).",
         f"Grey values: z = (v - mean) / standard deviation in the sector; grey = {NEUTRAL} + {SPREAD} z in the "
         f"sector, {NEUTRAL} outside it, all within 0 to 1 (`slice_network.slices.slice_grey`).",
+        *([levels] if voters.adaptation else []),
         "For each `slices_N.onnx`: take the slices across its axis, resize them so that pixels are square in mm "
         "and the longer side has the size in its JSON (bilinear, antialiased, corner to corner: "
         "`teacher.slices.resize_slices`), normalise, pad, run, crop, and take the softmax over classes. Do the "

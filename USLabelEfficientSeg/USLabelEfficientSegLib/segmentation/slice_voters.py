@@ -31,6 +31,12 @@ class SliceVoter:
     axis: int
     size: int
 
+    def network_of(self, volume: FineVolume, share: float, device: torch.device) -> nn.Module:
+        """The network for one volume, with its `share` in the levels."""
+        # Channels last, as it was trained: faster, and a loaded model rounds like the one that was saved.
+        network = self.network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        return adapted(network, volume.grey, volume.spacing, self.axis, self.size, share=share)
+
 
 @dataclass(frozen=True)
 class SliceVoters:
@@ -57,9 +63,7 @@ class SliceVoters:
             device: where the networks run.
         """
         for voter in self.voters:
-            # Channels last, as they were trained: faster, and a loaded model rounds like the one that was saved.
-            network = voter.network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-            own = adapted(network, volume.grey, volume.spacing, voter.axis, voter.size, share=self.adaptation)
+            own = voter.network_of(volume, self.adaptation, device)
             alone = predict_slices(
                 own, volume.grey, volume.spacing, voter.axis, voter.size, mirrored_axes=mirrored_axes
             )

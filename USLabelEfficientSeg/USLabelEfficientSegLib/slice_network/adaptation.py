@@ -10,7 +10,7 @@ label (AdaBN, arXiv 1603.04779; prediction-time batch normalisation, arXiv 2006.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +20,8 @@ from ..teacher.slices import in_slice_axes, resize_slices
 from ..training.precision import half_precision
 from .prediction import network_grey
 
-_MOST_SLICES = 24  # spread over the volume: more tell the same levels
-_AT_ONCE = 8
+MOST_SLICES = 24  # spread over the volume: more tell the same levels
+AT_ONCE = 8
 
 
 @torch.no_grad()
@@ -48,9 +48,9 @@ def adapted(
         norm.momentum = None  # all slices count alike
     device = next(own.parameters()).device
     own.train()
-    for slices in _spread(grey, spacing, axis, size).split(_AT_ONCE):
+    for slices in spread_slices(grey, spacing, axis, size):
         with half_precision(device, on_cpu=True):
-            own(network_grey(slices).to(device))
+            own(slices.to(device))
     for norm, before in zip(norms, trained, strict=True):
         for level, of_training in zip(_levels(norm), before, strict=True):
             level.lerp_(of_training, 1 - share)
@@ -62,10 +62,11 @@ def _levels(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     return norm.running_mean, norm.running_var
 
 
-def _spread(grey: Tensor, spacing: Sequence[float], axis: int, size: int) -> Tensor:
-    """Slices (n, 1, h, w) as the network sees them, evenly spread along the axis."""
+def spread_slices(grey: Tensor, spacing: Sequence[float], axis: int, size: int) -> Iterator[Tensor]:
+    """Slices (n, 1, h, w) as the network reads them, evenly spread along the axis, some at a time; see `adapted`."""
     slices = grey.movedim(axis, 0)
-    numbers = torch.linspace(0, len(slices) - 1, min(_MOST_SLICES, len(slices))).round().long()
+    numbers = torch.linspace(0, len(slices) - 1, min(MOST_SLICES, len(slices))).round().long()
     rows, columns = in_slice_axes(axis)
     canvas = canvas_shape(slices.shape[1:], (spacing[rows], spacing[columns]), size)
-    return resize_slices(slices[numbers][:, None].float(), canvas)
+    for some in resize_slices(slices[numbers][:, None].float(), canvas).split(AT_ONCE):
+        yield network_grey(some)
