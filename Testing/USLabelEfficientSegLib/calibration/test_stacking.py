@@ -72,11 +72,39 @@ def test_candidates_that_complete_each_other_are_both_heard():
 
 def test_networks_that_find_more_than_half_of_what_the_place_finds_have_half_of_the_votes():
     """They learnt from a part of the labels, and will have found more with all of them."""
-    networks = says(slice(100, 130))
-    share, (found, located) = share_of_networks([held_out(networks, says())] * 8)
+    slices = [held_out(says(slice(100, 130)), says())] * 8
+    share, (found, located) = share_of_networks([*slices, held_out(NOTHING, NOTHING, organ=slice(0))])
 
     assert located / 2 < found < located
     assert share == 0.5
+
+
+def test_networks_that_have_never_seen_where_the_organ_ends_have_no_more_than_they_earn():
+    """Slices that all show it do not tell how far beyond its ends networks draw it."""
+    share, (found, located) = share_of_networks([held_out(says(slice(100, 130)), says())] * 8)
+
+    assert located / 2 < found < located
+    assert share < 0.25
+
+
+def test_every_organ_has_to_be_missing_somewhere():
+    def two_organs(found, *organs):
+        target = torch.zeros(3, PIXELS)
+        for number, where in enumerate(organs, start=1):
+            target[number, where] = 1
+        target[0] = 1 - target[1:].sum(dim=0)
+        half = torch.full((3, PIXELS), 0.01)
+        half[1, found], half[2, 300:330] = 0.98, 0.98
+        half[0] = 1 - half[1:].sum(dim=0)
+        return HeldOutSlice(torch.stack([half, target.clamp(0.01, 0.98)]), target)
+
+    first, second = slice(100, 150), slice(300, 350)
+    both = [two_organs(slice(100, 130), first, second)] * 6
+    only_first = [two_organs(slice(100, 130), first)]
+    only_second = [two_organs(slice(0), slice(0), second)]
+
+    assert share_of_networks(both + only_first)[0] < 0.5
+    assert share_of_networks(both + only_first + only_second)[0] == 0.5
 
 
 def test_one_slice_says_less_than_many_of_the_same():
