@@ -29,8 +29,10 @@ def open_large_study(folder: Path, volumes: int) -> Any:
     widget.panel.data.open(study.folder, load=False)
     while widget.panel.runner.busy:
         host.process_events(0.01)
+    slicer.mrmlScene.StartState(slicer.mrmlScene.BatchProcessState)
     for case in study.cases[::10]:
         widget.panel.session.labelling(case.name)
+    slicer.mrmlScene.EndState(slicer.mrmlScene.BatchProcessState)
     host.process_events(0.05)
     return widget
 

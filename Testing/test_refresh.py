@@ -135,3 +135,119 @@ def test_ticks_of_the_user_stay_and_nodes_that_are_gone_are_not_told(host):
 
     slicer.mrmlScene.RemoveNode(nodes[1])
     assert nodes_shown.checked() == []
+
+
+def test_a_refresh_after_which_nothing_changed_looks_at_each_node_and_no_more(panel_with):
+    work = []
+    for volumes in (30, 90):
+        panel = panel_with(volumes)
+        panel.refresh()
+        work.append(instructions_of(panel.refresh))
+
+    assert (work[1] - work[0]) / 60 < 60  # instructions a volume, which has two nodes
+
+
+def _labelled(panel):
+    table = panel.ui.labelTable
+    return {table.item(row, 0).text(): table.item(row, 1).text() for row in range(table.rowCount)}
+
+
+def _listed(widget):
+    return [widget.item(row).text() for row in range(widget.count)]
+
+
+def test_a_label_and_a_volume_that_another_program_adds_are_shown(panel_with, tmp_path):
+    import shutil
+
+    from USLabelEfficientSegLib.study.study import Study
+
+    panel = panel_with(12)
+    panel.refresh()
+    study = Study.open(panel.session.folder)
+    study.set_labels("volume_0003", study.read_labels("volume_0010"))
+    panel.refresh()
+
+    assert _labelled(panel)["volume_0003"] == "1"
+    assert "with 12 volumes and 3 labelled slices" in panel.ui.dataStatus.text
+
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(study.folder / study.case("volume_0000").image.file, other / "later.nrrd")
+    study.add_images(other)
+    panel.refresh()
+
+    assert _labelled(panel)["later (not loaded)"] == "0"
+    assert "with 13 volumes" in panel.ui.dataStatus.text
+
+
+def test_a_study_that_cannot_be_read_any_more_stays_as_it_was(panel_with):
+    panel = panel_with(3)
+    panel.refresh()
+    manifest = panel.session.folder / "study.json"
+    text = manifest.read_bytes()
+    manifest.write_bytes(text[:100])
+    panel.refresh()
+
+    assert len(_labelled(panel)) == 3
+    manifest.write_bytes(text)
+    panel.refresh()
+    assert len(_labelled(panel)) == 3
+
+
+def test_volumes_that_come_go_or_are_renamed_and_slices_that_are_marked_show_at_once(panel_with):
+    import slicer
+
+    panel = panel_with(12)
+    panel.refresh()
+    slicer.util.getNode("volume_0004").SetName("fourth")
+    slicer.mrmlScene.RemoveNode(slicer.util.getNode("volume_0005"))
+    panel.session.labelling("volume_0010").mark(2, 0)
+    panel.refresh()
+
+    for widget in (panel.ui.volumeList, panel.ui.segmentList):
+        assert "fourth" in _listed(widget) and not {"volume_0004", "volume_0005"} & set(_listed(widget))
+    assert _labelled(panel)["volume_0010"] == "2" and _labelled(panel)["volume_0005 (not loaded)"] == "0"
+    assert panel.ui.labelFractionLabel.text.startswith("3 of 48 slices")
+
+    added = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "another")
+    added.SetAndObserveImageData(slicer.util.getNode("fourth").GetImageData())
+    panel.refresh()
+    assert _listed(panel.ui.volumeList)[-1] == _listed(panel.ui.segmentList)[-1] == "another"
+
+
+def test_a_result_that_arrives_or_goes_is_known_at_once(panel_with):
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import RESULT, attach
+
+    panel = panel_with(2)
+    for node in list(panel.scene.results):
+        slicer.mrmlScene.RemoveNode(node)
+    panel.refresh()
+    assert not panel.ui.measureButton.enabled
+
+    found = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "found")
+    found.SetNodeReferenceID(
+        found.GetReferenceImageGeometryReferenceRole(), slicer.util.getNode("volume_0000").GetID()
+    )
+    panel.refresh()
+    assert _listed(panel.ui.referenceList) == ["found"]
+    attach(found, slicer.util.getNode("volume_0000"), RESULT)
+    panel.refresh()
+    assert panel.ui.measureButton.enabled and panel.scene.result_named("found") is found
+    assert "found" not in _listed(panel.ui.referenceList)
+
+
+def test_a_removed_volume_is_not_kept_alive(host, panel_with):
+    import slicer
+
+    panel = panel_with(2)
+    panel.refresh()
+    node, gone = slicer.util.getNode("volume_0001"), []
+    node.AddObserver("DeleteEvent", lambda *_: gone.append(True))
+    for made in list(panel.scene.results):
+        slicer.mrmlScene.RemoveNode(made)
+    slicer.mrmlScene.RemoveNode(node)
+    del node, made
+
+    assert gone

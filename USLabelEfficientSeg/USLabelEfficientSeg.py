@@ -93,7 +93,7 @@ class USLabelEfficientSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport)
         self.addObserver(scene, scene.NodeAddedEvent, self.panel.refresh_soon)
-        self.addObserver(scene, scene.NodeRemovedEvent, self.panel.refresh_soon)
+        self.addObserver(scene, scene.NodeRemovedEvent, self.panel.nodes_removed)
         self.initializeParameterNode()
         self.panel.reopen()  # of a scene that was loaded before the module was opened
         self.panel.environment.take_up()
@@ -117,6 +117,7 @@ class USLabelEfficientSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixi
         """Called just before the scene is closed."""
         self.panel.labels.forget()
         self.setParameterNode(None)
+        self.panel.nodes_removed()
 
     def onSceneEndClose(self, caller: Any, event: Any) -> None:
         """Called just after the scene is closed. A running job goes on, and its study stays open."""

@@ -75,7 +75,7 @@ class _NodeSelector(QtWidgets.QWidget):
     def _offered(self) -> list[Any]:
         if self._scene is None:
             return []
-        nodes = (self._scene.GetNthNode(index) for index in range(self._scene.GetNumberOfNodes()))
+        nodes = self._scene.GetNodes()  # walked once: each number would be counted from the first
         return list(filter(self._filter(), nodes))
 
     def _filter(self) -> Callable[[Any], bool]:

@@ -53,7 +53,7 @@ class Panel:
         self.shown = True
         self.signals = PanelSignals()
         self._refreshing = False
-        self._scene: SceneNow | None = None  # while it is brought up to date
+        self._scene = SceneNow()
         self._soon = qt.QTimer()
         self._soon.setSingleShot(True)
         self._soon.setInterval(20)
@@ -131,14 +131,17 @@ class Panel:
         """Bring the whole panel up to date."""
         if self.parameters is None or not self.shown or self._refreshing:
             return
-        self._refreshing, self._scene = True, SceneNow()
+        self._refreshing = True
         try:
+            if self.session is not None:
+                self.session.look()
+            self._scene.look()
             for section in self.sections:
                 section.refresh()
             self.steps.refresh()
             self._advise()
         finally:
-            self._refreshing, self._scene = False, None
+            self._refreshing = False
 
     def _advise(self) -> None:
         """Say what to do next; the line is there only where it says something."""
@@ -161,8 +164,15 @@ class Panel:
 
     @property
     def scene(self) -> SceneNow:
-        """What the scene holds; looked up once while the panel is brought up to date."""
-        return SceneNow() if self._scene is None else self._scene
+        """What the scene holds; while the panel is brought up to date, at the beginning of that."""
+        if not self._refreshing:
+            self._scene.look()
+        return self._scene
+
+    def nodes_removed(self, *_arguments: Any) -> None:
+        """Nodes are gone from the scene: none is kept alive from here."""
+        self._scene.let_go()
+        self.refresh_soon()
 
     def refresh_soon(self, *_arguments: Any) -> None:
         """Refresh once after a burst of changes, such as the loading of a scene."""
@@ -218,6 +228,7 @@ class Panel:
         self.shown = False
         for section in self.sections:
             section.leave()
+        self._scene.let_go()
         restore_layout()
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +125,34 @@ def fill_table(table: Widget, rows: list[list[str]]) -> None:
                     table.setItem(r, c, text_item(text))
                 elif item.text() != text:
                     item.setText(text)
+
+
+class TextTable:
+    """A table of many rows of text; nobody else fills it, and only rows that have changed are filled again.
+
+    Args:
+        widget: the table.
+    """
+
+    def __init__(self, widget: Widget) -> None:
+        self._widget = widget
+        self._rows: Sequence[Sequence[str]] = ()
+
+    def show(self, rows: Sequence[Sequence[str]]) -> None:
+        """Show rows, keeping the selected one."""
+        if rows is self._rows:
+            return
+        before, self._rows = self._rows, rows
+        with silent(self._widget):
+            if len(rows) != len(before):
+                self._widget.setRowCount(len(rows))
+            for r, row in enumerate(rows):
+                if r >= len(before):
+                    for c, text in enumerate(row):
+                        self._widget.setItem(r, c, text_item(text))
+                elif row != before[r]:
+                    for c, text in enumerate(row):
+                        self._widget.item(r, c).setText(text)
 
 
 def set_headings(table: Widget, headings: list[str]) -> None:

@@ -9,11 +9,17 @@ import slicer
 from .study_nodes import ROLE
 
 MrmlNode = Any
+VOLUME_CLASS = "vtkMRMLScalarVolumeNode"
 
 
 def ultrasound_nodes() -> list[MrmlNode]:
     """The volumes of the scene that may be ultrasound: no label maps, no uncertainty, nothing hidden, nothing empty."""
-    return _judged.those_of(slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"))
+    return ultrasound_nodes_of(slicer.util.getNodesByClass(VOLUME_CLASS))
+
+
+def ultrasound_nodes_of(nodes: list[MrmlNode]) -> list[MrmlNode]:
+    """Those of all scalar volumes of the scene that may be ultrasound."""
+    return _judged.those_of(nodes)
 
 
 class _JudgedVolumes:

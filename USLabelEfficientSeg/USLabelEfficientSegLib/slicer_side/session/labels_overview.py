@@ -11,23 +11,11 @@ from slicer.i18n import tr as _
 from ...study.coverage import counted_slices, in_percent
 from ..nodes.slice_views import sliceName
 from ..nodes.study_nodes import labelNodesOf, volumeOf
-from .labelling import LabelledSlices
+from .labelling import ATTRIBUTE, LabelledSlices
 
 if TYPE_CHECKING:
-    from ...study.manifest import LabelRecord
+    from ...study.manifest import Case, LabelRecord
     from .study_session import StudySession
-
-
-def volume_rows(covered: Sequence[Coverage]) -> list[list[str]]:
-    """For each volume its name, its number of labelled slices, and their share."""
-    return [
-        [
-            one.case if one.loaded else _("{case} (not loaded)").format(case=one.case),
-            str(one.labelled),
-            f"{100 * one.counted / one.slices:.1f} %",
-        ]
-        for one in covered
-    ]
 
 
 def slice_rows(session: StudySession, case: str) -> list[list[str]]:
@@ -72,16 +60,39 @@ class Coverage:
     slices: int
 
 
-def coverages(session: StudySession) -> list[Coverage]:
-    """Of every volume of the study, in the order of their names."""
-    axis, label_nodes = session.study.slice_axis, labelNodesOf(session.study.created)
-    found = []
-    for case in session.study.cases:
-        places = _labelled(case.labels, label_nodes.get(case.name))
-        loaded = session.isPlanar or case.name in label_nodes  # images are loaded when they are looked at
-        counted, slices = counted_slices(places, case.image.shape, axis), int(case.image.shape[axis])
-        found.append(Coverage(case.name, loaded, len(places), counted, slices))
-    return found
+class LabelsOverview:
+    """How much of every volume is labelled; counted again only for volumes whose labels have changed."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[tuple[Any, ...], Coverage, list[str]]] = {}
+
+    def look(self, session: StudySession) -> tuple[list[Coverage], list[list[str]]]:
+        """Of every volume of the study, in the order of their names; and name, number and share as text."""
+        study, label_nodes = session.study, labelNodesOf(session.study.created)
+        known, self._known = self._known, {}
+        for case in study.cases:
+            name, node = case.name, label_nodes.get(case.name)
+            loaded = session.isPlanar or name in label_nodes  # images are loaded when they are looked at
+            drawn = None if node is None else node.GetAttribute(ATTRIBUTE)
+            on = (study.created, case, loaded, node is None, drawn)
+            before = known.get(name)
+            if before is None or before[0] != on:
+                covered = _coverage(case, node, loaded, study.slice_axis)
+                before = (on, covered, _row(covered))
+            self._known[name] = (on, *before[1:])
+        return [one[1] for one in self._known.values()], [one[2] for one in self._known.values()]
+
+
+def _coverage(case: Case, label_node: Any, loaded: bool, axis: int) -> Coverage:
+    places = _labelled(case.labels, label_node)
+    counted, slices = counted_slices(places, case.image.shape, axis), int(case.image.shape[axis])
+    return Coverage(case.name, loaded, len(places), counted, slices)
+
+
+def _row(one: Coverage) -> list[str]:
+    """The name of a volume, its number of labelled slices, and their share."""
+    name = one.case if one.loaded else _("{case} (not loaded)").format(case=one.case)
+    return [name, str(one.labelled), f"{100 * one.counted / one.slices:.1f} %"]
 
 
 def _labelled(stored: LabelRecord | None, label_node: Any) -> Sequence[tuple[int, int]]:

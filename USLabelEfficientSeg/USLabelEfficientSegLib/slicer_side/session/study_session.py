@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 import slicer
 from slicer.i18n import tr as _
 
+from ...disk.identity import identity_of
 from ...disk.study_layout import (
     APPEARANCE_NAME,
     EVENTS_NAME,
     LOCK_NAME,
     LOGS,
+    MANIFEST_NAME,
     MODEL_NAME,
     RUN_RECORD_NAME,
     run_file,
@@ -104,8 +106,15 @@ class StudySession:
         """Read the study again, after a job may have changed it."""
         from ...study.study import Study
 
+        self._read = identity_of(self.folder / MANIFEST_NAME)
         self._study = Study.open(self.folder)
         self._appearance = None
+
+    def look(self) -> None:
+        """Read the study again if its manifest was changed since, perhaps by another program; if it can be read."""
+        if identity_of(self.folder / MANIFEST_NAME) != self._read:
+            with suppress(InputError, OSError):
+                self.refresh()
 
     @property
     def isPlanar(self) -> bool:

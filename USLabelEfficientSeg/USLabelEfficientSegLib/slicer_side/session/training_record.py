@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
+from ...disk.identity import identity_of
 from ...disk.study_layout import EARLIER_MODEL_NAME, MODEL_NAME, RUN_RECORD_NAME
 from ...errors import InputError
 
@@ -102,9 +102,10 @@ class TrainingRecord:
     def _once(self, what: Any, find: Callable[[], T]) -> T:
         """What was found before, if neither the study nor a file of its training has changed since."""
         study = self._now()
-        stamp = (study.folder, study.cases, *(_identity(study.run_folder / name) for name in _FILES))
+        stamp = (study.folder, study.cases, *(identity_of(study.run_folder / name) for name in _FILES))
         if stamp != self._stamp:
-            self._stamp, self._known = stamp, {}
+            self._known = {}
+        self._stamp = stamp  # the newest: comparing an object with itself takes no time
         if what not in self._known:
             self._known[what] = find()
         return cast("T", self._known[what])
@@ -123,12 +124,3 @@ def _wanted(preset: str, method: str, changes: Mapping[str, Any]) -> Settings:
     from ...study.settings import preset as preset_settings
 
     return changed(preset_settings(preset), {"method": method, **changes})
-
-
-def _identity(path: Path) -> tuple[int, int, int] | None:
-    """The same for as long as a file is not replaced; None for none."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import slicer
 from slicer.i18n import tr as _
 
 from ...errors import InputError
@@ -41,7 +40,7 @@ class AgreementSection(Section):
         """Segmentations that may be an expert's: drawn on a volume, and not by this module."""
         return [
             node
-            for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+            for node in self.panel.scene.segmentations
             if node.GetAttribute(study_nodes.ROLE) is None
             and not node.GetHideFromEditors()
             and study_nodes.volumeOf(node) is not None
@@ -49,8 +48,9 @@ class AgreementSection(Section):
 
     def refresh(self) -> None:
         """Show references, agreement, and what can be done."""
-        ui, table = self.ui, self.panel.parameters.agreementTable
-        self._list.show(self.references(), self._list.checked())
+        ui, scene, table = self.ui, self.panel.scene, self.panel.parameters.agreementTable
+        references = scene.once("references", self.references)
+        self._list.show(references, self._list.checked(), stamp=scene.stamp)
         rows = [] if table is None else _agreement_cells(table)
         fill_table(ui.agreementTable, rows)
         ui.agreementTable.visible = bool(rows)
@@ -72,7 +72,7 @@ class AgreementSection(Section):
         """Why there is nothing to compare with references, None when there is something."""
         if not self.panel.scene.results:
             return self._why_images() or _("There is no segmentation yet.")
-        if all(map(ofImage, self.panel.scene.results)):
+        if self.panel.scene.once("only images", lambda: all(map(ofImage, self.panel.scene.results))):
             return _only_volumes()
         return None
 

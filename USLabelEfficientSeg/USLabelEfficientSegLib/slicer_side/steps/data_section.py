@@ -28,6 +28,7 @@ from ..processes.aside import aside
 from ..processes.dependencies import ensureDependencies
 from ..processes.job_bar import JobBar
 from ..processes.jobs import Job, Steps
+from ..remembered import Remembered
 from ..section import Section, allow, on_click, reported, silent, tell
 from ..session.images_choice import ImagesChoice
 from ..session.study_place import new_study_folder, why_no_place
@@ -50,6 +51,7 @@ class DataSection(Section):
         ui.studyFolderEdit.filters = ctk.ctkPathLineEdit.Dirs
         self.organ_table = OrganTable(ui.organTable, self.organs, self._keep, self._refuse)
         self._volume_list = NodeList(ui.volumeList, self._on_ticked)
+        self._remembered = Remembered()
         self.images = ImagesChoice(panel)
         self.bar = JobBar(panel, ui.dataJobRow, ui.dataProgress, ui.cancelDataButton, ui.dataStatus, JOBS)
         self._awaited: set[str] | None = None  # volumes before the user went to load others from DICOM
@@ -98,8 +100,8 @@ class DataSection(Section):
 
     def offered(self) -> list[Any]:
         """What can be ticked: volumes, 2-D images, and sequences of images."""
-        sequences = [node for node in slicer.util.getNodesByClass("vtkMRMLSequenceNode") if isImageSequence(node)]
-        return [*self.panel.scene.volumes, *sequences]
+        scene = self.panel.scene
+        return [*scene.volumes, *(node for node in scene.sequences if isImageSequence(node))]
 
     # What the panel shows
 
@@ -111,12 +113,10 @@ class DataSection(Section):
         if ui.studyFolderEdit.currentPath != parameters.studyFolder:
             with silent(ui.studyFolderEdit):
                 ui.studyFolderEdit.currentPath = parameters.studyFolder
-        offered, ticked = self.offered(), self.ticked()
-        ours = [node for node in offered if session is not None and session.took(node)]
-        self._volume_list.show(offered, ticked, ours)
+        ticked, newcomers = self._show_volumes()
         self.images.refresh()
         self.organ_table.refresh(fixed=session is not None)
-        ui.sequenceRow.visible = bool(slicer.util.getNodesByClass("vtkMRMLSequenceNode"))
+        ui.sequenceRow.visible = bool(self.panel.scene.sequences)
         allow(
             ui.addFramesButton,
             _("Add the frames of this sequence as volumes; a sequence of 2-D images is ticked as a whole."),
@@ -131,17 +131,36 @@ class DataSection(Section):
         ui.studyFolderEdit.enabled = not self.panel.runner.busy
         ui.closeStudyButton.visible = session is not None
         allow(ui.closeStudyButton, _("Leave this study; everything in it is saved."), self.panel.why_busy())
-        self._show_study_button(ticked)
+        self._show_study_button(ticked, newcomers)
         self.bar.refresh()
         if session is not None and not self.panel.runner.busy:
-            tell(ui.dataStatus, self._overview(session))
+            overview = self._remembered.once(
+                "overview", partial(self._overview, session), session.study.created, session.study.cases
+            )
+            tell(ui.dataStatus, overview)
 
-    def _show_study_button(self, ticked: Sequence[Any]) -> None:
-        text, tip, reason, _action = self._offer(ticked)
+    def _show_volumes(self) -> tuple[Sequence[Any], Sequence[Any]]:
+        """Show what can be ticked; returns what is ticked, and what of that the open study does not hold."""
+        session, scene, settings = self.panel.session, self.panel.scene, self.panel.parameters.parameterNode
+        study = () if session is None else (session.study.created, session.study.cases)
+        changes = (settings, settings.GetMTime(), scene.sequences_stamp, *study)
+        offered = scene.once_of_volumes("offered", self.offered, scene.sequences_stamp)
+        ticked = scene.once_of_volumes("ticked", self.ticked, *changes)
+        ours = scene.once_of_volumes(
+            "ours",
+            lambda: [n for n in offered if session is not None and session.took(n)],
+            scene.sequences_stamp,
+            *study,
+        )
+        self._volume_list.show(offered, ticked, ours, stamp=(scene.volumes_stamp, *changes))
+        return ticked, scene.once_of_volumes("newcomers", lambda: self.newcomers(ticked), *changes)
+
+    def _show_study_button(self, ticked: Sequence[Any], newcomers: Sequence[Any]) -> None:
+        text, tip, reason, _action = self._offer(ticked, newcomers)
         self.ui.studyButton.text = text
         allow(self.ui.studyButton, tip, reason or self.panel.why_busy())
 
-    def _offer(self, ticked: Sequence[Any]) -> tuple[str, str, str | None, Any]:
+    def _offer(self, ticked: Sequence[Any], newcomers: Sequence[Any]) -> tuple[str, str, str | None, Any]:
         """The button's text, tooltip, reason why it is disabled, and action."""
         folder, session = self.folder(), self.panel.session
         if folder is None:
@@ -149,21 +168,24 @@ class DataSection(Section):
         if (reason := why_no_place(folder)) is not None:
             return _("Create study"), "", reason, None
         if session is not None and session.folder == folder:
-            return self._offer_of(session, ticked)
+            return self._offer_of(session, newcomers)
         if (folder / MANIFEST_NAME).is_file():
             return _("Open study"), _("Load the volumes and labels of this study."), None, self._open
         if not ticked and self.images.folder is None:
             return _("Create study"), "", _("Tick the volumes that belong to the study first."), None
         return _("Create study"), _("Copy the ticked volumes into the study folder."), None, self._create
 
-    def _offer_of(self, session: StudySession, ticked: Sequence[Any]) -> tuple[str, str, str | None, Any]:
+    def _offer_of(self, session: StudySession, newcomers: Sequence[Any]) -> tuple[str, str, str | None, Any]:
         """What can be done with the open study."""
         if self.images.folder is not None:
             return _("Add images to the study"), _("Copy the images of the folder into it."), None, self._add
-        if self.newcomers(ticked):
+        if newcomers:
             what = _("Add images to the study") if session.isPlanar else _("Add volumes to the study")
             return what, _("Copy what is newly ticked into it."), None, self._add
-        reason = None if session.missing() else _("The study is open, and all of its volumes are loaded.")
+        missing = self.panel.scene.once_of_volumes(
+            "missing", session.missing, session.study.created, session.study.cases
+        )
+        reason = None if missing else _("The study is open, and all of its volumes are loaded.")
         if session.isPlanar:
             reason = _("The study is open. Each of its images is loaded when you look at it.")
         return _("Load its volumes"), _("Load the volumes and labels of the study."), reason, self._load
@@ -298,7 +320,8 @@ class DataSection(Section):
             self.panel.refresh()
 
     def _act(self) -> None:
-        action = self._offer(self.ticked())[3]
+        ticked = self.ticked()
+        action = self._offer(ticked, self.newcomers(ticked))[3]
         if action is not None:
             ensureDependencies()
             action()

@@ -57,7 +57,8 @@ class Exports:
             nothing or busy,
         )
         none_came = None
-        if not any(cameAsDicom(study_nodes.volumeOf(node)) for node in self._panel.scene.results):
+        scene = self._panel.scene
+        if not scene.once("from DICOM", lambda: any(cameAsDicom(study_nodes.volumeOf(n)) for n in scene.results)):
             none_came = _("No segmented volume was loaded from DICOM.")
         allow(
             ui.dicomButton,

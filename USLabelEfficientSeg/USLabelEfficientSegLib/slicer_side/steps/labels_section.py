@@ -11,9 +11,10 @@ from ..nodes import study_nodes
 from ..nodes.label_editor import LabelEditor
 from ..nodes.slice_views import labelling_view, show_labelling_view, shownSlice, showScan, showSlice, sliceName
 from ..processes.job_bar import JobBar
-from ..section import Section, allow, fill_table, on_click, reported, set_headings, silent, tell
+from ..remembered import Remembered
+from ..section import Section, TextTable, allow, fill_table, on_click, reported, set_headings, silent, tell
 from ..session.known_organs import Source, source_of
-from ..session.labels_overview import coverages, fraction_of, slice_rows, volume_rows
+from ..session.labels_overview import LabelsOverview, fraction_of, slice_rows
 from ..session.segmentations_as_labels import adopt_drawn
 from ..session.slice_suggestions import SuggestedSlice
 from ..session.study_session import StudySession
@@ -43,6 +44,7 @@ class LabelsSection(Section):
         self._next = NextSlice(panel, self._show_suggestion)
         self.outline = LiveOutline(panel, self._work, self._on_begun)
         set_headings(ui.labelTable, _headings(planar=False))
+        self._volumes, self._overview, self._remembered = TextTable(ui.labelTable), LabelsOverview(), Remembered()
         set_headings(ui.sliceTable, [_("Labelled slice"), _("Shows")])
         self.editing = LabelEditor(ui.editorContainer, self.slice_node, self._on_drawn, self._on_slice_moved)
         self.bar = JobBar(
@@ -93,17 +95,8 @@ class LabelsSection(Section):
 
     def refresh(self) -> None:
         """Show the volumes with their labelled slices, and what can be done with the slice that is shown."""
-        session = self.panel.session
-        covered = [] if session is None else coverages(session)
-        self.ui.labelTable.setHorizontalHeaderLabels(_headings(session is not None and session.isPlanar))
-        fill_table(self.ui.labelTable, volume_rows(covered))
-        with silent(self.ui.labelTable):
-            if session is not None and self.case is not None:
-                self.ui.labelTable.selectRow(session.cases().index(self.case))
-            else:
-                self.ui.labelTable.clearSelection()
+        self._show_volumes()
         self._show_labelled_slices()
-        self.ui.labelFractionLabel.text = "" if session is None else fraction_of(covered, session.isPlanar)
         no_study = self.panel.why_no_study()
         allow(
             self.ui.nextSliceButton,
@@ -116,6 +109,27 @@ class LabelsSection(Section):
         self._show_slice_buttons()
         self.bar.refresh()
         self.outline.refresh()
+
+    def _show_volumes(self) -> None:
+        """The table of volumes, with the one that is being labelled selected."""
+        session, scene, table = self.panel.session, self.panel.scene, self.ui.labelTable
+        if session is None:
+            rows, row_of, fraction = scene.once("no labels", lambda: ([], {}, ""))
+        else:
+            study = (session.study.created, session.study.cases)
+            covered, rows = scene.once("covered", lambda: self._overview.look(session), *study)
+            row_of = self._remembered.once(
+                "row of", lambda: {case: row for row, case in enumerate(session.cases())}, *study
+            )
+            fraction = scene.once("label fraction", lambda: fraction_of(covered, session.isPlanar), *study)
+        table.setHorizontalHeaderLabels(_headings(session is not None and session.isPlanar))
+        self._volumes.show(rows)
+        with silent(table):
+            if self.case in row_of:
+                table.selectRow(row_of[self.case])
+            else:
+                table.clearSelection()
+        self.ui.labelFractionLabel.text = fraction
 
     def _show_labelled_slices(self) -> None:
         session, case = self.panel.session, self.case

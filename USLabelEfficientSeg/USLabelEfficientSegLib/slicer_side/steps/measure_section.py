@@ -77,14 +77,14 @@ class MeasureSection(Section):
             self.panel.refresh_soon()  # the table has its width only when it is shown
         elif ui.volumesTable.width != self._fitted_width:
             self._fit_table()
-        results = self.panel.scene.results
-        self._show_cards(results)
+        self._show_cards()
         tip = _("Measure all segmentations that this module has made.")
         allow(ui.measureButton, tip, self._measured.why_nothing() or self.panel.why_busy())
         tip = _("Correct the slice where the model is least sure of the chosen organ, in step 2 (double-click, Enter).")
-        allow(ui.correctButton, tip, self._why_no_correction(results))
+        allow(ui.correctButton, tip, self._why_no_correction())
         self._exports.refresh(self.done())
-        ui.uncertaintyLegend.visible = self._uncertainty.update(self.panel.parameters.uncertainty)
+        wanted = self.panel.parameters.uncertainty
+        ui.uncertaintyLegend.visible = self._uncertainty.update(wanted)
         self.bar.refresh()
 
     def show_progress(self) -> None:
@@ -144,28 +144,27 @@ class MeasureSection(Section):
         heights = [table.rowHeight(row) for row in range(min(table.rowCount, _MOST_ROWS))]
         table.setFixedHeight(table.horizontalHeader().sizeHint.height() + sum(heights) + 2 * table.frameWidth + 2)
 
-    def _show_cards(self, results: Sequence[Any]) -> None:
+    def _show_cards(self) -> None:
         """The organs of the case that is looked at."""
         own = [row for row in self._rows if row.case == self._case]
         tell(self.ui.cardsCaption, own[0].scan if own else "")
         self.ui.cardsCaption.visible = bool(own)
-        self._cards.show(own, self._unit(), self._largest, self._colours(results))
+        self._cards.show(own, self._unit(), self._largest, self._colours())
 
     def _unit(self) -> VolumeUnit:
         return unit_of(self._rows)
 
-    def _colours(self, results: Sequence[Any]) -> dict[str, tuple[float, float, float]]:
-        node = self._result(self._case, results)
+    def _colours(self) -> dict[str, tuple[float, float, float]]:
+        node = self._result(self._case)
         if node is None:
             return {}
         segmentation = node.GetSegmentation()
         segments = [segmentation.GetNthSegment(n) for n in range(segmentation.GetNumberOfSegments())]
         return {segment.GetName(): tuple(segment.GetColor()) for segment in segments}
 
-    @staticmethod
-    def _result(case: str, results: Sequence[Any]) -> Any:
+    def _result(self, case: str) -> Any:
         """The segmentation node of a row, None when it was removed."""
-        return next((node for node in results if node.GetName() == case), None)
+        return self.panel.scene.result_named(case)
 
     def _on_selection(self) -> None:
         row = self.ui.volumesTable.currentRow()
@@ -189,7 +188,7 @@ class MeasureSection(Section):
         tell(self.ui.resultsStatus, _("The thin curve is the fitted ellipse."))
 
     def _look_at(self, row: AnyRow) -> None:
-        node, images = self._result(row.case, study_nodes.results()), self._measured.images()
+        node, images = self._result(row.case), self._measured.images()
         if node is None and images is not None and (case := images.caseOf(row.case)) is not None:
             node = images.show(case)
         if node is not None and ofImage(node):
@@ -214,12 +213,12 @@ class MeasureSection(Section):
 
     # From a row to its correction
 
-    def _why_no_correction(self, results: Sequence[Any]) -> str | None:
+    def _why_no_correction(self) -> str | None:
         """Why the slice of the chosen row cannot be corrected, None when it can."""
         row = self._chosen_row()
         if row is None:
             return _("Choose a row of the table first.")
-        node, images, session = self._result(row.case, results), self._measured.images(), self.panel.session
+        node, images, session = self._result(row.case), self._measured.images(), self.panel.session
         if node is None and (images is None or images.caseOf(row.case) is None):
             return _("This segmentation is no longer in the scene; measure again.")
         if session is None or (node is not None and session.caseOf(study_nodes.volumeOf(node)) is None):
@@ -238,11 +237,11 @@ class MeasureSection(Section):
 
     def _correct(self) -> None:
         """Let the user correct the slice of the chosen row in step 2."""
-        row, reason = self._chosen_row(), self._why_no_correction(study_nodes.results())
+        row, reason = self._chosen_row(), self._why_no_correction()
         if row is None or reason is not None:
             tell(self.ui.resultsStatus, reason or "", bad=True)
             return
-        node, images = self._result(row.case, study_nodes.results()), self._measured.images()
+        node, images = self._result(row.case), self._measured.images()
         if node is None and images is not None and (case := images.caseOf(row.case)) is not None:
             node = images.show(case)
         if ofImage(node):

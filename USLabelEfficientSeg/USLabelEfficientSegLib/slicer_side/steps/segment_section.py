@@ -41,10 +41,17 @@ class SegmentSection(Section):
         """Volumes to segment."""
         return [node for node in self.panel.parameters.volumesToSegment if node is not None]
 
+    def _ticked_now(self) -> list[Any]:
+        """The same, read once."""
+        settings = self.panel.parameters.parameterNode
+        return self.panel.scene.once_of_volumes("to segment", self.ticked, settings, settings.GetMTime())
+
     def refresh(self) -> None:
         """Show volumes, model, and what can be done."""
         parameters, ui = self.panel.parameters, self.ui
-        self._list.show(self.panel.scene.volumes, self.ticked())
+        settings, scene = parameters.parameterNode, self.panel.scene
+        changes = (settings, settings.GetMTime())
+        self._list.show(scene.volumes, self._ticked_now(), stamp=(scene.volumes_stamp, *changes))
         if ui.modelFileEdit.currentPath != parameters.modelFile:
             with silent(ui.modelFileEdit):
                 ui.modelFileEdit.currentPath = parameters.modelFile
@@ -94,7 +101,7 @@ class SegmentSection(Section):
     def _nothing_ticked(self) -> str | None:
         session = self.panel.session
         all_images = session is not None and session.isPlanar and self._model() == session.model
-        return None if self.ticked() or all_images else _("Tick a volume first.")
+        return None if self._ticked_now() or all_images else _("Tick a volume first.")
 
     def _model(self) -> Path | None:
         parameters, session = self.panel.parameters, self.panel.session

@@ -16,6 +16,7 @@ from ..processes import study_jobs
 from ..processes.dependencies import ensureDependencies
 from ..processes.jobs import Job, Steps
 from ..processes.worker import Worker
+from ..remembered import Remembered
 from ..section import Section, allow, on_click, silent, tell
 from ..session.study_session import StudySession
 from .live_preview import remove_preview
@@ -37,6 +38,7 @@ class TrainSection(Section):
         super().__init__(panel)
         ui = self.ui
         self.progress = TrainingProgress(panel)
+        self._remembered = Remembered()
         self.offer = _("Train")  # what the button says
         self.continued: Continued | None = None  # what of the current model it would continue from
         self.how = ""  # a sentence on whether it would continue from the current model
@@ -207,13 +209,7 @@ class TrainSection(Section):
             if parameters.minutes:
                 return _limit(parameters.minutes)
             return _("How long it takes shows in the first seconds: it depends on the steps, not on the images.")
-        if session is None:
-            volumes, slices = max(sum(node is not None for node in parameters.volumes), 1), 0
-            labelled = {}
-        else:
-            volumes, slices = len(session.cases()), labelled_counts(session.study)[1]
-            axes, showing = len(labelled_axes(session.study)), volumes_with_organs(session.study)
-            labelled = {"axes": axes, "labelled_volumes": showing} if slices else {}
+        volumes, slices, labelled = self._amounts()
         estimate = seconds_on_processor(parameters.preset.value, volumes, slices, self.continued, **labelled)
         if estimate is None:
             text = _("This preset is meant for a graphics card; a processor would take days (not measured).")
@@ -226,6 +222,24 @@ class TrainSection(Section):
         if parameters.minutes:
             text = _limit(parameters.minutes)
         return text
+
+    def _amounts(self) -> tuple[int, int, dict[str, int]]:
+        """Volumes, labelled slices, and what else of the labels tells how long training takes."""
+        session, settings = self.panel.session, self.panel.parameters.parameterNode
+        if session is None:
+            ticked = self.panel.scene.once_of_volumes("to train", self._ticked, settings, settings.GetMTime())
+            return max(ticked, 1), 0, {}
+        study = session.study
+
+        def find() -> tuple[int, int, dict[str, int]]:
+            slices = labelled_counts(study)[1]
+            axes, showing = len(labelled_axes(study)), volumes_with_organs(study)
+            return len(study.cases), slices, {"axes": axes, "labelled_volumes": showing} if slices else {}
+
+        return self._remembered.once("amounts", find, study.created, study.cases)
+
+    def _ticked(self) -> int:
+        return sum(node is not None for node in self.panel.parameters.volumes)
 
     def _same_settings(self, session: StudySession) -> bool:
         parameters = self.panel.parameters
