@@ -102,3 +102,44 @@ def test_who_leaves_a_study_whose_folder_is_gone_and_has_drawn_nothing_is_told_n
     shutil.rmtree(study)
     slicer.util.selectModule("Data")
     assert panel.ui.labelsStatus.text == ""
+
+
+def test_slices_that_were_kept_before_a_kill_are_labels_when_the_study_is_opened_next(
+    panel, study, host, writing, tmp_path
+):
+    import shutil
+
+    kept = keep(panel, 3)
+    assert not kept.keys() & labelled(study).keys()
+    killed = tmp_path / "as the kill left it"
+    shutil.copytree(study, killed, ignore=shutil.ignore_patterns("lock"))
+    writing.set()
+    panel.close_study()
+    assert not list((study / "kept").iterdir())
+
+    panel.data.open(killed)
+    wait(panel, host)
+
+    stored = labelled(killed)
+    for place, labels in kept.items():
+        np.testing.assert_array_equal(stored[place], labels)
+    assert panel.session.labelling(panel.session.cases()[0]).items()[-1].index == 5
+    assert not list((killed / "kept").iterdir())
+
+
+def test_labels_in_the_inbox_are_drawn_on_while_another_program_writes_the_study(panel, study, host):
+    from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
+    from USLabelEfficientSegLib.study.inbox import leave_labels
+    from USLabelEfficientSegLib.study.study import Study
+
+    opened = Study.open(study)
+    case = opened.cases[1].name
+    labels = SparseLabels.unlabelled(opened.read_scan(case).geometry, opened.organs)
+    labels.set_slice(2, 4, np.zeros(labels.voxels.shape[:2], np.uint8))
+    panel.close_study()
+    host.clear_scene()
+    with opened.lock():
+        leave_labels(opened, case, labels)
+        panel.data.open(study)
+        wait(panel, host)
+        assert [(s.axis, s.index) for s in panel.session.labelling(case).items()] == [(2, 4)]

@@ -9,6 +9,7 @@ from pathlib import Path
 MANIFEST_NAME = "study.json"  # makes a folder a study
 IMAGES, LABELS = "images", "labels"  # folders
 NEW_LABELS = "new_labels"  # folder: labels drawn while the study is trained
+KEPT = "kept"  # folder: slices that the user has kept, until the labels hold them
 LOCK_NAME = "lock"  # held by the one that writes
 APPEARANCE_NAME = "organs.json"  # colours and terminology in Slicer
 LOGS = "logs"  # folder: output of the panel's workers

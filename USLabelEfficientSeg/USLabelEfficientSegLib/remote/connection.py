@@ -145,7 +145,8 @@ class Connection:
                 "training on another computer",
                 "needs the package paramiko",
                 'install it: pip install "us-label-efficient-seg[remote]"',
-                in_panel="install paramiko in the Python that trains",
+                in_panel="install it: in Slicer's Python console slicer.util.pip_install('paramiko'), in another one "
+                "python -m pip install paramiko",
             ) from error
         where = _settings_of(self.address)
         client = paramiko.SSHClient()

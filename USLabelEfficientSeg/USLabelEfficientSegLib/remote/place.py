@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +108,34 @@ class Place:
                         return bytes(file.read())
                 except FileNotFoundError:
                     return b""
+
+        return self.connection.insist(look)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a small file, whole or not at all, and its folder. Raises `OSError`."""
+        path = self.folder / name
+        part = path.with_name(f".{path.name}.part")
+
+        def put() -> None:
+            with self.connection.files() as files:
+                with suppress(OSError):  # it is there
+                    files.mkdir(str(path.parent))
+                with files.open(str(part), "wb") as file:
+                    file.write(data)
+                files.posix_rename(str(part), str(path))
+
+        self.connection.insist(put)
+
+    def stamp(self, name: str) -> tuple[int | None, int | None] | None:
+        """The same for as long as a file is not replaced, as far as sizes and times tell; None for no file."""
+
+        def look() -> tuple[int | None, int | None] | None:
+            with self.connection.files() as files:
+                try:
+                    found = files.stat(str(self.folder / name))
+                except FileNotFoundError:
+                    return None
+                return found.st_mtime, found.st_size
 
         return self.connection.insist(look)
 

@@ -25,6 +25,7 @@ from .address import Address
 from .connection import Connection
 from .copying import fetch, put_in_place, send
 from .place import Job, Place
+from .previews import Previews
 
 SECONDS_BETWEEN_LOOKS = 1.0
 _LOOKS_WITHOUT_NEWS = 10  # before it is asked whether the process lives
@@ -105,7 +106,7 @@ def check_version(connection: Connection, program: str) -> None:
             host,
             f"has no program {program}",
             "install it there, or tell where it is with --remote-command",
-            in_panel="install it there",
+            in_panel="install it there, or write where it is into Command there",
         )
     if words[1] != __version__:
         raise InputError(host, f"has version {words[1]}, not {__version__} as here", "install the same version on both")
@@ -243,12 +244,15 @@ class _Work:
         """Append the events there to those here until the training has ended; returns its code."""
         reader = EventReader(self._log)
         reader.new_events()  # of earlier
-        asked, without_news = False, 0
+        asked, without_news, previews = False, 0, Previews(self._study, self._place)
         while True:
             if self._cancelled() and not asked:
                 asked = self._place.stop(job)
+            previews.ask()
             code = self._place.code(job)  # before the events, which are then complete
             news = self._place.read(_EVENTS, self._log.stat().st_size if self._log.is_file() else 0)
+            if news:
+                previews.bring()  # before the event that tells of it
             self._append(news, reader)
             if code is not None:
                 return code

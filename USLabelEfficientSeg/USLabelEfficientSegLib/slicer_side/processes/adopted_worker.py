@@ -25,12 +25,14 @@ class AdoptedWorker:
         pid: of the process that holds the lock of the study.
         folder: of the study.
         log: the file with its output; None if it is not known.
+        seconds_to_save: between the request to stop and the end by force.
     """
 
-    def __init__(self, pid: int, folder: Path, log: Path | None) -> None:
+    def __init__(self, pid: int, folder: Path, log: Path | None, seconds_to_save: float = SECONDS_TO_SAVE) -> None:
         self.pid = pid
         self.folder = folder
         self.log = log
+        self._seconds_to_save = seconds_to_save
         self._stop_by: float | None = None
         self._gone_by: float | None = None
         self._leader = group_leader(pid)
@@ -68,7 +70,7 @@ class AdoptedWorker:
     def cancel(self) -> None:
         """Ask it to save and stop."""
         if self._stop_by is None and self._outcome is None:
-            self._stop_by = time.monotonic() + SECONDS_TO_SAVE
+            self._stop_by = time.monotonic() + self._seconds_to_save
             ask_to_stop(self._leader)
 
     def wait(self, seconds: float) -> Outcome | None:

@@ -14,6 +14,7 @@ NEEDED_LATER = (
     "imaging.files",
     "imaging.simulator",
     "study.inbox",
+    "study.kept_slices",
     "study.provenance",
     "measurement.measuring",
     "evaluation.agreement",

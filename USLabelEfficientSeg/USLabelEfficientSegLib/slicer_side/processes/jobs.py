@@ -155,7 +155,7 @@ class Job:
             arguments: of the command.
             logs: the folder of its log.
             watch: called with the worker.
-            how: `module` and `python`, see `Worker`.
+            how: `module`, `python` and `seconds_to_save`, see `Worker`.
 
         Raises:
             Cancelled: it was cancelled.

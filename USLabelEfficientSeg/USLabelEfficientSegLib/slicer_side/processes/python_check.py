@@ -9,11 +9,7 @@ import importlib.metadata
 import json
 import platform
 import sys
-import time
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import torch
+from typing import Any
 
 
 def main(names: list[str]) -> None:
@@ -34,36 +30,12 @@ def _version(name: str) -> str | None:
 def _device() -> dict[str, Any]:
     import torch
 
+    from USLabelEfficientSegLib.training.speed import seconds_a_step
+
     cuda = torch.cuda.is_available()
     device = torch.device("cuda" if cuda else "cpu")
     name = torch.cuda.get_device_name(device) if cuda else f"processor, {torch.get_num_threads()} threads"
     return {"device": name, "milliseconds": round(1000 * seconds_a_step(device), 1)}
-
-
-def seconds_a_step(device: torch.device, steps: int = 3) -> float:
-    """The fastest of a few training steps of a small network: two 3-D convolutions, 16 channels, 48 x 48 x 48 voxels.
-
-    Args:
-        device: where they are done.
-        steps: how many are tried after the first one, which warms up.
-
-    Returns:
-        Seconds.
-    """
-    import torch
-
-    network = torch.nn.Sequential(
-        torch.nn.Conv3d(1, 16, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv3d(16, 16, 3, padding=1)
-    ).to(device)
-    image = torch.zeros(1, 1, 48, 48, 48, device=device)
-    seconds = []
-    for _ in range(1 + steps):
-        start = time.perf_counter()
-        network(image).mean().backward()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        seconds.append(time.perf_counter() - start)
-    return min(seconds[1:])
 
 
 if __name__ == "__main__":

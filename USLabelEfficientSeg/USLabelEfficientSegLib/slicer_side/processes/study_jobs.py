@@ -22,11 +22,13 @@ from ..nodes.study_nodes import STUDY, inScene
 from ..nodes.volume_nodes import isImage, scanFromNode
 from ..session.image_folder import ImageFolder
 from ..session.study_session import StudySession
+from . import other_computer
 from .adopted_worker import AdoptedWorker
 from .aside import aside
 from .jobs import Job, Steps
 from .resident_worker import ResidentWorker
 from .temporary_folders import temporaryFolder
+from .worker import SECONDS_TO_SAVE, Worker
 
 MrmlNode = Any
 
@@ -162,8 +164,11 @@ def train(
     until: Stage = Stage.STUDENT,
     restart: bool = False,
     fromTeacher: bool = False,
+    elsewhere: Sequence[str] = (),
 ) -> Steps:
     """Steps that train a study, or go on with its training; see `uslabelseg train`.
+
+    With the options of another computer (`other_computer.options`) the worker here copies the study there and follows.
 
     Images are trained by the only method that there is for them, and anew from their labels at once: nothing is learnt
     without labels that `fromTeacher` could keep.
@@ -174,11 +179,13 @@ def train(
     settings = [f"--set={name}={json.dumps(value)}" for name, value in (changes or {}).items()]
     arguments = ["train", str(session.folder), "--preset", preset, "--method", method, "--device", device]
     left_for_slicer = 1
-    arguments += ["--processes", str(max(1, processors.count() - left_for_slicer))]
+    of_this_computer = ["--processes", str(max(1, processors.count() - left_for_slicer))]
+    arguments += elsewhere or of_this_computer
     arguments += ["--stage", until.option, *settings, *(["--restart"] if restart else [])]
     arguments += ["--from-teacher"] if fromTeacher else []
     try:
-        yield from job.work(arguments, session.logs)
+        seconds = other_computer.SECONDS_TO_STOP if elsewhere else SECONDS_TO_SAVE
+        yield from job.work(arguments, session.logs, seconds_to_save=seconds)
     finally:
         _training_ended(session)
 
@@ -203,7 +210,20 @@ def runningTraining(session: StudySession) -> AdoptedWorker | None:
     if writer is None or not writer.is_here or writer.pid == os.getpid():
         return None
     logs = sorted(session.logs.glob("* train.log"))
-    return AdoptedWorker(writer.pid, session.folder, logs[-1] if logs else None)
+    seconds = other_computer.SECONDS_TO_STOP if other_computer.chosen_address() else SECONDS_TO_SAVE
+    return AdoptedWorker(writer.pid, session.folder, logs[-1] if logs else None, seconds)
+
+
+def devices(job: Job, elsewhere: Sequence[str] = ()) -> Steps:
+    """Steps that look for what can train, here or on another computer; they return it as `uslabelseg devices` tells."""
+    found: list[dict[str, Any]] = []
+
+    def watch(worker: Worker) -> None:
+        for record in worker.records():
+            found.extend(record["devices"])
+
+    yield from job.work(["devices", *elsewhere, "--json"], logsOfNoStudy(), watch)
+    return found
 
 
 def _training_ended(session: StudySession) -> None:

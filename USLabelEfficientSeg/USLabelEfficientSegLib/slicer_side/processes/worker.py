@@ -68,6 +68,7 @@ class Worker:
         module: what is run, `python -m MODULE`; `uslabelseg` runs with the Python that the user has chosen, everything
             else with Slicer's own.
         python: the Python that runs it, if it is another one.
+        seconds_to_save: between the request to stop and the end by force.
 
     Raises:
         InputError: the log cannot be written, or there is no Python to run.
@@ -81,8 +82,10 @@ class Worker:
         *,
         module: str = LIBRARY_COMMAND,
         python: Path | None = None,
+        seconds_to_save: float = SECONDS_TO_SAVE,
     ) -> None:
         self.arguments = tuple(arguments)
+        self._seconds_to_save = seconds_to_save
         self.log = log
         self._stop_by: float | None = None
         self._outcome: Outcome | None = None
@@ -124,7 +127,7 @@ class Worker:
     def cancel(self) -> None:
         """Ask the worker to save and stop; `poll` ends it and its children when it has not done so in time."""
         if self._stop_by is None and self._outcome is None:
-            self._stop_by = time.monotonic() + SECONDS_TO_SAVE
+            self._stop_by = time.monotonic() + self._seconds_to_save
             ask_to_stop(self.pid)
 
     def wait(self, seconds: float | None = None) -> Outcome | None:

@@ -19,8 +19,8 @@ _MOMENT = 0.03  # seconds
 class LabelSaving:
     """Writes in a thread of its own; of labels of one case that wait, only the newest are written.
 
-    The thread is begun at once and is no daemon: what was given is on disk when the process has ended, unless it is
-    killed within the tenths of a second that writing takes.
+    The thread is begun at once and is no daemon: what was given is on disk when the process has ended. What a killed
+    process was given, `study/kept_slices.py` has.
     """
 
     def __init__(self) -> None:

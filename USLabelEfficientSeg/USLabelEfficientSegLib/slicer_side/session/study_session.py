@@ -76,6 +76,8 @@ class StudySession:
     """
 
     def __init__(self, folder: Path, resident: ResidentWorker | None = None) -> None:
+        from ...study.kept_slices import KeptSlices
+
         self.folder = folder
         self.resident = resident or ResidentWorker(Path(slicer.app.temporaryPath) / "USLabelEfficientSeg")
         self.suggestions = Suggestions()
@@ -83,7 +85,7 @@ class StudySession:
         self.imageResults = ImageResults(self)
         self.saving = LabelSaving()
         self.training = TrainingRecord(lambda: self._study)
-        self._shown = ShownOrgans()
+        self._shown, self._kept = ShownOrgans(), KeptSlices()
         self._appearance: dict[str, Any] | None = None  # as it was read since the last `refresh`
         self.refresh()
 
@@ -253,7 +255,7 @@ class StudySession:
             if volume_node is None or self._study.case(case).labels is None:
                 continue
             if self.labelNode(volume_node) is None:
-                labels = yield from aside(partial(self._study.read_labels, case))
+                labels = yield from aside(partial(self._storedLabels, case))
                 if inScene(volume_node):
                     self._labelled(volume_node, labels)
             yield
@@ -282,7 +284,13 @@ class StudySession:
         node = self.labelNode(volume_node)
         if node is not None:
             return LabelledSlices(node, volume_node)
-        return self._labelled(volume_node, self._study.read_labels(case))
+        return self._labelled(volume_node, self._storedLabels(case))
+
+    def _storedLabels(self, case: str) -> SparseLabels | None:
+        """The newest labels of a case on disk, which are in the inbox while another program writes the study."""
+        from ...study.inbox import left_labels
+
+        return left_labels(self._study, case) or self._study.read_labels(case)
 
     def _labelled(self, volumeNode: MrmlNode, labels: SparseLabels | None) -> LabelledSlices:
         """A new label segmentation of a volume, with what the study holds."""
@@ -328,6 +336,8 @@ class StudySession:
     def saveLabelsBeside(self, case: str, studyIsBusy: bool) -> None:
         """Begin to store the labels of a case beside Slicer's event loop; `settle` tells whether that went well.
 
+        The labelled slices are on disk when this returns, and are not lost if the program is killed then.
+
         Raises:
             InputError: organs overlap in a labelled slice.
         """
@@ -336,10 +346,11 @@ class StudySession:
         labelling, organs = self.labelling(case), self.organs()
         slices = labelling.sliceLabels(organs)
         self._shown.remember(case, slices, self._study.organs)
-        geometry = geometryOfNode(labelling.volumeNode)
+        geometry, held = geometryOfNode(labelling.volumeNode), self._kept.write(self._study, case, slices)
 
         def write() -> None:
             write_labels(self.folder, case, labelsOf(slices, geometry, [organ.name for organ in organs]), studyIsBusy)
+            held()
 
         self.saving.save(case, write, wait=prod(geometry.shape) < _LARGE)
 
@@ -356,15 +367,17 @@ class StudySession:
             self.refresh()
 
     def takeLabels(self) -> None:
-        """Take over what was left in the inbox while the study was trained.
+        """Take over what was left in the inbox while the study was trained, and what a killed program had kept.
 
         Raises:
             InputError: another program is writing the study.
         """
         from ...study.inbox import take_labels
+        from ...study.kept_slices import leave_kept
 
         self.saving.wait()  # who has begun to save is told what failed
         self.refresh()
+        leave_kept(self._study)
         with self._study.lock():
             take_labels(self._study)
 

@@ -12,14 +12,14 @@ from ...study.coverage import labelled_axes, labelled_counts, volumes_with_organ
 from ...text.assignments import name_and_value
 from ...text.durations import duration
 from ..nodes.tables_and_plots import lossPlotNodes
-from ..processes import study_jobs
+from ..processes import other_computer, study_jobs
 from ..processes.dependencies import ensureDependencies
 from ..processes.jobs import Job, Steps
-from ..processes.worker import Worker
 from ..remembered import Remembered
 from ..section import Section, allow, on_click, silent, tell
 from ..session.study_session import StudySession
 from .live_preview import remove_preview
+from .other_computer_row import OtherComputerRow
 from .training_monitor import TrainingMonitor
 from .training_progress import TrainingProgress
 from .training_time import Continued, seconds_on_processor
@@ -39,6 +39,7 @@ class TrainSection(Section):
         ui = self.ui
         self.progress = TrainingProgress(panel)
         self._remembered = Remembered()
+        self._other_computer = OtherComputerRow(panel, study_jobs.devices, self._show_devices)
         self.offer = _("Train")  # what the button says
         self.continued: Continued | None = None  # what of the current model it would continue from
         self.how = ""  # a sentence on whether it would continue from the current model
@@ -95,6 +96,7 @@ class TrainSection(Section):
         stopping = job is not None and job.cancelling
         reason = None if job is not None and not stopping else _("No training is running.")
         allow(ui.cancelTrainButton, _("Stop within two seconds; Resume goes on from there."), reason)
+        self._other_computer.refresh(training=job is not None)
         for control in (ui.presetCombo, ui.minutesSpin, ui.methodCombo, ui.deviceCombo, ui.changesEdit):
             control.enabled = job is None
         if session is not None and session.isPlanar:
@@ -211,6 +213,10 @@ class TrainSection(Section):
             return _("How long it takes shows in the first seconds: it depends on the steps, not on the images.")
         volumes, slices, labelled = self._amounts()
         estimate = seconds_on_processor(parameters.preset.value, volumes, slices, self.continued, **labelled)
+        if self._other_computer.chosen:
+            return (
+                _limit(parameters.minutes) if parameters.minutes else _("How long it takes there shows while it runs.")
+            )
         if estimate is None:
             text = _("This preset is meant for a graphics card; a processor would take days (not measured).")
         else:
@@ -256,6 +262,7 @@ class TrainSection(Section):
         assert session is not None
         self.signals.labels_needed.emit()
         ensureDependencies()
+        elsewhere = other_computer.options()
         restart, anew = False, parameters.anew and session.training.continues()
         if session.trained() and not self._same_settings(session):
             question = _(
@@ -281,9 +288,11 @@ class TrainSection(Section):
                 changes=changes,
                 restart=restart,
                 fromTeacher=anew,
+                elsewhere=elsewhere,
             ),
             "train",
         )
+        job.outlives = bool(elsewhere)  # Slicer may be closed: the training there goes on, and is followed
         parameters.anew = False  # asked for once: what comes next continues again
         self.panel.run(job, self.ui.trainStatus, self._done)
 
@@ -322,27 +331,24 @@ class TrainSection(Section):
     def _detect(self) -> None:
         ensureDependencies()
 
-        def steps(job: Job) -> Steps:
-            found: list[dict[str, Any]] = []
-
-            def watch(worker: Worker) -> None:
-                for record in worker.records():
-                    found.extend(record["devices"])
-
-            yield from job.work(["devices", "--json"], study_jobs.logsOfNoStudy(), watch)
-            return found
-
         def done(job: Job) -> str:
-            with silent(self.ui.deviceCombo):
-                while self.ui.deviceCombo.count > 1:
-                    self.ui.deviceCombo.removeItem(1)
-                for device in job.result:
-                    memory = f", {device['memory_gb']} GB" if device["memory_gb"] else ""
-                    self.ui.deviceCombo.addItem(f"{device['name']}{memory}", device["device"])
+            self._show_devices(job.result)
             cards = [device["name"] for device in job.result if device["device"] != "cpu"]
             return _("Found: {cards}.").format(cards=", ".join(cards)) if cards else _("No graphics card was found.")
 
-        self.panel.run(Job(_("Looking for graphics cards"), steps, "devices"), self.ui.trainStatus, done)
+        job = Job(
+            _("Looking for graphics cards"), lambda job: study_jobs.devices(job, other_computer.options()), "devices"
+        )
+        self.panel.run(job, self.ui.trainStatus, done)
+
+    def _show_devices(self, devices: list[dict[str, Any]]) -> None:
+        """Offer the devices of the computer that trains."""
+        with silent(self.ui.deviceCombo):
+            while self.ui.deviceCombo.count > 1:
+                self.ui.deviceCombo.removeItem(1)
+            for device in devices:
+                memory = f", {device['memory_gb']} GB" if device["memory_gb"] else ""
+                self.ui.deviceCombo.addItem(f"{device['name']}{memory}", device["device"])
 
     def _on_study_opened(self, load: bool) -> None:
         self.study_opened()
