@@ -102,7 +102,7 @@ def _packed(
     """A slice with its packed form, as it was if the slice is."""
     if known is not None and np.array_equal(known[0], labels):
         return known
-    data = base64.b64encode(zlib.compress(np.ascontiguousarray(labels, dtype=np.uint8), _FASTEST)).decode()
+    data = base64.b64encode(zlib.compress(labels.astype(np.uint8).tobytes(), _FASTEST)).decode()
     return labels, {"axis": place.axis, "index": place.index, "shape": list(labels.shape), "labels": data}
 
 

@@ -113,8 +113,11 @@ class LabelsSection(Section):
     def _show_volumes(self) -> None:
         """The table of volumes, with the one that is being labelled selected."""
         session, scene, table = self.panel.session, self.panel.scene, self.ui.labelTable
+        rows: list[list[str]] = []
+        row_of: dict[str, int] = {}
+        fraction = ""
         if session is None:
-            rows, row_of, fraction = scene.once("no labels", lambda: ([], {}, ""))
+            rows = scene.once("no labels", list)
         else:
             study = (session.study.created, session.study.cases)
             covered, rows = scene.once("covered", lambda: self._overview.look(session), *study)
