@@ -164,7 +164,9 @@ def test_a_label_and_a_volume_that_another_program_adds_are_shown(panel_with, tm
     panel = panel_with(12)
     panel.refresh()
     study = Study.open(panel.session.folder)
-    study.set_labels("volume_0003", study.read_labels("volume_0010"))
+    labels = study.read_labels("volume_0010")
+    assert labels is not None
+    study.set_labels("volume_0003", labels)
     panel.refresh()
 
     assert _labelled(panel)["volume_0003"] == "1"

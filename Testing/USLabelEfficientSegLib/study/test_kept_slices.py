@@ -99,7 +99,8 @@ def test_while_another_program_writes_the_study_kept_slices_wait_in_its_inbox(st
     KeptSlices().write(study, "second", {PLACE: drawn()})
     with study.lock():
         assert leave_kept(Study.open(study.folder)) == ["second"]
-        assert left_labels(study, "second").labelled_slices() == [PLACE]
+        left = left_labels(study, "second")
+        assert left is not None and left.labelled_slices() == [PLACE]
     assert not kept_files(study)
 
 

@@ -145,8 +145,8 @@ class Connection:
                 "training on another computer",
                 "needs the package paramiko",
                 'install it: pip install "us-label-efficient-seg[remote]"',
-                in_panel="install it: in Slicer's Python console slicer.util.pip_install('paramiko'), in another one "
-                "python -m pip install paramiko",
+                in_panel="type slicer.util.pip_install('paramiko') into Slicer's Python console, or install it in the "
+                "other Python that trains",
             ) from error
         where = _settings_of(self.address)
         client = paramiko.SSHClient()
