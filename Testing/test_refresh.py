@@ -229,9 +229,7 @@ def test_a_result_that_arrives_or_goes_is_known_at_once(panel_with):
     assert not panel.ui.measureButton.enabled
 
     found = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "found")
-    found.SetNodeReferenceID(
-        found.GetReferenceImageGeometryReferenceRole(), slicer.util.getNode("volume_0000").GetID()
-    )
+    found.SetNodeReferenceID(found.GetReferenceImageGeometryReferenceRole(), slicer.util.getNode("volume_0000").GetID())
     panel.refresh()
     assert _listed(panel.ui.referenceList) == ["found"]
     attach(found, slicer.util.getNode("volume_0000"), RESULT)

@@ -31,7 +31,8 @@ LIGHT = [
 # What the panel opens with, on a Slicer in which nothing is installed as yet; and what it may load after that, in a
 # function that is called once the packages are there. Neither loads torch: networks run in a process of their own.
 PANEL_AT_ONCE = [
-    "errors", "annotation.organ_codes", "annotation.sparse_labels", "disk.identity", "disk.lock", "disk.study_layout", "disk.suffixes",
+    "errors", "annotation.organ_codes", "annotation.sparse_labels", "disk.identity", "disk.lock",
+    "disk.study_layout", "disk.suffixes",
     "imaging.organ_colours", "imaging.geometry", "imaging.memory_order", "imaging.planes", "imaging.scan",
     "measurement.flags", "measurement.organ", "measurement.quantities", "measurement.volumes", "segmentation.segments",
     "study.coverage", "study.events", "study.stages", "study.total_progress", "study.training_time", "text.assignments",
