@@ -32,6 +32,13 @@ def wait(panel, host):
     host.process_events(0.1)
 
 
+def written(panel, host):
+    """Wait until what was kept or taken back is on disk, however busy the computer is."""
+    while panel.session.saving.busy:
+        host.process_events(0.02)
+    host.process_events(0.1)
+
+
 def suggest(panel, slices, case=0):
     name = panel.session.cases()[case]
     records = [{"volume": name, "axis": axis, "index": index, "reason": "no model yet."} for axis, index in slices]
@@ -140,11 +147,11 @@ def test_undo_brings_back_what_was_erased_and_then_the_slice_before(panel, study
     assert not painted(panel, 2, 4).any()
 
     ui.undoSliceButton.click()
-    host.process_events(0.1)
+    written(panel, host)
     assert panel.labels.shown_slice() == (2, 4) and (2, 4) not in labelled(study)
     np.testing.assert_array_equal(painted(panel, 2, 4), box()[:, :, 4])
     ui.undoSliceButton.click()
-    host.process_events(0.1)
+    written(panel, host)
     assert panel.labels.shown_slice() == (2, 3) and set(labelled(study)) == before
     assert not ui.undoSliceButton.enabled
 
