@@ -55,7 +55,7 @@ def test_volumes_of_another_measurement_come_from_a_table(panel, host, tmp_path)
 def session_of(folder, case):
     """A trained study, one of whose volumes is each volume of the scene, or none."""
     known: dict[str, Any] = {"hasLabels": lambda: True, "isPlanar": False, "caseOf": lambda node: case}
-    return SimpleNamespace(folder=folder, logs=folder / "logs", model=folder / "model", **known)
+    return SimpleNamespace(folder=folder, logs=folder / "logs", model=folder / "model", look=lambda: None, **known)
 
 
 def test_references_outside_the_study_calibrate_its_model(panel, host, monkeypatch, tmp_path):
@@ -69,6 +69,7 @@ def test_references_outside_the_study_calibrate_its_model(panel, host, monkeypat
     monkeypatch.setattr(agreement_section, "ensureDependencies", lambda: None)
     monkeypatch.setattr(type(panel), "session", property(lambda self: session))
     monkeypatch.setattr(panel, "sections", [panel.agreement])
+    monkeypatch.setattr(type(panel), "_advise", lambda self: None)  # it asks more of a session
     seen: dict[str, Any] = {}
 
     def work(job, arguments, logs, watch=None):
@@ -98,6 +99,7 @@ def test_a_reference_of_a_volume_of_the_study_does_not_calibrate(panel, host, mo
     session = session_of(tmp_path, case="scan 0")
     monkeypatch.setattr(type(panel), "session", property(lambda self: session))
     monkeypatch.setattr(panel, "sections", [panel.agreement])
+    monkeypatch.setattr(type(panel), "_advise", lambda self: None)  # it asks more of a session
     panel.refresh()
     tick(panel.ui, 1)
     host.process_events(0.1)

@@ -15,7 +15,11 @@ def button_texts(ui):
     widgets = ElementTree.parse(ui).iter("widget")
     buttons = [widget for widget in widgets if widget.get("class") == "QPushButton"]
     texts = [text.text or "" for widget in buttons for text in widget.findall("property[@name='text']/string")]
-    return [re.sub(r" \(.*\)$", "", text) for text in texts]
+    return [without_shortcut(text) for text in texts]
+
+
+def without_shortcut(text):
+    return re.sub(r" \(.*\)$", "", text)
 
 
 def literals(path):
@@ -28,7 +32,8 @@ def literals(path):
 def test_messages_name_buttons_that_exist(path):
     ui_files = (MODULE.parent / "Resources" / "UI").glob("*.ui")
     buttons = {text.rstrip("…") for ui in ui_files for text in button_texts(ui)}
-    offers = {text for other in PANEL.rglob("*.py") for text in literals(other)}  # of buttons with changing texts
+    # Of buttons with changing texts.
+    offers = {without_shortcut(text) for other in PANEL.rglob("*.py") for text in literals(other)}
     said = re.findall(r"[Pp]ress ([A-Z][\w' ]*)", "\n".join(literals(path)))
     words = [text.split() for text in said]
     beginnings = [{" ".join(text[: n + 1]) for n in range(len(text))} for text in words]
