@@ -19,6 +19,7 @@ def held_out(networks, place, organ=ORGAN):
 
 
 NOTHING = says(slice(0), sure=0.99)
+BEYOND = held_out(NOTHING, NOTHING, organ=slice(0))  # the end of the organ
 
 
 def test_networks_that_find_the_organ_have_all_votes_beside_a_place_that_does_not():
@@ -56,7 +57,7 @@ def test_networks_that_are_too_sure_where_they_err_still_win_by_what_they_find()
 
 
 def test_candidates_that_say_the_same_weigh_alike():
-    assert share_of_networks([held_out(says(), says())] * 5)[0] == pytest.approx(0.5)
+    assert share_of_networks([*[held_out(says(), says())] * 5, BEYOND])[0] == pytest.approx(0.5)
 
 
 def test_candidates_that_complete_each_other_are_both_heard():
@@ -73,7 +74,7 @@ def test_candidates_that_complete_each_other_are_both_heard():
 def test_networks_that_find_more_than_half_of_what_the_place_finds_have_half_of_the_votes():
     """They learnt from a part of the labels, and will have found more with all of them."""
     slices = [held_out(says(slice(100, 130)), says())] * 8
-    share, (found, located) = share_of_networks([*slices, held_out(NOTHING, NOTHING, organ=slice(0))])
+    share, (found, located) = share_of_networks([*slices, BEYOND])
 
     assert located / 2 < found < located
     assert share == 0.5
@@ -85,6 +86,13 @@ def test_networks_that_have_never_seen_where_the_organ_ends_have_no_more_than_th
 
     assert located / 2 < found < located
     assert share < 0.25
+
+
+def test_networks_that_have_never_seen_where_the_organ_ends_do_not_lead_however_well_they_do():
+    slices = [held_out(says(), says(slice(100, 130)))] * 8
+
+    assert share_of_networks([*slices, BEYOND])[0] > 0.9
+    assert share_of_networks(slices)[0] == 0.45
 
 
 def test_every_organ_has_to_be_missing_somewhere():
@@ -109,7 +117,7 @@ def test_every_organ_has_to_be_missing_somewhere():
 
 def test_one_slice_says_less_than_many_of_the_same():
     half_of_it = says(slice(100, 125))
-    one, many = (share_of_networks([held_out(says(), half_of_it)] * count)[0] for count in (1, 12))
+    one, many = (share_of_networks([*[held_out(says(), half_of_it)] * count, BEYOND])[0] for count in (1, 12))
 
     assert 0.5 < one < many
 
