@@ -31,7 +31,7 @@ def open_large_study(folder: Path, volumes: int) -> Any:
         host.process_events(0.01)
     slicer.mrmlScene.StartState(slicer.mrmlScene.BatchProcessState)
     for case in study.cases[::10]:
-        widget.panel.session.labelling(case.name)
+        widget.panel.session.labels.of(case.name)
     slicer.mrmlScene.EndState(slicer.mrmlScene.BatchProcessState)
     host.process_events(0.05)
     return widget

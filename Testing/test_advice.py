@@ -57,9 +57,9 @@ def test_it_leads_from_a_study_to_a_training(panel, host, tmp_path):
     wait(panel, host)
     session = panel.session
     for case in session.cases():
-        for labelled in session.labelling(case).items():
-            session.labelling(case).remove(labelled.axis, labelled.index)
-        session.saveLabels(case, False)
+        for labelled in session.labels.of(case).items():
+            session.labels.of(case).remove(labelled.axis, labelled.index)
+        session.labels.save(case, False)
     panel.refresh()
     assert said(panel) == "Next: Press Next slice in step 2." and "Next slice" in panel.ui.keepSliceButton.text
 

@@ -49,7 +49,7 @@ def test_ten_clicks_or_fewer_lead_from_opening_to_volumes(host, tmp_path, monkey
             shape = np.delete(panel.session.volumeNode(place[0]).GetImageData().GetDimensions(), axis)
             drawn = np.zeros(shape, np.uint8)
             drawn[10:20, 10:20], drawn[22:30, 22:30] = 1, 2
-            panel.session.labelling(place[0]).paint(axis, index, drawn, panel.session.organs())
+            panel.session.labels.of(place[0]).paint(axis, index, drawn, panel.session.organs())
         do("keepSliceButton")
     do("trainButton", lambda: ui.volumesTable.rowCount > 0)
 

@@ -257,7 +257,7 @@ def test_labels_of_a_study_that_was_left_are_not_those_of_a_new_one_on_the_same_
     make_study(tmp_path / "study")
     open_study(panel, host, tmp_path / "study")
     nodes = [panel.session.volumeNode(case) for case in panel.session.cases()]
-    old = [panel.session.labelNode(node) for node in nodes]
+    old = [panel.session.labels.node(node) for node in nodes]
     panel.ui.closeStudyButton.click()
     panel.parameters.volumes = nodes
     panel.ui.studyFolderEdit.currentPath = str(tmp_path / "new")
@@ -268,7 +268,7 @@ def test_labels_of_a_study_that_was_left_are_not_those_of_a_new_one_on_the_same_
     assert panel.session is not None and panel.session.folder == tmp_path / "new"
     assert names(panel) == ["organ"]
     for node in nodes:
-        labels = panel.session.labelling(panel.session.caseOf(node))
+        labels = panel.session.labels.of(panel.session.caseOf(node))
         assert labels.items() == [] and labels.segmentationNode not in old
 
 

@@ -14,17 +14,17 @@ from USLabelEfficientSegLib.errors import InputError
 @pytest.fixture
 def writing(monkeypatch):
     """Every volume counts as a large one, and labels are written when `go_on` is set."""
-    from USLabelEfficientSegLib.slicer_side.session import study_session
+    from USLabelEfficientSegLib.slicer_side.session import study_labels
 
-    write, go_on = study_session.write_labels, threading.Event()
+    write, go_on = study_labels.write_labels, threading.Event()
 
     def later(*arguments):
         assert threading.current_thread() is not threading.main_thread()
         assert go_on.wait(20)
         write(*arguments)
 
-    monkeypatch.setattr(study_session, "_LARGE", 0)
-    monkeypatch.setattr(study_session, "write_labels", later)
+    monkeypatch.setattr(study_labels, "_LARGE", 0)
+    monkeypatch.setattr(study_labels, "write_labels", later)
     yield go_on
     go_on.set()
 
@@ -47,10 +47,10 @@ def test_the_panel_goes_on_while_a_kept_slice_is_written(panel, study, host, wri
     before = labelled(study)
     (place,) = keep(panel, 1)
 
-    assert panel.session.saving.busy and place not in labelled(study) and labelled(study).keys() == before.keys()
-    assert panel.session.isLabelled(panel.session.cases()[0], *place)
+    assert panel.session.labels.saving.busy and place not in labelled(study) and labelled(study).keys() == before.keys()
+    assert panel.session.labels.isLabelled(panel.session.cases()[0], *place)
     writing.set()
-    while panel.session.saving.busy:
+    while panel.session.labels.saving.busy:
         host.process_events(0.02)
     wait(panel, host)
     assert place in labelled(study)
@@ -81,13 +81,13 @@ def test_all_kept_slices_are_on_disk_before_anything_else_is_done_with_the_study
 
 
 def test_what_cannot_be_written_is_told_when_that_is_known(panel, study, host, monkeypatch):
-    from USLabelEfficientSegLib.slicer_side.session import study_session
+    from USLabelEfficientSegLib.slicer_side.session import study_labels
 
     def fails(*arguments):
         raise InputError("study", "cannot be written", "make room on its disk")
 
-    monkeypatch.setattr(study_session, "_LARGE", 0)
-    monkeypatch.setattr(study_session, "write_labels", fails)
+    monkeypatch.setattr(study_labels, "_LARGE", 0)
+    monkeypatch.setattr(study_labels, "write_labels", fails)
     keep(panel, 1)
     while panel.labels.saving._runner.busy:
         host.process_events(0.02)
@@ -123,7 +123,7 @@ def test_slices_that_were_kept_before_a_kill_are_labels_when_the_study_is_opened
     stored = labelled(killed)
     for place, labels in kept.items():
         np.testing.assert_array_equal(stored[place], labels)
-    assert panel.session.labelling(panel.session.cases()[0]).items()[-1].index == 5
+    assert panel.session.labels.of(panel.session.cases()[0]).items()[-1].index == 5
     assert not list((killed / "kept").iterdir())
 
 
@@ -142,4 +142,4 @@ def test_labels_in_the_inbox_are_drawn_on_while_another_program_writes_the_study
         leave_labels(opened, case, labels)
         panel.data.open(study)
         wait(panel, host)
-        assert [(s.axis, s.index) for s in panel.session.labelling(case).items()] == [(2, 4)]
+        assert [(s.axis, s.index) for s in panel.session.labels.of(case).items()] == [(2, 4)]

@@ -34,7 +34,7 @@ def wait(panel, host):
 
 def written(panel, host):
     """Wait until what was kept or taken back is on disk, however busy the computer is."""
-    while panel.session.saving.busy:
+    while panel.session.labels.saving.busy:
         host.process_events(0.02)
     host.process_events(0.1)
 
@@ -59,7 +59,7 @@ def painted(panel, axis, index, case=0):
 
 
 def paint(panel, axis, index, labels, case=0):
-    panel.session.labelling(panel.session.cases()[case]).paint(axis, index, labels, panel.session.organs())
+    panel.session.labels.of(panel.session.cases()[case]).paint(axis, index, labels, panel.session.organs())
 
 
 def add_result(panel, labels, case=0):
@@ -245,7 +245,7 @@ def test_the_segmentation_of_another_volume_is_refused(panel, study):
 
     session = panel.session
     node = session.volumeNode(session.cases()[0])
-    own = session.labelling(session.cases()[0]).segmentationNode
+    own = session.labels.of(session.cases()[0]).segmentationNode
     with pytest.raises(InputError, match="holds the labels of this volume"):
         case_of_segmentation(session, own, None)
     drawn = segmentation_of(panel, box())

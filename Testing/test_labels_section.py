@@ -40,7 +40,7 @@ def test_a_suggested_slice_of_any_direction_is_shown_named_and_counted(panel, ho
     normal = slicer.util.arrayFromVTKMatrix(panel.labels.slice_node().GetSliceToRAS())[:3, 2]
     assert abs(normal @ directions[:, axis]) == pytest.approx(1)
     assert panel.labels.editor.activeEffect().name == "Paint"
-    assert panel.labels.editor.segmentationNode() is session.labelNode(node)
+    assert panel.labels.editor.segmentationNode() is session.labels.node(node)
     assert f"{case}, {plane}, slice 6 of {size}, in the red view: no model yet." == ui.suggestionLabel.text
 
     rows = ui.sliceTable.rowCount

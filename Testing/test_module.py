@@ -104,7 +104,7 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     story.until(story.idle)
     case, shown = panel.labels.case, panel.labels.shown_slice()
     assert case in ui.suggestionLabel.text and panel.labels.editor.activeEffect().name == "Paint"
-    assert panel.labels.editor.segmentationNode() is panel.session.labelNode(panel.session.volumeNode(case))
+    assert panel.labels.editor.segmentationNode() is panel.session.labels.node(panel.session.volumeNode(case))
     story.click("emptySliceButton")
     labels = Study.open(folder).read_labels(case)
     assert labels is not None and LabelledSlice(*shown) in labels.labelled_slices()
@@ -157,7 +157,7 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
 
     # Correct
     volume_node = volumeOf(result)
-    labelled = {(s.axis, s.index) for s in panel.session.labelling("simulated_0000").items()}
+    labelled = {(s.axis, s.index) for s in panel.session.labels.of("simulated_0000").items()}
     index = next(index for index in range(10, 40) if (2, index) not in labelled)
     panel.signals.correction_wanted.emit(volume_node, 2, index)
     host.process_events(0.05)
@@ -351,7 +351,7 @@ def test_a_drawn_label_is_saved_without_being_asked(story, host, tmp_path):
     panel = story.panel
     panel.labels.adopt_drawn_labels()
     panel.refresh()
-    labelled = panel.session.labelling("simulated_0000").items()[0]
+    labelled = panel.session.labels.of("simulated_0000").items()[0]
     panel.labels.show_slice("simulated_0000", labelled.axis, labelled.index)
     node = panel.labels.editor.segmentationNode()
     segment = node.GetSegmentation().GetNthSegmentID(0)

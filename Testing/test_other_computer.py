@@ -64,8 +64,8 @@ def study(panel, host, tmp_path):
     panel.data.open(tmp_path / "study")
     until(panel, host)
     case = panel.session.cases()[0]
-    panel.session.labelling(case).setLabels(2, 3, np.ones((20, 18), np.uint8), panel.session.organs())
-    panel.session.saveLabels(case, False)
+    panel.session.labels.of(case).setLabels(2, 3, np.ones((20, 18), np.uint8), panel.session.organs())
+    panel.session.labels.save(case, False)
     panel.signals.trained._listeners.clear()
     return tmp_path / "study"
 

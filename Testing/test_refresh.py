@@ -203,7 +203,7 @@ def test_volumes_that_come_go_or_are_renamed_and_slices_that_are_marked_show_at_
     panel.refresh()
     slicer.util.getNode("volume_0004").SetName("fourth")
     slicer.mrmlScene.RemoveNode(slicer.util.getNode("volume_0005"))
-    panel.session.labelling("volume_0010").mark(2, 0)
+    panel.session.labels.of("volume_0010").mark(2, 0)
     panel.refresh()
 
     for widget in (panel.ui.volumeList, panel.ui.segmentList):

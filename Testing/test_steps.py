@@ -36,9 +36,9 @@ def test_a_step_opens_when_the_one_before_is_done_and_folds_when_it_is_undone(pa
     assert opened(panel) == ["labelStep", "trainStep"]  # the study has labels already
 
     for case in panel.session.cases():
-        for labelled in panel.session.labelling(case).items():
-            panel.session.labelling(case).remove(labelled.axis, labelled.index)
-        panel.session.saveLabels(case, False)
+        for labelled in panel.session.labels.of(case).items():
+            panel.session.labels.of(case).remove(labelled.axis, labelled.index)
+        panel.session.labels.save(case, False)
     panel.refresh()
     assert opened(panel) == ["labelStep"]
 

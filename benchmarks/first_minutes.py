@@ -84,8 +84,8 @@ def measure(folder: Path, volumes: int, repeats: int) -> None:
     Job("suggest", lambda job: study_jobs.suggest(job, session, 1), "suggest").wait()
     first = time.perf_counter()
     for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
-        session.takeLabelNode(node, volumeOf(node))
-        session.saveLabels(session.caseOf(volumeOf(node)), False)
+        session.labels.takeNode(node, volumeOf(node))
+        session.labels.save(session.caseOf(volumeOf(node)), False)
     case = session.caseOf(nodes[0])
     print(f"study of {volumes} volumes, made in {made - began:.2f} s")
 
@@ -195,7 +195,7 @@ def in_panel(study: Path, case: str, repeats: int, from_slice: int) -> None:
     panel.data.open(study)
     wait(lambda: panel.runner.busy)
     session = panel.session
-    first = session.labelling(case).items()[0]
+    first = session.labels.of(case).items()[0]
     panel.labels.show_volume(case)
     wait(lambda: panel.labels.outline.busy)  # networks are loaded
     seconds, held = [], []
@@ -209,7 +209,7 @@ def in_panel(study: Path, case: str, repeats: int, from_slice: int) -> None:
         click = time.perf_counter() - began
         held.append(max(click, wait(lambda: panel.labels.outline.busy)))
         seconds.append(time.perf_counter() - began)
-        assert panel.ui.outlineLabel.text and session.isLabelled(case, axis, index)
+        assert panel.ui.outlineLabel.text and session.labels.isLabelled(case, axis, index)
     print(f"Keep and next to the outline in the panel: {spread(seconds)}")
     print(f"event loop meanwhile: blocked for {1000 * max(held):.0f} ms at most")
     panel.close_study()

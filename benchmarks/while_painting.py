@@ -111,7 +111,7 @@ def in_panel(study: Path, truth: NDArray[np.uint8], count: int) -> None:
                 panel.labels.show_slice(case, 1, index)
                 wait(lambda: panel.labels.outline.busy)
                 shown = index
-            panel.session.labelling(case).paint(1, index, painted, panel.session.organs())
+            panel.session.labels.of(case).paint(1, index, painted, panel.session.organs())
             began = time.perf_counter()
             host.process_events()
             held.append(max(time.perf_counter() - began, wait(lambda: panel.labels.outline.busy)))

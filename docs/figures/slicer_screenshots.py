@@ -165,7 +165,7 @@ def data(tour: Tour) -> None:
     tour.ui.studyFolderEdit.currentPath = str(STUDIES / "prostate study")
     tour.click("studyButton")
     volume_node = slicer.util.getNode("simulated_0000")
-    labelled = tour.panel.session.labelling("simulated_0000").items()[-1]  # the example comes with labels
+    labelled = tour.panel.session.labels.of("simulated_0000").items()[-1]  # the example comes with labels
     tour.show(volume_node, at_slice(volume_node, labelled.axis, labelled.index))
     tour.picture("data", "data")
 

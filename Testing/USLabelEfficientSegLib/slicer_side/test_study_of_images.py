@@ -70,7 +70,7 @@ def paint(session, case, value=1, rows=slice(8, 20)):
     """Paint a bar on an image, as the user does with the brush, without keeping it."""
     from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import setSliceLabels
 
-    labelling = session.labelling(case)
+    labelling = session.labels.of(case)
     shape = session.study.case(case).image.shape
     pixels = np.zeros(shape[:2], dtype=np.uint8)
     pixels[5:30, rows] = value
@@ -99,36 +99,36 @@ def test_the_label_of_an_image_is_saved_at_once_and_shown_again_in_another_scene
     session = study_of(tmp_path / "study", [image_node("a", 1), image_node("b", 2)])
     painted = np.zeros(SHAPE[:2], dtype=np.uint8)
     painted[3:9, 2:7] = 1
-    session.labelling("a").setLabels(2, 0, painted, session.organs())
-    session.labelling("b").markEmpty(2, 0, session.organs())
+    session.labels.of("a").setLabels(2, 0, painted, session.organs())
+    session.labels.of("b").markEmpty(2, 0, session.organs())
     for case in "ab":
-        session.saveLabels(case, studyIsBusy=False)
+        session.labels.save(case, studyIsBusy=False)
 
     host.clear_scene()
     again = StudySession(session.folder)
     run(again.load)
 
-    assert again.labelledSlices("a") == [(LabelledSlice(2, 0), ["head"])]
-    assert again.labelledSlices("b") == [(LabelledSlice(2, 0), [])]
+    assert again.labels.slices("a") == [(LabelledSlice(2, 0), ["head"])]
+    assert again.labels.slices("b") == [(LabelledSlice(2, 0), [])]
     stored = again.study.read_labels("a")
     assert stored is not None
     np.testing.assert_array_equal(stored.voxels[..., 0], painted)
-    np.testing.assert_array_equal(again.labelling("a").sparseLabels(again.organs()).voxels[..., 0], painted)
+    np.testing.assert_array_equal(again.labels.of("a").sparseLabels(again.organs()).voxels[..., 0], painted)
 
 
 @pytest.mark.parametrize("removed", [False, True])
 def test_an_image_that_is_labelled_while_its_study_is_trained_is_taken_over_afterwards(host, tmp_path, removed):
     session = study_of(tmp_path / "study", [image_node("a", 1), image_node("b", 2)])
-    session.labelling("b").markEmpty(2, 0, session.organs())
-    session.saveLabels("b", studyIsBusy=False)
+    session.labels.of("b").markEmpty(2, 0, session.organs())
+    session.labels.save("b", studyIsBusy=False)
     if removed:
-        session.labelling("b").remove(2, 0)
+        session.labels.of("b").remove(2, 0)
     else:
-        session.labelling("a").markEmpty(2, 0, session.organs())
+        session.labels.of("a").markEmpty(2, 0, session.organs())
 
     with Study.open(session.folder).lock():  # as training does
-        session.saveLabels("b" if removed else "a", studyIsBusy=True)
-    session.takeLabels()
+        session.labels.save("b" if removed else "a", studyIsBusy=True)
+    session.labels.takeLeft()
 
     labelled = [case.name for case in Study.open(session.folder).cases if case.labels is not None]
     assert labelled == ([] if removed else ["a", "b"])
@@ -205,7 +205,7 @@ def test_only_the_latest_images_stay_in_the_scene_with_what_belongs_to_them(head
     from USLabelEfficientSegLib.slicer_side.session.loaded_images import MOST_IMAGES
 
     for case in heads.cases():
-        heads.labelling(case)
+        heads.labels.of(case)
 
     assert [node.GetName() for node in volume_nodes()] == heads.cases()[-MOST_IMAGES:]
     assert len(slicer.util.getNodesByClass("vtkMRMLSegmentationNode")) == MOST_IMAGES
@@ -233,19 +233,19 @@ def test_what_the_study_does_not_hold_stays_in_the_scene(heads):
 
     cases = heads.cases()
     paint(heads, cases[0])  # not kept as label
-    heads.labelling(cases[1]).markEmpty(2, 0, heads.organs())  # not saved
+    heads.labels.of(cases[1]).markEmpty(2, 0, heads.organs())  # not saved
     paint(heads, cases[2])
-    heads.labelling(cases[2]).mark(2, 0)
-    heads.saveLabels(cases[2], studyIsBusy=False)
+    heads.labels.of(cases[2]).mark(2, 0)
+    heads.labels.save(cases[2], studyIsBusy=False)
     mine = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "my own")
     mine.SetReferenceImageGeometryParameterFromVolumeNode(heads.node(cases[3]))
     slicer.util.setSliceViewerLayers(background=heads.node(cases[4]))
 
     for case in cases[5:]:
-        heads.labelling(case)
+        heads.labels.of(case)
 
     assert [heads.volumeNode(case) is not None for case in cases[:6]] == [True, True, False, True, True, False]
-    assert heads.isLabelled(cases[2], 2, 0) and not heads.isLabelled(cases[5], 2, 0)
+    assert heads.labels.isLabelled(cases[2], 2, 0) and not heads.labels.isLabelled(cases[5], 2, 0)
     assert heads.volumeNode(cases[2]) is None  # to find out, nothing was loaded
 
 
@@ -254,7 +254,7 @@ def test_the_users_own_images_never_leave_the_scene(host, tmp_path):
     session = study_of(tmp_path / "study", nodes)
 
     for case in session.cases():
-        session.labelling(case)
+        session.labels.of(case)
 
     assert volume_nodes() == nodes
 

@@ -204,8 +204,8 @@ class USLabelEfficientSegLogic(ScriptedLoadableModuleLogic):
             case = session.caseOf(volumeNode)
             if case is None:
                 raise InputError(node.GetName(), "is not drawn on a volume of this study", "give its own volumes")
-            session.takeLabelNode(node, volumeNode)
-            session.saveLabels(case, studyIsBusy=False)
+            session.labels.takeNode(node, volumeNode)
+            session.labels.save(case, studyIsBusy=False)
         return self._train(studyFolder, Stage.STUDENT, blocking, onFinished, training)
 
     def segment(

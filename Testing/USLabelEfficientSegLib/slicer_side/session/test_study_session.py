@@ -75,14 +75,14 @@ def test_labels_are_saved_at_once_and_survive_in_another_scene(session, host):
     from USLabelEfficientSegLib.slicer_side.processes.jobs import Job
     from USLabelEfficientSegLib.slicer_side.session.study_session import StudySession
 
-    labels = session.labelling("simulated_0001")
+    labels = session.labels.of("simulated_0001")
     organs = session.organs()
     painted = np.zeros((48, 48), dtype=np.uint8)
     painted[10:20, 5:9] = 2
     labels.setLabels(2, 7, painted, organs)
     labels.markEmpty(0, 3, organs)
-    session.saveLabels("simulated_0001", studyIsBusy=False)
-    assert session.labelledSlices("simulated_0001") == [
+    session.labels.save("simulated_0001", studyIsBusy=False)
+    assert session.labels.slices("simulated_0001") == [
         (LabelledSlice(0, 3), []), (LabelledSlice(2, 7), ["organ B"])
     ]  # fmt: skip
 
@@ -90,7 +90,7 @@ def test_labels_are_saved_at_once_and_survive_in_another_scene(session, host):
     again = StudySession(session.folder)
     Job("", again.load).wait()
 
-    assert again.labelledSlices("simulated_0001") == [(LabelledSlice(0, 3), []), (LabelledSlice(2, 7), ["organ B"])]
+    assert again.labels.slices("simulated_0001") == [(LabelledSlice(0, 3), []), (LabelledSlice(2, 7), ["organ B"])]
     stored = again.study.read_labels("simulated_0001")
     assert stored is not None
     np.testing.assert_array_equal(stored.voxels[4:, :, 7], painted[4:])
@@ -98,12 +98,12 @@ def test_labels_are_saved_at_once_and_survive_in_another_scene(session, host):
 
 
 def test_labels_drawn_while_the_study_is_trained_are_kept_and_taken_over_afterwards(session):
-    session.labelling("simulated_0001").markEmpty(2, 5, session.organs())
+    session.labels.of("simulated_0001").markEmpty(2, 5, session.organs())
 
     with Study.open(session.folder).lock():  # as training does
-        session.saveLabels("simulated_0001", studyIsBusy=True)
+        session.labels.save("simulated_0001", studyIsBusy=True)
         assert Study.open(session.folder).read_labels("simulated_0001") is None
-    session.takeLabels()
+    session.labels.takeLeft()
 
     stored = Study.open(session.folder).read_labels("simulated_0001")
     assert stored is not None and stored.labelled_slices() == [LabelledSlice(2, 5)]
@@ -113,7 +113,7 @@ def test_colours_and_terminology_stay_with_the_study(session):
     from USLabelEfficientSegLib.slicer_side.nodes.segmentation_nodes import Organ
     from USLabelEfficientSegLib.slicer_side.session.study_session import StudySession
 
-    session.setAppearance([Organ("organ A", (0.5, 0.25, 1.0), "a~b~c~d")])
+    session.appearance.keep([Organ("organ A", (0.5, 0.25, 1.0), "a~b~c~d")])
     first, second = StudySession(session.folder).organs()
 
     assert (first.colour, first.terminology) == ((0.5, 0.25, 1.0), "a~b~c~d")
@@ -135,7 +135,7 @@ def test_colours_are_read_once_until_they_are_changed_or_the_study_is_read_again
     reads.clear()
 
     assert session.organs() == session.organs() and reads == ["organs.json"]
-    session.setAppearance([Organ("organ B", (0.5, 0.25, 1.0), "a~b~c~d")])
+    session.appearance.keep([Organ("organ B", (0.5, 0.25, 1.0), "a~b~c~d")])
     assert session.organs()[1].colour == (0.5, 0.25, 1.0) and reads == ["organs.json"] * 2
     (session.folder / "organs.json").write_text('{"organ B": {"colour": [1, 0, 0], "terminology": ""}}')
     assert session.organs()[1].colour == (0.5, 0.25, 1.0)
@@ -189,8 +189,8 @@ def test_what_is_new_since_the_training_and_what_it_would_continue_from(session,
     assert session.training.news() == "" and not session.training.continues()
     start_run(session.study, preset("quick"), "cpu")
     assert session.training.news() == "" and session.training.made_with("quick", "cross-dimensional", {})
-    session.labelling("simulated_0001").markEmpty(2, 5, session.organs())
-    session.saveLabels("simulated_0001", studyIsBusy=False)
+    session.labels.of("simulated_0001").markEmpty(2, 5, session.organs())
+    session.labels.save("simulated_0001", studyIsBusy=False)
     assert session.training.news() == "labels" and not session.training.continues()
     earlier = session.study.run_folder / "continued_from.safetensors"
     earlier.write_text("")
@@ -212,11 +212,11 @@ def test_what_is_new_since_the_training_and_what_it_would_continue_from(session,
 
 
 def test_labels_go_to_the_inbox_when_another_program_writes_the_study(session):
-    session.labelling("simulated_0001").markEmpty(2, 5, session.organs())
+    session.labels.of("simulated_0001").markEmpty(2, 5, session.organs())
 
     with Study.open(session.folder).lock(), pytest.raises(InputError, match="is being written by process"):
-        session.saveLabels("simulated_0001", studyIsBusy=False)
-    session.takeLabels()
+        session.labels.save("simulated_0001", studyIsBusy=False)
+    session.labels.takeLeft()
 
     stored = Study.open(session.folder).read_labels("simulated_0001")
     assert stored is not None and stored.labelled_slices() == [LabelledSlice(2, 5)]

@@ -118,7 +118,7 @@ def createStudy(
             arguments = ["study", "create", str(folder), *given.arguments(), "--organs", names]
             yield from job.work([*arguments, "--slice-axis", str(axis)], logsOfNoStudy())
         session = StudySession(folder, resident)
-        session.setAppearance(organs)
+        session.appearance.keep(organs)
         session.prepare()
         _remember(session, by_name, volumeNodes)
     except BaseException:
@@ -173,7 +173,7 @@ def train(
     Images are trained by the only method that there is for them, and anew from their labels at once: nothing is learnt
     without labels that `fromTeacher` could keep.
     """
-    session.takeLabels()
+    session.labels.takeLeft()
     method = session.method(method)
     restart, fromTeacher = restart or (fromTeacher and session.isPlanar), fromTeacher and not session.isPlanar
     settings = [f"--set={name}={json.dumps(value)}" for name, value in (changes or {}).items()]
@@ -227,14 +227,14 @@ def devices(job: Job, elsewhere: Sequence[str] = ()) -> Steps:
 
 
 def _training_ended(session: StudySession) -> None:
-    session.takeLabelsIfFree()  # drawn meanwhile
+    session.labels.takeLeftIfFree()  # drawn meanwhile
     session.suggestions.clear()
     session.prepare()  # with the new model
 
 
 def suggest(job: Job, session: StudySession, count: int = 12) -> Steps:
     """Steps that find the slices most worth labelling next."""
-    session.takeLabelsIfFree()  # those in the inbox count as well
+    session.labels.takeLeftIfFree()  # those in the inbox count as well
     result = yield from job.ask(session.resident, "suggest", study=session.folder, count=count)
     session.suggestions.fill(result["slices"])
 

@@ -61,7 +61,7 @@ def source_of(session: StudySession, case: str, strokes: Strokes | None = None) 
     if session.model is not None:
         return "model"
     drawn = any(((labels > 0) & (labels != UNLABELLED)).any() for labels in (strokes or {}).values())
-    return "labels" if drawn or any(organs for _slice, organs in session.labelledSlices(case)) else None
+    return "labels" if drawn or any(organs for _slice, organs in session.labels.slices(case)) else None
 
 
 def known_organs(
@@ -85,7 +85,7 @@ def known_organs(
     request, arguments = _REQUESTS[source]
     if place is not None:
         arguments = {**arguments, "slice": list(place)}
-    slices = {**session.labelling(case).sliceLabels(session.organs()), **(strokes or {})}  # more than the study holds
+    slices = {**session.labels.of(case).sliceLabels(session.organs()), **(strokes or {})}  # more than the study holds
     with temporaryFolder() as folder:
         output, labels = Path(folder) / "outline.nrrd", Path(folder) / "labels.npz"
         yield from aside(partial(_write, labels, slices))

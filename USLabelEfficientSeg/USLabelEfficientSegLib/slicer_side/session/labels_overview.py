@@ -23,7 +23,7 @@ def slice_rows(session: StudySession, case: str) -> list[list[str]]:
     volume_node = session.volumeNode(case)
     return [
         [sliceName(volume_node, labelled.axis, labelled.index), ", ".join(organs) or _("no organ")]
-        for labelled, organs in session.labelledSlices(case)
+        for labelled, organs in session.labels.slices(case)
     ]
 
 

@@ -30,7 +30,7 @@ def case_of_segmentation(session: StudySession, segmentationNode: MrmlNode, chos
     case = session.caseOf(volume_node) if volume_node is not None else chosen
     if case is None:
         raise InputError(name, "is not drawn on a volume of this study", "choose its volume in the table first")
-    if session.labelNode(session.node(case)) is segmentationNode:
+    if session.labels.node(session.node(case)) is segmentationNode:
         raise InputError(name, "holds the labels of this volume", "choose another segmentation")
     return case
 
@@ -50,8 +50,8 @@ def adopt_drawn(session: StudySession) -> list[str]:
             continue
         segmentation = node.GetSegmentation()
         drawn = {segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())}
-        if session.labelNode(volume_node) is None and names <= drawn and LabelledSlices(node, volume_node).items():
-            session.takeLabelNode(node, volume_node)
+        if session.labels.node(volume_node) is None and names <= drawn and LabelledSlices(node, volume_node).items():
+            session.labels.takeNode(node, volume_node)
             adopted.append(case)
     return adopted
 
@@ -73,7 +73,7 @@ def take_segmentation(
     Raises:
         InputError: while they run: an organ without a segment, or organs that overlap.
     """
-    labelling, axis, organs = session.labelling(case), session.study.slice_axis, session.organs()
+    labelling, axis, organs = session.labels.of(case), session.study.slice_axis, session.organs()
     labelled = {(known.axis, known.index) for known in labelling.items()}
     taken, count = 0, session.study.case(case).image.shape[axis]
     for index in range(count):

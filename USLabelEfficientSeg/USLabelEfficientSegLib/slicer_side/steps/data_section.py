@@ -239,7 +239,7 @@ class DataSection(Section):
 
     def _keep(self, organs: list[Organ]) -> None:
         if self.panel.session is not None:
-            self.panel.session.setAppearance(organs)
+            self.panel.session.appearance.keep(organs)
         stored = [{"name": o.name, "colour": list(o.colour), "terminology": o.terminology} for o in organs]
         self.panel.parameters.organs = json.dumps(stored)
         self.refresh()
@@ -359,7 +359,7 @@ class DataSection(Section):
         if self.panel.runner.busy:
             raise InputError(folder, "cannot be opened now", self.panel.why_busy() or "")
         self.panel.logic.session = StudySession(folder)
-        self.panel.logic.session.takeLabelsIfFree()
+        self.panel.logic.session.labels.takeLeftIfFree()
         self.panel.parameters.studyFolder = str(folder)
         self.panel.logic.session.prepare()
         self.signals.study_opened.emit(load)

@@ -150,7 +150,7 @@ class LabelsSection(Section):
             show_slice_buttons(self.ui, None, reason, no_study or self._next.why_not())
             return
         assert place is not None
-        labelled = session.isLabelled(place.case, place.axis, place.index)
+        labelled = session.labels.isLabelled(place.case, place.axis, place.index)
         results = study_nodes.madeFor(session.volumeNode(place.case), study_nodes.RESULT)
         known = bool(results) or (self.ui.outlineCheckBox.checked and source_of(session, place.case) is not None)
         begun = self._work.is_begun(session, place)
@@ -164,7 +164,7 @@ class LabelsSection(Section):
     def done(self) -> bool:
         """Whether a slice is labelled."""
         session = self.panel.session
-        return session is not None and session.hasLabels()
+        return session is not None and session.labels.hasAny()
 
     # What the user does
 
@@ -174,7 +174,7 @@ class LabelsSection(Section):
         assert session is not None
         self.saving.begin()
         show_labelling_view()
-        labels = session.labelling(case)
+        labels = session.labels.of(case)
         self._choose(case)
         showScan(labels.volumeNode)
         study_nodes.showOnly(labels.segmentationNode)
@@ -197,7 +197,7 @@ class LabelsSection(Section):
             self.show_volume(case)
         else:  # a result may have taken the place of its labels
             study_nodes.showOnly(
-                session.labelling(case).segmentationNode, *study_nodes.madeFor(None, study_nodes.OUTLINE)
+                session.labels.of(case).segmentationNode, *study_nodes.madeFor(None, study_nodes.OUTLINE)
             )
         show_labelling_view()
         showSlice(self.slice_node(), session.volumeNode(case), axis, index)
@@ -226,7 +226,7 @@ class LabelsSection(Section):
         session = self.panel.session
         assert session is not None
         for case in adopt_drawn(session):
-            session.saveLabels(case, self.panel.runner.busy)
+            session.labels.save(case, self.panel.runner.busy)
 
     def leave(self) -> None:
         """Save, let the editor go, and observe nothing any more."""
@@ -243,7 +243,7 @@ class LabelsSection(Section):
         self._shortcuts.install()
         self.editing.enter()
         if session is not None and self.case is not None:
-            self.editing.observe(session.labelling(self.case).segmentationNode)
+            self.editing.observe(session.labels.of(self.case).segmentationNode)
             self.outline.ask(self.case)
 
     def forget(self) -> None:
@@ -275,7 +275,7 @@ class LabelsSection(Section):
     def _on_slice_chosen(self, row: int, _column: int) -> None:
         session, case = self.panel.session, self.case
         if session is not None and case is not None:
-            labelled = session.labelling(case).items()[row]
+            labelled = session.labels.of(case).items()[row]
             self.show_slice(case, labelled.axis, labelled.index)
 
     def _next_slice(self) -> None:
@@ -370,7 +370,7 @@ class LabelsSection(Section):
 
     def _remove(self) -> None:
         session, place = self._here()
-        session.labelling(place.case).remove(place.axis, place.index)
+        session.labels.of(place.case).remove(place.axis, place.index)
         self._save(place, _("Not labelled any more: {place}.").format(place=self._name(place)))
 
     def _on_taken(self, case: str) -> None:

@@ -71,7 +71,7 @@ class LiveOutline:
             session is not None
             and self._panel.ui.outlineCheckBox.checked
             and source_of(session, case) == "model"
-            and bool(session.labelling(case).items())
+            and bool(session.labels.of(case).items())
         )
 
     def ask(self, case: str, begin: Place | None = None) -> None:
@@ -105,7 +105,7 @@ class LiveOutline:
             self._fail(str(error))
             return
         strokes = {} if drawn is None else {LabelledSlice(place.axis, place.index): drawn}
-        if strokes or former or session.isLabelled(place.case, place.axis, place.index):
+        if strokes or former or session.labels.isLabelled(place.case, place.axis, place.index):
             self.ask(place.case)
             if self._wish is not None:
                 self._wish = replace(self._wish, strokes=strokes)
@@ -160,7 +160,7 @@ class LiveOutline:
         if not wish.strokes:
             self._before = known.labels
         showOutline(session.node(wish.case), known.labels, session.organs())
-        self.tell(_sentence(known, source, len(session.labelling(wish.case).items()), bool(wish.strokes)))
+        self.tell(_sentence(known, source, len(session.labels.of(wish.case).items()), bool(wish.strokes)))
         if wish.place is not None and known.slice is not None:
             with reported(self._panel.ui.labelsStatus):
                 if self._work.begin_with(session, wish.place, known.slice):

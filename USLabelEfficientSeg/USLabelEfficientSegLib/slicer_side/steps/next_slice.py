@@ -61,4 +61,4 @@ class NextSlice:
         session = self._panel.session
         if session is None or not session.canShow(suggested.case):
             return True
-        return session.isLabelled(suggested.case, suggested.axis, suggested.index)
+        return session.labels.isLabelled(suggested.case, suggested.axis, suggested.index)

@@ -49,19 +49,19 @@ class SliceWork:
     def keep(self, session: StudySession, place: Place) -> None:
         """What is painted on a slice is its label."""
         self._note(session, place)
-        session.labelling(place.case).mark(place.axis, place.index)
+        session.labels.of(place.case).mark(place.axis, place.index)
         self._begun.pop(place, None)
 
     def keep_empty(self, session: StudySession, place: Place) -> None:
         """The label of a slice is that it shows no organ."""
         self._note(session, place)
-        session.labelling(place.case).markEmpty(place.axis, place.index, session.organs())
+        session.labels.of(place.case).markEmpty(place.axis, place.index, session.organs())
         self._begun.pop(place, None)
 
     def undo(self, session: StudySession) -> Place:
         """The slice that was kept last is not labelled any more, and painted as it was before; returns which it is."""
         kept = self._kept.pop()
-        labelling = session.labelling(kept.place.case)
+        labelling = session.labels.of(kept.place.case)
         labelling.paint(kept.place.axis, kept.place.index, kept.painted, session.organs())
         labelling.remove(kept.place.axis, kept.place.index)
         if kept.begun is not None:
@@ -89,7 +89,7 @@ class SliceWork:
         """
         if not self.can_begin(session, place):
             return False
-        session.labelling(place.case).paint(place.axis, place.index, found, session.organs())
+        session.labels.of(place.case).paint(place.axis, place.index, found, session.organs())
         self._begun[place] = found
         return True
 
@@ -130,7 +130,7 @@ class SliceWork:
     def empty(self, session: StudySession, place: Place) -> None:
         """Take away what a slice was begun with."""
         nothing = np.zeros_like(self._begun.pop(place))
-        session.labelling(place.case).paint(place.axis, place.index, nothing, session.organs())
+        session.labels.of(place.case).paint(place.axis, place.index, nothing, session.organs())
 
     def clear_begun(self, session: StudySession) -> None:
         """Slices that were begun with a result and neither kept nor changed are as empty as they were before."""
@@ -150,9 +150,9 @@ class SliceWork:
 
 
 def _is_labelled(session: StudySession, place: Place) -> bool:
-    return session.isLabelled(place.case, place.axis, place.index)
+    return session.labels.isLabelled(place.case, place.axis, place.index)
 
 
 def _painted(session: StudySession, place: Place) -> NDArray[np.uint8]:
-    labelling = session.labelling(place.case)
+    labelling = session.labels.of(place.case)
     return labelsOfSlice(labelling.segmentationNode, labelling.volumeNode, session.organs(), place.axis, place.index)

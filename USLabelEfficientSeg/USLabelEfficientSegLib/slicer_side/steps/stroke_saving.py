@@ -50,8 +50,8 @@ class StrokeSaving:
         with reported(self._panel.ui.labelsStatus):
             for case in unsaved:
                 if session.volumeNode(case) is not None:
-                    session.saveLabelsBeside(case, self._panel.runner.busy)
-        if session.saving.busy:
+                    session.labels.saveBeside(case, self._panel.runner.busy)
+        if session.labels.saving.busy:
             self._watch(session)
         else:
             self._settle(session)
@@ -63,7 +63,7 @@ class StrokeSaving:
 
     def _watch(self, session: StudySession) -> None:
         def steps(job: Job) -> Steps:
-            while session.saving.busy:
+            while session.labels.saving.busy:
                 yield
 
         if not self._runner.busy:
@@ -71,6 +71,6 @@ class StrokeSaving:
 
     def _settle(self, session: StudySession) -> None:
         with reported(self._panel.ui.labelsStatus):
-            session.settle()
+            session.labels.settle()
         if self._panel.parameters is not None:
             self._panel.refresh_soon()

@@ -48,7 +48,7 @@ class TakingSegmentations:
         job = Job(_("Taking labels"), lambda job: take_segmentation(job, session, node, case, all_slices), "labels")
 
         def done(job: Job) -> str:
-            session.saveLabels(case, self._panel.runner.busy)
+            session.labels.save(case, self._panel.runner.busy)
             self._taken(case)
             return _("{count} slices of {case} are labels now.").format(count=job.result, case=case)
 
