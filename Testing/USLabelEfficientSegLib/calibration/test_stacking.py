@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -93,6 +95,12 @@ def test_networks_that_have_never_seen_where_the_organ_ends_do_not_lead_however_
 
     assert share_of_networks([*slices, BEYOND])[0] > 0.9
     assert share_of_networks(slices)[0] == 0.45
+
+
+def test_networks_that_slices_across_have_shown_where_the_organ_ends_may_lead():
+    slices = [held_out(says(), says(slice(100, 130)))] * 8
+
+    assert share_of_networks([*slices[1:], replace(slices[0], across=True)])[0] > 0.9
 
 
 def test_every_organ_has_to_be_missing_somewhere():

@@ -9,7 +9,8 @@ from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.method.planned_stages import planned_stages
 from USLabelEfficientSegLib.method.shown_slices import shown_pixels
-from USLabelEfficientSegLib.slice_network.slices import fine_volume, slice_size
+from USLabelEfficientSegLib.slice_network.fine_volume import fine_volume
+from USLabelEfficientSegLib.slice_network.slices import slice_size
 from USLabelEfficientSegLib.study.settings import Settings
 from USLabelEfficientSegLib.study.study import Study
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from USLabelEfficientSegLib.slice_network.fine_volume import NEUTRAL, SPREAD
 from USLabelEfficientSegLib.slice_network.prediction import agreed_with_neighbours, network_grey, predict_slices
-from USLabelEfficientSegLib.slice_network.slices import NEUTRAL, SPREAD
 
 
 class Threshold(nn.Module):

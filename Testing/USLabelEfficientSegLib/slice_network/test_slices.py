@@ -5,14 +5,8 @@ import torch
 from USLabelEfficientSegLib.annotation.sparse_labels import UNLABELLED, SparseLabels
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import Scan
-from USLabelEfficientSegLib.slice_network.slices import (
-    NEUTRAL,
-    SPREAD,
-    fine_volume,
-    slice_grey,
-    slice_size,
-    slices_to_learn,
-)
+from USLabelEfficientSegLib.slice_network.fine_volume import NEUTRAL, SPREAD, fine_volume, slice_grey
+from USLabelEfficientSegLib.slice_network.slices import crossed_numbers, slice_size, slices_to_learn
 
 SHAPE, SPACING = (20, 16, 12), (1.0, 1.5, 2.0)
 
@@ -137,3 +131,51 @@ def test_of_thousands_of_volumes_not_each_has_a_share_and_some_still_have_one():
     unlabelled = slices.volumes[slices.images.unlabelled].tolist()
     assert unlabelled == [0, 3, 6, 9]
     assert slices.owners == ("scan 1",)
+
+
+def test_slices_that_labelled_ones_of_other_axes_cross_know_a_line():
+    slices = slices_to_learn([fine(0, numbers=(3,)), fine(1, axis=0, numbers=(9,))], 2, 2, 36)
+
+    assert slices.owners == ("scan 0",)
+    assert slices.crossed is not None
+    assert slices.crossed.volumes.tolist() == [1] * 12
+    assert slices.crossed.images.labelled.tolist() == list(range(12))
+    labelled = slices.crossed.images.weight  # (12, rows, columns): rows are the first axis
+    assert torch.all(labelled.sum(dim=2).argmax(dim=1) == 14)  # row 9 of 20, magnified by one and a half
+    organ = slices.crossed.images.target[:, 1] * labelled
+    assert torch.all(organ[4:8].sum(dim=(1, 2)) > 0)  # along the third axis the label reaches from 4 to 8
+    assert float(organ[:4].sum() + organ[8:].sum()) == 0
+
+
+def test_labels_along_one_axis_cross_nothing_and_say_the_same_as_ever():
+    slices = slices_to_learn([fine(0, numbers=(3, 7)), fine(1)], 2, 2, 36)
+
+    assert slices.crossed is None
+    assert slices.digest().count("-") == 1
+
+
+def test_slices_across_are_spread_and_bounded(monkeypatch):
+    long = {"shape": (20, 16, 40), "spacing": (1.0, 1.0, 1.0)}
+    volumes = [fine(0, numbers=(3,), **long), *(fine(seed, axis=0, numbers=(9,), **long) for seed in range(1, 5))]
+
+    crossed = slices_to_learn(volumes, 2, 5, 30).crossed
+    monkeypatch.setattr("USLabelEfficientSegLib.slice_network.slices._MOST_CROSSED", 8)
+    fewer = slices_to_learn(volumes, 2, 5, 30).crossed
+
+    assert crossed is not None and fewer is not None
+    assert crossed.volumes.bincount().tolist() == [0, 12, 12, 12, 12]
+    assert fewer.volumes.bincount().tolist() == [0, 2, 2, 2, 2]
+    assert crossed_numbers(volumes[1].labels, 2, 4).tolist() == [5, 15, 25, 35]
+
+
+def test_lines_of_volumes_that_are_left_out_are_unknown():
+    slices = slices_to_learn([fine(0, numbers=(3,)), *(fine(n, axis=0, numbers=(9,)) for n in (1, 2))], 2, 3, 36)
+
+    fewer = slices.without_labels_of({"scan 1"})
+    none = slices.without_labels_of({"scan 1", "scan 2"})
+
+    assert fewer is not None and fewer.crossed is not None and none is not None
+    assert set(fewer.crossed.volumes.tolist()) == {2}
+    assert fewer.crossed.images.labelled.tolist() == list(range(12, 24))
+    assert none.crossed is None
+    assert len({slices.digest(), fewer.digest(), none.digest()}) == 3

@@ -7,9 +7,9 @@ import torch
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.simulator.scenes import draw_scene
 from USLabelEfficientSegLib.slice_network import starter_training
+from USLabelEfficientSegLib.slice_network.fine_volume import slice_grey
 from USLabelEfficientSegLib.slice_network.network import SliceUNet
 from USLabelEfficientSegLib.slice_network.prediction import network_grey
-from USLabelEfficientSegLib.slice_network.slices import slice_grey
 from USLabelEfficientSegLib.slice_network.starter import STARTER, load_starter, start_from
 from USLabelEfficientSegLib.slice_network.starter_training import OUTPUTS, batch, losses
 from USLabelEfficientSegLib.study.settings import Settings, changed, parse_settings, preset

@@ -5,8 +5,9 @@ from training_contexts import context_in
 from USLabelEfficientSegLib.anatomy.targets import SoftTarget
 from USLabelEfficientSegLib.errors import Cancelled
 from USLabelEfficientSegLib.slice_network import training
+from USLabelEfficientSegLib.slice_network.fine_volume import NEUTRAL, FineVolume
 from USLabelEfficientSegLib.slice_network.prediction import predict_slices
-from USLabelEfficientSegLib.slice_network.slices import NEUTRAL, FineVolume, slices_to_learn
+from USLabelEfficientSegLib.slice_network.slices import slices_to_learn
 from USLabelEfficientSegLib.slice_network.training import draw_batch, train_slice_network
 from USLabelEfficientSegLib.study.setting_sections import SliceNetworkSettings
 
@@ -72,7 +73,7 @@ def test_unlabelled_slices_are_drawn_only_once_the_average_knows_something():
 
     early, late = (draw_batch(slices(), settings, (False, False), later, generator) for later in (False, True))
 
-    assert (len(early.images), len(early.others)) == (3, 0)
+    assert (len(early.labelled.images), len(early.others)) == (3, 0)
     assert len(late.others) == len(late.grids) == len(late.disturbed) == 3
 
 
@@ -83,7 +84,7 @@ def undisturbed(monkeypatch):
 
 def test_what_a_pose_shows_beyond_the_slice_is_neutral_background(undisturbed):
     settings = SliceNetworkSettings(batch_size=8, scale=0, stretch=0, deformation=0, shift=0.5)
-    batch = draw_batch(slices(), settings, (False, False), False, torch.Generator().manual_seed(1))
+    batch = draw_batch(slices(), settings, (False, False), False, torch.Generator().manual_seed(1)).labelled
 
     assert torch.allclose(batch.weight, torch.ones_like(batch.weight), atol=1e-4)
     assert torch.allclose(batch.target.sum(dim=1), batch.weight, atol=1e-4)
@@ -101,7 +102,8 @@ def test_mirror_images_are_drawn_only_where_they_are_plausible(undisturbed):
     draws = torch.Generator().manual_seed(0)
 
     fixed, mirrored = (
-        draw_batch(shown, still, flips, False, draws).images[:, 0, 0, 5] > 3 for flips in ((False, True), (True, False))
+        draw_batch(shown, still, flips, False, draws).labelled.images[:, 0, 0, 5] > 3
+        for flips in ((False, True), (True, False))
     )
 
     assert bool(fixed.all())
@@ -126,3 +128,54 @@ def test_networks_of_earlier_releases_are_told_from_others_as_then(tmp_path, mon
     images = slices().images.digest()
     assert "presence" not in told[0] and told[0]["images"] == images
     assert told[1]["presence"] == 0.2 and told[1]["images"] != images
+
+
+DEEP = (32, 32, 16)
+SHOWN = slice(4, 12)  # the organ; beyond it lies something that looks nearly the same
+
+
+def long_ball(name, *, along=(), across=(), organ=SHOWN):
+    """A bright rod through a whole volume, a little dimmer where it is no organ; slices labelled along k and across."""
+    draws = torch.Generator().manual_seed(len(name))
+    rows, columns = (torch.arange(n) + 0.5 for n in DEEP[:2])
+    rod = ((rows[:, None] - 16) ** 2 + (columns[None] - 16) ** 2 < 36)[..., None].expand(DEEP)
+    inside = torch.zeros(DEEP, dtype=torch.bool)
+    inside[..., organ] = rod[..., organ]
+    grey = (NEUTRAL + 0.15 * rod + 0.25 * inside + 0.03 * torch.randn(DEEP, generator=draws)).clamp(0, 1)
+    weight = torch.zeros(DEEP)
+    weight[..., list(along)] = 1
+    weight[list(across)] = 1
+    target = SoftTarget(torch.stack([~inside, inside]).float() * weight, weight)
+    return FineVolume(name, (1.0, 1.0, 1.0), grey, torch.ones(DEEP, dtype=torch.bool), target), inside
+
+
+def test_slices_across_teach_where_organs_end_which_slices_through_their_middle_do_not(tmp_path):
+    settings = SliceNetworkSettings(widths=(4, 8), starter=False, consistency=0.0, presence=0.0)
+    volume, inside = long_ball("new")
+    beyond = {}
+    for across in ((), (16,)):
+        learnt = slices_to_learn([long_ball("a", along=(7,))[0], long_ball("b", across=across)[0]], 2, 2, 32)
+        context = context_in(tmp_path / str(across), "slice network 1", 0)
+        network = train_slice_network(learnt, settings, context, steps=200)
+        found = predict_slices(network, volume.grey, volume.spacing, 2, 32)[1] > 0.5
+        assert float(found[inside].float().mean()) > 0.8
+        beyond[across] = int(found[..., :4].sum() + found[..., 12:].sum())
+
+    assert beyond[(16,)] < beyond[()] / 4
+
+
+def test_of_slices_across_only_the_line_counts(undisturbed):
+    settings = SliceNetworkSettings(batch_size=4, rotation_degrees=0, scale=0, stretch=0, shift=0, deformation=0)
+    learnt = slices_to_learn([long_ball("a", along=(7,))[0], long_ball("b", across=(16,))[0]], 2, 2, 32)
+
+    lines = draw_batch(learnt, settings, (False, False), True, torch.Generator().manual_seed(0)).crossed
+
+    assert lines is not None
+    assert len(lines.images) == 2
+    assert torch.all(lines.weight.sum(dim=2).argmax(dim=1) == 16)
+    assert lines.weight.sum(dim=(1, 2)).tolist() == pytest.approx([32, 32])
+    assert torch.allclose(lines.target.sum(dim=1), lines.weight, atol=1e-5)
+
+
+def test_without_slices_across_batches_are_drawn_as_ever():
+    assert draw_batch(slices(), SliceNetworkSettings(), (False, False), True, torch.Generator()).crossed is None

@@ -48,10 +48,12 @@ class HeldOutSlice:
     Attributes:
         votes: (2, C, n) class probabilities of the networks and of the location prior.
         target: (C, n) class probabilities, background first.
+        across: whether labelled slices of another axis show there where organs end along that of the networks.
     """
 
     votes: Tensor
     target: Tensor
+    across: bool = False
 
 
 def share_of_networks(slices: Sequence[HeldOutSlice]) -> tuple[float, tuple[float, float]]:
@@ -74,7 +76,9 @@ def share_of_networks(slices: Sequence[HeldOutSlice]) -> tuple[float, tuple[floa
 
 
 def _ends_are_seen(slices: Sequence[HeldOutSlice]) -> bool:
-    """Whether each organ is missing in some slice."""
+    """Whether each organ is missing in some slice, or slices across show its ends."""
+    if any(each.across for each in slices):
+        return True
     shown = torch.stack([(each.target[1:] > _SHOWN).any(dim=1) for each in slices])
     return not bool(shown.all(dim=0).any())
 

@@ -18,8 +18,8 @@ from ..segmentation.loading import TrainedModel
 from ..segmentation.model import SegmentationModel
 from ..segmentation.slice_voters import SliceVoter
 from ..slice_network.adaptation import AT_ONCE, MOST_SLICES
+from ..slice_network.fine_volume import NEUTRAL, SPREAD
 from ..slice_network.network import SliceUNet
-from ..slice_network.slices import NEUTRAL, SPREAD
 from ..student.convolution import FastConv3d, FastConvTranspose3d
 from ..student.network import UNetStudent
 from ..teacher.slices import in_slice_axes

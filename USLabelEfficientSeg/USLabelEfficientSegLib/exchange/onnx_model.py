@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..segmentation.model import SegmentationModel
 from ..segmentation.slice_voters import SliceVoter
 from ..slice_network.adaptation import spread_slices
-from ..slice_network.slices import FineVolume
+from ..slice_network.fine_volume import FineVolume
 from .graphs import Graph, graphs_of
 from .onnx_network import OnnxNetwork
 

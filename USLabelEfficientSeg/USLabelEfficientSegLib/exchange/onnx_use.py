@@ -8,7 +8,7 @@ from ..segmentation.loading import TrainedModel
 from ..segmentation.model import SegmentationModel
 from ..segmentation.slice_voters import SliceVoters
 from ..slice_network.adaptation import AT_ONCE, MOST_SLICES
-from ..slice_network.slices import NEUTRAL, SPREAD
+from ..slice_network.fine_volume import NEUTRAL, SPREAD
 
 _PACKAGE = "USLabelEfficientSegLib"
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..anatomy.alignment import align_group
 from ..anatomy.kept import OnDemand
@@ -23,15 +24,18 @@ from ..disk.study_layout import WEIGHTS_SUFFIX
 from ..imaging.normalisation import AnatomicalFrame, position_channels
 from ..segmentation.slice_voters import SliceVoter
 from ..slice_network.adaptation import adapted
+from ..slice_network.fine_volume import FineVolume
 from ..slice_network.prediction import predict_slices
-from ..slice_network.slices import FineVolume
+from ..slice_network.slices import LINE, crossed_numbers
 from ..study.stages import NumberedStage, Stage
+from ..teacher.slices import in_slice_axes
 from .fine_volumes import fine_volumes
 from .plan import FOLDS, SHARE_OF_STEPS
 from .present_model import watched
 from .run import Run, labels_of, stop_if
 from .slice_networks import SliceTraining, offer_network, trained_network
 
+_MOST_CROSSED = 24  # slices of a volume of which lines are labelled
 _MOST_PIXELS = 4_000  # of a slice: neighbours tell the same
 
 
@@ -105,11 +109,16 @@ def prior_without(run: Run, fold: set[str]) -> tuple[LocationPrior, dict[str, An
 def held_out_slices(
     run: Run, fine: FineVolume, voter: SliceVoter, prior: LocationPrior, frame: AnatomicalFrame
 ) -> list[HeldOutSlice]:
-    """The labelled slices of a volume along the axis of a network, as the network and the prior predict them."""
+    """The labels of a volume as a network and the prior predict them: slices along its axis, and lines across others.
+
+    Slices through the middle of an organ do not tell whether a network finds the organ's ends. Labelled slices of
+    other axes do, where they cross those of the network's.
+    """
     if fine.labels is None:
         return []
     axis = voter.axis
-    numbers = torch.nonzero(fine.labels.labelled_along(axis))[:, 0]
+    labelled, crossed = fine.labels.labelled_along(axis), crossed_numbers(fine.labels, axis, _MOST_CROSSED)
+    numbers = torch.cat([torch.nonzero(labelled)[:, 0], crossed])
     if not len(numbers):
         return []
     share = run.settings.slice_network.adaptation
@@ -119,14 +128,19 @@ def held_out_slices(
     )
     places = position_channels(fine.shape, frame).index_select(axis + 1, numbers)
     located = prior(places[None])[0].softmax(dim=0)
-    inside = fine.sector.index_select(axis, numbers)
-    target = fine.labels.probability.index_select(axis + 1, numbers)
-    found = []
-    for row in range(len(numbers)):
-        pixels = inside.select(axis, row).flatten()
-        every = max(1, int(pixels.sum()) // _MOST_PIXELS)
-        votes = [vote.select(axis + 1, row).flatten(1)[:, pixels][:, ::every] for vote in (predicted, located)]
-        known = target.select(axis + 1, row).flatten(1)[:, pixels][:, ::every]
-        if known.shape[1]:
-            found.append(HeldOutSlice(torch.stack(votes), known))
-    return found
+    # Seen along the axis: (slices, ...).
+    votes = torch.stack([vote.movedim(axis + 1, 0) for vote in (predicted, located)], dim=1)
+    target = fine.labels.probability.movedim(axis + 1, 0)[numbers]
+    known = fine.sector.movedim(axis, 0)[numbers]
+    slices = int(labelled.sum())
+    known[slices:] &= fine.labels.weight.movedim(axis, 0)[crossed] > LINE
+    parts = [slice(row, row + 1) for row in range(slices)] + [slice(slices, len(numbers))] * (slices < len(numbers))
+    across = any(bool(fine.labels.labelled_along(other).any()) for other in in_slice_axes(axis))
+    return [_held_out(votes[part], target[part], known[part], across) for part in parts if known[part].any()]
+
+
+def _held_out(votes: Tensor, target: Tensor, known: Tensor, across: bool) -> HeldOutSlice:
+    """Of slices (n, 2, C, h, w), (n, C, h, w) and (n, h, w), what is known, thinned."""
+    every = max(1, int(known.sum()) // _MOST_PIXELS)
+    of_votes, of_target = votes.movedim(0, 2)[:, :, known], target.movedim(0, 1)[:, known]
+    return HeldOutSlice(of_votes[..., ::every], of_target[:, ::every], across)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from ..slice_network.slices import FineVolume, fine_volume
+from ..slice_network.fine_volume import FineVolume, fine_volume
 from .run import Run, stop_if
 
 

@@ -16,7 +16,7 @@ from ..imaging.resampling import resample_axes
 from ..segmentation.model import SegmentationModel
 from ..segmentation.preview import LivePreview, PreviewOfVolumes
 from ..segmentation.slice_voters import SliceVoter, SliceVoters
-from ..slice_network.slices import FineVolume
+from ..slice_network.fine_volume import FineVolume
 from .fine_volumes import fine_volumes
 from .run import Run
 from .slice_networks import SliceTraining

@@ -107,9 +107,12 @@ def _of_slices(run: Run, axis: int) -> tuple[float, float]:
     """Seconds of a step, and of the votes on a volume, of a 2-D network along an axis."""
     settings = run.settings.slice_network
     known = {case.name: dict(case.labels.slices) for case in run.study.cases if case.labels is not None}
-    volume = next(fine_volumes(run, [next(name for name, slices in known.items() if axis in slices)]))
+    along = next(name for name, slices in known.items() if axis in slices)
+    across = next((name for name, slices in known.items() if set(slices) - {axis}), along)  # one that labels lines
+    volumes = {volume.name: volume for volume in fine_volumes(run, {along, across})}
+    volume = volumes[along]
     size = slice_size([volume], axis, settings.max_voxels)
-    slices = slices_to_learn([volume], axis, 1, size)
+    slices = slices_to_learn(volumes.values(), axis, len(volumes), size)
     # A whole training, however short, has its share of steps with unlabelled slices.
     step = seconds_a_step(*slice_training_of(run, SliceTraining(axis, size, slices, _NAME, _NAME, TRIED_STEPS)))
     network = SliceUNet(slices.images.classes, widths=settings.widths)

@@ -26,7 +26,7 @@ from ..imaging.resampling import Shape, resample_axes, resample_slab, resample_s
 from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
 from ..pseudolabels.fusion import FusedPrediction, confidence
-from ..slice_network.slices import FineVolume, fine_volume
+from ..slice_network.fine_volume import FineVolume, fine_volume
 from .decision import decide, dice_threshold, uncertainty_of
 from .intensity_features import IntensityFeatures
 from .model import SegmentationModel

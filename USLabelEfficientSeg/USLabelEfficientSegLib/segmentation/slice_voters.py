@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ..slice_network.adaptation import adapted
+from ..slice_network.fine_volume import FineVolume
 from ..slice_network.network import WIDTHS, SliceUNet
 from ..slice_network.prediction import agreed_with_neighbours, predict_slices
-from ..slice_network.slices import FineVolume
 from .model_description import SliceVoterDescription, SliceVotersDescription, check_weights
 
 _PREFIX = "slices"  # of the weights' names

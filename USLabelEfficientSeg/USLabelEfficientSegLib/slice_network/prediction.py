@@ -11,7 +11,7 @@ from ..divergence.images import canvas_shape
 from ..pseudolabels.fusion import slices_to_volume
 from ..teacher.slices import in_slice_axes, resize_slices
 from ..training.precision import half_precision
-from .slices import NEUTRAL, SPREAD
+from .fine_volume import NEUTRAL, SPREAD
 
 _PIXELS_AT_ONCE = 1 << 18  # bounds memory
 _OF_NEIGHBOUR = 0.2  # weight of each of two neighbouring slices

@@ -1,4 +1,9 @@
-"""The slices of a study's volumes along one axis, at the labels' own in-plane resolution."""
+"""The slices of a study's volumes along one axis, at the labels' own in-plane resolution.
+
+Labelled slices along the axis are labelled in full. Those of another axis cross slices of this one, and label a line of
+each. Suggested slices go through the middle of organs, so that such lines are all that shows a network where organs
+end along its own axis.
+"""
 
 from __future__ import annotations
 
@@ -11,68 +16,16 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from ..anatomy.targets import SoftTarget, label_target
-from ..annotation.sparse_labels import SparseLabels
+from ..anatomy.targets import SoftTarget
 from ..divergence.images import TrainingImages, prepare_soft_images
-from ..imaging.resampling import resample_axes, working_geometry
-from ..imaging.scan import Scan
-from ..imaging.sector import sector_mask
 from ..teacher.slices import in_slice_axes
+from .fine_volume import NEUTRAL, FineVolume
 from .magnification import WIDTH, shown_side
 from .organ_widths import organ_widths
 
 MOST_SLICES = 1_500  # kept of all volumes: more teach nothing new, and memory is bounded
-NEUTRAL, SPREAD = 0.4, 0.15  # of grey values: where the mean of a volume lies, and its standard deviation
-
-
-@dataclass(frozen=True)
-class FineVolume:
-    """A volume on the grid on which slices are seen.
-
-    Attributes:
-        name: of the case.
-        spacing: voxel size in mm.
-        grey: (I, J, K) intensities in [0, 1], see `slice_grey`.
-        sector: (I, J, K) bool, voxels that carry image.
-        labels: true labels, None where nothing is labelled.
-    """
-
-    name: str
-    spacing: tuple[float, float, float]
-    grey: Tensor
-    sector: Tensor
-    labels: SoftTarget | None = None
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Size (I, J, K)."""
-        i, j, k = self.grey.shape
-        return i, j, k
-
-
-def fine_volume(scan: Scan, labels: SparseLabels | None, max_voxels: int) -> FineVolume:
-    """A scan on the grid of at most `max_voxels` voxels an axis, see `working_geometry`."""
-    grid = working_geometry(scan.geometry, max_voxels)
-    voxels = resample_axes(scan.voxels, grid.shape)
-    sector = sector_mask(voxels)
-    return FineVolume(
-        name=scan.name,
-        spacing=grid.spacing,
-        grey=slice_grey(torch.from_numpy(voxels), torch.from_numpy(sector)),
-        sector=torch.from_numpy(sector),
-        labels=None if labels is None else label_target(labels, grid.shape),
-    )
-
-
-def slice_grey(voxels: Tensor, sector: Tensor) -> Tensor:
-    """Intensities (I, J, K) in [0, 1] with the volume's mean at `NEUTRAL` and its standard deviation `SPREAD`.
-
-    Outside the sector they are neutral: what is shown there would tell a network where it is, and with a few labelled
-    slices it would learn the place instead of the organ. Where organs lie is the location prior's to tell.
-    """
-    values = voxels[sector]
-    z = (voxels - values.mean()) / values.std(correction=0).clamp_min(1e-6)
-    return (NEUTRAL + SPREAD * z * sector).clamp(0, 1)
+_MOST_CROSSED, _MOST_CROSSED_OF_ONE = 160, 12  # slices with a labelled line: of all volumes, and of one
+LINE = 0.05  # least weight of a voxel of such a line
 
 
 def slice_size(volumes: Iterable[FineVolume], axis: int, max_voxels: int) -> int:
@@ -90,6 +43,24 @@ def slice_size(volumes: Iterable[FineVolume], axis: int, max_voxels: int) -> int
 
 
 @dataclass(frozen=True)
+class CrossedSlices:
+    """Slices that labelled ones of other axes cross.
+
+    Attributes:
+        images: all have labels, of a line.
+        volumes: (M,) number of each slice's volume.
+    """
+
+    images: TrainingImages
+    volumes: Tensor
+
+    def without_labels_of(self, numbers: Collection[int]) -> CrossedSlices | None:
+        """Those of other volumes than some; None if there are none."""
+        rows = torch.nonzero(~torch.isin(self.volumes, torch.tensor(list(numbers))))[:, 0]
+        return CrossedSlices(labelled_only(self.images, rows), self.volumes[rows]) if len(rows) else None
+
+
+@dataclass(frozen=True)
 class AxisSlices:
     """Slices along one axis, and whose they are.
 
@@ -97,11 +68,13 @@ class AxisSlices:
         images: the slices, in the order of their volumes and along the axis; some with labels.
         volumes: (N,) number of each slice's volume.
         names: of the volumes.
+        crossed: slices of the same volumes that those labelled along other axes cross; None if there are none.
     """
 
     images: TrainingImages
     volumes: Tensor
     names: tuple[str, ...]
+    crossed: CrossedSlices | None = None
 
     @property
     def owners(self) -> tuple[str, ...]:
@@ -109,25 +82,30 @@ class AxisSlices:
         return tuple(self.names[volume] for volume in self.volumes[self.images.labelled].tolist())
 
     def without_labels_of(self, names: Collection[str]) -> AxisSlices | None:
-        """The same slices, those of some volumes without labels; None if no label is left."""
-        images = self.images
+        """The same slices, those of some volumes without labels; None if no slice is left that is labelled in full."""
         kept = [row for row, owner in enumerate(self.owners) if owner not in names]
         if not kept:
             return None
-        rows = torch.tensor(kept)
-        fewer = replace(images, labelled=images.labelled[rows], target=images.target[rows], weight=images.weight[rows])
-        return replace(self, images=fewer)
+        hidden = [number for number, name in enumerate(self.names) if name in names]
+        crossed = None if self.crossed is None else self.crossed.without_labels_of(hidden)
+        return replace(self, images=labelled_only(self.images, torch.tensor(kept)), crossed=crossed)
 
     def digest(self) -> str:
         """Fingerprint of everything that training depends on."""
         volumes = hashlib.sha256(self.volumes.numpy().tobytes()).hexdigest()[:16]
-        return f"{self.images.digest()}-{volumes}"
+        crossed = "" if self.crossed is None else f"-{self.crossed.images.digest()}"
+        return f"{self.images.digest()}-{volumes}{crossed}"
+
+
+def labelled_only(images: TrainingImages, rows: Tensor) -> TrainingImages:
+    """The same images, of which only some rows of the labelled ones stay labelled."""
+    return replace(images, labelled=images.labelled[rows], target=images.target[rows], weight=images.weight[rows])
 
 
 def slices_to_learn(
     volumes: Iterable[FineVolume], axis: int, count: int, size: int, most: int = MOST_SLICES
 ) -> AxisSlices:
-    """The labelled slices of volumes along `axis`, and a share of the others that keeps all within `most`.
+    """The labelled slices of volumes along `axis`, a share of the others that keeps all within `most`, and lines.
 
     Args:
         volumes: read one after the other; none is kept.
@@ -139,31 +117,70 @@ def slices_to_learn(
     Raises:
         ValueError: no slice along the axis is labelled.
     """
-    images: list[Tensor] = []
-    targets: list[tuple[Tensor, Tensor] | None] = []
-    sizes: list[tuple[float, float]] = []
-    owners: list[int] = []
+    along, across = _Gathered(axis), _Gathered(axis)
     names: list[str] = []
-    rows, columns = in_slice_axes(axis)
     for volume in volumes:
-        slices = volume.grey.movedim(axis, 0)
-        chosen = torch.zeros(len(slices), dtype=torch.bool)
-        every = max(1, -(-len(slices) * count // most))
-        if every // 2 < len(slices):
+        slices = volume.shape[axis]
+        chosen = torch.zeros(slices, dtype=torch.bool)
+        every = max(1, -(-slices * count // most))
+        if every // 2 < slices:
             chosen[every // 2 :: every] = True
         elif len(names) % -(-count // most) == 0:  # of thousands of volumes not each has a share
-            chosen[len(slices) // 2] = True
-        labelled = torch.zeros_like(chosen) if volume.labels is None else volume.labels.labelled_along(axis)
-        for number in torch.nonzero(chosen | labelled)[:, 0].tolist():
-            images.append(slices[number].clone())
-            targets.append(_target(volume.labels, axis, number) if labelled[number] else None)
-            sizes.append((volume.spacing[rows], volume.spacing[columns]))
-            owners.append(len(names))
+            chosen[slices // 2] = True
+        if volume.labels is None:
+            along.add(volume, torch.nonzero(chosen)[:, 0], len(names))
+        else:
+            labelled = volume.labels.labelled_along(axis)
+            along.add(volume, torch.nonzero(chosen | labelled)[:, 0], len(names), labelled)
+            crossed = crossed_numbers(volume.labels, axis, _MOST_CROSSED_OF_ONE)
+            across.add(volume, crossed, len(names), torch.ones_like(labelled))
         names.append(volume.name)
-    prepared = prepare_soft_images(images, targets, sizes, image_size=size)
-    # A canvas is neutral where a smaller slice does not reach.
-    grey = torch.where(prepared.covered, prepared.grey, round(255 * NEUTRAL)).to(torch.uint8)
-    return AxisSlices(replace(prepared, grey=grey), torch.tensor(owners), tuple(names))
+    images, owners = along.prepared(size)
+    crossed_slices = CrossedSlices(*across.prepared(size, _MOST_CROSSED)) if across.owners else None
+    return AxisSlices(images, owners, tuple(names), crossed_slices)
+
+
+def crossed_numbers(labels: SoftTarget, axis: int, most: int) -> Tensor:
+    """Numbers of slices along `axis` of which a part is labelled, not all: at most `most`, evenly spread."""
+    known = labels.weight.movedim(axis, 0).flatten(1).amax(dim=1) > LINE
+    return _spread(torch.nonzero(known & ~labels.labelled_along(axis))[:, 0], most)
+
+
+def _spread(numbers: Tensor, most: int) -> Tensor:
+    """At most `most` of some numbers, evenly spread over them."""
+    kept = min(len(numbers), most)
+    return numbers[((torch.arange(kept) + 0.5) * len(numbers) / max(kept, 1)).long()]
+
+
+class _Gathered:
+    """Slices along an axis of one volume after the other."""
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+        self.images: list[Tensor] = []
+        self.targets: list[tuple[Tensor, Tensor] | None] = []
+        self.pixel_sizes: list[tuple[float, float]] = []
+        self.owners: list[int] = []
+
+    def add(self, volume: FineVolume, numbers: Tensor, owner: int, labelled: Tensor | None = None) -> None:
+        """Take slices of a volume, with labels where `labelled` (n,) says so."""
+        rows, columns = in_slice_axes(self.axis)
+        for number in numbers.tolist():
+            self.images.append(volume.grey.select(self.axis, number).clone())
+            has_labels = labelled is not None and bool(labelled[number])
+            self.targets.append(_target(volume.labels, self.axis, number) if has_labels else None)
+            self.pixel_sizes.append((volume.spacing[rows], volume.spacing[columns]))
+            self.owners.append(owner)
+
+    def prepared(self, size: int, most: int | None = None) -> tuple[TrainingImages, Tensor]:
+        """All of them, or `most` spread over them, on a canvas; and the numbers of their volumes."""
+        kept = _spread(torch.arange(len(self.images)), most or len(self.images)).tolist()
+        parts = ([of_all[number] for number in kept] for of_all in (self.images, self.targets, self.pixel_sizes))
+        images, targets, pixel_sizes = parts
+        prepared = prepare_soft_images(images, targets, pixel_sizes, image_size=size)
+        # A canvas is neutral where a smaller slice does not reach.
+        grey = torch.where(prepared.covered, prepared.grey, round(255 * NEUTRAL)).to(torch.uint8)
+        return replace(prepared, grey=grey), torch.tensor(self.owners)[kept]
 
 
 def _target(labels: SoftTarget | None, axis: int, number: int) -> tuple[Tensor, Tensor] | None:

@@ -29,10 +29,11 @@ from ..training.optimizers import adam_w
 from ..training.precision import half_precision
 from ..training.schedules import warmup_cosine
 from ..training.threads import DrawnAhead, second_thread
+from .fine_volume import NEUTRAL
 from .network import SliceUNet
 from .prediction import network_grey
 from .presence import absence, least_pixels, spread_slices
-from .slices import NEUTRAL, AxisSlices
+from .slices import AxisSlices
 from .starter import load_starter, start_from
 
 AVERAGE_DECAY = 0.99
@@ -43,24 +44,37 @@ _RAMP = 0.2  # share of the steps in which what the average says gains its full 
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Slices in random poses, as the network reads them.
+class Labelled:
+    """Labelled slices in random poses, as the network reads them.
 
     Attributes:
-        images: (L, 1, H, W) labelled, disturbed.
+        images: (L, 1, H, W), disturbed.
         target: (L, C, H, W) class probabilities times weight.
-        weight: (L, H, W); what a pose shows beyond the slice is background.
-        others: (U, 1, H, W) unlabelled slices as they are.
-        grids: (U, H, W, 2) their poses.
-        disturbed: (U, 1, H, W) the same slices in their poses, disturbed.
+        weight: (L, H, W).
     """
 
     images: Tensor
     target: Tensor
     weight: Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Slices in random poses, as the network reads them.
+
+    Attributes:
+        labelled: what a pose shows beyond a slice is background.
+        others: (U, 1, H, W) unlabelled slices as they are.
+        grids: (U, H, W, 2) their poses.
+        disturbed: (U, 1, H, W) the same slices in their poses, disturbed.
+        crossed: slices of which only the lines are labelled in which those of other axes cross them.
+    """
+
+    labelled: Labelled
     others: Tensor
     grids: Tensor
     disturbed: Tensor
+    crossed: Labelled | None
 
 
 def train_slice_network(
@@ -103,7 +117,9 @@ def train_slice_network(
         return draw_batch(slices, settings, flips, step >= _ALONE * steps, context.generator(step))
 
     def train_step(step: int, batch: Batch) -> dict[str, Tensor]:
-        losses = {"labels": _supervised(network, batch, device)}
+        losses = {"labels": _supervised(network, batch.labelled, device)}
+        if batch.crossed is not None:
+            losses["crossed"] = _supervised(network, batch.crossed, device)
         if len(batch.others):
             ramp = min(1.0, (step / steps - _ALONE) / _RAMP)
             log_p, said = _of_others(network, average, batch, device)
@@ -139,25 +155,48 @@ def draw_batch(
     generator: torch.Generator,
 ) -> Batch:
     """Random labelled slices, with replacement, and unlabelled ones spread over a volume."""
-    images = slices.images
-    rows = torch.randint(len(images.labelled), (settings.batch_size,), generator=generator)
-    grids = _poses(images, len(rows), settings, flips, generator)
-    grey = images.grey[images.labelled[rows]].float() / 255
-    known = images.weight[rows][:, None]
-    moved = move(torch.cat([grey, images.target[rows] * known, known, torch.ones_like(grey)], dim=1), grids)
+    moved = _in_poses(slices.images, settings.batch_size, settings, flips, generator)
     beyond = 1 - moved[:, -1]
+    images = slices.images
     count = settings.batch_size if with_others else 0
     others = spread_slices(slices, count, generator)
     shown = images.grey[others].float() / 255
-    other_grids = _poses(images, count, settings, flips, generator) if count else grids[:0]
+    other_grids = _poses(images, count, settings, flips, generator) if count else torch.zeros(0, *shown.shape[2:], 2)
     return Batch(
-        images=_disturbed(moved[:, :1] + NEUTRAL * beyond[:, None], generator),
-        target=torch.cat([moved[:, 1:2] + beyond[:, None], moved[:, 2:-2]], dim=1),
-        weight=moved[:, -2] + beyond,
+        labelled=Labelled(
+            images=_disturbed(moved[:, :1] + NEUTRAL * beyond[:, None], generator),
+            target=torch.cat([moved[:, 1:2] + beyond[:, None], moved[:, 2:-2]], dim=1),
+            weight=moved[:, -2] + beyond,
+        ),
         others=network_grey(shown),
         grids=other_grids,
         disturbed=_disturbed(_posed(shown, other_grids), generator),
+        crossed=None if slices.crossed is None else _lines(slices.crossed.images, settings, flips, generator),
     )
+
+
+def _lines(
+    images: TrainingImages, settings: SliceNetworkSettings, flips: tuple[bool, bool], generator: torch.Generator
+) -> Labelled:
+    """Random slices of which lines are labelled."""
+    moved = _in_poses(images, max(1, settings.batch_size // 2), settings, flips, generator)
+    seen = _disturbed(moved[:, :1] + NEUTRAL * (1 - moved[:, -1:]), generator)
+    return Labelled(seen, moved[:, 1:-2], moved[:, -2])
+
+
+def _in_poses(
+    images: TrainingImages,
+    count: int,
+    settings: SliceNetworkSettings,
+    flips: tuple[bool, bool],
+    generator: torch.Generator,
+) -> Tensor:
+    """Random labelled images in random poses (count, 1 + C + 2, H, W): grey, target times weight, weight, image."""
+    rows = torch.randint(len(images.labelled), (count,), generator=generator)
+    grids = _poses(images, count, settings, flips, generator)
+    grey = images.grey[images.labelled[rows]].float() / 255
+    known = images.weight[rows][:, None]
+    return move(torch.cat([grey, images.target[rows] * known, known, torch.ones_like(grey)], dim=1), grids)
 
 
 def _poses(
@@ -190,10 +229,10 @@ def _disturbed(images: Tensor, generator: torch.Generator) -> Tensor:
     return torch.cat(seen) if seen else images
 
 
-def _supervised(network: nn.Module, batch: Batch, device: torch.device) -> Tensor:
+def _supervised(network: nn.Module, slices: Labelled, device: torch.device) -> Tensor:
     with half_precision(device, on_cpu=True):
-        logits = network(batch.images.to(device))
-    log_p, target, weight = logits.float().log_softmax(dim=1), batch.target.to(device), batch.weight.to(device)
+        logits = network(slices.images.to(device))
+    log_p, target, weight = logits.float().log_softmax(dim=1), slices.target.to(device), slices.weight.to(device)
     entropy = -(target * log_p).sum() / weight.sum().clamp_min(1)
     return entropy + _dice_loss(log_p.exp() * weight[:, None], target) / 2
 
