@@ -179,3 +179,17 @@ def test_lines_of_volumes_that_are_left_out_are_unknown():
     assert fewer.crossed.images.labelled.tolist() == list(range(12, 24))
     assert none.crossed is None
     assert len({slices.digest(), fewer.digest(), none.digest()}) == 3
+
+
+def test_strokes_are_learnt_as_lines_are():
+    of = scan(1, shape=(40, 40, 12), spacing=(1.0, 1.0, 1.0))
+    drawn = np.full((40, 40, 12), UNLABELLED, np.uint8)
+    drawn[3:6, 4:20, 5] = 1
+    stroked = fine_volume(of, SparseLabels(drawn, of.geometry, ("organ",)), 160)
+
+    slices = slices_to_learn([fine(0, numbers=(3,)), stroked], 2, 2, 40)
+
+    assert slices.crossed is not None
+    assert slices.crossed.volumes.tolist() == [1]
+    assert float(slices.crossed.images.weight.sum()) == pytest.approx(3 * 16, rel=0.1)
+    assert torch.all(slices.crossed.images.target[0, 1][slices.crossed.images.weight[0] > 0.5] > 0.99)
