@@ -1,12 +1,15 @@
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
 from torch import nn
 
+from USLabelEfficientSegLib.anatomy.location_prior import LocationPrior
 from USLabelEfficientSegLib.anatomy.targets import SoftTarget
 from USLabelEfficientSegLib.imaging.normalisation import AnatomicalFrame
 from USLabelEfficientSegLib.method.cross_fitting import held_out_slices
+from USLabelEfficientSegLib.method.run import Run
 from USLabelEfficientSegLib.segmentation.slice_voters import SliceVoter
 from USLabelEfficientSegLib.slice_network.fine_volume import NEUTRAL, SPREAD, FineVolume
 
@@ -38,9 +41,10 @@ def labelled(*slices):
 
 def held_out(fine, axis=2):
     settings = SimpleNamespace(slice_network=SimpleNamespace(adaptation=0.0))
-    run = SimpleNamespace(settings=settings, mirrored=())
+    run = cast("Run", SimpleNamespace(settings=settings, mirrored=()))
     voter = SliceVoter(SeesBright().eval(), axis, 24)
-    return held_out_slices(run, fine, voter, lambda places: torch.zeros(1, 2, *places.shape[2:]), AnatomicalFrame())
+    undecided = cast("LocationPrior", lambda places: torch.zeros(1, 2, *places.shape[2:]))
+    return held_out_slices(run, fine, voter, undecided, AnatomicalFrame())
 
 
 def test_a_labelled_slice_along_the_axis_is_judged_as_a_whole():
