@@ -1,7 +1,7 @@
 """Training of a 2-D network on a few labelled slices, and on all others what its own average says about them.
 
-    loss = CE + Dice / 2 on labelled slices + r(t) (CE of sure pixels + Dice / 2) on unlabelled ones
-         + presence of every organ, see `presence`
+    loss = CE + Dice / 2 on labelled slices + the same on lines that slices of other axes label, see `slices`
+         + r(t) (CE of sure pixels + Dice / 2) on unlabelled slices + presence of every organ, see `presence`
 
 The moving average predicts a slice as it is (mean teacher, arXiv 1703.01780); the network must say the same of the
 slice in another pose and with disturbed intensities, where the average is sure (FixMatch, arXiv 2001.07685). What the
@@ -13,14 +13,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from ..divergence.augmentation import PoseRange, move, random_poses
-from ..divergence.images import TrainingImages
-from ..student.augmentation import random_intensity
+from ..divergence.augmentation import move
 from ..study.setting_sections import SliceNetworkSettings
 from ..training.context import TrainingContext
 from ..training.loop import TrainingState, run_training
@@ -29,10 +26,9 @@ from ..training.optimizers import adam_w
 from ..training.precision import half_precision
 from ..training.schedules import warmup_cosine
 from ..training.threads import DrawnAhead, second_thread
-from .fine_volume import NEUTRAL
+from .batches import Batch, Labelled, draw_batch
 from .network import SliceUNet
-from .prediction import network_grey
-from .presence import absence, least_pixels, spread_slices
+from .presence import absence, least_pixels
 from .slices import AxisSlices
 from .starter import load_starter, start_from
 
@@ -41,40 +37,6 @@ GRADIENT_NORM = 5.0
 _SURE = 0.8  # least probability of a class that the network is to repeat
 _ALONE = 0.25  # share of the steps with labelled slices only: before, the average knows nothing
 _RAMP = 0.2  # share of the steps in which what the average says gains its full weight
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """Labelled slices in random poses, as the network reads them.
-
-    Attributes:
-        images: (L, 1, H, W), disturbed.
-        target: (L, C, H, W) class probabilities times weight.
-        weight: (L, H, W).
-    """
-
-    images: Tensor
-    target: Tensor
-    weight: Tensor
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Slices in random poses, as the network reads them.
-
-    Attributes:
-        labelled: what a pose shows beyond a slice is background.
-        others: (U, 1, H, W) unlabelled slices as they are.
-        grids: (U, H, W, 2) their poses.
-        disturbed: (U, 1, H, W) the same slices in their poses, disturbed.
-        crossed: slices of which only the lines are labelled in which those of other axes cross them.
-    """
-
-    labelled: Labelled
-    others: Tensor
-    grids: Tensor
-    disturbed: Tensor
-    crossed: Labelled | None
 
 
 def train_slice_network(
@@ -111,7 +73,7 @@ def train_slice_network(
 
     pixels = least_pixels(slices.images)
     # Earlier networks asked for no presence, and knew no volumes: what they were made of is told as then.
-    made_of = slices.digest() if settings.presence else slices.images.digest()
+    made_of = slices.digest() if settings.presence or slices.crossed else slices.images.digest()
 
     def draw(step: int) -> Batch:
         return draw_batch(slices, settings, flips, step >= _ALONE * steps, context.generator(step))
@@ -119,7 +81,7 @@ def train_slice_network(
     def train_step(step: int, batch: Batch) -> dict[str, Tensor]:
         losses = {"labels": _supervised(network, batch.labelled, device)}
         if batch.crossed is not None:
-            losses["crossed"] = _supervised(network, batch.crossed, device)
+            losses["lines"] = _supervised(network, batch.crossed, device)
         if len(batch.others):
             ramp = min(1.0, (step / steps - _ALONE) / _RAMP)
             log_p, said = _of_others(network, average, batch, device)
@@ -145,88 +107,6 @@ def train_slice_network(
             learning_rate=lambda step: warmup_cosine(step, steps, settings.learning_rate, warmup=max(1, steps // 20)),
         )
     return average.eval()
-
-
-def draw_batch(
-    slices: AxisSlices,
-    settings: SliceNetworkSettings,
-    flips: tuple[bool, bool],
-    with_others: bool,
-    generator: torch.Generator,
-) -> Batch:
-    """Random labelled slices, with replacement, and unlabelled ones spread over a volume."""
-    moved = _in_poses(slices.images, settings.batch_size, settings, flips, generator)
-    beyond = 1 - moved[:, -1]
-    images = slices.images
-    count = settings.batch_size if with_others else 0
-    others = spread_slices(slices, count, generator)
-    shown = images.grey[others].float() / 255
-    other_grids = _poses(images, count, settings, flips, generator) if count else torch.zeros(0, *shown.shape[2:], 2)
-    return Batch(
-        labelled=Labelled(
-            images=_disturbed(moved[:, :1] + NEUTRAL * beyond[:, None], generator),
-            target=torch.cat([moved[:, 1:2] + beyond[:, None], moved[:, 2:-2]], dim=1),
-            weight=moved[:, -2] + beyond,
-        ),
-        others=network_grey(shown),
-        grids=other_grids,
-        disturbed=_disturbed(_posed(shown, other_grids), generator),
-        crossed=None if slices.crossed is None else _lines(slices.crossed.images, settings, flips, generator),
-    )
-
-
-def _lines(
-    images: TrainingImages, settings: SliceNetworkSettings, flips: tuple[bool, bool], generator: torch.Generator
-) -> Labelled:
-    """Random slices of which lines are labelled."""
-    moved = _in_poses(images, max(1, settings.batch_size // 2), settings, flips, generator)
-    seen = _disturbed(moved[:, :1] + NEUTRAL * (1 - moved[:, -1:]), generator)
-    return Labelled(seen, moved[:, 1:-2], moved[:, -2])
-
-
-def _in_poses(
-    images: TrainingImages,
-    count: int,
-    settings: SliceNetworkSettings,
-    flips: tuple[bool, bool],
-    generator: torch.Generator,
-) -> Tensor:
-    """Random labelled images in random poses (count, 1 + C + 2, H, W): grey, target times weight, weight, image."""
-    rows = torch.randint(len(images.labelled), (count,), generator=generator)
-    grids = _poses(images, count, settings, flips, generator)
-    grey = images.grey[images.labelled[rows]].float() / 255
-    known = images.weight[rows][:, None]
-    return move(torch.cat([grey, images.target[rows] * known, known, torch.ones_like(grey)], dim=1), grids)
-
-
-def _poses(
-    images: TrainingImages,
-    count: int,
-    settings: SliceNetworkSettings,
-    flips: tuple[bool, bool],
-    generator: torch.Generator,
-) -> Tensor:
-    """Sampling grids (count, H, W, 2)."""
-    height, width = images.grey.shape[2:]
-    ranges = PoseRange(
-        settings.rotation_degrees, settings.scale, settings.stretch, settings.shift, settings.deformation, False
-    )
-    grids = random_poses(count, (height, width), ranges, generator)
-    # A grid holds (x, y): columns first.
-    signs = 1 - 2 * ((torch.rand(count, 2, generator=generator) < 0.5) & torch.tensor(flips)[None]).float()
-    centred = signs.flip(1)[:, None, None, :]
-    return grids * centred
-
-
-def _posed(images: Tensor, grids: Tensor) -> Tensor:
-    """Slices in their poses, neutral beyond."""
-    return move(images - NEUTRAL, grids) + NEUTRAL
-
-
-def _disturbed(images: Tensor, generator: torch.Generator) -> Tensor:
-    """What the network reads of slices with other gain, offset, time-gain error and noise."""
-    seen = [random_intensity(image[None, ..., None], generator)[..., 0] for image in network_grey(images)]
-    return torch.cat(seen) if seen else images
 
 
 def _supervised(network: nn.Module, slices: Labelled, device: torch.device) -> Tensor:
