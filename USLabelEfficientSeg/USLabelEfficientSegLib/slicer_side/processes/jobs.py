@@ -35,6 +35,13 @@ class Job:
             slicer.app.processEvents()
         print(job.state, job.result)
 
+    Args:
+        title: what is done, for the user.
+        steps: makes the steps of this job.
+        kind: a word for the name of its log.
+        follows: a worker that runs already, whose end the steps wait for: cancelled before its first step, the job
+            stops it all the same.
+
     Attributes:
         title: what is done, for the user.
         state: "running" until the end.
@@ -47,7 +54,9 @@ class Job:
         result: what the steps returned.
     """
 
-    def __init__(self, title: str, steps: Callable[[Job], Steps], kind: str = "") -> None:
+    def __init__(
+        self, title: str, steps: Callable[[Job], Steps], kind: str = "", follows: AdoptedWorker | None = None
+    ) -> None:
         self.title = title
         self.kind = kind
         self.state: State = "running"
@@ -58,7 +67,7 @@ class Job:
         self.span = (0.0, 1.0)
         self.outlives = False
         self.result: Any = None
-        self._worker: Worker | AdoptedWorker | Asked | None = None
+        self._worker: Worker | AdoptedWorker | Asked | None = follows
         self._cancelled = False
         self._steps = steps(self)
 

@@ -314,7 +314,7 @@ class TrainSection(Section):
         def steps(job: Job) -> Steps:
             return study_jobs.follow(job, session, worker, session.load(job) if load else iter(()))
 
-        self.panel.run(Job(_("Training"), steps, "train"), self.ui.trainStatus, self._done)
+        self.panel.run(Job(_("Training"), steps, "train", worker), self.ui.trainStatus, self._done)
         tell(self.ui.trainStatus, _("This study is being trained already; you may cancel that here."))
 
     def _done(self, job: Job) -> str:
