@@ -45,8 +45,9 @@ PANEL_LATER = [
     "disk.files", "disk.json_files", "disk.names", "disk.outputs", "evaluation.agreement", "evaluation.metrics",
     "measurement.measuring", "method.planned_stages",
     "evaluation.reference_volumes", "imaging.checksums", "imaging.files", "imaging.simulator", "imaging.vendors",
-    "measurement.record", "study.inbox", "study.manifest", "study.provenance", "study.settings", "study.study",
-    "remote.address", "segmentation.model_header", "study.kept_slices", "study.watching",
+    "measurement.record", "study.inbox", "study.joining", "study.manifest", "study.provenance", "study.settings",
+    "study.study", "remote.address", "segmentation.model_header", "study.kept_slices",
+    "study.waiting_labels", "study.watching",
 ]  # fmt: skip
 
 

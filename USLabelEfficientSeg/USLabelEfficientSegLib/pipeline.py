@@ -26,6 +26,7 @@ from .segmentation.model import SegmentationModel
 from .study.settings import Settings
 from .study.stages import CONTINUED, Stage
 from .study.study import Study
+from .study.waiting_labels import take_waiting
 from .training.memory import computing_alike
 from .training.processors import Processors
 
@@ -88,6 +89,7 @@ def train(
         ('solid', 'fluid')
     """
     last = Stage(until)
+    take_waiting(study)
     check_trainable(study, settings, last)
     if last is Stage.STUDENT and not (restart or from_teacher):
         with study.lock():

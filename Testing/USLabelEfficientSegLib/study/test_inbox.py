@@ -6,11 +6,20 @@ from labelled_cases import labels_of
 
 from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice, SparseLabels
 from USLabelEfficientSegLib.disk.study_layout import NEW_LABELS
-from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.imaging.files import write_volume
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import Scan
-from USLabelEfficientSegLib.study.inbox import leave_labels, take_labels
+from USLabelEfficientSegLib.study.inbox import (
+    Held,
+    leave_labels,
+    newest_labels,
+    put_labels,
+    take_labels,
+    waiting,
+)
+from USLabelEfficientSegLib.study.joining import checksums
+from USLabelEfficientSegLib.study.label_merging import merge_labels
 from USLabelEfficientSegLib.study.study import Study
 
 GRID = Geometry((6, 5, 4), (1.0, 2.0, 3.0), (10.0, 0.0, 0.0), np.eye(3))
@@ -87,3 +96,75 @@ def test_volumes_join_a_study_and_names_stay_unique(study, tmp_path):
     again.check_files()
     with pytest.raises(InputError, match="same name as a volume"):
         study.add_images(tmp_path / "more")
+
+
+def held(labels):
+    """What is known by who has read these labels."""
+    return Held(checksums(labels, 2))
+
+
+def indices(study, name="a"):
+    return [place.index for place in labels_of(Study.open(study.folder), name).labelled_slices()]
+
+
+def test_labels_left_before_others_were_added_are_joined_with_them(study):
+    study.set_labels("a", slice_labels(0))
+    with study.lock():
+        leave_labels(Study.open(study.folder), "a", slice_labels(0, 1), held(slice_labels(0)))
+    study.set_labels("a", slice_labels(0, 2))
+    assert [place.index for place in newest_labels(study, "a").labelled_slices()] == [0, 1, 2]
+
+    take_labels(study)
+    assert indices(study) == [0, 1, 2] and waiting(study) == []
+
+
+def test_two_programs_that_leave_labels_of_one_case_lose_none(study):
+    study.set_labels("a", slice_labels(0))
+    leave_labels(study, "a", slice_labels(0, 1), held(slice_labels(0)))
+    leave_labels(study, "a", slice_labels(0, 3), held(slice_labels(0)))
+
+    take_labels(study)
+    assert indices(study) == [0, 1, 3]
+
+
+def test_a_slice_taken_back_while_the_study_is_busy_is_gone_and_one_added_meanwhile_stays(study):
+    study.set_labels("a", slice_labels(0, 1))
+    leave_labels(study, "a", slice_labels(0), held(slice_labels(0, 1)))
+    study.set_labels("a", slice_labels(0, 1, 2))
+
+    take_labels(study)
+    assert indices(study) == [0, 2]
+
+
+def test_the_giver_is_told_what_it_lacks_and_need_not_read_what_nobody_has_changed(study, monkeypatch):
+    given = put_labels(study, "a", slice_labels(1), Held())
+    assert given.held.agreed == checksums(slice_labels(1), 2) and not given.held.is_behind
+    study.set_labels("a", slice_labels(1, 3))
+    given = put_labels(study, "a", slice_labels(0, 1), given.held)
+    assert indices(study) == [0, 1, 3] and given.held.is_behind and given.set_aside is None
+    assert given.held.agreed == checksums(slice_labels(0, 1), 2)
+
+    seen = put_labels(study, "a", slice_labels(0, 1, 3), given.held).held
+    assert not seen.is_behind
+    monkeypatch.setattr(Study, "read_labels", lambda *_: pytest.fail("is read again"))
+    put_labels(study, "a", slice_labels(0, 3), seen)
+    monkeypatch.undo()
+    assert indices(study) == [0, 3]
+
+
+def test_what_two_have_drawn_on_one_slice_is_set_aside_in_a_folder_of_its_own_each_time(study):
+    other = slice_labels(1)
+    other.set_slice(2, 1, np.zeros((6, 5), np.uint8))
+    study.set_labels("a", other)
+    with pytest.warns(Notice, match="holds slices of a as they were drawn elsewhere .axial, slice 2 of 4"):
+        first = put_labels(study, "a", slice_labels(1), Held()).set_aside
+    study.set_labels("a", other)
+    with pytest.warns(Notice):
+        second = put_labels(study, "a", slice_labels(1), Held()).set_aside
+
+    assert first is not None and second is not None and first != second
+    for folder in (first, second):
+        with study.lock():
+            study.set_labels("a", slice_labels(1))
+            assert merge_labels(study, folder)[0].replaced == (LabelledSlice(2, 1),)
+        assert not labels_of(study, "a").of_slice(LabelledSlice(2, 1)).any()

@@ -8,13 +8,15 @@ import sys
 import numpy as np
 import pytest
 
-from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice
+from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice, SparseLabels
+from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.files import write_volume
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import Scan
-from USLabelEfficientSegLib.study.inbox import take_labels
+from USLabelEfficientSegLib.study.joining import checksums
 from USLabelEfficientSegLib.study.kept_slices import KeptSlices, leave_kept
 from USLabelEfficientSegLib.study.study import Study
+from USLabelEfficientSegLib.study.waiting_labels import take_waiting, waiting_cases
 
 SHAPE = (6, 5, 4)
 PLACE = LabelledSlice(2, 1)
@@ -38,9 +40,7 @@ def drawn():
 
 
 def taken(study):
-    leave_kept(study)
-    with study.lock():
-        take_labels(study)
+    take_waiting(study)
     return study
 
 
@@ -53,7 +53,8 @@ def test_a_process_that_is_killed_after_a_click_loses_nothing(study):
 import os, signal, sys
 from pathlib import Path
 import numpy as np
-from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice
+from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice, SparseLabels
+from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.study.kept_slices import KeptSlices
 from USLabelEfficientSegLib.study.study import Study
 
@@ -151,3 +152,65 @@ def test_a_slice_is_packed_once(study, monkeypatch):
     for count in range(1, 4):
         kept.write(study, "first", {LabelledSlice(2, index): drawn() for index in range(count)})
     assert len(packed) == 3
+
+
+def of_slices(study, slices):
+    """Labels of a case of the study, a 2-D array a slice across axis 2."""
+    labels = SparseLabels.unlabelled(study.read_scan("first").geometry, study.organs)
+    for index, one in slices.items():
+        labels.set_slice(2, index, one)
+    return labels
+
+
+def test_slices_that_were_added_to_the_study_after_a_kill_stay_beside_those_kept_before_it(study):
+    before = of_slices(study, {3: drawn()})
+    study.set_labels("first", before)
+    agreed = checksums(before, 2)
+    KeptSlices().write(study, "first", {PLACE: drawn(), LabelledSlice(2, 3): drawn()}, agreed)
+    study.set_labels("first", of_slices(study, {0: drawn(), 3: np.zeros((6, 5), np.uint8)}))
+
+    stored = taken(study).read_labels("first")
+    assert [place.index for place in stored.labelled_slices()] == [0, 1, 3]
+    assert not stored.of_slice(LabelledSlice(2, 3)).any()  # as it was corrected since
+    np.testing.assert_array_equal(stored.of_slice(PLACE), drawn())
+    assert not (study.folder / "set_aside").exists()
+
+
+def test_a_program_that_lives_and_keeps_more_meanwhile_loses_nothing(study, monkeypatch):
+    from USLabelEfficientSegLib.study import kept_slices as module
+
+    kept = KeptSlices()
+    kept.write(study, "first", {PLACE: drawn()}, {})
+    leave, more = module.leave_labels, {PLACE: drawn(), LabelledSlice(2, 2): drawn()}
+
+    def slowly(*arguments):
+        leave(*arguments)
+        monkeypatch.setattr(module, "leave_labels", leave)
+        kept.write(study, "first", more, {})
+
+    monkeypatch.setattr(module, "leave_labels", slowly)
+    leave_kept(study)
+    assert kept_files(study) == ["first.nrrd.json"]
+    assert [place.index for place in taken(study).read_labels("first").labelled_slices()] == [1, 2]
+
+
+def test_of_slices_given_one_after_the_other_the_latest_are_written_however_late_others_are(study):
+    kept = KeptSlices()
+    earlier = kept.given(study, "first", {PLACE: np.zeros((6, 5), np.uint8)})
+    kept.write(study, "first", {PLACE: drawn()})
+    earlier.write()
+    earlier.held()
+
+    np.testing.assert_array_equal(taken(study).read_labels("first").of_slice(PLACE), drawn())
+
+
+def test_where_nothing_waits_nothing_is_locked(study):
+    assert waiting_cases(study) == []
+    with study.lock():
+        assert take_waiting(Study.open(study.folder)) == []
+    KeptSlices().write(study, "second", {PLACE: drawn()})
+    with study.lock():
+        assert waiting_cases(study) == ["second"]
+        with pytest.raises(InputError, match="is being written by process"):
+            take_waiting(Study.open(study.folder))
+        assert waiting_cases(study) == ["second"]

@@ -12,6 +12,7 @@ from ..errors import InputError
 from .console import console
 from .long_commands import long_command
 from .options import StudyFolder
+from .waiting import take_waiting_if_free
 
 Source = tuple[Path, Path | None, Sequence[str] | None]
 
@@ -41,6 +42,7 @@ def export_nnunet(
     opened = Study.open(study)
     if opened.is_planar:
         raise InputError(study, "is a study of 2-D images", "export a study of volumes")
+    take_waiting_if_free(opened)
     labelled = [case for case in opened.cases if case.labels is not None]
     if not labelled:
         raise InputError(study, "has no labelled slice", "label one: nnU-Net learns from labels alone")

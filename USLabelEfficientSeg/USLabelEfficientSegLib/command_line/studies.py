@@ -14,6 +14,7 @@ from .help_texts import EPILOG, first_sentence
 from .long_commands import long_command
 from .nnunet import export_nnunet, sources
 from .options import OrganNames, PixelSize, PixelTable, StudyFolder, parse_organs
+from .waiting import take_waiting, tell_waiting
 
 if TYPE_CHECKING:
     from ..study.study import Study
@@ -161,6 +162,7 @@ def label(
     from .slices import taken_slices
 
     opened = Study.open(study)
+    take_waiting(opened)
     with opened.lock():
         taken = merge_labels(opened, labels)
     for one in taken:
@@ -196,6 +198,7 @@ def show(
         console.say(f"  {organ}: on {counts['labelled_slices']} labelled {opened.words.slices}")
     _tell_unseen(summary)
     tell_stray(opened)
+    tell_waiting(opened)
     rows = [
         (
             case["name"],

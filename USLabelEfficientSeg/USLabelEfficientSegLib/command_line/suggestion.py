@@ -10,6 +10,7 @@ import typer
 from .console import console, shell
 from .long_commands import Overwrite, long_command, outputs_of
 from .options import DeviceName, StudyFolder
+from .waiting import take_waiting_if_free
 
 if TYPE_CHECKING:
     import torch
@@ -63,6 +64,7 @@ def suggest(
     from .slices import suggested_slice
 
     opened = Study.open(study)
+    take_waiting_if_free(opened)
     where = _device(device) if device != "auto" or is_trained(opened) else None  # no model is asked
     console.results_elsewhere = as_json
     suggestions = suggest_places(opened, count, volume=volume, seed=seed, device=where)

@@ -19,6 +19,7 @@ from .progress import Plan, shown_progress
 from .remote_training import RemoteCommand, RemoteFolder, train_there
 from .studies import tell_next, tell_stray
 from .training_told import tell_model, tell_model_of, tell_time, tell_what
+from .waiting import take_waiting
 
 if TYPE_CHECKING:
     from ..study.settings import Settings
@@ -134,6 +135,7 @@ def train(
     from ..training.processors import Processors
 
     console.results_elsewhere = events
+    take_waiting(Study.open(study))
     if remote is not None:
         train_there(study, remote, remote_command, context, as_json=events)
         tell_model_of(study)

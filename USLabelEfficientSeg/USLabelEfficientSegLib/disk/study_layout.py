@@ -10,6 +10,7 @@ MANIFEST_NAME = "study.json"  # makes a folder a study
 IMAGES, LABELS = "images", "labels"  # folders
 NEW_LABELS = "new_labels"  # folder: labels drawn while the study is trained
 KEPT = "kept"  # folder: slices that the user has kept, until the labels hold them
+SET_ASIDE = "set_aside"  # folder: slices that were drawn at two places at once, as they are not in the labels
 LOCK_NAME = "lock"  # held by the one that writes
 APPEARANCE_NAME = "organs.json"  # colours and terminology in Slicer
 LOGS = "logs"  # folder: output of the panel's workers

@@ -39,6 +39,7 @@ from ..study.setting_sections import DivergenceSettings
 from ..study.settings import Settings
 from ..study.stages import Stage
 from ..study.study import Study
+from ..study.waiting_labels import take_waiting
 from ..training.context import TrainingContext
 from ..training.memory import computing_alike
 from ..training.seeds import step_seed
@@ -79,6 +80,7 @@ def train_images(
         InputError: a study of volumes, another method, no label, a run with other settings, a damaged file, a full
             disk.
     """
+    take_waiting(study)
     check_trainable(study, settings)
     started = time.monotonic()
     with study.lock():

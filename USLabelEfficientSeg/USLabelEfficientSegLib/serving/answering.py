@@ -21,7 +21,7 @@ from ..imaging.scan import LabelMap
 from ..imaging.scan_files import images_by_name
 from ..method.suggesting import suggest as suggest_places
 from ..segmentation.segments import segment_metadata
-from ..study.inbox import left_labels
+from ..study.inbox import left_labels, newest_labels
 from ..study.study import Study
 from ..text.counting import counted_of
 from .kept import Kept
@@ -210,7 +210,7 @@ class Answering:
     def _drawn(self, study: Study, asked: OfScan) -> LabelMap | CoarseDrawing | None:
         """The labels of a volume as they are now; None where nothing is labelled."""
         if asked.labels is None:
-            labels = left_labels(study, asked.volume) or study.read_labels(asked.volume)
+            labels = newest_labels(study, asked.volume)
             if labels is None or (labels.voxels == UNLABELLED).all():
                 return None
             return LabelMap(labels.voxels, labels.geometry, asked.volume)

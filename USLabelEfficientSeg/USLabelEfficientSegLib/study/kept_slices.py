@@ -20,15 +20,17 @@ from numpy.typing import NDArray
 
 from ..annotation.sparse_labels import LabelledSlice, SparseLabels
 from ..disk.files import atomic_write_text
+from ..disk.identity import identity_of
 from ..disk.in_use import remove_file
 from ..disk.json_files import read_json
 from ..disk.links import refuse_link
 from ..disk.study_layout import KEPT
 from ..errors import InputError
-from .inbox import leave_labels
+from .inbox import Held, leave_labels
 
 if TYPE_CHECKING:
     from ..imaging.geometry import Geometry
+    from .joining import Checksums
     from .study import Study
 
 SliceLabels = Mapping[LabelledSlice, NDArray[np.uint8]]
@@ -41,39 +43,70 @@ class KeptSlices:
     """Writes the labelled slices of a study's cases, and removes them once the study holds them."""
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._packed: dict[str, dict[LabelledSlice, tuple[NDArray[np.uint8], Packed]]] = {}
-        self._latest: dict[str, object] = {}
+        self.guard = threading.Lock()
+        self.latest: dict[str, KeptCase] = {}
+        self.packed: dict[str, dict[LabelledSlice, tuple[NDArray[np.uint8], Packed]]] = {}
 
-    def write(self, study: Study, case: str, slices: SliceLabels) -> Callable[[], None]:
+    def write(
+        self, study: Study, case: str, slices: SliceLabels, agreed: Checksums | None = None
+    ) -> Callable[[], None]:
         """Write all labelled slices of a case; they replace those before. What cannot be written is not told here.
 
         Args:
             study: open, of the case.
             case: its name.
             slices: 2-D labels: 0 background, n the n-th organ.
+            agreed: checksums of the slices that the study held alike; None: all others of the case are replaced.
 
         Returns:
-            To be called once the study holds them: removes them, unless others of the case were written since.
+            To be called once the study holds them: removes them, unless others of the case were given since.
         """
-        path, token = _path(study, case), object()
-        known = self._packed.get(case, {})
-        packed = {place: _packed(place, labels, known.get(place)) for place, labels in slices.items()}
-        self._packed[case] = packed
-        text = json.dumps({"case": case, "slices": [one for _labels, one in packed.values()]})
-        with self._guard:
-            self._latest[case] = token
-            with suppress(InputError, OSError):  # whoever writes the labels themselves is told
-                refuse_link(path.parent)
-                if study.folder.is_dir():
-                    atomic_write_text(path, text + "\n")
+        kept = self.given(study, case, slices, agreed)
+        kept.write()
+        return kept.held
 
-        def held() -> None:
-            with self._guard, suppress(OSError):
-                if self._latest.get(case) is token:
-                    remove_file(path, missing_ok=True)
+    def given(self, study: Study, case: str, slices: SliceLabels, agreed: Checksums | None = None) -> KeptCase:
+        """The same, to be written in another thread; nothing is written once others of the case were given."""
+        kept = KeptCase(self, study, case, slices, agreed)
+        self.latest[case] = kept
+        return kept
 
-        return held
+
+class KeptCase:
+    """The labelled slices of a case that were given together, see `KeptSlices`."""
+
+    def __init__(
+        self, all_kept: KeptSlices, study: Study, case: str, slices: SliceLabels, agreed: Checksums | None
+    ) -> None:
+        self._all, self._folder, self._path = all_kept, study.folder, _path(study, case)
+        self._case, self._slices, self._agreed = case, slices, agreed
+
+    @property
+    def _is_latest(self) -> bool:
+        return self._all.latest.get(self._case) is self
+
+    def write(self) -> None:
+        """Write them into the study's folder."""
+        with self._all.guard, suppress(InputError, OSError):  # whoever writes the labels themselves is told
+            if self._is_latest:
+                refuse_link(self._path.parent)
+                if self._folder.is_dir():
+                    atomic_write_text(self._path, self._text())
+
+    def held(self) -> None:
+        """The study holds them."""
+        with self._all.guard, suppress(OSError):
+            if self._is_latest:
+                remove_file(self._path, missing_ok=True)
+
+    def _text(self) -> str:
+        known = self._all.packed.get(self._case, {})
+        packed = {place: _packed(place, labels, known.get(place)) for place, labels in self._slices.items()}
+        self._all.packed[self._case] = packed
+        content: dict[str, Any] = {"case": self._case, "slices": [one for _labels, one in packed.values()]}
+        if self._agreed is not None:
+            content["agreed"] = [[place.axis, place.index, known] for place, known in sorted(self._agreed.items())]
+        return json.dumps(content) + "\n"
 
 
 def leave_kept(study: Study) -> list[str]:
@@ -82,14 +115,27 @@ def leave_kept(study: Study) -> list[str]:
     Needs no lock. Slices that do not fit the study, or a damaged file, stay where they are.
     """
     left = []
-    for path in sorted((study.folder / KEPT).glob(f"*{_SUFFIX}")):
+    for path in kept_files(study):
         with suppress(InputError, OSError, ValueError, KeyError, TypeError, zlib.error):
-            content = read_json(path)
-            case = content["case"]
-            leave_labels(study, case, _labels(study, case, content["slices"]))
+            found, content = identity_of(path), read_json(path)
+            case, agreed = content["case"], content.get("agreed")
+            held = None if agreed is None else Held({LabelledSlice(axis, index): sum_ for axis, index, sum_ in agreed})
+            leave_labels(study, case, _labels(study, case, content["slices"]), held)
             left.append(case)
-            remove_file(path, missing_ok=True)
+            if identity_of(path) == found:  # else the program lives, and has kept more
+                remove_file(path, missing_ok=True)
     return left
+
+
+def kept_cases(study: Study) -> set[str]:
+    """The cases of which a program kept slices, but had no time to write them."""
+    files = {path.name.removesuffix(_SUFFIX) for path in kept_files(study)}
+    return {case.name for case in study.cases if case.image.file.rpartition("/")[2] in files}
+
+
+def kept_files(study: Study) -> list[Path]:
+    """The files of slices that a program kept, but had no time to write."""
+    return sorted((study.folder / KEPT).glob(f"*{_SUFFIX}"))
 
 
 def _path(study: Study, case: str) -> Path:

@@ -11,6 +11,7 @@ from ...errors import InputError
 
 if TYPE_CHECKING:
     from ...annotation.sparse_labels import SparseLabels
+    from ...study.inbox import Given, Held
 
 Write = Callable[[], None]
 _MOMENT = 0.03  # seconds
@@ -26,6 +27,7 @@ class LabelSaving:
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._waiting: dict[str, Write] = {}
+        self._writing: str | None = None  # the case
         self._thread: threading.Thread | None = None
         self._errors: list[BaseException] = []
 
@@ -52,6 +54,13 @@ class LabelSaving:
         if wait:
             thread.join(_MOMENT)
 
+    def wait_for(self, case: str) -> None:
+        """Return when the labels of a case are written, or that has failed."""
+        with self._guard:
+            concerned = case == self._writing or case in self._waiting
+        if concerned:
+            self.wait()
+
     def wait(self) -> None:
         """Return when all is written, or has failed."""
         while (thread := self._thread) is not None:
@@ -73,20 +82,25 @@ class LabelSaving:
 
     def _next(self) -> Write | None:
         with self._guard:
-            if not self._waiting:
+            self._writing = next(iter(self._waiting), None)
+            if self._writing is None:
                 self._thread = None
                 return None
-            return self._waiting.pop(next(iter(self._waiting)))
+            return self._waiting.pop(self._writing)
 
 
-def write_labels(folder: Path, case: str, labels: SparseLabels, busy: bool) -> None:
-    """Write all labels of a case into a study.
+def write_labels(
+    folder: Path, case: str, labels: SparseLabels, held: Held, busy: bool, given: Callable[[Given], None]
+) -> None:
+    """Write all labels of a case into a study, with what others have drawn there since.
 
     Args:
         folder: of the study.
         case: its name there.
         labels: of it.
+        held: what was known of the labels on disk.
         busy: the study is being trained, so that they go into its inbox.
+        given: called with what became of them, also if they are in the inbox against the wish.
 
     Raises:
         InputError: the folder cannot be written, or another program is writing the study: then they are in the inbox.
@@ -96,11 +110,11 @@ def write_labels(folder: Path, case: str, labels: SparseLabels, busy: bool) -> N
 
     study = Study.open(folder)
     if busy:
-        leave_labels(study, case, labels)
+        given(leave_labels(study, case, labels, held))
         return
     try:
         with study.lock():
-            put_labels(study, case, labels)
+            given(put_labels(study, case, labels, held))
     except InputError:
-        leave_labels(study, case, labels)
+        given(leave_labels(study, case, labels, held))
         raise

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
 from ..nodes.segmentation_nodes import createLabelSegmentation
-from ..nodes.study_nodes import LABELS, STUDY, attach, madeFor
+from ..nodes.study_nodes import LABELS, STUDY, attach, labelNodesOf, madeFor
 from ..nodes.volume_nodes import geometryOfNode
+from ..processes.jobs import Steps
+from .held_labels import HeldLabels
 from .label_saving import LabelSaving, write_labels
 from .shown_organs import ShownOrgans
+from .taking_up import TakenUp, take_up
 
 if TYPE_CHECKING:
     from ...annotation.sparse_labels import LabelledSlice, SparseLabels
+    from ...study.inbox import Given, Held
     from .labelling import LabelledSlices
     from .study_session import StudySession
 
@@ -36,7 +42,10 @@ class StudyLabels:
         from ...study.kept_slices import KeptSlices
 
         self._session = session
-        self._shown, self._kept = ShownOrgans(), KeptSlices()
+        self._shown, self._kept, self._held = ShownOrgans(), KeptSlices(), HeldLabels()
+        self._given: dict[str, Given] = {}  # what became of labels that were saved, since the last `settle`
+        self._unseen: set[str] = set()  # cases that were saved with slices which the scene does not show as yet
+        self._compared = False  # labels in the scene with those on disk, since the study was read
         self.saving = LabelSaving()
 
     # In the scene
@@ -63,16 +72,19 @@ class StudyLabels:
         node = self.node(volume_node)
         if node is not None:
             return LabelledSlices(node, volume_node)
-        return self.show(volume_node, self.stored(case))
+        return self.show(case, volume_node, *self.stored(case))
 
-    def stored(self, case: str) -> SparseLabels | None:
+    def stored(self, case: str) -> tuple[SparseLabels | None, Held]:
         """The newest labels of a case on disk, which are in the inbox while another program writes the study."""
-        from ...study.inbox import left_labels
+        from ...study.inbox import Held, files_of, newest_labels
+        from ...study.joining import checksums
 
+        self.saving.wait_for(case)
         study = self._session.study
-        return left_labels(study, case) or study.read_labels(case)
+        files, labels = files_of(study, case), newest_labels(study, case)
+        return labels, Held({} if labels is None else checksums(labels, study.slice_axis), files)
 
-    def show(self, volumeNode: MrmlNode, labels: SparseLabels | None) -> LabelledSlices:
+    def show(self, case: str, volumeNode: MrmlNode, labels: SparseLabels | None, held: Held) -> LabelledSlices:
         """A new label segmentation of a volume, with what the study holds."""
         from .labelling import LabelledSlices, labellingFromLabels
 
@@ -82,7 +94,52 @@ class StudyLabels:
         else:
             labelling = LabelledSlices(createLabelSegmentation(volumeNode, organs), volumeNode)
         self.takeNode(labelling.segmentationNode, volumeNode)
+        self._held.note(case, labelling.segmentationNode, held)
         return labelling
+
+    def compareAgain(self) -> None:
+        """The study was read again: labels on disk may be others."""
+        self._compared = False
+
+    def behind(self) -> list[str]:
+        """Volumes in the scene whose labels on disk are not those that they show; each change is told once."""
+        if self._compared or self.saving.busy:
+            return []
+        self._compared = True
+        nodes = labelNodesOf(self._session.study.created)
+        return [case for case, node in nodes.items() if node is not None and self._is_behind(case, node)]
+
+    def _is_behind(self, case: str, labelNode: MrmlNode) -> bool:
+        from ...study.inbox import files_of
+
+        study = self._session.study
+        if not study.has(case):
+            return False
+        return case in self._unseen or self._held.of(case, labelNode).files != files_of(study, case)
+
+    def takeUp(self, case: str) -> Steps:
+        """Steps that bring labels of a case that others have drawn into the scene; they return a `TakenUp`.
+
+        What the user has drawn stays. If the user draws meanwhile nothing is done, and it is done at the next look.
+        """
+        volume_node, axis, organs = (
+            self._session.volumeNode(case),
+            self._session.study.slice_axis,
+            self._session.organs(),
+        )
+        node = None if volume_node is None else self.node(volume_node)
+        if node is None:
+            return TakenUp(case)
+        held = self._held.of(case, node)
+        steps = take_up(node, volume_node, organs, axis, held, partial(self.stored, case), self.saving)
+        taken, now = yield from steps
+        if now is None:
+            self._compared = False
+            return TakenUp(case)
+        self._held.note(case, node, now)
+        self._unseen.discard(case)
+        self._shown.forget(case)
+        return TakenUp(case, *taken)
 
     def hasAny(self) -> bool:
         """Whether the study holds a labelled slice."""
@@ -133,16 +190,28 @@ class StudyLabels:
         labelling, organs = self.of(case), self._session.organs()
         slices = labelling.sliceLabels(organs)
         self._shown.remember(case, slices, study.organs)
-        geometry, held = geometryOfNode(labelling.volumeNode), self._kept.write(study, case, slices)
+        geometry = geometryOfNode(labelling.volumeNode)
+        kept = self._kept.given(study, case, slices, self._held.of(case, labelling.segmentationNode).agreed)
+        kept.write()
+
+        def given(what: Given) -> None:
+            self._held.learn(case, what.held)
+            self._given[case] = what
+            if what.held.is_behind:
+                self._unseen.add(case)
 
         def write() -> None:
-            write_labels(folder, case, labelsOf(slices, geometry, [organ.name for organ in organs]), studyIsBusy)
-            held()
+            labels = labelsOf(slices, geometry, [organ.name for organ in organs])
+            write_labels(folder, case, labels, self._held.latest(case), studyIsBusy, given)
+            kept.held()
 
         self.saving.save(case, write, wait=prod(geometry.shape) < _LARGE)
 
-    def settle(self) -> None:
+    def settle(self) -> list[tuple[str, Path]]:
         """Wait until all labels are on disk, and read the study again.
+
+        Returns:
+            Cases of which others have drawn the same slices meanwhile, and the folders where theirs lie now.
 
         Raises:
             InputError: the folder cannot be written, or another program is writing the study: then the labels are in
@@ -152,6 +221,13 @@ class StudyLabels:
             self.saving.settle()
         finally:
             self._session.refresh()
+            given, self._given = self._given, {}
+            for case in given:
+                volume_node = self._session.volumeNode(case)
+                node = None if volume_node is None else self.node(volume_node)
+                if node is not None:
+                    self._held.note(case, node)
+        return [(case, what.set_aside) for case, what in given.items() if what.set_aside is not None]
 
     def takeLeft(self) -> None:
         """Take over what was left in the inbox while the study was trained, and what a killed program had kept.
@@ -159,15 +235,11 @@ class StudyLabels:
         Raises:
             InputError: another program is writing the study.
         """
-        from ...study.inbox import take_labels
-        from ...study.kept_slices import leave_kept
+        from ...study.waiting_labels import take_waiting
 
         self.saving.wait()  # who has begun to save is told what failed
         self._session.refresh()
-        study = self._session.study
-        leave_kept(study)
-        with study.lock():
-            take_labels(study)
+        take_waiting(self._session.study)
 
     def takeLeftIfFree(self) -> None:
         """Like `takeLeft`, but while another program writes the study the labels stay in the inbox for later."""

@@ -103,6 +103,7 @@ class StudySession:
         self._read = identity_of(self.folder / MANIFEST_NAME)
         self._study = Study.open(self.folder)
         self.appearance.forget()
+        self.labels.compareAgain()
 
     def look(self) -> None:
         """Read the study again if its manifest was changed since, perhaps by another program; if it can be read."""
@@ -219,9 +220,9 @@ class StudySession:
             if volume_node is None or self._study.case(case).labels is None:
                 continue
             if self.labels.node(volume_node) is None:
-                labels = yield from aside(partial(self.labels.stored, case))
+                stored = yield from aside(partial(self.labels.stored, case))
                 if inScene(volume_node):
-                    self.labels.show(volume_node, labels)
+                    self.labels.show(case, volume_node, *stored)
             yield
 
     # Training

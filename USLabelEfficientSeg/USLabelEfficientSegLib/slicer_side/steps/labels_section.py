@@ -39,7 +39,7 @@ class LabelsSection(Section):
         ui = self.ui
         self._case: str | None = None
         self._work = SliceWork()
-        self.saving = StrokeSaving(panel)
+        self.saving = StrokeSaving(panel, self._on_taken)
         self._taking = TakingSegmentations(panel, lambda: self.case, self._on_taken)
         self._next = NextSlice(panel, self._show_suggestion)
         self.outline = LiveOutline(panel, self._work, self._on_begun)
@@ -109,6 +109,7 @@ class LabelsSection(Section):
         self._show_slice_buttons()
         self.bar.refresh()
         self.outline.refresh()
+        self.saving.look()
 
     def _show_volumes(self) -> None:
         """The table of volumes, with the one that is being labelled selected."""
@@ -396,6 +397,8 @@ class LabelsSection(Section):
         self.panel.refresh()
 
     def _on_drawn(self, *_arguments: Any) -> None:
+        if self.saving.taking_up:
+            return
         self.outline.leave_slices_alone()
         if self._case is not None:
             self.saving.note_stroke(self._case)

@@ -1,14 +1,17 @@
-"""What the user has drawn and kept goes into the study, while the user goes on."""
+"""What the user has drawn and kept goes into the study, and what others have drawn comes, while the user goes on."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from slicer.i18n import tr as _
 
+from ..nodes.slice_views import sliceName
 from ..processes.jobs import Job, JobRunner, Steps
-from ..section import reported
+from ..section import reported, tell
 from ..session.study_session import StudySession
+from ..session.taking_up import TakenUp
 from .timers import single_shot
 
 if TYPE_CHECKING:
@@ -19,17 +22,22 @@ _MILLISECONDS = 20  # between looks at what is being written
 
 
 class StrokeSaving:
-    """Volumes whose labels have changed since they were saved.
+    """Volumes whose labels have changed since they were saved, or since they were read.
 
     Args:
         panel: of the section.
+        taken_up: called with a case whose labels in the scene were changed by what others have drawn.
+
+    Attributes:
+        taking_up: whether labels are being changed from here, and not by the user.
     """
 
-    def __init__(self, panel: Panel) -> None:
-        self._panel = panel
+    def __init__(self, panel: Panel, taken_up: Callable[[str], None]) -> None:
+        self._panel, self._taken_up = panel, taken_up
+        self.taking_up = False
         self._unsaved: set[str] = set()
         self._timer = single_shot(int(1000 * SECONDS_TO_SAVE), self.begin)
-        self._runner = JobRunner(_MILLISECONDS)
+        self._runner, self._reader = JobRunner(_MILLISECONDS), JobRunner(_MILLISECONDS)
 
     def note(self, case: str) -> None:
         """A volume has other labels."""
@@ -58,8 +66,53 @@ class StrokeSaving:
 
     def finish(self) -> None:
         """Save all changes, and return when they are on disk."""
+        self._reader.stop()
         self.begin()
         self._runner.stop()  # whose end waits for what is being written
+
+    def look(self) -> None:
+        """Bring labels that others have drawn into the scene, if the study was changed since the last look."""
+        session = self._panel.session
+        if session is None or self._reader.busy or self._runner.busy or self._unsaved:
+            return
+        if cases := session.labels.behind():
+            self._reader.start(Job(_("Reading labels"), lambda job: self._take_up(session, cases), "labels"))
+
+    def _take_up(self, session: StudySession, cases: list[str]) -> Steps:
+        for case in cases:
+            steps = session.labels.takeUp(case)
+            while True:
+                self.taking_up = True  # painting tells the observers of the segmentation at once
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    self._show(session, end.value)
+                    break
+                finally:
+                    self.taking_up = False
+                yield
+
+    def _show(self, session: StudySession, taken: TakenUp) -> None:
+        if taken.is_ahead:
+            self.note_stroke(taken.case)
+        if not taken.shown and not taken.covered:
+            return
+        volume_node = session.volumeNode(taken.case)
+        shown, covered = (
+            ", ".join(sliceName(volume_node, place.axis, place.index) for place in places)
+            for places in (taken.shown, taken.covered)
+        )
+        sentences = []
+        if shown:
+            sentences.append(
+                _("Labelled elsewhere, and shown now: {case}, {places}.").format(case=taken.case, places=shown)
+            )
+        if covered:
+            text = _("Labelled elsewhere, too, under what you have drawn and not kept: {case}, {places}.")
+            sentences.append(text.format(case=taken.case, places=covered))
+        tell(self._panel.ui.labelsStatus, " ".join(sentences))
+        self._taken_up(taken.case)
+        self._panel.refresh_soon()
 
     def _watch(self, session: StudySession) -> None:
         def steps(job: Job) -> Steps:
@@ -71,6 +124,10 @@ class StrokeSaving:
 
     def _settle(self, session: StudySession) -> None:
         with reported(self._panel.ui.labelsStatus):
-            session.labels.settle()
+            for case, folder in session.labels.settle():
+                text = _(
+                    "Others have drawn the same slices of {case} meanwhile: yours are labels, theirs lie in {folder}."
+                )
+                tell(self._panel.ui.labelsStatus, text.format(case=case, folder=folder))
         if self._panel.parameters is not None:
             self._panel.refresh_soon()
