@@ -112,7 +112,8 @@ def test_labels_left_before_others_were_added_are_joined_with_them(study):
     with study.lock():
         leave_labels(Study.open(study.folder), "a", slice_labels(0, 1), held(slice_labels(0)))
     study.set_labels("a", slice_labels(0, 2))
-    assert [place.index for place in newest_labels(study, "a").labelled_slices()] == [0, 1, 2]
+    newest = newest_labels(study, "a")
+    assert newest is not None and [place.index for place in newest.labelled_slices()] == [0, 1, 2]
 
     take_labels(study)
     assert indices(study) == [0, 1, 2] and waiting(study) == []
