@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from test_label_step import labelled, paint, painted, suggest, wait, written
+from test_label_step import paint, painted, wait, written
 from test_label_step import study as study
 from test_label_step import window_size as window_size
 
 from USLabelEfficientSegLib.annotation.sparse_labels import SparseLabels
+from USLabelEfficientSegLib.study.inbox import newest_labels
 from USLabelEfficientSegLib.study.study import Study
 
 
@@ -15,6 +16,13 @@ def drawn(start, value=1):
     labels = np.zeros((20, 18), np.uint8)
     labels[start : start + 5, 4:9] = value
     return labels
+
+
+def labelled(study, case=0):
+    """The labelled slices on disk, also those that wait for the end of a job, and their labels."""
+    opened = Study.open(study)
+    labels = newest_labels(opened, opened.cases[case].name)
+    return {} if labels is None else {(s.axis, s.index): labels.of_slice(s) for s in labels.labelled_slices()}
 
 
 def elsewhere(study, places, case=0, removed=()):
@@ -45,8 +53,7 @@ def marked(panel, case=0):
 
 def keep(panel, index, labels):
     """The user draws on a slice and keeps it."""
-    suggest(panel, [(2, index)])
-    panel.ui.nextSliceButton.click()
+    panel.labels.show_slice(panel.session.cases()[0], 2, index)
     paint(panel, 2, index, labels)
     panel.ui.keepSliceButton.click()
 
@@ -198,10 +205,26 @@ def test_labels_that_were_added_during_a_training_and_after_it_are_all_there(pan
     name = panel.session.cases()[0]
     panel.session.labels.of(name).setLabels(2, 3, drawn(2), panel.session.organs())
     panel.session.labels.save(name, studyIsBusy=True)
-    assert (2, 3) not in labelled(study) and list((study / "new_labels").iterdir())
+    assert Study.open(study).read_labels(name) is None and list((study / "new_labels").iterdir())
     elsewhere(study, {9: drawn(3)})
     StudySession(study).labels.takeLeft()
 
     assert {(2, 3), (2, 9)} <= set(labelled(study)) and not list((study / "new_labels").iterdir())
     look(panel, host)
     assert {3, 9} <= marked(panel)
+
+
+def test_strokes_in_a_slice_that_is_not_labelled_stay_in_the_study_whatever_is_kept(panel, study, host):
+    opened = Study.open(study)
+    name = opened.cases[0].name
+    labels = opened.read_labels(name) or SparseLabels.unlabelled(opened.read_scan(name).geometry, opened.organs)
+    labels.set_slice(2, 9, drawn(3))
+    labels.voxels[5, 5, 12] = 2
+    opened.set_labels(name, labels)
+    look(panel, host)
+    for index in (3, 5):
+        keep(panel, index, drawn(2))
+        look(panel, host)
+
+    stored = newest_labels(Study.open(study), name)
+    assert stored is not None and stored.voxels[5, 5, 12] == 2 and {(2, 3), (2, 5), (2, 9)} <= set(labelled(study))

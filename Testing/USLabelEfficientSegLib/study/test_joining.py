@@ -5,7 +5,7 @@ import pytest
 
 from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice, SparseLabels
 from USLabelEfficientSegLib.imaging.geometry import Geometry
-from USLabelEfficientSegLib.study.joining import agreed_by, checksums, join
+from USLabelEfficientSegLib.study.joining import agreed_by, checksums, join, strokes_of
 
 SHAPE = (6, 5, 4)
 GEOMETRY = Geometry(SHAPE, (1.0, 1.0, 2.0), (0.0, 0.0, 0.0), np.eye(3))
@@ -85,3 +85,16 @@ def test_what_is_agreed_follows_from_both_sides_and_from_before():
     there = {places[0]: 1, places[1]: 6, places[2]: 8}
     before = {places[1]: 4, places[3]: 7}
     assert agreed_by(here, there, before) == {places[0]: 1, places[1]: 4, places[3]: 7}
+
+
+def test_strokes_beside_labelled_slices_stay_and_a_slice_that_is_labelled_later_covers_them():
+    here, there = labels_of({(2, 1): 1, (2, 3): 1}), labels_of({(2, 1): 1})
+    there.voxels[2, 2, 2] = there.voxels[4, 4, 3] = 2
+    before = checksums(labels_of({(2, 1): 1}), 2)
+
+    for ours in (here, labels_of({(2, 1): 1})):
+        both = join(ours, before, there, 2).labels
+        assert both.voxels[2, 2, 2] == 2 and np.count_nonzero(both.voxels[:, :, 2] != 255) == 1
+    assert join(here, before, there, 2).labels.voxels[4, 4, 3] == 1
+    assert both.voxels[4, 4, 3] == 2
+    assert strokes_of(here) is None and strokes_of(there) is not None

@@ -26,7 +26,7 @@ from ..imaging.files import write_label_map
 from ..imaging.planes import slice_name
 from ..imaging.scan import LabelMap
 from ..imaging.volume_files import read_header, read_slice
-from .joining import Checksums, agreed_by, checksums, join
+from .joining import Checksums, agreed_by, checksums, join, strokes_of
 from .study import Study
 
 Files = tuple[Identity | None, Identity | None]  # of the labels of a case, and of those in the inbox
@@ -40,7 +40,7 @@ class Held:
     Attributes:
         agreed: checksums of the slices that it holds as the study does.
         files: the label files when it looked last; None if it has not.
-        is_behind: whether they hold slices that it lacks, or holds otherwise.
+        is_behind: whether they hold slices or strokes that it lacks, or holds otherwise.
     """
 
     agreed: Checksums = field(default_factory=dict)
@@ -187,7 +187,8 @@ def _held(study: Study, name: str, labels: SparseLabels, joined: SparseLabels, h
     if joined is labels:
         return Held(given, files)
     stored = checksums(joined, study.slice_axis)
-    return Held(agreed_by(given, stored, {} if held is None else held.agreed), files, given != stored)
+    agreed = agreed_by(given, stored, {} if held is None else held.agreed)
+    return Held(agreed, files, is_behind=given != stored or strokes_of(joined) is not None)
 
 
 def _stored(study: Study, name: str) -> Checksums:

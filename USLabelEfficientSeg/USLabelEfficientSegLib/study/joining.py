@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotation.sparse_labels import LabelledSlice, SparseLabels
+from ..annotation.sparse_labels import UNLABELLED, LabelledSlice, SparseLabels
 
 Checksums = Mapping[LabelledSlice, int]
 
@@ -62,7 +62,8 @@ def join(here: SparseLabels, agreed: Checksums, there: SparseLabels, slice_axis:
 
     A slice that one side has changed is as it is on that side, and a slice that it has taken back is gone. Of a slice
     that both have changed that of here counts, unless it was taken back here: what was drawn stays.
-    Where slices cross, the one that was labelled later counts.
+    Where slices cross, the one that was labelled later counts. Strokes, which lie on no labelled slice, stay on both
+    sides.
 
     Args:
         here: the labels that are newer, or that somebody looks at.
@@ -71,18 +72,30 @@ def join(here: SparseLabels, agreed: Checksums, there: SparseLabels, slice_axis:
         slice_axis: of the study.
     """
     of_here, of_there = checksums(here, slice_axis), checksums(there, slice_axis)
-    if of_here == of_there:
+    strokes = strokes_of(there)
+    if of_here == of_there and strokes is None:
         return Joined(here)
     changed_here, changed_there = changed(of_here, agreed), changed(of_there, agreed)
     both = changed_here & changed_there
     ours = {place for place in of_here if place in changed_here}
     theirs = {place for place in of_there if place not in ours and (place not in changed_here or place in both)}
     result = SparseLabels.unlabelled(here.geometry, here.organs)
+    for side, drawn in ((there, strokes), (here, strokes_of(here))):
+        if drawn is not None:
+            result.voxels[drawn] = side.voxels[drawn]
     for is_new in (False, True):
         for side, places in ((there, theirs), (here, ours)):
             _put(result, side, (place for place in sorted(places) if (place not in agreed) == is_new))
     displaced = {place for place in both & ours if place in of_there and of_here[place] != of_there[place]}
     return Joined(result, there.keep((place.axis, place.index) for place in displaced) if displaced else None)
+
+
+def strokes_of(labels: SparseLabels) -> NDArray[np.bool_] | None:
+    """Where something is labelled beside labelled slices (I, J, K); None where nothing is."""
+    drawn: NDArray[np.bool_] = labels.voxels != UNLABELLED
+    for place in [] if drawn.all() else labels.labelled_slices():
+        drawn[tuple(place.index if axis == place.axis else slice(None) for axis in range(3))] = False
+    return drawn if drawn.any() and not drawn.all() else None
 
 
 def _put(result: SparseLabels, side: SparseLabels, places: Iterable[LabelledSlice]) -> None:

@@ -77,12 +77,14 @@ class StudyLabels:
     def stored(self, case: str) -> tuple[SparseLabels | None, Held]:
         """The newest labels of a case on disk, which are in the inbox while another program writes the study."""
         from ...study.inbox import Held, files_of, newest_labels
-        from ...study.joining import checksums
+        from ...study.joining import checksums, strokes_of
 
         self.saving.wait_for(case)
         study = self._session.study
         files, labels = files_of(study, case), newest_labels(study, case)
-        return labels, Held({} if labels is None else checksums(labels, study.slice_axis), files)
+        if labels is None:
+            return None, Held({}, files)
+        return labels, Held(checksums(labels, study.slice_axis), files, is_behind=strokes_of(labels) is not None)
 
     def show(self, case: str, volumeNode: MrmlNode, labels: SparseLabels | None, held: Held) -> LabelledSlices:
         """A new label segmentation of a volume, with what the study holds."""

@@ -67,7 +67,7 @@ def take_up(
         With it what is known from now on; None if the user has drawn meanwhile, and nothing was done.
     """
     from ...study.inbox import Held
-    from ...study.joining import agreed_by, checksums, join
+    from ...study.joining import agreed_by, checksums, join, strokes_of
 
     nothing: tuple[Taken, Held | None] = (((), (), False), None)
     labelling, geometry = LabelledSlices(labelNode, volumeNode), geometryOfNode(volumeNode)
@@ -103,7 +103,7 @@ def take_up(
         taken.append(place)
     of_study = checksums(there, axis)
     agreed = agreed_by(shown, of_study, held.agreed)
-    after = Held(agreed, now.files, is_behind=agreed != of_study)
+    after = Held(agreed, now.files, is_behind=agreed != of_study or strokes_of(there) is not None)
     return (tuple(taken), tuple(covered), wanted != of_study), after
 
 
