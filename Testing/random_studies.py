@@ -9,17 +9,11 @@ FOLDERS = ("volumes", "images", "new", "new images")
 
 def make_study(folder: Path) -> None:
     """A study of two volumes with a labelled slice each, ready to be opened and trained."""
-    from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
-    from USLabelEfficientSegLib.imaging.simulator import simulate_volume
+    from USLabelEfficientSegLib.imaging.simulator.files import simulate_files
     from USLabelEfficientSegLib.study.study import Study
 
     sources = folder.with_name("sources")
-    for name in ("images", "labels"):
-        (sources / name).mkdir(parents=True)
-    for subject in range(2):
-        case = simulate_volume(subject, shape=(20, 18, 16), spacing=(4.0, 4.0, 4.0))
-        write_volume(sources / "images" / f"{case.volume.name}.nrrd", case.volume)
-        write_label_map(sources / "labels" / f"{case.volume.name}.nrrd", case.label_map)
+    simulate_files(sources, range(2), shape=(20, 18, 16), spacing=(4.0, 4.0, 4.0))
     Study.create(folder, sources / "images", sources / "labels", organs=["organ A", "organ B"], label_fraction=0.1)
 
 

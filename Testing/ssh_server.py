@@ -198,6 +198,15 @@ class SshServer:
         return stop
 
 
+def met_anew(server, monkeypatch):
+    """This user is one whom the server knows, as if nobody had connected or been cut off yet."""
+    monkeypatch.setenv("HOME", str(server.home))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    proxy = server.proxy
+    proxy.budgets, proxy.cuts, proxy.closed = [], 0, False
+    server.known(proxy.port)
+
+
 @contextlib.contextmanager
 def ssh_server(folder):
     pytest.importorskip("paramiko")

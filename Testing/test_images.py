@@ -250,7 +250,7 @@ def test_pixel_sizes_may_be_typed_or_chosen_and_a_wrong_table_is_told(panel, hos
     write_heads(tmp_path / "data", 3)
     (tmp_path / "data" / "sizes.csv").rename(tmp_path / "elsewhere.txt")
     (tmp_path / "ages.csv").write_text("patient,age\n1,30\n")
-    panel.data.add_folder(tmp_path / "data" / "images")
+    panel.data.sources.add_folder(tmp_path / "data" / "images")
     wait(panel, host)
     assert panel.ui.imagesLabel.text.endswith("3 images")
 

@@ -332,12 +332,12 @@ def test_every_control_has_a_tooltip_and_every_disabled_button_says_why(story):
 def test_the_minutes_of_the_panel_are_those_of_the_training(story, host):
     ui, panel = story.ui, story.panel
     host.process_events(0.05)
-    assert ui.minutesSpin.text == "as the preset needs" and panel.train.changes() == {}
+    assert ui.minutesSpin.text == "as the preset needs" and panel.train.offer.changes() == {}
     ui.minutesSpin.value = 7
     ui.changesEdit.text = "student.steps=5"
     host.process_events(0.05)
 
-    assert panel.train.changes() == {"minutes": 7, "student.steps": 5}
+    assert panel.train.offer.changes() == {"minutes": 7, "student.steps": 5}
     assert "At most about 7 min" in ui.estimateLabel.text
 
 

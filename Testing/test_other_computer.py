@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from random_user import MODULE, NAME, make_study
 from remote_jobs import event
-from ssh_server import ssh_server
+from ssh_server import met_anew, ssh_server
 from test_label_step import window_size as window_size
 
 from USLabelEfficientSegLib import __version__
@@ -26,11 +26,7 @@ def running_server(tmp_path_factory):
 
 @pytest.fixture
 def server(running_server, monkeypatch):
-    monkeypatch.setenv("HOME", str(running_server.home))
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    proxy = running_server.proxy
-    proxy.budgets, proxy.cuts, proxy.closed = [], 0, False
-    running_server.known(proxy.port)
+    met_anew(running_server, monkeypatch)
     return running_server
 
 

@@ -29,9 +29,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from USLabelEfficientSegLib.imaging.files import read_volume, write_label_map, write_volume
+from USLabelEfficientSegLib.imaging.files import read_volume, write_volume
 from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
+from USLabelEfficientSegLib.imaging.simulator.files import simulate_files
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.study.settings import Settings, changed
 from USLabelEfficientSegLib.study.study import Study
@@ -71,14 +72,9 @@ class Run:
 
 def make_study(folder: Path, shape: tuple[int, int, int]) -> Path:
     """A study of three volumes, trained for seconds."""
-    for name in ("images", "labels"):
-        (folder / "training" / name).mkdir(parents=True)
-    for seed in range(_TRAINED):
-        case = simulate_volume(seed, shape=shape, spacing=(80 / shape[0], 80 / shape[1], 64 / shape[2]))
-        write_volume(folder / "training" / "images" / f"{case.volume.name}.nrrd", case.volume)
-        write_label_map(folder / "training" / "labels" / f"{case.volume.name}.nrrd", case.label_map)
-    places = folder / "training" / "images", folder / "training" / "labels"
-    study = Study.create(folder / "study", *places, organs=_ORGANS, label_fraction=0.2)
+    spacing = (80 / shape[0], 80 / shape[1], 64 / shape[2])
+    data = simulate_files(folder / "training", range(_TRAINED), shape=shape, spacing=spacing)
+    study = Study.create(folder / "study", data / "images", data / "labels", organs=_ORGANS, label_fraction=0.2)
     train(study, changed(Settings(), _TINY), torch.device("cpu"))
     return study.folder
 

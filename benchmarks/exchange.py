@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 from USLabelEfficientSegLib.exchange.exporting import export_model
 from USLabelEfficientSegLib.exchange.graphs import graphs_of
 from USLabelEfficientSegLib.exchange.onnx_model import model_of_graphs
-from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, read_volume, write_label_map, write_volume
-from USLabelEfficientSegLib.imaging.simulator import simulate_volume
+from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, read_volume
+from USLabelEfficientSegLib.imaging.simulator.files import simulate_files
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.study.settings import changed, preset
@@ -93,20 +93,9 @@ def difference(expected: Results, found: Results) -> Difference:
     return Difference(max(shares), sum(shares) / len(shares), max(volumes))
 
 
-def simulate(folder: Path, seeds: range) -> Path:
-    """Volumes into `images`, their labels into `labels`."""
-    for name in ("images", "labels"):
-        (folder / name).mkdir(parents=True)
-    for seed in seeds:
-        case = simulate_volume(seed, shape=SHAPE, spacing=SPACING)
-        write_volume(folder / "images" / f"{case.volume.name}.nrrd", case.volume)
-        write_label_map(folder / "labels" / f"{case.volume.name}.nrrd", case.label_map)
-    return folder
-
-
 def trained(folder: Path, changes: Mapping[str, Any]) -> SegmentationModel:
     """A model of six simulated volumes, a tenth of their slices labelled."""
-    data = simulate(folder / "training", range(6))
+    data = simulate_files(folder / "training", range(6), shape=SHAPE, spacing=SPACING)
     study = Study.create(folder / "study", data / "images", data / "labels", label_fraction=0.1)
     model = train(study, changed(preset("quick"), {**SHORT, **changes}), CPU)
     assert model is not None and model.slices is not None
@@ -147,7 +136,7 @@ def in_float32() -> Iterator[None]:
 
 def measured(folder: Path, model: SegmentationModel, volumes: int) -> Iterator[tuple[str, Difference]]:
     """Every comparison, one after the other."""
-    images = simulate(folder / "new", range(700, 700 + volumes)) / "images"
+    images = simulate_files(folder / "new", range(700, 700 + volumes), shape=SHAPE, spacing=SPACING) / "images"
     file, bundle, graphs = folder / "model.safetensors", folder / "bundle", folder / "graphs"
     model.save(file)
     export_model(file, bundle, "monai-bundle")

@@ -34,8 +34,7 @@ from USLabelEfficientSegLib import __version__
 from USLabelEfficientSegLib.disk.files import atomic_write_json, atomic_write_text, make_folder
 from USLabelEfficientSegLib.disk.study_layout import TEACHER_NAME
 from USLabelEfficientSegLib.errors import Cancelled, InputError
-from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
-from USLabelEfficientSegLib.imaging.simulator import simulate_volume
+from USLabelEfficientSegLib.imaging.simulator.files import simulate_files
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation.model import choose_device
 from USLabelEfficientSegLib.study.events import Event
@@ -97,13 +96,7 @@ def device_facts(plan: Plan) -> dict[str, Any]:
 def make_study(plan: Plan) -> Path:
     """Simulated volumes, three slices in a hundred of them labelled; it is copied for each training."""
     shape, spacing, count = ((32, 32, 24), (2.5, 2.5, 3.0), 3) if plan.tiny else ((128, 128, 96), (0.7, 0.7, 0.7), 12)
-    for name in ("images", "labels"):
-        make_folder(plan.folder / name)
-    for seed in range(count):
-        case = simulate_volume(seed, shape=shape, spacing=spacing)
-        write_volume(plan.folder / "images" / f"{case.volume.name}.nrrd", case.volume)
-        write_label_map(plan.folder / "labels" / f"{case.volume.name}.nrrd", case.label_map)
-    return plan.folder
+    return simulate_files(plan.folder, range(count), shape=shape, spacing=spacing)
 
 
 def new_study(plan: Plan, name: str) -> Study:

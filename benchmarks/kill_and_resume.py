@@ -26,8 +26,7 @@ import torch._dynamo  # every fork's optimizer would import it anew, for seconds
 
 from USLabelEfficientSegLib.command_line.options import parse_changes
 from USLabelEfficientSegLib.disk.study_layout import MODEL_NAME
-from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
-from USLabelEfficientSegLib.imaging.simulator import simulate_volume
+from USLabelEfficientSegLib.imaging.simulator.files import simulate_files
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.study.events import EventReader, read_events
 from USLabelEfficientSegLib.study.settings import Settings, changed
@@ -60,14 +59,8 @@ SECONDS_BETWEEN_SAVES = 0.2  # instead of half a minute: kills shall hit stages 
 def make_study(folder: Path) -> None:
     """Three simulated volumes, a fifth of their slices labelled."""
     with tempfile.TemporaryDirectory() as temporary:
-        images, labels = Path(temporary) / "images", Path(temporary) / "labels"
-        images.mkdir()
-        labels.mkdir()
-        for seed in range(3):
-            case = simulate_volume(seed, shape=(32, 32, 24), spacing=(2.5, 2.5, 3.0))
-            write_volume(images / f"{case.volume.name}.nrrd", case.volume)
-            write_label_map(labels / f"{case.volume.name}.nrrd", case.label_map)
-        Study.create(folder, images, labels, label_fraction=0.2)
+        data = simulate_files(Path(temporary), range(3), shape=(32, 32, 24), spacing=(2.5, 2.5, 3.0))
+        Study.create(folder, data / "images", data / "labels", label_fraction=0.2)
 
 
 def train_study(folder: Path, changes: Mapping[str, Any]) -> None:

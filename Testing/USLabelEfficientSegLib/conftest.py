@@ -8,8 +8,7 @@ import pytest
 from windows_files import windows_files
 
 from USLabelEfficientSegLib.imaging.dicom import gdcm
-from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
-from USLabelEfficientSegLib.imaging.simulator import simulate_volume
+from USLabelEfficientSegLib.imaging.simulator.files import simulate_files
 from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 from USLabelEfficientSegLib.study.settings import Settings, changed
 from USLabelEfficientSegLib.study.study import Study
@@ -44,13 +43,7 @@ def tiny_changes():
 def simulated(tmp_path_factory):
     """A folder with `images` and dense `labels` of three simulated volumes."""
     folder = tmp_path_factory.mktemp("simulated")
-    for name in ("images", "labels"):
-        (folder / name).mkdir()
-    for seed in range(3):
-        case = simulate_volume(seed, shape=(24, 24, 16), spacing=(3.3, 3.3, 4.0))
-        write_volume(folder / "images" / f"{case.volume.name}.nrrd", case.volume)
-        write_label_map(folder / "labels" / f"{case.volume.name}.nrrd", case.label_map)
-    return folder
+    return simulate_files(folder, range(3), shape=(24, 24, 16), spacing=(3.3, 3.3, 4.0))
 
 
 @pytest.fixture(scope="session")

@@ -23,9 +23,8 @@ import torch
 from safetensors.torch import load_file
 from simulated_heads import write_heads
 
-from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
 from USLabelEfficientSegLib.imaging.pixel_sizes import read_pixel_sizes
-from USLabelEfficientSegLib.imaging.simulator import simulate_volume
+from USLabelEfficientSegLib.imaging.simulator.files import simulate_files
 from USLabelEfficientSegLib.study.settings import Settings, changed
 from USLabelEfficientSegLib.study.study import Study
 
@@ -121,12 +120,7 @@ def trained(training, folder):
 def train_volumes_of(folder, changes):
     from USLabelEfficientSegLib.pipeline import train
 
-    for name in ("images", "labels"):
-        (folder / name).mkdir()
-    for seed in range(3):
-        case = simulate_volume(seed, shape=(24, 24, 16), spacing=(3.3, 3.3, 4.0))
-        write_volume(folder / "images" / f"{case.volume.name}.nrrd", case.volume)
-        write_label_map(folder / "labels" / f"{case.volume.name}.nrrd", case.label_map)
+    simulate_files(folder, range(3), shape=(24, 24, 16), spacing=(3.3, 3.3, 4.0))
     study = Study.create(
         folder / "study", folder / "images", folder / "labels", organs=("solid", "fluid"), label_fraction=0.2
     )

@@ -15,6 +15,7 @@ from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.imaging.scan_files import images_by_name
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
+from USLabelEfficientSegLib.imaging.simulator.files import simulate_files
 from USLabelEfficientSegLib.measurement.segmenting import segment_and_measure
 from USLabelEfficientSegLib.pipeline import train
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
@@ -53,8 +54,8 @@ def commands() -> dict[str, tuple[str, ...]]:
 
 def prepare(folder: Path) -> None:
     """Make everything in a new folder."""
-    _simulate(folder, range(3))
-    _simulate(folder / "held-out", range(4, 4 + HELD_OUT))
+    simulate_files(folder, range(3), shape=SHAPE, spacing=SPACING)
+    simulate_files(folder / "held-out", range(4, 4 + HELD_OUT), shape=SHAPE, spacing=SPACING)
     more = simulate_volume(3, shape=SHAPE, spacing=SPACING)
     for name in ("more", "drawn"):
         (folder / name).mkdir()
@@ -75,15 +76,6 @@ def prepare(folder: Path) -> None:
     )
     replace(model, scaling=other).save(folder / "other.safetensors")
     _save_dicom(folder)
-
-
-def _simulate(folder: Path, seeds: range) -> None:
-    for name in ("images", "labels"):
-        (folder / name).mkdir(parents=True)
-    for seed in seeds:
-        case = simulate_volume(seed, shape=SHAPE, spacing=SPACING)
-        write_volume(folder / "images" / f"{case.volume.name}.nrrd", case.volume)
-        write_label_map(folder / "labels" / f"{case.volume.name}.nrrd", case.label_map)
 
 
 def _save_dicom(folder: Path) -> None:

@@ -18,8 +18,9 @@ from .disk.study_layout import MANIFEST_NAME, PDF_NAME, REPORT_NAME
 from .errors import Cancelled, InputError
 from .evaluation.evaluate import evaluate_folders
 from .evaluation.summary import summarise, write_metrics_csv
-from .imaging.files import find_images, write_label_map, write_volume
+from .imaging.files import find_images
 from .imaging.simulator import SimulatedCase, simulate_volume
+from .imaging.simulator.files import write_case
 from .measurement.measuring import measure_files, of_kind
 from .measurement.organ import OrganMeasurement
 from .measurement.segmenting import segment_and_measure
@@ -169,8 +170,7 @@ def simulate_folder(
     def simulate(number: int) -> SimulatedCase:
         probe = design.probes[(number + 1) % len(design.probes)]
         case = simulate_volume(subjects[number], shape=design.shape, spacing=design.spacing, probe=probe)
-        write_volume(folder / "images" / f"{case.volume.name}.nrrd", case.volume)
-        write_label_map(folder / "labels" / f"{case.volume.name}.nrrd", case.label_map)
+        write_case(folder, case)
         return case
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # NumPy lets other threads work while it calculates

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from remote_jobs import A_LOOK
-from ssh_server import ssh_server
+from ssh_server import met_anew, ssh_server
 
 from USLabelEfficientSegLib import __version__
 from USLabelEfficientSegLib.remote import connection as connections
@@ -24,12 +24,8 @@ def running_server(tmp_path_factory):
 @pytest.fixture
 def server(running_server, monkeypatch):
     """The server, and this user as one whom it knows; attempts to connect again come at once."""
-    monkeypatch.setenv("HOME", str(running_server.home))
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    met_anew(running_server, monkeypatch)
     monkeypatch.setattr(connections, "PAUSES", (0.01,))
-    proxy = running_server.proxy
-    proxy.budgets, proxy.cuts, proxy.closed = [], 0, False
-    running_server.known(proxy.port)
     return running_server
 
 

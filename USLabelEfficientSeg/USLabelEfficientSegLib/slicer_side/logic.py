@@ -14,7 +14,8 @@ from .nodes.segmentation_nodes import organsNamed
 from .parameters import USLabelEfficientSegParameterNode
 from .processes import study_jobs
 from .processes.dependencies import ensureDependencies
-from .processes.jobs import Job, JobRunner, Steps
+from .processes.job_runner import JobRunner
+from .processes.jobs import Job, Steps
 from .results import results
 from .session.study_session import StudySession
 

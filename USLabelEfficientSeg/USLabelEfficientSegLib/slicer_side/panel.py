@@ -15,7 +15,8 @@ from ..errors import IN_PANEL, InputError
 from .nodes.layouts import restore_layout
 from .processes.dependencies import missingRequirements
 from .processes.import_ahead import importAhead
-from .processes.jobs import Job, JobRunner
+from .processes.job_runner import JobRunner
+from .processes.jobs import Job
 from .scene_now import SceneNow
 from .section import Section, reported, tell
 from .session.study_session import StudySession
@@ -155,7 +156,7 @@ class Panel:
             ticked=bool(data.ticked()) or data.images.folder is not None,
             named=bool(self.parameters.organs),
             labelling=self.labels.case is not None,
-            training="" if self.train.why_not else self.train.offer,
+            training="" if self.train.offer.why_not else self.train.offer.text,
             results=self.measure.done(),
         )
         sentence = advice(now)

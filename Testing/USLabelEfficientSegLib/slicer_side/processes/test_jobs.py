@@ -14,6 +14,13 @@ def jobs(host):
     return jobs
 
 
+@pytest.fixture
+def runner(host):
+    from USLabelEfficientSegLib.slicer_side.processes.job_runner import JobRunner
+
+    return JobRunner()
+
+
 def counting(to, closed=None):
     def steps(job):
         try:
@@ -67,9 +74,9 @@ def test_a_refusal_becomes_a_sentence_and_a_bug_is_not_hidden(jobs):
     assert job.sentence.endswith("Slicer.log")
 
 
-def test_the_runner_does_one_job_at_a_time_and_tells_its_end_once(jobs, host):
+def test_the_runner_does_one_job_at_a_time_and_tells_its_end_once(jobs, runner, host):
     ended: list[Any] = []
-    runner, steps = jobs.JobRunner(), []
+    steps: list[float] = []
     runner.listeners.append(lambda: steps.append(runner.job.progress))
     runner.start(jobs.Job("Counting", counting(3)), ended.append)
     with pytest.raises(InputError, match="Counting: is still running; wait for its end or cancel it"):
@@ -83,13 +90,12 @@ def test_the_runner_does_one_job_at_a_time_and_tells_its_end_once(jobs, host):
     assert runner.run(jobs.Job("A script", counting(2))) == 2
 
 
-def test_a_job_of_the_runner_that_fails_by_a_bug_ends_it(jobs, host):
+def test_a_job_of_the_runner_that_fails_by_a_bug_ends_it(jobs, runner, host):
     def broken(job):
         yield
         raise KeyError("a bug")
 
     ended: list[Any] = []
-    runner = jobs.JobRunner()
     runner.start(jobs.Job("Broken", broken), ended.append)
     host.process_events(0.3)
 
@@ -97,12 +103,11 @@ def test_a_job_of_the_runner_that_fails_by_a_bug_ends_it(jobs, host):
     assert len(host.errors) == 1 and "a bug" in host.errors.pop()
 
 
-def test_stopping_the_runner_ends_job_and_worker_at_once(jobs, host, tmp_path, quick_model):
+def test_stopping_the_runner_ends_job_and_worker_at_once(jobs, runner, host, tmp_path, quick_model):
     def steps(job):
         yield from job.work(["segment", str(quick_model), str(tmp_path / "none")], tmp_path / "logs")
 
     ended: list[Any] = []
-    runner = jobs.JobRunner()
     runner.start(jobs.Job("Segmentation", steps), ended.append)
     host.process_events(0.1)
     runner.stop()

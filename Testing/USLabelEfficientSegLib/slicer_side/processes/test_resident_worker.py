@@ -12,8 +12,7 @@ import pytest
 
 import USLabelEfficientSegLib
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.imaging.files import write_label_map, write_volume
-from USLabelEfficientSegLib.imaging.simulator import simulate_volume
+from USLabelEfficientSegLib.imaging.simulator.files import simulate_files
 from USLabelEfficientSegLib.slicer_side.processes import resident_worker as resident_module
 from USLabelEfficientSegLib.slicer_side.processes import worker as worker_module
 from USLabelEfficientSegLib.slicer_side.processes.resident_worker import ResidentWorker
@@ -41,12 +40,7 @@ def until(condition, seconds=30.0):
 def study(tmp_path_factory):
     """A small study of two volumes, one with a labelled slice."""
     folder = tmp_path_factory.mktemp("resident")
-    for name in ("images", "labels"):
-        (folder / name).mkdir()
-    for seed in range(2):
-        case = simulate_volume(seed, shape=(24, 24, 16), spacing=(3.2, 3.2, 4.0), organ_count=1)
-        write_volume(folder / "images" / f"{case.volume.name}.nrrd", case.volume)
-        write_label_map(folder / "labels" / f"{case.volume.name}.nrrd", case.label_map)
+    simulate_files(folder, range(2), shape=(24, 24, 16), spacing=(3.2, 3.2, 4.0), organ_count=1)
     return Study.create(folder / "study", folder / "images", folder / "labels", organs=["a"], label_fraction=0.2)
 
 

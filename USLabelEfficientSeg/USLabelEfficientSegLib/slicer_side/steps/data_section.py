@@ -9,22 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ctk
-import qt
-import slicer
 from slicer.i18n import tr as _
 
 from ...disk.study_layout import MANIFEST_NAME
-from ...errors import InputError, Notice
+from ...errors import InputError
 from ...study.coverage import in_percent, labelled_counts
 from ..node_list import NodeList
 from ..nodes import study_nodes
 from ..nodes.segmentation_nodes import Organ, organsNamed
-from ..nodes.sequences import isImageSequence, sequenceFrames
-from ..nodes.simulated_data import ORGANS as EXAMPLE_ORGANS
-from ..nodes.simulated_data import simulatedStudy
-from ..nodes.ultrasound_nodes import ultrasound_nodes
+from ..nodes.sequences import isImageSequence
 from ..processes import study_jobs
-from ..processes.aside import aside
 from ..processes.dependencies import ensureDependencies
 from ..processes.job_bar import JobBar
 from ..processes.jobs import Job, Steps
@@ -33,8 +27,8 @@ from ..section import Section, allow, on_click, reported, silent, tell
 from ..session.images_choice import ImagesChoice
 from ..session.study_place import new_study_folder, why_no_place
 from ..session.study_session import StudySession
-from ..session.volume_folder import images_in, read
 from .organ_table import OrganTable
+from .volume_sources import VolumeSources
 
 if TYPE_CHECKING:
     from ..panel import Panel
@@ -49,21 +43,17 @@ class DataSection(Section):
         super().__init__(panel)
         ui = self.ui
         ui.studyFolderEdit.filters = ctk.ctkPathLineEdit.Dirs
-        self.organ_table = OrganTable(ui.organTable, self.organs, self._keep, self._refuse)
+        self.organ_table = OrganTable(ui.organTable, self.organs, self.keep, self._refuse)
         self._volume_list = NodeList(ui.volumeList, self._on_ticked)
         self._remembered = Remembered()
         self.images = ImagesChoice(panel)
+        self.sources = VolumeSources(self)
         self.bar = JobBar(panel, ui.dataJobRow, ui.dataProgress, ui.cancelDataButton, ui.dataStatus, JOBS)
-        self._awaited: set[str] | None = None  # volumes before the user went to load others from DICOM
         ui.studyFolderEdit.connect("currentPathChanged(QString)", self._on_folder)
         ui.studyFolderEdit.connect("validInputChanged(bool)", self._on_folder)  # alone tells of the empty path
         ui.organTable.connect("itemSelectionChanged()", self.refresh)
         ui.sequenceSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.refresh)
         for button, action in (
-            (ui.addFolderButton, self._add_folder),
-            (ui.fromDicomButton, self._from_dicom),
-            (ui.exampleButton, self._load_example),
-            (ui.addFramesButton, self._add_frames),
             (ui.addOrganButton, self.organ_table.add),
             (ui.removeOrganButton, self.organ_table.remove),
             (ui.studyButton, self._act),
@@ -224,7 +214,7 @@ class DataSection(Section):
     def _on_ticked(self) -> None:
         if self.panel.parameters is not None:
             self._keep_ticked(self._volume_list.checked())
-            self._propose_folder()
+            self.propose_folder()
             self.panel.refresh_soon()
 
     def _keep_ticked(self, nodes: list[Any]) -> None:
@@ -232,12 +222,13 @@ class DataSection(Section):
         parameters.sequences = [node for node in nodes if isImageSequence(node)]
         parameters.volumes = [node for node in nodes if not isImageSequence(node)]
 
-    def _propose_folder(self) -> None:
+    def propose_folder(self) -> None:
         """Where the study could be kept, unless the user has said where."""
         if not self.panel.parameters.studyFolder and (self.ticked() or self.images.folder is not None):
             self.panel.parameters.studyFolder = str(new_study_folder())
 
-    def _keep(self, organs: list[Organ]) -> None:
+    def keep(self, organs: list[Organ]) -> None:
+        """List other organs, or organs that look otherwise."""
         if self.panel.session is not None:
             self.panel.session.appearance.keep(organs)
         stored = [{"name": o.name, "colour": list(o.colour), "terminology": o.terminology} for o in organs]
@@ -247,77 +238,18 @@ class DataSection(Section):
     def _refuse(self, reason: str) -> None:
         tell(self.ui.dataStatus, reason, bad=True)
 
-    def _from_dicom(self) -> None:
-        """Let the user import and load in Slicer's DICOM module; `enter` ticks what came of it."""
-        self._awaited = {node.GetID() for node in ultrasound_nodes()}
-        slicer.util.selectModule("DICOM")
-
-    def enter(self) -> None:
-        """The user comes back: what was loaded from DICOM meanwhile is to belong to the study."""
-        before, self._awaited = self._awaited, None
-        if before is None or self.panel.parameters is None:
-            return
-        loaded = [node for node in ultrasound_nodes() if node.GetID() not in before]
-        self._tick(loaded)
-        if loaded:
-            tell(self.ui.dataStatus, _("Loaded {count} volumes.").format(count=len(loaded)))
-
-    def _add_folder(self) -> None:
-        ensureDependencies()  # an older pydicom than the library's cannot read
-        folder = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Folder of ultrasound volumes"))
-        if folder:
-            self.add_folder(Path(folder))
-
-    def add_folder(self, folder: Path) -> None:
-        """Load all volumes of a folder, and tick them; or take a folder of 2-D images as it is."""
-        from ..nodes.volume_nodes import nodeFromVoxels
-
-        notices: list[Notice] = []
-
-        def steps(job: Job) -> Steps:
-            dimension, images, passed_over = yield from aside(lambda: images_in(folder))
-            notices.extend(passed_over)
-            if dimension == 2:
-                return len(images)
-            loaded = []
-            for number, (name, path) in enumerate(images.items()):
-                job.tell(_("loading"), number, len(images))
-                volume = yield from aside(partial(read, path))
-                loaded.append(nodeFromVoxels(name, volume.voxels, volume.geometry))
-                yield
-            return loaded
-
-        def done(job: Job) -> str:
-            if isinstance(job.result, int):
-                self.images.choose(folder, job.result)
-                self._propose_folder()
-                return _("{count} images are copied when you press the button below.").format(count=job.result)
-            self._tick(job.result)
-            return " ".join([_("Loaded {count} volumes.").format(count=len(job.result)), *map(str, notices)])
-
-        self.panel.run(Job(_("Loading volumes"), steps, "load"), self.ui.dataStatus, done)
-
-    def _load_example(self) -> None:
-        def done(job: Job) -> str:
-            if self.panel.session is None:
-                self._keep(organsNamed(EXAMPLE_ORGANS))
-            self._tick(job.result)
-            return _("Loaded simulated volumes. Press Create study.")
-
-        job = Job(_("Making simulated volumes"), lambda job: simulatedStudy(job=job), "load")
-        self.panel.run(job, self.ui.dataStatus, done)
-
-    def _add_frames(self) -> None:
-        sequence = self.ui.sequenceSelector.currentNode()
-        self._tick([sequence] if isImageSequence(sequence) else sequenceFrames(sequence))
-
-    def _tick(self, nodes: list[Any]) -> None:
+    def tick(self, nodes: list[Any]) -> None:
+        """Volumes that came into the scene are to belong to the study."""
         parameters = self.panel.parameters
         if parameters is not None:
             here = [node for node in nodes if study_nodes.inScene(node)]
             self._keep_ticked([*self.ticked(), *(node for node in here if node not in self.ticked())])
-            self._propose_folder()
+            self.propose_folder()
             self.panel.refresh()
+
+    def enter(self) -> None:
+        """The user comes back, perhaps with volumes from the DICOM module."""
+        self.sources.take_from_dicom()
 
     def _act(self) -> None:
         ticked = self.ticked()

@@ -18,7 +18,8 @@ from ...annotation.sparse_labels import LabelledSlice
 from ...errors import InputError
 from ...text.numbers import VolumeUnit, volume_unit
 from ..nodes.outline_nodes import removeOutlines, showOutline
-from ..processes.jobs import Job, JobRunner
+from ..processes.job_runner import JobRunner
+from ..processes.jobs import Job
 from ..section import reported, tell
 from ..session.known_organs import KnownOrgans, Source, Strokes, known_organs, source_of
 from ..session.study_session import StudySession

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from slicer.i18n import tr as _
 
 from ..nodes.slice_views import sliceName
-from ..processes.jobs import Job, JobRunner, Steps
+from ..processes.job_runner import JobRunner
+from ..processes.jobs import Job, Steps
 from ..section import reported, tell
 from ..session.study_session import StudySession
 from ..session.taking_up import TakenUp

@@ -7,22 +7,17 @@ from typing import TYPE_CHECKING, Any
 import slicer
 from slicer.i18n import tr as _
 
-from ...errors import InputError
-from ...study.coverage import labelled_axes, labelled_counts, volumes_with_organs
-from ...text.assignments import name_and_value
-from ...text.durations import duration
 from ..nodes.tables_and_plots import lossPlotNodes
 from ..processes import other_computer, study_jobs
 from ..processes.dependencies import ensureDependencies
 from ..processes.jobs import Job, Steps
-from ..remembered import Remembered
 from ..section import Section, allow, on_click, silent, tell
-from ..session.study_session import StudySession
 from .live_preview import remove_preview
 from .other_computer_row import OtherComputerRow
+from .training_estimate import TrainingEstimate
 from .training_monitor import TrainingMonitor
+from .training_offer import TrainingOffer
 from .training_progress import TrainingProgress
-from .training_time import Continued, seconds_on_processor
 
 if TYPE_CHECKING:
     from ...study.settings import Settings
@@ -38,12 +33,9 @@ class TrainSection(Section):
         super().__init__(panel)
         ui = self.ui
         self.progress = TrainingProgress(panel)
-        self._remembered = Remembered()
         self._other_computer = OtherComputerRow(panel, study_jobs.devices, self._show_devices)
-        self.offer = _("Train")  # what the button says
-        self.continued: Continued | None = None  # what of the current model it would continue from
-        self.how = ""  # a sentence on whether it would continue from the current model
-        self.why_not: str | None = None  # why training cannot be started now
+        self.offer = TrainingOffer(panel)
+        self._estimate = TrainingEstimate(panel)
         self._volume: str | None = None  # that the user looks at
         self._installs = False  # whether torch must be installed before a training
         self.signals.packages_known.connect(self._on_packages)
@@ -89,10 +81,11 @@ class TrainSection(Section):
         index = ui.deviceCombo.findData(parameters.device)
         with silent(ui.deviceCombo):
             ui.deviceCombo.setCurrentIndex(max(index, 0))
-        self._look_at_training()
-        ui.trainButton.text = self.offer
-        allow(ui.trainButton, _("Learn from the labels; Slicer stays usable meanwhile."), self.why_not)
         job = self.training
+        ui.anewCheckBox.visible = session is not None and session.training.continues()
+        self.offer.look(running=job is not None)
+        ui.trainButton.text = self.offer.text
+        allow(ui.trainButton, _("Learn from the labels; Slicer stays usable meanwhile."), self.offer.why_not)
         stopping = job is not None and job.cancelling
         reason = None if job is not None and not stopping else _("No training is running.")
         allow(ui.cancelTrainButton, _("Stop within two seconds; Resume goes on from there."), reason)
@@ -112,50 +105,6 @@ class TrainSection(Section):
         """Images are trained by one method."""
         self.ui.methodCombo.enabled = False
 
-    def _look_at_training(self) -> None:
-        """Find out whether training would begin, go on or be repeated, and what stands in its way."""
-        session, anew = self.panel.session, self.panel.parameters.anew
-        self.ui.anewCheckBox.visible = session is not None and session.training.continues()
-        if self.training is not None:  # what was offered is being done
-            self.why_not = self.panel.why_busy()
-            return
-        self.offer, self.how, self.why_not = _("Train"), "", self.panel.why_no_study()
-        self.continued = None
-        if session is None:
-            return
-        try:
-            trained, news = session.trained(), session.training.news()
-            same = not trained or self._same_settings(session)
-            self.how = self._how(session, news, anew) if trained and same else ""
-        except InputError as error:
-            self.why_not = str(error)
-            return
-        if trained and same:
-            self.offer = {
-                "labels": _("Train with the new labels"),
-                "volumes": _("Train with the new images") if session.isPlanar else _("Train with the new volumes"),
-            }.get(news, _("Resume training"))  # fmt: skip
-        if trained == "fully" and same and not news:
-            self.offer = _("Train anew") if anew else _("Train")
-            if not anew:
-                self.why_not = _("The study is trained, and nothing has changed since. Label more to improve it.")
-        if not any(case.labels for case in session.study.cases):
-            self.why_not = _("Label a slice in step 2 first.")
-        self.why_not = self.panel.why_busy() or self.why_not
-
-    def _how(self, session: StudySession, news: str, anew: bool) -> str:
-        """Whether training would continue from the current model."""
-        if session.training.continues() and not anew:
-            if session.trained() == "fully" and not news:
-                return ""
-            self.continued = "all students" if session.training.has_supervised_students() else "distilled students"
-            return _("Training continues from the current model.")
-        if (news or anew) and session.isPlanar:
-            return _("Training starts anew from your labels.")
-        if news or anew:
-            return _("Training starts anew from your labels; what was learnt without labels is kept.")
-        return _("Training was stopped before its end; resuming goes on from there.")
-
     def done(self) -> bool:
         """Whether there is a model."""
         return self.panel.session is not None and self.panel.session.model is not None
@@ -174,83 +123,14 @@ class TrainSection(Section):
             wanted = parameters.preview and session.holds(self._volume)
             watch_volume(session.folder, self._volume if wanted else None)
 
-    def changes(self) -> dict[str, Any]:
-        """The time that training may take, if it is given, and the expert settings, by name.
-
-        Raises:
-            InputError: not of the form NAME=VALUE.
-        """
-        minutes = self._minutes()
-        found: dict[str, Any] = {"minutes": minutes} if minutes else {}
-        for pair in self.panel.parameters.changes.split():
-            try:
-                name, value = name_and_value(pair)
-            except ValueError:
-                problem = f'"{pair}" is not of the form NAME=VALUE'
-                raise InputError(_("Expert settings"), problem, "correct it") from None
-            found[name] = value
-        return found
-
-    def _minutes(self) -> int:
-        """The time that training may take; 0: as long as the preset needs."""
-        return int(self.panel.parameters.minutes)
+    def _show_estimate(self) -> None:
+        text = self._estimate.text(self.offer.continued, elsewhere=self._other_computer.chosen)
+        if self._installs:
+            text += " " + _("Software that is missing will be installed first, after asking you.")
+        self.ui.estimateLabel.text = f"{self.offer.how} {text}".strip()
 
     def leave(self) -> None:
         """Training goes on while the user is elsewhere."""
-
-    def _show_estimate(self) -> None:
-        text = self._estimate()
-        if self._installs:
-            text += " " + _("Software that is missing will be installed first, after asking you.")
-        self.ui.estimateLabel.text = f"{self.how} {text}".strip()
-
-    def _estimate(self) -> str:
-        """How long training takes, as far as it was measured."""
-        parameters, session = self.panel.parameters, self.panel.session
-        if session is not None and session.isPlanar:
-            if parameters.minutes:
-                return _limit(parameters.minutes)
-            return _("How long it takes shows in the first seconds: it depends on the steps, not on the images.")
-        volumes, slices, labelled = self._amounts()
-        estimate = seconds_on_processor(parameters.preset.value, volumes, slices, self.continued, **labelled)
-        if self._other_computer.chosen:
-            return (
-                _limit(parameters.minutes) if parameters.minutes else _("How long it takes there shows while it runs.")
-            )
-        if estimate is None:
-            text = _("This preset is meant for a graphics card; a processor would take days (not measured).")
-        else:
-            text = _("Takes about {time} on an ordinary computer.").format(time=duration(estimate.least))
-            if estimate.most > estimate.least:
-                text = _("Takes about {least}, or {most} if organs must be found by their place.").format(
-                    least=duration(estimate.least), most=duration(estimate.most)
-                )
-        if parameters.minutes:
-            text = _limit(parameters.minutes)
-        return text
-
-    def _amounts(self) -> tuple[int, int, dict[str, int]]:
-        """Volumes, labelled slices, and what else of the labels tells how long training takes."""
-        session, settings = self.panel.session, self.panel.parameters.parameterNode
-        if session is None:
-            ticked = self.panel.scene.once_of_volumes("to train", self._ticked, settings, settings.GetMTime())
-            return max(ticked, 1), 0, {}
-        study = session.study
-
-        def find() -> tuple[int, int, dict[str, int]]:
-            slices = labelled_counts(study)[1]
-            axes, showing = len(labelled_axes(study)), volumes_with_organs(study)
-            return len(study.cases), slices, {"axes": axes, "labelled_volumes": showing} if slices else {}
-
-        return self._remembered.once("amounts", find, study.created, study.cases)
-
-    def _ticked(self) -> int:
-        return sum(node is not None for node in self.panel.parameters.volumes)
-
-    def _same_settings(self, session: StudySession) -> bool:
-        parameters = self.panel.parameters
-        method = session.method(parameters.method.value)
-        return session.training.made_with(parameters.preset.value, method, self.changes())
 
     # What the user does
 
@@ -264,7 +144,7 @@ class TrainSection(Section):
         ensureDependencies()
         elsewhere = other_computer.options()
         restart, anew = False, parameters.anew and session.training.continues()
-        if session.trained() and not self._same_settings(session):
+        if session.trained() and not self.offer.same_settings(session):
             question = _(
                 "This study was trained with other settings. Train it anew? "
                 "What it has learnt so far is forgotten; your labels stay."
@@ -272,7 +152,7 @@ class TrainSection(Section):
             if not slicer.util.confirmYesNoDisplay(question):
                 return
             restart = True
-        changes = self.changes()
+        changes = self.offer.changes()
         self.study_opened(changed(preset(parameters.preset.value), {"method": parameters.method.value, **changes}))
         self._watch()
         if parameters.lossChart is None:
@@ -309,7 +189,7 @@ class TrainSection(Section):
             return
         if parameters.lossChart is None:
             parameters.lossChart = lossPlotNodes([])
-        self.offer, self.how, self.continued = _("Train"), "", None  # how it was started is not known here
+        self.offer.forget()  # how it was started is not known here
 
         def steps(job: Job) -> Steps:
             return study_jobs.follow(job, session, worker, session.load(job) if load else iter(()))
@@ -382,7 +262,3 @@ class TrainSection(Section):
         log = self._log()
         text = log.read_text(encoding="utf-8", errors="replace")
         slicer.util.infoDisplay(str(log), windowTitle=_("Log"), detailedText=text)
-
-
-def _limit(minutes: int) -> str:
-    return _("At most about {time}: this computer is measured first.").format(time=duration(60 * minutes))
