@@ -54,7 +54,8 @@ def test_volumes_of_another_measurement_come_from_a_table(panel, host, tmp_path)
 
 def session_of(folder, case):
     """A trained study, one of whose volumes is each volume of the scene, or none."""
-    known: dict[str, Any] = {"hasLabels": lambda: True, "isPlanar": False, "caseOf": lambda node: case}
+    labels = SimpleNamespace(hasAny=lambda: True)
+    known: dict[str, Any] = {"labels": labels, "isPlanar": False, "caseOf": lambda node: case}
     return SimpleNamespace(folder=folder, logs=folder / "logs", model=folder / "model", look=lambda: None, **known)
 
 
