@@ -159,6 +159,7 @@ echo '{event(4)}' >> run/events.jsonl; echo weights > run/model.safetensors
     panel.ui.trainButton.click()
     until(panel, host, lambda: panel.train.monitor is not None and (study / "run" / "events.jsonl").exists())
     assert panel.train.training is not None and panel.ui.cancelTrainButton.enabled and not panel.ui.remoteEdit.enabled
+    assert "may take half a minute" in panel.ui.cancelTrainButton.toolTip
     assert [path.name for path in (there / "images").iterdir()]
 
     server.proxy.cut()

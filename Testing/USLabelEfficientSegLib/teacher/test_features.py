@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from USLabelEfficientSegLib.anatomy.training_volumes import TrainingVolume
 from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.teacher import features as features_module
 from USLabelEfficientSegLib.teacher.features import FeatureCache, encode_slices, weights_digest
@@ -49,6 +50,24 @@ def test_second_request_reads_the_file_without_running_the_network(
     again = FeatureCache(tmp_path, vit, 32).features(volume, SPACING, 0)
     assert isinstance(again, np.memmap) and again.dtype == np.float16
     np.testing.assert_array_equal(first, again)
+
+
+def test_volumes_whose_features_are_on_the_disk_are_read_from_there_however_often_they_are_asked_for(
+    tmp_path: Path, vit: VisionTransformer, volume: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = (
+        TrainingVolume.of(f"{seed}", SPACING, volume.roll(seed), torch.zeros(2, *volume.shape), volume > 0, None)
+        for seed in range(3)
+    )
+    cache = FeatureCache(tmp_path, vit, 32)
+    size = 6 * 32 * 4 * 3 * 2
+    monkeypatch.setattr(features_module, "MOST_BYTES", 1.5 * size)
+
+    rounds = [[cache.source(one, 2)() for one in (first, second, third)] for _ in range(3)]
+
+    assert all([isinstance(found, np.memmap) for found in of_round] == [True, True, False] for of_round in rounds)
+    for found, one in zip(rounds[-1], (first, second, third), strict=True):
+        np.testing.assert_array_equal(found, FeatureCache(tmp_path / "other", vit, 32).features(one.grey, SPACING, 2))
 
 
 def test_key_depends_on_weights_voxels_size_and_axis(

@@ -192,6 +192,14 @@ def test_a_torch_that_cannot_join_processes_is_refused(monkeypatch):
     check_devices(CPU, 1, {"student.batch_size": 3})
 
 
+def test_a_torch_that_cannot_end_processes_which_leave_signals_alone_is_refused(monkeypatch):
+    """Before 2.5 it waited for them for ever."""
+    monkeypatch.setattr(several_devices.os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(several_devices.launcher.ProcessContext, "join", lambda self, timeout=None: True)
+    with pytest.raises(InputError, match=r"--devices 2: needs torch 2\.5 or later, .*; update torch"):
+        check_devices(CPU, 2, {"student.batch_size": 4})
+
+
 def test_devices_are_told_by_number_and_kind():
     assert device_name(CPU, 1) == "cpu"
     assert device_name(torch.device("cuda"), 4) == "4 x cuda"

@@ -260,9 +260,11 @@ def _is_segmentation(path: Path) -> bool:
 def _without_companions(folder: Path, entries: list[Path], *, labels: bool) -> list[Path]:
     """The images among entries, and DICOM segmentations among labels or alone; reports and the like never count."""
     images = [entry for entry in entries if not dicom.is_dicom(entry) or dicom.holds(entry, "image")]
-    segmentations = [entry for entry in entries if entry not in images and dicom.is_segmentation(entry)]
+    others = set(entries).difference(images)
+    segmentations = [entry for entry in entries if entry in others and dicom.is_segmentation(entry)]
     kept = images + segmentations if labels or not images else images
-    if passed := [entry.name for entry in entries if entry not in kept]:
+    others.difference_update(kept)
+    if passed := [entry.name for entry in entries if entry in others]:
         more = f" and {len(passed) - _SHOWN} more" if len(passed) > _SHOWN else ""
         what = f"passed over, as no images: {', '.join(passed[:_SHOWN])}{more}"
         warnings.warn(Notice(folder, what), stacklevel=3)

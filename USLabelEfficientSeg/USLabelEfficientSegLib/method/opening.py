@@ -133,8 +133,6 @@ def open_run(study: Study, settings: Settings, computing: Computing, from_teache
         volume = prepare_volume(study.read_scan(case.name), labels, settings.working_grid.max_voxels)
         volumes.append(volume.on_disk(study.run_folder / VOLUMES, stems[number - 1]))
         study.events.emit(Stage.READING_VOLUMES, number, len(study.cases))
-    mirrored, plan = (
-        mirror_axes(OnDemand(volumes, lambda volume: volume.grey)),
-        learnt.plan(settings, labelled_slices(study)),
-    )
+    mirrored = mirror_axes(OnDemand(volumes, lambda volume: volume.grey))
+    plan = learnt.plan(settings, labelled_slices(study))
     return in_time(Run(study, settings, volumes, mirrored, computing, learnt, plan))

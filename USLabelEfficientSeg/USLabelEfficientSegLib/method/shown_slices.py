@@ -35,24 +35,40 @@ def shown_pixels(study: Study, max_voxels: int) -> dict[int, float]:
         InputError: a file of labels is damaged.
     """
     grids = [_fine_grid(case.image.shape, case.image.spacing, max_voxels) for case in study.cases]
-    labelled = [number for number, case in enumerate(study.cases) if case.labels is not None]
-    read = labelled[:: max(1, -(-len(labelled) // _MOST_VOLUMES))]
-    labels = {number: study.read_labels(study.cases[number].name) for number in read}
     pixels = {}
-    for axis in sorted(labelled_axes(study)):
-        sides = [side for side in range(3) if side != axis]
+    for axis, widths in _widths(study, grids).items():
+        sides = _sides(axis)
         extents = [[grid.shape[side] * grid.spacing[side] for side in sides] for grid in grids]
-        smallest = [min(grid.spacing[side] for side in sides) for grid in grids]
-        largest = max(max(extent) / unit for extent, unit in zip(extents, smallest, strict=True))
-        widths = defaultdict[int, list[float]](list)
-        for number, given in labels.items():
-            if given is not None:
-                slices = [index for along, index in study.cases[number].labels.slices if along == axis]  # type: ignore[union-attr]
-                _add_widths(widths, given, axis, slices, smallest[number])
+        units = [_unit(grid, axis) for grid in grids]
+        largest = max(max(extent) / unit for extent, unit in zip(extents, units, strict=True))
         thinnest = min((median(of_one) for of_one in widths.values() if of_one), default=WIDTH)
         side = shown_side(largest, thinnest, max_voxels)
         pixels[axis] = side**2 * max(min(extent) / max(extent) for extent in extents)
     return pixels
+
+
+def _widths(study: Study, grids: Sequence[Geometry]) -> dict[int, dict[int, list[float]]]:
+    """For each labelled axis the widths of each organ, in units of the grids; labels are read one after the other."""
+    found = {axis: defaultdict[int, list[float]](list) for axis in sorted(labelled_axes(study))}
+    labelled = [(case, grid) for case, grid in zip(study.cases, grids, strict=True) if case.labels is not None]
+    for case, grid in labelled[:: max(1, -(-len(labelled) // _MOST_VOLUMES))]:
+        labels = study.read_labels(case.name)
+        if labels is None or case.labels is None:
+            continue
+        for axis, widths in found.items():
+            slices = [index for along, index in case.labels.slices if along == axis]
+            _add_widths(widths, labels, axis, slices, _unit(grid, axis))
+    return dict(found)
+
+
+def _sides(axis: int) -> list[int]:
+    """The axes of slices across an axis."""
+    return [side for side in range(3) if side != axis]
+
+
+def _unit(grid: Geometry, axis: int) -> float:
+    """The smaller side in mm of a pixel of slices across an axis."""
+    return min(grid.spacing[side] for side in _sides(axis))
 
 
 def _fine_grid(shape: tuple[int, int, int], spacing: tuple[float, float, float], max_voxels: int) -> Geometry:
@@ -63,7 +79,7 @@ def _add_widths(
     widths: dict[int, list[float]], labels: SparseLabels, axis: int, slices: Sequence[int], unit: float
 ) -> None:
     """Widths of each organ on labelled slices, in units of the grid that networks see."""
-    sides = [labels.geometry.spacing[side] for side in range(3) if side != axis]
+    sides = [labels.geometry.spacing[side] for side in _sides(axis)]
     for index in slices:
         drawn = labels.voxels.take(index, axis=axis)
         for organ in range(1, len(labels.organs) + 1):

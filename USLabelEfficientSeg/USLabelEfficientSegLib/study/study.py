@@ -8,21 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..disk.files import guarded, remove_temporaries, sha256_of, temporary_path, writing
-from ..disk.in_use import remove_file, replace_file
+from ..disk.files import guarded, remove_temporaries, sha256_of
+from ..disk.in_use import remove_file
 from ..disk.links import refuse_links
 from ..disk.lock import StudyLock, holder_of
-from ..disk.study_layout import EVENTS_NAME, LABELS, LOCK_NAME, MODEL_NAME, RUN, run_file
+from ..disk.study_layout import EVENTS_NAME, LOCK_NAME, RUN, run_file
 from ..errors import InputError
 from ..imaging.dimension import Dimension, ScanWords, words_of
 from .coverage import label_fraction
-from .events import EventLog, read_events
+from .events import EventLog
 from .manifest import Case, LabelRecord, Manifest, read_manifest, write_manifest
-from .stages import Stage
+from .summary import summary_of, training_of
 
 if TYPE_CHECKING:  # what reads and writes images takes long to import: whoever only looks at a study need not wait
     from ..annotation.sparse_labels import SparseLabels
-    from ..imaging.geometry import Geometry
     from ..imaging.orientation import Orientation
     from ..imaging.pixel_sizes import PixelSizes
     from ..imaging.scan import Scan
@@ -161,6 +160,11 @@ class Study:
         return self._manifest.orientation
 
     @property
+    def label_seed(self) -> int | None:
+        """Of the choice of the labelled slices, where they are a fraction of dense labels."""
+        return self._manifest.label_seed
+
+    @property
     def run_folder(self) -> Path:
         """Where training keeps its settings, events and weights."""
         return self.folder / RUN
@@ -196,49 +200,11 @@ class Study:
 
     def set_all_labels(self, labels: Mapping[str, SparseLabels]) -> None:
         """Replace the labels of several cases, by name, all of them or none; raises as `set_labels`."""
+        from .label_replacing import replaced
+
         with self._writing():
-            self._set_labels([(self.case(name), one) for name, one in labels.items()])
-
-    def _set_labels(self, labels: Sequence[tuple[Case, SparseLabels]]) -> None:
-        from ..annotation.label_files import write_label_map
-        from ..annotation.segments import segments_of
-        from ..imaging.scan import LabelMap
-        from .creation import label_record
-
-        staged: list[tuple[Path, Path]] = []
-        changed: dict[str, Case] = {}
-        try:
-            for case, one in labels:
-                geometry = self._checked(case, one)
-                file = f"{LABELS}/{Path(case.image.file).name}"
-                temporary = temporary_path(self.folder / LABELS, ".nrrd")
-                staged.append((temporary, self.folder / file))
-                write_label_map(temporary, LabelMap(one.voxels, geometry, case.name, segments_of(self.organs)))
-                record = label_record(self.folder, f"{LABELS}/{temporary.name}", one, self.slice_axis)
-                record = record.model_copy(update={"file": file})
-                changed[case.name] = case.model_copy(update={"labels": record})
-            with writing(self.folder / LABELS):
-                for temporary, path in staged:
-                    replace_file(temporary, path)
-        finally:
-            for temporary, _ in staged:
-                remove_file(temporary, missing_ok=True)
-        self._write(tuple(changed.get(case.name, case) for case in self.cases))
-
-    def _checked(self, case: Case, labels: SparseLabels) -> Geometry:
-        """The grid of a case, on which labels of the study's organs must lie."""
-        from ..imaging.volume_files import read_geometry
-
-        if labels.organs != self.organs:
-            raise InputError(
-                f"label of {case.name}",
-                f"is of {', '.join(labels.organs)}",
-                f"label {', '.join(self.organs)} as the study does",
-            )
-        # The header alone: an annotator waits for this after every slice.
-        geometry = read_geometry(self.folder / case.image.file, planar=self.is_planar)
-        labels.validate(case.name, geometry)
-        return geometry
+            changed = replaced(self, [(self.case(name), one) for name, one in labels.items()])
+            self._write(tuple(changed.get(case.name, case) for case in self.cases))
 
     def remove_labels(self, name: str) -> None:
         """Make a case unlabelled; its label file goes, too."""
@@ -325,43 +291,11 @@ class Study:
         The state is "finished" if there is a model of the last training, even if a later one was stopped before it
         replaced that model; else "running" or "stopped".
         """
-        events = read_events(self.events.path)
-        running = self.is_training()
-        if not running and (self.run_folder / MODEL_NAME).exists():
-            return {"stage": Stage.FINISHED, "step": 1, "of": 1, "state": "finished"}
-        if not events:
-            return None
-        last = {name: getattr(events[-1], name) for name in ("stage", "step", "of")}
-        return {**last, "state": "running" if running else "stopped"}
+        return training_of(self)
 
     def summary(self) -> dict[str, Any]:
         """What `study show` tells, as JSON values."""
-        records = [case.labels for case in self.cases if case.labels is not None]
-        return {
-            "folder": str(self.folder),
-            "created": self.created,
-            "dimension": self.dimension,
-            "slice_axis": self.slice_axis,
-            "orientation": self.orientation,
-            "volumes": len(self.cases),
-            "labelled_volumes": len(records),
-            "labelled_slices": sum(len(record.slices) for record in records),
-            "label_fraction": self.label_fraction(),
-            "label_seed": self._manifest.label_seed,
-            "organs": {
-                organ: {"labelled_slices": sum(record.organ_slices[index] for record in records)}
-                for index, organ in enumerate(self.organs)
-            },
-            "cases": [
-                {
-                    "name": case.name,
-                    "shape": list(case.image.shape),
-                    "spacing": list(case.image.spacing),
-                    "labelled_slices": [] if case.labels is None else [list(s) for s in case.labels.slices],
-                }
-                for case in self.cases
-            ],
-        }
+        return summary_of(self)
 
     def _read_labels(self, record: LabelRecord) -> SparseLabels:
         from ..annotation.label_files import read_labels

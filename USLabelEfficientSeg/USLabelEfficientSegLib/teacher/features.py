@@ -70,7 +70,7 @@ class FeatureCache:
         self.vit = vit.eval()
         self.slice_size = slice_size
         self.weights_key = weights_digest(vit)
-        self._bytes = 0  # of its files
+        self._bytes: dict[Path, int] = {}  # of its files
 
     def source(self, volume: TrainingVolume, axis: int) -> Source[NDArray[np.float16]]:
         """A source of the features of a volume's slices along `axis`: from a file while there is room, else computed.
@@ -78,11 +78,11 @@ class FeatureCache:
         Raises:
             InputError: see `features`.
         """
-        if self._bytes > MOST_BYTES:
+        path = self.path(volume.grey, volume.spacing, axis)
+        if path not in self._bytes and sum(self._bytes.values()) > MOST_BYTES:
             return partial(self._encoded, volume, axis)
         self.features(volume.grey, volume.spacing, axis)
-        path = self.path(volume.grey, volume.spacing, axis)
-        self._bytes += path.stat().st_size
+        self._bytes[path] = path.stat().st_size
         return partial(np.load, path, mmap_mode="r")
 
     def _encoded(self, volume: TrainingVolume, axis: int) -> NDArray[np.float16]:

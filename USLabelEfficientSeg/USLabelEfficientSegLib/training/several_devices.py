@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from inspect import signature
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Event as Flag
 from pathlib import Path
@@ -51,7 +52,7 @@ def check_devices(device: torch.device, count: int, batch_sizes: Mapping[str, in
 
     Raises:
         InputError: fewer devices here, one named device for several, a batch that cannot be shared equally, or a torch
-            whose processes cannot be joined.
+            whose processes cannot be joined, or not be ended.
     """
     if count == 1:
         return
@@ -70,6 +71,9 @@ def check_devices(device: torch.device, count: int, batch_sizes: Mapping[str, in
     if not distributed.is_available():
         problem = "needs torch.distributed, which this build of torch leaves out"
         raise InputError(f"--devices {count}", problem, "install torch from pypi.org", in_panel="choose one device")
+    if "grace_period" not in signature(launcher.ProcessContext.join).parameters:
+        problem = f"needs torch 2.5 or later, and this is {torch.__version__}"
+        raise InputError(f"--devices {count}", problem, "update torch", in_panel="choose one device")
 
 
 def device_name(device: torch.device, count: int) -> str:

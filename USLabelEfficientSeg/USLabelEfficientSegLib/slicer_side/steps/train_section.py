@@ -88,7 +88,10 @@ class TrainSection(Section):
         allow(ui.trainButton, _("Learn from the labels; Slicer stays usable meanwhile."), self.offer.why_not)
         stopping = job is not None and job.cancelling
         reason = None if job is not None and not stopping else _("No training is running.")
-        allow(ui.cancelTrainButton, _("Stop within two seconds; Resume goes on from there."), reason)
+        tip = _("Stop within two seconds; Resume goes on from there.")
+        if self._other_computer.chosen:
+            tip = _("Stop there, which may take half a minute; Resume goes on from there.")
+        allow(ui.cancelTrainButton, tip, reason)
         self._other_computer.refresh(training=job is not None)
         for control in (ui.presetCombo, ui.minutesSpin, ui.methodCombo, ui.deviceCombo, ui.changesEdit):
             control.enabled = job is None
