@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from slicer.i18n import tr as _
 
@@ -19,25 +19,52 @@ from .slice_buttons import SliceState, show_slice_buttons
 from .slice_work import Place, SliceWork
 
 if TYPE_CHECKING:
-    from .labels_section import LabelsSection
+    from ..panel import Panel
+    from .live_outline import LiveOutline
+    from .stroke_saving import StrokeSaving
+
+
+class LabelledVolume(Protocol):
+    """The volume that is being labelled: its slices are shown, their labels saved, outlines asked for."""
+
+    panel: Panel
+    saving: StrokeSaving
+    outline: LiveOutline
+
+    @property
+    def case(self) -> str | None:
+        """Its name in the study."""
+
+    @property
+    def editor(self) -> Any:
+        """Slicer's segment editor."""
+
+    def shown_slice(self) -> tuple[int, int] | None:
+        """(axis, index) of the slice that the slice view shows."""
+
+    def show_slice(self, case: str, axis: int, index: int) -> None:
+        """Show a slice of a volume in the slice view."""
+
+    def slice_node(self) -> Any:
+        """The node of that view."""
 
 
 class SliceLabelling:
     """What the user does with the slice that is shown.
 
     Args:
-        section: shows slices, saves their labels, and asks for outlines.
+        volume: that is being labelled.
 
     Attributes:
         work: the slices that were kept or begun.
         shortcuts: keys of the buttons.
     """
 
-    def __init__(self, section: LabelsSection) -> None:
-        self._section, self._panel, self._ui = section, section.panel, section.ui
+    def __init__(self, volume: LabelledVolume) -> None:
+        self._volume, self._panel, self._ui = volume, volume.panel, volume.panel.ui
         self.work = SliceWork()
-        self._next = NextSlice(section.panel, self._show_suggestion)
-        ui = section.ui
+        self._next = NextSlice(self._panel, self._show_suggestion)
+        ui = self._ui
         for button, action in (
             (ui.nextSliceButton, self._next_slice),
             (ui.keepSliceButton, self._keep_and_next),
@@ -63,7 +90,7 @@ class SliceLabelling:
     def show_buttons(self) -> None:
         """Show what can be done with the slice that is shown."""
         session = self._panel.session
-        case, place, no_study = self._section.case, self.shown_place(), self._panel.why_no_study()
+        case, place, no_study = self._volume.case, self.shown_place(), self._panel.why_no_study()
         reason = no_study
         if reason is None and case is None:
             reason = _("Choose a volume in the table, or press Next slice.")
@@ -81,7 +108,7 @@ class SliceLabelling:
 
     def shown_place(self) -> Place | None:
         """The slice that is shown, if it is one of the study."""
-        case, shown = self._section.case, self._section.shown_slice()
+        case, shown = self._volume.case, self._volume.shown_slice()
         return None if self._panel.session is None or case is None or shown is None else Place(case, *shown)
 
     def begin(self, place: Place) -> bool:
@@ -92,8 +119,8 @@ class SliceLabelling:
         """
         begun = self._begin_with_result(place)
         if not begun:
-            self._section.outline.ask(place.case, begin=place)
-        self._section.editor.setActiveEffectByName("Paint")
+            self._volume.outline.ask(place.case, begin=place)
+        self._volume.editor.setActiveEffectByName("Paint")
         return begun
 
     def on_begun(self, place: Place, source: Source) -> None:
@@ -108,24 +135,24 @@ class SliceLabelling:
     def _begin_with_result(self, place: Place) -> bool:
         session = self._panel.session
         assert session is not None
-        begun = not self._section.outline.is_corrected(place.case) and self.work.begin(session, place)
+        begun = not self._volume.outline.is_corrected(place.case) and self.work.begin(session, place)
         self.show_buttons()
         return begun
 
     def _next_slice(self) -> None:
-        self._section.saving.begin()
+        self._volume.saving.begin()
         self._next.show()
 
     def _show_suggestion(self, suggested: SuggestedSlice) -> None:
         session, place = self._panel.session, Place(suggested.case, suggested.axis, suggested.index)
         assert session is not None
         self.work.clear_begun(session)
-        self._section.show_slice(place.case, place.axis, place.index)
+        self._volume.show_slice(place.case, place.axis, place.index)
         begun = self.begin(place)
         self._ui.suggestionLabel.text = _("{case}, {place}, in the {view} view: {reason}.").format(
             case=place.case,
             place=self._name(place),
-            view=self._section.slice_node().GetLayoutName().lower(),
+            view=self._volume.slice_node().GetLayoutName().lower(),
             reason=suggested.reason.rstrip("."),
         )
         if begun:
@@ -166,7 +193,7 @@ class SliceLabelling:
         assert session is not None
         place = self.work.undo(session)
         self._save(place, "")
-        self._section.show_slice(place.case, place.axis, place.index)
+        self._volume.show_slice(place.case, place.axis, place.index)
         tell(self._ui.labelsStatus, _("Not labelled any more: {place}.").format(place=self._name(place)))
 
     def _remove(self) -> None:
@@ -187,7 +214,7 @@ class SliceLabelling:
 
     def _save(self, place: Place, sentence: str) -> None:
         tell(self._ui.labelsStatus, sentence)
-        self._section.saving.note(place.case)
-        self._section.saving.begin()
-        self._section.outline.ask(place.case)
+        self._volume.saving.note(place.case)
+        self._volume.saving.begin()
+        self._volume.outline.ask(place.case)
         self._panel.refresh()

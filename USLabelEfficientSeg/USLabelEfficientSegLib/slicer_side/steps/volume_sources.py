@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
 from ...errors import Notice
-from ..nodes.segmentation_nodes import organsNamed
+from ..nodes.segmentation_nodes import Organ, organsNamed
 from ..nodes.sequences import isImageSequence, sequenceFrames
 from ..nodes.simulated_data import ORGANS as EXAMPLE_ORGANS
 from ..nodes.simulated_data import simulatedStudy
@@ -23,20 +23,37 @@ from ..section import on_click, tell
 from ..session.volume_folder import images_in, read
 
 if TYPE_CHECKING:
-    from .data_section import DataSection
+    from ..panel import Panel
+    from ..session.images_choice import ImagesChoice
+
+
+class StudyContents(Protocol):
+    """What is to belong to the study: volumes, a folder of images, organs, and where it is kept."""
+
+    panel: Panel
+    images: ImagesChoice
+
+    def tick(self, nodes: list[Any]) -> None:
+        """Volumes that came into the scene are to belong to the study."""
+
+    def keep(self, organs: list[Organ]) -> None:
+        """List other organs."""
+
+    def propose_folder(self) -> None:
+        """Say where the study could be kept."""
 
 
 class VolumeSources:
     """Brings volumes into the scene, and has them ticked.
 
     Args:
-        section: lists what belongs to the study.
+        contents: of the study.
     """
 
-    def __init__(self, section: DataSection) -> None:
-        self._section, self._panel = section, section.panel
+    def __init__(self, contents: StudyContents) -> None:
+        self._contents, self._panel = contents, contents.panel
         self._awaited: set[str] | None = None  # volumes before the user went to load others from DICOM
-        ui = section.ui
+        ui = self._panel.ui
         for button, action in (
             (ui.addFolderButton, self._add_folder),
             (ui.fromDicomButton, self._from_dicom),
@@ -56,7 +73,7 @@ class VolumeSources:
         if before is None or self._panel.parameters is None:
             return
         loaded = [node for node in ultrasound_nodes() if node.GetID() not in before]
-        self._section.tick(loaded)
+        self._contents.tick(loaded)
         if loaded:
             tell(self._panel.ui.dataStatus, _("Loaded {count} volumes.").format(count=len(loaded)))
 
@@ -87,10 +104,10 @@ class VolumeSources:
 
         def done(job: Job) -> str:
             if isinstance(job.result, int):
-                self._section.images.choose(folder, job.result)
-                self._section.propose_folder()
+                self._contents.images.choose(folder, job.result)
+                self._contents.propose_folder()
                 return _("{count} images are copied when you press the button below.").format(count=job.result)
-            self._section.tick(job.result)
+            self._contents.tick(job.result)
             return " ".join([_("Loaded {count} volumes.").format(count=len(job.result)), *map(str, notices)])
 
         self._panel.run(Job(_("Loading volumes"), steps, "load"), self._panel.ui.dataStatus, done)
@@ -98,8 +115,8 @@ class VolumeSources:
     def _load_example(self) -> None:
         def done(job: Job) -> str:
             if self._panel.session is None:
-                self._section.keep(organsNamed(EXAMPLE_ORGANS))
-            self._section.tick(job.result)
+                self._contents.keep(organsNamed(EXAMPLE_ORGANS))
+            self._contents.tick(job.result)
             return _("Loaded simulated volumes. Press Create study.")
 
         job = Job(_("Making simulated volumes"), lambda job: simulatedStudy(job=job), "load")
@@ -107,4 +124,4 @@ class VolumeSources:
 
     def _add_frames(self) -> None:
         sequence = self._panel.ui.sequenceSelector.currentNode()
-        self._section.tick([sequence] if isImageSequence(sequence) else sequenceFrames(sequence))
+        self._contents.tick([sequence] if isImageSequence(sequence) else sequenceFrames(sequence))
