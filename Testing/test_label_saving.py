@@ -1,5 +1,9 @@
 """A kept slice of a large volume is written while the user goes on, and nothing that was kept is lost."""
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -9,6 +13,7 @@ from test_label_step import study as study
 from test_label_step import window_size as window_size
 
 from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.study.study import Study
 
 
 @pytest.fixture
@@ -143,3 +148,72 @@ def test_labels_in_the_inbox_are_drawn_on_while_another_program_writes_the_study
         panel.data.open(study)
         wait(panel, host)
         assert [(s.axis, s.index) for s in panel.session.labels.of(case).items()] == [(2, 4)]
+
+
+PROGRAM = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+import slicer_host as host
+host.start()
+import slicer
+from random_user import MODULE, NAME
+
+study = Path(sys.argv[1])
+panel = host.load_module(MODULE).panel
+slicer.util.selectModule(NAME)
+panel.data.open(study)
+
+def wait(until):
+    for _ in range(1000):
+        if until():
+            return
+        host.process_events(0.02)
+    os._exit(1)
+
+wait(lambda: not panel.runner.busy)
+case, organs = panel.session.cases()[0], panel.session.organs()
+panel.labels.saving._timer.setInterval(10**6)  # it is killed before
+panel.labels.show_slice(case, 2, 3)
+panel.session.labels.of(case).setLabels(2, 3, np.zeros((20, 18), np.uint8), organs)
+panel.session.labels.save(case, False)
+host.process_events(0.1)
+wait(lambda: not list((study / "kept").glob("*.json")))
+drawn = np.zeros((20, 18), np.uint8)
+drawn[3:8, 4:9] = 2
+panel.session.labels.of(case).paint(2, 3, drawn, organs)
+wait(lambda: list((study / "kept").glob("*.json")))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no such signal")
+def test_a_stroke_on_a_labelled_slice_is_not_lost_by_a_kill_a_moment_later(tmp_path):
+    from random_user import make_study
+
+    from USLabelEfficientSegLib.study.waiting_labels import take_waiting
+
+    study = tmp_path / "study"
+    make_study(study)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", PROGRAM, str(study)], env=environment, timeout=120)
+
+    drawn = np.zeros((20, 18), np.uint8)
+    drawn[3:8, 4:9] = 2
+    assert done.returncode == -signal.SIGKILL
+    assert not labelled(study)[2, 3].any()
+    take_waiting(Study.open(study))
+    np.testing.assert_array_equal(labelled(study)[2, 3], drawn)
+
+
+def test_a_stroke_beside_labelled_slices_writes_nothing_more(panel, study, host):
+    keep(panel, 1)
+    wait(panel, host)
+    kept = []
+    panel.session.labels._keeping.save = lambda case, write: kept.append(case)
+    paint(panel, 2, 9, np.ones((20, 18), np.uint8))
+    host.process_events(0.2)
+    assert kept == []
+    paint(panel, 2, 3, np.ones((20, 18), np.uint8))
+    host.process_events(0.2)
+    assert kept == [panel.session.cases()[0]]

@@ -16,7 +16,7 @@ from ..processes.jobs import Steps
 from .held_labels import HeldLabels
 from .label_saving import LabelSaving, write_labels
 from .shown_organs import ShownOrgans
-from .taking_up import TakenUp, take_up
+from .taking_up import SliceLabels, TakenUp, same_labels, take_up
 
 if TYPE_CHECKING:
     from ...annotation.sparse_labels import LabelledSlice, SparseLabels
@@ -45,8 +45,9 @@ class StudyLabels:
         self._shown, self._kept, self._held = ShownOrgans(), KeptSlices(), HeldLabels()
         self._given: dict[str, Given] = {}  # what became of labels that were saved, since the last `settle`
         self._unseen: set[str] = set()  # cases that were saved with slices which the scene does not show as yet
+        self._latest: dict[str, SliceLabels] = {}  # the labelled slices that were given to `_kept`
         self._compared = False  # labels in the scene with those on disk, since the study was read
-        self.saving = LabelSaving()
+        self.saving, self._keeping = LabelSaving(), LabelSaving()
 
     # In the scene
 
@@ -192,6 +193,7 @@ class StudyLabels:
         labelling, organs = self.of(case), self._session.organs()
         slices = labelling.sliceLabels(organs)
         self._shown.remember(case, slices, study.organs)
+        self._latest[case] = slices
         geometry = geometryOfNode(labelling.volumeNode)
         kept = self._kept.given(study, case, slices, self._held.of(case, labelling.segmentationNode).agreed)
         kept.write()
@@ -208,6 +210,19 @@ class StudyLabels:
             kept.held()
 
         self.saving.save(case, write, wait=prod(geometry.shape) < _LARGE)
+
+    def keepDrawn(self, case: str) -> None:
+        """Keep the labelled slices of a case as they are drawn now, should the program be killed before `saveBeside`.
+
+        The file is small and written beside Slicer's event loop; what cannot be written is told by `saveBeside`.
+        """
+        labelling = self.of(case)
+        agreed = self._held.of(case, labelling.segmentationNode).agreed
+        with suppress(InputError):  # organs overlap
+            slices = labelling.sliceLabels(self._session.organs())
+            if slices and not same_labels(slices, self._latest.get(case, {})):
+                self._latest[case] = slices
+                self._keeping.save(case, self._kept.given(self._session.study, case, slices, agreed).write)
 
     def settle(self) -> list[tuple[str, Path]]:
         """Wait until all labels are on disk, and read the study again.

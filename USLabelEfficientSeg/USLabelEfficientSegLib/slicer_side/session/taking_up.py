@@ -113,6 +113,11 @@ def _same(labelling: LabelledSlices, organs: Sequence[Organ], before: SliceLabel
         now = labelling.sliceLabels(organs)
     except InputError:
         return False
+    return same_labels(now, before)
+
+
+def same_labels(now: SliceLabels, before: SliceLabels) -> bool:
+    """Whether the same slices are labelled alike."""
     return now.keys() == before.keys() and all(np.array_equal(now[place], before[place]) for place in now)
 
 

@@ -38,6 +38,7 @@ class StrokeSaving:
         self.taking_up = False
         self._unsaved: set[str] = set()
         self._timer = single_shot(int(1000 * SECONDS_TO_SAVE), self.begin)
+        self._stroke_timer = single_shot(_MILLISECONDS, self._keep_strokes)  # once for all organs that a stroke changes
         self._runner, self._reader = JobRunner(_MILLISECONDS), JobRunner(_MILLISECONDS)
 
     def note(self, case: str) -> None:
@@ -45,13 +46,21 @@ class StrokeSaving:
         self._unsaved.add(case)
 
     def note_stroke(self, case: str) -> None:
-        """A volume was drawn on; it is saved when no further stroke follows."""
+        """A volume was drawn on; the stroke is kept at once, and all is saved when no further one follows."""
         self.note(case)
+        self._stroke_timer.start()
         self._timer.start()
+
+    def _keep_strokes(self) -> None:
+        session = self._panel.session
+        for case in list(self._unsaved) if session is not None else ():
+            if session.volumeNode(case) is not None:
+                session.labels.keepDrawn(case)
 
     def begin(self) -> None:
         """Begin to save all changes; what fails is told."""
         self._timer.stop()
+        self._stroke_timer.stop()
         session, unsaved = self._panel.session, self._unsaved
         self._unsaved = set()
         if session is None or not unsaved:
