@@ -214,6 +214,25 @@ def test_a_stroke_beside_labelled_slices_writes_nothing_more(panel, study, host)
     paint(panel, 2, 9, np.ones((20, 18), np.uint8))
     host.process_events(0.2)
     assert kept == []
+    panel.labels.show_slice(panel.session.cases()[0], 2, 3)
     paint(panel, 2, 3, np.ones((20, 18), np.uint8))
     host.process_events(0.2)
     assert kept == [panel.session.cases()[0]]
+
+
+def test_a_stroke_is_kept_also_where_labelled_slices_cross_the_one_that_is_drawn(panel, study, host):
+    case, organs = panel.session.cases()[0], panel.session.organs()
+    labelling = panel.session.labels.of(case)
+    for axis, index in ((2, 3), (2, 8), (0, 5), (1, 6)):
+        labelling.mark(axis, index)
+    panel.session.labels.save(case, False)
+    drawn = np.zeros((20, 18), np.uint8)
+    drawn[2:9, 3:9] = 1
+    for axis, labels in ((2, drawn), (0, drawn[:18, :16]), (1, drawn[:, :16])):
+        labelling.paint(axis, {2: 3, 0: 5, 1: 6}[axis], labels, organs)
+        panel.session.labels.keepDrawn(case, axis, {2: 3, 0: 5, 1: 6}[axis])
+
+        expected, kept = labelling.sliceLabels(organs), panel.session.labels._latest[case]
+        assert kept.keys() == expected.keys()
+        for place, of_slice in expected.items():
+            np.testing.assert_array_equal(kept[place], of_slice)

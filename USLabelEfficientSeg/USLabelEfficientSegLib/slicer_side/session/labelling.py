@@ -112,6 +112,23 @@ def labelsOf(
     return SparseLabels(voxels, geometry, tuple(organs))
 
 
+def withSlice(
+    slices: Mapping[LabelledSlice, NDArray[np.uint8]], place: LabelledSlice, labels: NDArray[np.uint8]
+) -> dict[LabelledSlice, NDArray[np.uint8]]:
+    """The labels of slices of a volume of which one was drawn anew, which shows where others cross it, too."""
+    found = {**slices, place: labels}
+    for other in slices:
+        if other.axis != place.axis:
+            found[other] = slices[other].copy()
+            found[other][_line(other, place)] = labels[_line(place, other)]
+    return found
+
+
+def _line(on: LabelledSlice, across: LabelledSlice) -> tuple[slice | int, ...]:
+    """Where another slice crosses one."""
+    return tuple(across.index if axis == across.axis else slice(None) for axis in range(3) if axis != on.axis)
+
+
 def labellingFromLabels(
     labels: SparseLabels, sliceAxis: int, volumeNode: MrmlNode, organs: Sequence[Organ]
 ) -> LabelledSlices:

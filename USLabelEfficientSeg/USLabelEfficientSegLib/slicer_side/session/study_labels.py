@@ -8,18 +8,20 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...annotation.sparse_labels import LabelledSlice
 from ...errors import InputError
-from ..nodes.segmentation_nodes import createLabelSegmentation
+from ..nodes.segmentation_nodes import createLabelSegmentation, labelsOfSlice
 from ..nodes.study_nodes import LABELS, STUDY, attach, labelNodesOf, madeFor
 from ..nodes.volume_nodes import geometryOfNode
 from ..processes.jobs import Steps
 from .held_labels import HeldLabels
 from .label_saving import LabelSaving, write_labels
+from .labelling import withSlice
 from .shown_organs import ShownOrgans
 from .taking_up import SliceLabels, TakenUp, same_labels, take_up
 
 if TYPE_CHECKING:
-    from ...annotation.sparse_labels import LabelledSlice, SparseLabels
+    from ...annotation.sparse_labels import SparseLabels
     from ...study.inbox import Given, Held
     from .labelling import LabelledSlices
     from .study_session import StudySession
@@ -141,6 +143,7 @@ class StudyLabels:
             return TakenUp(case)
         self._held.note(case, node, now)
         self._unseen.discard(case)
+        self._latest.pop(case, None)
         self._shown.forget(case)
         return TakenUp(case, *taken)
 
@@ -211,18 +214,26 @@ class StudyLabels:
 
         self.saving.save(case, write, wait=prod(geometry.shape) < _LARGE)
 
-    def keepDrawn(self, case: str) -> None:
-        """Keep the labelled slices of a case as they are drawn now, should the program be killed before `saveBeside`.
+    def keepDrawn(self, case: str, axis: int, index: int) -> None:
+        """Keep a labelled slice as it is drawn now, should the program be killed before `saveBeside`.
 
-        The file is small and written beside Slicer's event loop; what cannot be written is told by `saveBeside`.
+        This slice alone is read, and the file is small and written beside Slicer's event loop; what cannot be written
+        is told by `saveBeside`.
         """
-        labelling = self.of(case)
-        agreed = self._held.of(case, labelling.segmentationNode).agreed
+        labelling, organs = self.of(case), self._session.organs()
+        place, items = LabelledSlice(axis, index), labelling.items()
+        if place not in items:
+            return
+        node, known = labelling.segmentationNode, self._latest.get(case, {})
         with suppress(InputError):  # organs overlap
-            slices = labelling.sliceLabels(self._session.organs())
-            if slices and not same_labels(slices, self._latest.get(case, {})):
+            if known.keys() == set(items):
+                slices = withSlice(known, place, labelsOfSlice(node, labelling.volumeNode, organs, axis, index))
+            else:
+                slices = labelling.sliceLabels(organs)
+            if not same_labels(slices, known):
                 self._latest[case] = slices
-                self._keeping.save(case, self._kept.given(self._session.study, case, slices, agreed).write)
+                kept = self._kept.given(self._session.study, case, slices, self._held.of(case, node).agreed)
+                self._keeping.save(case, kept.write)
 
     def settle(self) -> list[tuple[str, Path]]:
         """Wait until all labels are on disk, and read the study again.

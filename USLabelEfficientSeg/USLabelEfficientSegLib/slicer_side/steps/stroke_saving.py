@@ -53,9 +53,9 @@ class StrokeSaving:
 
     def _keep_strokes(self) -> None:
         session = self._panel.session
-        for case in list(self._unsaved) if session is not None else ():
-            if session.volumeNode(case) is not None:
-                session.labels.keepDrawn(case)
+        case, shown = self._panel.labels.case, self._panel.labels.shown_slice()
+        if session is not None and case in self._unsaved and shown is not None:
+            session.labels.keepDrawn(case, *shown)
 
     def begin(self) -> None:
         """Begin to save all changes; what fails is told."""
