@@ -11,10 +11,10 @@ says that both weigh alike.
 
 Three or four slices that show an organ say little, and networks that learn from all labels will find more than these
 did, the place will not. So the place has no share if it finds less than half of what the networks find, and the
-networks have at least 0.65 of the votes if they find half of what the place finds. The latter only if each organ is
-missing in some labelled slice, or slices across show its ends: networks that have never seen where it ends draw it far
-too long, which slices that all show it do not tell. They have less than half then, so that 3-D students learn as well
-(docs/experiments.md).
+networks have at least half of the votes if they find half of what the place finds, and 0.65 if slices across have shown
+them where organs end. The half only if each organ is missing in some labelled slice: networks that have never seen
+where it ends draw it far too long, which slices that all show it do not tell. They have less then, so that 3-D students
+learn as well (docs/experiments.md).
 
 Dice, not likelihood (Wolpert, "Stacked generalization", Neural Networks 1992): most voxels are background, so that
 whoever never finds a small organ has a good likelihood, and networks that learnt for a short time are too sure.
@@ -30,12 +30,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .shares import LED
+
 _SHARES = np.linspace(0, 1, 11)
 _EQUAL = 0.5
 _DRAWS = 500
 _LEAST_PROBABILITY = 1e-4  # as in the pool itself
 _NOTHING = 0.005  # Dice that is not worth a second candidate
-_LEADING = 0.65  # least share of networks that have seen where organs end
+_LEADING = 0.65  # least share of networks that have learnt lines of slices across
 _NOT_LEADING = 0.45  # share of networks that have never seen where organs end: students are trained as well
 _SHOWN = 0.5  # of a pixel
 _BEATEN = 0.5  # of the other's Dice: who finds less is no match
@@ -70,17 +72,16 @@ def share_of_networks(slices: Sequence[HeldOutSlice]) -> tuple[float, tuple[floa
         return 1.0, (networks, place)
     won = [_winner(_dice(counts, each)) for each in weights]
     share = (len(slices) * float(np.mean(won)) + _EQUAL) / (len(slices) + 1)
-    if not _ends_are_seen(slices):
-        return min(share, _NOT_LEADING), (networks, place)
-    return share if networks < _BEATEN * place else max(share, _LEADING), (networks, place)
+    return _led(slices, share, networks < _BEATEN * place), (networks, place)
 
 
-def _ends_are_seen(slices: Sequence[HeldOutSlice]) -> bool:
-    """Whether each organ is missing in some slice, or slices across show its ends."""
-    if any(each.across for each in slices):
-        return True
+def _led(slices: Sequence[HeldOutSlice], share: float, beaten: bool) -> float:
+    """The share of networks of which more is known than slices left out tell; `beaten` if they find too little."""
+    across = any(each.across for each in slices)
     shown = torch.stack([(each.target[1:] > _SHOWN).any(dim=1) for each in slices])
-    return not bool(shown.all(dim=0).any())
+    if not across and bool(shown.all(dim=0).any()):  # of no slice is an organ missing
+        return min(share, _NOT_LEADING)
+    return share if beaten else max(share, _LEADING if across else LED)
 
 
 def _winner(dice: NDArray[np.float64]) -> float:
