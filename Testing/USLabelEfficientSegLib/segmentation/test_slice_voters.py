@@ -19,7 +19,7 @@ from USLabelEfficientSegLib.segmentation import inference, slice_voters
 from USLabelEfficientSegLib.segmentation.inference import agreed, agreed_in_turn, predict, predict_inputs
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.segmentation.slice_voters import SliceVoter, SliceVoters
-from USLabelEfficientSegLib.slice_network import slices as fine_slices
+from USLabelEfficientSegLib.slice_network import fine_volume
 from USLabelEfficientSegLib.slice_network.prediction import network_grey
 from USLabelEfficientSegLib.student.build import StudentDesign
 
@@ -31,7 +31,7 @@ WIDTHS = (4, 8)
 def image_everywhere(monkeypatch):
     """How the sector is found is tested with the sector, and the pool of neighbouring slices with the prediction."""
     monkeypatch.setattr(slice_voters, "agreed_with_neighbours", lambda probability, axis: probability)
-    for module in (inference, fine_slices):
+    for module in (inference, fine_volume):
         monkeypatch.setattr(module, "sector_mask", lambda voxels: np.ones(voxels.shape, dtype=bool))
 
 
@@ -160,7 +160,7 @@ def test_outside_the_sector_of_the_fine_grid_all_is_background(monkeypatch):
     def right_half(voxels):
         return np.arange(voxels.shape[0])[:, None, None] >= len(voxels) // 2 + np.zeros(voxels.shape, dtype=int)
 
-    for module in (inference, fine_slices):
+    for module in (inference, fine_volume):
         monkeypatch.setattr(module, "sector_mask", right_half)
     volume = blocks(Geometry((40, 32, 24), (0.5, 0.5, 0.5), (0.0, 0.0, 0.0), np.eye(3)))
 
