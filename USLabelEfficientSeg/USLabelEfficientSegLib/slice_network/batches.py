@@ -59,13 +59,13 @@ def draw_batch(
     generator: torch.Generator,
 ) -> Batch:
     """Random labelled slices, with replacement, and unlabelled ones spread over a volume."""
-    moved = _in_poses(slices.images, settings.batch_size, settings, flips, generator)
+    images, poses = slices.images, _Poses(settings, flips)
+    moved = _labelled_in_poses(images, settings.batch_size, poses, generator)
     beyond = 1 - moved[:, -1]
-    images = slices.images
     count = settings.batch_size if with_others else 0
     others = spread_slices(slices, count, generator)
     shown = images.grey[others].float() / 255
-    other_grids = _poses(images, count, settings, flips, generator) if count else torch.zeros(0, *shown.shape[2:], 2)
+    other_grids = poses.draw(shown, generator) if count else torch.zeros(0, *shown.shape[2:], 2)
     return Batch(
         labelled=Labelled(
             images=_disturbed(moved[:, :1] + NEUTRAL * beyond[:, None], generator),
@@ -75,51 +75,41 @@ def draw_batch(
         others=network_grey(shown),
         grids=other_grids,
         disturbed=_disturbed(_posed(shown, other_grids), generator),
-        crossed=None if slices.crossed is None else _lines(slices.crossed.images, settings, flips, generator),
+        crossed=None if slices.crossed is None else _lines(slices.crossed.images, poses, generator),
     )
 
 
-def _lines(
-    images: TrainingImages, settings: SliceNetworkSettings, flips: tuple[bool, bool], generator: torch.Generator
-) -> Labelled:
+@dataclass(frozen=True)
+class _Poses:
+    """Random poses, and mirror images along rows and columns where `flips` has them plausible."""
+
+    settings: SliceNetworkSettings
+    flips: tuple[bool, bool]
+
+    def draw(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Sampling grids (B, H, W, 2) of images (B, 1, H, W)."""
+        of, count = self.settings, len(images)
+        ranges = PoseRange(of.rotation_degrees, of.scale, of.stretch, of.shift, of.deformation, False)
+        grids = random_poses(count, (images.shape[2], images.shape[3]), ranges, generator)
+        # A grid holds (x, y): columns first.
+        signs = 1 - 2 * ((torch.rand(count, 2, generator=generator) < 0.5) & torch.tensor(self.flips)[None]).float()
+        return grids * signs.flip(1)[:, None, None, :]
+
+
+def _lines(images: TrainingImages, poses: _Poses, generator: torch.Generator) -> Labelled:
     """Random slices of which lines are labelled."""
-    moved = _in_poses(images, max(1, settings.batch_size // 2), settings, flips, generator)
+    moved = _labelled_in_poses(images, max(1, poses.settings.batch_size // 2), poses, generator)
     seen = _disturbed(moved[:, :1] + NEUTRAL * (1 - moved[:, -1:]), generator)
     return Labelled(seen, moved[:, 1:-2], moved[:, -2])
 
 
-def _in_poses(
-    images: TrainingImages,
-    count: int,
-    settings: SliceNetworkSettings,
-    flips: tuple[bool, bool],
-    generator: torch.Generator,
-) -> Tensor:
-    """Random labelled images in random poses (count, 1 + C + 2, H, W): grey, target times weight, weight, image."""
+def _labelled_in_poses(images: TrainingImages, count: int, poses: _Poses, generator: torch.Generator) -> Tensor:
+    """Random labelled images (count, 1 + C + 2, H, W): grey, target times weight, weight, and where there is image."""
     rows = torch.randint(len(images.labelled), (count,), generator=generator)
-    grids = _poses(images, count, settings, flips, generator)
     grey = images.grey[images.labelled[rows]].float() / 255
     known = images.weight[rows][:, None]
-    return move(torch.cat([grey, images.target[rows] * known, known, torch.ones_like(grey)], dim=1), grids)
-
-
-def _poses(
-    images: TrainingImages,
-    count: int,
-    settings: SliceNetworkSettings,
-    flips: tuple[bool, bool],
-    generator: torch.Generator,
-) -> Tensor:
-    """Sampling grids (count, H, W, 2)."""
-    height, width = images.grey.shape[2:]
-    ranges = PoseRange(
-        settings.rotation_degrees, settings.scale, settings.stretch, settings.shift, settings.deformation, False
-    )
-    grids = random_poses(count, (height, width), ranges, generator)
-    # A grid holds (x, y): columns first.
-    signs = 1 - 2 * ((torch.rand(count, 2, generator=generator) < 0.5) & torch.tensor(flips)[None]).float()
-    centred = signs.flip(1)[:, None, None, :]
-    return grids * centred
+    seen = torch.cat([grey, images.target[rows] * known, known, torch.ones_like(grey)], dim=1)
+    return move(seen, poses.draw(grey, generator))
 
 
 def _posed(images: Tensor, grids: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ import pytest
 
 from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice
 from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.study.kept_slices import kept_files
 from USLabelEfficientSegLib.study.study import Study
 
 ORGANS = ("organ A", "organ B")
@@ -216,6 +217,7 @@ def test_labels_go_to_the_inbox_when_another_program_writes_the_study(session):
 
     with Study.open(session.folder).lock(), pytest.raises(InputError, match="is being written by process"):
         session.labels.save("simulated_0001", studyIsBusy=False)
+    assert kept_files(Study.open(session.folder)) == []  # the inbox has them; kept ones would come back after others
     session.labels.takeLeft()
 
     stored = Study.open(session.folder).read_labels("simulated_0001")

@@ -206,11 +206,11 @@ class StudyLabels:
             self._given[case] = what
             if what.held.is_behind:
                 self._unseen.add(case)
+            kept.held()  # also in the inbox they are safe, and kept ones would come back at the next opening
 
         def write() -> None:
             labels = labelsOf(slices, geometry, [organ.name for organ in organs])
             write_labels(folder, case, labels, self._held.latest(case), studyIsBusy, given)
-            kept.held()
 
         self.saving.save(case, write, wait=prod(geometry.shape) < _LARGE)
 
