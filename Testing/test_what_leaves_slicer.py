@@ -60,6 +60,7 @@ def test_what_leaves_slicer_holds_the_interval_of_a_segment_until_it_is_edited(p
     from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
     from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import volumeOf
     from USLabelEfficientSegLib.slicer_side.nodes.volume_nodes import geometryOfNode
+    from USLabelEfficientSegLib.slicer_side.processes.jobs import finished
     from USLabelEfficientSegLib.slicer_side.results.result_staging import stageSegmentation
 
     node = slicer.util.getNode("scan 1 segmentation")
@@ -67,7 +68,7 @@ def test_what_leaves_slicer_holds_the_interval_of_a_segment_until_it_is_edited(p
     node.GetSegmentation().AddEmptySegment("cyst", "cyst")
     if edited:
         erase_a_slice(node)
-    stageSegmentation(node, tmp_path / "scan.nrrd", geometryOfNode(volumeOf(node)))
+    finished(stageSegmentation(node, tmp_path / "scan.nrrd", geometryOfNode(volumeOf(node))))
 
     liver, cyst = of_kind(measure_files([tmp_path / "scan.nrrd"]), OrganMeasurement)
     assert (liver.case, liver.organ, cyst.organ) == ("scan", "liver", "cyst")

@@ -1,4 +1,7 @@
-"""Surfaces for the 3-D view are Slicer's own, an organ a step."""
+"""Surfaces for the 3-D view are those that Slicer makes, an organ a step, and Slicer waits for none of them."""
+
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -40,14 +43,16 @@ def assert_same(node, expected):
 
 
 @pytest.mark.parametrize("_try", range(4))  # the order of segments is random in Slicer
-def test_each_step_makes_a_surface_and_all_are_as_slicer_makes_them_at_once(two_balls, _try):
+def test_each_step_makes_a_surface_and_all_are_as_slicer_makes_them_at_once(two_balls, _try, monkeypatch):
     from USLabelEfficientSegLib.slicer_side.nodes.surfaces import makeSurfaces
 
     at_once, node = two_balls(), two_balls()
     at_once.CreateClosedSurfaceRepresentation()
+    made = contours(monkeypatch)
 
-    assert len(list(makeSurfaces(node))) == 3
+    counts = [len(made) for _step in makeSurfaces(node)]
 
+    assert counts[-1] == 2 and max(np.diff([0, *counts])) == 1  # the third segment has no voxel
     assert_same(node, at_once)
     assert node.GetSegmentation().ContainsRepresentation(SURFACE)
     assert list(makeSurfaces(node)) == []  # they are not made twice
@@ -142,7 +147,7 @@ def test_the_surface_of_a_large_organ_lies_where_slicers_own_does_with_half_of_i
 
 
 def contours(monkeypatch):
-    """The surfaces that are made from now on of large organs."""
+    """The surfaces that are made from now on."""
     from USLabelEfficientSegLib.slicer_side.nodes import surfaces as module
 
     made, contour = [], module._contour
@@ -175,4 +180,65 @@ def test_surfaces_of_organs_that_are_changed_meanwhile_are_made_again_step_by_st
         next(steps)
     node.GetSegmentation().GetNthSegment(0).GetRepresentation("Binary labelmap").Modified()
     list(steps)
-    assert len(made) == 2 and node.GetSegmentation().ContainsRepresentation(SURFACE)
+    assert len(made) == 4 and node.GetSegmentation().ContainsRepresentation(SURFACE)
+
+
+def test_no_surface_is_made_by_the_thread_that_slicer_waits_for(large_egg, monkeypatch):
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.nodes import surfaces as module
+
+    threads, contour = [], module._contour
+
+    def noted(*given):
+        threads.append(threading.current_thread())
+        return contour(*given)
+
+    monkeypatch.setattr(module, "_contour", noted)
+    monkeypatch.setattr(slicer, "vtkSlicerSegmentationsModuleLogic", None)  # which works in the thread that calls it
+    list(module.makeSurfaces(large_egg(turned(1))))
+
+    assert len(threads) == 2 and threading.main_thread() not in threads
+
+
+def test_vtk_works_on_a_surface_without_the_lock_of_python(host):
+    """A thread that had the lock would let the main thread go on a few times, between two calls of VTK."""
+    import vtk
+
+    from USLabelEfficientSegLib.slicer_side.nodes.surfaces import MOST_VOXELS, _contour
+
+    rough = np.random.default_rng(0).random((MOST_VOXELS,) * 3, dtype=np.float32)  # its surface is as large as any
+    thread = threading.Thread(target=_contour, args=(rough, np.ones(3), np.zeros(3, int), vtk.vtkMatrix4x4(), 0.5))
+    times = 0
+    thread.start()
+    while thread.is_alive():
+        time.sleep(0.001)
+        times += 1
+
+    assert times > 100
+
+
+def test_surfaces_are_smoothed_as_a_user_has_chosen(two_balls):
+    from USLabelEfficientSegLib.slicer_side.nodes.surfaces import makeSurfaces
+
+    at_once, node = two_balls(), two_balls()
+    for one in (at_once, node):
+        one.GetSegmentation().SetConversionParameter("Smoothing factor", "0.2")
+    at_once.CreateClosedSurfaceRepresentation()
+    list(makeSurfaces(node))
+
+    assert_same(node, at_once)
+
+
+def test_surfaces_that_a_user_wants_made_in_another_way_are_made_by_slicer(two_balls, monkeypatch):
+    from USLabelEfficientSegLib.slicer_side.nodes.surfaces import makeSurfaces
+
+    made = contours(monkeypatch)
+    at_once, node = two_balls(), two_balls()
+    for one in (at_once, node):
+        one.GetSegmentation().SetConversionParameter("Decimation factor", "0.5")
+    at_once.CreateClosedSurfaceRepresentation()
+    list(makeSurfaces(node))
+
+    assert made == []
+    assert_same(node, at_once)

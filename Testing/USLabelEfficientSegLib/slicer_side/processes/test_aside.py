@@ -44,6 +44,18 @@ def test_an_error_is_raised_where_the_steps_are_done(aside):
         finished(aside(lambda: 1 / 0))
 
 
+def test_steps_that_are_closed_go_on_without_a_thread_that_does_not_end(aside):
+    may_end = threading.Event()
+    steps = aside(may_end.wait)
+    thread = next(steps)
+
+    steps.close()
+
+    assert thread.is_alive()
+    may_end.set()
+    thread.join()
+
+
 def test_steps_that_are_closed_wait_for_the_end(aside):
     may_end, done = threading.Event(), threading.Event()
 

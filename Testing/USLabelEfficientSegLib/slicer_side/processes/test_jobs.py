@@ -1,5 +1,6 @@
 """Jobs do small steps, end in every way with a sentence, and one runs at a time."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -113,3 +114,73 @@ def test_stopping_the_runner_ends_job_and_worker_at_once(jobs, runner, host, tmp
     runner.stop()
 
     assert not runner.busy and [job.state for job in ended] == ["cancelled"]
+
+
+def test_a_cancelled_job_steps_on_until_its_thread_has_ended(jobs, host):
+    from USLabelEfficientSegLib.slicer_side.processes.aside import aside
+
+    may_end, done = threading.Event(), []
+
+    def work():
+        may_end.wait()
+        done.append("whole")
+
+    job = jobs.Job("Writing", lambda job: aside(work))
+    job.step()
+    assert job.waiting
+    job.cancel()
+    for _ in range(3):
+        assert job.step() and job.cancelling
+    may_end.set()
+    while job.step():
+        pass
+
+    assert job.state == "cancelled" and done == ["whole"]
+
+
+def test_a_job_waits_for_its_worker_once_when_slicer_closes(jobs, host, monkeypatch, tmp_path):
+    """For less than two seconds, also for a training on another computer, which has more time to save."""
+    waits: list[float] = []
+
+    class Stubborn:
+        log, progress = tmp_path / "log", None
+
+        def __init__(self, *arguments, **how):
+            """It is told what to do, and never ends."""
+
+        def poll(self):
+            return None
+
+        def cancel(self):
+            """It goes on."""
+
+        def wait(self, seconds):
+            waits.append(seconds)
+
+    monkeypatch.setattr(jobs, "Worker", Stubborn)
+    job = jobs.Job("Training", lambda job: job.work(["train"], tmp_path))
+    job.step()
+    job.end()
+
+    assert job.state == "cancelled" and len(waits) == 1 and waits[0] < 2
+
+
+def test_a_step_that_waits_for_a_thread_gives_slicer_its_turn(jobs, runner, host):
+    from USLabelEfficientSegLib.slicer_side.processes.aside import aside
+
+    may_end = threading.Event()
+    job = jobs.Job("Reading", lambda job: aside(may_end.wait))
+    steps: list[bool] = []
+    step = job.step
+
+    def counted():
+        steps.append(step())
+        return steps[-1]
+
+    job.step = counted
+    runner._some_steps(job)
+
+    assert steps == [True]
+    may_end.set()
+    while job.step():
+        pass

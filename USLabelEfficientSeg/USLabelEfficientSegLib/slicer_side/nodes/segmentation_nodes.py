@@ -127,9 +127,9 @@ def labelMapFromSegmentation(
     """
     masks = organMasks(segmentationNode, volumeNode, organs)
     check_disjoint(segmentationNode.GetName(), masks)
-    labels = np.zeros(geometryOfNode(volumeNode).shape, dtype=np.uint8)
+    labels = np.zeros(geometryOfNode(volumeNode).shape, dtype=np.uint8, order="F")  # as the masks lie in memory
     for label, mask in enumerate(masks.values(), start=1):
-        labels[mask] = label
+        labels += mask * np.uint8(label)
     return labels
 
 

@@ -1,7 +1,8 @@
-"""Closed surfaces of segments for the 3-D view, made one after the other, so that Slicer never waits for long.
+"""Closed surfaces of segments for the 3-D view, made beside Slicer's event loop, one after the other.
 
-Of organs that are small in voxels they are Slicer's own. Those of large ones would take Slicer a second and more: they
-are made from the organ's share in coarser voxels, which places them within a fraction of a voxel.
+Of organs that are small in voxels they are those that Slicer makes itself, point by point. Large ones, whose surfaces
+take Slicer seconds, are made from the organ's share in coarser voxels, which places them within a fraction of a voxel.
+VTK works on them without Python's lock, so that Slicer goes on meanwhile.
 """
 
 from __future__ import annotations
@@ -22,10 +23,16 @@ from .study_nodes import inScene
 MrmlNode = Any
 Steps = Generator[None, None, None]
 
-MOST_VOXELS = 96  # along an axis of an organ, for a surface by Slicer itself
-_ITERATIONS, _PASS_BAND = 40, 0.01  # of Slicer's own smoothing, by its usual half
+MOST_VOXELS = 96  # along an axis of an organ, for a surface as Slicer makes it
 _CLOSED_SURFACE = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
 _BINARY_LABELMAP = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+_CONVERSION = slicer.vtkBinaryLabelmapToClosedSurfaceConversionRule
+_OUTLINED_OTHERWISE = (  # what a user may have chosen, by which Slicer makes them in another way
+    _CONVERSION.GetDecimationFactorParameterName(),
+    _CONVERSION.GetConversionMethodParameterName(),
+    _CONVERSION.GetJointSmoothingParameterName(),
+)
+_SMOOTHING = _CONVERSION.GetSmoothingFactorParameterName()
 
 
 def makeSurfaces(segmentationNode: MrmlNode) -> Steps:
@@ -59,84 +66,127 @@ def _lacks_surfaces(segmentationNode: MrmlNode) -> bool:
 
 def _surface(segmentationNode: MrmlNode, segmentId: str) -> Generator[None, None, Any]:
     """Steps that return the closed surface of a segment; None if it was removed meanwhile."""
-    segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
+    segmentation = segmentationNode.GetSegmentation()
+    segment = segmentation.GetSegment(segmentId)
     if segment is None:
         return None
     image, value = segment.GetRepresentation(_BINARY_LABELMAP), segment.GetLabelValue()
-    if image is not None and max(image.GetDimensions()) > MOST_VOXELS:
-        mask, extent, matrix = voxelsOf(image) == value, image.GetExtent(), vtk.vtkMatrix4x4()
-        image.GetImageToWorldMatrix(matrix)
-        coarse = yield from aside(lambda: _coarse(mask))
-        if coarse is not None:
-            return _contour(*coarse, extent[::2], matrix)
-    if not inScene(segmentationNode) or segmentationNode.GetSegmentation().GetSegment(segmentId) is None:
-        return None
-    surface, logic = vtk.vtkPolyData(), slicer.vtkSlicerSegmentationsModuleLogic
-    made = logic.GetSegmentClosedSurfaceRepresentation(segmentationNode, segmentId, surface, False)
-    return surface if made else vtk.vtkPolyData()
+    smoothing = _smoothing(segmentation)
+    if image is None or smoothing is None:
+        surface, logic = vtk.vtkPolyData(), slicer.vtkSlicerSegmentationsModuleLogic
+        made = logic.GetSegmentClosedSurfaceRepresentation(segmentationNode, segmentId, surface, False)
+        return surface if made else vtk.vtkPolyData()
+    if image.GetPointData().GetScalars() is None:
+        return vtk.vtkPolyData()
+    voxels, extent, matrix = voxelsOf(image), image.GetExtent(), vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(matrix)
+    surface = yield from aside(lambda: _around(voxels == value, extent[::2], matrix, smoothing))
+    return surface
 
 
-Coarse = tuple[NDArray[np.float32], NDArray[np.floating], NDArray[np.integer]]
+def _smoothing(segmentation: Any) -> float | None:
+    """How much surfaces are smoothed, from 0 to 1; None if a user wants them made in another way than usual."""
+    wanted = [segmentation.GetConversionParameter(name) for name in (*_OUTLINED_OTHERWISE, _SMOOTHING)]
+    *otherwise, smoothing = [float(value or 0) for value in wanted]
+    return None if any(otherwise) else smoothing
 
 
-def _coarse(mask: NDArray[np.bool_]) -> Coarse | None:
-    """The share (i, j, k) that a large organ has in coarse voxels around it, their size in voxels, and its first voxel.
+def _around(mask: NDArray[np.bool_], origin: tuple[int, ...], matrix: vtk.vtkMatrix4x4, smoothing: float) -> Any:
+    """The smoothed closed surface (vtkPolyData) of an organ.
 
-    None for an organ that is small in voxels.
+    Args:
+        mask: (i, j, k).
+        origin: index of its first voxel.
+        matrix: of indices to the surface's coordinates.
+        smoothing: from 0 to 1, as Slicer understands it.
     """
+    box = _box(mask)
+    if box is None:
+        return vtk.vtkPolyData()
+    first = np.array([side.start for side in box]) + origin
+    share, size = _coarse(mask[box])
+    return _contour(share, size, first, matrix, smoothing)
+
+
+def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice] | None:
+    """Around an organ; None for one without a voxel."""
+    shown = [np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)]
+    if not all(map(len, shown)):
+        return None
+    i, j, k = (slice(int(one[0]), int(one[-1]) + 1) for one in shown)
+    return i, j, k
+
+
+def _coarse(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.floating]]:
+    """The share (i, j, k) that an organ has in voxels which are coarser if it is large, and their size in voxels."""
     from ...imaging.resampling import resample_axes
 
-    sides = []
-    for axis in range(3):
-        shown = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        if not len(shown):
-            return None
-        sides.append(slice(int(shown[0]), int(shown[-1]) + 1))
-    sizes = np.array([side.stop - side.start for side in sides])
+    sizes = np.array(mask.shape)
     if sizes.max() <= MOST_VOXELS:
-        return None
+        return mask.astype(np.float32), np.ones(3)
     i, j, k = (int(n) for n in np.ceil(sizes * MOST_VOXELS / sizes.max()))
-    share = np.pad(resample_axes(mask[sides[0], sides[1], sides[2]], (i, j, k)), 1)
-    return share, sizes / (i, j, k), np.array([side.start for side in sides])
+    return resample_axes(mask, (i, j, k)), sizes / (i, j, k)
 
 
 def _contour(
-    share: NDArray[np.float32], size: NDArray[np.floating], first: NDArray[np.integer], origin: Any, matrix: Any
+    share: NDArray[np.float32],
+    size: NDArray[np.floating],
+    first: NDArray[Any],
+    matrix: vtk.vtkMatrix4x4,
+    smoothing: float,
 ) -> Any:
-    """The smoothed surface around which an organ's share is a half, where a matrix places the image's voxels."""
+    """The surface around which an organ's share is a half.
+
+    Args:
+        share: (i, j, k) of voxels.
+        size: of these, in the image's voxels.
+        first: index of the image's voxel in which they begin.
+        matrix: of indices to the surface's coordinates.
+        smoothing: from 0 to 1.
+    """
+    share = np.pad(share, 1)  # a voxel of nothing around the organ closes the surface
     image = vtk.vtkImageData()
     image.SetDimensions(share.shape)
     image.SetSpacing(size)
-    image.SetOrigin(first + np.array(origin) - 0.5 - 0.5 * size)  # around the organ there is a voxel of nothing
+    image.SetOrigin(first - 0.5 - 0.5 * size)
     image.GetPointData().SetScalars(numpy_support.numpy_to_vtk(share.ravel(order="F"), deep=True))
-    edges = vtk.vtkFlyingEdges3D()
+    last = edges = vtk.vtkFlyingEdges3D()
     edges.SetInputData(image)
     edges.SetValue(0, 0.5)
     edges.ComputeNormalsOff()
     edges.ComputeGradientsOff()
     edges.ComputeScalarsOff()
-    smooth = vtk.vtkWindowedSincPolyDataFilter()
-    smooth.SetInputConnection(edges.GetOutputPort())
-    smooth.SetNumberOfIterations(_ITERATIONS)
-    smooth.SetPassBand(_PASS_BAND)
-    smooth.BoundarySmoothingOff()
-    smooth.FeatureEdgeSmoothingOff()
-    smooth.NonManifoldSmoothingOn()
-    smooth.NormalizeCoordinatesOn()
+    if smoothing:
+        last = _after(last, _smoother(smoothing))
     placing, placed = vtk.vtkTransform(), vtk.vtkTransformPolyDataFilter()
     placing.SetMatrix(matrix)
-    placed.SetInputConnection(smooth.GetOutputPort())
     placed.SetTransform(placing)
-    last = placed
+    last = _after(last, placed)
     if matrix.Determinant() < 0:  # a mirror image has its inside out
-        last = vtk.vtkReverseSense()
-        last.SetInputConnection(placed.GetOutputPort())
+        last = _after(last, vtk.vtkReverseSense())
     normals = vtk.vtkPolyDataNormals()
-    normals.SetInputConnection(last.GetOutputPort())
     normals.ConsistencyOff()
     normals.SplittingOff()
-    normals.Update()
+    _after(last, normals).Update()  # all at once: meanwhile other threads have Python's lock
     return normals.GetOutput()
+
+
+def _smoother(smoothing: float) -> Any:
+    """Slicer's filter, and its way from a factor of 0 to 1 to iterations and pass band."""
+    smoother = vtk.vtkWindowedSincPolyDataFilter()
+    smoother.SetNumberOfIterations(int(20 + 40 * smoothing))
+    smoother.SetPassBand(10 ** (-4 * smoothing))
+    smoother.BoundarySmoothingOff()
+    smoother.FeatureEdgeSmoothingOff()
+    smoother.NonManifoldSmoothingOn()
+    smoother.NormalizeCoordinatesOn()
+    return smoother
+
+
+def _after(earlier: Any, later: Any) -> Any:
+    """The later of two filters, which takes what the earlier one gives."""
+    later.SetInputConnection(earlier.GetOutputPort())
+    return later
 
 
 def _stamps(segmentation: Any) -> dict[str, int | None]:

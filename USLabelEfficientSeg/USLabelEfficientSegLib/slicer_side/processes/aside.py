@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+_MOMENT = 0.01  # seconds, in each step: the event loop of Slicer lets no thread have Python's lock, but waiting does
+_PATIENCE = 1.0  # seconds, where Slicer is closing
 
-def aside(function: Callable[[], T]) -> Generator[None, None, T]:
+
+def aside(function: Callable[[], T]) -> Generator[Any, None, T]:
     """Steps that call a function in a thread; they return what it returns, and raise what it raises.
 
-    Nodes, widgets and the scene belong to Slicer's main thread: the function must not touch them. Steps that are
-    closed wait for its end, so that nothing is written into a folder that is being removed.
+    Nodes, widgets and the scene belong to Slicer's main thread: the function must not touch them. Each step gives its
+    thread to the job, which waits for its end when it is cancelled, so that nothing is written into a folder that is
+    being removed. Steps that are closed wait for a second at most.
 
     Example::
 
@@ -31,14 +35,12 @@ def aside(function: Callable[[], T]) -> Generator[None, None, T]:
     thread = threading.Thread(target=call, name="USLabelEfficientSeg")
     thread.start()
     try:
-        thread.join(_AT_ONCE)
+        thread.join(_MOMENT)
         while thread.is_alive():
-            yield
+            yield thread
+            thread.join(_MOMENT)
     finally:
-        thread.join()
+        thread.join(_PATIENCE)
     if errors:
         raise errors[0]
     return results[0]
-
-
-_AT_ONCE = 0.01  # seconds: who reads a small file need not wait for the next step

@@ -92,7 +92,9 @@ class JobRunner:
             started = time.monotonic()
             running = job.step()
             ended = time.monotonic()
-            if not running or ended - started < cls.SECONDS_OF_WORK or ended - began > cls.SECONDS_AT_ONCE:
+            if not running or job.waiting or ended - started < cls.SECONDS_OF_WORK:
+                return running
+            if ended - began > cls.SECONDS_AT_ONCE:
                 return running
 
     def _end(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import datetime
@@ -18,6 +19,9 @@ from .worker import Worker
 
 Steps = Generator[None, None, Any]
 State = Literal["running", "done", "cancelled", "failed"]
+
+_SECONDS_FOR_A_THREAD = 1.0  # to end by itself, after Cancel
+_SECONDS_FOR_A_WORKER = 1.7  # to be ended by force at the latest, where Slicer is closing
 
 
 class Job:
@@ -68,7 +72,9 @@ class Job:
         self.result: Any = None
         self._worker: Worker | AdoptedWorker | Asked | None = follows
         self._cancelled = False
-        self._steps = steps(self)
+        self._cancelled_at = 0.0
+        self._thread: threading.Thread | None = None
+        self._steps: Generator[Any, None, Any] = steps(self)  # those of `aside` give their thread
 
     @property
     def running(self) -> bool:
@@ -80,15 +86,22 @@ class Job:
         """Whether the user has asked to stop, and the worker has not ended yet."""
         return self.running and self._cancelled
 
+    @property
+    def waiting(self) -> bool:
+        """Whether the next step has nothing to do but wait for what a thread does beside it, see `aside`."""
+        return self._thread is not None and self._thread.is_alive()
+
     def step(self) -> bool:
         """Do one step. Returns whether the job goes on."""
         if not self.running:
             return False
         try:
             if self._cancelled and self._worker is None:
+                if self._thread is not None and not self._may_be_closed(self._thread):
+                    return True
                 self._steps.close()
                 raise Cancelled("stopped by the user")
-            next(self._steps)
+            self._thread = next(self._steps)
         except StopIteration as end:
             self.state, self.result = "done", end.value
         except Cancelled:
@@ -103,6 +116,11 @@ class Job:
             self.end()
             raise
         return self.running
+
+    def _may_be_closed(self, thread: threading.Thread) -> bool:
+        """Whether steps that were cancelled can be closed without waiting for their thread, or it takes too long."""
+        thread.join(0.01)
+        return not thread.is_alive() or time.monotonic() > self._cancelled_at + _SECONDS_FOR_A_THREAD
 
     def _of_a_fault(self, error: Exception) -> str:
         """What the user is told of an error that nobody has foreseen."""
@@ -119,7 +137,8 @@ class Job:
 
     def cancel(self) -> None:
         """Ask to stop; the job ends within two seconds of further steps."""
-        self._cancelled = True
+        if not self._cancelled:
+            self._cancelled, self._cancelled_at = True, time.monotonic()
         if self._worker is not None:
             self._worker.cancel()
 
@@ -127,10 +146,7 @@ class Job:
         """Stop at once and wait for the worker's end, for two seconds at most: Slicer or its scene is closing."""
         if self.running:
             self._cancelled = True
-            if isinstance(self._worker, Worker) and not self.outlives:  # one that Slicer has not started goes on, too
-                self._worker.cancel()
-                self._worker.wait(2.0)
-            self._steps.close()
+            self._steps.close()  # which ends a worker of its own; one that Slicer has not started goes on
             self.state = "cancelled"
 
     def wait(self) -> Any:
@@ -178,7 +194,7 @@ class Job:
         finally:
             if worker.poll() is None and not self.outlives:
                 worker.cancel()
-                worker.wait(2.0)
+                worker.wait(_SECONDS_FOR_A_WORKER)
         if watch is not None:
             watch(worker)
 

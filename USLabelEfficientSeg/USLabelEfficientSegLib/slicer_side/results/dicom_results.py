@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import slicer
 from ...errors import InputError
 from ..nodes.study_nodes import volumeOf
 from ..nodes.volume_nodes import geometryOfNode
+from ..processes.aside import aside
 from ..processes.jobs import Job, Steps
 from ..processes.temporary_folders import temporaryFolder
 from .result_staging import stageSegmentation
@@ -43,20 +45,28 @@ def exportDicom(job: Job, segmentationNodes: Sequence[MrmlNode], folder: Path, l
         images, segmentations = Path(temporary) / "images", Path(temporary) / "segmentations"
         segmentations.mkdir()
         for node, name in zip(segmentationNodes, names, strict=True):
-            _stage_images(volumeOf(node), images / name)
-            stageSegmentation(node, segmentations / f"{name}.nrrd", geometryOfNode(volumeOf(node)))
+            files = _image_files(volumeOf(node))
+            yield from aside(partial(_copy, files, images / name))
+            yield from stageSegmentation(node, segmentations / f"{name}.nrrd", geometryOfNode(volumeOf(node)))
             yield
         arguments = ["export-dicom", str(segmentations), "--images", str(images), "--output", str(folder)]
         yield from job.work(arguments, logs)
     return [folder / f"{name}_{kind}.dcm" for name in names for kind in ("SEG", "SR")]
 
 
-def _stage_images(volumeNode: MrmlNode, folder: Path) -> None:
-    """Copies of the DICOM files of a volume."""
-    folder.mkdir(parents=True)
-    for number, uid in enumerate(volumeNode.GetAttribute(_INSTANCES).split()):
+def _image_files(volumeNode: MrmlNode) -> list[Path]:
+    """The DICOM files of a volume."""
+    files = []
+    for uid in volumeNode.GetAttribute(_INSTANCES).split():
         file = slicer.dicomDatabase.fileForInstance(uid)
         if not file or not Path(file).is_file():
             problem = "is no longer in Slicer's DICOM database"
             raise InputError(volumeNode.GetName(), problem, "import its DICOM files again")
+        files.append(Path(file))
+    return files
+
+
+def _copy(files: Sequence[Path], folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for number, file in enumerate(files):
         shutil.copy(file, folder / f"{number:05d}.dcm")

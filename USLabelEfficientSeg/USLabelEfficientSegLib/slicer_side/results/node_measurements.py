@@ -88,11 +88,11 @@ def measuredOf(
         masks: (I, J, K) of the organs as they are now; organs that no model has measured are left out.
         voxelMl: volume of a voxel in ml as it is now: under another transform volumes change in proportion.
     """
-    kept, made = _kept(segmentationNode), measuredAsMade(segmentationNode, voxelMl)
+    as_made, made = digestsAsMade(segmentationNode), measuredAsMade(segmentationNode, voxelMl)
     return {
-        organ: made[organ] if kept[organ]["voxels_sha256"] == digest(mask) else None
+        organ: made[organ] if as_made[organ] == digest(mask) else None
         for organ, mask in masks.items()
-        if organ in kept
+        if organ in as_made
     }
 
 
@@ -100,6 +100,11 @@ def measuredAsMade(segmentationNode: MrmlNode, voxelMl: float) -> dict[str, Orga
     """Likewise of all organs as the model made them, whatever has become of their segments."""
     kept = _kept(segmentationNode)
     return {organ: _scaled(one["measured"], voxelMl / one["voxel_ml"]) for organ, one in kept.items()}
+
+
+def digestsAsMade(segmentationNode: MrmlNode) -> dict[str, str]:
+    """The digest of each organ's mask as the model made it, see `digest`."""
+    return {organ: one["voxels_sha256"] for organ, one in _kept(segmentationNode).items()}
 
 
 def _kept(segmentationNode: MrmlNode) -> dict[str, Any]:

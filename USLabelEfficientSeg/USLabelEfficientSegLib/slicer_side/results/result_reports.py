@@ -61,7 +61,8 @@ def writeReport(
             yield from aside(partial(write_volume, images / f"{name}.nrrd", scan))
             # Under a transform the image lies elsewhere than when it was segmented: it would be taken for another one.
             unmoved = geometry.same_grid(geometryOfNode(volume_node))
-            stageSegmentation(node, segmentations / f"{name}.nrrd", geometry, makerOf(node) if unmoved else None)
+            maker = makerOf(node) if unmoved else None
+            yield from stageSegmentation(node, segmentations / f"{name}.nrrd", geometry, maker)
             job.progress = _WRITING * number / len(names)
             yield
         arguments = ["report", str(segmentations), "--images", str(images)]
