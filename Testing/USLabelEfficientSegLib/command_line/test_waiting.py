@@ -100,3 +100,38 @@ def test_a_study_tells_of_them_and_what_cannot_be_written_is_told_and_not_counte
         assert code == 0
     assert f"Labels of {name} wait in the study and do not count as yet: " in text + err
     assert "is being written" in text + err and places(study) == []
+
+
+def test_a_report_of_a_study_takes_them_and_they_are_its_references(study_copy, call, tmp_path):
+    study = Study.open(study_copy)
+    case = next(case for case in study.cases if case.labels is None or (2, 7) not in case.labels.slices)
+    KeptSlices().write(study, case.name, {PLACE: np.zeros(case.image.shape[:2], np.uint8)}, {})
+    code, text, err = call("report", study_copy, "--output", tmp_path / "report.html")
+    assert code == 0, err
+    assert TOLD.format(case.name) in text
+    record = Study.open(study_copy).case(case.name).labels
+    assert record is not None and (2, 7) in record.slices
+    assert (tmp_path / "report.html").is_file() and not list((study_copy / "kept").iterdir())
+
+
+def test_a_report_of_a_study_that_is_being_trained_tells_what_does_not_count(study_copy, call, tmp_path):
+    study = Study.open(study_copy)
+    KeptSlices().write(study, study.cases[0].name, {PLACE: slice_of(study)}, {})
+    before = study.cases[0].labels
+    with study.lock():
+        code, text, err = call("report", study_copy, "--output", tmp_path / "report.html")
+    assert code == 0, err
+    assert f"Labels of {study.cases[0].name} wait in the study and do not count as yet: " in text + err
+    assert Study.open(study_copy).cases[0].labels == before
+
+
+@pytest.mark.parametrize("command", [("suggest", "--count", 3), ("study", "show")])
+def test_a_kept_file_that_fits_no_volume_is_told_with_problem_and_remedy(study, call, command):
+    file = study.folder / "kept" / "gone.nrrd.json"
+    file.write_text('{"case": "gone", "slices": []}')
+
+    code, text, err = call(*command, study.folder)
+
+    assert code == 0 and file.exists()
+    sentence = "holds slices of gone, which is not in this study; label its slices again, then remove the file."
+    assert (text + err).count(f"{file}: {sentence}") == 1

@@ -53,7 +53,7 @@ def test_labels_are_left_while_another_holds_the_lock_and_taken_over_later(study
     assert study.read_labels("a") is None
 
     with study.lock():
-        assert take_labels(study) == ["a"]
+        assert take_labels(study).cases == ["a"]
 
     assert labels_of(Study.open(study.folder), "a").labelled_slices() == [LabelledSlice(2, 1), LabelledSlice(2, 3)]
     assert not list((study.folder / NEW_LABELS).iterdir())
@@ -169,3 +169,19 @@ def test_what_two_have_drawn_on_one_slice_is_set_aside_in_a_folder_of_its_own_ea
             study.set_labels("a", slice_labels(1))
             assert merge_labels(study, folder)[0].replaced == (LabelledSlice(2, 1),)
         assert not labels_of(study, "a").of_slice(LabelledSlice(2, 1)).any()
+
+
+def test_a_conflict_that_is_found_when_the_inbox_is_taken_is_told_with_its_case_and_folder(study):
+    leave_labels(study, "a", slice_labels(1), Held())
+    leave_labels(study, "b", slice_labels(2), Held())
+    other = slice_labels(1)
+    other.set_slice(2, 1, np.zeros((6, 5), np.uint8))
+    study.set_labels("a", other)
+
+    with pytest.warns(Notice, match="holds slices of a"):
+        taken = take_labels(study)
+
+    assert taken.cases == ["a", "b"]
+    ((name, folder),) = taken.set_aside
+    assert name == "a" and [path.name for path in folder.iterdir()] == ["a.nrrd"]
+    assert labels_of(study, "a").of_slice(LabelledSlice(2, 1)).all()

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice, SparseLabels
-from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.errors import InputError, Notice
 from USLabelEfficientSegLib.imaging.files import write_volume
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.study.joining import checksums
-from USLabelEfficientSegLib.study.kept_slices import KeptSlices, leave_kept
+from USLabelEfficientSegLib.study.kept_slices import KeptSlices, leave_kept, unfit_files
 from USLabelEfficientSegLib.study.study import Study
 from USLabelEfficientSegLib.study.waiting_labels import take_waiting, waiting_cases
 
@@ -99,7 +99,7 @@ def test_while_another_program_writes_the_study_kept_slices_wait_in_its_inbox(st
 
     KeptSlices().write(study, "second", {PLACE: drawn()})
     with study.lock():
-        assert leave_kept(Study.open(study.folder)) == ["second"]
+        assert leave_kept(Study.open(study.folder)).cases == ["second"]
         left = left_labels(study, "second")
         assert left is not None and left.labelled_slices() == [PLACE]
     assert not kept_files(study)
@@ -113,20 +113,77 @@ def test_kept_slices_are_newer_than_labels_in_the_inbox(study):
     assert taken(study).read_labels("first").labelled_slices() == [PLACE]
 
 
-@pytest.mark.parametrize("content", ["{", "[]", json.dumps({"case": "third", "slices": []}), json.dumps({"case": 3})])
-def test_a_file_that_does_not_fit_stays_and_stops_nothing(study, content):
-    KeptSlices().write(study, "first", {PLACE: drawn()})
-    (study.folder / "kept" / "another.json").write_text(content)
+BEYOND = {"axis": 7, "index": 0, "shape": [1], "labels": "eJxjAAAAAQAB"}
+UNFIT = {
+    "{": "is damaged",
+    "[]": "is damaged",
+    json.dumps({"case": "third", "slices": []}): "holds slices of third, which is not in this study",
+    json.dumps({"case": 3}): "holds slices of 3, which is not in this study",
+    json.dumps({"case": "first", "slices": [BEYOND]}): "is damaged",
+}
 
-    assert taken(study).read_labels("first").labelled_slices() == [PLACE]
+
+@pytest.mark.parametrize("content", UNFIT)
+def test_a_file_that_does_not_fit_stays_stops_nothing_and_is_told(study, content):
+    KeptSlices().write(study, "first", {PLACE: drawn()})
+    file = study.folder / "kept" / "another.json"
+    file.write_text(content)
+    assert waiting_cases(study) == ["first"]
+
+    with pytest.warns(Notice) as told:
+        found = take_waiting(study)
+
+    assert study.read_labels("first").labelled_slices() == [PLACE] and found.cases == ["first"]
     assert kept_files(study) == ["another.json"]
+    (error,) = found.unfit
+    assert error.subject == file and error.problem.startswith(UNFIT[content])
+    assert error.remedy == "label its slices again, then remove the file"
+    assert str(told[0].message) == str(error)
+    assert [str(one) for one in unfit_files(study)] == [str(error)]
+
+
+def test_a_file_that_does_not_fit_locks_nothing(study):
+    KeptSlices().write(study, "first", {PLACE: drawn()[:3]})
+    with study.lock(), pytest.warns(Notice):
+        found = take_waiting(Study.open(study.folder))
+    assert found.cases == [] and len(found.unfit) == 1 and waiting_cases(study) == []
+
+
+def test_an_inbox_that_cannot_be_written_is_told_and_what_was_kept_stays(study, monkeypatch):
+    from USLabelEfficientSegLib.study import kept_slices as module
+
+    def full(*arguments):
+        raise InputError("new_labels", "cannot be written", "make room on its disk")
+
+    KeptSlices().write(study, "first", {PLACE: drawn()})
+    monkeypatch.setattr(module, "leave_labels", full)
+    with pytest.raises(InputError, match="make room"):
+        take_waiting(study)
+    assert kept_files(study) == ["first.nrrd.json"]
+
+
+def test_what_two_have_drawn_on_one_slice_is_told_when_kept_slices_are_taken(study):
+    KeptSlices().write(study, "first", {PLACE: drawn()}, {})
+    study.set_labels("first", of_slices(study, {1: np.zeros((6, 5), np.uint8)}))
+
+    with pytest.warns(Notice, match="as they were drawn elsewhere"):
+        found = take_waiting(study)
+
+    ((name, folder),) = found.set_aside
+    assert name == "first" and (folder / "first.nrrd").is_file()
+    np.testing.assert_array_equal(study.read_labels("first").of_slice(PLACE), drawn())
 
 
 def test_labels_of_other_classes_or_shapes_are_not_taken(study):
     KeptSlices().write(study, "first", {PLACE: drawn() + 5})
     KeptSlices().write(study, "second", {PLACE: drawn()[:3]})
 
-    assert leave_kept(study) == []
+    with pytest.warns(Notice):
+        left = leave_kept(study)
+    assert left.cases == []
+    other_class, other_shape = left.unfit
+    assert "hold class 5, but there are only 2 organs" in other_class.problem and "first" in str(other_class.subject)
+    assert "has (6, 5) pixels, its labels (3, 5)" in other_shape.problem and "second" in str(other_shape.subject)
     assert len(kept_files(study)) == 2
 
 
@@ -184,9 +241,10 @@ def test_a_program_that_lives_and_keeps_more_meanwhile_loses_nothing(study, monk
     leave, more = module.leave_labels, {PLACE: drawn(), LabelledSlice(2, 2): drawn()}
 
     def slowly(*arguments):
-        leave(*arguments)
+        given = leave(*arguments)
         monkeypatch.setattr(module, "leave_labels", leave)
         kept.write(study, "first", more, {})
+        return given
 
     monkeypatch.setattr(module, "leave_labels", slowly)
     leave_kept(study)
@@ -207,7 +265,7 @@ def test_of_slices_given_one_after_the_other_the_latest_are_written_however_late
 def test_where_nothing_waits_nothing_is_locked(study):
     assert waiting_cases(study) == []
     with study.lock():
-        assert take_waiting(Study.open(study.folder)) == []
+        assert take_waiting(Study.open(study.folder)).cases == []
     KeptSlices().write(study, "second", {PLACE: drawn()})
     with study.lock():
         assert waiting_cases(study) == ["second"]

@@ -95,7 +95,7 @@ def test_labels_edited_elsewhere_are_taken_over_by_name(data):
 
     np.testing.assert_array_equal(study.read_labels("a").voxels[..., 3], TRUTH[..., 3])
     leave_labels(study, "c", SparseLabels(TRUTH, GRID, study.organs))
-    assert take_labels(study) == ["c"]
+    assert take_labels(study).cases == ["c"]
     np.testing.assert_array_equal(study.read_labels("c").voxels, TRUTH)
 
 

@@ -14,6 +14,7 @@ from .cohorts import ClusterAddress, Workers, where_of
 from .console import console
 from .long_commands import Overwrite, end_batch, end_if_none_is_left, long_command, outputs_of, told_failures
 from .options import DeviceName, OrganNames, parse_organs
+from .waiting import take_waiting_if_free
 
 if TYPE_CHECKING:
     from ..report.content import ReportCase
@@ -90,8 +91,10 @@ def report(
     """
     console.getting_ready()
 
+    from ..disk.kinds import kind_of
     from ..report.opening import open_report
     from ..report.writing import write_report
+    from ..study.study import Study
 
     results = _results(source, output, pdf=pdf)
     failures = told_failures()
@@ -103,6 +106,8 @@ def report(
         report_cohort(cohort, source, images, results, outputs, references, visits, study, named, show_names=show_names)
         console.say(f"Next: look at {output} in a browser.")
         return
+    if kind_of(source) == "a study":
+        take_waiting_if_free(Study.open(source))
     content = open_report(
         source,
         images=images,

@@ -17,7 +17,7 @@ def take_waiting(study: "Study") -> None:
     """
     from ..study.waiting_labels import take_waiting as take
 
-    if names := take(study):
+    if names := take(study).cases:
         console.say(f"Took labels of {', '.join(names)}, which had been drawn in 3D Slicer and waited in the study.")
 
 
@@ -33,8 +33,11 @@ def take_waiting_if_free(study: "Study") -> None:
 
 
 def tell_waiting(study: "Study") -> None:
-    """Tell whose labels wait."""
+    """Tell whose labels wait, and which files fit no volume of the study."""
+    from ..study.kept_slices import unfit_files
     from ..study.waiting_labels import waiting_cases
 
+    for error in unfit_files(study):
+        console.caution(str(error))
     if names := waiting_cases(study):
         console.caution(f"Labels of {', '.join(names)} wait in the study; the next training takes them.")

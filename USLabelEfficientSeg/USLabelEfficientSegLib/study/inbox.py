@@ -61,6 +61,27 @@ class Given:
     set_aside: Path | None = None
 
 
+@dataclass(frozen=True)
+class Taken:
+    """What became of labels that waited for a study.
+
+    Attributes:
+        cases: names of the cases whose labels were taken over, or left in the inbox.
+        set_aside: cases of which others have drawn the same slices, and the folders with theirs.
+        unfit: files that do not fit the study and stay where they are, each with its problem and a remedy.
+    """
+
+    cases: list[str] = field(default_factory=list)
+    set_aside: list[tuple[str, Path]] = field(default_factory=list)
+    unfit: list[InputError] = field(default_factory=list)
+
+    def note(self, name: str, aside: Path | None) -> None:
+        """The labels of a case are where they belong, and other slices of it in a folder."""
+        self.cases.append(name)
+        if aside is not None:
+            self.set_aside.append((name, aside))
+
+
 def leave_labels(study: Study, name: str, labels: SparseLabels, held: Held | None = None) -> Given:
     """Leave all labels of a case for the study. Needs no lock.
 
@@ -129,18 +150,19 @@ def put_labels(study: Study, name: str, labels: SparseLabels, held: Held | None 
     return Given(_held(study, name, labels, joined, held), aside)
 
 
-def take_labels(study: Study) -> list[str]:
-    """Take over the labels in the inbox, and return the names of their cases. The caller holds the lock.
+def take_labels(study: Study) -> Taken:
+    """Take over the labels in the inbox. The caller holds the lock.
 
     A case whose new labels hold no labelled slice becomes unlabelled.
     """
-    taken = waiting(study)
-    for name in taken:
-        path = _path(study, name)
+    taken = Taken()
+    for name in waiting(study):
+        path, aside = _path(study, name), None
         left, labels, agreed = identity_of(path), _read(study, path), _agreed(path)
         if agreed is not None:
-            labels, _aside = _with_those_of(study, name, labels, agreed, study.read_labels(name))
+            labels, aside = _with_those_of(study, name, labels, agreed, study.read_labels(name))
         _put(study, name, labels, left)
+        taken.note(name, aside)
     return taken
 
 

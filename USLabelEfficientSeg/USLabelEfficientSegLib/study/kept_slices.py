@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import warnings
 import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +27,8 @@ from ..disk.in_use import remove_file
 from ..disk.json_files import read_json
 from ..disk.links import refuse_link
 from ..disk.study_layout import KEPT
-from ..errors import InputError
-from .inbox import Held, leave_labels
+from ..errors import InputError, Notice
+from .inbox import Held, Taken, leave_labels
 
 if TYPE_CHECKING:
     from ..imaging.geometry import Geometry
@@ -109,28 +111,62 @@ class KeptCase:
         return json.dumps(content) + "\n"
 
 
-def leave_kept(study: Study) -> list[str]:
-    """Leave the slices that a program kept, but had no time to write, in the inbox; returns the names of their cases.
+def leave_kept(study: Study) -> Taken:
+    """Leave the slices that a program kept, but had no time to write, in the inbox.
 
-    Needs no lock. Slices that do not fit the study, or a damaged file, stay where they are.
+    Needs no lock. Slices that do not fit the study, or a damaged file, stay where they are; a `Notice` tells of each.
+
+    Raises:
+        InputError: the inbox cannot be written.
     """
-    left = []
+    left = Taken()
     for path in kept_files(study):
-        with suppress(InputError, OSError, ValueError, KeyError, TypeError, zlib.error):
-            found, content = identity_of(path), read_json(path)
-            case, agreed = content["case"], content.get("agreed")
-            held = None if agreed is None else Held({LabelledSlice(axis, index): sum_ for axis, index, sum_ in agreed})
-            leave_labels(study, case, _labels(study, case, content["slices"]), held)
-            left.append(case)
-            if identity_of(path) == found:  # else the program lives, and has kept more
-                remove_file(path, missing_ok=True)
+        found = identity_of(path)
+        kept = _read(study, path)
+        if isinstance(kept, InputError):
+            if found is not None and identity_of(path) == found:  # else the program lives, and has written them
+                left.unfit.append(kept)
+                warnings.warn(Notice(kept.subject, f"{kept.problem}; {kept.remedy}"), stacklevel=2)
+            continue
+        left.note(kept.case, leave_labels(study, kept.case, kept.labels, kept.held).set_aside)
+        if identity_of(path) == found:  # else the program lives, and has kept more
+            remove_file(path, missing_ok=True)
     return left
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What a file holds: the labels of a case, and what was known of those on disk."""
+
+    case: str
+    labels: SparseLabels
+    held: Held | None
+
+
+def _read(study: Study, path: Path) -> _Read | InputError:
+    """What a file holds, or why that does not fit the study."""
+    remedy = "label its slices again, then remove the file"
+    try:
+        content = read_json(path)
+        case, agreed = content["case"], content.get("agreed")
+        if not study.has(case):
+            return InputError(path, f"holds slices of {case}, which is not in this study", remedy)
+        held = None if agreed is None else Held({LabelledSlice(axis, index): sum_ for axis, index, sum_ in agreed})
+        return _Read(case, _labels(study, case, content["slices"]), held)
+    except InputError as error:
+        return InputError(path, f"holds slices that do not fit ({error.subject} {error.problem})", remedy)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, zlib.error):
+        return InputError(path, "is damaged, or holds slices of another size than the image", remedy)
 
 
 def kept_cases(study: Study) -> set[str]:
     """The cases of which a program kept slices, but had no time to write them."""
-    files = {path.name.removesuffix(_SUFFIX) for path in kept_files(study)}
-    return {case.name for case in study.cases if case.image.file.rpartition("/")[2] in files}
+    return {kept.case for path in kept_files(study) if isinstance(kept := _read(study, path), _Read)}
+
+
+def unfit_files(study: Study) -> list[InputError]:
+    """The files of kept slices that do not fit the study, each with its problem and a remedy."""
+    return [kept for path in kept_files(study) if isinstance(kept := _read(study, path), InputError)]
 
 
 def kept_files(study: Study) -> list[Path]:

@@ -5,22 +5,26 @@ Every command that reads labels takes them up here first.
 
 from __future__ import annotations
 
-from .inbox import take_labels, waiting
+from .inbox import Taken, take_labels, waiting
 from .kept_slices import kept_cases, kept_files, leave_kept
 from .study import Study
 
 
-def take_waiting(study: Study) -> list[str]:
-    """Take labels that wait into the study; returns the names of their cases. Nothing is locked where none wait.
+def take_waiting(study: Study) -> Taken:
+    """Take labels that wait into the study. Nothing is locked where none wait.
 
     Raises:
-        InputError: another program is writing the study, which may take hours; labels that do not fit.
+        InputError: another program is writing the study, which may take hours; labels in the inbox that do not fit;
+            the study cannot be written.
     """
     if not (kept_files(study) or waiting(study)):
-        return []
-    leave_kept(study)
+        return Taken()
+    left = leave_kept(study)
+    if not waiting(study):
+        return left
     with study.lock():
-        return take_labels(study)
+        taken = take_labels(study)
+    return Taken(taken.cases, [*left.set_aside, *taken.set_aside], left.unfit)
 
 
 def waiting_cases(study: Study) -> list[str]:
