@@ -99,7 +99,7 @@ def test_a_slice_that_two_have_drawn_is_the_users_label_and_the_other_is_set_asi
     host.process_events(0.05)
     while panel.labels.saving._runner.busy:
         host.process_events(0.02)
-    told = panel.ui.labelsStatus.text
+    told = panel.ui.setAsideLabel.text
     look(panel, host)
 
     np.testing.assert_array_equal(labelled(study)[2, 3], drawn(2))
@@ -228,3 +228,106 @@ def test_strokes_in_a_slice_that_is_not_labelled_stay_in_the_study_whatever_is_k
 
     stored = newest_labels(Study.open(study), name)
     assert stored is not None and stored.voxels[5, 5, 12] == 2 and {(2, 3), (2, 5), (2, 9)} <= set(labelled(study))
+
+
+def conflict_while_closed(panel, study, kept=False):
+    """The study is closed, and a slice that waits for it was drawn otherwise by another program; returns the case."""
+    from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice
+    from USLabelEfficientSegLib.study.inbox import Held, leave_labels
+    from USLabelEfficientSegLib.study.kept_slices import KeptSlices
+
+    panel.close_study()
+    opened = Study.open(study)
+    name = opened.cases[0].name
+    if kept:
+        KeptSlices().write(opened, name, {LabelledSlice(2, 3): drawn(2)}, {})
+    else:
+        labels = SparseLabels.unlabelled(opened.read_scan(name).geometry, opened.organs)
+        labels.set_slice(2, 3, drawn(2))
+        leave_labels(opened, name, labels, Held())
+    elsewhere(study, {3: drawn(9, 2)})
+    return name
+
+
+def told(panel, study, name):
+    """Whether the panel tells of a conflict and where the other drawing lies."""
+    (folder,) = (study / "set_aside").iterdir()
+    sentence = f"Others have drawn the same slices of {name} meanwhile: yours are labels, theirs lie in {folder}."
+    row = panel.ui.setAsideRow
+    return panel.ui.setAsideLabel.text == sentence and not row.isHidden()
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_conflict_that_is_found_when_a_study_is_opened_is_told_until_it_was_read(panel, study, host, kept):
+    assert panel.ui.setAsideRow.isHidden()
+    name = conflict_while_closed(panel, study, kept)
+    panel.data.open(study)
+    wait(panel, host)
+    look(panel, host)
+    assert told(panel, study, name)
+
+    panel.labels.show_slice(name, 2, 5)
+    panel.ui.keepSliceButton.click()
+    look(panel, host)
+    assert told(panel, study, name)
+    panel.ui.setAsideButton.click()
+    look(panel, host)
+    assert panel.ui.setAsideLabel.text == "" and panel.ui.setAsideRow.isHidden()
+
+
+def test_a_conflict_of_kept_slices_is_told_also_while_another_program_writes_the_study(panel, study, host):
+    name = conflict_while_closed(panel, study, kept=True)
+    with Study.open(study).lock():
+        panel.data.open(study)
+        wait(panel, host)
+        assert told(panel, study, name) and not list((study / "kept").iterdir())
+    np.testing.assert_array_equal(labelled(study)[2, 3], drawn(2))
+
+
+def test_a_conflict_is_told_while_the_next_slice_is_one_of_another_volume(panel, study, host):
+    panel.labels.show_slice(panel.session.cases()[0], 2, 3)
+    elsewhere(study, {3: drawn(9, 2)})
+    paint(panel, 2, 3, drawn(2))
+    panel.session.suggestions.fill([{"volume": panel.session.cases()[1], "axis": 2, "index": 4, "reason": ""}])
+    panel.ui.keepSliceButton.click()
+    look(panel, host)
+
+    assert panel.labels.case == panel.session.cases()[1] and told(panel, study, panel.session.cases()[0])
+
+
+def test_a_conflict_that_is_found_at_the_start_of_a_training_is_told_while_it_runs(panel, study, host, monkeypatch):
+    from USLabelEfficientSegLib.slicer_side.processes.jobs import Job
+
+    go_on: list[bool] = []
+
+    def work(self, arguments, *_more, **_how):
+        while arguments[0] == "train" and not go_on:
+            yield
+
+    monkeypatch.setattr(Job, "work", work)
+    name = panel.session.cases()[0]
+    panel.session.labels.of(name).setLabels(2, 3, drawn(2), panel.session.organs())
+    panel.session.labels.save(name, studyIsBusy=True)
+    elsewhere(study, {3: drawn(9, 2)})
+    panel.ui.trainButton.click()
+    host.process_events(0.3)
+
+    assert panel.runner.busy and told(panel, study, name)
+    go_on.append(True)
+    wait(panel, host)
+    assert told(panel, study, name)
+
+
+def test_a_kept_file_that_fits_no_volume_is_told_when_the_study_is_opened(panel, study, host):
+    panel.close_study()
+    file = study / "kept" / "gone.nrrd.json"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text('{"case": "gone", "slices": []}')
+    panel.data.open(study)
+    wait(panel, host)
+
+    assert panel.ui.setAsideLabel.text == (
+        f"{file}: holds slices of gone, which is not in this study; label its slices again, then remove the file."
+    )
+    panel.close_study()
+    assert panel.ui.setAsideLabel.text == ""

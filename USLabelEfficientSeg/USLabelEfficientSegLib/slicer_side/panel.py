@@ -248,7 +248,7 @@ class Panel:
     def _on_progress(self) -> None:
         if self.parameters is not None:
             self.data.bar.show_progress()
-            self.labels.bar.show_progress()
+            self.labels.show_progress()
             self.train.show_progress()
             self.measure.show_progress()
             self.environment.show_progress()

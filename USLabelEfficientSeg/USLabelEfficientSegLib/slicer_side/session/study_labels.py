@@ -38,6 +38,9 @@ class StudyLabels:
 
     Attributes:
         saving: labels on their way into the folder.
+        setAside: cases of which others have drawn the same slices, and the folders where theirs lie, as far as the
+            user has not been told.
+        unfit: files of kept slices that do not fit the study, with problem and remedy; the same.
     """
 
     def __init__(self, session: StudySession) -> None:
@@ -49,6 +52,8 @@ class StudyLabels:
         self._unseen: set[str] = set()  # cases that were saved with slices which the scene does not show as yet
         self._latest: dict[str, SliceLabels] = {}  # the labelled slices that were given to `_kept`
         self._compared = False  # labels in the scene with those on disk, since the study was read
+        self.setAside: list[tuple[str, Path]] = []
+        self.unfit: list[InputError] = []
         self.saving, self._keeping = LabelSaving(), LabelSaving()
 
     # In the scene
@@ -235,11 +240,8 @@ class StudyLabels:
                 kept = self._kept.given(self._session.study, case, slices, self._held.of(case, node).agreed)
                 self._keeping.save(case, kept.write)
 
-    def settle(self) -> list[tuple[str, Path]]:
+    def settle(self) -> None:
         """Wait until all labels are on disk, and read the study again.
-
-        Returns:
-            Cases of which others have drawn the same slices meanwhile, and the folders where theirs lie now.
 
         Raises:
             InputError: the folder cannot be written, or another program is writing the study: then the labels are in
@@ -250,12 +252,13 @@ class StudyLabels:
         finally:
             self._session.refresh()
             given, self._given = self._given, {}
-            for case in given:
+            for case, what in given.items():
+                if what.set_aside is not None:
+                    self.setAside.append((case, what.set_aside))
                 volume_node = self._session.volumeNode(case)
                 node = None if volume_node is None else self.node(volume_node)
                 if node is not None:
                     self._held.note(case, node)
-        return [(case, what.set_aside) for case, what in given.items() if what.set_aside is not None]
 
     def takeLeft(self) -> None:
         """Take over what was left in the inbox while the study was trained, and what a killed program had kept.
@@ -263,11 +266,19 @@ class StudyLabels:
         Raises:
             InputError: another program is writing the study.
         """
+        from ...study.kept_slices import leave_kept
         from ...study.waiting_labels import take_waiting
 
         self.saving.wait()  # who has begun to save is told what failed
         self._session.refresh()
-        take_waiting(self._session.study)
+        for take in (leave_kept, take_waiting):  # the first is done also while another program writes the study
+            taken = take(self._session.study)
+            self.setAside += taken.set_aside
+            self.unfit = taken.unfit
+
+    def forgetTold(self) -> None:
+        """The user has read what was set aside, and what does not fit."""
+        self.setAside, self.unfit = [], []
 
     def takeLeftIfFree(self) -> None:
         """Like `takeLeft`, but while another program writes the study the labels stay in the inbox for later."""

@@ -13,6 +13,7 @@ from ..section import Section, reported, tell
 from ..session.segmentations_as_labels import adopt_drawn
 from .label_tables import LabelTables
 from .live_outline import LiveOutline
+from .set_aside import SetAside
 from .slice_labelling import SliceLabelling
 from .slice_work import Place
 from .stroke_saving import StrokeSaving
@@ -31,6 +32,7 @@ class LabelsSection(Section):
         ui = self.ui
         self._case: str | None = None
         self.saving = StrokeSaving(panel, self._on_taken)
+        self.set_aside = SetAside(panel)
         self._tables = LabelTables(panel)
         self._slices = SliceLabelling(self)
         self._taking = TakingSegmentations(panel, lambda: self.case, self._on_taken)
@@ -78,8 +80,14 @@ class LabelsSection(Section):
         self._taking.refresh()
         self._slices.show_buttons()
         self.bar.refresh()
+        self.set_aside.show()
         self.outline.refresh()
         self.saving.look()
+
+    def show_progress(self) -> None:
+        """Show how far the running work is, and what it has set aside; called many times a second."""
+        self.bar.show_progress()
+        self.set_aside.show()
 
     def done(self) -> bool:
         """Whether a slice is labelled."""

@@ -134,10 +134,7 @@ class StrokeSaving:
 
     def _settle(self, session: StudySession) -> None:
         with reported(self._panel.ui.labelsStatus):
-            for case, folder in session.labels.settle():
-                text = _(
-                    "Others have drawn the same slices of {case} meanwhile: yours are labels, theirs lie in {folder}."
-                )
-                tell(self._panel.ui.labelsStatus, text.format(case=case, folder=folder))
+            session.labels.settle()
+        self._panel.labels.set_aside.show()
         if self._panel.parameters is not None:
             self._panel.refresh_soon()
