@@ -179,16 +179,20 @@ panel.session.labels.of(case).setLabels(2, 3, np.zeros((20, 18), np.uint8), orga
 panel.session.labels.save(case, False)
 host.process_events(0.1)
 wait(lambda: not list((study / "kept").glob("*.json")))
-drawn = np.zeros((20, 18), np.uint8)
-drawn[3:8, 4:9] = 2
-panel.session.labels.of(case).paint(2, 3, drawn, organs)
+shown, (axis, index) = eval(sys.argv[2])
+panel.labels.show_slice(case, *shown)
+drawn = np.zeros(np.delete((20, 18, 16), axis), np.uint8)
+drawn[3:8, 2:9] = 2
+panel.session.labels.of(case).paint(axis, index, drawn, organs)
 wait(lambda: list((study / "kept").glob("*.json")))
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no such signal")
-def test_a_stroke_on_a_labelled_slice_is_not_lost_by_a_kill_a_moment_later(tmp_path):
+@pytest.mark.parametrize("shown", [(2, 3), (0, 5)], ids=["in the view for labelling", "in another view"])
+@pytest.mark.parametrize("painted", [(2, 3), (0, 5)], ids=["on a labelled slice", "on one that it crosses"])
+def test_a_stroke_that_changes_a_labelled_slice_is_not_lost_by_a_kill_a_moment_later(tmp_path, shown, painted):
     from random_user import make_study
 
     from USLabelEfficientSegLib.study.waiting_labels import take_waiting
@@ -196,10 +200,14 @@ def test_a_stroke_on_a_labelled_slice_is_not_lost_by_a_kill_a_moment_later(tmp_p
     study = tmp_path / "study"
     make_study(study)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", PROGRAM, str(study)], env=environment, timeout=120)
+    arguments = [str(study), repr((shown, painted))]
+    done = subprocess.run([sys.executable, "-c", PROGRAM, *arguments], env=environment, timeout=120)
 
     drawn = np.zeros((20, 18), np.uint8)
-    drawn[3:8, 4:9] = 2
+    if painted == (2, 3):
+        drawn[3:8, 2:9] = 2
+    else:
+        drawn[5, 3:8] = 2
     assert done.returncode == -signal.SIGKILL
     assert not labelled(study)[2, 3].any()
     take_waiting(Study.open(study))
@@ -220,7 +228,12 @@ def test_a_stroke_beside_labelled_slices_writes_nothing_more(panel, study, host)
     assert kept == [panel.session.cases()[0]]
 
 
-def test_a_stroke_is_kept_also_where_labelled_slices_cross_the_one_that_is_drawn(panel, study, host):
+@pytest.mark.parametrize("few", [0, 40])
+def test_a_stroke_is_kept_also_where_labelled_slices_cross_the_one_that_is_drawn(panel, study, host, monkeypatch, few):
+    from USLabelEfficientSegLib.annotation.sparse_labels import LabelledSlice
+    from USLabelEfficientSegLib.slicer_side.session import study_labels
+
+    monkeypatch.setattr(study_labels, "_FEW", few)
     case, organs = panel.session.cases()[0], panel.session.organs()
     labelling = panel.session.labels.of(case)
     for axis, index in ((2, 3), (2, 8), (0, 5), (1, 6)):
@@ -228,9 +241,9 @@ def test_a_stroke_is_kept_also_where_labelled_slices_cross_the_one_that_is_drawn
     panel.session.labels.save(case, False)
     drawn = np.zeros((20, 18), np.uint8)
     drawn[2:9, 3:9] = 1
-    for axis, labels in ((2, drawn), (0, drawn[:18, :16]), (1, drawn[:, :16])):
-        labelling.paint(axis, {2: 3, 0: 5, 1: 6}[axis], labels, organs)
-        panel.session.labels.keepDrawn(case, axis, {2: 3, 0: 5, 1: 6}[axis])
+    for axis, index, labels in ((2, 3, drawn), (0, 5, drawn[:18, :16]), (1, 6, drawn[:, :16]), (0, 9, drawn[:18, :16])):
+        labelling.paint(axis, index, labels, organs)
+        panel.session.labels.keepDrawn(case, [LabelledSlice(axis, index), LabelledSlice(1, 2)])
 
         expected, kept = labelling.sliceLabels(organs), panel.session.labels._latest[case]
         assert kept.keys() == expected.keys()

@@ -9,6 +9,7 @@ import slicer
 from numpy.typing import NDArray
 from slicer.i18n import tr as _
 
+from ...annotation.sparse_labels import LabelledSlice
 from ...errors import InputError
 from ...imaging.planes import slice_name
 from .layouts import show_layout
@@ -77,6 +78,14 @@ def shownSlice(sliceNode: MrmlNode, volumeNode: MrmlNode) -> tuple[int, int] | N
     index = round(float((world_to_ijk @ view[:, 3])[axis]))
     inside = 0 <= index < volumeNode.GetImageData().GetDimensions()[axis]
     return (axis, index) if inside else None
+
+
+def shown_slices(volumeNode: MrmlNode) -> list[LabelledSlice]:
+    """The slices of a volume in all slice views of the layout; none if one of the views cuts it askew."""
+    manager = slicer.app.layoutManager()
+    nodes = [manager.sliceWidget(name).mrmlSliceNode() for name in manager.sliceViewNames()]
+    shown = [shownSlice(node, volumeNode) for node in nodes if node.IsMappedInLayout()]
+    return [] if None in shown else [LabelledSlice(*place) for place in shown if place is not None]
 
 
 def sliceName(volumeNode: MrmlNode, axis: int, index: int) -> str:

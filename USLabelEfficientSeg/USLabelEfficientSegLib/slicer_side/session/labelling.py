@@ -115,8 +115,14 @@ def labelsOf(
 def withSlice(
     slices: Mapping[LabelledSlice, NDArray[np.uint8]], place: LabelledSlice, labels: NDArray[np.uint8]
 ) -> dict[LabelledSlice, NDArray[np.uint8]]:
-    """The labels of slices of a volume of which one was drawn anew, which shows where others cross it, too."""
-    found = {**slices, place: labels}
+    """The labels of slices of a volume after something was drawn in a slice, labelled or not.
+
+    Args:
+        slices: the labelled ones, as they were.
+        place: where something was drawn.
+        labels: what that slice shows now, also where labelled ones cross it.
+    """
+    found = {**slices, place: labels} if place in slices else dict(slices)
     for other in slices:
         if other.axis != place.axis:
             found[other] = slices[other].copy()

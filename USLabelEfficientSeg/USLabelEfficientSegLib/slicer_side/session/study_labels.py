@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from math import prod
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .study_session import StudySession
 
 MrmlNode = Any
+_FEW = 40  # labelled slices of a volume that are all read after a stroke: half a millisecond each
 _LARGE = 2**21  # voxels of labels that are not written in a moment
 
 
@@ -219,20 +221,27 @@ class StudyLabels:
 
         self.saving.save(case, write, wait=prod(geometry.shape) < _LARGE)
 
-    def keepDrawn(self, case: str, axis: int, index: int) -> None:
-        """Keep a labelled slice as it is drawn now, should the program be killed before `saveBeside`.
+    def keepDrawn(self, case: str, places: Sequence[LabelledSlice]) -> None:
+        """Keep the labelled slices as they are drawn now, should the program be killed before `saveBeside`.
 
-        This slice alone is read, and the file is small and written beside Slicer's event loop; what cannot be written
-        is told by `saveBeside`.
+        Many labelled slices are not all read, but those in which something was drawn, and where they cross others. The
+        file is small and written beside Slicer's event loop; what cannot be written is told by `saveBeside`.
+
+        Args:
+            case: its name.
+            places: slices in which something may have been drawn, labelled or not; none: anywhere.
         """
         labelling, organs = self.of(case), self._session.organs()
-        place, items = LabelledSlice(axis, index), labelling.items()
-        if place not in items:
+        items = labelling.items()
+        if not items:
             return
         node, known = labelling.segmentationNode, self._latest.get(case, {})
         with suppress(InputError):  # organs overlap
-            if known.keys() == set(items):
-                slices = withSlice(known, place, labelsOfSlice(node, labelling.volumeNode, organs, axis, index))
+            if places and len(items) > _FEW and known.keys() == set(items):
+                slices = dict(known)
+                for place in places:
+                    drawn = labelsOfSlice(node, labelling.volumeNode, organs, place.axis, place.index)
+                    slices = withSlice(slices, place, drawn)
             else:
                 slices = labelling.sliceLabels(organs)
             if not same_labels(slices, known):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from slicer.i18n import tr as _
 
-from ..nodes.slice_views import sliceName
+from ..nodes.slice_views import shown_slices, sliceName
 from ..processes.job_runner import JobRunner
 from ..processes.jobs import Job, Steps
 from ..section import reported, tell
@@ -53,9 +53,9 @@ class StrokeSaving:
 
     def _keep_strokes(self) -> None:
         session = self._panel.session
-        case, shown = self._panel.labels.case, self._panel.labels.shown_slice()
-        if session is not None and case in self._unsaved and shown is not None:
-            session.labels.keepDrawn(case, *shown)
+        case = self._panel.labels.case
+        if session is not None and case is not None and case in self._unsaved:
+            session.labels.keepDrawn(case, shown_slices(session.node(case)))
 
     def begin(self) -> None:
         """Begin to save all changes; what fails is told."""
