@@ -119,6 +119,11 @@ def test_the_table_begins_with_cautions_and_says_which_segment_was_edited(measur
     assert "its true volume is at least" in ui.volumesTable.item(0, 2).toolTip()
 
 
+def test_the_step_opens_with_results_of_a_scene_whose_study_is_elsewhere(measured_panel):
+    assert measured_panel.session is None and measured_panel.ui.trainStep.collapsed
+    assert not measured_panel.ui.resultsStep.collapsed
+
+
 def test_results_are_measured_one_a_step(panel):
     import slicer
 

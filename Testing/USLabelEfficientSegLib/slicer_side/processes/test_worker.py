@@ -120,6 +120,11 @@ def test_records_are_given_once_and_other_output_is_left_out(tmp_path, monkeypat
     ("code", "text", "sentence"),
     [
         (2, "Training ...\nuslabelseg: error: x: is damaged; restore it.\n", "x: is damaged; restore it."),
+        (
+            2,
+            "uslabelseg: error: a: is empty; load it.\nuslabelseg: error: b: cut.\nuslabelseg: error: 2 of 3 failed\n",
+            "a: is empty; load it. In all: 2 of 3 failed.",
+        ),
         (1, "Traceback\nModuleNotFoundError: No module named 'monai'\n", "monai is missing; press Install or Update"),
         (-9, "", "memory ran out; close other programs, choose the preset Quick, or lower student.window"),
         (1, "error: [python-real] exit abnormally - Report the problem.\n", "memory ran out"),

@@ -227,7 +227,10 @@ def explanation(code: int | None, text: str, log: Path) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     refused = [line.removeprefix(ERROR_PREFIX) for line in lines if line.startswith(ERROR_PREFIX)]
     if code in (ExitCode.BAD_INPUT, None) and refused:
-        return refused[-1]
+        others = (
+            f" In all: {refused[-1].rstrip('.')}." if len(refused) > 1 else ""
+        )  # of many files: the first cause, and the count
+        return refused[0] + others
     last = lines[-1] if lines else "no message"
     if last.startswith("ModuleNotFoundError"):
         package = last.rpartition("'")[0].rpartition("'")[2]

@@ -45,7 +45,9 @@ class Step:
 
 
 class StepByStep:
-    """Opens a step at the moment when the one before is done; whatever the user opens or folds stays so.
+    """Opens a step at the moment when the one before is done, and the last one also when it has something to show.
+
+    Whatever the user opens or folds stays so.
 
     Args:
         steps: in their order; the first is open before anything is done.
@@ -61,5 +63,7 @@ class StepByStep:
         for number, (before, now) in enumerate(zip(was[:-1], self._done[:-1], strict=True)):
             if now != before:
                 self._steps[number + 1].button.collapsed = not now
+        if self._done[-1] and not was[-1]:  # such as a scene with results whose study is elsewhere
+            self._steps[-1].button.collapsed = False
         if self._done[0] != was[0]:  # the first step is done for good: it gives its place to the others
             self._steps[0].button.collapsed = self._done[0]
