@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from slicer_host.themes import luminance
 from test_measure_section import measured_panel as measured_panel
 from test_measure_section import panel as panel
 
@@ -101,13 +102,6 @@ def test_no_text_is_cut_when_it_is_twice_as_large(large_text, opened, host):
     laid_out(opened, host, 540)
 
     assert cut_texts(opened) == []
-
-
-def luminance(colour) -> float:
-    """Relative luminance, WCAG 2.2."""
-    parts = [colour.redF(), colour.greenF(), colour.blueF()]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 @pytest.mark.parametrize("dark", [False, True])

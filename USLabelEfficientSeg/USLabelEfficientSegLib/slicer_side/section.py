@@ -63,8 +63,12 @@ def tell(label: Widget, sentence: str, bad: bool = False) -> None:
 
 def error_colour(widget: Widget) -> str:
     """A red that is read on the background of a widget, in a light as in a dark theme (contrast above 4.5 to 1)."""
-    background = widget.window().palette.color(qt.QPalette.Window)  # its own is fixed once it has a style sheet
-    return _RED_ON_LIGHT if background.lightness() > _MIDDLE_GREY else _RED_ON_DARK
+    return _RED_ON_DARK if on_dark(widget.window()) else _RED_ON_LIGHT  # its own is fixed once it has a style sheet
+
+
+def on_dark(widget: Widget) -> bool:
+    """Whether the background of a widget is dark."""
+    return bool(widget.palette.color(qt.QPalette.Window).lightness() <= _MIDDLE_GREY)
 
 
 @contextmanager

@@ -9,12 +9,14 @@ import qt
 from slicer.i18n import tr as _
 
 from ...text.numbers import VolumeUnit
+from ..section import on_dark
 from .results_table import AnyRow
 
 Widget = Any
 
 _PARTS = 1000  # of a bar
 _MARK = 3  # pixels
+_BAR_ON_DARK = "#505050"  # the middle colour of Slicer's dark theme is that of the window
 
 
 class OrganCards:
@@ -96,7 +98,7 @@ def _bar(interval: tuple[float, float], value: float, largest: float) -> Widget:
     """From 0 to the largest: the interval as a band, the volume as a mark in it; its layout keeps the proportions."""
     bar = qt.QFrame()
     bar.objectName = "intervalBar"
-    bar.styleSheet = "#intervalBar { background-color: palette(mid) }"
+    bar.styleSheet = f"#intervalBar {{ background-color: {_BAR_ON_DARK if on_dark(bar) else 'palette(mid)'} }}"
     bar.setFixedHeight(max(8, bar.fontMetrics().height() // 2))
     bar.toolTip = _("The true value lies in the band with 90 % probability. The bar begins at 0.")
     layout = qt.QHBoxLayout(bar)
