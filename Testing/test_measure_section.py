@@ -221,7 +221,7 @@ def test_a_click_on_a_row_shows_the_slice_where_the_model_is_least_sure(measured
     view = labelling_view()
     assert view.mrmlSliceCompositeNode().GetBackgroundVolumeID() == volume.GetID()
     assert shownSlice(view.mrmlSliceNode(), volume) == (2, 5)
-    assert "least sure of liver" in ui.resultsStatus.text
+    assert "least sure of liver" in ui.lookLabel.text
     assert slicer.util.getNode("scan 2 segmentation").GetDisplayVisibility()
     assert not slicer.util.getNode("scan 0 segmentation").GetDisplayVisibility()
 

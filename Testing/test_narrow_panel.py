@@ -130,6 +130,24 @@ def test_errors_are_read_in_a_light_and_in_a_dark_theme(opened, host, dark):
         application.setPalette(before)
 
 
+def test_what_is_looked_for_first_stands_first(opened, host):
+    """The volume with its interval, its cautions, where to look, the table of all; then what is done with them."""
+    window = laid_out(opened, host, 360)
+    import qt
+
+    ui = opened.ui
+    (card,) = [one for one in ui.cardsContainer.findChildren(qt.QFrame) if one.objectName == "organCard"]
+    texts = [one for one in card.findChildren(qt.QLabel) if one.text]
+    volume = next(one for one in texts if one.objectName == "organVolume")
+    interval = next(one for one in texts if one.text.startswith("90 % interval"))
+    caution = next(one for one in texts if "its true volume is at least" in one.text)
+    order = [volume, interval, caution, ui.lookLabel, ui.volumesTable, ui.correctButton, ui.reportButton]
+    heights = [one.mapTo(window, one.rect.topLeft()).y() for one in order]
+
+    assert heights == sorted(set(heights)) and volume.font.bold()
+    assert ui.lookLabel.text == "Click a row: the views show the slice where the model is least sure."
+
+
 def test_results_are_looked_through_by_keyboard_alone(opened, host):
     import qt
 
@@ -144,7 +162,7 @@ def test_results_are_looked_through_by_keyboard_alone(opened, host):
     ui.volumesTable.setFocus()
     ui.volumesTable.selectRow(0)
     host.hands.press("Down", ui.volumesTable)
-    assert ui.cardsCaption.text == "scan 1" and "middle of liver" in ui.resultsStatus.text
+    assert ui.cardsCaption.text == "scan 1" and "middle of liver" in ui.lookLabel.text
 
     host.hands.press("Tab", ui.volumesTable)
     assert not ui.volumesTable.hasFocus()

@@ -54,7 +54,8 @@ def test_the_enter_key_does_it_too(panel, results, host, key):
     host.hands.click_cell(table, row_of(panel, results[1]), 1)
     assert panel.ui.labelStep.collapsed  # a click alone only looks
     view = panel.labels.slice_node().GetLayoutName()
-    assert panel.ui.resultsStatus.text.startswith(f"The {view} view shows the slice where the model is least sure")
+    told = f"Look there first: the {view} view shows the slice where the model is least sure"
+    assert panel.ui.lookLabel.text.startswith(told)
     table.setFocus()
     host.hands.press(key, table)
     host.process_events(0.1)

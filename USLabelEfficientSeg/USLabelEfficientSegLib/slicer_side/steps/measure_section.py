@@ -17,6 +17,7 @@ from ..nodes.uncertainty_view import UncertaintyView
 from ..processes.job_bar import JobBar
 from ..processes.jobs import Job
 from ..results.image_measurements import imageMeasurements
+from ..results.image_rows import SQUARE_MILLIMETRE
 from ..results.organ_cards import OrganCards
 from ..results.results import ofImage
 from ..results.results_table import AnyRow, headings, rows_of, unit_of
@@ -70,7 +71,7 @@ class MeasureSection(Section):
         ui = self.ui
         rows = self._rows_now()
         ui.resultsHelp.visible = not rows
-        for widget in (ui.volumesTable, ui.correctButton, ui.uncertaintyRow):
+        for widget in (ui.lookLabel, ui.volumesTable, ui.correctButton, ui.uncertaintyRow):
             widget.visible = bool(rows)
         if rows is not self._rows:
             self._fill(rows)
@@ -131,6 +132,9 @@ class MeasureSection(Section):
         cases = [row.case for row in rows]
         if self._case not in cases:
             self._case = cases[0] if cases else ""
+            of_volumes = _("Click a row: the views show the slice where the model is least sure.")
+            of_images = unit is SQUARE_MILLIMETRE
+            tell(self.ui.lookLabel, _("Click a row to see its image.") if of_images else of_volumes)
         self._fit_table()
 
     def _fit_table(self) -> None:
@@ -185,7 +189,7 @@ class MeasureSection(Section):
         showEllipses(node, imageMeasurements(node))
         showScan(study_nodes.volumeOf(node))
         study_nodes.showOnly(node)
-        tell(self.ui.resultsStatus, _("The thin curve is the fitted ellipse."))
+        tell(self.ui.lookLabel, _("The thin curve is the fitted ellipse."))
 
     def _look_at(self, row: AnyRow) -> None:
         node, images = self._result(row.case), self._measured.images()
@@ -195,16 +199,16 @@ class MeasureSection(Section):
             self._look_at_image(node)
             return
         if node is None:
-            tell(self.ui.resultsStatus, _("This segmentation is no longer in the scene; measure again."))
+            tell(self.ui.lookLabel, _("This segmentation is no longer in the scene; measure again."))
             return
         slicer.util.setSliceViewerLayers(background=study_nodes.volumeOf(node), fit=True)
         study_nodes.showOnly(node)
         show_least_sure(node, row.organ, self._slice_axis())
-        text = _("The {view} view shows the slice where the model is least sure of {organ}.")
+        text = _("Look there first: the {view} view shows the slice where the model is least sure of {organ}.")
         if not is_known(node):
             text = _("There is no uncertainty map; the views show the middle of {organ}.")
         view = labelling_view().mrmlSliceNode().GetLayoutName()
-        tell(self.ui.resultsStatus, text.format(view=view, organ=row.organ))
+        tell(self.ui.lookLabel, text.format(view=view, organ=row.organ))
 
     def _slice_axis(self) -> int:
         """Across which slices are labelled."""
