@@ -1,7 +1,7 @@
 """The sentence at the top of the panel leads from an empty scene to volumes."""
 
 import pytest
-from random_user import make_study
+from random_studies import make_study, make_study_of_images
 from test_corrected_outline import give_model
 from test_label_step import box, paint, suggest
 
@@ -92,6 +92,16 @@ def test_with_a_model_it_leads_to_results_and_after_more_labels_back_to_training
     monkeypatch.setattr(panel.session.training, "news", lambda: "labels")
     panel.refresh()
     assert said(panel) == f"Next: You have labelled or added more: press {panel.ui.trainButton.text} in step 3."
+
+
+def test_results_of_images_are_areas(panel, host, tmp_path, monkeypatch):
+    make_study_of_images(tmp_path / "study")
+    give_model(tmp_path / "study")
+    panel.data.open(tmp_path / "study")
+    wait(panel, host)
+    monkeypatch.setattr(panel.measure, "done", lambda: True)
+    panel.refresh()
+    assert said(panel).startswith("Next: Look at the areas in step 4, cautions first: click a row to see its image")
 
 
 def test_results_without_a_study_are_looked_at(panel, monkeypatch):

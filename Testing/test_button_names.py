@@ -1,4 +1,4 @@
-"""Messages of the panel name buttons that exist."""
+"""Messages of the panel, and its tutorial, name buttons that exist."""
 
 import ast
 import re
@@ -39,3 +39,27 @@ def test_messages_name_buttons_that_exist(path):
     beginnings = [{" ".join(text[: n + 1]) for n in range(len(text))} for text in words]
 
     assert [text for text, known in zip(said, beginnings, strict=True) if not known & (buttons | offers)] == []
+
+
+SLICERS_OWN = {
+    "View > Extensions Manager",
+    "Modules > Segmentation > US Label-Efficient Segmentation",
+    "File > Save Data",
+}
+EXTENSIONS = {"USLabelEfficientSeg", "PyTorch"}
+
+
+def test_the_tutorial_names_what_stands_in_the_panel():
+    tutorial = (MODULE.parents[1] / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"\*\*([^*]+)\*\*", tutorial)) - SLICERS_OWN - EXTENSIONS
+    controls = {name.strip(".:") for name in told if name.strip(".:").istitle() or "press **" + name in tutorial}
+    shown = {
+        without_shortcut(text.text or "").rstrip("…:").strip()
+        for ui in (MODULE.parent / "Resources" / "UI").glob("*.ui")
+        for text in ElementTree.parse(ui).iter("string")
+    } | {without_shortcut(text) for path in PANEL.rglob("*.py") for text in literals(path)}
+    shown |= {text.partition(" – ")[0] for text in shown}  # of what a list offers
+    steps = {text.partition(". ")[2] for text in shown if re.match(r"\d\. ", text)}
+
+    assert {"Train", "Check", "Save CSV", "Segment"} <= {name.rstrip("…") for name in told}
+    assert {name for name in controls if name.rstrip("…") not in shown | steps} == set()

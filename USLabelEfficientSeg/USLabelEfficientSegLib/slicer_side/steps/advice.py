@@ -68,7 +68,7 @@ def _to_a_study(now: Situation) -> str:
     if now.folder is not None and (now.folder / MANIFEST_NAME).is_file():
         return _("Press Open study.")
     if not now.ticked and now.results:
-        return _to_look()
+        return _to_look(None)
     if not now.ticked and not now.offered:
         return _("Add ultrasound volumes with Add folder or From DICOM; or press Load example to try it.")
     if not now.ticked:
@@ -104,8 +104,12 @@ def _to_a_model(now: Situation, session: StudySession) -> str:
 def _with_a_model(now: Situation, session: StudySession) -> str:
     if now.training and session.training.news():
         return _("You have labelled or added more: press {button} in step 3.").format(button=now.training)
-    return _to_look() if now.results else _("Segment volumes in step 4, under Segment other volumes.")
+    return _to_look(session) if now.results else _("Segment volumes in step 4, under Segment other volumes.")
 
 
-def _to_look() -> str:
+def _to_look(session: StudySession | None) -> str:
+    if session is not None and session.isPlanar:
+        return _(
+            "Look at the areas in step 4, cautions first: click a row to see its image, and correct what is wrong."
+        )
     return _("Look at the volumes in step 4, cautions first: click a row to see its slice, and correct what is wrong.")
