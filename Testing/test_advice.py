@@ -73,9 +73,8 @@ def test_it_leads_from_a_study_to_a_training(panel, host, tmp_path):
         panel.labels.saving.finish()
         wait(panel, host)
         panel.refresh()
-        assert (
-            count == 4 or said(panel) == f"Next: Keep painting, slice after slice: {count} of at least 4 are labelled."
-        )
+        so_far = f"{count} of at least 4 slices are labelled."
+        assert count == 4 or said(panel) == f"Next: Paint this slice, too, and press Keep and next: {so_far}"
     assert said(panel).startswith("Next: Press Train in step 3; or label more") and panel.ui.trainButton.text == "Train"
 
 

@@ -141,7 +141,7 @@ def test_one_key_empties_a_slice_that_was_begun_and_fills_it_again(panel, study,
     panel.ui.outlineSliceButton.click()
     answered(panel, host)
     assert (
-        not painted(panel, place[0], place[1], case).any() and panel.ui.outlineSliceButton.text == "Model's outline (M)"
+        not painted(panel, place[0], place[1], case).any() and panel.ui.outlineSliceButton.text == "Suggest outline (M)"
     )
 
     panel.ui.outlineSliceButton.click()

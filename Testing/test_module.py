@@ -130,7 +130,7 @@ def test_from_volumes_to_corrected_segmentations_by_clicks(story, host, tmp_path
     story.click("trainButton")
     story.until(story.idle)
     assert ui.trainStatus.text.startswith("Trained") and not ui.trainButton.enabled
-    assert "nothing has changed" in ui.trainButton.toolTip
+    assert "nothing has changed" in ui.trainButton.toolTip and ui.estimateLabel.text == ui.trainButton.toolTip
     story.click("lossButton")
     assert panel.parameters.lossChart.GetNumberOfPlotSeriesNodes() > 0
 

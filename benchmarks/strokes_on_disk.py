@@ -73,8 +73,8 @@ def measure(folder: Path, voxels: int, slices: int, strokes: int) -> None:
             held.append(wait(partial(is_unchanged, file, before)))
             seconds.append(time.perf_counter() - began)
         median, worst = 1000 * np.median(seconds), 1000 * max(seconds)
-        loop = 1000 * max(held)
-        print(f"{what}: {median:.0f} ms, at most {worst:.0f} ms; event loop held up for {loop:.0f} ms at most")
+        loop = f"event loop held up for {1000 * max(held):.0f} ms at most"
+        print(f"{what}: {median:.0f} ms, at most {worst:.0f} ms; {loop}", flush=True)
     panel.close_study()
 
 

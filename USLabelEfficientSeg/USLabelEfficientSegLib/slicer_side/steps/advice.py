@@ -93,9 +93,8 @@ def _to_a_model(now: Situation, session: StudySession) -> str:
             "If there is none, press No organ here."
         )
     if slices < FEWEST:
-        return _("Keep painting, slice after slice: {count} of at least {fewest} are labelled.").format(
-            count=slices, fewest=FEWEST
-        )
+        text = _("Paint this slice, too, and press Keep and next: {count} of at least {fewest} slices are labelled.")
+        return text.format(count=slices, fewest=FEWEST)
     if slices < _GOOD:
         return _("Press Train in step 3; or label more first, about {good} make it markedly better.").format(good=_GOOD)
     return _("Press Train in step 3.")

@@ -45,7 +45,7 @@ def show_slice_buttons(ui: Any, state: SliceState | None, why_none: str | None, 
     allow(ui.emptySliceButton, _("None of the organs is visible on this slice: that, too, teaches."), why_none)
     allow(ui.removeSliceButton, _("Do not learn from this slice any more."), why_none or not_labelled)
     begun = state is not None and state.begun
-    ui.outlineSliceButton.text = _("Without outline (M)") if begun else _("Model's outline (M)")
+    ui.outlineSliceButton.text = _("Without outline (M)") if begun else _("Suggest outline (M)")
     allow(
         ui.outlineSliceButton,
         _("Take the outline away, and paint the slice yourself.")

@@ -127,6 +127,9 @@ class TrainSection(Section):
             watch_volume(session.folder, self._volume if wanted else None)
 
     def _show_estimate(self) -> None:
+        if self.offer.done:
+            self.ui.estimateLabel.text = self.offer.done
+            return
         text = self._estimate.text(self.offer.continued, elsewhere=self._other_computer.chosen)
         if self._installs:
             text += " " + _("Software that is missing will be installed first, after asking you.")

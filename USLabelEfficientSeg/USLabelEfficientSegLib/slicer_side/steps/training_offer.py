@@ -24,6 +24,7 @@ class TrainingOffer:
     Attributes:
         text: what the button says.
         how: a sentence on whether training would continue from the current model.
+        done: a sentence for a study that is trained, and in which nothing has changed since; else empty.
         continued: what of the current model it would continue from.
         why_not: why it cannot be started now, None when it can.
     """
@@ -35,7 +36,7 @@ class TrainingOffer:
 
     def forget(self) -> None:
         """Nothing is known of a model to continue from."""
-        self.text, self.how = _("Train"), ""
+        self.text, self.how, self.done = _("Train"), "", ""
         self.continued: Continued | None = None
 
     def look(self, running: bool) -> None:
@@ -68,6 +69,7 @@ class TrainingOffer:
             self.text = _("Train anew") if anew else _("Train")
             if not anew:
                 self.why_not = _("The study is trained, and nothing has changed since. Label more to improve it.")
+                self.done = self.why_not
         if not any(case.labels for case in session.study.cases):
             self.why_not = _("Label a slice in step 2 first.")
         self.why_not = self._panel.why_busy() or self.why_not
