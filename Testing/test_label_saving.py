@@ -85,6 +85,54 @@ def test_all_kept_slices_are_on_disk_before_anything_else_is_done_with_the_study
         np.testing.assert_array_equal(stored[place], labels)
 
 
+@pytest.mark.parametrize("how", ["close", "scene", "leave", "unload", "another volume", "train"])
+def test_a_stroke_on_a_labelled_slice_is_on_disk_when_the_user_goes_away_at_once(panel, study, host, how):
+    import slicer
+    from random_user import NAME
+
+    keep(panel, 1)
+    wait(panel, host)
+    panel.labels.show_slice(panel.session.cases()[0], 2, 3)
+    corrected = np.zeros((20, 18), np.uint8)
+    corrected[10:14, 2:7] = 2
+    paint(panel, 2, 3, corrected)
+    if how == "close":
+        panel.close_study()
+    elif how == "scene":
+        host.clear_scene()
+    elif how == "leave":
+        slicer.util.selectModule("Data")
+    elif how == "unload":
+        slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(NAME)
+    elif how == "another volume":
+        panel.labels.show_volume(panel.session.cases()[1])
+        wait(panel, host)
+    else:
+        panel.signals.labels_needed.emit()
+
+    np.testing.assert_array_equal(labelled(study)[2, 3], corrected)
+    assert not list((study / "kept").iterdir())
+
+
+def test_labels_of_one_volume_that_cannot_be_saved_keep_no_others_from_being_saved(panel, study, host, monkeypatch):
+    labels, (first, second) = panel.session.labels, panel.session.cases()
+    save = labels.saveBeside
+
+    def refuses_the_first(case, busy):
+        if case == first:
+            raise InputError(case, "shows two organs at the same place", "erase one of them there")
+        save(case, busy)
+
+    monkeypatch.setattr(labels, "saveBeside", refuses_the_first)
+    labels.of(second).setLabels(2, 5, np.ones((20, 18), np.uint8), panel.session.organs())
+    for case in (first, second):
+        panel.labels.saving.note(case)
+    panel.labels.saving.finish()
+
+    assert labelled(study, case=1)[2, 5].all()
+    assert panel.ui.labelsStatus.text == f"{first}: shows two organs at the same place; erase one of them there."
+
+
 def test_what_cannot_be_written_is_told_when_that_is_known(panel, study, host, monkeypatch):
     from USLabelEfficientSegLib.slicer_side.session import study_labels
 

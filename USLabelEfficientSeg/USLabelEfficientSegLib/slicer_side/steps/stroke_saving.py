@@ -65,8 +65,8 @@ class StrokeSaving:
         self._unsaved = set()
         if session is None or not unsaved:
             return
-        with reported(self._panel.ui.labelsStatus):
-            for case in unsaved:
+        for case in sorted(unsaved):
+            with reported(self._panel.ui.labelsStatus):  # those of one volume keep no others from being saved
                 if session.volumeNode(case) is not None:
                     session.labels.saveBeside(case, self._panel.runner.busy)
         if session.labels.saving.busy:
