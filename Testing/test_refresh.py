@@ -5,6 +5,8 @@ from counted_work import instructions_of
 from large_studies import open_large_study
 from random_user import MODULE
 
+LITTLE = 60  # instructions a volume, which has two nodes
+
 
 @pytest.fixture
 def panel_with(host, tmp_path):
@@ -58,13 +60,13 @@ def test_a_refresh_asks_for_voxels_and_fills_lists_only_where_a_volume_has_chang
     panel = panel_with(20)
     panel.refresh()
     judged, filled = [], []
-    judge = module._may_be_ultrasound
+    judge = module.may_be_ultrasound
 
     def counted(node):
         judged.append(node.GetName())
         return judge(node)
 
-    monkeypatch.setattr(module, "_may_be_ultrasound", counted)
+    monkeypatch.setattr(module, "may_be_ultrasound", counted)
     for name in ("_fill", "_tick"):
         monkeypatch.setattr(NodeList, name, lambda self, wanted: filled.append(wanted))
     volume = slicer.util.getNode("volume_0007")
@@ -144,7 +146,75 @@ def test_a_refresh_after_which_nothing_changed_looks_at_each_node_and_no_more(pa
         panel.refresh()
         work.append(instructions_of(panel.refresh))
 
-    assert (work[1] - work[0]) / 60 < 60  # instructions a volume, which has two nodes
+    assert (work[1] - work[0]) / 60 < LITTLE
+
+
+def add_label(panel):
+    panel.session.labels.of("volume_0010").mark(1, 0)
+
+
+def add_result(panel):
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.nodes.study_nodes import RESULT, UNCERTAINTY, attach
+
+    volume = slicer.util.getNode("volume_0004")
+    for class_name, role in (("vtkMRMLSegmentationNode", RESULT), ("vtkMRMLScalarVolumeNode", UNCERTAINTY)):
+        attach(slicer.mrmlScene.AddNewNodeByClass(class_name, f"another {role}"), volume, role)
+
+
+def save_labels(panel):
+    add_label(panel)
+    panel.session.labels.save("volume_0010", False)
+
+
+@pytest.mark.parametrize(("change", "most"), [(add_label, LITTLE), (add_result, 2 * LITTLE), (save_labels, 8 * LITTLE)])
+def test_a_refresh_after_a_change_does_little_for_volumes_that_have_not_changed(panel_with, change, most):
+    work = []
+    for volumes in (30, 90):
+        panel = panel_with(volumes)
+        panel.refresh()
+        change(panel)
+        work.append(instructions_of(panel.refresh))
+
+    assert (work[1] - work[0]) / 60 < most
+
+
+@pytest.mark.parametrize("change", [add_label, add_result])
+def test_a_refresh_after_a_change_asks_the_scene_of_the_changed_nodes_alone(panel_with, monkeypatch, change):
+    import slicer
+
+    from USLabelEfficientSegLib.slicer_side.session import labels_overview
+
+    panel = panel_with(20)
+    panel.refresh()
+    before = {node.GetID() for node in slicer.util.getNodesByClass("vtkMRMLNode")}
+    change(panel)
+    asked, counted = [], []
+    for held in (panel._scene._volumes, panel._scene._segmentations):
+        monkeypatch.setattr(held, "_find", lambda node, find=held._find: asked.append(node.GetID()) or find(node))
+    coverage = labels_overview._coverage
+    monkeypatch.setattr(
+        labels_overview, "_coverage", lambda case, *more: counted.append(case.name) or coverage(case, *more)
+    )
+    monkeypatch.setattr(slicer.util, "getNodesByClass", lambda *_: pytest.fail("walked through the scene"))
+
+    panel.refresh()
+
+    labels = change is add_label
+    assert counted == (["volume_0010"] if labels else [])
+    assert len(asked) == (1 if labels else 2) and before.isdisjoint(asked) != labels
+
+
+def test_labels_of_a_study_that_are_as_they_were_are_the_same_objects(panel_with):
+    panel = panel_with(12)
+    before = panel.session.study.cases
+    panel.session.labels.of("volume_0010").mark(1, 0)
+    panel.session.labels.save("volume_0010", False)
+
+    same = [now is then for now, then in zip(panel.session.study.cases, before, strict=True)]
+    assert same == [case.name != "volume_0010" for case in before]
+    assert len(panel.session.study.case("volume_0010").labels.slices) == 2
 
 
 def _labelled(panel):

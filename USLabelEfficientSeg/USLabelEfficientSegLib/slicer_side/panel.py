@@ -149,6 +149,7 @@ class Panel:
         data, label = self.data, self.ui.nextLabel
         now = Situation(
             session=self.session,
+            missing=bool(data.missing()),
             job=self.runner.job,
             complete=not self.environment.missing,
             folder=data.folder(),

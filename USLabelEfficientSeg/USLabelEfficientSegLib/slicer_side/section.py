@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import compress, count
+from operator import is_not
 from typing import TYPE_CHECKING, Any
 
 import qt
@@ -150,13 +152,13 @@ class TextTable:
         with silent(self._widget):
             if len(rows) != len(before):
                 self._widget.setRowCount(len(rows))
-            for r, row in enumerate(rows):
-                if r >= len(before):
-                    for c, text in enumerate(row):
-                        self._widget.setItem(r, c, text_item(text))
-                elif row != before[r]:
-                    for c, text in enumerate(row):
+            for r in compress(count(), map(is_not, rows, before)):
+                if rows[r] != before[r]:
+                    for c, text in enumerate(rows[r]):
                         self._widget.item(r, c).setText(text)
+            for r, row in enumerate(rows[len(before) :], start=len(before)):
+                for c, text in enumerate(row):
+                    self._widget.setItem(r, c, text_item(text))
 
 
 def set_headings(table: Widget, headings: list[str]) -> None:

@@ -55,7 +55,7 @@ def test_a_note_made_later_is_found_once_it_is_told(index):
     assert index.nodes("b") == []
 
     node.SetAttribute(KEY, "b")
-    index.changed()
+    index.noted(node)
 
     assert index.nodes("b") == [node]
 
@@ -77,3 +77,38 @@ def test_looking_up_does_not_walk_through_the_scene_again(index, monkeypatch):
 
     assert index.nodes("a") == nodes
     assert index.nodes("b") == []
+
+
+def test_new_nodes_are_added_without_a_walk_in_the_order_of_the_scene(index, monkeypatch):
+    import slicer
+
+    first, other = make("a"), make("b")
+    assert index.nodes("a") == [first]
+    monkeypatch.setattr(slicer.util, "getNodesByClass", lambda *_: pytest.fail("walked"))
+
+    second = make("a")
+    assert index.nodes("a") == [first, second]
+    other.SetAttribute(KEY, "a")
+    index.noted(other)
+    assert index.nodes("a") == [first, other, second] and index.nodes("b") == []
+
+
+def test_a_node_that_takes_the_place_of_a_removed_one_is_found(index):
+    import slicer
+
+    first, last = make("a"), make("a")
+    assert index.nodes("a") == [first, last]
+    slicer.mrmlScene.RemoveNode(last)
+    new = [make("a"), make("a")]
+
+    assert index.nodes("a") == [first, *new]
+
+
+def test_nodes_of_a_scene_that_was_loaded_anew_are_found_although_their_identifiers_are_the_same(index, host):
+    make("a")
+    before = [node.GetID() for node in index.nodes("a")]
+    host.clear_scene()
+    again = [make("a"), make("b"), make("b")]
+
+    assert index.nodes("a") == again[:1] and [again[0].GetID()] == before
+    assert index.nodes("b") == again[1:]

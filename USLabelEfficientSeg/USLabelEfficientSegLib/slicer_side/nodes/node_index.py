@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Generic, TypeVar
 
 import slicer
+
+from .newest_nodes import NewestNodes
 
 MrmlNode = Any
 Key = TypeVar("Key", bound=Hashable)
@@ -14,8 +17,9 @@ Key = TypeVar("Key", bound=Hashable)
 class NodeIndex(Generic[Key]):
     """The nodes of a class by key, in the order of the scene.
 
-    The scene is walked again only after nodes came or went, or were noted on (`changed`). What is found is compared
-    with its nodes each time, so that a node that has lost its note, by a script or by undo, is never returned.
+    The scene is walked again only after nodes went; those that came or were noted on (`noted`) are added. What is found
+    is compared with its nodes each time, so that a node that has lost its note, by a script or by undo, is never
+    returned.
 
     Args:
         class_name: of the nodes; derived classes count.
@@ -25,43 +29,52 @@ class NodeIndex(Generic[Key]):
     def __init__(self, class_name: str, keys: Callable[[MrmlNode], Iterable[Key]]) -> None:
         self._class_name = class_name
         self._keys = keys
-        self._found: dict[Key, list[str]] = {}  # by identifier: a removed node must not be kept alive
-        self._stamp: tuple[Any, int] | None = None
-        self._scene: Any = None
-        self._all: Any = None
+        self._newest = NewestNodes()
+        self._places: dict[str, int] = {}  # in the scene, by identifier: a removed node must not be kept alive
+        self._known: dict[str, list[Key]] = {}
+        self._found: dict[Key, list[str]] = {}
 
-    def changed(self) -> None:
+    def noted(self, node: MrmlNode) -> None:
         """A node was noted on, which the scene does not tell."""
-        self._stamp = None
+        self._look()
+        identifier = node.GetID()
+        if identifier not in self._places:  # in another scene, or in none
+            return
+        for key in self._known.pop(identifier, []):
+            self._found[key].remove(identifier)
+            if not self._found[key]:
+                del self._found[key]
+        self._known[identifier] = list(self._keys(node))
+        for key in self._known[identifier]:
+            insort(self._found.setdefault(key, []), identifier, key=self._places.__getitem__)
 
     def nodes(self, key: Key) -> list[MrmlNode]:
         """The nodes that have a key."""
-        if self._stamp != self._now():
-            self._walk()
+        self._look()
         found = self._nodes_of(key)
         if any(node is None or key not in self._keys(node) for node in found):
-            self._walk()
+            self._newest.forget()
+            self._look()
             found = self._nodes_of(key)
         return found
 
     def identifiers(self) -> dict[Key, list[str]]:
         """The identifiers of the nodes by key, not compared with the nodes: quick, where `nodes` follows."""
-        if self._stamp != self._now():
-            self._walk()
+        self._look()
         return self._found
 
     def _nodes_of(self, key: Key) -> list[MrmlNode]:
         return [slicer.mrmlScene.GetNodeByID(identifier) for identifier in self._found.get(key, [])]
 
-    def _walk(self) -> None:
-        self._stamp, self._found = self._now(), {}
-        for node in slicer.util.getNodesByClass(self._class_name):
-            for key in self._keys(node):
-                self._found.setdefault(key, []).append(node.GetID())
-
-    def _now(self) -> tuple[Any, int]:
-        """The scene's list of nodes, the same for as long as the scene lives, and when it was changed last."""
-        if self._scene is not slicer.mrmlScene:
-            self._scene = slicer.mrmlScene
-            self._all = self._scene.GetNodes()  # kept: letting go of it takes VTK as long as a walk
-        return self._all, self._all.GetMTime()
+    def _look(self) -> None:
+        news = self._newest.news()
+        if news is None:
+            self._places, self._known, self._found = {}, {}, {}
+            news = slicer.util.getNodesByClass(self._class_name)
+        for node in news:
+            if node.IsA(self._class_name):
+                identifier = node.GetID()
+                self._places[identifier] = len(self._places)
+                self._known[identifier] = list(self._keys(node))
+                for key in self._known[identifier]:
+                    self._found.setdefault(key, []).append(identifier)

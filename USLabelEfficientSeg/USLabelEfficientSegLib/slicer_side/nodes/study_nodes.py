@@ -23,14 +23,14 @@ def attach(node: MrmlNode, volumeNode: MrmlNode, role: str) -> None:
     """Note on a segmentation or uncertainty node what it is and of which volume."""
     node.SetAttribute(ROLE, role)
     node.SetNodeReferenceID(VOLUME, volumeNode.GetID())
-    _made.changed()
+    _made.noted(node)
 
 
 def bind(volumeNode: MrmlNode, study: str, case: str) -> None:
     """Note on a volume node which case of which study it shows; a study is known by the time of its creation."""
     volumeNode.SetAttribute(CASE, case)
     volumeNode.SetAttribute(STUDY, study)
-    _volumes.changed()
+    _volumes.noted(volumeNode)
 
 
 def volumeNodeOf(study: str, case: str) -> MrmlNode | None:

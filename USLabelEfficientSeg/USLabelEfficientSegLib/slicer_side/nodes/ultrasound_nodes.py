@@ -13,38 +13,15 @@ VOLUME_CLASS = "vtkMRMLScalarVolumeNode"
 
 
 def ultrasound_nodes() -> list[MrmlNode]:
-    """The volumes of the scene that may be ultrasound: no label maps, no uncertainty, nothing hidden, nothing empty."""
-    return ultrasound_nodes_of(slicer.util.getNodesByClass(VOLUME_CLASS))
+    """The volumes of the scene that may be ultrasound."""
+    return [node for node in slicer.util.getNodesByClass(VOLUME_CLASS) if may_be_ultrasound(node)]
 
 
-def ultrasound_nodes_of(nodes: list[MrmlNode]) -> list[MrmlNode]:
-    """Those of all scalar volumes of the scene that may be ultrasound."""
-    return _judged.those_of(nodes)
-
-
-class _JudgedVolumes:
-    """Remembers which nodes may be ultrasound until they are modified: asking VTK for their voxels takes long."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, int], bool] = {}  # by identifier and time of modification
-
-    def those_of(self, nodes: list[MrmlNode]) -> list[MrmlNode]:
-        keys = [(node.GetID(), node.GetMTime()) for node in nodes]
-        known = {
-            key: self._known[key] if key in self._known else _may_be_ultrasound(node)
-            for key, node in zip(keys, nodes, strict=True)
-        }
-        self._known = known
-        return [node for key, node in zip(keys, nodes, strict=True) if known[key]]
-
-
-def _may_be_ultrasound(node: MrmlNode) -> bool:
+def may_be_ultrasound(node: MrmlNode) -> bool:
+    """Whether a scalar volume is no label map, no uncertainty, not hidden and not empty; asking VTK takes a while."""
     return (
         not node.IsA("vtkMRMLLabelMapVolumeNode")
         and not node.GetHideFromEditors()
         and node.GetAttribute(ROLE) is None
         and node.GetImageData() is not None
     )
-
-
-_judged = _JudgedVolumes()

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import compress, count
+from operator import attrgetter, is_not
+from typing import TYPE_CHECKING
 
 from slicer.i18n import tr as _
 
 from ...study.coverage import counted_slices, in_percent
 from ..nodes.slice_views import sliceName
-from ..nodes.study_nodes import labelNodesOf, volumeOf
-from .labelling import ATTRIBUTE, LabelledSlices
 
 if TYPE_CHECKING:
-    from ...study.manifest import Case, LabelRecord
+    from ...study.manifest import Case
+    from ..scene_now import SceneNow
     from .study_session import StudySession
 
 
@@ -29,9 +31,7 @@ def slice_rows(session: StudySession, case: str) -> list[list[str]]:
 
 def fraction_of(covered: Sequence[Coverage], planar: bool) -> str:
     """The number of labelled slices in all volumes, or of labelled images, and their share."""
-    labelled = sum(one.labelled for one in covered)
-    counted = sum(one.counted for one in covered)
-    slices = sum(one.slices for one in covered)
+    labelled, counted, slices = (sum(map(attrgetter(what), covered)) for what in ("labelled", "counted", "slices"))
     if planar:
         text = _("{labelled} of {images} images are labelled: {share}.")
         return text.format(labelled=labelled, images=slices, share=in_percent(counted / slices))
@@ -64,27 +64,45 @@ class LabelsOverview:
     """How much of every volume is labelled; counted again only for volumes whose labels have changed."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[tuple[Any, ...], Coverage, list[str]]] = {}
+        self._of: tuple[str, int, bool] | None = None  # study, slice axis, whether of images
+        self._cases: Sequence[Case] = ()
+        self._loaded: Mapping[str, str] = {}
+        self._numbers: Mapping[str, int] = {}  # of cases, by their volumes
+        self._labels: Mapping[str, str | None] = {}
+        self._covered: list[Coverage] = []
+        self._rows: list[list[str]] = []
 
-    def look(self, session: StudySession) -> tuple[list[Coverage], list[list[str]]]:
+    def look(self, session: StudySession, scene: SceneNow) -> tuple[list[Coverage], list[list[str]]]:
         """Of every volume of the study, in the order of their names; and name, number and share as text."""
-        study, label_nodes = session.study, labelNodesOf(session.study.created)
-        known, self._known = self._known, {}
-        for case in study.cases:
-            name, node = case.name, label_nodes.get(case.name)
-            loaded = session.isPlanar or name in label_nodes  # images are loaded when they are looked at
-            drawn = None if node is None else node.GetAttribute(ATTRIBUTE)
-            on = (study.created, case, loaded, node is None, drawn)
-            before = known.get(name)
-            if before is None or before[0] != on:
-                covered = _coverage(case, node, loaded, study.slice_axis)
-                before = (on, covered, _row(covered))
-            self._known[name] = (on, *before[1:])
-        return [one[1] for one in self._known.values()], [one[2] for one in self._known.values()]
+        study = session.study
+        loaded = scene.once_of_volumes("cases shown", lambda: scene.cases_of(study.created), study.created)
+        drawn = {volume: one.labelled for volume, one in scene.labels_of(study.created).items()}
+        of = (study.created, study.slice_axis, session.isPlanar)
+        changed: Sequence[int] = range(len(study.cases))
+        if of == self._of and loaded == self._loaded and len(study.cases) == len(self._cases):
+            others = {volume for volume, _slices in drawn.items() ^ self._labels.items()}
+            drawn_on = {self._numbers[volume] for volume in others if volume in self._numbers}
+            changed = sorted(drawn_on.union(compress(count(), map(is_not, study.cases, self._cases))))
+        else:
+            self._covered, self._rows = [], []
+            self._numbers = {loaded[case.name]: n for n, case in enumerate(study.cases) if case.name in loaded}
+        covered, rows = self._covered.copy(), self._rows.copy()
+        for number in changed:
+            case = study.cases[number]
+            there = session.isPlanar or case.name in loaded  # images are loaded when they are looked at
+            volume = loaded.get(case.name, "")
+            one = _coverage(case, there, volume in drawn, drawn.get(volume), study.slice_axis)
+            covered[number : number + 1], rows[number : number + 1] = [one], [_row(one)]
+        self._of, self._cases, self._loaded, self._labels = of, study.cases, loaded, drawn
+        self._covered, self._rows = covered, rows
+        return covered, rows
 
 
-def _coverage(case: Case, label_node: Any, loaded: bool, axis: int) -> Coverage:
-    places = _labelled(case.labels, label_node)
+def _coverage(case: Case, loaded: bool, has_labels: bool, drawn: str | None, axis: int) -> Coverage:
+    """From the volume's labels in the scene, or else from the study."""
+    places: Sequence[tuple[int, int]] = () if case.labels is None else case.labels.slices
+    if has_labels:
+        places = [(across, index) for across, index in json.loads(drawn or "[]")]
     counted, slices = counted_slices(places, case.image.shape, axis), int(case.image.shape[axis])
     return Coverage(case.name, loaded, len(places), counted, slices)
 
@@ -93,11 +111,3 @@ def _row(one: Coverage) -> list[str]:
     """The name of a volume, its number of labelled slices, and their share."""
     name = one.case if one.loaded else _("{case} (not loaded)").format(case=one.case)
     return [name, str(one.labelled), f"{100 * one.counted / one.slices:.1f} %"]
-
-
-def _labelled(stored: LabelRecord | None, label_node: Any) -> Sequence[tuple[int, int]]:
-    """(axis, index) of the labelled slices, from the volume's labels in the scene or else from the study."""
-    if label_node is not None:
-        items = LabelledSlices(label_node, volumeOf(label_node)).items()
-        return [(labelled.axis, labelled.index) for labelled in items]
-    return () if stored is None else stored.slices

@@ -79,6 +79,7 @@ class StudySession:
         self.labels = StudyLabels(self)
         self.training = TrainingRecord(lambda: self._study)
         self.appearance = OrganAppearance(folder)
+        self._known: Study | None = None
         self.refresh()
 
     def prepare(self) -> None:
@@ -101,7 +102,8 @@ class StudySession:
         from ...study.study import Study
 
         self._read = identity_of(self.folder / MANIFEST_NAME)
-        self._study = Study.open(self.folder)
+        self._study = Study.open(self.folder, before=self._known)
+        self._known = self._study
         self.appearance.forget()
         self.labels.compareAgain()
 

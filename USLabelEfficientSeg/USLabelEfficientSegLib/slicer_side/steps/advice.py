@@ -26,6 +26,7 @@ class Situation:
 
     Attributes:
         session: the open study.
+        missing: whether the scene lacks volumes of it.
         job: that is running, or the last one.
         complete: whether all packages are there; it is told elsewhere what to do if they are not.
         folder: that is given for the study.
@@ -38,6 +39,7 @@ class Situation:
     """
 
     session: StudySession | None
+    missing: bool
     job: Job | None
     complete: bool
     folder: Path | None
@@ -59,7 +61,7 @@ def advice(now: Situation) -> str:
         return _("{what}: please wait, or press Cancel.").format(what=now.job.title)
     if now.session is None:
         return _to_a_study(now)
-    if now.session.missing():
+    if now.missing:
         return _("Press Load its volumes in step 1.")
     return _to_a_model(now, now.session) or _with_a_model(now, now.session)
 

@@ -36,21 +36,10 @@ class AgreementSection(Section):
         on_click(ui.agreementButton, ui.resultsStatus, self._compare)
         on_click(ui.calibrateButton, ui.resultsStatus, self._calibrate)
 
-    def references(self) -> list[Any]:
-        """Segmentations that may be an expert's: drawn on a volume, and not by this module."""
-        return [
-            node
-            for node in self.panel.scene.segmentations
-            if node.GetAttribute(study_nodes.ROLE) is None
-            and not node.GetHideFromEditors()
-            and study_nodes.volumeOf(node) is not None
-        ]
-
     def refresh(self) -> None:
         """Show references, agreement, and what can be done."""
         ui, scene, table = self.ui, self.panel.scene, self.panel.parameters.agreementTable
-        references = scene.once("references", self.references)
-        self._list.show(references, self._list.checked(), stamp=scene.stamp)
+        self._list.show(scene.references, self._list.checked(), stamp=scene.references_stamp)
         rows = [] if table is None else _agreement_cells(table)
         fill_table(ui.agreementTable, rows)
         ui.agreementTable.visible = bool(rows)
@@ -70,9 +59,10 @@ class AgreementSection(Section):
 
     def _why_nothing(self) -> str | None:
         """Why there is nothing to compare with references, None when there is something."""
-        if not self.panel.scene.results:
+        scene = self.panel.scene
+        if not scene.results:
             return self._why_images() or _("There is no segmentation yet.")
-        if self.panel.scene.once("only images", lambda: all(map(ofImage, self.panel.scene.results))):
+        if scene.once("only images", lambda: scene.results_are_images):
             return _only_volumes()
         return None
 

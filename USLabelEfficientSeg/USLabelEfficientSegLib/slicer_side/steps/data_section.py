@@ -88,6 +88,14 @@ class DataSection(Section):
         session = self.panel.session
         return [] if session is None else [node for node in ticked if not session.took(node)]
 
+    def missing(self) -> list[str]:
+        """Volumes of the open study that the scene lacks."""
+        session = self.panel.session
+        if session is None:
+            return []
+        study = (session.study.created, session.study.cases)
+        return self.panel.scene.once_of_volumes("missing", session.missing, *study)
+
     def offered(self) -> list[Any]:
         """What can be ticked: volumes, 2-D images, and sequences of images."""
         scene = self.panel.scene
@@ -172,10 +180,7 @@ class DataSection(Section):
         if newcomers:
             what = _("Add images to the study") if session.isPlanar else _("Add volumes to the study")
             return what, _("Copy what is newly ticked into it."), None, self._add
-        missing = self.panel.scene.once_of_volumes(
-            "missing", session.missing, session.study.created, session.study.cases
-        )
-        reason = None if missing else _("The study is open, and all of its volumes are loaded.")
+        reason = None if self.missing() else _("The study is open, and all of its volumes are loaded.")
         if session.isPlanar:
             reason = _("The study is open. Each of its images is loaded when you look at it.")
         return _("Load its volumes"), _("Load the volumes and labels of the study."), reason, self._load

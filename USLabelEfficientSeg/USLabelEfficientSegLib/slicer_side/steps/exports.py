@@ -58,7 +58,7 @@ class Exports:
         )
         none_came = None
         scene = self._panel.scene
-        if not scene.once("from DICOM", lambda: any(cameAsDicom(study_nodes.volumeOf(n)) for n in scene.results)):
+        if not scene.once("from DICOM", lambda: scene.results_came_as_dicom):
             none_came = _("No segmented volume was loaded from DICOM.")
         allow(
             ui.dicomButton,

@@ -46,7 +46,7 @@ class LabelTables:
             rows = scene.once("no labels", list)
         else:
             study = (session.study.created, session.study.cases)
-            covered, rows = scene.once("covered", lambda: self._overview.look(session), *study)
+            covered, rows = scene.once("covered", lambda: self._overview.look(session, scene), *study)
             row_of = self._remembered.once(
                 "row of", lambda: {case: row for row, case in enumerate(session.cases())}, *study
             )
