@@ -38,6 +38,7 @@ needs_server = pytest.mark.skipif(PYTHON is None, reason="MONAI_LABEL_PYTHON nam
 sys.path.append(str(ROOT / "monai_label"))  # as the server does
 
 from painted_slices import painted_slices, write_sparse  # noqa: E402
+from submitted_labels import take_submitted  # noqa: E402
 
 
 def cross(*places, shape=(20, 24, 16)):
@@ -93,6 +94,55 @@ def test_what_is_no_label_map_is_refused_in_a_sentence(tmp_path, value):
     with pytest.raises(ValueError, match=r"odd.nrrd: is no label map of a volume; save whole numbers"):
         write_sparse(tmp_path / "odd.nrrd", tmp_path / "sparse.nrrd", axis=2)
     assert not (tmp_path / "sparse.nrrd").exists()
+
+
+def by_command(study):
+    """Gives a study the label maps in a folder, as the app does."""
+
+    def take(folder):
+        words = ["study", "label", str(study), "--labels", str(folder)]
+        done = subprocess.run(
+            [sys.executable, "-m", "USLabelEfficientSegLib.cli", *words], capture_output=True, text=True
+        )
+        if done.returncode:
+            raise ValueError(done.stderr.strip().splitlines()[-1].removeprefix("uslabelseg: error: "))
+        return done.stdout.splitlines()
+
+    return take
+
+
+def test_label_maps_that_do_not_fit_are_set_aside_and_the_others_are_taken(folder, tmp_path):
+    study = Path(shutil.copytree(folder / "study", tmp_path / "study"))
+    (drawn,) = (folder / "drawn").iterdir()
+    others = sorted({case.name for case in Study.open(study).cases} - {drawn.stem})
+    damaged, small = (tmp_path / f"{name}.nrrd" for name in others)
+    damaged.write_bytes(drawn.read_bytes()[:200])
+    voxels = np.zeros((5, 5, 5), np.uint8)
+    voxels[2] = 1
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(voxels), str(small))
+    pairs = [(path.stem, path) for path in (damaged, drawn, small)]
+
+    lines, refused = take_submitted(pairs, study, 2, by_command(study))
+
+    assert Study.open(study).read_labels(drawn.stem) is not None
+    assert [case.name for case in Study.open(study).cases if case.labels] == [drawn.stem]
+    assert lines[0].startswith(f"{drawn.stem}: labelled axial, slice")
+    assert len(refused) == 2 and damaged.name in refused[0] and small.name in refused[1]
+    for sentence, source in zip(refused, (damaged, small), strict=True):
+        kept = study / "set_aside" / source.name
+        assert sentence.endswith(f"It is not trained with; a copy is in {kept}.")
+        assert kept.read_bytes() == source.read_bytes()
+
+
+def test_only_bad_label_maps_leave_the_study_as_it_was(folder, tmp_path):
+    study = Path(shutil.copytree(folder / "study", tmp_path / "study"))
+    bad = tmp_path / "simulated_0000.nrrd"
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(np.full((4, 4, 4), 0.5, np.float32)), str(bad))
+
+    lines, (sentence,) = take_submitted([(bad.stem, bad)], study, 2, lambda _folder: pytest.fail("nothing to take"))
+
+    assert not lines and "is no label map of a volume; save whole numbers" in sentence
+    assert not any(case.labels for case in Study.open(study).cases)
 
 
 class Server:

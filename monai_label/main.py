@@ -20,7 +20,7 @@ from monailabel.interfaces.exception import MONAILabelError, MONAILabelException
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 from monailabel.interfaces.tasks.strategy import Strategy
 from monailabel.interfaces.tasks.train import TrainTask
-from painted_slices import write_sparse
+from submitted_labels import take_submitted
 
 MODEL, STRATEGY = "organs", "suggest"
 ERROR = "uslabelseg: error: "
@@ -113,30 +113,22 @@ class Training(TrainTask):
         return {"preset": ["quick", "standard", "full"], "settings": ""}
 
     def __call__(self, request: dict[str, Any], datastore: Datastore) -> dict[str, Any]:
-        """Train; returns which slices the study has taken, and what it then tells of its training."""
-        with tempfile.TemporaryDirectory() as folder:
-            for pair in datastore.datalist():
-                name = datastore_name(pair["image"])
-                try:
-                    write_sparse(Path(pair["label"]), Path(folder) / f"{name}.nrrd", self._axis)
-                except ValueError as error:
-                    raise MONAILabelException(MONAILabelError.APP_ERROR, str(error)) from error
-            taken = self._take(folder)
+        """Train; returns which slices the study has taken, which label maps not, and how far it is trained."""
+        pairs = [(datastore_name(pair["image"]), Path(pair["label"])) for pair in datastore.datalist()]
+        taken, refused = take_submitted(pairs, Path(self._commands.study), self._axis, self._take)
         preset = request.get("preset", "quick")
         changes = [f"--set={change}" for change in str(request.get("settings", "")).split()]
         words = ["--preset", preset if isinstance(preset, str) else preset[0], *changes, "--quiet"]
         self._commands.run("train", self._commands.study, *words, device=True)
-        return {"training": self._commands.summary()["training"], "labels": taken}
+        return {"training": self._commands.summary()["training"], "labels": taken, "set_aside": refused}
 
-    def _take(self, folder: str) -> list[str]:
+    def _take(self, folder: Path) -> list[str]:
         """Give the study the label maps in a folder; a line on each of which it has taken slices."""
-        if not any(Path(folder).iterdir()):
-            return []
         try:
-            told = self._commands.run("study", "label", self._commands.study, "--labels", folder)
+            told = self._commands.run("study", "label", self._commands.study, "--labels", str(folder))
         except MONAILabelException as error:
             if NOTHING_NEW not in error.msg:
-                raise
+                raise ValueError(error.msg) from error
             return ["no slice is new"]
         return told.splitlines()
 
