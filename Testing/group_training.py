@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.study.setting_sections import TeacherSettings
 from USLabelEfficientSegLib.teacher.masked import MaskedAutoencoder, random_order
 from USLabelEfficientSegLib.teacher.pretraining import dino_objective
@@ -21,7 +22,7 @@ from USLabelEfficientSegLib.training.loop import TrainingState, run_training
 STEPS = 6
 
 
-def train(context, *, fails_at=None, killed_at=None):
+def train(context, *, fails_at=None, killed_at=None, killed_telling_at=None):
     """A network with dropout, its moving average and every kind of randomness; with one device it is only loaded."""
     device, group = context.device, context.group
     torch.manual_seed(1)
@@ -32,6 +33,8 @@ def train(context, *, fails_at=None, killed_at=None):
     def step_function(step, generator):
         if step == fails_at and group.rank == 1:
             raise RuntimeError("the card fell off the bus\nand more lines")
+        if step == killed_telling_at and group.rank == 1:
+            raise KilledWhenToldError("the card", "fell off the bus", "put it back")
         if step == killed_at and group.rank == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         inputs = torch.randn(group.share(8), 5, generator=generator) * random.uniform(0.5, 2.0)
@@ -54,6 +57,14 @@ def train(context, *, fails_at=None, killed_at=None):
         save_every_seconds=0.0,
     )
     return average
+
+
+class KilledWhenToldError(InputError):
+    """Kills its process when it is written for another."""
+
+    def __reduce__(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+        return InputError, ("", "", "")
 
 
 def compare(context):

@@ -25,7 +25,7 @@ from USLabelEfficientSegLib.training import several_devices
 from USLabelEfficientSegLib.training.checkpoint import load_checkpoint
 from USLabelEfficientSegLib.training.checkpoint_header import read_metadata
 from USLabelEfficientSegLib.training.group import ALONE
-from USLabelEfficientSegLib.training.several_devices import _cause, check_devices, device_name, on_devices
+from USLabelEfficientSegLib.training.several_devices import _cause, _tell, check_devices, device_name, on_devices
 
 LONGEST = 300.0  # seconds; on a quiet computer a group starts and ends within ten
 
@@ -145,6 +145,25 @@ def test_a_killed_process_is_named_with_its_signal_and_leaves_no_other(tmp_path,
     assert capfd.readouterr().err == ""
 
 
+@several_processes
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that kills")
+def test_a_process_that_is_killed_while_it_tells_of_a_failure_leaves_nobody_waiting(tmp_path):
+    with pytest.raises(InputError) as failure:
+        toy(tmp_path, killed_telling_at=2)
+
+    assert str(failure.value).startswith("process 2 of 2: was ended by signal 9 while it trained;")
+    assert not multiprocessing.active_children()
+
+
+def test_what_a_killed_process_has_half_told_is_no_cause(tmp_path):
+    _tell(tmp_path, 0, InputError("disk", "is full", "free some"))
+    (tmp_path / "told by 0").rename(tmp_path / "1.part")
+    (tmp_path / "1.part").write_bytes((tmp_path / "1.part").read_bytes()[:20])
+    ended = ProcessExitedException("", error_index=1, error_pid=0, exit_code=-9)
+
+    assert "was ended by signal 9" in str(_cause("process 2 of 2", ended, tmp_path, False))
+
+
 @pytest.mark.parametrize(
     ("said", "stopping", "kind", "sentence"),
     [
@@ -158,13 +177,12 @@ def test_a_killed_process_is_named_with_its_signal_and_leaves_no_other(tmp_path,
         ([], True, Cancelled, "before its first step; the same command continues it"),
     ],
 )
-def test_the_cause_is_the_process_that_ended_first(said, stopping, kind, sentence):
-    told = multiprocessing.get_context("spawn").SimpleQueue()
+def test_the_cause_is_the_process_that_ended_first(tmp_path, said, stopping, kind, sentence):
     for rank, error in said:
-        told.put((rank, error))
+        _tell(tmp_path, rank, error)
     ended = ProcessExitedException("", error_index=1, error_pid=0, exit_code=-15)
 
-    error = _cause("process 2 of 2", ended, told, stopping)
+    error = _cause("process 2 of 2", ended, tmp_path, stopping)
 
     assert isinstance(error, kind) and re.search(sentence, str(error))
 

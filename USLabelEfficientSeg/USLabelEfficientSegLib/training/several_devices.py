@@ -3,12 +3,14 @@
 The processes train in step (`training.group`), and the first writes the stage's checkpoint. This process trains
 nothing: it passes on events and the wish to stop, and in the end loads the stage's result like that of any complete
 stage. When a process fails, torch.multiprocessing, on which torchrun is built as well, ends the others.
+
+The wish to stop and what a failed process tells are files. Queues and flags of multiprocessing have locks, and whoever
+needs one waits for ever once a process is killed that holds it.
 """
 
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 import pickle
 import tempfile
@@ -17,8 +19,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from inspect import signature
-from multiprocessing.queues import SimpleQueue
-from multiprocessing.synchronize import Event as Flag
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -35,7 +35,7 @@ from .memory import tune_memory
 from .processes import ended_without_a_word, pickled, work_for_parent
 
 LONGEST_WAIT = timedelta(minutes=10)  # of one process for another: a step and a checkpoint take seconds
-_WORK, _DONE = "work", "done"
+_WORK, _DONE, _STOP, _TOLD = "work", "done", "stop", "told by {rank}"
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_TO_BE_SEEN = 0.5  # of a failure, before those that miss the process fail as well
 
@@ -104,8 +104,6 @@ def _train_together(count: int, train: Callable[..., Any], context: TrainingCont
     logging.getLogger(launcher.spawn.__module__).setLevel(logging.ERROR)  # it would tell whom it ends
     events = EventReader(context.events.path)
     events.new_events()
-    spawn = multiprocessing.get_context("spawn")
-    stop, told = spawn.Event(), spawn.SimpleQueue()
 
     def asked_to_stop() -> bool:
         return context.cancelled is not None and context.cancelled()
@@ -116,14 +114,14 @@ def _train_together(count: int, train: Callable[..., Any], context: TrainingCont
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         (Path(folder) / _WORK).write_bytes(pickled((train, context.elsewhere())))
-        members = launcher.spawn(_member, (count, folder, context.device.type, stop, told), nprocs=count, join=False)
+        members = launcher.spawn(_member, (count, folder, context.device.type), nprocs=count, join=False)
         try:
             while not members.join(_SECONDS_BETWEEN_LOOKS, grace_period=0):
                 if asked_to_stop():
-                    stop.set()
+                    (Path(folder) / _STOP).touch()
                 pass_on()
         except launcher.ProcessExitedException as ended:
-            raise _cause(_name(ended.error_index, count), ended, told, asked_to_stop()) from None
+            raise _cause(_name(ended.error_index, count), ended, Path(folder), asked_to_stop()) from None
         finally:
             for process in members.processes:
                 process.kill()
@@ -131,22 +129,25 @@ def _train_together(count: int, train: Callable[..., Any], context: TrainingCont
     pass_on()
 
 
-def _cause(
-    name: str, ended: launcher.ProcessExitedException, told: SimpleQueue[tuple[int, Exception]], asked_to_stop: bool
-) -> Exception:
+def _cause(name: str, ended: launcher.ProcessExitedException, folder: Path, asked_to_stop: bool) -> Exception:
     """Why the process that ended first has failed: its message, or how it ended without one."""
-    while not told.empty():
-        rank, error = told.get()
-        if rank == ended.error_index:
-            return error
+    told = folder / _TOLD.format(rank=ended.error_index)
+    if told.exists():
+        error: Exception = pickle.loads(told.read_bytes())
+        return error
     if asked_to_stop:  # by a signal that ended the process before it could ignore it
         return Cancelled("training stopped before its first step; the same command continues it")
     return ended_without_a_word(name, ended.exit_code)
 
 
-def _member(
-    rank: int, size: int, folder: str, kind: str, stop: Flag, told: SimpleQueue[tuple[int, Exception]]
-) -> NoReturn:
+def _tell(folder: Path, rank: int, error: Exception) -> None:
+    """Tell why a process has failed: wholly or, if it is killed meanwhile, not at all."""
+    part = folder / f"{rank}.part"
+    part.write_bytes(pickle.dumps(error))
+    part.replace(folder / _TOLD.format(rank=rank))
+
+
+def _member(rank: int, size: int, folder: str, kind: str) -> NoReturn:
     """A process of the group: train, and tell of a failure."""
 
     def work() -> None:
@@ -154,7 +155,7 @@ def _member(
         train, context = pickle.loads((Path(folder) / _WORK).read_bytes())
         store = distributed.FileStore(str(Path(folder) / "store"), size)
         device = _join(rank, size, kind, store)
-        cancelled = stop.is_set if rank == 0 else None
+        cancelled = (Path(folder) / _STOP).exists if rank == 0 else None
         try:
             train(replace(context, device=device, group=Group(rank, size, _mean), cancelled=cancelled))
         except (Cancelled, InputError):
@@ -166,7 +167,7 @@ def _member(
             store.set(_DONE, "")
         store.wait([_DONE], LONGEST_WAIT)  # until then the first process may read what this one sent
 
-    work_for_parent(_name(rank, size), lambda error: told.put((rank, error)), work)
+    work_for_parent(_name(rank, size), lambda error: _tell(Path(folder), rank, error), work)
 
 
 def _name(rank: int, size: int) -> str:
