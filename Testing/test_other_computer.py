@@ -74,6 +74,7 @@ def write(panel, server, there, program):
     def written(training="true", address=None, **how):
         panel.ui.remoteEdit.text = server.address(there) if address is None else address
         panel.ui.remoteCommandEdit.text = program(training, **how)
+        panel.ui.remoteEdit.editingFinished.emit()
         panel.refresh()
 
     yield written
@@ -118,6 +119,8 @@ def test_address_and_command_are_remembered_for_the_user_and_no_scene_has_them(p
 
     assert (again.ui.remoteEdit.text, again.ui.remoteCommandEdit.text) == (address, command)
     again.ui.remoteEdit.text = ""
+    assert slicer.app.userSettings().contains("USLabelEfficientSeg/OtherComputer")  # it may be edited further
+    again.ui.remoteEdit.editingFinished.emit()
     assert not slicer.app.userSettings().contains("USLabelEfficientSeg/OtherComputer")
 
 
@@ -172,6 +175,38 @@ echo '{event(4)}' >> run/events.jsonl; echo weights > run/model.safetensors
     assert "--processes" not in (next((there / "logs" / "remote").iterdir()) / "command").read_text()
 
 
+def test_each_study_has_its_address_and_a_new_one_begins_with_the_last(panel, host, tmp_path):
+    from USLabelEfficientSegLib.slicer_side.processes import other_computer
+
+    def opened(name):
+        if not (tmp_path / name).exists():
+            make_study(tmp_path / name)
+        panel.data.open(tmp_path / name, load=False)
+        until(panel, host)
+        return panel.ui.remoteEdit.text
+
+    def written(text):
+        panel.ui.remoteEdit.text = text
+        panel.ui.remoteEdit.editingFinished.emit()
+
+    opened("first")
+    written("a@there:/first")
+    before = sorted(path.name for path in (tmp_path / "first").rglob("*"))
+    panel.close_study()
+    assert opened("second") == "a@there:/first"
+    written("b@there:/second")
+    panel.close_study()
+    assert opened("first") == "a@there:/first"
+    written("")
+    panel.close_study()
+    assert panel.ui.remoteEdit.text == ""
+    assert opened("second") == "b@there:/second"
+    panel.close_study()
+    assert opened("first") == ""
+    assert sorted(path.name for path in (tmp_path / "first").rglob("*")) == before  # the folder has none
+    other_computer.choose("", "")
+
+
 STOPS_WHEN_ASKED = f"""
 trap 'sleep 2; echo saved > run/saved; exit {int(ExitCode.CANCELLED)}' TERM
 echo '{event(1)}' >> run/events.jsonl
@@ -215,6 +250,9 @@ def test_it_goes_on_while_slicer_is_closed_and_is_followed_when_the_study_is_ope
     assert again.ui.trainStatus.text == "This study is being trained already; you may cancel that here."
     assert not (there / "run" / "saved").exists()
 
+    from USLabelEfficientSegLib.slicer_side.processes import other_computer
+
+    other_computer.choose("", "", again.session.study.created)  # whatever is chosen now
     again.ui.cancelTrainButton.click()  # before the job that follows it has done a step
     until(again, host)
     assert again.ui.trainStatus.text == "Training was stopped." and (there / "run" / "saved").exists()

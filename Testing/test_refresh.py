@@ -191,12 +191,22 @@ def test_a_refresh_after_a_change_asks_the_scene_of_the_changed_nodes_alone(pane
     before = {node.GetID() for node in slicer.util.getNodesByClass("vtkMRMLNode")}
     change(panel)
     asked, counted = [], []
-    for held in (panel._scene._volumes, panel._scene._segmentations):
-        monkeypatch.setattr(held, "_find", lambda node, find=held._find: asked.append(node.GetID()) or find(node))
     coverage = labels_overview._coverage
-    monkeypatch.setattr(
-        labels_overview, "_coverage", lambda case, *more: counted.append(case.name) or coverage(case, *more)
-    )
+
+    def finding(find):
+        def found(node):
+            asked.append(node.GetID())
+            return find(node)
+
+        return found
+
+    def covering(case, *more):
+        counted.append(case.name)
+        return coverage(case, *more)
+
+    for held in (panel._scene._volumes, panel._scene._segmentations):
+        monkeypatch.setattr(held, "_find", finding(held._find))
+    monkeypatch.setattr(labels_overview, "_coverage", covering)
     monkeypatch.setattr(slicer.util, "getNodesByClass", lambda *_: pytest.fail("walked through the scene"))
 
     panel.refresh()

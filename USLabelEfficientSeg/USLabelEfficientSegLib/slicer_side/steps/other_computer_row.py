@@ -19,7 +19,7 @@ Devices = list[dict[str, Any]]
 
 
 class OtherComputerRow:
-    """The address is remembered for this user of this computer; no password is asked for or kept.
+    """Each study has its address, which is kept in the settings of this user; no password is asked for or kept.
 
     Args:
         panel: of the section.
@@ -30,18 +30,47 @@ class OtherComputerRow:
     def __init__(self, panel: Panel, look: Callable[[Job, list[str]], Any], found: Callable[[Devices], None]) -> None:
         self._panel, self._ui, self._look, self._found = panel, panel.ui, look, found
         ui = self._ui
-        with silent(ui.remoteEdit), silent(ui.remoteCommandEdit):
-            ui.remoteEdit.text = other_computer.chosen_address()
-            command = other_computer.command_there()
-            ui.remoteCommandEdit.text = "" if command == other_computer.USUAL_COMMAND else command
+        self.show()
         for edit in (ui.remoteEdit, ui.remoteCommandEdit):
-            edit.connect("textChanged(QString)", self._on_edited)
+            edit.connect("textChanged(QString)", panel.refresh_soon)
+            edit.connect("editingFinished()", self.take)
         on_click(ui.checkRemoteButton, ui.trainStatus, self._check)
 
     @property
     def chosen(self) -> bool:
         """Whether another computer is to train."""
-        return bool(other_computer.chosen_address())
+        return bool(self._ui.remoteEdit.text.strip())
+
+    def show(self) -> None:
+        """Show the address of the open study; of none, the one that was used last."""
+        ui, study = self._ui, self._study
+        command = other_computer.command_there(study)
+        with silent(ui.remoteEdit), silent(ui.remoteCommandEdit):
+            ui.remoteEdit.text = other_computer.chosen_address(study)
+            ui.remoteCommandEdit.text = "" if command == other_computer.USUAL_COMMAND else command
+
+    def study_opened(self) -> None:
+        """Another study is open: it keeps the address that it begins with."""
+        other_computer.keep(self._study)
+        self.show()
+
+    def take(self) -> None:
+        """What is written is the study's from now on: after it was edited, and before it is used."""
+        address, command, study = self._ui.remoteEdit.text.strip(), self._ui.remoteCommandEdit.text.strip(), self._study
+        before = (other_computer.chosen_address(study), other_computer.command_there(study))
+        if (address, command or other_computer.USUAL_COMMAND) != before:
+            other_computer.choose(address, command, study)
+        self._panel.refresh_soon()
+
+    def options(self) -> list[str]:
+        """Options of `train` and `devices`, see `other_computer.options`."""
+        self.take()
+        return other_computer.options(self._study)
+
+    @property
+    def _study(self) -> str:
+        session = self._panel.session
+        return "" if session is None else session.study.created
 
     def refresh(self, training: bool) -> None:
         """What can be done; `training`: a training is running."""
@@ -54,13 +83,9 @@ class OtherComputerRow:
         none = None if self.chosen else _("Write its address first: user@host:/folder/of/study.")
         allow(ui.checkRemoteButton, tip, none or self._panel.why_busy())
 
-    def _on_edited(self, _text: str) -> None:
-        other_computer.choose(self._ui.remoteEdit.text, self._ui.remoteCommandEdit.text)
-        self._panel.refresh_soon()
-
     def _check(self) -> None:
         ensureDependencies()
-        options = other_computer.options()
+        options = self.options()
 
         def done(job: Job) -> str:
             self._found(job.result)

@@ -8,7 +8,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..nodes.tables_and_plots import lossPlotNodes
-from ..processes import other_computer, study_jobs
+from ..processes import study_jobs
 from ..processes.dependencies import ensureDependencies
 from ..processes.jobs import Job, Steps
 from ..section import Section, allow, on_click, silent, tell
@@ -40,7 +40,7 @@ class TrainSection(Section):
         self._installs = False  # whether torch must be installed before a training
         self.signals.packages_known.connect(self._on_packages)
         self.signals.study_opened.connect(self._on_study_opened)
-        self.signals.study_closed.connect(self.study_opened)
+        self.signals.study_closed.connect(self._on_study_closed)
         self.signals.volume_chosen.connect(self._on_volume_chosen)
         with silent(ui.deviceCombo):
             ui.deviceCombo.addItem(_("Automatic"), _AUTOMATIC)
@@ -148,7 +148,7 @@ class TrainSection(Section):
         assert session is not None
         self.signals.labels_needed.emit()
         ensureDependencies()
-        elsewhere = other_computer.options()
+        elsewhere = self._other_computer.options()
         restart, anew = False, parameters.anew and session.training.continues()
         if session.trained() and not self.offer.same_settings(session):
             question = _(
@@ -222,9 +222,8 @@ class TrainSection(Section):
             cards = [device["name"] for device in job.result if device["device"] != "cpu"]
             return _("Found: {cards}.").format(cards=", ".join(cards)) if cards else _("No graphics card was found.")
 
-        job = Job(
-            _("Looking for graphics cards"), lambda job: study_jobs.devices(job, other_computer.options()), "devices"
-        )
+        options = self._other_computer.options()
+        job = Job(_("Looking for graphics cards"), lambda job: study_jobs.devices(job, options), "devices")
         self.panel.run(job, self.ui.trainStatus, done)
 
     def _show_devices(self, devices: list[dict[str, Any]]) -> None:
@@ -236,8 +235,13 @@ class TrainSection(Section):
                 memory = f", {device['memory_gb']} GB" if device["memory_gb"] else ""
                 self.ui.deviceCombo.addItem(f"{device['name']}{memory}", device["device"])
 
+    def _on_study_closed(self) -> None:
+        self.study_opened()
+        self._other_computer.show()
+
     def _on_study_opened(self, load: bool) -> None:
         self.study_opened()
+        self._other_computer.study_opened()
         self.follow(load)
 
     def _on_packages(self, complete: bool) -> None:
