@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, distributed
 from torch import multiprocessing as launcher
 
+from ..disk.in_use import replace_file
 from ..errors import Cancelled, InputError
 from ..study.events import EventReader
 from .context import TrainingContext
@@ -144,7 +145,7 @@ def _tell(folder: Path, rank: int, error: Exception) -> None:
     """Tell why a process has failed: wholly or, if it is killed meanwhile, not at all."""
     part = folder / f"{rank}.part"
     part.write_bytes(pickle.dumps(error))
-    part.replace(folder / _TOLD.format(rank=rank))
+    replace_file(part, folder / _TOLD.format(rank=rank))
 
 
 def _member(rank: int, size: int, folder: str, kind: str) -> NoReturn:
