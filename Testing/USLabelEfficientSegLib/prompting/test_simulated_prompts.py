@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from USLabelEfficientSegLib.prompting.simulated_prompts import draw_prior, draw_prompts
+from USLabelEfficientSegLib.prompting.simulated_prompts import draw_prior, draw_prompts, draw_strokes
 
 SIZE = 32
 
@@ -57,3 +58,28 @@ def test_an_opinion_is_a_probability_that_agrees_with_the_organ_more_or_less(org
         agreement.append(2 * (mask & organ).sum() / (mask.sum() + organ.sum()))
     assert np.median(agreement) > 0.7
     assert min(agreement) < 0.85 < max(agreement)
+
+
+def test_some_strokes_all_lie_in_one_slice_and_some_are_broad(organ):
+    def kinds(told):
+        spots = np.argwhere(told)
+        in_one_slice = bool((np.ptp(spots, axis=0) == 0).any())
+        broad = any(ndimage.binary_opening(told, np.ones(shape)).any() for shape in ((1, 3, 3), (3, 1, 3), (3, 3, 1)))
+        return in_one_slice, broad
+
+    told = [draw_prompts(np.random.default_rng(seed), organ, has_prior=False).told > 0 for seed in range(300)]
+    strokes = [kinds(one) for one in told if not sum(slices_told(one)) and one.sum() > 40]
+
+    assert len(strokes) > 30
+    in_one_slice, broad = np.mean(strokes, axis=0)
+    assert 0.1 < in_one_slice < 0.7
+    assert 0.2 < broad < 0.8
+
+
+def test_strokes_across_an_axis_stay_in_their_slices(organ):
+    told = np.zeros_like(organ)
+
+    draw_strokes(np.random.default_rng(3), organ[:, :, 18:19], told[:, :, 18:19], 12, across=2)
+
+    assert told[:, :, 18].sum() > 40
+    assert not np.delete(told, 18, axis=2).any()

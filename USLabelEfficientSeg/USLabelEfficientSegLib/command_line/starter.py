@@ -37,6 +37,7 @@ def train(
     network: Annotated[
         Network, typer.Option(help="The network of `propagate`, or the one from which 2-D networks of a study start.")
     ] = Network.PROPAGATION,
+    weights: Annotated[Path | None, typer.Option(metavar="FILE", help="Starter weights to begin with.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     device: DeviceName = "auto",
 ) -> None:
@@ -52,6 +53,7 @@ def train(
     """
     from ..errors import Cancelled
     from ..segmentation.model import choose_device
+    from ..training.checkpoint_header import read_metadata
     from ..training.phases import cool_down, learn, learning_context
     from ..training.starter_files import save_starter
 
@@ -66,7 +68,7 @@ def train(
     with Interruption() as interruption:
         context = learning_context(LESSON, output, seed, where, interruption)
         console.say(f"Learning scenes for {hours:g} hours, on {where}.")
-        steps = learn(replace(context, cancelled=lambda: interruption() or time.monotonic() > until), LESSON)
+        steps = learn(replace(context, cancelled=lambda: interruption() or time.monotonic() > until), LESSON, weights)
         console.say(f"{steps} steps so far.")
         if interruption():
             raise typer.Exit(ExitCode.CANCELLED)
@@ -75,11 +77,13 @@ def train(
         except Cancelled:
             raise typer.Exit(ExitCode.CANCELLED) from None
     card: dict[str, Any] = {"steps": steps, "seed": seed, "trained on": "random scenes of this program alone"}
-    weights = output / "starter.safetensors"
-    save_starter(weights, trained, card)
-    console.say(f"Weights: {weights}")
+    if weights is not None:
+        card["begun with"] = read_metadata(weights)["starter"]
+    written = output / "starter.safetensors"
+    save_starter(written, trained, card)
+    console.say(f"Weights: {written}")
     if network is Network.PROPAGATION:
-        console.next(f"uslabelseg propagate IMAGES --labels DIR --output OUT --weights {shell(weights)}")
+        console.next(f"uslabelseg propagate IMAGES --labels DIR --output OUT --weights {shell(written)}")
 
 
 app.command(short_help=first_sentence(train), epilog=EPILOG)(train)

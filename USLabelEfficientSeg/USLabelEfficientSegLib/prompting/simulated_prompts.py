@@ -17,15 +17,15 @@ def draw_prompts(rng: np.random.Generator, organ: Mask, *, has_prior: bool) -> P
     """Slices, strokes, clicks and limits of an organ (N, N, N), few of them and mostly near its middle."""
     drawn = np.where(organ, np.float32(1), np.float32(-1))
     told = np.zeros(organ.shape, np.bool_)
-    count = int(rng.choice([0, 1, 2, 3, 4, 6], p=[0.14, 0.32, 0.22, 0.22, 0.06, 0.04]))
+    count = int(rng.choice([0, 1, 2, 3, 4, 6], p=[0.28, 0.27, 0.18, 0.18, 0.05, 0.04]))
     parallel = int(rng.integers(3)) if rng.random() < 0.35 else None
     order = rng.permutation(3)
     for number in range(count):
         axis = parallel if parallel is not None else int(order[number % 3])
         _tell_slice(rng, organ, axis, drawn, told)
     if rng.random() < (0.8 if count == 0 else 0.15):
-        draw_strokes(rng, organ, told, int(rng.integers(1, 14)))
-    if rng.random() < (0.4 if count == 0 else 0.08):
+        told |= _painted(rng, organ)
+    if rng.random() < (0.3 if count == 0 else 0.08):
         _tell_clicks(rng, organ, told, int(rng.integers(1, 6)))
     if rng.random() < 0.12:
         _tell_limits(rng, organ, told)
@@ -72,8 +72,28 @@ def _tell_slice(rng: np.random.Generator, organ: Mask, axis: int, drawn: Field, 
     np.moveaxis(told, axis, 0)[slab] = True
 
 
-def draw_strokes(rng: np.random.Generator, organ: Mask, told: Mask, count: int) -> None:
-    """Lines in slices, inside an organ (I, J, K) and around it; sets `told` where they run."""
+def _painted(rng: np.random.Generator, organ: Mask) -> Mask:
+    """Where strokes run: all over the organ or in one slice, thin or broad."""
+    told = np.zeros(organ.shape, np.bool_)
+    count = int(rng.integers(1, 14))
+    if rng.random() < 0.6:
+        draw_strokes(rng, organ, told, count)
+    else:
+        axis = int(rng.integers(3))
+        sizes = np.moveaxis(organ, axis, 0).sum((1, 2))
+        place = int(rng.choice(len(sizes), p=sizes**2 / (sizes**2).sum()))
+        shown, marked = (np.moveaxis(field, axis, 0)[place : place + 1] for field in (organ, told))
+        draw_strokes(rng, shown, marked, count, across=0)
+    if rng.random() < 0.4:
+        thin = int(rng.integers(3))
+        broad = np.ones([1 if axis == thin else 3 for axis in range(3)], np.bool_)
+        within, around = (ndimage.binary_dilation(told & side, broad) & side for side in (organ, ~organ))
+        told = within | around
+    return told
+
+
+def draw_strokes(rng: np.random.Generator, organ: Mask, told: Mask, count: int, *, across: int | None = None) -> None:
+    """Lines in slices across one axis or any, inside an organ (I, J, K) and around it; sets `told` where they run."""
     near = ndimage.binary_dilation(organ, iterations=int(rng.integers(2, 9))) & ~organ
     inside = np.argwhere(organ)
     outside = np.argwhere(near if near.any() else ~organ)
@@ -82,7 +102,7 @@ def draw_strokes(rng: np.random.Generator, organ: Mask, told: Mask, count: int) 
         within = number == 0 or rng.random() < 0.5
         places = inside if within or not len(outside) else outside
         start = places[rng.integers(len(places))].astype(float)
-        axis = int(rng.integers(3))
+        axis = int(rng.integers(3)) if across is None else across
         angle, turn = rng.uniform(0, 2 * np.pi), rng.normal(0, 0.12)
         value = organ[tuple(start.astype(int))]
         for _ in range(int(rng.integers(3, 22))):

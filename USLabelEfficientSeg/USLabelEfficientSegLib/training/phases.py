@@ -22,6 +22,7 @@ from .checkpoint_header import read_metadata
 from .context import TrainingContext
 from .loop import StepFunction, TrainingState, load_modules, run_training
 from .optimizers import adam_w
+from .starter_files import load_starter_weights
 
 COOLING_SHARE = 0.25  # of the steps, in the last phase
 SETTLED = 10_000  # steps that the average has already seen, in the last phase
@@ -66,9 +67,21 @@ def learning_context(
     return TrainingContext(lesson.stage, file, seed, events, device, cancelled)
 
 
-def learn(context: TrainingContext, lesson: Lesson) -> int:
-    """First phase: learn until the context is cancelled, resuming; returns the number of steps so far."""
+def learn(context: TrainingContext, lesson: Lesson, weights: Path | None = None) -> int:
+    """First phase: learn until the context is cancelled, resuming; returns the number of steps so far.
+
+    Args:
+        context: of the first phase.
+        lesson: what is learnt.
+        weights: starter weights to begin with, for the first call; None for none.
+
+    Raises:
+        InputError: damaged weights, or of another network.
+    """
     state = lesson.state(context)
+    if weights is not None:
+        for module in state.modules.values():
+            load_starter_weights(weights, module)
     with suppress(Cancelled):
         run_training(
             context,
