@@ -9,6 +9,7 @@ from ..imaging.geometry import Geometry
 from ..imaging.resampling import resample_axes
 from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
+from .between_slices import pooled_with_shape
 from .drawing import how_much, signs_of
 from .network import PromptableNetwork
 from .open_ends import beyond_ends
@@ -57,7 +58,8 @@ def organ_probability(
         for of_one, prior, moved in zip(drawn, opinion[1:], beyond, strict=True):
             thought = opinion_on(network, image, resample_axes(prior, grid.shape), mirrors=mirrors)
             odds.append(pooled_odds(network, image, of_one, thought, amount.slices, moved, mirrors=mirrors))
-    return image, shared_probability(np.stack(odds), np.stack(drawn), sector), sector
+    shaped = [pooled_with_shape(of_one, signs, grid.spacing) for of_one, signs in zip(odds, drawn, strict=True)]
+    return image, shared_probability(np.stack(shaped), np.stack(drawn), sector), sector
 
 
 def shared_probability(odds: Field, drawn: Field, sector: NDArray[np.bool_]) -> Field:
