@@ -6,14 +6,14 @@ from scipy.ndimage import center_of_mass
 
 from USLabelEfficientSegLib.prompting.between_slices import pooled_with_shape
 
-SPACING = (1.0, 0.5, 2.0)
-SHAPE = (24, 48, 20)
+SPACING = (0.5, 0.25, 2.0)
+SHAPE = (48, 96, 20)
 
 
 def cone(shape=SHAPE):
     """A cone along the last axis: its radius in mm grows by 0.25 for each slice."""
     i, j, k = np.ogrid[: shape[0], : shape[1], : shape[2]]
-    return np.hypot((i - 12) * SPACING[0], (j - 24) * SPACING[1]) < 3 + 0.25 * k
+    return np.hypot((i - 24) * SPACING[0], (j - 48) * SPACING[1]) < 3 + 0.25 * k
 
 
 def drawn_in(organ, slices, axis=2):
@@ -71,7 +71,7 @@ def test_a_slice_without_the_organ_leaves_to_the_network_where_it_ends():
 def test_neighbouring_slices_and_strokes_leave_nothing_between():
     organ = cone()
     drawn = drawn_in(organ, [6, 7])
-    drawn[10, 5:20, 15] = 1
+    drawn[20, 10:40, 15] = 1
     network = np.ones(SHAPE, np.float32)
 
     assert np.array_equal(pooled_with_shape(network, drawn, SPACING), network)

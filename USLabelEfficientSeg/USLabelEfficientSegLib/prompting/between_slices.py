@@ -6,8 +6,8 @@ and Udupa, IEEE Trans. Med. Imaging 1990), and told as log-odds,
     odds = ((1 - t) s_0 + t s_1) / max(p, 0.3 t (1 - t) g),     at most 8 either way,
 
 with g the distance of the slices, t the part of it that lies behind, and p the pixel size: the outline is known best
-beside a slice. The network, which sees the image, and this are pooled as log-odds, half and half. The network alone draws
-walls, tubes and many small pieces too large (docs/propagation.md).
+beside a slice. The network, which sees the image, and this are pooled as log-odds, half and half. The network alone
+draws walls, tubes and many small pieces too large (docs/propagation.md).
 """
 
 from __future__ import annotations
