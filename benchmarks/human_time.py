@@ -32,6 +32,7 @@ from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, re
 from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
 from USLabelEfficientSegLib.prompting.correction import corrected
 from USLabelEfficientSegLib.prompting.network import PromptableNetwork
+from USLabelEfficientSegLib.prompting.next_slice import Slice, next_slice
 from USLabelEfficientSegLib.prompting.propagation import propagate
 from USLabelEfficientSegLib.prompting.starter import STARTER, load_starter
 from USLabelEfficientSegLib.segmentation.inference import VolumePrediction
@@ -39,8 +40,6 @@ from USLabelEfficientSegLib.segmentation.loading import load_model
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 
 Mask = NDArray[np.bool_]
-Field = NDArray[np.float32]
-Slice = tuple[int, int]  # axis and number
 SPREAD = (3, 4, 5, 7, 9, 13)  # slices from end to end
 MOST_SLICES = 8  # of ours
 BY_HAND, FILL, GROW, WALK, FORMULA = (
@@ -51,7 +50,6 @@ BY_HAND, FILL, GROW, WALK, FORMULA = (
     "ellipsoid",
 )
 PROPAGATE, MODEL = "ours, propagate", "ours, model and corrections"
-_NEAR = 2  # slices: what lies so near to a drawn one is not drawn next
 
 
 @dataclass(frozen=True)
@@ -122,15 +120,18 @@ def ours(case: Case, network: PromptableNetwork, prediction: VolumePrediction | 
     labels = replace(case.dense, voxels=np.full(case.organ.shape, UNLABELLED, np.uint8), segments={})
     shown = prediction
     if prediction is not None:
-        yield _found(case, way, 0, USUAL.look, prediction)
-        seconds = USUAL.look
+        yield _found(case, way, 0, USUAL.search, prediction)
+        seconds = USUAL.search
     for _ in range(MOST_SLICES):
-        where = _next_slice(case, drawn, shown)
+        known = None if shown is None else shown.labels().voxels == 1
+        where = None if known is None else next_slice(known, drawn, case.dense.geometry.spacing, case.axis)
+        if where is None:
+            where = _first_slice(case)
         wanted, spacing = case.slice_of(where)
-        if shown is None:
+        if known is None:
             seconds += outline_seconds(wanted, spacing)
         else:
-            there, _ = case.slice_of(where, shown.labels().voxels == 1)
+            there, _ = case.slice_of(where, known)
             seconds += USUAL.key + correction_seconds(there, wanted, spacing)
         np.moveaxis(labels.voxels, where[0], 0)[where[1]] = wanted
         drawn.append(where)
@@ -146,26 +147,9 @@ def _found(case: Case, way: str, prompts: int, seconds: float, found: VolumePred
     return case.row(way, prompts, seconds, found.labels().voxels == 1, size)
 
 
-def _next_slice(case: Case, drawn: list[Slice], shown: VolumePrediction | None) -> Slice:
-    """The middle of the organ along one axis after the other, then where most is in doubt."""
-    if shown is None:
-        return case.axis, sum(extent(case.organ, case.axis)) // 2
-    organ = shown.labels().voxels == 1
-    unseen = [axis for axis in (case.axis, *(a for a in range(3) if a != case.axis)) if axis not in dict(drawn)]
-    if unseen and organ.any():
-        return unseen[0], sum(extent(organ, unseen[0])) // 2
-    p = np.asarray(shown.probability)[1]
-    doubt = p * (1 - p)
-    best, most = drawn[-1], -1.0
-    for axis in range(3):
-        of_slices = doubt.sum(axis=tuple(a for a in range(3) if a != axis)) * case.dense.geometry.spacing[axis]
-        of_slices = np.interp(np.linspace(0, 1, case.organ.shape[axis]), np.linspace(0, 1, len(of_slices)), of_slices)
-        for seen in (number for a, number in drawn if a == axis):
-            of_slices[max(seen - _NEAR, 0) : seen + _NEAR + 1] = -1
-        number = int(of_slices.argmax())
-        if of_slices[number] > most:
-            best, most = (axis, number), float(of_slices[number])
-    return best
+def _first_slice(case: Case) -> Slice:
+    """The middle of the organ, which the user finds by herself."""
+    return case.axis, sum(extent(case.organ, case.axis)) // 2
 
 
 def table(rows: list[Row], study_seconds: float) -> str:

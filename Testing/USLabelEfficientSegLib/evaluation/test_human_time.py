@@ -48,20 +48,20 @@ def test_an_empty_slice_costs_a_key():
 
 
 def test_a_right_outline_costs_a_look_and_a_key():
-    assert correction_seconds(disc(20), disc(20), SPACING) == pytest.approx(USUAL.look + USUAL.key)
+    assert correction_seconds(disc(20), disc(20), SPACING) == pytest.approx(USUAL.search + USUAL.key)
 
 
 def test_differences_of_a_pixel_are_left():
-    assert correction_seconds(disc(20), disc(20.6), SPACING) == pytest.approx(USUAL.look + USUAL.key)
+    assert correction_seconds(disc(20), disc(20.6), SPACING) == pytest.approx(USUAL.search + USUAL.key)
 
 
 def test_a_dent_costs_less_than_a_new_outline_and_a_wrong_place_no_more():
     organ = disc(30)
     dented = organ & ~disc(8, (64, 94))
 
-    assert correction_seconds(dented, organ, SPACING) < USUAL.look + 0.6 * outline_seconds(organ, SPACING)
+    assert correction_seconds(dented, organ, SPACING) < USUAL.search + 0.6 * outline_seconds(organ, SPACING)
     elsewhere = correction_seconds(disc(10, (20, 20)), organ, SPACING)
-    assert elsewhere == pytest.approx(USUAL.look + outline_seconds(organ, SPACING))
+    assert elsewhere == pytest.approx(USUAL.search + outline_seconds(organ, SPACING))
 
 
 def test_lines_cost_their_lengths_on_the_screen():

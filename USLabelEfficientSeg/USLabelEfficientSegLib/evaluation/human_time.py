@@ -24,9 +24,8 @@ class Pace:
     Attributes:
         drawing: pixels of the screen that are drawn in a second.
         travel: pixels of the screen that the pointer travels in a second.
-        search: seconds until it is known where a stroke begins.
+        search: seconds until it is known where a stroke begins, or that an outline is right.
         key: seconds of a keystroke, such as the next slice, or to keep one.
-        look: seconds until an outline that is there is judged.
         view: pixels of the screen along the longer side of a slice.
     """
 
@@ -34,7 +33,6 @@ class Pace:
     travel: float = 800
     search: float = 0.2
     key: float = 0.2
-    look: float = 1.0
     view: float = 512
 
     def stroke(self, length: float, distance: float) -> float:
@@ -69,7 +67,7 @@ def correction_seconds(shown: Mask, organ: Mask, spacing: tuple[float, float], p
     wrong = ndimage.binary_opening(shown ^ organ, square)
     # Half of a difference's outline is the organ's, the other half is there.
     mending = pace.key + _strokes(wrong, organ.shape, spacing, pace, share=0.5)
-    return pace.look + min(mending, outline_seconds(organ, spacing, pace))
+    return pace.search + min(mending, outline_seconds(organ, spacing, pace))
 
 
 def lines_seconds(lengths: tuple[float, ...], extent: float, pace: Pace = USUAL) -> float:
