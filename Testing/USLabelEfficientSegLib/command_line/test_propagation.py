@@ -1,12 +1,14 @@
 """`uslabelseg propagate`: from a few labelled slices to volumes, each with a caution; and what it refuses."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 
 from USLabelEfficientSegLib.cli import main
 from USLabelEfficientSegLib.imaging.files import read_label_map, write_label_map, write_volume
+from USLabelEfficientSegLib.imaging.planes import plane_name
 from USLabelEfficientSegLib.imaging.scan import LabelMap
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
 
@@ -53,6 +55,23 @@ def test_volumes_with_labels_are_filled_in_and_measured_with_a_caution(folder, t
     assert "Passed over, without labels: b" in told and "caution, a, liver" in told
     row = json.loads((tmp_path / "out" / "a_measurements.json").read_text())["measurements"][0]
     assert "few_slices" in row["flags"] and row["interval_ml"][0] < row["volume_ml"] < row["interval_ml"][1]
+
+
+def test_the_slice_that_is_worth_drawing_next_is_told_in_words_and_to_programs(folder, tmp_path, capsys):
+    arguments = ("propagate", folder / "images" / "a.nrrd", "--labels", folder / "labels", "--output", tmp_path / "out")
+
+    assert run(*arguments) == 0
+    told = capsys.readouterr().out
+    assert run(*arguments, "--json", "--overwrite") == 0
+    record = json.loads(capsys.readouterr().out.splitlines()[0])
+
+    found = re.search(r"Worth drawing next: ((\w+), slice (\d+) of (\d+))\.", told)
+    assert found and record["next_slice"] == found[1]
+    drawn = read_label_map(folder / "labels" / "a.nrrd")
+    axis = next(axis for axis in range(3) if plane_name(drawn.geometry.direction, axis) == found[2])
+    assert int(found[4]) == drawn.voxels.shape[axis]
+    organ = read_label_map(tmp_path / "out" / "a.nrrd").voxels == 1
+    assert organ.take(int(found[3]) - 1, axis).any() and (drawn.voxels.take(int(found[3]) - 1, axis) == 255).any()
 
 
 def test_labels_that_fit_no_image_are_refused_and_nothing_is_written(folder, tmp_path, capsys):

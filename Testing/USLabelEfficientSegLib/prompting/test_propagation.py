@@ -50,6 +50,21 @@ def test_one_slice_gives_most_of_an_organ_and_three_across_each_other_nearly_all
     assert three.volumes_ml()[0] == pytest.approx(truth_ml, rel=0.15)
 
 
+def test_the_slice_to_draw_next_lies_across_those_that_are_drawn_and_then_in_a_gap(case):
+    volume, labels = case
+    centre = [round(float(mean)) for mean in np.argwhere(labels.voxels == 1).mean(axis=0)]
+
+    for axes, expected in (((2,), 0), ((0, 2), 1)):
+        found = propagate(volume, kept(labels, *axes), ORGANS, mirrors=1)
+        axis, index = found.next_slice(found.labels())
+        assert axis == expected
+        assert index == pytest.approx(centre[axis], abs=4)
+    found = propagate(volume, kept(labels, 0, 1, 2), ORGANS, mirrors=1)
+    axis, index = found.next_slice(found.labels())
+    assert abs(index - centre[axis]) > 3
+    assert (labels.voxels.take(index, axis) == 1).any()
+
+
 def test_the_interval_holds_the_volume_and_narrows_with_slices_across_each_other(case):
     volume, labels = case
     truth_ml = np.count_nonzero(labels.voxels) * labels.geometry.voxel_volume_ml

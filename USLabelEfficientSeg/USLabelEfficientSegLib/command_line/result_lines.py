@@ -15,8 +15,14 @@ if TYPE_CHECKING:
 _UNITS = {"mm2": "mm²"}  # for people
 
 
-def result_line(file: Path, rows: Sequence["Measurement"]) -> str:
-    """The quantities to report of every organ, with their intervals and reasons for caution; null for the unknown."""
+def result_line(file: Path, rows: Sequence["Measurement"], next_slice: str | None = None) -> str:
+    """The quantities to report of every organ, with their intervals and reasons for caution; null for the unknown.
+
+    Args:
+        file: the segmentation.
+        rows: a measurement of each organ.
+        next_slice: in words, the slice that is worth drawing next, if somebody has drawn.
+    """
     from ..measurement.quantities import interval_name
 
     record: dict[str, Any] = {"file": str(file)}
@@ -31,6 +37,8 @@ def result_line(file: Path, rows: Sequence["Measurement"]) -> str:
             for name, value in ((quantity.name, quantity.value), (interval, quantity.interval)):
                 record.setdefault(f"{name}s_{quantity.unit}", {})[row.organ] = value
         organs.append(told | {"flags": [flag.value for flag in row.flags]})
+    if next_slice is not None:
+        record["next_slice"] = next_slice
     return json.dumps(_known(record | {"organs": organs}), allow_nan=False)
 
 

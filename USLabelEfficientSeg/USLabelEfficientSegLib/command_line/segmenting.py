@@ -189,9 +189,11 @@ def segment_scans(
     )
     for result in counted_of(results, len(images), "segmenting"):
         if as_json:
-            print(result_line(result.path, result.rows), flush=True)
+            print(result_line(result.path, result.rows, result.next_slice), flush=True)
             continue
         console.say(f"{result.path}: {result_text(result.rows)} ({duration(time.monotonic() - started)})")
         print_flags(result.rows)
+        if result.next_slice is not None:
+            console.say(f"  Worth drawing next: {result.next_slice}.")
         started = time.monotonic()
     end_batch(failures)

@@ -13,6 +13,7 @@ from ..disk.failures import Failures
 from ..disk.outputs import Outputs
 from ..imaging.checksums import image_checksum
 from ..imaging.pixel_sizes import UNKNOWN_PIXEL_SIZES, PixelSizes
+from ..imaging.planes import slice_name
 from ..imaging.scan import LabelMap, Scan
 from ..prompting.drawn_intervals import METHOD as DRAWN_METHOD
 from ..prompting.drawn_prediction import DrawnPrediction
@@ -31,10 +32,17 @@ from .volumetric import drawn_rows, measure_predicted_volume
 
 @dataclass(frozen=True)
 class MeasuredFile:
-    """A written segmentation, and the measurements of its organs."""
+    """A written segmentation, and the measurements of its organs.
+
+    Attributes:
+        path: of the segmentation.
+        rows: a measurement of each organ.
+        next_slice: in words, the slice that is worth drawing next; None where nothing was drawn.
+    """
 
     path: Path
     rows: Sequence[AnyMeasurement]
+    next_slice: str | None = None
 
 
 def segment_and_measure(
@@ -64,11 +72,15 @@ def segment_and_measure(
         simulated_0002.nrrd ['solid', 'fluid']
     """
     rows: list[AnyMeasurement] = []
+    worth_drawing: str | None = None
     digest = model.digest()
 
     def record(file: Path, scan: Scan, prediction: Prediction, labels: LabelMap) -> None:
+        nonlocal worth_drawing
         rows[:] = measure_prediction(model, prediction, labels)
-        drawn = prediction.drawing_digest() if isinstance(prediction, DrawnPrediction) else None
+        drawn, worth_drawing = None, None
+        if isinstance(prediction, DrawnPrediction):
+            drawn, worth_drawing = prediction.drawing_digest(), _next_slice_words(prediction, labels)
         write_record_of(file, rows, labels, Maker(image_checksum(scan), digest, drawn))
 
     results = segment_files(
@@ -86,7 +98,14 @@ def segment_and_measure(
         suffix=suffix,
     )
     for result in results:
-        yield MeasuredFile(result.path, list(rows))
+        yield MeasuredFile(result.path, list(rows), worth_drawing)
+
+
+def _next_slice_words(prediction: DrawnPrediction, labels: LabelMap) -> str | None:
+    if (place := prediction.next_slice(labels)) is None:
+        return None
+    axis, index = place
+    return slice_name(labels.geometry.direction, axis, index, labels.geometry.shape[axis])
 
 
 def measure_prediction(model: Model, prediction: Prediction, labels: LabelMap) -> Sequence[AnyMeasurement]:

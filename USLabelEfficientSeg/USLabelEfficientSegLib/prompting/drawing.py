@@ -100,6 +100,12 @@ def drawn_slices(voxels: NDArray[np.uint8]) -> int:
     return count + min(int(np.count_nonzero(strokes.any(axis=_others(axis)))) for axis in range(3))
 
 
+def whole_slices(voxels: NDArray[np.uint8]) -> list[tuple[int, int]]:
+    """Axis and index of every slice that somebody has drawn as a whole."""
+    whole, _ = _whole_slices(voxels)
+    return [(axis, int(index)) for axis, slices in enumerate(whole) for index in np.flatnonzero(slices)]
+
+
 def how_much(voxels: NDArray[np.uint8], organs: int) -> Drawn:
     """How much was drawn in a volume of so many organs."""
     whole, strokes = _whole_slices(voxels)

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..annotation.sparse_labels import UNLABELLED
+from ..imaging.scan import LabelMap
 from ..segmentation.inference import VolumePrediction
-from .drawing import drawn_slices, how_much
+from .drawing import drawn_slices, how_much, whole_slices
 from .drawn_intervals import Rules, bounds
+from .next_slice import Slice, next_slice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,16 @@ class DrawnPrediction(VolumePrediction):
         told = how_much(self.drawn, len(self.probability) - 1).told
         pairs = (bounds(of_one, its, self.rules) for of_one, its in zip(self.probability[1:], told, strict=True))
         return [(float(low * voxel_ml), float(high * voxel_ml)) for low, high in pairs]
+
+    def next_slice(self, labels: LabelMap) -> Slice | None:
+        """Axis and index of the slice to draw next: of the organ whose volume is least certain, see `next_slice`.
+
+        Args:
+            labels: the prediction's labels.
+        """
+        widths = [(high - low) / max(low + high, 1e-9) for low, high in self.intervals_ml()]
+        organ = labels.voxels == 1 + int(np.argmax(widths))
+        return next_slice(organ, whole_slices(self.drawn), self.geometry.spacing)
 
     def drawing_digest(self) -> str:
         """A checksum, in hexadecimal, of what was drawn and where."""
