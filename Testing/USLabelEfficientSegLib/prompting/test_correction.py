@@ -104,7 +104,12 @@ def test_a_slice_without_any_organ_ends_the_organ_there(case):
     mended = corrected(found, volume, drawing, ORGANS, mirrors=1)
 
     assert (found.labels().voxels[:, :, end] == 1).any() and not mended.labels().voxels[:, :, end].any()
-    assert dice(mended, labels, 1) >= dice(found, labels, 1)
+
+    def dice_near_the_end(prediction):
+        organ, truth = (voxels[:, :, end - 6 :] == 1 for voxels in (prediction.labels().voxels, labels.voxels))
+        return 2 * np.count_nonzero(organ & truth) / (np.count_nonzero(organ) + np.count_nonzero(truth))
+
+    assert dice_near_the_end(mended) > dice_near_the_end(found) + 0.02
 
 
 def test_strokes_correct_too_and_count_as_the_slices_that_they_lie_in(case):
@@ -120,14 +125,15 @@ def test_strokes_correct_too_and_count_as_the_slices_that_they_lie_in(case):
 
 
 def test_the_image_counts_so_the_same_drawing_in_another_image_gives_another_organ(case):
-    volume, labels, found = case
+    volume, labels, _ = case
     drawing = middle(labels, 1, 2)
+    drawing.voxels[drawing.voxels == 2] = 0
 
     noise = np.random.default_rng(0).integers(1, 255, volume.voxels.shape).astype(np.uint8)
-    seen = corrected(found, volume, drawing, ORGANS, mirrors=1)
-    unseen = corrected(found, replace(volume, voxels=noise), drawing, ORGANS, mirrors=1)
+    seen = propagate(volume, drawing, ("A",), mirrors=1)
+    unseen = propagate(replace(volume, voxels=noise), drawing, ("A",), mirrors=1)
 
-    assert dice(seen, labels, 1) > dice(unseen, labels, 1)
+    assert dice(seen, labels, 1) > dice(unseen, labels, 1) + 0.02
 
 
 @pytest.mark.parametrize(

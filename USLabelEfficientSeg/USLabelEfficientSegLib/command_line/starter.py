@@ -37,7 +37,9 @@ def train(
     network: Annotated[
         Network, typer.Option(help="The network of `propagate`, or the one from which 2-D networks of a study start.")
     ] = Network.PROPAGATION,
-    weights: Annotated[Path | None, typer.Option(metavar="FILE", help="Starter weights to begin with.")] = None,
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Starter weights to begin with; the result is the mean of both.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     device: DeviceName = "auto",
 ) -> None:
@@ -55,7 +57,7 @@ def train(
     from ..segmentation.model import choose_device
     from ..training.checkpoint_header import read_metadata
     from ..training.phases import cool_down, learn, learning_context
-    from ..training.starter_files import save_starter
+    from ..training.starter_files import averaged_with, save_starter
 
     if network is Network.SLICES:
         from ..slice_network.starter_training import LESSON
@@ -78,7 +80,8 @@ def train(
             raise typer.Exit(ExitCode.CANCELLED) from None
     card: dict[str, Any] = {"steps": steps, "seed": seed, "trained on": "random scenes of this program alone"}
     if weights is not None:
-        card["begun with"] = read_metadata(weights)["starter"]
+        averaged_with(weights, trained)
+        card["mean with those begun with"] = read_metadata(weights)["starter"]
     written = output / "starter.safetensors"
     save_starter(written, trained, card)
     console.say(f"Weights: {written}")
