@@ -100,3 +100,15 @@ def test_an_organ_that_fills_its_slices_is_all_organ_between_them():
     odds = pooled_with_shape(np.zeros(organ.shape, np.float32), drawn_in(organ, [2, 9]), (1.0, 1.0, 1.0))
 
     assert (odds[:, :, 3:9] > 0).all()
+
+
+def test_a_model_is_not_overruled_across_wide_gaps():
+    organ = cone()
+    network = np.full(SHAPE, -3, np.float32)
+
+    far, near = (
+        pooled_with_shape(network, drawn_in(organ, slices), SPACING, with_model=True) for slices in ([4, 14], [12, 14])
+    )
+
+    assert np.array_equal(far, network)
+    assert (near[:, :, 13] != network[:, :, 13]).any()

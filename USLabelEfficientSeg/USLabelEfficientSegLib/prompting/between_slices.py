@@ -7,7 +7,9 @@ and Udupa, IEEE Trans. Med. Imaging 1990), and told as log-odds,
 
 with g the distance of the slices, t the part of it that lies behind, and p the pixel size: the outline is known best
 beside a slice. The network, which sees the image, and this are pooled as log-odds, half and half. The network alone
-draws walls, tubes and many small pieces too large (docs/propagation.md).
+draws walls, tubes and many small pieces too large (docs/propagation.md). A model of a study knows more of the shape
+than two slices that are far from each other: where it has a say, only gaps up to 0.4 of the diameter of a disc as large
+as the larger section are told about.
 """
 
 from __future__ import annotations
@@ -21,37 +23,54 @@ from scipy import ndimage
 Field = NDArray[np.float32]
 _BULGE = 0.3  # of t (1 - t) g: how far the outline lies off
 _MOST = 8.0
+_WIDEST_WITH_MODEL = 0.4  # gap, in diameters
 _WHOLE = 0.95  # of a slice that counts as drawn: signs cancel in some voxels of an outline on a coarse grid
 
 
-def pooled_with_shape(odds: Field, drawn: Field, spacing: tuple[float, float, float]) -> Field:
+def pooled_with_shape(
+    odds: Field, drawn: Field, spacing: tuple[float, float, float], *, with_model: bool = False
+) -> Field:
     """Log-odds (I, J, K) of an organ, pooled with what the shape of its sections says where it lies between two.
 
     Args:
         odds: (I, J, K) of the network.
         drawn: (I, J, K) 1 where the organ was drawn, -1 where something else, 0 where nothing.
         spacing: voxel size in mm.
+        with_model: whether a model had a say in the log-odds.
     """
+    widest = _WIDEST_WITH_MODEL if with_model else np.inf
     said, count = np.zeros(odds.shape, np.float32), np.zeros(odds.shape, np.float32)
     for axis in range(3):
-        _add_axis(np.moveaxis(drawn, axis, 0), spacing, axis, np.moveaxis(said, axis, 0), np.moveaxis(count, axis, 0))
+        seen, said_along, count_along = (np.moveaxis(field, axis, 0) for field in (drawn, said, count))
+        _add_axis(
+            seen,
+            said_along,
+            count_along,
+            spacing[axis],
+            [step for other, step in enumerate(spacing) if other != axis],
+            widest,
+        )
     return np.where(count > 0, (odds + said / np.maximum(count, 1)) / 2, odds).astype(np.float32)
 
 
-def _add_axis(drawn: Field, spacing: tuple[float, float, float], axis: int, said: Field, count: Field) -> None:
-    """Add the log-odds between the slices along the first axis of `drawn`, and count where there are some."""
-    whole = np.flatnonzero((drawn != 0).mean(axis=(1, 2)) > _WHOLE)
-    if len(whole) < 2:
-        return
-    pixels = [step for other, step in enumerate(spacing) if other != axis]
-    showing = [number for number in whole.tolist() if (drawn[number] > 0).any()]
-    distances = {number: _signed_distance(drawn[number] > 0, pixels) for number in showing}
-    for below, above in pairwise(whole.tolist()):
-        if above - below < 2 or below not in distances or above not in distances:
+def _add_axis(drawn: Field, said: Field, count: Field, step: float, pixels: list[float], widest: float) -> None:
+    """Add the log-odds between the slices along the first axis, `step` mm apart, and count where there are some."""
+    whole = np.flatnonzero((drawn != 0).mean(axis=(1, 2)) > _WHOLE).tolist()
+    sections = {number: section for number in whole if (section := drawn[number] > 0).any()}
+    distances: dict[int, Field] = {}
+    for below, above in pairwise(whole):
+        gap = (above - below) * step
+        if above - below < 2 or below not in sections or above not in sections:
             continue
+        area = max(np.count_nonzero(sections[number]) for number in (below, above)) * pixels[0] * pixels[1]
+        if gap > widest * 2 * np.sqrt(area / np.pi):
+            continue
+        for number in (below, above):
+            if number not in distances:
+                distances[number] = _signed_distance(sections[number], pixels)
         t = (np.arange(1, above - below, dtype=np.float32) / (above - below))[:, None, None]
         distance = (1 - t) * distances[below] + t * distances[above]
-        unsure = np.maximum(min(pixels), _BULGE * t * (1 - t) * (above - below) * spacing[axis])
+        unsure = np.maximum(min(pixels), _BULGE * t * (1 - t) * gap)
         said[below + 1 : above] += np.clip(distance / unsure, -_MOST, _MOST)
         count[below + 1 : above] += 1
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,8 +60,16 @@ def organ_probability(
         for of_one, prior, moved in zip(drawn, opinion[1:], beyond, strict=True):
             thought = opinion_on(network, image, resample_axes(prior, grid.shape), mirrors=mirrors)
             odds.append(pooled_odds(network, image, of_one, thought, amount.slices, moved, mirrors=mirrors))
-    shaped = [pooled_with_shape(of_one, signs, grid.spacing) for of_one, signs in zip(odds, drawn, strict=True)]
-    return image, shared_probability(np.stack(shaped), np.stack(drawn), sector), sector
+    shaped = shaped_odds(odds, drawn, grid.spacing, with_model=opinion is not None)
+    return image, shared_probability(shaped, np.stack(drawn), sector), sector
+
+
+def shaped_odds(
+    odds: Sequence[Field], drawn: Sequence[Field], spacing: tuple[float, float, float], *, with_model: bool
+) -> Field:
+    """Log-odds (C - 1, i, j, k) of organs, each pooled with the shape of its drawn sections, see `between_slices`."""
+    pairs = zip(odds, drawn, strict=True)
+    return np.stack([pooled_with_shape(of_one, signs, spacing, with_model=with_model) for of_one, signs in pairs])
 
 
 def shared_probability(odds: Field, drawn: Field, sector: NDArray[np.bool_]) -> Field:

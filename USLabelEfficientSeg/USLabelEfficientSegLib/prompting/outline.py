@@ -14,14 +14,13 @@ from ..imaging.resampling import resample_axes, resample_slice, working_geometry
 from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
 from ..segmentation.decision import decide, dice_threshold
-from .between_slices import pooled_with_shape
 from .coarse_drawing import CoarseDrawing, coarse_drawing
 from .drawing import check_grid
 from .drawn_intervals import ALONE, WITH_MODEL, bounds
 from .network import PromptableNetwork
 from .open_ends import beyond_ends
 from .opinions import Opinion, opinion_on, pooled_odds
-from .organs import shared_probability
+from .organs import shaped_odds, shared_probability
 from .starter import load_starter
 from .two_passes import organ_odds
 
@@ -148,8 +147,8 @@ def outline(
             pooled_odds(network, seen.image, of_one, opinion, how.slices, moved, mirrors=1)
             for of_one, opinion, moved in zip(drawn, opinions, beyond, strict=True)
         ]
-    shaped = [pooled_with_shape(of_one, signs, seen.grid.spacing) for of_one, signs in zip(odds, drawn, strict=True)]
-    probability = shared_probability(np.stack(shaped), drawn, seen.sector)
+    shaped = shaped_odds(odds, list(drawn), seen.grid.spacing, with_model=opinions is not None)
+    probability = shared_probability(shaped, drawn, seen.sector)
     names, voxel_ml = [organs[label - 1] for label in shown], seen.grid.voxel_volume_ml
     ml = {
         name: float(of_one.sum(dtype=np.float64)) * voxel_ml
