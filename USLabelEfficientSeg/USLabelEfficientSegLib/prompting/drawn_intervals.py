@@ -59,7 +59,7 @@ class Rules:
 
 
 ALONE = Rules(Rule((-3.2, -2.6, -1.6, -1.9, -1.8), -1.4), Rule((2.0, 5.0, 1.7, 3.0, 2.2), 1.1))
-WITH_MODEL = Rules(Rule((-5.1, -2.9, -2.1, -1.8, -1.8), -0.3), Rule((2.2, 2.4, 1.5, 2.1, 1.6)))
+WITH_MODEL = Rules(Rule((-4.7, -2.2, -1.7, -1.6, -1.6), -0.9), Rule((2.0, 2.1, 1.3, 2.0, 2.0), 0.5))
 
 
 def doubt_of(probability: NDArray[np.floating]) -> float:
