@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from USLabelEfficientSegLib.prompting.next_slice import next_slice
+from USLabelEfficientSegLib.prompting.next_slice import Slice, next_slice
 
 SPACING = (1.0, 1.0, 1.0)
 
@@ -25,22 +25,27 @@ def test_the_middle_of_the_organ_along_each_axis_comes_first(organ):
 def test_then_it_lies_in_the_widest_gap_between_a_drawn_slice_and_the_end(organ):
     drawn = [(2, 15), (0, 30), (1, 20)]
 
-    axis, index = next_slice(organ, drawn, SPACING)
+    found = next_slice(organ, drawn, SPACING)
 
+    assert found is not None
+    axis, index = found
     assert axis == 0  # the organ is longest along it
     assert index in range(14, 19) or index in range(42, 47)
-    _, other = next_slice(organ, [*drawn, (axis, index)], SPACING)
-    assert (other - 30) * (index - 30) < 0  # on the other side
+    after = next_slice(organ, [*drawn, found], SPACING)
+    assert after is not None and after[0] == 0
+    assert (after[1] - 30) * (index - 30) < 0  # on the other side
 
 
 def test_gaps_count_in_mm(organ):
     drawn = [(2, 15), (0, 30), (1, 20)]
 
-    assert next_slice(organ, drawn, (1.0, 1.0, 5.0))[0] == 2
+    found = next_slice(organ, drawn, (1.0, 1.0, 5.0))
+
+    assert found is not None and found[0] == 2
 
 
 def test_it_stays_within_the_organ_and_is_new_until_no_gap_is_left(organ):
-    drawn = []
+    drawn: list[Slice] = []
     while (found := next_slice(organ, drawn, SPACING)) is not None:
         assert found not in drawn
         assert np.moveaxis(organ, found[0], 0)[found[1]].any()
