@@ -252,7 +252,7 @@ def test_it_goes_on_while_slicer_is_closed_and_is_followed_when_the_study_is_ope
 
     from USLabelEfficientSegLib.slicer_side.processes import other_computer
 
-    other_computer.choose("", "", again.session.study.created)  # whatever is chosen now
+    other_computer.choose("", "", other_computer.key_of(again.session))  # whatever is chosen now
     again.ui.cancelTrainButton.click()  # before the job that follows it has done a step
     until(again, host)
     assert again.ui.trainStatus.text == "Training was stopped." and (there / "run" / "saved").exists()

@@ -6,9 +6,12 @@ events as one that trains here. No password is kept: keys come from the user's S
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import slicer
+
+if TYPE_CHECKING:
+    from ..session.study_session import StudySession
 
 ADDRESS, COMMAND = "USLabelEfficientSeg/OtherComputer", "USLabelEfficientSeg/CommandThere"  # as they were used last
 STARTED = "USLabelEfficientSeg/StartedElsewhere"
@@ -16,11 +19,16 @@ USUAL_COMMAND = "uslabelseg"
 SECONDS_TO_STOP = 30.0  # a training there is asked by way of the network, and saves its state
 
 
+def key_of(session: StudySession) -> str:
+    """What tells a study from others in the settings; several may have been made within a second."""
+    return f"{session.study.created} {session.folder.name}"
+
+
 def chosen_address(study: str = "") -> str:
     """The address that trains a study, `user@host:/folder`; empty where this computer does.
 
     Args:
-        study: the time of its creation; a study that was given none, or no study, has what was used last.
+        study: its key; a study that was given none, or no study, has what was used last.
     """
     return _read(ADDRESS, study)
 

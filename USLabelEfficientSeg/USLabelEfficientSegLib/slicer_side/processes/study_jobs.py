@@ -183,7 +183,7 @@ def train(
     arguments += elsewhere or of_this_computer
     arguments += ["--stage", until.option, *settings, *(["--restart"] if restart else [])]
     arguments += ["--from-teacher"] if fromTeacher else []
-    other_computer.started(session.study.created, bool(elsewhere))
+    other_computer.started(other_computer.key_of(session), bool(elsewhere))
     try:
         seconds = other_computer.SECONDS_TO_STOP if elsewhere else SECONDS_TO_SAVE
         yield from job.work(arguments, session.logs, seconds_to_save=seconds)
@@ -211,7 +211,7 @@ def runningTraining(session: StudySession) -> AdoptedWorker | None:
     if writer is None or not writer.is_here or writer.pid == os.getpid():
         return None
     logs = sorted(session.logs.glob("* train.log"))
-    elsewhere = other_computer.was_started_elsewhere(session.study.created)
+    elsewhere = other_computer.was_started_elsewhere(other_computer.key_of(session))
     seconds = other_computer.SECONDS_TO_STOP if elsewhere else SECONDS_TO_SAVE
     return AdoptedWorker(writer.pid, session.folder, logs[-1] if logs else None, seconds)
 

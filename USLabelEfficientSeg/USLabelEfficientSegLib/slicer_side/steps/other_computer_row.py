@@ -70,7 +70,7 @@ class OtherComputerRow:
     @property
     def _study(self) -> str:
         session = self._panel.session
-        return "" if session is None else session.study.created
+        return "" if session is None else other_computer.key_of(session)
 
     def refresh(self, training: bool) -> None:
         """What can be done; `training`: a training is running."""
