@@ -54,7 +54,7 @@ def test_volumes_of_another_measurement_come_from_a_table(panel, host, tmp_path)
 
 def session_of(folder, case):
     """A trained study, one of whose volumes is each volume of the scene, or none."""
-    labels = SimpleNamespace(hasAny=lambda: True)
+    labels = SimpleNamespace(hasAny=lambda: True, setAside=[], unfit=[])
     known: dict[str, Any] = {"labels": labels, "isPlanar": False, "caseOf": lambda node: case}
     return SimpleNamespace(folder=folder, logs=folder / "logs", model=folder / "model", look=lambda: None, **known)
 
