@@ -62,40 +62,11 @@ def test_the_panel_goes_on_while_a_kept_slice_is_written(panel, study, host, wri
     assert panel.session.study.cases[0].labels.slices  # as on disk
 
 
-@pytest.mark.parametrize("how", ["close", "scene", "leave", "unload", "train"])
-def test_all_kept_slices_are_on_disk_before_anything_else_is_done_with_the_study(panel, study, host, writing, how):
+def go_away(panel, host, how):
+    """What a user does, or Slicer, after which nothing may be lost."""
     import slicer
     from random_user import NAME
 
-    kept = keep(panel, 3)
-    threading.Timer(0.2, writing.set).start()
-    if how == "close":
-        panel.close_study()
-    elif how == "scene":
-        host.clear_scene()
-    elif how == "leave":
-        slicer.util.selectModule("Data")
-    elif how == "unload":
-        slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(NAME)
-    else:
-        panel.signals.labels_needed.emit()
-
-    stored = labelled(study)
-    for place, labels in kept.items():
-        np.testing.assert_array_equal(stored[place], labels)
-
-
-@pytest.mark.parametrize("how", ["close", "scene", "leave", "unload", "another volume", "train"])
-def test_a_stroke_on_a_labelled_slice_is_on_disk_when_the_user_goes_away_at_once(panel, study, host, how):
-    import slicer
-    from random_user import NAME
-
-    keep(panel, 1)
-    wait(panel, host)
-    panel.labels.show_slice(panel.session.cases()[0], 2, 3)
-    corrected = np.zeros((20, 18), np.uint8)
-    corrected[10:14, 2:7] = 2
-    paint(panel, 2, 3, corrected)
     if how == "close":
         panel.close_study()
     elif how == "scene":
@@ -109,6 +80,28 @@ def test_a_stroke_on_a_labelled_slice_is_on_disk_when_the_user_goes_away_at_once
         wait(panel, host)
     else:
         panel.signals.labels_needed.emit()
+
+
+@pytest.mark.parametrize("how", ["close", "scene", "leave", "unload", "train"])
+def test_all_kept_slices_are_on_disk_before_anything_else_is_done_with_the_study(panel, study, host, writing, how):
+    kept = keep(panel, 3)
+    threading.Timer(0.2, writing.set).start()
+    go_away(panel, host, how)
+
+    stored = labelled(study)
+    for place, labels in kept.items():
+        np.testing.assert_array_equal(stored[place], labels)
+
+
+@pytest.mark.parametrize("how", ["close", "scene", "leave", "unload", "another volume", "train"])
+def test_a_stroke_on_a_labelled_slice_is_on_disk_when_the_user_goes_away_at_once(panel, study, host, how):
+    keep(panel, 1)
+    wait(panel, host)
+    panel.labels.show_slice(panel.session.cases()[0], 2, 3)
+    corrected = np.zeros((20, 18), np.uint8)
+    corrected[10:14, 2:7] = 2
+    paint(panel, 2, 3, corrected)
+    go_away(panel, host, how)
 
     np.testing.assert_array_equal(labelled(study)[2, 3], corrected)
     assert not list((study / "kept").iterdir())

@@ -23,8 +23,8 @@ import numpy as np
 import torch
 from correction import CPU
 from numpy.typing import NDArray
-from propagation import dice, extent
-from slicer_rivals import ellipsoid, filled_between, grown_from_seeds, walked_at_random
+from propagation import dice, ellipsoid, extent
+from slicer_rivals import filled_between, grown_from_seeds, walked_at_random
 
 from USLabelEfficientSegLib.annotation.sparse_labels import UNLABELLED
 from USLabelEfficientSegLib.evaluation.human_time import USUAL, correction_seconds, lines_seconds, outline_seconds
@@ -111,7 +111,7 @@ def rivals(case: Case) -> Iterator[Row]:
     lengths = [(b - a + 1) * size for (a, b), size in zip(limits, sizes, strict=True)]
     across = max(n * size for n, size in zip(case.organ.shape, sizes, strict=True))
     seconds = lines_seconds((lengths[0], lengths[1], lengths[2]), across) + 2 * USUAL.key
-    yield case.row(FORMULA, 3, seconds, ellipsoid(limits, case.organ.shape))
+    yield case.row(FORMULA, 3, seconds, ellipsoid(case.organ.astype(np.uint8)))
 
 
 def ours(case: Case, network: PromptableNetwork, prediction: VolumePrediction | None) -> Iterator[Row]:

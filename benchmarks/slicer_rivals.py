@@ -73,13 +73,6 @@ def walked_at_random(image: NDArray[np.float32], organ: Mask, told: Mask) -> Mas
     return found
 
 
-def ellipsoid(limits: list[tuple[int, int]], shape: tuple[int, ...]) -> Mask:
-    """The ellipsoid whose first and last slice along each axis are known."""
-    grid = np.meshgrid(*(np.arange(n) for n in shape), indexing="ij", sparse=True)
-    terms = (((x - (a + b) / 2) / ((b - a + 1) / 2)) ** 2 for x, (a, b) in zip(grid, limits, strict=True))
-    return np.asarray(sum(terms) <= 1)
-
-
 def _seeds(organ: Mask, told: Mask) -> NDArray[np.int16]:
     return np.where(told, np.where(organ, _ORGAN, _REST), 0).astype(np.int16)
 

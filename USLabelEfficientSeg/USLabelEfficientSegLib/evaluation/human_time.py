@@ -1,7 +1,8 @@
 """How long somebody draws: a simulated user at a fixed pace, so that ways to label can be compared in seconds.
 
-The pace is that of the simulated annotators of corrective labelling (RootPainter, Smith et al., New Phytologist 2022):
-strokes and travel at so many pixels of the screen a second, time to find where to begin, a key for each step.
+The pace is assumed, as in simulations of corrective labelling: strokes and travel at so many pixels of the screen a
+second, time to find where to begin, a key for each step. It is the same for all ways that are compared; nobody was
+timed.
 """
 
 from __future__ import annotations
