@@ -1,4 +1,4 @@
-"""A model is stored where it was loaded from, unless another has taken its place meanwhile."""
+"""Results are printed case by case; a model is stored where it was loaded from, unless another has taken its place."""
 
 import shutil
 from dataclasses import replace
@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 
 from USLabelEfficientSegLib.calibration.intervals import Calibration
-from USLabelEfficientSegLib.command_line.result_output import checksum_of_model, model_file, save_model
+from USLabelEfficientSegLib.command_line.result_output import checksum_of_model, model_file, print_flags, save_model
 from USLabelEfficientSegLib.errors import InputError
+from USLabelEfficientSegLib.measurement.flags import Flag
+from USLabelEfficientSegLib.measurement.organ import OrganMeasurement
 from USLabelEfficientSegLib.segmentation.loading import load_model
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 
@@ -57,3 +59,20 @@ def test_a_calibration_does_not_bring_back_a_model_that_a_training_has_set_aside
         save_model(place, calibrated(model), was)
 
     assert not model_file(place).exists()
+
+
+def corrected_row(case, drawn_slices):
+    zero = (0.0, 0.0, 0.0)
+    return OrganMeasurement(
+        case, "prostate", 10, 13.9, 15.1, label=1, surface_volume_ml=15.0, surface_area_mm2=1.0, axes_mm=zero,
+        extents_ras_mm=zero, max_diameter_mm=1.0, centroid_ras_mm=zero, ellipsoid_volume_ml=1.0,
+        flags=(Flag.CORRECTED,), drawn_slices=drawn_slices,
+    )  # fmt: skip
+
+
+def test_the_cautions_of_a_case_tell_of_the_slices_drawn_in_it_and_in_no_other(capsys):
+    print_flags([corrected_row("anna", 1), corrected_row("berta", 3)])
+
+    text = " ".join("".join(capsys.readouterr()).split())
+    first, second = text.split("caution, berta")
+    assert "(drawn slices: 1)." in first and "(drawn slices: 3)." in second

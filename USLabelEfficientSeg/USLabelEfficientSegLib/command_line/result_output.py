@@ -20,7 +20,7 @@ def print_flags(rows: Sequence["Measurement"]) -> None:
 
     for row in rows:
         for flag in row.flags:
-            console.caution(f"  caution, {row.case}, {row.organ}: {sentence_of(flag, rows)}")
+            console.caution(f"  caution, {row.case}, {row.organ}: {sentence_of(flag, [row])}")
 
 
 def refuse_pixel_sizes_of_volumes(sizes: "PixelSizes", dimension: "Dimension") -> None:
