@@ -1,7 +1,10 @@
+import numpy as np
 import pytest
 import torch
 
-from USLabelEfficientSegLib.divergence.images import network_input, one_hot, prepare_images
+from USLabelEfficientSegLib.divergence.images import image_grey, network_input, one_hot, prepare_images
+from USLabelEfficientSegLib.imaging.geometry import Geometry
+from USLabelEfficientSegLib.imaging.scan import Scan
 
 
 def two_images():
@@ -66,3 +69,11 @@ def test_networks_see_three_normalised_channels():
 
     assert inputs.shape == (1, 3, 2, 2)
     assert inputs[0, 0].abs().max() < 1e-6 and inputs[0, 1, 0, 0].item() == pytest.approx((0.485 - 0.456) / 0.224)
+
+
+def test_the_unit_of_grey_values_does_not_matter():
+    grid = Geometry((12, 10, 1), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
+    pixels = np.random.default_rng(0).integers(0, 256, grid.shape).astype(np.float32)
+    usual, in_volts = (Scan(pixels * np.float32(unit), grid, "image") for unit in (1.0, 2.0**-37))
+
+    torch.testing.assert_close(image_grey(in_volts), image_grey(usual))

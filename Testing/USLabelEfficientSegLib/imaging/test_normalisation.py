@@ -26,7 +26,9 @@ def test_the_first_channel_is_a_z_score_over_the_sector():
     assert np.all(z[~sector] == 0)
 
 
-@pytest.mark.parametrize(("gain", "offset"), [(1 / 255, 0.0), (257.0, 0.0), (0.4, 60.0), (3.0, -1000.0)])
+@pytest.mark.parametrize(
+    ("gain", "offset"), [(1 / 255, 0.0), (257.0, 0.0), (0.4, 60.0), (3.0, -1000.0), (2.0**-37, 0.0)]
+)
 def test_unit_gain_and_offset_of_the_file_do_not_matter(gain, offset):
     """The same volume as bytes, as 16-bit numbers or as fractions of 1."""
     voxels = speckle()

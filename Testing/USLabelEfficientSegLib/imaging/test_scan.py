@@ -57,3 +57,11 @@ def test_a_line_of_voxels_is_neither_a_volume_nor_an_image(shape: tuple[int, int
 def test_a_label_map_is_uint8(oblique_geometry: Geometry) -> None:
     with pytest.raises(InputError, match="int64"):
         LabelMap(np.zeros(oblique_geometry.shape, np.int64), oblique_geometry, "case")
+
+
+@pytest.mark.parametrize("factor", [1e-25, 1e20])
+def test_grey_values_whose_squares_are_no_numbers_are_refused(oblique_geometry: Geometry, factor: float) -> None:
+    voxels = _grey(oblique_geometry.shape).astype(np.float32) * np.float32(factor)
+
+    with pytest.raises(InputError, match=r"case: holds grey values of up to .*; store them in another unit"):
+        Scan(voxels, oblique_geometry, "case")

@@ -39,3 +39,11 @@ def test_without_an_opinion_its_channels_are_empty_and_with_one_they_tell_its_lo
     assert (with_one[4] == 1).all()
     assert (with_one[3, 0] == 1).all() and (with_one[3, 5] == 0).all()
     np.testing.assert_allclose(with_one[3, 1], -0.5, atol=1e-5)
+
+
+def test_an_image_in_volts_is_seen_as_one_in_any_other_unit():
+    image = np.random.default_rng(0).random(SHAPE, dtype=np.float32)
+
+    seen, in_volts = network_inputs(image, prompts()), network_inputs(image * np.float32(2.0**-30), prompts())
+
+    np.testing.assert_array_equal(seen, in_volts)

@@ -193,3 +193,9 @@ def test_strokes_are_learnt_as_lines_are():
     assert slices.crossed.volumes.tolist() == [1]
     assert float(slices.crossed.images.weight.sum()) == pytest.approx(3 * 16, rel=0.1)
     assert torch.all(slices.crossed.images.target[0, 1][slices.crossed.images.weight[0] > 0.5] > 0.99)
+
+
+def test_slices_of_a_scan_in_volts_are_seen_as_in_any_other_unit():
+    voxels, sector = torch.from_numpy(scan().voxels.astype(np.float32)), torch.ones(SHAPE, dtype=torch.bool)
+
+    assert torch.equal(slice_grey(voxels, sector), slice_grey(voxels * 2.0**-37, sector))

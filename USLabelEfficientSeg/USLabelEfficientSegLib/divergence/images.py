@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..imaging.geometry import Geometry
+from ..imaging.intensities import least_spread
 from ..imaging.scan import Scan
 from ..teacher.slices import network_shape, resize_slices
 from ..teacher.vit import IMAGENET_MEAN, IMAGENET_STD
@@ -199,7 +200,8 @@ def image_grey(image: Scan) -> Tensor:
     """Grey values (rows, columns) of an image in [0, 1], whatever its gain and unit: nearly the whole range of them."""
     pixels = image.voxels[..., 0].T.astype(np.float32)
     low, high = np.percentile(pixels, GREY_PERCENTILES)
-    return torch.from_numpy((pixels - low) / max(high - low, 1e-6)).clamp(0, 1)
+    spread = max(high - low, least_spread(max(abs(low), abs(high))))
+    return torch.from_numpy((pixels - low) / spread).clamp(0, 1)
 
 
 def image_pixel_size(geometry: Geometry) -> tuple[float, float]:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
+from .intensities import least_spread
+
 IMAGE_CHANNELS = 2
 POSITION_CHANNELS = 3
 _LOCAL_VOXELS = 5.0  # standard deviation of the local window, in voxels of the finest axis
@@ -31,7 +33,8 @@ def image_channels(voxels: NDArray[np.floating], sector: NDArray[np.bool_], spac
     inside = sector.astype(np.float32)
     image = voxels.astype(np.float32)
     values = image[sector]
-    z = (image - values.mean()) / (values.std() + 1e-6)
+    least = least_spread(float(np.abs(values).max()))
+    z = (image - values.mean()) / (values.std() + least)
 
     sigma = [_LOCAL_VOXELS * min(spacing) / step for step in spacing]
     share = gaussian_filter(inside, sigma) + 1e-6  # normalised convolution: the outside has no say
@@ -41,7 +44,7 @@ def image_channels(voxels: NDArray[np.floating], sector: NDArray[np.bool_], spac
 
     darkest, brightest = values.min(), np.percentile(values, 99.5)
     # As if stored in a byte, whatever the file's unit; the outside may be darker than anything inside.
-    log = np.log1p(np.maximum(image - darkest, 0) * (255 / max(brightest - darkest, 1e-6))).astype(np.float32)
+    log = np.log1p(np.maximum(image - darkest, 0) * (255 / max(brightest - darkest, least))).astype(np.float32)
     detail = log - local_mean(log)
     local = detail / (np.sqrt(np.maximum(local_mean(detail**2), 0)) + 0.1)
     return torch.from_numpy(np.stack([z, local]).clip(-_CLIP, _CLIP) * inside).float()

@@ -11,6 +11,7 @@ from ..errors import InputError
 from .geometry import Geometry
 
 AnyScan = TypeVar("AnyScan", "Scan", "LabelMap")
+_LARGEST = (1e-15, 1e15)  # magnitude of a scan's grey values: squares of others are no numbers of 32 bits
 
 
 @dataclass
@@ -23,7 +24,8 @@ class Scan:
         name: what messages and results call the scan.
 
     Raises:
-        InputError: not 3-D, thinner than two voxels along i or j, another shape than the grid, not finite, or constant.
+        InputError: not 3-D, thinner than two voxels along i or j, another shape than the grid, not finite, constant, or
+            all values below 1e-15, or some above 1e15.
     """
 
     voxels: NDArray[np.generic]
@@ -35,6 +37,10 @@ class Scan:
         low, high = float(self.voxels.min()), float(self.voxels.max())
         if not np.isfinite([low, high]).all():
             raise InputError(self.name, "holds NaN or infinite values", "export the image again without them")
+        largest = max(abs(low), abs(high))
+        if not _LARGEST[0] <= largest <= _LARGEST[1] and low != high:
+            problem = f"holds grey values of up to {largest:g}, which cannot be reckoned with"
+            raise InputError(self.name, problem, "store them in another unit, such as 0 to 255")
         if low == high:
             raise InputError(self.name, f"has the value {low:g} in every voxel", "export the image again")
 

@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..imaging.intensities import least_spread
+
 Field = NDArray[np.float32]
 _CERTAIN = 4.0  # largest log-odds of a prior
 
@@ -35,7 +37,8 @@ def network_inputs(image: Field, prompts: Prompts, prior: Field | None = None) -
         prompts: the drawing.
         prior: (N, N, N) probability of the organ by another opinion, if there is one.
     """
-    normalised = (image - image.mean()) / max(float(image.std()), 1e-6)
+    spread = max(float(image.std()), least_spread(float(np.abs(image).max())))
+    normalised = (image - image.mean()) / spread
     if prior is None:
         opinion = has_opinion = np.zeros_like(normalised)
     else:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..anatomy.targets import SoftTarget, label_target
 from ..annotation.sparse_labels import SparseLabels
+from ..imaging.intensities import least_spread
 from ..imaging.resampling import resample_axes, working_geometry
 from ..imaging.scan import Scan
 from ..imaging.sector import sector_mask
@@ -62,5 +63,5 @@ def slice_grey(voxels: Tensor, sector: Tensor) -> Tensor:
     slices it would learn the place instead of the organ. Where organs lie is the location prior's to tell.
     """
     values = voxels[sector]
-    z = (voxels - values.mean()) / values.std(correction=0).clamp_min(1e-6)
+    z = (voxels - values.mean()) / values.std(correction=0).clamp_min(least_spread(float(values.abs().max())))
     return (NEUTRAL + SPREAD * z * sector).clamp(0, 1)

@@ -14,6 +14,8 @@ from contourpy import contour_generator
 from numpy.typing import NDArray
 from PIL import Image
 
+from ...imaging.intensities import least_spread
+
 BAR_LENGTHS_MM = (1, 2, 5, 10, 20, 50, 100)
 REFERENCE_COLOUR = "#FFFFFF"
 
@@ -79,7 +81,8 @@ def outlines_of(labels: NDArray[np.uint8], colour_of: dict[int, str], *, dashed:
 def jpeg(picture: NDArray[np.generic], window: tuple[float, float]) -> bytes:
     """A grey slice (rows, columns) with the intensities of a window from black to white."""
     low, high = window
-    grey = ((picture.astype(np.float32) - low) * (255 / max(high - low, 1e-6))).clip(0, 255).round().astype(np.uint8)
+    spread = max(high - low, least_spread(max(abs(low), abs(high))))
+    grey = ((picture.astype(np.float32) - low) * (255 / spread)).clip(0, 255).round().astype(np.uint8)
     return _saved(_reduced(Image.fromarray(grey)), format="jpeg", quality=_JPEG_QUALITY)
 
 
