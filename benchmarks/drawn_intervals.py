@@ -255,8 +255,7 @@ def fit(path: Path) -> None:
 def test(path: Path, with_model: bool) -> None:
     """Print what the program's constants hold."""
     rows, rules = read_rows(path), WITH_MODEL_RULES if with_model else ALONE
-    low = np.array([rules.low(Told(row.told), row.doubt) for row in rows])
-    high = np.array([rules.high(Told(row.told), row.doubt) for row in rows])
+    low, high = np.array([rules.offsets(Told(row.told), row.doubt) for row in rows]).T
     print_held(rows, low, high)
 
 

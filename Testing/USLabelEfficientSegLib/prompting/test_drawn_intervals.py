@@ -25,6 +25,18 @@ def test_the_more_a_drawing_tells_of_the_extent_the_narrower_is_the_interval(pro
     assert widths == sorted(widths, reverse=True)
 
 
+@pytest.mark.parametrize("told", Told)
+@pytest.mark.parametrize("rules", [ALONE, WITH_MODEL])
+@pytest.mark.parametrize("sharpness", [1, 8, 60])
+def test_a_volume_lies_in_its_interval_however_little_is_in_doubt(probability, rules, told, sharpness):
+    odds = sharpness * (np.log(probability) - np.log1p(-probability))
+    sharp = (1 / (1 + np.exp(-odds.astype(np.float64).clip(-80, 80)))).astype(np.float32)
+
+    low, high = bounds(sharp, told, rules)
+
+    assert low < sharp.sum(dtype=np.float64) < high
+
+
 def test_what_was_drawn_is_certain(probability):
     drawn = np.round(probability)
 

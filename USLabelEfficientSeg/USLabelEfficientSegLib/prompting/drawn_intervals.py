@@ -5,9 +5,10 @@
 v is the volume of a voxel. The bounds follow from what the drawing tells of the organ's extent, and from the share of
 it that is in doubt, u = sum p (1 - p) / sum p:
 
-    b = b_told + b_u log(u / 0.1)
+    b = b_told + b_u log(u / 0.1),    low <= -1 and high >= 1
 
-The constants are quantiles over the organs of simulated volumes and of two sets of others, made by
+The limits hold where little is in doubt, u below 0.05: few of the organs behind the constants are so sure, and lines
+through the others cross. The constants are quantiles over the organs of simulated volumes and of two sets of others, made by
 `benchmarks/drawn_intervals.py`; docs/propagation.md tells what they hold in sets that had no part in them.
 """
 
@@ -24,6 +25,7 @@ from .drawing import Told
 Field = NDArray[np.float32]
 _USUAL_DOUBT = 0.1
 _LEAST_DOUBT = 0.01
+_LEAST_OFFSET = 1.0  # of log-odds, to either side: the volume itself lies in its interval
 
 
 METHOD = (
@@ -57,6 +59,10 @@ class Rules:
     low: Rule
     high: Rule
 
+    def offsets(self, told: Told, doubt: float) -> tuple[float, float]:
+        """Of the lower bound, below 0, and of the upper one, above 0."""
+        return min(self.low(told, doubt), -_LEAST_OFFSET), max(self.high(told, doubt), _LEAST_OFFSET)
+
 
 ALONE = Rules(Rule((-3.2, -2.6, -1.6, -1.9, -1.8), -1.4), Rule((2.0, 5.0, 1.7, 3.0, 2.2), 1.1))
 WITH_MODEL = Rules(Rule((-4.7, -2.2, -1.7, -1.6, -1.6), -0.9), Rule((2.0, 2.1, 1.3, 2.0, 2.0), 0.5))
@@ -76,5 +82,5 @@ def bounds(probability: Field, told: Told, rules: Rules) -> tuple[float, float]:
         told: of the organ, by the drawing.
         rules: by what it was filled in.
     """
-    doubt = doubt_of(probability)
-    return expected_size(probability, rules.low(told, doubt)), expected_size(probability, rules.high(told, doubt))
+    low, high = rules.offsets(told, doubt_of(probability))
+    return expected_size(probability, low), expected_size(probability, high)
