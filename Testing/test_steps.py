@@ -55,13 +55,13 @@ def test_a_step_that_the_user_has_folded_or_opened_stays_so(panel, host, tmp_pat
     assert opened(panel) == ["trainStep", "resultsStep"]
 
 
-def test_every_step_keeps_its_rare_settings_in_a_closed_part_and_has_one_primary_button(panel):
+def test_every_step_keeps_its_rare_settings_in_a_closed_part_and_has_one_main_button(panel):
     import qt
 
     for step in STEPS:
         button = getattr(panel.ui, step)
-        primary = [b for b in button.findChildren(qt.QPushButton) if b.property("primary")]
-        assert len(primary) == 1, step
+        main = [b for b in button.findChildren(qt.QPushButton) if b.property("main")]
+        assert len(main) == 1, step
         assert getattr(panel.ui, step.replace("Step", "Advanced")).collapsed
 
 

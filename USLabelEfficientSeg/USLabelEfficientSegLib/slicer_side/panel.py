@@ -18,10 +18,10 @@ from .processes.import_ahead import importAhead
 from .processes.job_runner import JobRunner
 from .processes.jobs import Job
 from .scene_now import SceneNow
-from .section import Section, reported, tell
+from .section import Section, put_first, reported, tell
 from .session.study_session import StudySession
 from .signals import PanelSignals
-from .steps.advice import Situation, advice
+from .steps.advice import BUTTONS, Situation, advice
 from .steps.agreement_section import AgreementSection
 from .steps.data_section import DataSection
 from .steps.environment_section import EnvironmentSection
@@ -145,7 +145,7 @@ class Panel:
             self._refreshing = False
 
     def _advise(self) -> None:
-        """Say what to do next; the line is there only where it says something."""
+        """Say what to do next, and colour the button of that; the line is there only where it says something."""
         data, label = self.data, self.ui.nextLabel
         now = Situation(
             session=self.session,
@@ -157,12 +157,15 @@ class Panel:
             ticked=bool(data.ticked()) or data.images.folder is not None,
             named=bool(self.parameters.organs),
             labelling=self.labels.case is not None,
+            correcting=self.labels.correcting,
             training="" if self.train.offer.why_not else self.train.offer.text,
             results=self.measure.done(),
         )
-        sentence = advice(now)
-        label.text = _("Next: {sentence}").format(sentence=sentence) if sentence else ""
-        label.visible = bool(sentence)
+        found = advice(now)
+        label.text = _("Next: {sentence}").format(sentence=found.sentence) if found.sentence else ""
+        label.visible = bool(found.sentence)
+        for name in BUTTONS:
+            put_first(getattr(self.ui, name), name == found.button)
 
     @property
     def scene(self) -> SceneNow:

@@ -61,9 +61,9 @@ class SliceAxis(Enum):
     def label(self) -> str:
         """What the panel calls it."""
         return {
-            2: _("As acquired: across the third axis (K)"),
-            1: _("Across the second axis (J)"),
-            0: _("Across the first axis (I)"),
+            2: _("As acquired: across axis K"),
+            1: _("Across axis J"),
+            0: _("Across axis I"),
         }[self.value]
 
 

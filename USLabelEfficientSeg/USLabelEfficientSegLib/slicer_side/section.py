@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .panel import Panel
 
 Widget = Any
+_PRIMARY = "primary"  # dynamic property: the panel's style sheet asks for it
 _SHOWN = "USLabelEfficientSegShown"  # dynamic property: what a list or table was filled with
 
 _RED_ON_LIGHT, _RED_ON_DARK, _MIDDLE_GREY = "#b3261e", "#ff8a80", 127
@@ -54,6 +55,14 @@ def allow(button: Widget, tip: str, reason: str | None = None) -> None:
     """Enable a button, or disable it and say why in its tooltip."""
     button.enabled = not reason
     button.toolTip = reason or tip
+
+
+def put_first(button: Widget, first: bool) -> None:
+    """Give a button the colour of the one to press next, or take it away."""
+    if bool(button.property(_PRIMARY)) != first:
+        button.setProperty(_PRIMARY, first)
+        button.style().unpolish(button)
+        button.style().polish(button)
 
 
 def tell(label: Widget, sentence: str, bad: bool = False) -> None:

@@ -1,4 +1,7 @@
-"""One sentence at the top of the panel on what to do next: who reads nothing else finds the way to the volumes."""
+"""What to do next: a sentence at the top of the panel, and the one button in colour.
+
+Who reads nothing else finds the way to the volumes.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     from ..session.study_session import StudySession
 
 FEWEST = 4  # labelled slices, or images, from which a training tells something
+_STUDY, _KEEP, _TRAIN = "studyButton", "keepSliceButton", "trainButton"
+_SEGMENT, _REPORT = "segmentButton", "reportButton"
+BUTTONS = _STUDY, _KEEP, _TRAIN, _SEGMENT, _REPORT  # that advice may lead to
 _GOOD = 15  # from which overlap and volumes are markedly better, see the page of results
 
 
@@ -34,6 +40,7 @@ class Situation:
         ticked: whether any of them are to belong to the study.
         named: whether organs have names of the user's.
         labelling: whether a volume is shown to be labelled.
+        correcting: whether the slice that is shown is one of a result that the user wanted to correct.
         training: what the button of a training says that can be started now; "" for none.
         results: whether there are any.
     """
@@ -47,30 +54,48 @@ class Situation:
     ticked: bool
     named: bool
     labelling: bool
+    correcting: bool
     training: str
     results: bool
 
 
-def advice(now: Situation) -> str:
-    """The sentence for a situation; empty where packages are missing."""
+@dataclass(frozen=True)
+class Advice:
+    """What to do next.
+
+    Attributes:
+        sentence: for the user.
+        button: the widget to press, by its name, then or at the end of that; "" where there is none.
+    """
+
+    sentence: str
+    button: str
+
+
+def advice(now: Situation) -> Advice:
+    """What to do in a situation; no sentence where packages are missing."""
     if not now.complete:
-        return ""
+        return Advice("", _STUDY)
     if now.job is not None and now.job.running:
         if now.job.kind == "train" and now.session is not None:
-            return _("Training goes on by itself; meanwhile you can label more in step 2.")
-        return _("{what}: please wait, or press Cancel.").format(what=now.job.title)
+            return Advice(_("Training goes on by itself; meanwhile you can label more in step 2."), _KEEP)
+        return Advice(_("{what}: please wait, or press Cancel.").format(what=now.job.title), "")
     if now.session is None:
         return _to_a_study(now)
     if now.missing:
-        return _("Press Load its volumes in step 1.")
+        return Advice(_("Press Load its volumes in step 1."), _STUDY)
     return _to_a_model(now, now.session) or _with_a_model(now, now.session)
 
 
-def _to_a_study(now: Situation) -> str:
+def _to_a_study(now: Situation) -> Advice:
     if now.folder is not None and (now.folder / MANIFEST_NAME).is_file():
-        return _("Press Open study.")
+        return Advice(_("Press Open study."), _STUDY)
     if not now.ticked and now.results:
         return _to_look(None)
+    return Advice(_how_to_a_study(now), _STUDY)
+
+
+def _how_to_a_study(now: Situation) -> str:
     if not now.ticked and not now.offered:
         return _("Add ultrasound volumes with Add folder or From DICOM; or press Load example to try it.")
     if not now.ticked:
@@ -82,35 +107,49 @@ def _to_a_study(now: Situation) -> str:
     return _("Press Create study.")
 
 
-def _to_a_model(now: Situation, session: StudySession) -> str:
+def _to_a_model(now: Situation, session: StudySession) -> Advice | None:
     """As long as there is none; then nothing."""
     slices = labelled_counts(session.study)[1]
     if session.model is not None:
-        return ""
-    if not now.labelling and slices < FEWEST:
+        return None
+    if slices < FEWEST:
+        return Advice(_how_to_label(now, slices), _KEEP)
+    if slices < _GOOD:
+        text = _("Press Train in step 3; or label more first, about {good} make it markedly better.")
+        return Advice(text.format(good=_GOOD), _TRAIN)
+    return Advice(_("Press Train in step 3."), _TRAIN)
+
+
+def _how_to_label(now: Situation, slices: int) -> str:
+    if not now.labelling:
         return _("Press Next slice in step 2.")
     if slices == 0:
         return _(
             "Paint each organ where you see it in this slice, then press Keep and next. "
             "If there is none, press No organ here."
         )
-    if slices < FEWEST:
-        text = _("Paint this slice, too, and press Keep and next: {count} of at least {fewest} slices are labelled.")
-        return text.format(count=slices, fewest=FEWEST)
-    if slices < _GOOD:
-        return _("Press Train in step 3; or label more first, about {good} make it markedly better.").format(good=_GOOD)
-    return _("Press Train in step 3.")
+    text = _("Paint this slice, too, and press Keep and next: {count} of at least {fewest} slices are labelled.")
+    return text.format(count=slices, fewest=FEWEST)
 
 
-def _with_a_model(now: Situation, session: StudySession) -> str:
+def _with_a_model(now: Situation, session: StudySession) -> Advice:
+    if now.correcting:
+        return Advice(_("Correct what is wrong in this slice, then press Keep and next."), _KEEP)
     if now.training and session.training.news():
-        return _("You have labelled or added more: press {button} in step 3.").format(button=now.training)
-    return _to_look(session) if now.results else _("Segment volumes in step 4, under Segment other volumes.")
+        text = _("You have labelled or added more: press {button} in step 3.")
+        return Advice(text.format(button=now.training), _TRAIN)
+    if now.results:
+        return _to_look(session)
+    return Advice(_("Segment volumes in step 4, under Segment other volumes."), _SEGMENT)
 
 
-def _to_look(session: StudySession | None) -> str:
+def _to_look(session: StudySession | None) -> Advice:
     if session is not None and session.isPlanar:
-        return _(
+        text = _(
             "Look at the areas in step 4, cautions first: click a row to see its image, and correct what is wrong."
         )
-    return _("Look at the volumes in step 4, cautions first: click a row to see its slice, and correct what is wrong.")
+    else:
+        text = _(
+            "Look at the volumes in step 4, cautions first: click a row to see its slice, and correct what is wrong."
+        )
+    return Advice(text, _REPORT)

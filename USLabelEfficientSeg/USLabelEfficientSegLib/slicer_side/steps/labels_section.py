@@ -31,6 +31,7 @@ class LabelsSection(Section):
         super().__init__(panel)
         ui = self.ui
         self._case: str | None = None
+        self._corrected: Place | None = None
         self.saving = StrokeSaving(panel, self._on_taken)
         self.set_aside = SetAside(panel)
         self._tables = LabelTables(panel)
@@ -41,7 +42,7 @@ class LabelsSection(Section):
         self.bar = JobBar(
             panel, ui.labelsJobRow, ui.labelsProgress, ui.cancelLabelsButton, ui.labelsStatus, ("suggest",)
         )
-        self._slice_timer = single_shot(30, self._slices.show_buttons)
+        self._slice_timer = single_shot(30, self._look_at_slice)
         self._drawn_timer = single_shot(0, self._look_at_drawing)  # once for all organs that a stroke changes
         self.signals.study_created.connect(self.adopt_drawn_labels)
         self.signals.study_closed.connect(self._on_study_closed)
@@ -63,6 +64,14 @@ class LabelsSection(Section):
         """The volume that is being labelled, by its name in the study."""
         session = self.panel.session
         return self._case if session is not None and session.holds(self._case) else None
+
+    @property
+    def correcting(self) -> bool:
+        """Whether the slice that is shown is one of a result that the user wanted to correct, and not kept yet."""
+        place, session = self._corrected, self.panel.session
+        if place is None or session is None or place != self._slices.shown_place():
+            return False
+        return not session.labels.isLabelled(place.case, place.axis, place.index)
 
     def shown_slice(self, volumeNode: Any = None) -> tuple[int, int] | None:
         """(axis, index) of the slice of the labelled volume, or of another, that the slice view shows."""
@@ -112,7 +121,7 @@ class LabelsSection(Section):
 
     def _choose(self, case: str | None) -> None:
         """Another volume is worked on, None for one that is not of the study."""
-        self._case = case
+        self._case, self._corrected = case, None
         self.ui.suggestionLabel.text = ""
         tell(self.ui.labelsStatus, "")
         self.signals.volume_chosen.emit(case)
@@ -139,8 +148,10 @@ class LabelsSection(Section):
             if session is None or case is None:
                 raise InputError(volumeNode.GetName(), "is not a volume of an open study", "add it in step 1 first")
             self.show_slice(case, axis, index)
-            self._slices.begin(Place(case, axis, index))
+            self._corrected = Place(case, axis, index)
+            self._slices.begin(self._corrected)
             self.ui.labelStep.collapsed = False
+            self.panel.refresh_soon()
 
     def slice_node(self) -> Any:
         """The node of the slice view in which slices are shown and labelled."""
@@ -176,7 +187,7 @@ class LabelsSection(Section):
         self.leave()
         self._slices.shortcuts.install()
         self._slices.work.forget()
-        self._case = None
+        self._case = self._corrected = None
         self.signals.volume_chosen.emit(None)
         self.ui.suggestionLabel.text = ""
         self.editing.forget()
@@ -226,6 +237,11 @@ class LabelsSection(Section):
         place = self._slices.shown_place()
         if place is not None:
             self.outline.ask_drawn(place)
+
+    def _look_at_slice(self) -> None:
+        self._slices.show_buttons()
+        if self._corrected is not None:  # what to do next is another thing in another slice
+            self.panel.refresh_soon()
 
     def _on_slice_moved(self, *_arguments: Any) -> None:
         self._slice_timer.start()
