@@ -8,8 +8,8 @@ it that is in doubt, u = sum p (1 - p) / sum p:
     b = b_told + b_u log(u / 0.1),    low <= -1 and high >= 1
 
 The limits hold where little is in doubt, u below 0.05: few of the organs behind the constants are so sure, and lines
-through the others cross. The constants are quantiles over the organs of simulated volumes and of two sets of others, made by
-`benchmarks/drawn_intervals.py`; docs/propagation.md tells what they hold in sets that had no part in them.
+through the others cross. The constants are quantiles over the organs of simulated volumes and of two sets of others,
+made by `benchmarks/drawn_intervals.py`; docs/propagation.md tells what they hold in sets that had no part in them.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def shared_probability(odds: Field, drawn: Field, sector: NDArray[np.bool_]) -> 
     probability = weights / weights.sum(axis=0)
     probability[1:] *= sector
     told = np.abs(drawn).max(axis=0) > 0
-    probability[1:] = np.where(told, np.maximum(drawn, 0), probability[1:])
+    probability[1:] = np.where(told, (1 + drawn) / 2, probability[1:])
     probability[1:] /= np.maximum(probability[1:].sum(axis=0), 1)
     probability[0] = 1 - probability[1:].sum(axis=0)
     return np.asarray(probability, dtype=np.float32)
