@@ -5,7 +5,6 @@ import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from types import ModuleType
-from typing import cast
 
 import numpy as np
 import pytest
@@ -19,7 +18,6 @@ from USLabelEfficientSegLib.exchange import onnx_network
 from USLabelEfficientSegLib.exchange.exporting import export_model
 from USLabelEfficientSegLib.exchange.graphs import graphs_of
 from USLabelEfficientSegLib.exchange.onnx_model import model_of_graphs
-from USLabelEfficientSegLib.exchange.onnx_network import OnnxNetwork
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
@@ -28,7 +26,6 @@ from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.segmentation.slice_voters import SliceVoter, SliceVoters
 from USLabelEfficientSegLib.slice_network.network import SliceUNet
 from USLabelEfficientSegLib.student.build import StudentDesign, build_student
-from USLabelEfficientSegLib.training import precision
 
 CPU = torch.device("cpu")
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
@@ -72,14 +69,8 @@ def exported(tmp_path_factory, model):
     return folder / "graphs"
 
 
-@pytest.fixture
-def in_float32(monkeypatch):
-    """As graphs compute: some processors have bfloat16 for 2-D networks."""
-    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: False)
-
-
 @needs_packages
-def test_a_segmentation_by_graphs_is_that_of_the_model(exported, model, in_float32):
+def test_a_segmentation_by_graphs_is_that_of_the_model(exported, model):
     for seed, shape in ((0, (24, 24, 16)), (1, (21, 30, 17))):
         volume = simulate_volume(seed, shape=shape, spacing=(3.3, 3.3, 4.0)).volume
 
@@ -91,7 +82,7 @@ def test_a_segmentation_by_graphs_is_that_of_the_model(exported, model, in_float
 
 
 @needs_packages
-def test_graphs_adapt_to_a_volume_as_the_model_does(tmp_path, model, in_float32):
+def test_graphs_adapt_to_a_volume_as_the_model_does(tmp_path, model):
     alone = replace(model, networks=(), prior=None, weights=(), slices=replace(model.slices, adaptation=0.0))
     model = replace(alone, slices=replace(alone.slices, adaptation=0.8))
     model.save(tmp_path / "model.safetensors")
@@ -130,19 +121,17 @@ def test_each_graph_has_its_description_and_the_model_a_page(exported, model):
 
 
 @needs_packages
-def test_a_network_of_images_reads_any_size(tmp_path, in_float32):
+def test_a_network_of_images_reads_any_size(tmp_path):
     torch.manual_seed(0)
     model = ImageModel(UNeXt(2).eval(), ("head",), 48, True, zooms=(1.0, 0.8), zoom_margins=(1.3,))
     model.save(tmp_path / "model.safetensors")
 
     export_model(tmp_path / "model.safetensors", tmp_path / "graphs", "onnx")
 
-    graph = OnnxNetwork(tmp_path / "graphs" / "image_1.onnx", (1, 1))
     pixels = np.random.default_rng(0).integers(0, 255, (64, 50, 1)).astype(np.uint8)
     image = Scan(pixels, Geometry((64, 50, 1), (0.5, 0.6, 1.0), (0.0, 0.0, 0.0), np.eye(3)), "a")
     expected = model.predict(image, CPU).probability
-    with torch.no_grad():
-        found = replace(model, network=cast(UNeXt, graph)).predict(image, CPU).probability
+    found = model_of_graphs(model, tmp_path / "graphs").predict(image, CPU).probability
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 

@@ -15,13 +15,16 @@ from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.normalisation import position_channels
 from USLabelEfficientSegLib.imaging.orientation import Reordering
 from USLabelEfficientSegLib.imaging.resampling import resample_axes
+from USLabelEfficientSegLib.imaging.simulator import simulate_volume
 from USLabelEfficientSegLib.segmentation import inference, slice_voters
 from USLabelEfficientSegLib.segmentation.inference import agreed, agreed_in_turn, predict, predict_inputs
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.segmentation.slice_voters import SliceVoter, SliceVoters
 from USLabelEfficientSegLib.slice_network import fine_volume
+from USLabelEfficientSegLib.slice_network.network import SliceUNet
 from USLabelEfficientSegLib.slice_network.prediction import network_grey
 from USLabelEfficientSegLib.student.build import StudentDesign
+from USLabelEfficientSegLib.training import precision
 
 CPU = torch.device("cpu")
 WIDTHS = (4, 8)
@@ -234,3 +237,18 @@ def test_votes_that_are_missing_too_many_or_on_another_grid_are_refused():
         predict_inputs(replace(model, slices=None), inputs, sector, CPU, [vote])
     with pytest.raises(ValueError, match=r"on \(9, 8, 8\) voxels"):
         predict_inputs(model, inputs, sector, CPU, [torch.rand(2, 9, 8, 8)])
+
+
+@pytest.mark.parametrize("adaptation", [0.0, 0.8])
+def test_a_processor_with_bfloat16_gives_the_bits_of_one_without(monkeypatch, adaptation):
+    torch.manual_seed(0)
+    model = fake_model((SliceUNet(2, widths=WIDTHS).eval(), 2, 24), working=24, mirrored=(0,))
+    model = replace(model, slices=replace(model.slices, adaptation=adaptation))
+    volume = simulate_volume(0, shape=(24, 24, 16), spacing=(3.3, 3.3, 4.0)).volume
+    found = []
+
+    for has_it in (False, True):
+        monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda has_it=has_it: has_it)
+        found.append(predict(model, volume, CPU).probability)
+
+    np.testing.assert_array_equal(found[0], found[1])

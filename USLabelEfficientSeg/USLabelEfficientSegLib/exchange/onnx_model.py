@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
+from ..segmentation.image_model import ImageModel
+from ..segmentation.loading import TrainedModel
 from ..segmentation.model import SegmentationModel
 from ..segmentation.slice_voters import SliceVoter
 from ..slice_network.adaptation import spread_slices
@@ -15,9 +18,14 @@ from ..slice_network.fine_volume import FineVolume
 from .graphs import Graph, graphs_of
 from .onnx_network import OnnxNetwork
 
+if TYPE_CHECKING:
+    from ..divergence.unext import UNeXt
 
-def model_of_graphs(model: SegmentationModel, folder: Path) -> SegmentationModel:
-    """A model of volumes that segments with the graphs that were exported of it, on the CPU in float32.
+Exported = TypeVar("Exported", bound=TrainedModel)
+
+
+def model_of_graphs(model: Exported, folder: Path) -> Exported:
+    """A model that segments with the graphs that were exported of it, on the CPU in float32.
 
     Args:
         model: that was exported.
@@ -28,6 +36,14 @@ def model_of_graphs(model: SegmentationModel, folder: Path) -> SegmentationModel
     """
     graphs = graphs_of(model)
     networks = [_network(graph, folder) for graph in graphs]
+    if isinstance(model, ImageModel):
+        return replace(model, network=cast("UNeXt", networks[0]))  # it is only called
+    return cast("Exported", _of_volumes(model, graphs, networks, folder))
+
+
+def _of_volumes(
+    model: SegmentationModel, graphs: list[Graph], networks: list[OnnxNetwork], folder: Path
+) -> SegmentationModel:
     students = len(model.networks)
     model = replace(model, networks=tuple(networks[:students]))
     if model.slices is None:

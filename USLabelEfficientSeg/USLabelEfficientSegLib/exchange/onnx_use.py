@@ -27,8 +27,8 @@ def onnx_use(model: TrainedModel) -> str:
             "",
             *(f"{number}. {step}" for number, step in enumerate(steps, start=1)),
             "",
-            "The graphs compute in float32. `uslabelseg segment` computes 2-D networks in bfloat16 on processors "
-            "and graphics cards that have it: outlines may then differ in single voxels.",
+            "The graphs compute in float32, as `uslabelseg segment` does on a processor. On a graphics card that "
+            "computes 2-D networks in bfloat16: outlines may then differ in single voxels.",
         ]
     )
 

@@ -49,7 +49,7 @@ def adapted(
     device = next(own.parameters()).device
     own.train()
     for slices in spread_slices(grey, spacing, axis, size):
-        with half_precision(device, on_cpu=True):
+        with half_precision(device):
             own(slices.to(device))
     for norm, before in zip(norms, trained, strict=True):
         for level, of_training in zip(_levels(norm), before, strict=True):

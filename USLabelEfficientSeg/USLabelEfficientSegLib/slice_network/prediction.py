@@ -56,7 +56,7 @@ def predict_slices(
         seen = network_grey(resize_slices(part.float(), canvas)).to(device)
         total = torch.zeros(())
         for flip in flips:
-            with half_precision(device, on_cpu=True):
+            with half_precision(device):
                 logits = network(seen.flip(flip))
             total = total + logits.float().softmax(dim=1).flip(flip).cpu()
         parts.append(resize_slices(total / len(flips), slices.shape[1:]))
