@@ -125,6 +125,13 @@ def test_the_grey_scale_does_not_matter(scale: float) -> None:
     np.testing.assert_array_equal(mask, sector_mask(voxels))
 
 
+def test_a_blank_volume_with_a_dot_has_a_sector_all_the_same() -> None:
+    voxels = np.zeros((200, 190, 180), np.uint8)
+    voxels[100:102, 95, 90] = 255
+
+    assert sector_mask(voxels).all()
+
+
 @pytest.mark.skipif(not TRUS.exists(), reason="needs the real volumes of shared/data")
 def test_the_gland_lies_inside_the_sector_of_real_volumes() -> None:
     labels = find_images(TRUS / "labels")

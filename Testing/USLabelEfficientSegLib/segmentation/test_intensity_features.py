@@ -9,7 +9,7 @@ from USLabelEfficientSegLib.imaging.image_files import read_image
 from USLabelEfficientSegLib.imaging.pixel_sizes import read_pixel_sizes
 from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.segmentation.image_statistics import ImageStatistics
-from USLabelEfficientSegLib.segmentation.intensity_features import UsualIntensities, image_features
+from USLabelEfficientSegLib.segmentation.intensity_features import IntensityFeatures, UsualIntensities, image_features
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +55,14 @@ def test_a_model_of_an_earlier_version_knows_no_intensities_and_warns_of_none(he
     known = ImageStatistics(areas_mm2=((1.0, 2.0),), pixel_mm=(0.4, 0.5))
 
     assert known.usual_intensities(image_features(heads[0]))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_sector_without_neighbours_along_an_axis_has_features_all_the_same():
+    sector = np.zeros((6, 5, 2), dtype=bool)
+    sector[..., 0] = True
+    grey = np.random.default_rng(0).random(sector.shape, dtype=np.float32) * sector
+
+    values = IntensityFeatures(grey, sector).values(np.zeros(6 * 6 * 6))
+
+    assert np.isfinite(values).all()

@@ -25,7 +25,8 @@ def sector_mask(voxels: NDArray[np.generic]) -> NDArray[np.bool_]:
     """Which voxels lie inside the ultrasound sector.
 
     The mask errs towards inside: it leaves out only what surely carries no image. A volume without an outside
-    gives True everywhere. Works on a grid of at most 96 voxels an axis, so its outline is that coarse.
+    gives True everywhere, and so does one without an inside, such as a blank one with a bright dot. Works on a grid
+    of at most 96 voxels an axis, so its outline is that coarse.
 
     Args:
         voxels: (I, J, K) grey values, the outside darker than most of the inside.
@@ -44,7 +45,7 @@ def sector_mask(voxels: NDArray[np.generic]) -> NDArray[np.bool_]:
     for start in range(0, shape[2], _SLAB):
         stop = min(start + _SLAB, shape[2])
         mask[:, :, start:stop] = resample_slab(inside, (shape[0], shape[1], shape[2]), start, stop) > 0.5
-    return mask
+    return mask if mask.any() else ~mask
 
 
 def _signal(image: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -121,7 +121,9 @@ def _likeness(grey: NDArray[np.float32], sector: NDArray[np.bool_]) -> list[floa
 
 
 def _correlation(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
-    """Correlation coefficient; 0 where one of them is constant."""
+    """Correlation coefficient; 0 where one of them is constant, or empty."""
+    if not first.size:
+        return 0.0
     a, b = first - first.mean(dtype=np.float64), second - second.mean(dtype=np.float64)
     scale = float(np.sqrt((a**2).sum() * (b**2).sum()))
     return float((a * b).sum()) / scale if scale > 0 else 0.0
