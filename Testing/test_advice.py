@@ -82,7 +82,7 @@ def test_it_leads_from_a_study_to_a_training(panel, host, tmp_path):
         panel.labels.saving.finish()
         wait(panel, host)
         panel.refresh()
-        so_far = f"{count} of at least 4 slices are labelled."
+        so_far = f"{count} of at least 4 slices {'is' if count == 1 else 'are'} labelled."
         assert count == 4 or said(panel) == f"Next: Paint this slice, too, and press Keep and next: {so_far}"
         assert panel.ui.trainButton.enabled and not panel.ui.trainStep.collapsed
         assert coloured(panel) == (["trainButton"] if count == 4 else ["keepSliceButton"])

@@ -317,7 +317,7 @@ def test_a_clicked_image_is_loaded_upright_and_can_be_kept(panel, host, heads):
     assert panel.labels.case != "head_3"  # the next one is shown
     ui.labelTable.selectRow(3)
     host.process_events(0.1)
-    assert ui.labelFractionLabel.text == "1 of 10 images are labelled: 10 %."
+    assert ui.labelFractionLabel.text == "1 of 10 images is labelled: 10 %."
     assert ui.sliceTable.item(0, 0).text() == "whole image"
 
 

@@ -188,7 +188,7 @@ def test_the_first_stroke_in_a_volume_is_continued_before_anything_is_kept(panel
     paint(panel, 2, 8, box()[:, :, 8], other)
     answered(panel, host)
 
-    assert "light line, from what you have drawn in this slice" in panel.ui.outlineLabel.text and outlines()
+    assert "light line, from what you have drawn and not kept" in panel.ui.outlineLabel.text and outlines()
     assert labelled(study, other) == {}
 
     paint(panel, 2, 8, 0 * box()[:, :, 8], other)  # erased again
@@ -216,6 +216,40 @@ def test_of_a_slice_that_was_begun_only_what_the_user_changes_is_told(panel, stu
     assert set(np.unique(found[(drawn == begun) & (drawn > 0)])) == {UNLABELLED}  # an outline is nobody's word
     assert not found[-3:, -3:].any()  # far from it there is background
     assert len(slices) == 1 + len(labelled(study, case)) and "and what you have drawn" in panel.ui.outlineLabel.text
+
+
+def test_a_click_beside_the_outline_leads_to_the_slice_of_the_volume_to_draw_next(panel, study, host):
+    from USLabelEfficientSegLib.slicer_side.nodes.slice_views import sliceName
+
+    _, other = with_labels(panel)
+    name, button = panel.session.cases()[other], panel.ui.nextInVolumeButton
+    suggest(panel, [(2, 15)], other)
+    panel.labels.show_slice(name, 2, 8)
+    answered(panel, host)
+    assert button.isHidden()  # nothing is known of the volume
+    paint(panel, 2, 8, box()[:, :, 8], other)
+    answered(panel, host)
+    across = [sliceName(panel.session.node(name), 0, index) for index in range(2, 6)]  # through the box
+    assert button.text in [f"Draw next: {one}" for one in across]
+    offered = button.text
+
+    host.hands.click(button)
+    answered(panel, host)
+    place = panel.labels.shown_slice()
+    assert panel.labels.case == name and button.isHidden()
+    assert offered == f"Draw next: {sliceName(panel.session.node(name), *place)}"
+    assert "of this volume it tells most now" in panel.ui.suggestionLabel.text
+    assert labelled(study, other) == {} and painted(panel, 2, 8, other).any()  # what was drawn waits for Keep
+    panel.labels.show_slice(name, 2, 8)
+    until(host, lambda: not button.isHidden())  # in another slice it is offered again
+
+    host.hands.click(button)
+    answered(panel, host)
+    place = panel.labels.shown_slice()
+    paint(panel, *place, box().take(place[1], axis=0), other)
+    host.hands.click(panel.ui.keepSliceButton)
+    answered(panel, host)
+    assert place in labelled(study, other) and button.text != offered and not button.isHidden()
 
 
 def test_a_label_that_is_corrected_is_outlined_before_it_is_saved(panel, study, host, monkeypatch):
@@ -329,6 +363,7 @@ def test_it_goes_with_the_study_the_scene_and_the_module(panel, study, host, how
     host.process_events(0.3)
 
     assert not outlines() and not panel.labels.outline.busy and panel.ui.outlineLabel.text == ""
+    assert panel.ui.nextInVolumeButton.isHidden()
     assert len(child_processes()) == (1 if how == "leave" else 0)
 
 

@@ -53,7 +53,7 @@ def test_the_enter_key_does_it_too(panel, results, host, key):
     table = panel.ui.volumesTable
     host.hands.click_cell(table, row_of(panel, results[1]), 1)
     assert panel.ui.labelStep.collapsed  # a click alone only looks
-    view = panel.labels.slice_node().GetLayoutName()
+    view = panel.labels.slice_node().GetLayoutName().lower()
     told = f"Look there first: the {view} view shows the slice where the model is least sure"
     assert panel.ui.lookLabel.text.startswith(told)
     table.setFocus()

@@ -1,12 +1,14 @@
 """A stand-in for the Segment Editor's widget: the choices a module makes for the user, and a brush for tests.
 
 Methods and properties are those of qMRMLSegmentEditorWidget.h; painting itself is Slicer's business, so a test
-paints by `slicer.util` or the module's own functions.
+paints by `slicer.util` or the module's own functions, after `saveStateForUndo()` as the effects do. Undo and redo are
+Slicer's own vtkSegmentationHistory.
 """
 
 from typing import Any
 
-from PySide6 import QtCore, QtWidgets
+import slicer
+from PySide6 import QtCore, QtGui, QtWidgets
 
 from .pythonqt import stand_in
 from .segment_editor_effects import EFFECTS, Effect
@@ -36,9 +38,7 @@ class qMRMLSegmentEditorWidget(QtWidgets.QFrame):
     addRemoveSegmentButtonsVisible = stored(bool, True)
     autoShowSourceVolumeNode = stored(bool, True)
     unorderedEffectsVisible = stored(bool, True)
-    undoEnabled = stored(bool, True)
     readOnly = stored(bool, False)
-    maximumNumberOfUndoStates = stored(int, 10)
     effectColumnCount = stored(int, 2)
     defaultTerminologyEntry = stored(str, "")
     setSegmentationNodeSelectorVisible = setter("segmentationNodeSelectorVisible")
@@ -47,16 +47,19 @@ class qMRMLSegmentEditorWidget(QtWidgets.QFrame):
     setUnorderedEffectsVisible = setter("unorderedEffectsVisible")
     setAddRemoveSegmentButtonsVisible = setter("addRemoveSegmentButtonsVisible")
     setAutoShowSourceVolumeNode = setter("autoShowSourceVolumeNode")
-    setMaximumNumberOfUndoStates = setter("maximumNumberOfUndoStates")
     setReadOnly = setter("readOnly")
     _scene: Any = None
     _node: Any = None
     _order: Any = ()
     _list: Any = None
     _buttons: Any = None
+    _history: Any = None
+    _undo_shown = True
+    _shortcuts: tuple[Any, ...] = ()
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
+        self._history = slicer.vtkSegmentationHistory()
         layout = QtWidgets.QVBoxLayout(self)
         self._list = QtWidgets.QListWidget()
         self._list.setMaximumHeight(70)
@@ -87,6 +90,7 @@ class qMRMLSegmentEditorWidget(QtWidgets.QFrame):
             return
         self._node.SetAndObserveSegmentationNode(node)
         segmentation = node.GetSegmentation() if node is not None else None
+        self._history.SetSegmentation(segmentation)
         first = segmentation.GetNthSegmentID(0) if segmentation and segmentation.GetNumberOfSegments() else ""
         self._node.SetSelectedSegmentID(first)
         self._show()
@@ -140,10 +144,59 @@ class qMRMLSegmentEditorWidget(QtWidgets.QFrame):
         """The counterpart of `setupViewObservations`."""
 
     def installKeyboardShortcuts(self) -> None:
-        """Slicer installs shortcuts on the main window."""
+        """Those of undo and redo, on the main window; Slicer has more."""
+        self.uninstallKeyboardShortcuts()
+        window = slicer.util.mainWindow()
+        keys = {"Z": self.undo, "Ctrl+Z": self.undo, "Y": self.redo, "Ctrl+Y": self.redo}
+        self._shortcuts = tuple(QtGui.QShortcut(QtGui.QKeySequence(key), window) for key in keys)
+        for shortcut, action in zip(self._shortcuts, keys.values(), strict=True):
+            shortcut.connect("activated()", action)
 
     def uninstallKeyboardShortcuts(self) -> None:
         """The counterpart of `installKeyboardShortcuts`."""
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(False)
+            shortcut.deleteLater()
+        self._shortcuts = ()
+
+    # Undo
+
+    def _undo_enabled(self) -> bool:
+        return self._undo_shown
+
+    def setUndoEnabled(self, enabled: bool) -> None:
+        """As in Slicer it is when undo is enabled, again or not, that the states are forgotten."""
+        if enabled:
+            self._history.RemoveAllStates()
+        self._undo_shown = enabled
+
+    undoEnabled = Property(bool, _undo_enabled, setUndoEnabled)
+
+    def _most_states(self) -> int:
+        return int(self._history.GetMaximumNumberOfStates())
+
+    def setMaximumNumberOfUndoStates(self, number: int) -> None:
+        self._history.SetMaximumNumberOfStates(number)
+
+    maximumNumberOfUndoStates = Property(int, _most_states, setMaximumNumberOfUndoStates)
+
+    def saveStateForUndo(self) -> None:
+        """Every effect calls it before it changes a segment."""
+        self._history.SaveState()
+
+    def undo(self) -> None:
+        self._restore(self._history.IsRestorePreviousStateAvailable, self._history.RestorePreviousState)
+
+    def redo(self) -> None:
+        self._restore(self._history.IsRestoreNextStateAvailable, self._history.RestoreNextState)
+
+    def _restore(self, possible: Any, restore: Any) -> None:
+        """Slicer's logic tells the display afterwards; where there is nothing to restore it only warns."""
+        node = self.segmentationNode()
+        if node is not None and possible():
+            modifying = node.StartModify()
+            restore()
+            node.EndModify(modifying)
 
     def _segment_ids(self) -> list[str]:
         node = self.segmentationNode()

@@ -85,3 +85,22 @@ def test_the_navigator_of_terminologies_gives_what_its_user_chooses(host):
     assert entry.GetTypeObject().GetCodeMeaning() == "Prostate"
     with pytest.raises(ValueError, match="vtkSlicerTerminologyEntry"):
         navigator.setTerminologyEntry(organsNamed(["prostate"])[0].terminology)
+
+
+def test_undo_and_redo_are_those_of_slicer_and_tell_of_segments_alone(editor):
+    segmentation, told = editor.segmentationNode().GetSegmentation(), []
+    for event in ("SegmentModified", "SourceRepresentationModified"):
+        segmentation.AddObserver(getattr(segmentation, event), lambda *_, event=event: told.append(event))
+    editor.saveStateForUndo()
+    editor.effectByName("Scissors").setParameter("SliceCutMode", "Symmetric")
+    cut(editor, 2, 1, corner(2))
+    assert not left(editor).all()
+    told.clear()
+
+    editor.undo()
+    assert left(editor).all() and set(told) == {"SegmentModified"}
+    editor.redo()
+    assert not left(editor)[:2, :3, 1].any()
+    editor.undoEnabled = True  # Slicer forgets its states
+    editor.undo()
+    assert not left(editor)[:2, :3, 1].any()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from USLabelEfficientSegLib.prompting.next_slice import Slice, next_slice
+from USLabelEfficientSegLib.prompting.next_slice import Slice, next_on_coarse_grid, next_slice
 
 SPACING = (1.0, 1.0, 1.0)
 
@@ -59,3 +59,15 @@ def test_it_stays_within_the_organ_and_is_new_until_no_gap_is_left(organ):
 
 def test_an_organ_that_is_nowhere_has_no_slice():
     assert next_slice(np.zeros((4, 4, 4), bool), [], SPACING) is None
+
+
+@pytest.mark.parametrize("drawn", [[], [(2, 15)], [(2, 15), (0, 30), (1, 20)], [(2, 15), (0, 30), (1, 20), (0, 44)]])
+def test_an_organ_on_a_coarse_grid_is_drawn_next_as_nearly_as_the_grid_tells(organ, drawn):
+    coarse = organ[::2, ::2, ::2]
+
+    found = next_on_coarse_grid(coarse, drawn, organ.shape, SPACING)
+
+    expected = next_slice(organ, drawn, SPACING)
+    assert found is not None and expected is not None and found[0] == expected[0]
+    assert abs(found[1] - expected[1]) <= 2 and found not in drawn
+    assert next_on_coarse_grid(np.zeros_like(coarse), drawn, organ.shape, SPACING) is None

@@ -28,6 +28,7 @@ from USLabelEfficientSegLib.serving.answering import Answering
 from USLabelEfficientSegLib.serving.kept import Lately
 from USLabelEfficientSegLib.serving.networks import Networks
 from USLabelEfficientSegLib.study.inbox import leave_labels
+from USLabelEfficientSegLib.study.kept_slices import KeptSlices
 from USLabelEfficientSegLib.study.study import Study
 
 CPU = torch.device("cpu")
@@ -70,6 +71,17 @@ def test_labels_in_the_inbox_count(ask, study):
     again = places(ask("suggest", study=study.folder, count=5))
 
     assert (first["volume"], first["axis"], first["index"]) not in again
+
+
+def test_slices_that_a_program_kept_before_it_was_killed_count_and_stay_where_they_are(ask, study):
+    (first,) = ask("suggest", study=study.folder, count=1)["slices"]
+    empty = np.zeros(study.read_scan(first["volume"]).voxels.take(0, first["axis"]).shape, np.uint8)
+    KeptSlices().write(study, first["volume"], {LabelledSlice(first["axis"], first["index"]): empty})
+
+    again = places(ask("suggest", study=study.folder, count=5))
+
+    assert (first["volume"], first["axis"], first["index"]) not in again
+    assert list((study.folder / "kept").iterdir())
 
 
 def test_a_new_model_changes_suggestions_and_predictions(ask, trained, tmp_path):
@@ -242,6 +254,9 @@ def test_slices_of_a_file_count_in_place_of_those_that_the_study_holds(ask, stud
     of_file = ask("propagate", **asked, labels=tmp_path / "all.npz")
 
     np.testing.assert_array_equal(read_label_map(of_file["file"]).voxels, expected)
+    assert of_file["next_slice"] == of_study["next_slice"] and tuple(of_file["next_slice"]) not in {
+        (one.axis, one.index) for one in labels.labelled_slices()
+    }
     assert of_file["volumes_ml"] == pytest.approx(of_study["volumes_ml"], rel=1e-4)
     with pytest.raises(InputError, match="has no labelled slice"):
         ask("propagate", **asked, labels=tmp_path / "none.npz")

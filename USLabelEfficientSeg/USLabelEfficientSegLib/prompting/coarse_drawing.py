@@ -24,11 +24,13 @@ class CoarseDrawing:
             nothing.
         shown: the labels of the organs that are drawn anywhere.
         drawn: how much of the volume.
+        slices: axis and index of those in which something was drawn, as far as it was drawn in slices.
     """
 
     signs: NDArray[np.float32]
     shown: tuple[int, ...]
     drawn: Drawn
+    slices: tuple[tuple[int, int], ...] = ()
 
 
 def coarse_drawing(voxels: NDArray[np.uint8], organs: int, shape: Shape) -> CoarseDrawing:
@@ -74,7 +76,8 @@ def drawing_of_slices(
             for way, size in enumerate(rest, start=1):
                 coarse = _coarser(coarse, way, size)
             np.moveaxis(share, axis, 0)[near] += np.asarray(coarse, np.float32)
-    return CoarseDrawing(_signs(shares), _shown(shares), _drawn(slices, organs, fine))
+    places = tuple((one.axis, one.index) for one in slices)
+    return CoarseDrawing(_signs(shares), _shown(shares), _drawn(slices, organs, fine), places)
 
 
 def _drawn(slices: Mapping[LabelledSlice, NDArray[np.uint8]], organs: int, fine: Shape) -> Drawn:

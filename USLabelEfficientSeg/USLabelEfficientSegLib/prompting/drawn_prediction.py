@@ -14,7 +14,7 @@ from ..imaging.scan import LabelMap
 from ..segmentation.inference import VolumePrediction
 from .drawing import drawn_slices, how_much, whole_slices
 from .drawn_intervals import Rules, bounds
-from .next_slice import Slice, next_slice
+from .next_slice import Slice, least_certain, next_slice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +47,7 @@ class DrawnPrediction(VolumePrediction):
         Args:
             labels: the prediction's labels.
         """
-        widths = [(high - low) / max(low + high, 1e-9) for low, high in self.intervals_ml()]
-        organ = labels.voxels == 1 + int(np.argmax(widths))
+        organ = labels.voxels == 1 + least_certain(self.intervals_ml())
         return next_slice(organ, whole_slices(self.drawn), self.geometry.spacing)
 
     def drawing_digest(self) -> str:

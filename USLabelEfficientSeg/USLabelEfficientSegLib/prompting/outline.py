@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from .coarse_drawing import CoarseDrawing, coarse_drawing
 from .drawing import check_grid
 from .drawn_intervals import ALONE, WITH_MODEL, bounds
 from .network import PromptableNetwork
+from .next_slice import Slice, least_certain, next_on_coarse_grid
 from .open_ends import beyond_ends
 from .opinions import Opinion, opinion_on, pooled_odds
 from .organs import shaped_odds, shared_probability
@@ -72,6 +73,15 @@ class Outline:
         """The labels of a slice, 2-D, across an array axis of the volume's own grid, smoother than the coarse ones."""
         probability = resample_slice(self.probability, self.geometry.shape, axis, index)
         return _labels(probability, self.thresholds, self.shown)
+
+    def next_slice(self, drawn: Collection[Slice]) -> Slice | None:
+        """Axis and index of the slice to draw next: of the organ whose volume is least certain, see `next_slice`.
+
+        Args:
+            drawn: axis and index of those in which something is drawn.
+        """
+        organ = self.shown[least_certain(list(self.intervals_ml.values()))]
+        return next_on_coarse_grid(self.labels.voxels == organ, drawn, self.geometry.shape, self.geometry.spacing)
 
 
 def coarse_volume(volume: Scan, max_voxels: int = OUTLINE_VOXELS) -> CoarseVolume:

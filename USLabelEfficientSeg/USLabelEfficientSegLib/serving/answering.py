@@ -22,6 +22,7 @@ from ..imaging.scan_files import images_by_name
 from ..method.suggesting import suggest as suggest_places
 from ..segmentation.segments import segment_metadata
 from ..study.inbox import left_labels, newest_labels
+from ..study.kept_slices import kept_places
 from ..study.study import Study
 from ..text.counting import counted_of
 from .kept import Kept
@@ -159,6 +160,10 @@ class Answering:
     def _places(self, study: Study, asked: Suggest) -> list[dict[str, Any]]:
         left = {case.name: left_labels(study, case.name) for case in study.cases}
         labelled = {name: _places_of(labels) for name, labels in left.items() if labels is not None}
+        for name, kept in kept_places(study).items():  # by a program that had no time to write them
+            record = study.case(name).labels
+            known = labelled.get(name, [] if record is None else list(record.slices))
+            labelled[name] = sorted({*known, *((one.axis, one.index) for one in kept)})
         found = suggest_places(
             study,
             asked.count,
@@ -225,6 +230,7 @@ class Answering:
     def _outlined(
         self, study: Study, asked: OfScan, drawn: LabelMap | CoarseDrawing, opinions: Sequence[Opinion] | None = None
     ) -> Result:
+        from ..prompting.drawing import whole_slices
         from ..prompting.outline import outline
 
         found = outline(self._kept.coarse(study, asked.volume), drawn, study.organs, opinions=opinions)
@@ -233,7 +239,9 @@ class Answering:
             "volumes_ml": found.volumes_ml,
             "intervals_ml": {name: list(one) for name, one in found.intervals_ml.items()},
         }
-        return {"file": str(asked.output), **ml, **_slice_of(found, asked)}
+        following = found.next_slice(whole_slices(drawn.voxels) if isinstance(drawn, LabelMap) else drawn.slices)
+        next_slice = {} if following is None else {"next_slice": list(following)}
+        return {"file": str(asked.output), **ml, **next_slice, **_slice_of(found, asked)}
 
     def _segment(self, arguments: Mapping[str, Any], record: Record) -> Result:
         """Segment and measure images into a folder; each file is told when it is complete."""

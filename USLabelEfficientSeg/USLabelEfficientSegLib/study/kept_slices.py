@@ -164,6 +164,12 @@ def kept_cases(study: Study) -> set[str]:
     return {kept.case for path in kept_files(study) if isinstance(kept := _read(study, path), _Read)}
 
 
+def kept_places(study: Study) -> dict[str, list[LabelledSlice]]:
+    """Which slices those are, by case."""
+    found = [kept for path in kept_files(study) if isinstance(kept := _read(study, path), _Read)]
+    return {kept.case: kept.labels.labelled_slices() for kept in found}
+
+
 def unfit_files(study: Study) -> list[InputError]:
     """The files of kept slices that do not fit the study, each with its problem and a remedy."""
     return [kept for path in kept_files(study) if isinstance(kept := _read(study, path), InputError)]

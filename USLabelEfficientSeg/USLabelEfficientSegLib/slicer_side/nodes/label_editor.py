@@ -20,7 +20,7 @@ class LabelEditor:
     Args:
         container: widget that takes up the editor.
         slice_node: gives the node of the view in which slices are labelled.
-        drawn: called after every stroke of the brush on the observed segmentation.
+        drawn: called after every stroke of the brush on the observed segmentation, taken back or not.
         moved: called when the view shows another slice.
     """
 
@@ -34,6 +34,7 @@ class LabelEditor:
         self._slice_node = slice_node
         self._drawn, self._moved = drawn, moved
         self._observed: list[tuple[Any, int]] = []
+        self._voxels_at: list[int] = []  # when those of each segment were changed
         self.widget = slicer.qMRMLSegmentEditorWidget()
         self.widget.setMaximumNumberOfUndoStates(10)
         self.widget.setSegmentationNodeSelectorVisible(False)
@@ -56,11 +57,23 @@ class LabelEditor:
         """Follow the brush on this segmentation, and the slice that is shown."""
         self._ignore()
         segmentation, slice_node = segmentationNode.GetSegmentation(), self._slice_node()
-        drawn, moved = segmentation.SourceRepresentationModified, vtk.vtkCommand.ModifiedEvent
+        self._voxels_at = _times(segmentation)
         self._observed = [
-            (segmentation, segmentation.AddObserver(drawn, self._drawn)),
-            (slice_node, slice_node.AddObserver(moved, self._moved)),
+            (subject, subject.AddObserver(event, called))
+            for subject, event, called in (
+                (segmentation, segmentation.SourceRepresentationModified, self._on_voxels),
+                (segmentation, segmentation.SegmentModified, self._on_segment),  # all that the editor's Undo tells of
+                (slice_node, vtk.vtkCommand.ModifiedEvent, self._moved),
+            )
         ]
+
+    def forget_undo(self) -> None:
+        """The editor's Undo takes back only what is drawn from now on.
+
+        Of its states each holds all slices: one from before a label was kept, or before a slice was begun, would take
+        that back, too, unseen.
+        """
+        self.widget.undoEnabled = True  # again: the editor forgets its states
 
     def enter(self) -> None:
         """The user comes to the module: take up views and keys again."""
@@ -78,6 +91,15 @@ class LabelEditor:
         """The scene is closed."""
         self.widget.setSegmentationNode(None)
         self.widget.setMRMLSegmentEditorNode(None)
+
+    def _on_voxels(self, *arguments: Any) -> None:
+        self._voxels_at = _times(arguments[0])
+        self._drawn(*arguments)
+
+    def _on_segment(self, *arguments: Any) -> None:
+        """Its colour has changed, or the editor's Undo has given it other voxels."""
+        if _times(arguments[0]) != self._voxels_at:
+            self._on_voxels(*arguments)
 
     def _ignore(self) -> None:
         for subject, tag in self._observed:
@@ -97,3 +119,11 @@ class LabelEditor:
             self.widget.setMRMLSegmentEditorNode(node)
         if self.widget.mrmlScene() is not scene:
             self.widget.setMRMLScene(scene)
+
+
+def _times(segmentation: Any) -> list[int]:
+    """When the voxels of each segment were changed."""
+    name = segmentation.GetSourceRepresentationName()
+    segments = [segmentation.GetNthSegment(number) for number in range(segmentation.GetNumberOfSegments())]
+    voxels = [segment.GetRepresentation(name) for segment in segments]
+    return [0 if one is None else one.GetMTime() for one in voxels]

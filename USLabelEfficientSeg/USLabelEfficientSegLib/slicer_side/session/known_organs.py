@@ -38,12 +38,14 @@ class KnownOrgans:
         volumes_ml: by organ.
         slice: of the slice that was asked for: its labels on the volume's own grid; None if none was.
         intervals_ml: 90 % prediction intervals, by organ as far as there are any.
+        next_slice: axis and index of the slice of the volume that is worth drawing next, None if none is known.
     """
 
     labels: LabelMap
     volumes_ml: Mapping[str, float]
     slice: NDArray[np.uint8] | None
     intervals_ml: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    next_slice: tuple[int, int] | None = None
 
 
 def source_of(session: StudySession, case: str, strokes: Strokes | None = None) -> Source | None:
@@ -106,4 +108,5 @@ def _read(result: Mapping[str, Any]) -> KnownOrgans:
     labels = read_labels(Path(result["file"]))
     found = np.load(result["slice"], allow_pickle=False) if "slice" in result else None
     intervals = {organ: (low, high) for organ, (low, high) in result.get("intervals_ml", {}).items()}
-    return KnownOrgans(labels, result["volumes_ml"], found, intervals)
+    axis_and_index = tuple(result["next_slice"]) if "next_slice" in result else None
+    return KnownOrgans(labels, result["volumes_ml"], found, intervals, axis_and_index)

@@ -33,12 +33,18 @@ def fraction_of(covered: Sequence[Coverage], planar: bool) -> str:
     """The number of labelled slices in all volumes, or of labelled images, and their share."""
     labelled, counted, slices = (sum(map(attrgetter(what), covered)) for what in ("labelled", "counted", "slices"))
     if planar:
-        text = _("{labelled} of {images} images are labelled: {share}.")
-        return text.format(labelled=labelled, images=slices, share=in_percent(counted / slices))
-    text = _("{labelled} of {slices} slices are labelled: {share}.")
+        text = _("{labelled} of {images} images {are} labelled: {share}.")
+        return text.format(labelled=labelled, images=slices, are=_are(labelled), share=in_percent(counted / slices))
+    text = _("{labelled} of {slices} slices {are} labelled: {share}.")
     if counted < labelled:  # slices that cross count once where they do: 8 of 240 would not be that share
-        text = _("{labelled} slices are labelled: {share} of all.")
-    return text.format(labelled=labelled, slices=slices, share=in_percent(counted / slices))
+        text = _("{labelled} slices {are} labelled: {share} of all.")
+        if labelled == 1:
+            text = _("{labelled} slice {are} labelled: {share} of all.")
+    return text.format(labelled=labelled, slices=slices, are=_are(labelled), share=in_percent(counted / slices))
+
+
+def _are(count: int) -> str:
+    return _("is") if count == 1 else _("are")
 
 
 @dataclass(frozen=True)

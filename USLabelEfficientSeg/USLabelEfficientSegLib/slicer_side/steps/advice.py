@@ -129,6 +129,8 @@ def _how_to_label(now: Situation, slices: int) -> str:
             "If there is none, press No organ here."
         )
     text = _("Paint this slice, too, and press Keep and next: {count} of at least {fewest} slices are labelled.")
+    if slices == 1:
+        text = _("Paint this slice, too, and press Keep and next: 1 of at least {fewest} slices is labelled.")
     return text.format(count=slices, fewest=FEWEST)
 
 

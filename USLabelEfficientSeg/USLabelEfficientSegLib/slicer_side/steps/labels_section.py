@@ -13,6 +13,7 @@ from ..section import Section, reported, tell
 from ..session.segmentations_as_labels import adopt_drawn
 from .label_tables import LabelTables
 from .live_outline import LiveOutline
+from .next_in_volume import NextInVolume
 from .set_aside import SetAside
 from .slice_labelling import SliceLabelling
 from .slice_work import Place
@@ -37,7 +38,8 @@ class LabelsSection(Section):
         self._tables = LabelTables(panel)
         self._slices = SliceLabelling(self)
         self._taking = TakingSegmentations(panel, lambda: self.case, self._on_taken)
-        self.outline = LiveOutline(panel, self._slices.work, self._slices.on_begun)
+        following = NextInVolume(panel, self._slices.show_suggestion, self._slices.shown_place)
+        self.outline = LiveOutline(panel, self._slices.work, self._slices.on_begun, following)
         self.editing = LabelEditor(ui.editorContainer, self.slice_node, self._on_drawn, self._on_slice_moved)
         self.bar = JobBar(
             panel, ui.labelsJobRow, ui.labelsProgress, ui.cancelLabelsButton, ui.labelsStatus, ("suggest",)
@@ -223,6 +225,7 @@ class LabelsSection(Section):
 
     def _on_taken(self, case: str) -> None:
         if case == self.case:
+            self.editing.forget_undo()
             self.outline.ask(case)
 
     def _on_drawn(self, *_arguments: Any) -> None:
@@ -240,6 +243,7 @@ class LabelsSection(Section):
 
     def _look_at_slice(self) -> None:
         self._slices.show_buttons()
+        self.outline.refresh()
         if self._corrected is not None:  # what to do next is another thing in another slice
             self.panel.refresh_soon()
 

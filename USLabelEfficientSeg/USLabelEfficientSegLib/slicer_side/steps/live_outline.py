@@ -22,7 +22,9 @@ from ..processes.job_runner import JobRunner
 from ..processes.jobs import Job
 from ..section import reported, tell
 from ..session.known_organs import KnownOrgans, Source, Strokes, known_organs, source_of
+from ..session.slice_suggestions import SuggestedSlice
 from ..session.study_session import StudySession
+from .next_in_volume import NextInVolume
 from .slice_work import Place, SliceWork
 from .timers import single_shot
 
@@ -50,10 +52,18 @@ class LiveOutline:
         panel: of the section.
         work: takes the slices that begin with an answer.
         begun: called when a slice was begun, with where its outline comes from.
+        following: offers the slice of the volume to draw next.
     """
 
-    def __init__(self, panel: Panel, work: SliceWork, begun: Callable[[Place, Source], None]) -> None:
+    def __init__(
+        self,
+        panel: Panel,
+        work: SliceWork,
+        begun: Callable[[Place, Source], None],
+        following: NextInVolume,
+    ) -> None:
         self._panel, self._work, self._begun = panel, work, begun
+        self._following = following
         self._wish: _Wish | None = None
         self._before: LabelMap | None = None  # the outline of the wish's volume before the latest strokes
         self._runner = JobRunner(_MILLISECONDS)
@@ -75,6 +85,16 @@ class LiveOutline:
             and bool(session.labels.of(case).items())
         )
 
+    def is_known(self, place: Place) -> bool:
+        """Whether the organs of a volume are known by more than what is drawn in this slice of it."""
+        session = self._panel.session
+        if session is None or not self._panel.ui.outlineCheckBox.checked:
+            return False
+        here, wish = LabelledSlice(place.axis, place.index), self._wish
+        drawn = self._unkept(session) if wish is not None and wish.case == place.case else {}
+        others = {one: told for one, told in drawn.items() if one != here}
+        return source_of(session, place.case, others) is not None
+
     def ask(self, case: str, begin: Place | None = None) -> None:
         """Show what is known of a volume now.
 
@@ -87,7 +107,7 @@ class LiveOutline:
             return
         if self._wish is not None and self._wish.case != case:
             self.forget()
-        self._wish = _Wish(session, case, begin)
+        self._wish = _Wish(session, case, begin, self._unkept(session))
         self._soon.start()
 
     def leave_slices_alone(self) -> None:
@@ -97,22 +117,33 @@ class LiveOutline:
 
     def ask_drawn(self, place: Place) -> None:
         """Show what is known of a volume now that something was drawn in a slice, kept or not."""
-        session, former = self._panel.session, {} if self._wish is None else self._wish.strokes
+        session = self._panel.session
         if session is None:
             return
+        former, here = self._unkept(session), LabelledSlice(place.axis, place.index)
         try:
             drawn = self._work.strokes(session, place, self._expected(place))
         except InputError as error:
             self._fail(str(error))
             return
-        strokes = {} if drawn is None else {LabelledSlice(place.axis, place.index): drawn}
-        if strokes or former or session.labels.isLabelled(place.case, place.axis, place.index):
+        strokes = {one: told for one, told in former.items() if one != here} | ({} if drawn is None else {here: drawn})
+        had = self._wish is not None and bool(self._wish.strokes)
+        if strokes or had or session.labels.isLabelled(place.case, place.axis, place.index):
             self.ask(place.case)
             if self._wish is not None:
                 self._wish = replace(self._wish, strokes=strokes)
 
+    def _unkept(self, session: StudySession) -> Strokes:
+        """What was drawn in slices of the wish's volume that are not kept."""
+        wish = self._wish
+        if wish is None or wish.session is not session:
+            return {}
+        places = {one: Place(wish.case, one.axis, one.index) for one in wish.strokes}
+        return {one: wish.strokes[one] for one, place in places.items() if self._work.is_drawn(session, place)}
+
     def refresh(self) -> None:
         """Nothing is shown of a volume that is gone, or of a study that was left."""
+        self._following.refresh()
         wish = self._wish
         if wish is not None and (self._panel.session is not wish.session or not wish.session.holds(wish.case)):
             self.forget()
@@ -126,7 +157,8 @@ class LiveOutline:
         self.tell("")
 
     def tell(self, sentence: str) -> None:
-        """Show a sentence, if there is one."""
+        """Show a sentence, if there is one, and suggest no slice."""
+        self._following.suggest(None)
         tell(self._panel.ui.outlineLabel, sentence)
         self._panel.ui.outlineLabel.visible = bool(sentence)
 
@@ -162,6 +194,10 @@ class LiveOutline:
             self._before = known.labels
         showOutline(session.node(wish.case), known.labels, session.organs())
         self.tell(_sentence(known, source, len(session.labels.of(wish.case).items()), bool(wish.strokes)))
+        if known.next_slice is not None:
+            axis, index = known.next_slice
+            reason = _("of this volume it tells most now")
+            self._following.suggest(SuggestedSlice(wish.case, axis, index, reason))
         if wish.place is not None and known.slice is not None:
             with reported(self._panel.ui.labelsStatus):
                 if self._work.begin_with(session, wish.place, known.slice):
@@ -187,7 +223,7 @@ def _sentence(known: KnownOrgans, source: Source, slices: int, strokes: bool) ->
     if slices:
         known_by.append(_("1 labelled slice") if slices == 1 else _("{count} labelled slices").format(count=slices))
     if strokes:
-        known_by.append(_("what you have drawn in this slice"))
+        known_by.append(_("what you have drawn and not kept"))
     *first, last = known_by
     told = _("{some} and {last}").format(some=", ".join(first), last=last) if first else last
     if source == "model":

@@ -207,7 +207,7 @@ class MeasureSection(Section):
         text = _("Look there first: the {view} view shows the slice where the model is least sure of {organ}.")
         if not is_known(node):
             text = _("There is no uncertainty map; the views show the middle of {organ}.")
-        view = labelling_view().mrmlSliceNode().GetLayoutName()
+        view = labelling_view().mrmlSliceNode().GetLayoutName().lower()
         tell(self.ui.lookLabel, text.format(view=view, organ=row.organ))
 
     def _slice_axis(self) -> int:

@@ -10,7 +10,7 @@ from ...errors import InputError
 from ..nodes import study_nodes
 from ..nodes.slice_views import sliceName
 from ..section import allow, on_click, tell
-from ..session.known_organs import Source, source_of
+from ..session.known_organs import Source
 from ..session.slice_suggestions import SuggestedSlice
 from ..session.study_session import StudySession
 from .next_slice import NextSlice
@@ -19,6 +19,7 @@ from .slice_buttons import SliceState, show_slice_buttons
 from .slice_work import Place, SliceWork
 
 if TYPE_CHECKING:
+    from ..nodes.label_editor import LabelEditor
     from ..panel import Panel
     from .live_outline import LiveOutline
     from .stroke_saving import StrokeSaving
@@ -28,16 +29,13 @@ class LabelledVolume(Protocol):
     """The volume that is being labelled: its slices are shown, their labels saved, outlines asked for."""
 
     panel: Panel
+    editing: LabelEditor
     saving: StrokeSaving
     outline: LiveOutline
 
     @property
     def case(self) -> str | None:
         """Its name in the study."""
-
-    @property
-    def editor(self) -> Any:
-        """Slicer's segment editor."""
 
     def shown_slice(self) -> tuple[int, int] | None:
         """(axis, index) of the slice that the slice view shows."""
@@ -63,7 +61,7 @@ class SliceLabelling:
     def __init__(self, volume: LabelledVolume) -> None:
         self._volume, self._panel, self._ui = volume, volume.panel, volume.panel.ui
         self.work = SliceWork()
-        self._next = NextSlice(self._panel, self._show_suggestion)
+        self._next = NextSlice(self._panel, self.show_suggestion)
         ui = self._ui
         for button, action in (
             (ui.nextSliceButton, self._next_slice),
@@ -102,7 +100,7 @@ class SliceLabelling:
         assert place is not None
         labelled = session.labels.isLabelled(place.case, place.axis, place.index)
         results = study_nodes.madeFor(session.volumeNode(place.case), study_nodes.RESULT)
-        known = bool(results) or (self._ui.outlineCheckBox.checked and source_of(session, place.case) is not None)
+        known = bool(results) or self._volume.outline.is_known(place)
         begun = self.work.is_begun(session, place)
         show_slice_buttons(self._ui, SliceState(labelled, known, begun), None, None)
 
@@ -120,7 +118,7 @@ class SliceLabelling:
         begun = self._begin_with_result(place)
         if not begun:
             self._volume.outline.ask(place.case, begin=place)
-        self._volume.editor.setActiveEffectByName("Paint")
+        self._volume.editing.widget.setActiveEffectByName("Paint")
         return begun
 
     def on_begun(self, place: Place, source: Source) -> None:
@@ -130,12 +128,15 @@ class SliceLabelling:
         else:
             text = _("An outline from your labelled slices is painted: correct it, and keep it.")
         self._ui.suggestionLabel.text = f"{self._ui.suggestionLabel.text} {text}".strip()
+        self._volume.editing.forget_undo()
         self.show_buttons()
 
     def _begin_with_result(self, place: Place) -> bool:
         session = self._panel.session
         assert session is not None
         begun = not self._volume.outline.is_corrected(place.case) and self.work.begin(session, place)
+        if begun:
+            self._volume.editing.forget_undo()
         self.show_buttons()
         return begun
 
@@ -143,10 +144,12 @@ class SliceLabelling:
         self._volume.saving.begin()
         self._next.show()
 
-    def _show_suggestion(self, suggested: SuggestedSlice) -> None:
+    def show_suggestion(self, suggested: SuggestedSlice) -> None:
+        """Show a suggested slice, with why, and begin it with what is known of it."""
         session, place = self._panel.session, Place(suggested.case, suggested.axis, suggested.index)
         assert session is not None
-        self.work.clear_begun(session)
+        if self.work.clear_begun(session):
+            self._volume.editing.forget_undo()
         self._volume.show_slice(place.case, place.axis, place.index)
         begun = self.begin(place)
         self._ui.suggestionLabel.text = _("{case}, {place}, in the {view} view: {reason}.").format(
@@ -182,6 +185,7 @@ class SliceLabelling:
         session, place = self._here()
         if self.work.is_begun(session, place):
             self.work.empty(session, place)
+            self._volume.editing.forget_undo()
             self.show_buttons()
             return
         if not self.work.can_begin(session, place):
@@ -214,6 +218,7 @@ class SliceLabelling:
 
     def _save(self, place: Place, sentence: str) -> None:
         tell(self._ui.labelsStatus, sentence)
+        self._volume.editing.forget_undo()
         self._volume.saving.note(place.case)
         self._volume.saving.begin()
         self._volume.outline.ask(place.case)

@@ -97,6 +97,10 @@ class SliceWork:
         """Whether a slice is not labelled, and shows nothing that the user has drawn."""
         return not _is_labelled(session, place) and self._untouched(session, place)
 
+    def is_drawn(self, session: StudySession, place: Place) -> bool:
+        """Whether a slice shows what the user has drawn, and is not labelled."""
+        return not _is_labelled(session, place) and not self._untouched(session, place)
+
     def is_begun(self, session: StudySession, place: Place) -> bool:
         """Whether a slice shows what it was begun with, not labelled and not changed."""
         begun = self._begun.get(place)
@@ -132,12 +136,13 @@ class SliceWork:
         nothing = np.zeros_like(self._begun.pop(place))
         session.labels.of(place.case).paint(place.axis, place.index, nothing, session.organs())
 
-    def clear_begun(self, session: StudySession) -> None:
-        """Slices that were begun with a result and neither kept nor changed are as empty as they were before."""
-        for place in list(self._begun):
-            if session.holds(place.case) and self.can_begin(session, place):
-                self.empty(session, place)
+    def clear_begun(self, session: StudySession) -> bool:
+        """Slices that were begun, and neither kept nor changed, are as empty as before; returns whether any were."""
+        untouched = [place for place in self._begun if session.holds(place.case) and self.can_begin(session, place)]
+        for place in untouched:
+            self.empty(session, place)
         self._begun = {}
+        return bool(untouched)
 
     def _note(self, session: StudySession, place: Place) -> None:
         if not _is_labelled(session, place):  # keeping a label again changes nothing

@@ -16,9 +16,11 @@ from ..session.taking_up import TakenUp
 from .timers import single_shot
 
 if TYPE_CHECKING:
+    from ...annotation.sparse_labels import LabelledSlice
     from ..panel import Panel
 
 SECONDS_TO_SAVE = 1.0  # after the last stroke of the brush
+_LATELY = 30  # slices: three views for each state that the editor's Undo can go back to
 _MILLISECONDS = 20  # between looks at what is being written
 
 
@@ -37,6 +39,7 @@ class StrokeSaving:
         self._panel, self._taken_up = panel, taken_up
         self.taking_up = False
         self._unsaved: set[str] = set()
+        self._drawn: tuple[str | None, list[LabelledSlice]] = None, []  # where lately, in the volume that is labelled
         self._timer = single_shot(int(1000 * SECONDS_TO_SAVE), self.begin)
         self._stroke_timer = single_shot(_MILLISECONDS, self._keep_strokes)  # once for all organs that a stroke changes
         self._runner, self._reader = JobRunner(_MILLISECONDS), JobRunner(_MILLISECONDS)
@@ -55,7 +58,14 @@ class StrokeSaving:
         session = self._panel.session
         case = self._panel.labels.case
         if session is not None and case is not None and case in self._unsaved:
-            session.labels.keepDrawn(case, shown_slices(session.node(case)))
+            session.labels.keepDrawn(case, self._drawn_lately(case, shown_slices(session.node(case))))
+
+    def _drawn_lately(self, case: str, shown: list[LabelledSlice]) -> list[LabelledSlice]:
+        """The slices in which a stroke was made or taken back: Undo of the editor reaches those not shown any more."""
+        before = self._drawn[1] if self._drawn[0] == case else []
+        places = [*(place for place in before if place not in shown), *shown][-_LATELY:]
+        self._drawn = case, places
+        return places if shown else []
 
     def begin(self) -> None:
         """Begin to save all changes; what fails is told."""
