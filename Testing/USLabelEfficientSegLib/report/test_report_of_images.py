@@ -59,12 +59,16 @@ def test_the_uncertainty_of_an_image_stands_beside_its_outlines(case):
 
 
 def test_a_report_tells_measurements_errors_method_and_no_name(case):
-    document = report_document(ReportContent("Heads", IMAGES, ["head"], [case], provenance={"version": "1"}))
+    settings = {"method": "information-divergence"}
+    document = report_document(
+        ReportContent("Heads", IMAGES, ["head"], [case], settings=settings, provenance={"version": "1"})
+    )
     page = html_text(document)
 
     assert "Jane Doe" not in page and "Case 001" in page
     assert [section.title for section in document.sections] == [
-        "At a glance", "Cases", "Agreement with references", "All measurements", "Cautions", "Method", "Provenance",
+        "At a glance", "Cases", "Agreement with references", "All measurements", "Cautions", "Method", "Settings",
+        "Provenance",
     ]  # fmt: skip
     (true,) = measure_labels(labels(18), ["head"])
     error = case.rows[0].circumference_mm - true.circumference_mm

@@ -134,6 +134,37 @@ def test_the_report_tells_of_the_method_that_was_used(tmp_path, simulated_case, 
     assert untold not in html
 
 
+def test_a_report_without_the_study_of_the_model_claims_no_method(tmp_path, simulated_case, content):
+    html = texts(written(tmp_path / "report.html", replace(content([simulated_case()]), settings={})))
+
+    assert "How the volumes were segmented is not known" in html
+    assert "distillation" not in html and "10.1016/j.ultrasmedbio.2025.12.014" not in html
+
+
+@pytest.mark.parametrize(
+    ("flag", "settings", "told", "untold"),
+    [
+        (Flag.FEW_SLICES, {}, "filled in from slices or strokes", "distillation"),
+        (Flag.CORRECTED, {}, "corrected the outlines of the model", "distillation"),
+        (
+            Flag.CORRECTED,
+            {"method": "cross-dimensional"},
+            "corrected the outlines of the model",
+            "filled in from slices",
+        ),
+    ],
+)
+def test_the_report_tells_what_drawings_in_the_volumes_did(
+    tmp_path, simulated_case, content, measurement, flag, settings, told, untold
+):
+    case = simulated_case(rows=[measurement(flags=(flag,), drawn_slices=2)])
+
+    html = texts(written(tmp_path / "report.html", replace(content([case]), settings=settings)))
+
+    assert told in html and untold not in html and "is not known" not in html
+    assert ("3-D student learns" in html) == bool(settings)
+
+
 @pytest.mark.parametrize(
     ("voters", "told", "untold"),
     [

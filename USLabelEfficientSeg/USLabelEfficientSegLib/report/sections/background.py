@@ -19,6 +19,15 @@ _SHAPE = {
     "ellipse_major_axis": "Major axis",
     "ellipse_minor_axis": "Minor axis",
 }  # what is told beside the headline quantities, in the words of the clinic
+_FILLED_IN = (
+    "Organs were filled in from slices or strokes that were drawn in these very volumes: a network that has learnt "
+    "organs from simulated ultrasound continued the drawing. It was not trained on these volumes."
+)
+_CORRECTED = (
+    "In volumes with the caution “corrected” a network that has learnt organs from simulated ultrasound corrected the "
+    "outlines of the model by slices or strokes that were drawn in them."
+)
+_UNKNOWN = "How the {scans} were segmented is not known: the report was made without the study of their model."
 
 
 def all_measurements_section(cases: Sequence[CaseSummary]) -> Section:
@@ -63,8 +72,18 @@ def method_section(
 ) -> Section:
     """How scans were segmented and measured, how intervals were found, and where that is published."""
     intervals = dict.fromkeys(row.interval_method for row in rows if row.interval_method)
-    texts = [kind.method(settings, voters), *kind.measures, *intervals]
-    return Section("Method", [*map(Paragraph, texts), Citations(kind.citations)], folded=True)
+    of_model = [kind.method(settings, voters)] if settings or voters is not None else []
+    told = of_model + _by_drawings(rows) or [_UNKNOWN.format(scans=kind.scans)]
+    published = [Citations(kind.citations)] if of_model else []
+    return Section("Method", [*map(Paragraph, [*told, *kind.measures, *intervals]), *published], folded=True)
+
+
+def _by_drawings(rows: Sequence[Measurement]) -> list[str]:
+    """What drawings had to do with the outlines."""
+    drawn = [row for row in rows if row.drawn_slices is not None]
+    corrected = any(Flag.CORRECTED in row.flags for row in drawn)
+    filled_in = any(Flag.CORRECTED not in row.flags for row in drawn)
+    return [text for text, applies in ((_FILLED_IN, filled_in), (_CORRECTED, corrected)) if applies]
 
 
 def settings_section(settings: Mapping[str, str]) -> Section:
