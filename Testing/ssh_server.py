@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import getpass
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -21,7 +22,7 @@ import USLabelEfficientSegLib
 
 LIBRARY = Path(USLabelEfficientSegLib.__file__).parents[1]
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-SETTINGS = """
+SETTINGS = """{more}
 ListenAddress 127.0.0.1:{port}
 HostKey {folder}/host
 AuthorizedKeysFile {folder}/authorized
@@ -30,8 +31,11 @@ StrictModes no
 UsePAM no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
-Subsystem sftp internal-sftp
 """
+SFTP = "Subsystem sftp internal-sftp"
+ROUNDING = ("OPENBLAS_", "MKL_", "ONEDNN_", "ATEN_")  # variables by which packages choose instructions
+
+needs_openssh = pytest.mark.skipif(SSHD is None, reason="needs OpenSSH's sshd: apt-get install openssh-server")
 
 
 def free_port():
@@ -112,10 +116,17 @@ class SshServer:
     Attributes:
         program: calls `uslabelseg` there.
         proxy: between this user and the server.
+        user: who is let in.
+
+    Args:
+        folder: for its files; made if need be.
+        more: further settings of OpenSSH, which come first.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, more=SFTP):
         self.folder = folder
+        self._more = more
+        self.user = getpass.getuser()
         self.home = folder / "home"
         keys = self.home / ".ssh"
         keys.mkdir(parents=True, mode=0o700)
@@ -123,7 +134,11 @@ class SshServer:
             self._make_key(path)
         shutil.copy(keys / "id_ed25519.pub", folder / "authorized")
         self.program = folder / "uslabelseg"
-        words = f'PYTHONPATH="{LIBRARY}" OMP_NUM_THREADS=1 exec "{sys.executable}" -m USLabelEfficientSegLib.cli "$@"'
+        # OpenSSH hands no variables on, but weights are the same bit for bit only where sums are rounded alike.
+        kept = {name: value for name, value in os.environ.items() if name.startswith(ROUNDING)}
+        kept |= {"PYTHONPATH": str(LIBRARY), "OMP_NUM_THREADS": "1"}
+        variables = shlex.join(f"{name}={value}" for name, value in kept.items())
+        words = f'exec env {variables} "{sys.executable}" -m USLabelEfficientSegLib.cli "$@"'
         self.program.write_text(f"#!/bin/sh\n{words}\n")
         self.program.chmod(0o755)
         port = free_port()
@@ -150,7 +165,7 @@ class SshServer:
         (self.home / ".ssh" / "known_hosts").write_text(f"[127.0.0.1]:{port} {text}")
 
     def address(self, folder):
-        return f"ssh://{getpass.getuser()}@127.0.0.1:{self.proxy.port}{folder}"
+        return f"ssh://{self.user}@127.0.0.1:{self.proxy.port}{folder}"
 
     def close(self):
         self.proxy.close()
@@ -159,7 +174,7 @@ class SshServer:
     def _start_openssh(self, port):
         if os.getuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)
-        (self.folder / "settings").write_text(SETTINGS.format(port=port, folder=self.folder))
+        (self.folder / "settings").write_text(SETTINGS.format(port=port, folder=self.folder, more=self._more))
         with (self.folder / "log").open("wb") as log:
             process = subprocess.Popen([str(SSHD), "-D", "-e", "-f", self.folder / "settings"], stderr=log, stdout=log)
 
@@ -208,9 +223,9 @@ def met_anew(server, monkeypatch):
 
 
 @contextlib.contextmanager
-def ssh_server(folder):
+def ssh_server(folder, more=SFTP):
     pytest.importorskip("paramiko")
-    server = SshServer(folder)
+    server = SshServer(folder, more)
     try:
         yield server
     finally:

@@ -6,18 +6,18 @@ and a host that is not known is refused.
 
 from __future__ import annotations
 
-import os
 import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 from ..errors import InputError
 from .address import Address
+from .known_hosts import known_keys, refusing
+from .ssh_settings import settings_of
 
 T = TypeVar("T")
 
@@ -25,7 +25,9 @@ SECONDS_TO_CONNECT = 20.0
 SECONDS_TO_ANSWER = 60.0
 PAUSES = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)  # seconds before each new attempt; the last one is repeated
 _SECONDS_BETWEEN_SIGNS_OF_LIFE = 15
-_SYSTEM_HOSTS = Path("/etc/ssh/ssh_known_hosts")
+_TIRED = "No existing session"  # paramiko's words when the server ends the connection as too many keys were offered
+_BEGINNING = "-- uslabelseg --"  # what comes before is said by the files that a shell reads when it starts
+_FOR_GOOD = (1, 2)  # codes by which a server refuses a channel: prohibited, and cannot be opened
 
 
 class Lost(Exception):  # noqa: N818 - nothing is wrong: it is made anew
@@ -68,6 +70,10 @@ class Connection:
         try:
             self._connect()
         except Lost as error:
+            if _TIRED in str(error):
+                problem = "is not let in: the connection ended while keys were tried"
+                remedy = "where the SSH agent holds many keys, name the right one by IdentityFile in ~/.ssh/config"
+                raise InputError(self.address.person, problem, remedy) from error
             raise InputError(
                 self.address.host, f"cannot be reached ({error})", "check its name and the network"
             ) from error
@@ -101,21 +107,36 @@ class Connection:
     def run(self, command: str, seconds: float = SECONDS_TO_ANSWER) -> Answer:
         """Run a command of the shell `sh`. Raises `Lost`, also if there is no answer for so many seconds."""
         with self._lost_if_broken():
-            _, output, errors = self._client.exec_command(f"exec sh -c {shlex.quote(command)}", timeout=seconds)
+            words = f"echo {_BEGINNING}; {command}"
+            _, output, errors = self._client.exec_command(f"exec sh -c {shlex.quote(words)}", timeout=seconds)
             texts = [stream.read().decode("utf-8", "replace") for stream in (output, errors)]
             code = output.channel.recv_exit_status()
             if code < 0:  # the connection went before the command told its code, and what it told may be cut
                 raise Lost("the command did not end")
-            return Answer(code, *texts)
+            before, begins, told = texts[0].partition(f"{_BEGINNING}\n")
+            return Answer(code, told if begins else before, texts[1])
 
     @contextmanager
     def files(self) -> Iterator[Any]:
         """The files of the other computer (paramiko's `SFTPClient`). Raises `Lost` if the connection breaks."""
         with self._lost_if_broken():
             if self._sftp is None:
-                self._sftp = self._client.open_sftp()
+                self._sftp = self._opened_sftp()
                 self._sftp.get_channel().settimeout(SECONDS_TO_ANSWER)
             yield self._sftp
+
+    def _opened_sftp(self) -> Any:
+        """Raises `InputError` if the connection works but no files are served, which no new connection would mend."""
+        import paramiko
+
+        try:
+            return self._client.open_sftp()
+        except (EOFError, paramiko.SSHException) as error:
+            if self.run("echo").code != 0:
+                raise
+            problem = "serves no files by SFTP"
+            remedy = "ask who looks after it to switch on `Subsystem sftp` of its SSH server"
+            raise InputError(self.address.host, problem, remedy) from error
 
     @contextmanager
     def _lost_if_broken(self) -> Iterator[None]:
@@ -123,6 +144,11 @@ class Connection:
 
         try:
             yield
+        except paramiko.ChannelException as error:
+            if error.code not in _FOR_GOOD:
+                raise Lost(str(error)) from error
+            problem = f"lets {self.address.user or 'the user'} in but opens no session ({error.text})"
+            raise InputError(self.address.host, problem, "ask who looks after it") from error
         except (EOFError, paramiko.SSHException, TimeoutError, ConnectionError) as error:
             raise Lost(str(error) or type(error).__name__) from error
         except OSError as error:  # of a file, unless the connection is gone
@@ -148,12 +174,12 @@ class Connection:
                 in_panel="type slicer.util.pip_install('paramiko') into Slicer's Python console, or install it in the "
                 "other Python that trains",
             ) from error
-        where = _settings_of(self.address)
+        where = settings_of(self.address)
+        known = known_keys(where["hostname"], where["port"])
         client = paramiko.SSHClient()
-        client.load_system_host_keys()
-        if _SYSTEM_HOSTS.is_file():
-            client.load_system_host_keys(str(_SYSTEM_HOSTS))
-        client.set_missing_host_key_policy(_refusing(self.address))
+        for key in known.keys:
+            client.get_host_keys().add(known.name, key.get_name(), key)
+        client.set_missing_host_key_policy(refusing(self.address, known))
         try:
             with self._refusals():
                 client.connect(
@@ -187,52 +213,24 @@ class Connection:
                 self.address.person, "is opened by a key with a passphrase", "give the key to the agent: ssh-add"
             ) from error
         except paramiko.AuthenticationException as error:
-            remedy = f"allow one of your keys there: ssh-copy-id {self.address.person}"
-            raise InputError(self.address.person, "is not let in", remedy) from error
+            raise self._not_let_in(getattr(error, "allowed_types", ["publickey"])) from error
         except paramiko.ssh_exception.NoValidConnectionsError as error:
             raise Lost("no SSH server answers") from error
         except paramiko.SSHException as error:
             if "no authentication methods" in str(error).lower():
                 remedy = f"make a key and allow it there: ssh-keygen, then ssh-copy-id {self.address.person}"
                 raise InputError(self.address.person, "is not let in without a key", remedy) from error
+            if "private key file" in str(error):
+                problem = f"is not let in: a key file cannot be read ({error})"
+                raise InputError(self.address.person, problem, "repair or remove it in ~/.ssh") from error
             raise Lost(str(error) or type(error).__name__) from error
         except (OSError, EOFError) as error:
             raise Lost(getattr(error, "strerror", None) or str(error) or type(error).__name__) from error
 
-
-def _refusing(address: Address) -> Any:
-    """A policy by which a host that is not known is refused, with its fingerprint."""
-    import paramiko
-
-    class Refusing(paramiko.MissingHostKeyPolicy):
-        def missing_host_key(self, client: Any, hostname: str, key: Any) -> None:
-            raise InputError(
-                address.host,
-                f"is not known here; its key is {key.fingerprint}",
-                f"if that is right, make it known: ssh {_port_option(address)}{address.person}",
-            )
-
-    return Refusing()
-
-
-def _port_option(address: Address) -> str:
-    return f"-p {address.port} " if address.port else ""
-
-
-def _settings_of(address: Address) -> dict[str, Any]:
-    """What paramiko needs to connect, from the address and the user's `~/.ssh/config`. Raises `InputError`."""
-    import paramiko
-
-    path = Path(os.path.expanduser("~/.ssh/config"))
-    told: Any = paramiko.SSHConfig.from_path(str(path)).lookup(address.host) if path.is_file() else {}
-    if told.get("proxyjump", "none") != "none":
-        instead = f"ProxyCommand ssh -W %h:%p {told['proxyjump']}"
-        raise InputError(path, f"has a ProxyJump for {address.host}, which is not understood", f"write {instead}")
-    settings: dict[str, Any] = {"hostname": told.get("hostname", address.host)}
-    settings["port"] = address.port or int(told.get("port", 22))
-    settings["username"] = address.user or told.get("user")
-    if "identityfile" in told:
-        settings["key_filename"] = told["identityfile"]
-    if told.get("proxycommand", "none") != "none":
-        settings["sock"] = paramiko.ProxyCommand(told["proxycommand"])
-    return settings
+    def _not_let_in(self, ways: list[str]) -> InputError:
+        """The refusal by a server that now lets people in by these ways."""
+        if "publickey" in ways:
+            remedy = f"allow one of your keys there: ssh-copy-id {self.address.person}"
+            return InputError(self.address.person, "is not let in", remedy)
+        problem = f"is not let in by a key alone (the server asks for: {', '.join(ways)})"
+        return InputError(self.address.person, problem, "ask who looks after it to let you in by a key")
