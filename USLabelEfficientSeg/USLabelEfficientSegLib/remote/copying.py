@@ -37,8 +37,11 @@ def send(connection: Connection, source: Path, target: PurePosixPath, digest: st
     def go_on() -> None:
         with connection.files() as files:
             done = _size_there(files, part)
-            with source.open("rb") as reader, files.open(str(part), "ab" if 0 < done <= size else "wb") as writer:
-                reader.seek(done if done <= size else 0)
+            # At places of its own, not at the end: the server may still be writing what came before the cut.
+            mode = "r+b" if 0 < done <= size else "wb"
+            with source.open("rb") as reader, files.open(str(part), mode) as writer:
+                for file in (reader, writer):
+                    file.seek(done if done <= size else 0)
                 writer.set_pipelined(True)
                 while piece := reader.read(_CHUNK):
                     step()
