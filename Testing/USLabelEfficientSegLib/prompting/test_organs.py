@@ -5,7 +5,7 @@ import pytest
 
 from USLabelEfficientSegLib.imaging.resampling import resample_axes
 from USLabelEfficientSegLib.prompting.drawing import signs_of
-from USLabelEfficientSegLib.prompting.organs import shared_probability
+from USLabelEfficientSegLib.prompting.organs import believed_sector, shared_probability
 
 FINE, COARSE = (30, 30, 20), (20, 20, 20)
 EVERYWHERE = np.ones(COARSE, dtype=bool)
@@ -40,3 +40,13 @@ def test_no_gap_of_background_opens_between_organs_that_were_drawn_side_by_side(
     between = inside & (probability[1] > 0.01) & (probability[2] > 0.01)
     assert between.any()
     assert probability[0][inside].max() < 1e-5
+
+
+def test_a_sector_that_leaves_out_what_was_drawn_as_an_organ_is_not_believed(labels):
+    drawn = [signs_of(labels, label, COARSE) for label in (1, 2)]
+    half, edge = EVERYWHERE.copy(), EVERYWHERE.copy()
+    half[:9], edge[:5] = False, False  # most of the first organ, and hardly any of it
+
+    assert believed_sector(half, drawn).all()
+    assert np.array_equal(believed_sector(edge, drawn), edge)
+    assert np.array_equal(believed_sector(half, drawn[1:]), half)

@@ -20,6 +20,7 @@ from .starter import load_starter
 from .two_passes import MOST_MIRRORS, organ_odds
 
 Field = NDArray[np.float32]
+_OUTSIDE = 0.1  # of a drawn organ: more than that lies outside of no sector
 
 
 def organ_probability(
@@ -46,9 +47,9 @@ def organ_probability(
     """
     network = network or load_starter()
     image = resample_axes(volume.voxels, grid.shape)
-    sector = sector_mask(image)
     amount = how_much(labels.voxels, organs)
     drawn = [signs_of(labels.voxels, label, grid.shape) for label in range(1, organs + 1)]
+    sector = believed_sector(sector_mask(image), drawn)
     beyond = [beyond_ends(ends, volume.geometry, grid.shape) for ends in amount.ends]
     if opinion is None:
         odds = [
@@ -62,6 +63,22 @@ def organ_probability(
             odds.append(pooled_odds(network, image, of_one, thought, amount.slices, moved, mirrors=mirrors))
     shaped = shaped_odds(odds, drawn, grid.spacing, with_model=opinion is not None)
     return image, shared_probability(shaped, np.stack(drawn), sector), sector
+
+
+def believed_sector(sector: NDArray[np.bool_], drawn: Sequence[Field]) -> NDArray[np.bool_]:
+    """The sector, or all of the volume where the sector leaves out what somebody has drawn as an organ.
+
+    Dark fluid before dark tissue with little speckle looks like the outside of a sector.
+
+    Args:
+        sector: (i, j, k) as it was found.
+        drawn: (i, j, k) of each organ, 1 where it was drawn.
+    """
+    for signs in drawn:
+        organ = signs > 0
+        if np.count_nonzero(organ & ~sector) > _OUTSIDE * np.count_nonzero(organ):
+            return np.ones_like(sector)
+    return sector
 
 
 def shaped_odds(

@@ -21,7 +21,7 @@ from .network import PromptableNetwork
 from .next_slice import Slice, least_certain, next_on_coarse_grid
 from .open_ends import beyond_ends
 from .opinions import Opinion, opinion_on, pooled_odds
-from .organs import shaped_odds, shared_probability
+from .organs import believed_sector, shaped_odds, shared_probability
 from .starter import load_starter
 from .two_passes import organ_odds
 
@@ -158,7 +158,7 @@ def outline(
             for of_one, opinion, moved in zip(drawn, opinions, beyond, strict=True)
         ]
     shaped = shaped_odds(odds, list(drawn), seen.grid.spacing, with_model=opinions is not None)
-    probability = shared_probability(shaped, drawn, seen.sector)
+    probability = shared_probability(shaped, drawn, believed_sector(seen.sector, list(drawn)))
     names, voxel_ml = [organs[label - 1] for label in shown], seen.grid.voxel_volume_ml
     ml = {
         name: float(of_one.sum(dtype=np.float64)) * voxel_ml
