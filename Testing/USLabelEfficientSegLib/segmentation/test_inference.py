@@ -13,9 +13,10 @@ from USLabelEfficientSegLib.imaging.resampling import resample_axes, working_geo
 from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.segmentation import inference
 from USLabelEfficientSegLib.segmentation.decision import uncertainty_of
-from USLabelEfficientSegLib.segmentation.inference import VolumePrediction, agreed, predict, predict_inputs
+from USLabelEfficientSegLib.segmentation.inference import VolumePrediction, predict, predict_inputs
 from USLabelEfficientSegLib.segmentation.intensity_features import IntensityFeatures
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
+from USLabelEfficientSegLib.segmentation.pooling import agreed
 from USLabelEfficientSegLib.student.build import StudentDesign, build_student
 
 CPU = torch.device("cpu")

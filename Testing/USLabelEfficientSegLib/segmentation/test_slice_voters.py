@@ -17,8 +17,9 @@ from USLabelEfficientSegLib.imaging.orientation import Reordering
 from USLabelEfficientSegLib.imaging.resampling import resample_axes
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
 from USLabelEfficientSegLib.segmentation import inference, slice_voters
-from USLabelEfficientSegLib.segmentation.inference import agreed, agreed_in_turn, predict, predict_inputs
+from USLabelEfficientSegLib.segmentation.inference import predict, predict_inputs
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
+from USLabelEfficientSegLib.segmentation.pooling import agreed, agreed_in_turn
 from USLabelEfficientSegLib.segmentation.slice_voters import SliceVoter, SliceVoters
 from USLabelEfficientSegLib.slice_network import fine_volume
 from USLabelEfficientSegLib.slice_network.network import SliceUNet

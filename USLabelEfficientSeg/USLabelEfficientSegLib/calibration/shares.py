@@ -25,12 +25,14 @@ class Shares:
         held_out: how many slices tell so; 0: it is not measured.
         dice: of the 2-D networks and of the prior alone on these slices; None where an earlier release has measured.
         by_settings: whether the settings want no location prior, so that there is nothing to measure.
+        ends: share of the promptable network's vote on where organs end, see `segmentation.organ_ends`.
     """
 
     slices: float = 0.0
     held_out: int = 0
     dice: tuple[float, float] | None = None
     by_settings: bool = False
+    ends: float = 0.0
 
     @property
     def location_helps(self) -> bool:
@@ -44,6 +46,12 @@ class Shares:
 
     def told(self) -> str:
         """What decides, and why, in one sentence for people."""
+        if not self.ends:
+            return self._told_of_candidates()
+        asked = f"where organs end, the network that knows organs has {100 * self.ends:.0f} % of the say"
+        return f"{self._told_of_candidates()}; {asked}"
+
+    def _told_of_candidates(self) -> str:
         share = f"2-D networks on slices have {100 * self.slices:.0f} % of the votes"
         if self.held_out:
             left_out = f"({self.held_out} labelled slice{'s' * (self.held_out > 1)} left out)"
@@ -71,6 +79,7 @@ class Shares:
             "held_out_slices": self.held_out,
             "held_out_dice": dice,
             "by_settings": self.by_settings,
+            **({"ends": self.ends} if self.ends else {}),
         }
 
     @classmethod
@@ -82,4 +91,5 @@ class Shares:
             int(record["held_out_slices"]),
             None if dice is None else (float(dice["slice_networks"]), float(dice["location_prior"])),
             bool(record["by_settings"]),
+            float(record.get("ends", 0.0)),
         )

@@ -39,6 +39,7 @@ _LEAST_PROBABILITY = 1e-4  # as in the pool itself
 _NOTHING = 0.005  # Dice that is not worth a second candidate
 _LEADING = 0.65  # least share of networks that have learnt lines of slices across
 _NOT_LEADING = 0.45  # share of networks that have never seen where organs end: students are trained as well
+_LEAST_OF_ENDS = 0.1  # share below which nobody is asked
 _SHOWN = 0.5  # of a pixel
 _BEATEN = 0.5  # of the other's Dice: who finds less is no match
 
@@ -48,7 +49,7 @@ class HeldOutSlice:
     """A labelled slice, as the candidates predict it that have not seen its volume's labels.
 
     Attributes:
-        votes: (2, C, n) class probabilities of the networks and of the location prior.
+        votes: (2, C, n) class probabilities of the networks and of the location prior, or of other two.
         target: (C, n) class probabilities, background first.
         across: whether labelled slices of another axis show there where organs end along that of the networks.
     """
@@ -65,14 +66,26 @@ def share_of_networks(slices: Sequence[HeldOutSlice]) -> tuple[float, tuple[floa
         slices: held out, at least one.
     """
     counts = np.stack([_counts(each) for each in slices])
-    weights = np.random.default_rng(0).dirichlet(np.ones(len(slices)), _DRAWS)
     alone = _dice(counts, np.full(len(slices), 1 / len(slices)))
     networks, place = float(alone[-1]), float(alone[0])
     if place < _BEATEN * networks:
         return 1.0, (networks, place)
+    return _led(slices, _share(counts), networks < _BEATEN * place), (networks, place)
+
+
+def share_of_ends(slices: Sequence[HeldOutSlice]) -> float:
+    """The share of the vote on where organs end beside the pool of all others, the second of `votes`; 0 if little."""
+    if not slices:
+        return 0.0
+    share = _share(np.stack([_counts(each) for each in slices]))
+    return share if share >= _LEAST_OF_ENDS else 0.0
+
+
+def _share(counts: NDArray[np.float64]) -> float:
+    """The mean share of the first vote that wins in slices (n, ...) weighed at random, and in one that says equal."""
+    weights = np.random.default_rng(0).dirichlet(np.ones(len(counts)), _DRAWS)
     won = [_winner(_dice(counts, each)) for each in weights]
-    share = (len(slices) * float(np.mean(won)) + _EQUAL) / (len(slices) + 1)
-    return _led(slices, share, networks < _BEATEN * place), (networks, place)
+    return (len(counts) * float(np.mean(won)) + _EQUAL) / (len(counts) + 1)
 
 
 def _led(slices: Sequence[HeldOutSlice], share: float, beaten: bool) -> float:

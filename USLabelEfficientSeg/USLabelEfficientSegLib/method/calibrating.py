@@ -19,9 +19,11 @@ from ..calibration.slice_intervals import OwnVolumes, calibration_from_slices
 from ..calibration.slice_residuals import slice_residuals
 from ..imaging.files import read_geometry
 from ..imaging.normalisation import position_channels
-from ..segmentation.inference import agreed_in_turn, predict_inputs
+from ..segmentation.inference import predict_inputs
 from ..segmentation.intensity_features import IntensityFeatures
 from ..segmentation.model import SegmentationModel
+from ..segmentation.organ_ends import with_ends
+from ..segmentation.pooling import agreed_in_turn
 from ..segmentation.training_statistics import training_statistics
 from ..study.stages import Stage
 from .fine_volumes import fine_volumes
@@ -96,7 +98,9 @@ def _offsets_of_labels(run: Run, model: SegmentationModel) -> list[float | None]
     for fine in fine_volumes(run, records):
         assert fine.labels is not None
         votes = model.slices.votes(fine, run.mirrored, run.computing.device)
-        probability = agreed_in_turn(votes, model.weights)[1:] * fine.sector
+        pooled = agreed_in_turn(votes, model.weights)
+        asked = with_ends(model.slices, pooled, fine.grey, fine.sector, run.computing.device)
+        probability = asked[1:] * fine.sector
         labelled = fine.labels.weight > 0
         known.append((probability[:, labelled], fine.labels.weight[labelled], fine.labels.weighted[1:, labelled]))
     likely, weights, areas = (torch.cat(parts, dim=-1).numpy() for parts in zip(*known, strict=True))

@@ -42,4 +42,4 @@ def slice_voters(run: Run, trainings: Sequence[SliceTraining]) -> SliceVoters:
         network = trained_network(run, each, observed(run, each, tuple(voters)))
         voters.append(SliceVoter(network, each.axis, each.size))
     settings = run.settings.slice_network
-    return SliceVoters(tuple(voters), settings.max_voxels, settings.widths, settings.adaptation)
+    return SliceVoters(tuple(voters), settings.max_voxels, settings.widths, settings.adaptation, run.shares.ends)

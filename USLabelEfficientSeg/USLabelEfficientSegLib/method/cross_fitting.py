@@ -13,7 +13,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..anatomy.alignment import align_group
 from ..anatomy.kept import OnDemand
@@ -29,6 +28,7 @@ from ..slice_network.prediction import predict_slices
 from ..slice_network.slices import LINE, crossed_numbers
 from ..study.stages import NumberedStage, Stage
 from ..teacher.slices import in_slice_axes
+from .ends import LeftOut, held_out_slice, measured_ends
 from .fine_volumes import fine_volumes
 from .plan import FOLDS, SHARE_OF_STEPS
 from .present_model import watched
@@ -36,7 +36,6 @@ from .run import Run, labels_of, stop_if
 from .slice_networks import SliceTraining, offer_network, trained_network
 
 _MOST_CROSSED = 24  # slices of a volume of which lines are labelled
-_MOST_PIXELS = 4_000  # of a slice: neighbours tell the same
 
 
 def measured_shares(run: Run, trainings: Sequence[SliceTraining]) -> Shares:
@@ -48,16 +47,21 @@ def measured_shares(run: Run, trainings: Sequence[SliceTraining]) -> Shares:
     for training in (each for part in parts for each in part):
         offer_network(run, training)
     held_out: list[HeldOutSlice] = []
+    left_out = []
     for fold, part in zip(folds, parts, strict=True):
         voters = [SliceVoter(trained_network(run, each, watched(run, each)), each.axis, each.size) for each in part]
-        prior, frames = prior_without(run, fold)
+        without = LeftOut(fold, tuple(voters), *prior_without(run, fold))
+        left_out.append(without)
         for fine in fine_volumes(run, fold):
             for voter in voters:
-                held_out += held_out_slices(run, fine, voter, prior, frames[fine.name])
+                held_out += held_out_slices(run, fine, voter, without.prior, without.frames[fine.name])
     if not held_out:
         return Shares(ONLY_VOLUME if len(run.volumes) == 1 else ONE_OF_SEVERAL)
     share, dice = share_of_networks(held_out)
-    return Shares(share if share >= BEATEN else 0.0, len(held_out), dice)
+    shares = Shares(share if share >= BEATEN else 0.0, len(held_out), dice)
+    if len(trainings) > 1 or any(each.across for each in held_out):  # slices across show where organs end
+        return shares
+    return replace(shares, ends=measured_ends(run, left_out, shares))
 
 
 def folds_of(run: Run) -> list[set[str]]:
@@ -136,11 +140,4 @@ def held_out_slices(
     known[slices:] &= fine.labels.weight.movedim(axis, 0)[crossed] > LINE
     parts = [slice(row, row + 1) for row in range(slices)] + [slice(slices, len(numbers))] * (slices < len(numbers))
     across = any(bool(fine.labels.labelled_along(other).any()) for other in in_slice_axes(axis))
-    return [_held_out(votes[part], target[part], known[part], across) for part in parts if known[part].any()]
-
-
-def _held_out(votes: Tensor, target: Tensor, known: Tensor, across: bool) -> HeldOutSlice:
-    """Of slices (n, 2, C, h, w), (n, C, h, w) and (n, h, w), what is known, thinned."""
-    every = max(1, int(known.sum()) // _MOST_PIXELS)
-    of_votes, of_target = votes.movedim(0, 2)[:, :, known], target.movedim(0, 1)[:, known]
-    return HeldOutSlice(of_votes[..., ::every], of_target[:, ::every], across)
+    return [held_out_slice(votes[part], target[part], known[part], across) for part in parts if known[part].any()]

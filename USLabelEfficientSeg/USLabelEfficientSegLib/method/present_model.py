@@ -69,7 +69,7 @@ def _present_model(
     def present(network: nn.Module) -> SegmentationModel:
         settings = run.settings.slice_network
         voters = (*before, SliceVoter(network, training.axis, training.size))
-        slices = SliceVoters(voters, settings.max_voxels, settings.widths, settings.adaptation)
+        slices = SliceVoters(voters, settings.max_voxels, settings.widths, settings.adaptation, run.shares.ends)
         return voting_model(replace(run, slices=slices), Students())
 
     return present

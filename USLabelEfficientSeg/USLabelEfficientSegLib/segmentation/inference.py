@@ -30,10 +30,11 @@ from ..slice_network.fine_volume import FineVolume, fine_volume
 from .decision import decide, dice_threshold, uncertainty_of
 from .intensity_features import IntensityFeatures
 from .model import SegmentationModel
+from .organ_ends import with_ends
+from .pooling import agreed, agreed_in_turn
 from .slice_voters import SliceVoters
 
 _SLAB_VALUES = 2**24  # values of a fine probability slab: 64 MiB
-_LEAST_PROBABILITY = 1e-4  # that a vote gives a class: nobody has a veto
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,10 @@ def predict_inputs(
     votes = [of_one.mean(dim=0) for of_one in views]
     if model.prior is not None:
         votes.append(_prior_vote(model.prior, inputs))
-    probability = _within_sector(model, agreed(votes, model.weights), sector)
+    probability = agreed(votes, model.weights)
+    if model.slices is not None:
+        probability = with_ends(model.slices, probability, inputs[0], sector, device)
+    probability = _within_sector(model, probability, sector)
     return FusedPrediction(probability, deviation, confidence(deviation))
 
 
@@ -168,7 +172,8 @@ def _predict_fine(
             yield _resampled(_prior_vote(model.prior, inputs), fine.shape)
 
     count = len(model.networks) + len(slices.voters) + int(model.prior is not None)
-    return _within_sector(model, agreed_in_turn(votes(), model.weights or [1.0] * count), fine.sector)
+    pooled = agreed_in_turn(votes(), model.weights or [1.0] * count)
+    return _within_sector(model, with_ends(slices, pooled, fine.grey, fine.sector, device), fine.sector)
 
 
 def _check_slice_votes(model: SegmentationModel, sector: Tensor, slice_votes: Sequence[Tensor]) -> None:
@@ -219,39 +224,3 @@ def _views(model: SegmentationModel, network: nn.Module, inputs: Tensor, device:
         )
         views.append(torch.as_tensor(logits)[0].float().softmax(dim=0).flip(flips))
     return torch.stack(views)
-
-
-def agreed(votes: Sequence[Tensor], weights: Sequence[float] = ()) -> Tensor:
-    """Logarithmic opinion pool of class probabilities (C, ...): p proportional to prod_n p_n^(w_n).
-
-    Unlike the mean, it is sure if some votes are sure and the others do not contradict (Genest & Zidek, "Combining
-    probability distributions", Statistical Science 1986). A single vote is returned as it is.
-
-    Args:
-        votes: at least one.
-        weights: of the votes, relative to each other; none: all count alike.
-    """
-    if len(votes) == 1:
-        return votes[0]
-    shares = votes[0].new_tensor(weights or [1.0] * len(votes))
-    logarithms = torch.stack(list(votes)).clamp_min(_LEAST_PROBABILITY).log()
-    return torch.tensordot(shares / shares.sum(), logarithms, dims=1).softmax(dim=0)
-
-
-def agreed_in_turn(votes: Iterator[Tensor], weights: Sequence[float]) -> Tensor:
-    """The pool of `agreed` of votes that are made one after the other: only one is in memory beside their sum.
-
-    Args:
-        votes: (C, ...) each; they are overwritten.
-        weights: of the votes, relative to each other, one for each.
-    """
-    if len(weights) == 1:
-        return next(votes)
-    total: Tensor | None = None
-    for weight in weights:
-        vote = next(votes)
-        total = torch.zeros(vote.shape) if total is None else total
-        total.add_(vote.clamp_min_(_LEAST_PROBABILITY).log_(), alpha=weight / sum(weights))
-        del vote  # before the next one is made
-    assert total is not None
-    return total.softmax(dim=0)

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 from torch import Tensor, nn
 
 from ..calibration.intervals import Calibration
@@ -52,6 +59,21 @@ class SliceVotersDescription(BaseModel):
     max_voxels: Annotated[int, Field(strict=True, ge=32, le=1024)]
     widths: tuple[Annotated[Count, Field(le=4096)], ...] = Field(min_length=2, max_length=6)
     adaptation: float = Field(default=0.0, ge=0, le=1)
+    ends: float = Field(default=0.0, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _ends_along_one_axis(self) -> Self:
+        if self.ends and len({voter.axis for voter in self.voters}) > 1:
+            raise ValueError("it asks for ends along an axis, and its networks see slices of several")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_later_ones(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As it was before anybody was asked for ends, if nobody is: the checksum of a model stays."""
+        data: dict[str, Any] = dump(self)
+        if not self.ends:
+            del data["ends"]
+        return data
 
 
 class ModelDescription(_Description):

@@ -47,12 +47,14 @@ class SliceVoters:
         max_voxels: most voxels along an axis of the fine grid, see `fine_volume`.
         widths: channels of the levels of each network.
         adaptation: share of a volume's own slices in the networks' levels, see `slice_network.adaptation`.
+        ends: share of the vote on where organs end along the only axis of the networks, see `organ_ends`.
     """
 
     voters: tuple[SliceVoter, ...]
     max_voxels: int
     widths: tuple[int, ...] = WIDTHS
     adaptation: float = 0.0
+    ends: float = 0.0
 
     def votes(self, volume: FineVolume, mirrored_axes: Sequence[int], device: torch.device) -> Iterator[Tensor]:
         """Class probabilities (C, I, J, K) that each network gives a volume, float32 on the CPU, one after the other.
@@ -81,7 +83,11 @@ class SliceVoters:
         """What a model's file tells of them beside the weights."""
         voters = tuple(SliceVoterDescription(axis=voter.axis, size=voter.size) for voter in self.voters)
         return SliceVotersDescription(
-            voters=voters, max_voxels=self.max_voxels, widths=self.widths, adaptation=self.adaptation
+            voters=voters,
+            max_voxels=self.max_voxels,
+            widths=self.widths,
+            adaptation=self.adaptation,
+            ends=self.ends,
         )
 
 
@@ -106,4 +112,6 @@ def loaded_slice_voters(
         network = SliceUNet(classes, widths=description.widths)
         network.load_state_dict(weights)
         voters.append(SliceVoter(network.eval(), voter.axis, voter.size))
-    return SliceVoters(tuple(voters), description.max_voxels, description.widths, description.adaptation)
+    return SliceVoters(
+        tuple(voters), description.max_voxels, description.widths, description.adaptation, description.ends
+    )

@@ -112,6 +112,9 @@ class SliceNetworkSettings(Section):
     adaptation: float = Field(
         default=0.8, ge=0, le=1, description="share of a volume's own slices in the levels that it is seen with"
     )
+    ends: bool = Field(
+        default=True, description="let the promptable network vote on where organs end, if slices left out say it helps"
+    )
     rotation_degrees: float = Field(default=20.0, ge=0, le=180, description="largest random rotation")
     scale: float = Field(default=0.2, ge=0, le=1, description="largest random magnification, log")
     stretch: float = Field(default=0.15, ge=0, le=1, description="largest random change of the aspect ratio, log")
@@ -136,6 +139,8 @@ class SliceNetworkSettings(Section):
             del data["presence"]
         if info.mode == "json" and not self.adaptation:
             del data["adaptation"]
+        if info.mode == "json" and not self.ends:
+            del data["ends"]
         return data
 
 

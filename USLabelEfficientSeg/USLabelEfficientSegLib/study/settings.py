@@ -65,7 +65,8 @@ class Settings(Section):
             return data
         networks = data.get("slice_network")
         if isinstance(networks, dict):
-            return {**data, "slice_network": {"starter": False, "presence": 0.0, "adaptation": 0.0, **networks}}
+            before = {"starter": False, "presence": 0.0, "adaptation": 0.0, "ends": False}
+            return {**data, "slice_network": {**before, **networks}}
         return {"slice_network": {"steps": 0}, **data}
 
     @model_serializer(mode="wrap")
