@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from .inference import VolumePrediction
 
 # 9: nobody is asked where organs end; 8: no adaptation to volumes; 7: no intervals by offsets; 6: no slice networks;
-# 5: calibration as a list; 4: all votes equal, no prior; 3: other students; 2: no scaling; 1: no calibration, statistics, template
+# 5: calibration as a list; 4: all votes equal, no prior; 3: other students; 2: no scaling; 1: no calibration,
+# statistics, template
 FORMAT = 10
 _FORMER_NETWORK = "residual"  # of students up to format 3
 _EDGES, _WINDOW = "template/edges", "template/window"
