@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from USLabelEfficientSegLib.calibration.stacking import HeldOutSlice, share_of_networks
+from USLabelEfficientSegLib.calibration.stacking import HeldOutSlice, share_of_ends, share_of_networks
 
 PIXELS = 400
 ORGAN = slice(100, 150)
@@ -159,3 +159,18 @@ def test_what_is_seen_in_a_slice_that_shows_no_organ_counts_against_a_candidate(
 
 def test_without_any_organ_in_sight_both_weigh_alike():
     assert share_of_networks([held_out(NOTHING, NOTHING, organ=slice(0))] * 3) == (pytest.approx(0.5), (1, 1))
+
+
+def test_who_finds_the_ends_has_nearly_all_of_the_say_and_who_draws_them_wrong_is_not_asked():
+    too_long = says(slice(100, 180))
+
+    helps = share_of_ends([held_out(says(), too_long)] * 8)
+    harms = share_of_ends([held_out(too_long, says())] * 8)
+
+    assert helps > 0.9
+    assert harms == 0
+
+
+def test_who_says_of_the_ends_what_all_say_has_half_of_the_say_and_nobody_is_asked_unmeasured():
+    assert share_of_ends([held_out(says(), says())] * 8) == pytest.approx(0.5)
+    assert share_of_ends([]) == 0

@@ -13,6 +13,7 @@ from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.segmentation.inference import predict
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
+from USLabelEfficientSegLib.segmentation.model_description import SliceVotersDescription
 from USLabelEfficientSegLib.segmentation.slice_voters import SliceVoter, SliceVoters
 from USLabelEfficientSegLib.slice_network.network import SliceUNet
 from USLabelEfficientSegLib.student.build import StudentDesign, build_student
@@ -130,10 +131,35 @@ def test_a_former_model_does_not_adapt_and_a_new_one_does_as_it_was_told(saved):
     assert not np.allclose(own, predict(model, volume, CPU).probability)
 
 
+def test_the_share_in_where_organs_end_comes_back_and_makes_another_model(saved):
+    model = trained_model()
+    assert model.slices is not None
+    along_one = replace(model, slices=replace(model.slices, voters=model.slices.voters[:1]))
+    asking = replace(along_one, slices=replace(along_one.slices, ends=0.25))
+    asking.save(saved)
+    loaded = SegmentationModel.load(saved)
+
+    assert loaded.slices is not None and loaded.slices.ends == 0.25
+    assert loaded.digest() == asking.digest() != along_one.digest()
+    volume = blocks(Geometry((40, 33, 21), (0.5, 0.5, 0.5), (9.0, -4.0, 2.0), np.eye(3)))
+    one, other, without = (predict(each, volume, CPU).probability for each in (asking, loaded, along_one))
+    assert np.array_equal(one, other)
+    assert not np.allclose(one, without, atol=1e-3)
+
+
+def test_a_model_in_which_nobody_is_asked_for_ends_is_described_as_before():
+    slices = trained_model().slices
+    assert slices is not None
+    assert "ends" not in slices.description().model_dump(mode="json")
+    assert SliceVotersDescription.model_validate(slices.description().model_dump(mode="json")).ends == 0
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"voters": []},
+        {"ends": 0.3},  # along which of two axes?
+        {"ends": 1.5},
         {"adaptation": -0.1},
         {"adaptation": 1.5},
         {"adaptation": None},

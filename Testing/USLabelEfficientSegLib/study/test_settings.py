@@ -92,7 +92,15 @@ def test_a_training_stored_without_2d_networks_has_none_and_keeps_its_record() -
     assert settings.model_dump(mode="json") == stored
 
 
-@pytest.mark.parametrize("later", [["adaptation"], ["adaptation", "presence"], ["adaptation", "presence", "starter"]])
+@pytest.mark.parametrize(
+    "later",
+    [
+        ["ends"],
+        ["ends", "adaptation"],
+        ["ends", "adaptation", "presence"],
+        ["ends", "adaptation", "presence", "starter"],
+    ],
+)
 def test_a_training_stored_before_2d_networks_had_all_they_have_goes_on_without(later: list[str]) -> None:
     stored = preset("quick").model_dump(mode="json")
     for name in later:

@@ -37,6 +37,7 @@ FORMAT = 10
 _FORMER_NETWORK = "residual"  # of students up to format 3
 _EDGES, _WINDOW = "template/edges", "template/window"
 _PRIOR = "prior/coefficients"
+_ENDS = "ends"  # in the checksum: the network that is asked comes with the program
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,10 @@ class SegmentationModel:
         settings["scaling"] = None if self.scaling is None else self.scaling.model_dump(mode="json")
         if self.slices is not None:  # a model without them keeps the checksum that it had before there were any
             settings["slices"] = self.slices.description().model_dump(mode="json")
+            if self.slices.ends:
+                from ..prompting.starter import load_starter
+
+                tensors |= {f"{_ENDS}/{name}": tensor for name, tensor in load_starter().state_dict().items()}
         return checksum_of(tensors, settings)
 
     def _weights(self) -> dict[str, Tensor]:
