@@ -21,6 +21,7 @@ from USLabelEfficientSegLib.exchange.onnx_model import model_of_graphs
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
+from USLabelEfficientSegLib.prompting.starter import load_starter
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.segmentation.slice_voters import SliceVoter, SliceVoters
@@ -100,6 +101,28 @@ def test_graphs_adapt_to_a_volume_as_the_model_does(tmp_path, model):
     assert (measured["most slices"], measured["slices at once"]) == (24, 8)
     assert measured["checked"]["largest difference from the network"] <= 1e-4
     assert "run `levels_N.onnx` on 8 of them at a time" in (tmp_path / "graphs" / "README.md").read_text()
+
+
+@needs_packages
+def test_the_network_that_is_asked_where_organs_end_is_a_graph_as_well(tmp_path, model):
+    alone = replace(model, networks=(), prior=None, weights=())
+    asking = replace(alone, slices=replace(alone.slices, ends=0.4))
+    asking.save(tmp_path / "model.safetensors")
+    export_model(tmp_path / "model.safetensors", tmp_path / "graphs", "onnx")
+    volume = simulate_volume(0, shape=(24, 24, 27), spacing=(3.3, 3.3, 4.0)).volume
+
+    expected = asking.predict(volume, CPU).probability
+    found = model_of_graphs(asking, tmp_path / "graphs").predict(volume, CPU).probability
+
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert np.abs(alone.predict(volume, CPU).probability - expected).max() > 0.01
+    described = json.loads((tmp_path / "graphs" / "ends.json").read_text())
+    assert (described["weight"], described["slice axis"]) == (0.4, 2)
+    assert described["checked"]["largest difference from the network"] <= 1e-4
+    assert "run it, and once more on a crop around the organ" in (tmp_path / "graphs" / "README.md").read_text()
+    graph = onnx_network.OnnxNetwork(tmp_path / "graphs" / "ends.onnx", (16, 16, 16))
+    cube = torch.randn(1, 5, 48, 48, 48, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(graph(cube), load_starter()(cube), atol=1e-3, rtol=1e-4)
 
 
 @needs_packages

@@ -6,17 +6,19 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
 from ..imaging.normalisation import IMAGE_CHANNELS, POSITION_CHANNELS
+from ..prompting.network import CHANNELS, CUBE
+from ..prompting.starter import load_starter
 from ..segmentation.image_model import ImageModel
 from ..segmentation.loading import TrainedModel
 from ..segmentation.model import SegmentationModel
-from ..segmentation.slice_voters import SliceVoter
+from ..segmentation.slice_voters import SliceVoter, SliceVoters
 from ..slice_network.adaptation import AT_ONCE, MOST_SLICES
 from ..slice_network.fine_volume import NEUTRAL, SPREAD
 from ..slice_network.network import SliceUNet
@@ -26,7 +28,10 @@ from ..teacher.slices import in_slice_axes
 from ..teacher.vit import IMAGENET_MEAN, IMAGENET_STD
 from .levels import MeasuredLevels, ToldLevels, TrainedLevels
 
+Network = TypeVar("Network", bound=nn.Module)
 LOGITS = "logits"  # the output of all graphs but those of levels
+ENDS = "ends"  # the graph of the network that knows organs, which comes with the program
+_CELL = 16  # voxels of the promptable network's coarsest level
 _IMAGE_SIZE = (96, 72)  # at which UNeXt is traced and checked; it reads any size
 
 
@@ -76,9 +81,13 @@ def graphs_of(model: TrainedModel) -> list[Graph]:
     """
     if isinstance(model, ImageModel):
         return [_of_images(model)]
-    students = [_student(model, number) for number in range(len(model.networks))]
-    voters = () if model.slices is None else model.slices.voters
-    return students + [_slice_voter(voter, number, len(model.networks), model) for number, voter in enumerate(voters)]
+    graphs = [_student(model, number) for number in range(len(model.networks))]
+    if model.slices is not None:
+        before = len(graphs)
+        graphs += [_slice_voter(voter, number, before, model) for number, voter in enumerate(model.slices.voters)]
+        if model.slices.ends:
+            graphs.append(_ends(model.slices))
+    return graphs
 
 
 def _slice_voter(voter: SliceVoter, number: int, before: int, model: SegmentationModel) -> Graph:
@@ -177,6 +186,34 @@ def _student(model: SegmentationModel, number: int) -> Graph:
     )
 
 
+def _ends(slices: SliceVoters) -> Graph:
+    network = load_starter()
+    return Graph(
+        name=ENDS,
+        network=network,
+        traced=_plain(network),
+        channels=len(CHANNELS),
+        cells=(_CELL, _CELL, _CELL),
+        examples=((1, CUBE, CUBE, CUBE), (1, 2 * _CELL, CUBE, CUBE + _CELL)),
+        description={
+            "kind": "3-D network that knows organs, asked where they end",
+            "weight": slices.ends,
+            "slice axis": slices.voters[0].axis,
+            "input": {
+                "name": "cube",
+                "layout": f"1, channel, {CUBE}, {CUBE}, {CUBE}",
+                "channels": list(CHANNELS),
+                "padding": "none",
+            },
+            "output": {
+                "name": LOGITS,
+                "layout": "1, 1, i, j, k",
+                "values": "log-odds of the organ",
+            },
+        },
+    )
+
+
 def _of_images(model: ImageModel) -> Graph:
     height, width = _IMAGE_SIZE
     return Graph(
@@ -224,17 +261,23 @@ class _WholeCells(nn.Module):
 
     def __init__(self, student: UNetStudent) -> None:
         super().__init__()
-        self.student = copy.deepcopy(student)
-        for module in self.student.modules():
-            for fast, plain in ((FastConv3d, nn.Conv3d), (FastConvTranspose3d, nn.ConvTranspose3d)):
-                if type(module) is fast:
-                    module.__class__ = plain  # type: ignore[assignment]  # the way back
+        self.student = _plain(student)
 
     def forward(self, volume: Tensor) -> Tensor:
         """Logits of (B, channels, I, J, K), sizes whole multiples of the cells."""
         decoded = self.student.across(self.student.down(volume))
         logits: Tensor = self.student.up(decoded) + self.student.prior(volume[:, -POSITION_CHANNELS:])
         return logits
+
+
+def _plain(network: Network) -> Network:
+    """A copy without layouts of its own convolutions, in evaluation mode."""
+    network = copy.deepcopy(network)
+    for module in network.modules():
+        for fast, plain in ((FastConv3d, nn.Conv3d), (FastConvTranspose3d, nn.ConvTranspose3d)):
+            if type(module) is fast:
+                module.__class__ = plain  # type: ignore[assignment]  # the way back
+    return network.eval()
 
 
 def example_of(graph: Graph, shape: tuple[int, ...], seed: int) -> Tensor:

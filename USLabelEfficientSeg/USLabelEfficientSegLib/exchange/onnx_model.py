@@ -15,7 +15,7 @@ from ..segmentation.model import SegmentationModel
 from ..segmentation.slice_voters import SliceVoter
 from ..slice_network.adaptation import spread_slices
 from ..slice_network.fine_volume import FineVolume
-from .graphs import Graph, graphs_of
+from .graphs import ENDS, Graph, graphs_of
 from .onnx_network import OnnxNetwork
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ Exported = TypeVar("Exported", bound=TrainedModel)
 def model_of_graphs(model: Exported, folder: Path) -> Exported:
     """A model that segments with the graphs that were exported of it, on the CPU in float32.
 
+    The network that is asked where organs end stays the program's own: its graph is no part of what was trained.
+
     Args:
         model: that was exported.
         folder: of its graphs.
@@ -34,7 +36,7 @@ def model_of_graphs(model: Exported, folder: Path) -> Exported:
     Raises:
         InputError: onnxruntime is not installed.
     """
-    graphs = graphs_of(model)
+    graphs = [graph for graph in graphs_of(model) if graph.name != ENDS]
     networks = [_network(graph, folder) for graph in graphs]
     if isinstance(model, ImageModel):
         return replace(model, network=cast("UNeXt", networks[0]))  # it is only called

@@ -48,6 +48,8 @@ def _of_volumes(model: SegmentationModel) -> list[str]:
         "Pool the probabilities p of all votes n, with their weights w (sum 1): the softmax over classes of sum w "
         "log max(p, 0.0001). A single vote is taken as it is.",
     ]
+    if model.slices is not None and model.slices.ends:
+        steps.append(_ends(model.slices))
     if model.scaling is not None:
         steps.append("Scale: the softmax of slope log max(p, 0.000001) + offset, class by class (`scaling`).")
     steps += [
@@ -60,6 +62,18 @@ def _of_volumes(model: SegmentationModel) -> list[str]:
         "is the sum of its probabilities, times a voxel's volume; its interval multiplies that (`intervals`).",
     ]
     return steps
+
+
+def _ends(voters: SliceVoters) -> str:
+    return (
+        "Ask where each organ ends (`segmentation.organ_ends`): its mask at its threshold (below) has a centre and an "
+        f"extent along axis {voters.voters[0].axis}; in the middle half of the extent a voxel is drawn as organ where "
+        "its probability is above 0.75, as another where it is below 0.25. Resample grey values (black outside of the "
+        "sector), drawing and what was drawn to a cube of `ends.onnx`, run it, and once more on a crop around the "
+        "organ with the first answer as prior (`prompting.two_passes`); mean over four mirror images. Its "
+        f"probabilities, background included, are one more vote: pool them with weight {voters.ends:.4g} beside "
+        f"{1 - voters.ends:.4g} of what was pooled before."
+    )
 
 
 def _before_slices(voters: SliceVoters) -> list[str]:
