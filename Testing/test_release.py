@@ -85,7 +85,9 @@ def test_the_wheel_holds_the_library_with_its_data_and_nothing_else(distribution
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert held == library
-    starters = {f"USLabelEfficientSegLib/{folder}/starter.safetensors" for folder in ("prompting", "slice_network")}
+    starters = {
+        f"USLabelEfficientSegLib/{folder}/starter.safetensors" for folder in ("promptable_network", "slice_network")
+    }
     assert starters < held
 
 
@@ -110,7 +112,7 @@ def test_the_installed_command_answers_from_its_own_environment(environment):
     assert "uslabelseg demo" in run(programs / "uslabelseg", "demo", "--help", env=plain)
     program = """
 import USLabelEfficientSegLib.pipeline as pipeline
-from USLabelEfficientSegLib.prompting.starter import load_starter
+from USLabelEfficientSegLib.promptable_network.starter import load_starter
 load_starter()
 print(pipeline.__file__)
 """

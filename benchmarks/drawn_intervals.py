@@ -29,11 +29,11 @@ from USLabelEfficientSegLib.annotation.sparse_labels import UNLABELLED
 from USLabelEfficientSegLib.calibration.offset_intervals import expected_size
 from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, read_volume
 from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
+from USLabelEfficientSegLib.promptable_network.simulated_prompts import draw_strokes
 from USLabelEfficientSegLib.prompting.drawing import Told, how_much
 from USLabelEfficientSegLib.prompting.drawn_intervals import ALONE, doubt_of
 from USLabelEfficientSegLib.prompting.drawn_intervals import WITH_MODEL as WITH_MODEL_RULES
 from USLabelEfficientSegLib.prompting.outline import coarse_opinions, coarse_volume, outline
-from USLabelEfficientSegLib.prompting.simulated_prompts import draw_strokes
 from USLabelEfficientSegLib.segmentation.loading import load_model
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.study.study import Study

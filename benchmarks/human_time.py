@@ -30,11 +30,11 @@ from USLabelEfficientSegLib.annotation.sparse_labels import UNLABELLED
 from USLabelEfficientSegLib.evaluation.human_time import USUAL, correction_seconds, lines_seconds, outline_seconds
 from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, read_volume
 from USLabelEfficientSegLib.imaging.scan import LabelMap, Scan
+from USLabelEfficientSegLib.promptable_network.network import PromptableNetwork
+from USLabelEfficientSegLib.promptable_network.starter import STARTER, load_starter
 from USLabelEfficientSegLib.prompting.correction import corrected
-from USLabelEfficientSegLib.prompting.network import PromptableNetwork
 from USLabelEfficientSegLib.prompting.next_slice import Slice, next_slice
 from USLabelEfficientSegLib.prompting.propagation import propagate
-from USLabelEfficientSegLib.prompting.starter import STARTER, load_starter
 from USLabelEfficientSegLib.segmentation.inference import VolumePrediction
 from USLabelEfficientSegLib.segmentation.loading import load_model
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from USLabelEfficientSegLib.imaging.files import find_images, read_label_map, read_volume
+from USLabelEfficientSegLib.promptable_network.starter import STARTER, load_starter
 from USLabelEfficientSegLib.prompting.propagation import propagate
-from USLabelEfficientSegLib.prompting.starter import STARTER, load_starter
 
 Mask = NDArray[np.bool_]
 

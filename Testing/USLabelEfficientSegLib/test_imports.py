@@ -13,9 +13,9 @@ ROOT = Path(USLabelEfficientSegLib.__file__).parent
 # Each folder imports those before it. The method is on `pipeline`; only what follows that sees it.
 ORDER = [
     "errors", "text", "disk", "cohort", "imaging", "annotation", "study", "anatomy", "training", "teacher",
-    "divergence", "pseudolabels", "student", "slice_network", "calibration", "segmentation", "prompting",
-    "measurement", "evaluation", "method", "pipeline", "report", "benchmark", "dicom_export", "exchange", "demo",
-    "serving", "remote", "command_line", "cli", "slicer_side",
+    "divergence", "pseudolabels", "student", "slice_network", "promptable_network", "calibration", "segmentation",
+    "prompting", "measurement", "evaluation", "method", "pipeline", "report", "benchmark", "dicom_export", "exchange",
+    "demo", "serving", "remote", "command_line", "cli", "slicer_side",
 ]  # fmt: skip
 HEAVY = ("torch", "monai", "distributed", "pyarrow")
 LIGHT = [

@@ -21,7 +21,7 @@ from USLabelEfficientSegLib.exchange.onnx_model import model_of_graphs
 from USLabelEfficientSegLib.imaging.geometry import Geometry
 from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
-from USLabelEfficientSegLib.prompting.starter import load_starter
+from USLabelEfficientSegLib.promptable_network.starter import load_starter
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.segmentation.slice_voters import SliceVoter, SliceVoters

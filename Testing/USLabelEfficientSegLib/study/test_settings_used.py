@@ -14,8 +14,8 @@ def test_settings_of_the_other_method_are_not_among_those_used():
 
     used = settings_used(settings, 3)
 
-    # Of 99 settings 27 are of the information divergence, which was not used, and no time was given.
-    assert len(flat_settings(settings)) == 99 and len(used) == 71
+    # Of 100 settings 27 are of the information divergence, which was not used, and no time was given.
+    assert len(flat_settings(settings)) == 100 and len(used) == 72
     assert "divergence" not in sections(used) and used["student.steps"] == str(settings.student.steps)
 
 

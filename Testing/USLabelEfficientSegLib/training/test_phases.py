@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from USLabelEfficientSegLib.prompting.starter import STARTER, load_starter
-from USLabelEfficientSegLib.prompting.starter_training import LESSON as PROPAGATION
+from USLabelEfficientSegLib.promptable_network.starter import STARTER, load_starter
+from USLabelEfficientSegLib.promptable_network.starter_training import LESSON as PROPAGATION
 from USLabelEfficientSegLib.slice_network import starter_training
 from USLabelEfficientSegLib.slice_network.starter_training import LESSON as SLICES
 from USLabelEfficientSegLib.training.checkpoint import load_checkpoint

@@ -118,8 +118,8 @@ def _of_labels(folder: Path, organs: list[str] | None, weights: Path | None) -> 
     from ..annotation.label_files import read_volume_labels
     from ..annotation.segments import LabelFile, matched
     from ..imaging.files import find_images
+    from ..promptable_network.starter import load_starter
     from ..prompting.propagation import Propagation
-    from ..prompting.starter import load_starter
     from ..study.organs import study_organs
 
     files = find_images(folder, labels=True)

@@ -62,7 +62,7 @@ def train(
     if network is Network.SLICES:
         from ..slice_network.starter_training import LESSON
     else:
-        from ..prompting.starter_training import LESSON
+        from ..promptable_network.starter_training import LESSON
 
     where = choose_device(device)
     output.mkdir(parents=True, exist_ok=True)

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..imaging.normalisation import IMAGE_CHANNELS, POSITION_CHANNELS
-from ..prompting.network import CHANNELS, CUBE
-from ..prompting.starter import load_starter
+from ..promptable_network.network import CHANNELS, CUBE
+from ..promptable_network.starter import load_starter
 from ..segmentation.image_model import ImageModel
 from ..segmentation.loading import TrainedModel
 from ..segmentation.model import SegmentationModel

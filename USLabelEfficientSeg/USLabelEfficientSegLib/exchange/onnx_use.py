@@ -70,7 +70,7 @@ def _ends(voters: SliceVoters) -> str:
         f"extent along axis {voters.voters[0].axis}; in the middle half of the extent a voxel is drawn as organ where "
         "its probability is above 0.75, as another where it is below 0.25. Resample grey values (black outside of the "
         "sector), drawing and what was drawn to a cube of `ends.onnx`, run it, and once more on a crop around the "
-        "organ with the first answer as prior (`prompting.two_passes`); mean over four mirror images. Its "
+        "organ with the first answer as prior (`promptable_network.two_passes`); mean over four mirror images. Its "
         f"probabilities, background included, are one more vote: pool them with weight {voters.ends:.4g} beside "
         f"{1 - voters.ends:.4g} of what was pooled before."
     )

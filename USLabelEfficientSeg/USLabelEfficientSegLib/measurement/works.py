@@ -21,8 +21,8 @@ from ..segmentation.model_files import model_file
 from ..segmentation.result_files import LABEL_SUFFIXES
 
 if TYPE_CHECKING:  # whoever hands out the tasks needs no networks, and stays small
+    from ..promptable_network.network import PromptableNetwork
     from ..prompting.correction import CorrectedModel
-    from ..prompting.network import PromptableNetwork
     from ..segmentation.loading import TrainedModel
     from ..segmentation.protocols import Model
 
@@ -112,7 +112,7 @@ class Propagating:
         return _segmented(propagation, task, self.results, self.device, PixelSizes())
 
     def _network(self) -> PromptableNetwork:
-        from ..prompting.starter import load_starter
+        from ..promptable_network.starter import load_starter
 
         return load_starter() if self.weights is None else load_starter(self.weights)
 

@@ -1,1 +1,1 @@
-"""A network that knows organs in ultrasound; slices, strokes and clicks tell it which organ is meant."""
+"""Slices, strokes and clicks in a volume become whole organs."""

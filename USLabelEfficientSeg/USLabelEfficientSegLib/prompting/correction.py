@@ -15,17 +15,17 @@ from ..calibration.intervals import Calibration
 from ..imaging.dimension import Dimension
 from ..imaging.resampling import working_geometry
 from ..imaging.scan import LabelMap, Scan
+from ..promptable_network.network import PromptableNetwork
+from ..promptable_network.starter import load_starter
+from ..promptable_network.two_passes import MOST_MIRRORS
 from ..segmentation.inference import VolumePrediction
 from ..segmentation.model import SegmentationModel
 from ..segmentation.training_statistics import TrainingStatistics
 from .drawing import check_drawn, check_grid
 from .drawn_intervals import WITH_MODEL
 from .drawn_prediction import DrawnPrediction
-from .network import PromptableNetwork
 from .organs import organ_probability
 from .propagation import MOST_VOXELS
-from .starter import load_starter
-from .two_passes import MOST_MIRRORS
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .inputs import log_odds
-from .network import PromptableNetwork
-from .two_passes import organ_odds
+from ..promptable_network.inputs import log_odds
+from ..promptable_network.network import PromptableNetwork
+from ..promptable_network.two_passes import organ_odds
 
 Field = NDArray[np.float32]
 _SHARPNESS = 3

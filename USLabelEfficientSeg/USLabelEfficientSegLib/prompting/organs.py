@@ -11,13 +11,14 @@ from ..imaging.geometry import Geometry
 from ..imaging.resampling import resample_axes
 from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
+from ..promptable_network.network import PromptableNetwork
+from ..promptable_network.sharing import shared_probability
+from ..promptable_network.starter import load_starter
+from ..promptable_network.two_passes import MOST_MIRRORS, organ_odds
 from .between_slices import pooled_with_shape
 from .drawing import how_much, signs_of
-from .network import PromptableNetwork
 from .open_ends import beyond_ends
 from .opinions import opinion_on, pooled_odds
-from .starter import load_starter
-from .two_passes import MOST_MIRRORS, organ_odds
 
 Field = NDArray[np.float32]
 _OUTSIDE = 0.1  # of a drawn organ: more than that lies outside of no sector
@@ -87,16 +88,3 @@ def shaped_odds(
     """Log-odds (C - 1, i, j, k) of organs, each pooled with the shape of its drawn sections, see `between_slices`."""
     pairs = zip(odds, drawn, strict=True)
     return np.stack([pooled_with_shape(of_one, signs, spacing, with_model=with_model) for of_one, signs in pairs])
-
-
-def shared_probability(odds: Field, drawn: Field, sector: NDArray[np.bool_]) -> Field:
-    """Class probabilities (C, i, j, k) of log-odds (C - 1, ...), each against the background."""
-    highest = np.maximum(odds.max(axis=0), 0)
-    weights = np.concatenate([np.exp(-highest)[None], np.exp(odds - highest)])
-    probability = weights / weights.sum(axis=0)
-    probability[1:] *= sector
-    told = np.abs(drawn).max(axis=0) > 0
-    probability[1:] = np.where(told, (1 + drawn) / 2, probability[1:])
-    probability[1:] /= np.maximum(probability[1:].sum(axis=0), 1)
-    probability[0] = 1 - probability[1:].sum(axis=0)
-    return np.asarray(probability, dtype=np.float32)

@@ -13,17 +13,18 @@ from ..imaging.geometry import Geometry
 from ..imaging.resampling import resample_axes, resample_slice, working_geometry
 from ..imaging.scan import LabelMap, Scan
 from ..imaging.sector import sector_mask
+from ..promptable_network.network import PromptableNetwork
+from ..promptable_network.sharing import shared_probability
+from ..promptable_network.starter import load_starter
+from ..promptable_network.two_passes import organ_odds
 from ..segmentation.decision import decide, dice_threshold
 from .coarse_drawing import CoarseDrawing, coarse_drawing
 from .drawing import check_grid
 from .drawn_intervals import ALONE, WITH_MODEL, bounds
-from .network import PromptableNetwork
 from .next_slice import Slice, least_certain, next_on_coarse_grid
 from .open_ends import beyond_ends
 from .opinions import Opinion, opinion_on, pooled_odds
-from .organs import believed_sector, shaped_odds, shared_probability
-from .starter import load_starter
-from .two_passes import organ_odds
+from .organs import believed_sector, shaped_odds
 
 OUTLINE_VOXELS = 96  # along an axis of the grid of an outline: what is seen in a slice view while one paints
 

@@ -17,14 +17,14 @@ from ..errors import InputError
 from ..imaging.intensities import normalised_grey
 from ..imaging.resampling import working_geometry
 from ..imaging.scan import LabelMap, Scan
+from ..promptable_network.network import PromptableNetwork
+from ..promptable_network.starter import load_starter
+from ..promptable_network.two_passes import MOST_MIRRORS
 from ..segmentation.intensity_features import IntensityFeatures
 from .drawing import check_drawn, check_every_organ, check_grid
 from .drawn_intervals import ALONE
 from .drawn_prediction import DrawnPrediction
-from .network import PromptableNetwork
 from .organs import organ_probability
-from .starter import load_starter
-from .two_passes import MOST_MIRRORS
 
 MOST_VOXELS = 256  # along an axis of the grid of the result
 

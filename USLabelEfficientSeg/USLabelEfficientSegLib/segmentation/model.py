@@ -118,7 +118,7 @@ class SegmentationModel:
         if self.slices is not None:  # a model without them keeps the checksum that it had before there were any
             settings["slices"] = self.slices.description().model_dump(mode="json")
             if self.slices.ends:
-                from ..prompting.starter import load_starter
+                from ..promptable_network.starter import load_starter
 
                 tensors |= {f"{_ENDS}/{name}": tensor for name, tensor in load_starter().state_dict().items()}
         return checksum_of(tensors, settings)

@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..prompting.inputs import log_odds
-from ..prompting.organs import shared_probability
-from ..prompting.starter import load_starter
-from ..prompting.two_passes import organ_odds
+from ..promptable_network.inputs import log_odds
+from ..promptable_network.sharing import shared_probability
+from ..promptable_network.starter import load_starter
+from ..promptable_network.two_passes import organ_odds
 from .decision import dice_threshold
 from .pooling import agreed
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from USLabelEfficientSegLib.prompting.simulated_prompts import draw_prior, draw_prompts, draw_strokes
+from USLabelEfficientSegLib.promptable_network.simulated_prompts import draw_prior, draw_prompts, draw_strokes
 
 SIZE = 32
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from USLabelEfficientSegLib.prompting.inputs import Prompts, network_inputs
-from USLabelEfficientSegLib.prompting.network import CHANNELS
+from USLabelEfficientSegLib.promptable_network.inputs import Prompts, network_inputs
+from USLabelEfficientSegLib.promptable_network.network import CHANNELS
 
 SHAPE = (16, 16, 16)
 

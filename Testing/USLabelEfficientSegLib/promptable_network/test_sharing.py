@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from USLabelEfficientSegLib.imaging.resampling import resample_axes
+from USLabelEfficientSegLib.promptable_network.sharing import shared_probability
 from USLabelEfficientSegLib.prompting.drawing import signs_of
-from USLabelEfficientSegLib.prompting.organs import believed_sector, shared_probability
+from USLabelEfficientSegLib.prompting.organs import believed_sector
 
 FINE, COARSE = (30, 30, 20), (20, 20, 20)
 EVERYWHERE = np.ones(COARSE, dtype=bool)

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from USLabelEfficientSegLib.errors import InputError
-from USLabelEfficientSegLib.prompting.network import CHANNELS, CUBE, PromptableNetwork
-from USLabelEfficientSegLib.prompting.starter import STARTER, load_starter
+from USLabelEfficientSegLib.promptable_network.network import CHANNELS, CUBE, PromptableNetwork
+from USLabelEfficientSegLib.promptable_network.starter import STARTER, load_starter
 from USLabelEfficientSegLib.training.checkpoint import load_checkpoint, save_checkpoint
 from USLabelEfficientSegLib.training.starter_files import save_starter
 
