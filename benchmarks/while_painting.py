@@ -130,8 +130,9 @@ def in_worker(study: Path, truth: NDArray[np.uint8], count: int) -> None:
 
     from USLabelEfficientSegLib.annotation.slice_labels_file import write_slice_labels
     from USLabelEfficientSegLib.annotation.sparse_labels import UNLABELLED, LabelledSlice
+    from USLabelEfficientSegLib.promptable_network import two_passes
     from USLabelEfficientSegLib.promptable_network.network import PromptableNetwork
-    from USLabelEfficientSegLib.prompting import coarse_drawing, outline, two_passes
+    from USLabelEfficientSegLib.prompting import coarse_drawing, outline
     from USLabelEfficientSegLib.serving import answering
     from USLabelEfficientSegLib.serving.networks import Networks
     from USLabelEfficientSegLib.study.study import Study

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from USLabelEfficientSegLib.promptable_network import starter_training
 from USLabelEfficientSegLib.promptable_network.network import CHANNELS, CUBE
 from USLabelEfficientSegLib.promptable_network.starter_training import batch, losses
-from USLabelEfficientSegLib.promptable_network import starter_training
 
 
 def test_a_batch_is_a_function_of_seed_and_step_alone():
