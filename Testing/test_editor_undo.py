@@ -27,7 +27,7 @@ def undo(panel, host):
 def stroke(panel, place, labels, case):
     """What an effect of the editor does with a slice."""
     panel.labels.editor.saveStateForUndo()
-    paint(panel, *place, labels, case)
+    paint(panel, place[0], place[1], labels, case)
 
 
 def test_the_outline_of_a_stroke_goes_and_comes_with_it(panel, study, host, undo):
@@ -57,7 +57,7 @@ def test_a_stroke_on_a_label_that_is_taken_back_is_taken_back_on_disk(panel, stu
     until(host, lambda: np.array_equal(labelled(study, case)[place], corrected))
 
     undo()
-    np.testing.assert_array_equal(painted(panel, *place, case), before)
+    np.testing.assert_array_equal(painted(panel, place[0], place[1], case), before)
     until(host, lambda: np.array_equal(labelled(study, case)[place], before))
 
 
@@ -98,12 +98,12 @@ def test_a_kept_label_and_the_outline_that_the_next_slice_begins_with_stay(panel
     answered(panel, host)
     panel.ui.keepSliceButton.click()
     answered(panel, host)
-    begun = painted(panel, *after, case)
+    begun = painted(panel, after[0], after[1], case)
     assert begun.any()
 
     undo()
-    np.testing.assert_array_equal(painted(panel, *place, case), drawn)
-    np.testing.assert_array_equal(painted(panel, *after, case), begun)
+    np.testing.assert_array_equal(painted(panel, place[0], place[1], case), drawn)
+    np.testing.assert_array_equal(painted(panel, after[0], after[1], case), begun)
     until(host, lambda: np.array_equal(labelled(study, case).get(place), drawn))
 
     own = begun.copy()
@@ -111,7 +111,7 @@ def test_a_kept_label_and_the_outline_that_the_next_slice_begins_with_stay(panel
     stroke(panel, after, own, case)
     answered(panel, host)
     undo()
-    np.testing.assert_array_equal(painted(panel, *after, case), begun)  # what was drawn on it alone
+    np.testing.assert_array_equal(painted(panel, after[0], after[1], case), begun)  # what was drawn on it alone
 
 
 def test_the_colour_of_an_organ_is_no_stroke(panel, study, host, monkeypatch):

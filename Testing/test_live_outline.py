@@ -246,7 +246,7 @@ def test_a_click_beside_the_outline_leads_to_the_slice_of_the_volume_to_draw_nex
     host.hands.click(button)
     answered(panel, host)
     place = panel.labels.shown_slice()
-    paint(panel, *place, box().take(place[1], axis=0), other)
+    paint(panel, place[0], place[1], box().take(place[1], axis=0), other)
     host.hands.click(panel.ui.keepSliceButton)
     answered(panel, host)
     assert place in labelled(study, other) and button.text != offered and not button.isHidden()
