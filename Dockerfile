@@ -11,8 +11,9 @@ COPY pyproject.toml README.md LICENSE ./
 COPY USLabelEfficientSeg USLabelEfficientSeg
 RUN pip install --no-cache-dir --constraint constraints.txt ".[dicom]" && rm -r /source
 
-# Files belong to whoever runs it: docker run --user "$(id -u):$(id -g)"
+# Files belong to whoever runs it, docker run --user "$(id -u):$(id -g)"; never to root.
 ENV USLABELSEG_STATE=/tmp/uslabelseg HOME=/tmp
 WORKDIR /work
+USER 1000:1000
 ENTRYPOINT ["uslabelseg"]
 CMD ["--help"]

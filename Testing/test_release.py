@@ -189,3 +189,5 @@ def test_the_container_is_made_of_files_and_versions_that_exist():
     assert Requirement(f"python{PROJECT['requires-python']}").specifier.contains(python)
     assert f'"torch=={pins("constraints.txt")["torch"]}+cpu"' in recipe
     assert re.findall(r'^ENTRYPOINT \["(\w+)"\]$', recipe, re.MULTILINE) == list(PROJECT["scripts"])
+    installed, left = recipe.rsplit("\nRUN ", 1)
+    assert re.findall(r"^USER (.+)$", left, re.MULTILINE) == ["1000:1000"] and "\nUSER " not in installed
