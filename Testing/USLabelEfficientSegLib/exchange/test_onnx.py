@@ -1,6 +1,7 @@
 """ONNX graphs give what the networks give, alone and in a whole segmentation."""
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
@@ -12,6 +13,7 @@ import torch
 
 from USLabelEfficientSegLib.anatomy.location_prior import LocationPrior
 from USLabelEfficientSegLib.calibration.probability_scaling import ProbabilityScaling
+from USLabelEfficientSegLib.disk.kinds import kind_of
 from USLabelEfficientSegLib.divergence.unext import UNeXt
 from USLabelEfficientSegLib.errors import InputError
 from USLabelEfficientSegLib.exchange import onnx_network
@@ -23,6 +25,7 @@ from USLabelEfficientSegLib.imaging.scan import Scan
 from USLabelEfficientSegLib.imaging.simulator import simulate_volume
 from USLabelEfficientSegLib.promptable_network.starter import load_starter
 from USLabelEfficientSegLib.segmentation.image_model import ImageModel
+from USLabelEfficientSegLib.segmentation.loading import load_model
 from USLabelEfficientSegLib.segmentation.model import SegmentationModel
 from USLabelEfficientSegLib.segmentation.slice_voters import SliceVoter, SliceVoters
 from USLabelEfficientSegLib.slice_network.network import SliceUNet
@@ -83,6 +86,21 @@ def test_a_segmentation_by_graphs_is_that_of_the_model(exported, model):
 
 
 @needs_packages
+def test_a_folder_of_graphs_is_a_model_for_every_command(exported, model, tmp_path):
+    assert kind_of(exported) == "a model"
+    loaded = load_model(exported)
+
+    assert loaded.digest() == model.digest() and loaded.organs == model.organs
+    volume = simulate_volume(0, shape=(24, 24, 16), spacing=(3.3, 3.3, 4.0)).volume
+    assert np.array_equal(loaded.predict(volume, CPU).probability, model.predict(volume, CPU).probability)
+
+    shutil.copytree(exported, tmp_path / "graphs")
+    (tmp_path / "graphs" / "model.safetensors").unlink()
+    with pytest.raises(InputError, match=r"graphs: has ONNX graphs, but not the model itself; give one that"):
+        load_model(tmp_path / "graphs")
+
+
+@needs_packages
 def test_graphs_adapt_to_a_volume_as_the_model_does(tmp_path, model):
     alone = replace(model, networks=(), prior=None, weights=(), slices=replace(model.slices, adaptation=0.0))
     model = replace(alone, slices=replace(alone.slices, adaptation=0.8))
@@ -140,7 +158,7 @@ def test_each_graph_has_its_description_and_the_model_a_page(exported, model):
     assert json.loads((exported / "volume_1.json").read_text())["weight"] == 0.3
     page = (exported / "README.md").read_text()
     assert "## How to use it" in page and "- one 2-D network on slices" in page and "imaging.sector.sector_mask" in page
-    assert {path.suffix for path in exported.iterdir()} == {".onnx", ".json", ".md"}
+    assert {path.suffix for path in exported.iterdir()} == {".onnx", ".json", ".md", ".safetensors"}
 
 
 @needs_packages

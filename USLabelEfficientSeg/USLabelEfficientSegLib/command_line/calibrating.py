@@ -38,7 +38,7 @@ def calibrate(
     """
     console.getting_ready()
 
-    from ..disk.kinds import check_order, is_bundle
+    from ..disk.kinds import check_order, is_export
     from ..imaging.files import find_images
     from ..imaging.pixel_sizes import read_pixel_sizes
     from ..method.held_out_calibration import calibrated_on_scans
@@ -47,8 +47,8 @@ def calibrate(
     from ..training.memory import tune_memory
 
     check_order("calibrate", model, [images, references])
-    if is_bundle(model):
-        problem = "is a bundle, whose card tells how its intervals are calibrated"
+    if is_export(model):
+        problem = "is an exported model, whose card tells how its intervals are calibrated"
         raise InputError(model, problem, "calibrate the study that it was exported from, and export it again")
     where, sizes = choose_device(device), read_pixel_sizes(pixel_sizes, pixel_size)
     was = checksum_of_model(model)

@@ -14,7 +14,7 @@ def export_model(
     model: Annotated[
         Path,
         typer.Argument(
-            metavar="MODEL", help="Folder of a trained study or of a bundle, or a model file.", show_default=False
+            metavar="MODEL", help="Folder of a trained study or of an export, or a model file.", show_default=False
         ),
     ],
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The new folder.", show_default=False)],
@@ -30,9 +30,9 @@ def export_model(
 ) -> None:
     """Give a trained model to other programs, with a card that tells what it is, knows and does not know.
 
-    A MONAI bundle runs by `python -m monai.bundle run` where this package is installed, and gives what `segment` gives;
-    `segment` takes its folder as MODEL. ONNX graphs are the networks alone, compared with the originals while they are
-    written; README.md tells what is to be done before and after them. Neither holds a name of a subject or a file.
+    A MONAI bundle runs by `python -m monai.bundle run` where this package is installed, and gives what `segment` gives.
+    ONNX graphs are the networks, compared with the originals while they are written; README.md tells what is to be done
+    before and after them. `segment` takes either folder as MODEL. Neither holds a name of a subject or a file.
 
     \b
     Examples:

@@ -5,7 +5,15 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import InputError
-from .study_layout import BUNDLE_METADATA, BUNDLE_MODEL, MANIFEST_NAME, WEIGHTS_SUFFIX
+from .study_layout import (
+    BUNDLE_METADATA,
+    BUNDLE_MODEL,
+    GRAPH_SUFFIX,
+    GRAPHS_DESCRIPTION,
+    GRAPHS_MODEL,
+    MANIFEST_NAME,
+    WEIGHTS_SUFFIX,
+)
 from .suffixes import PICTURE_SUFFIXES, READ_SUFFIXES, suffix_of
 
 Kind = Literal["a study", "a model", "an image"]
@@ -15,7 +23,7 @@ def kind_of(path: Path) -> Kind | None:
     """What a path is, by its name and its manifest; None for anything else, such as a folder of images."""
     if (path / MANIFEST_NAME).is_file():
         return "a study"
-    if is_bundle(path):
+    if is_export(path):
         return "a model"
     if not path.is_file():
         return None
@@ -24,19 +32,26 @@ def kind_of(path: Path) -> Kind | None:
     return "an image" if suffix_of(path) in (*READ_SUFFIXES, *PICTURE_SUFFIXES, ".dcm") else None
 
 
-def is_bundle(path: Path) -> bool:
-    """Whether a path is the folder of a MONAI bundle, of this or another program."""
-    return (path / BUNDLE_METADATA).is_file() and not (path / MANIFEST_NAME).exists()
+def is_export(path: Path) -> bool:
+    """Whether a path is the folder of an exported model: a MONAI bundle, or ONNX graphs, of this or another program."""
+    if (path / MANIFEST_NAME).exists():
+        return False
+    return (path / BUNDLE_METADATA).is_file() or _has_graphs(path)
 
 
-def bundled_model(bundle: Path) -> Path:
-    """The model file of a MONAI bundle. Raises `InputError` for a bundle of another program."""
-    file = bundle / BUNDLE_MODEL
+def exported_model(folder: Path) -> Path:
+    """The model file of an exported model. Raises `InputError` for one of another program."""
+    graphs = _has_graphs(folder)
+    file = folder / (GRAPHS_MODEL if graphs else BUNDLE_MODEL)
     if not file.is_file():
-        problem = "is a MONAI bundle of another program"
+        problem = "has ONNX graphs, but not the model itself" if graphs else "is a MONAI bundle of another program"
         remedy, in_panel = "give one that `uslabelseg export-model` has made", "give a bundle of this program"
-        raise InputError(bundle, problem, remedy, in_panel=in_panel)
+        raise InputError(folder, problem, remedy, in_panel=in_panel)
     return file
+
+
+def _has_graphs(path: Path) -> bool:
+    return (path / GRAPHS_DESCRIPTION).is_file() and any(path.glob(f"*{GRAPH_SUFFIX}"))
 
 
 def check_model(path: Path) -> None:

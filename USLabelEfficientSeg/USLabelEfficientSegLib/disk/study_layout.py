@@ -43,6 +43,10 @@ BUNDLE_METADATA, BUNDLE_RUN = "configs/metadata.json", "configs/inference.json"
 BUNDLE_MODEL = "models/model.safetensors"
 BUNDLE_CARD = "docs/README.md"
 
+# In a folder of ONNX graphs.
+GRAPHS_DESCRIPTION, GRAPHS_MODEL = "model.json", "model.safetensors"
+GRAPH_SUFFIX = ".onnx"
+
 
 def run_file(study: Path, name: str) -> Path:
     """A file in the run folder of a study."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,20 @@ import numpy as np
 from .. import __version__
 from ..anatomy.location_prior import LARGEST
 from ..disk.files import atomic_write_json, atomic_write_text
+from ..disk.study_layout import GRAPH_SUFFIX, GRAPHS_DESCRIPTION, GRAPHS_MODEL
 from ..segmentation.image_model import ImageModel
 from ..segmentation.loading import TrainedModel
 from ..segmentation.model import SegmentationModel
+from ..segmentation.model_provenance import without_names
 from .graphs import Graph, graphs_of
 from .onnx_network import TOLERANCE, write_graph
 
 FORMAT = 1
-DESCRIPTION, CARD, TEMPLATE = "model.json", "README.md", "template.npz"
+CARD, TEMPLATE = "README.md", "template.npz"
 
 
 def write_onnx_folder(model: TrainedModel, folder: Path, card: str) -> list[str]:
-    """Write the graphs of a model, each checked against its network, and all that tells how to use them.
+    """Write the graphs of a model, each checked against its network, all that tells how to use them, and the model.
 
     Args:
         model: of volumes or of images.
@@ -37,11 +40,12 @@ def write_onnx_folder(model: TrainedModel, folder: Path, card: str) -> list[str]
     """
     graphs, told = graphs_of(model), []
     for graph in [*graphs, *(one.levels for one in graphs if one.levels is not None)]:
-        difference = write_graph(graph, folder / f"{graph.name}.onnx")
+        difference = write_graph(graph, folder / f"{graph.name}{GRAPH_SUFFIX}")
         checked = {"largest difference from the network": difference, "allowed": TOLERANCE}
         atomic_write_json(folder / f"{graph.name}.json", {**graph.description, "checked": checked})
         told.append(f"{graph.name}.onnx: {graph.description['kind']}, differs by {difference:.1g} from the network")
-    atomic_write_json(folder / DESCRIPTION, _description(model, graphs))
+    atomic_write_json(folder / GRAPHS_DESCRIPTION, _description(model, graphs))
+    replace(model, provenance=without_names(model.provenance)).save(folder / GRAPHS_MODEL)
     if isinstance(model, SegmentationModel) and model.template is not None:
         np.savez(folder / TEMPLATE, edges=model.template.edges.numpy(), window=model.template.window.numpy())
     atomic_write_text(folder / CARD, card)

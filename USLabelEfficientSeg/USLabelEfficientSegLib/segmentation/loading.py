@@ -1,4 +1,4 @@
-"""The trained model of a study folder, a model file or a MONAI bundle, of volumes or of 2-D images."""
+"""The trained model of a study folder, a model file, a MONAI bundle or ONNX graphs, of volumes or of 2-D images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TrainedModel = SegmentationModel | ImageModel
 
 
 def load_model(path: Path, *, first: bool = False) -> TrainedModel:
-    """The model of a study folder, of a model file, or of a bundle of this program.
+    """The model of a study folder, of a model file, or of a model that this program has exported.
 
     Args:
         path: a folder or the file.

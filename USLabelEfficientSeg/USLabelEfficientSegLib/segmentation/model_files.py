@@ -1,11 +1,11 @@
-"""The file of a model: that of a study, of a bundle, or the file itself. It is found without torch."""
+"""The file of a model: that of a study, of an exported model, or the file itself. It is found without torch."""
 
 from __future__ import annotations
 
 import warnings
 from pathlib import Path
 
-from ..disk.kinds import bundled_model, check_model, is_bundle
+from ..disk.kinds import check_model, exported_model, is_export
 from ..disk.study_layout import FIRST_MODEL_NAME, MODEL_NAME
 from ..errors import InputError, Notice
 from ..imaging.dimension import Dimension
@@ -16,17 +16,17 @@ IMAGE_MODEL = "image_model"  # what describes a model of 2-D images in the metad
 
 
 def model_file(path: Path, *, first: bool = False) -> Path:
-    """The file of the model of a study folder, of a bundle of this program, or a model file itself.
+    """The file of the model of a study folder, of a model that this program has exported, or a model file itself.
 
     Args:
         path: a folder or the file.
         first: of a training that has not ended the first model will do; a `Notice` tells of it.
 
     Raises:
-        InputError: the study is not trained, an image, a bundle of another program.
+        InputError: the study is not trained, an image, an exported model of another program.
     """
-    if is_bundle(path):
-        path = bundled_model(path)
+    if is_export(path):
+        path = exported_model(path)
     if not path.is_dir():
         check_model(path)
         return path
@@ -49,8 +49,8 @@ def model_dimension(path: Path) -> Dimension:
     Raises:
         InputError: no study, or a file that is missing or damaged.
     """
-    if is_bundle(path):
-        path = bundled_model(path)
+    if is_export(path):
+        path = exported_model(path)
     if path.is_dir():
         return Study.open(path).dimension
     check_model(path)

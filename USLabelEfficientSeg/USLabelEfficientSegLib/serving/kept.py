@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from ..disk.kinds import bundled_model, is_bundle
+from ..disk.kinds import exported_model, is_export
 from ..disk.study_layout import FIRST_MODEL_NAME, MODEL_NAME
 from ..imaging.scan import Scan
 from ..method.suggesting import Remembered
@@ -114,8 +114,8 @@ def _key(study: Study, name: str) -> tuple[Stamp | None, str]:
 
 
 def _stamps_of_model(path: Path) -> tuple[Stamp | None, ...]:
-    if is_bundle(path):
-        path = bundled_model(path)
+    if is_export(path):
+        path = exported_model(path)
     if not path.is_dir():
         return (_stamp(path),)
     run = Study.open(path).run_folder
