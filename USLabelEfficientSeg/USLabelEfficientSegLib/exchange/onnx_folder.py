@@ -43,7 +43,9 @@ def write_onnx_folder(model: TrainedModel, folder: Path, card: str) -> list[str]
         difference = write_graph(graph, folder / f"{graph.name}{GRAPH_SUFFIX}")
         checked = {"largest difference from the network": difference, "allowed": TOLERANCE}
         atomic_write_json(folder / f"{graph.name}.json", {**graph.description, "checked": checked})
-        told.append(f"{graph.name}.onnx: {graph.description['kind']}, differs by {difference:.1g} from the network")
+        told.append(
+            f"{graph.name}{GRAPH_SUFFIX}: {graph.description['kind']}, differs by {difference:.1g} from the network"
+        )
     atomic_write_json(folder / GRAPHS_DESCRIPTION, _description(model, graphs))
     replace(model, provenance=without_names(model.provenance)).save(folder / GRAPHS_MODEL)
     if isinstance(model, SegmentationModel) and model.template is not None:
@@ -60,7 +62,7 @@ def _description(model: TrainedModel, graphs: Sequence[Graph]) -> dict[str, Any]
         "checksum of the model": model.digest(),
         "dimension": model.dimension,
         "labels": {str(value): name for value, name in enumerate(("background", *model.organs))},
-        "graphs": [f"{graph.name}.onnx" for graph in graphs],
+        "graphs": [f"{graph.name}{GRAPH_SUFFIX}" for graph in graphs],
         **({} if isinstance(model, ImageModel) else _of_volumes(model)),
         "intervals": calibration,
     }

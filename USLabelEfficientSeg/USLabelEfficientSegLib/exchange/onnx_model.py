@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
+from ..disk.study_layout import GRAPH_SUFFIX
 from ..segmentation.image_model import ImageModel
 from ..segmentation.loading import TrainedModel
 from ..segmentation.model import SegmentationModel
@@ -86,4 +87,4 @@ class _Told(nn.Module):
 
 
 def _network(graph: Graph, folder: Path) -> OnnxNetwork:
-    return OnnxNetwork(folder / f"{graph.name}.onnx", graph.cells, graph.fewest_cells, dense=graph.is_dense)
+    return OnnxNetwork(folder / f"{graph.name}{GRAPH_SUFFIX}", graph.cells, graph.fewest_cells, dense=graph.is_dense)
