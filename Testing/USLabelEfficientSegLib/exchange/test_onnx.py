@@ -100,19 +100,24 @@ def test_a_folder_of_graphs_is_a_model_for_every_command(exported, model, tmp_pa
         load_model(tmp_path / "graphs")
 
 
+def export_and_compare(model, other, folder):
+    """Export a model as `graphs` of a folder; they segment as the model does, and the other model does not."""
+    model.save(folder / "model.safetensors")
+    export_model(folder / "model.safetensors", folder / "graphs", "onnx")
+    volume = simulate_volume(0, shape=(24, 24, 27), spacing=(3.3, 3.3, 4.0)).volume
+
+    expected = model.predict(volume, CPU).probability
+    found = model_of_graphs(model, folder / "graphs").predict(volume, CPU).probability
+
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert np.abs(other.predict(volume, CPU).probability - expected).max() > 0.01
+
+
 @needs_packages
 def test_graphs_adapt_to_a_volume_as_the_model_does(tmp_path, model):
     alone = replace(model, networks=(), prior=None, weights=(), slices=replace(model.slices, adaptation=0.0))
     model = replace(alone, slices=replace(alone.slices, adaptation=0.8))
-    model.save(tmp_path / "model.safetensors")
-    export_model(tmp_path / "model.safetensors", tmp_path / "graphs", "onnx")
-    volume = simulate_volume(0, shape=(24, 24, 27), spacing=(3.3, 3.3, 4.0)).volume
-
-    expected = model.predict(volume, CPU).probability
-    found = model_of_graphs(model, tmp_path / "graphs").predict(volume, CPU).probability
-
-    np.testing.assert_allclose(found, expected, atol=1e-4)
-    assert np.abs(alone.predict(volume, CPU).probability - expected).max() > 0.01
+    export_and_compare(model, alone, tmp_path)
     told = json.loads((tmp_path / "graphs" / "slices_1.json").read_text())
     measured = json.loads((tmp_path / "graphs" / "levels_1.json").read_text())
     assert told["second input"]["name"] == measured["output"]["name"] == "levels"
@@ -125,15 +130,7 @@ def test_graphs_adapt_to_a_volume_as_the_model_does(tmp_path, model):
 def test_the_network_that_is_asked_where_organs_end_is_a_graph_as_well(tmp_path, model):
     alone = replace(model, networks=(), prior=None, weights=())
     asking = replace(alone, slices=replace(alone.slices, ends=0.4))
-    asking.save(tmp_path / "model.safetensors")
-    export_model(tmp_path / "model.safetensors", tmp_path / "graphs", "onnx")
-    volume = simulate_volume(0, shape=(24, 24, 27), spacing=(3.3, 3.3, 4.0)).volume
-
-    expected = asking.predict(volume, CPU).probability
-    found = model_of_graphs(asking, tmp_path / "graphs").predict(volume, CPU).probability
-
-    np.testing.assert_allclose(found, expected, atol=1e-4)
-    assert np.abs(alone.predict(volume, CPU).probability - expected).max() > 0.01
+    export_and_compare(asking, alone, tmp_path)
     described = json.loads((tmp_path / "graphs" / "ends.json").read_text())
     assert (described["weight"], described["slice axis"]) == (0.4, 2)
     assert described["checked"]["largest difference from the network"] <= 1e-4

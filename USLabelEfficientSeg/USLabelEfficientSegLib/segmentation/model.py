@@ -19,6 +19,7 @@ from ..errors import InputError
 from ..imaging.dimension import Dimension
 from ..imaging.orientation import Orientation
 from ..imaging.scan import Scan
+from ..promptable_network.starter import load_starter
 from ..student.build import StudentDesign
 from ..training.checkpoint import load_checkpoint, save_checkpoint
 from .model_description import ModelDescription, check_weights, loaded_students
@@ -118,8 +119,6 @@ class SegmentationModel:
         if self.slices is not None:  # a model without them keeps the checksum that it had before there were any
             settings["slices"] = self.slices.description().model_dump(mode="json")
             if self.slices.ends:
-                from ..promptable_network.starter import load_starter
-
                 tensors |= {f"{_ENDS}/{name}": tensor for name, tensor in load_starter().state_dict().items()}
         return checksum_of(tensors, settings)
 
