@@ -1,3 +1,3 @@
 """Label-efficient segmentation of 3-D ultrasound: from a few labelled slices to organ volumes."""
 
-__version__ = "0.11.0"
+__version__ = "0.12.0"

@@ -5,7 +5,7 @@ The worker reads requests from its standard input and writes answers to its stan
     {"id": 1, "request": "suggest", "study": "C:/studies/prostate", "count": 12}    a request; ids are the program's own
     {"cancel": 1}                                                                   a wish to stop it
 
-    {"protocol": 1, "version": "0.11.0", "pid": 4711}                                once, when the worker can be asked
+    {"protocol": 1, "version": "0.12.0", "pid": 4711}                                once, when the worker can be asked
     {"id": 1, "progress": {"doing": "looking through volumes", "done": 3, "of": 10}}
     {"id": 1, "record": {...}}                                                      a part of the result
     {"id": 1, "end": "done", "result": {...}}                                       each request has one end
