@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -49,8 +50,8 @@ def refused(act: Callable[..., Any], times: int, error: OSError) -> Callable[...
 def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that were made, on a clock that only they move on."""
     pauses: list[float] = []
-    monkeypatch.setattr(in_use.time, "sleep", pauses.append)
-    monkeypatch.setattr(in_use.time, "monotonic", lambda: sum(pauses))
+    # A clock of its own: `time` is everybody's, and threads of other tests sleep, too.
+    monkeypatch.setattr(in_use, "time", SimpleNamespace(sleep=pauses.append, monotonic=lambda: sum(pauses)))
     return pauses
 
 
